@@ -1,0 +1,1 @@
+"""A lasting history of AI developer workflow runs."""

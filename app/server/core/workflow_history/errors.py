@@ -1,0 +1,34 @@
+"""Everything that can go wrong, as one family of errors; caught once, at the edge."""
+
+
+class WorkflowHistoryError(Exception):
+    """Base of every error this package raises on purpose; its text says what to do next."""
+
+
+class InvalidQueryError(WorkflowHistoryError, ValueError):
+    """A caller's filter, sort key or limit is not one of the allowed values."""
+
+
+class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
+    """No stored workflow has this id."""
+
+
+class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
+    """An id stands for several workflows; `candidates` holds them as "project/id"."""
+
+    def __init__(self, workflow_id: str, candidates: list[str]) -> None:
+        self.workflow_id = workflow_id
+        self.candidates = candidates
+        super().__init__(f"{workflow_id!r} is ambiguous; say which one you mean: {', '.join(candidates)}")
+
+
+class PriceUnknownError(WorkflowHistoryError, LookupError):
+    """No dated price is known for a model; an unknown price is never a price of zero."""
+
+
+class DatabaseTooNewError(WorkflowHistoryError):
+    """The database was written by a newer version of this program."""
+
+
+class AgentsFolderError(WorkflowHistoryError):
+    """The agents folder named by the caller is missing or is no folder."""

@@ -1,0 +1,231 @@
+"""Records of the data's way, in the order in which they come to be. No behaviour beyond sums.
+
+Units stand on each field's line. Money is Decimal US dollars. None is "unknown" and is never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+
+Workflow = dict[str, Any]
+"""One run at the public interface: the vocabulary of docs/schema.md, unknown state keys kept."""
+
+CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
+"""Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
+
+StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Token counts; `input` leaves cache reads and writes out, as Anthropic counts (OpenAI includes them).
+
+    >>> (TokenUsage(input=1) + TokenUsage(input=2, cache_write_1h=3)).total
+    6
+    """
+
+    input: int = 0  # tokens, uncached
+    output: int = 0  # tokens
+    cache_read: int = 0  # tokens
+    cache_write_5m: int = 0  # tokens written to the 5-minute cache
+    cache_write_1h: int = 0  # tokens written to the 1-hour cache
+    web_searches: int = 0  # requests
+
+    @property
+    def cache_write(self) -> int:
+        """Tokens written to a cache of either lifetime."""
+        return self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def total(self) -> int:
+        """All tokens, cached or not; web searches are no tokens."""
+        return self.input + self.output + self.cache_read + self.cache_write
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write_5m + other.cache_write_5m,
+            self.cache_write_1h + other.cache_write_1h,
+            self.web_searches + other.web_searches,
+        )
+
+    def largest(self, other: TokenUsage) -> TokenUsage:
+        """Field-wise maximum: a message's partial lines and its final line are one message."""
+        return TokenUsage(
+            max(self.input, other.input),
+            max(self.output, other.output),
+            max(self.cache_read, other.cache_read),
+            max(self.cache_write_5m, other.cache_write_5m),
+            max(self.cache_write_1h, other.cache_write_1h),
+            max(self.web_searches, other.web_searches),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read, or looks wrong: shown to the user, stops nothing."""
+
+    path: str  # relative to the agents folder, POSIX separators
+    reason: str
+    line: int | None = None  # 1-based
+    severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUsage:
+    """What one assistant message spent, once per message id, its lines merged."""
+
+    message_id: str
+    model: str | None  # None where the stream names none; "<synthetic>" is never stored
+    usage: TokenUsage
+    line: int  # 1-based, the first line of the message
+    final: bool = False  # usage known to be final (a native transcript's line with a stop reason)
+    timestamp: datetime | None = None  # aware UTC
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """One model's share, as a result line's modelUsage reports it."""
+
+    model: str
+    usage: TokenUsage
+    cost: Decimal | None  # USD; None where the line gives none
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSegment:
+    """One result line. Cost and `models` are cumulative in a process; duration and turns are its own."""
+
+    line: int  # 1-based
+    total_cost: Decimal | None  # USD, cumulative since the process started
+    models: tuple[ModelCost, ...] = ()
+    main_usage: TokenUsage = field(default_factory=TokenUsage)  # main thread only, of this segment
+    duration_ms: float | None = None
+    duration_api_ms: float | None = None
+    turns: int | None = None
+    is_error: bool = False
+    subtype: str | None = None
+    text: str = ""  # the first 2,000 characters of the answer
+    session_id: str | None = None
+    uuid: str | None = None
+    permission_denials: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool call of an agent, with the little that patterns need."""
+
+    tool: str  # Bash, Read, Edit, mcp__server__tool ...
+    detail: str | None  # Bash: the command; file tools: the path; Skill and SlashCommand: its name
+    line: int  # 1-based
+    message_id: str | None = None
+    failed: bool | None = None  # None: no tool result was seen
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What one stream file says, read once. Paths are relative to the run's folder, POSIX separators."""
+
+    path: str
+    format: StreamFormat
+    agent: str  # the folder that holds the stream, or the file's stem where it lies loose
+    size: int = 0  # bytes
+    modified_at: datetime | None = None  # aware UTC, the file's mtime
+    identity: str | None = None  # hash of the first complete line: another line, another attempt
+    session_ids: tuple[str, ...] = ()
+    model: str | None = None  # the main thread's model
+    results: tuple[ResultSegment, ...] = ()
+    messages: tuple[MessageUsage, ...] = ()
+    tools: tuple[ToolCall, ...] = ()
+    started_at: datetime | None = None  # aware UTC, only where lines carry timestamps
+    ended_at: datetime | None = None  # aware UTC, only where lines carry timestamps
+    last_result_line: int | None = None
+    cut: bool = False  # the last line is not whole
+    lines: int = 0
+    problems: tuple[Problem, ...] = ()
+    usage: TokenUsage | None = None  # other CLIs' own totals, where they give them
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """One file of a run as `stat` saw it: enough to know whether it changed."""
+
+    path: str  # relative to the agents folder, POSIX separators
+    size: int  # bytes
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedRun:
+    """One run read off the disk: what its files say, before any money is counted."""
+
+    workflow: Workflow
+    streams: tuple[StreamFacts, ...]
+    stamps: tuple[FileStamp, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class AgentRun(TypedDict, total=False):
+    """One stream with its cost: an agent's work in one phase. A phase_costs entry is a part of it."""
+
+    phase: str  # plan, build, test, review, document ...; "other" where no word of the name tells
+    agent: str
+    model: str | None  # the costliest model
+    cost: float | None  # USD; None: unknown
+    cost_basis: CostBasis
+    computed_cost: float | None  # USD, tokens x dated price, to hold against a reported cost
+    lower_bound_cost: float | None  # USD spent at least, beyond `cost`, after the last result or without one
+    input_tokens: int | None  # uncached
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_creation_tokens: int | None  # the sum of the next two
+    cache_creation_5m_tokens: int | None
+    cache_creation_1h_tokens: int | None
+    web_searches: int | None
+    unpriced_tokens: int  # tokens of models without a known price
+    duration_seconds: float | None
+    duration_api_seconds: float | None
+    turns: int | None
+    tool_calls: int
+    tool_errors: int
+    timestamp: str | None  # start, ISO 8601 UTC
+    ended_at: str | None  # ISO 8601 UTC
+    time_basis: str | None  # reported, derived
+    is_error: bool | None
+    error: str | None
+    outcome: str  # success, error, false_success, incomplete, empty
+    is_retry: bool
+    attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
+    superseded: bool  # a later attempt overwrote the file
+    path: str | None  # the stream, relative to the run's folder
+    line: int | None  # where the cost stands
+    identity: str | None
+    session_id: str | None
+    format: str
+    models: list[dict[str, Any]]  # {model, cost, cost_basis, computed_cost, the token fields}
+
+
+class CostData(TypedDict, total=False):
+    """All that is known of what a run spent."""
+
+    total_cost: float | None  # USD on record (reported or computed); the lower bound where nothing is
+    cost_basis: CostBasis | None  # of the whole run: the weakest of its parts
+    lower_bound_cost: float | None  # USD spent at least in streams without a result
+    computed_cost: float | None
+    unpriced_tokens: int
+    phase_costs: list[AgentRun]
+    models: list[dict[str, Any]]
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_creation_tokens: int | None
+    total_tokens: int | None
+    retry_count: int
+    retry_cost: float | None
+    price_version: str
