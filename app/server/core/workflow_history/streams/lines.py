@@ -57,7 +57,7 @@ class Block(msgspec.Struct):
     type: str | None = None
     id: str | None = None
     name: str | None = None
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw()
     tool_use_id: str | None = None
     is_error: bool | None = None
 
@@ -139,16 +139,14 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
 def _tolerant(raw: bytes, reason: str) -> Line:
     """Decode with the standard library, which takes the lone surrogates that cut tool outputs hold."""
     try:
-        value = json.loads(raw)
-        return msgspec.convert(value, Line, strict=False)
-    except (ValueError, RecursionError, msgspec.ValidationError):
+        text = json.dumps(json.loads(raw), ensure_ascii=False, allow_nan=False)
+        return _LINE.decode(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         raise LineUnreadableError(reason) from None
 
 
-def tool_detail(raw: msgspec.Raw | None, limit: int = 4000) -> str | None:
+def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
     """Return what a tool call was about: its command, path, skill, pattern or address."""
-    if raw is None:
-        return None
     try:
         given = _INPUT.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
