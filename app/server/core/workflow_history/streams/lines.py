@@ -127,13 +127,21 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
     try:
         line = _LINE.decode(raw)
     except msgspec.ValidationError as error:
-        # A field is of another type than known: no harm unless the line is one that we need.
-        if _HEAD.decode(raw).type in wanted:
+        if _matters(raw, wanted):
             raise LineUnreadableError(str(error)) from None
         return None
     except (msgspec.DecodeError, RecursionError) as error:
         line = _tolerant(raw, str(error))
     return line if line.type in wanted else None
+
+
+def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
+    """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
+    try:
+        kind = _HEAD.decode(raw).type
+    except msgspec.MsgspecError:
+        return True
+    return not isinstance(kind, str) or kind in wanted
 
 
 def _tolerant(raw: bytes, reason: str) -> Line:
