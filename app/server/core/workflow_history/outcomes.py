@@ -21,7 +21,9 @@ def outcome_of(facts: StreamFacts) -> str:
     if facts.format in ("empty", "unreadable"):
         return facts.format
     if not facts.results:
-        return "incomplete"
+        # A native transcript has no result line; its last message says that the turn is over.
+        ended = facts.format == "claude_transcript" and facts.messages and facts.messages[-1].final
+        return "success" if ended else "incomplete"
     last = facts.results[-1]
     if last.is_error or (last.subtype or "").startswith("error"):
         return "error"
