@@ -428,6 +428,21 @@ def test_a_result_takes_the_place_of_the_lower_bound_before_it():
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (0.01, None, "reported")
 
 
+def test_a_transcript_cut_short_keeps_its_longer_sum():
+    messages = tuple(message(f"msg_{n}", final=True) for n in range(3))
+    whole = stream(format="claude_transcript", messages=messages)
+    stored = account([whole], AT)["phase_costs"]
+    assert account([replace(whole, messages=messages[:1])], AT, former=stored)["total_cost"] == 0.054
+
+
+def test_a_transcript_that_grows_leaves_no_former_attempt_behind():
+    messages = tuple(message(f"msg_{n}", final=n == 0) for n in range(3))
+    whole = stream(format="claude_transcript", messages=messages)
+    stored = account([replace(whole, messages=messages[:1])], AT)["phase_costs"]
+    costs = account([whole], AT, former=stored)
+    assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (0.054, "lower_bound", 0)
+
+
 def test_a_file_reopened_empty_is_an_attempt_overwritten():
     stored = account([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
     costs = account([stream(lines=0, format="empty", identity=None)], AT, former=stored)
