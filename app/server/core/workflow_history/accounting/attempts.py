@@ -73,15 +73,14 @@ def _knowing_more(run: StreamCost, stored: StreamCost) -> StreamCost:
 
 
 def _had_seen_more(stored: StreamCost, run: StreamCost) -> bool:
-    stored_rank, rank = _RANKS[stored.get("cost_basis")], _RANKS[run.get("cost_basis")]
+    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does."""
+    stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
+    stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
+    if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
+        return stored_rank > rank
     if stored_rank != rank:
-        # A result beats any sum of ours; otherwise the longer stream knows more, whatever it is called.
-        return (
-            stored_rank > rank
-            if 3 in {stored_rank, rank} or 0 in {stored_rank, rank}
-            else _longer(stored, run)
-        )
-    return _known(stored) > _known(run) and (rank == 3 or _longer(stored, run))
+        return _longer(stored, run)
+    return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
 
 
 def _longer(stored: StreamCost, run: StreamCost) -> bool:

@@ -25,7 +25,7 @@ REPEATING_AGENTS = frozenset({"runner", "resolver"})
 
 def with_retries(runs: Sequence[StreamCost]) -> list[StreamCost]:
     """Return the runs with `is_retry`, `retries` and `retry_cost` set on each."""
-    named = [iteration_of(run["agent"]) for run in runs]
+    named = [iteration_of(run.get("agent") or "") for run in runs]
     first: dict[tuple[str, ...], int] = {}
     for family, number in named:
         first[family] = min(number, first.get(family, number))
@@ -36,7 +36,7 @@ def with_retries(runs: Sequence[StreamCost]) -> list[StreamCost]:
 
 
 def _called_a_retry(run: StreamCost) -> bool:
-    return run.get("superseded", False) or not REPEATED.isdisjoint(words_of(run["agent"]))
+    return run.get("superseded", False) or not REPEATED.isdisjoint(words_of(run.get("agent") or ""))
 
 
 def _marked(run: StreamCost, whole: bool) -> StreamCost:
