@@ -209,7 +209,6 @@ def test_a_changed_price_without_a_date_is_unknown():
 @pytest.mark.parametrize(
     ("facts", "outcome"),
     [
-        (stream(lines=0), "empty"),
         (stream(), "incomplete"),
         (stream(results=(result("0.1", spent()),)), "success"),
         (stream(results=(result("0.1", spent(), is_error=True),)), "error"),

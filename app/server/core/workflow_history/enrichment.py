@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import scanner
-from .accounting import RunCosts, account
+from .accounting import account
 from .accounting.money import to_decimal, to_float
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning.describe import read_run
@@ -107,7 +107,7 @@ def streams_in(root: Path, workflow_id: str) -> tuple[StreamFacts, ...]:
     return read_run(folder).streams if folder is not None else ()
 
 
-def _main_model(costs: RunCosts, streams: Sequence[StreamFacts]) -> str | None:
+def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
     """Return the model that cost most; where no cost is known, the one that the first stream names."""
     costliest = next((entry["model"] for entry in costs.get("models") or () if entry["model"]), None)
     return costliest or next((stream.model for stream in streams if stream.model), None)

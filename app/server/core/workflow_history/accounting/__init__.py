@@ -1,7 +1,6 @@
 """Turn what streams say into money: facts and former attempts in, costs out. No file, clock or SQL."""
 
-from .records import RunCosts, StreamCost
 from .runs import account, cost_data
 from .streams import agent_run
 
-__all__ = ["RunCosts", "StreamCost", "account", "agent_run", "cost_data"]
+__all__ = ["account", "agent_run", "cost_data"]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ..models import AgentRun
-from .records import StreamCost
 
 COST_FIELDS = (
     "model",
@@ -38,12 +37,12 @@ COST_FIELDS = (
 _RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0}
 
 
-def all_attempts(current: Sequence[StreamCost], former: Sequence[AgentRun]) -> list[StreamCost]:
+def all_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
     """Return today's streams and every former attempt that still counts beside them."""
     paths = {run["path"] for run in current}
     runs = list(current)
-    kept: list[StreamCost] = []
-    for stored in (cast("StreamCost", run) for run in former):
+    kept: list[AgentRun] = []
+    for stored in former:
         same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
         if same is not None:
             runs[same] = _knowing_more(runs[same], stored)
@@ -53,7 +52,7 @@ def all_attempts(current: Sequence[StreamCost], former: Sequence[AgentRun]) -> l
     return [*kept, *(_numbered(run, kept) for run in runs)]
 
 
-def _same_attempt(run: StreamCost, stored: StreamCost, paths: set[str | None]) -> bool:
+def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:
     """Whether both are one attempt: the same first line at the same path, or at a new one after a move."""
     if run.get("identity") is None or run.get("identity") != stored.get("identity"):
         return False
@@ -63,16 +62,16 @@ def _same_attempt(run: StreamCost, stored: StreamCost, paths: set[str | None]) -
     return len(sessions) == 1 and None not in sessions and stored.get("path") not in paths
 
 
-def _knowing_more(run: StreamCost, stored: StreamCost) -> StreamCost:
+def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
     """Return the run, with the stored costs where the stored attempt had seen more of the stream."""
     attempt = stored.get("attempt", 1)
     if run.get("duplicate_of") or not _had_seen_more(stored, run):
         return {**run, "attempt": attempt}
     taken: dict[str, Any] = {key: value for key, value in stored.items() if key in COST_FIELDS}
-    return cast("StreamCost", {**run, **taken, "attempt": attempt})
+    return cast("AgentRun", {**run, **taken, "attempt": attempt})
 
 
-def _had_seen_more(stored: StreamCost, run: StreamCost) -> bool:
+def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
     """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does."""
     stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
     stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
@@ -83,19 +82,19 @@ def _had_seen_more(stored: StreamCost, run: StreamCost) -> bool:
     return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
 
 
-def _longer(stored: StreamCost, run: StreamCost) -> bool:
+def _longer(stored: AgentRun, run: AgentRun) -> bool:
     return _tokens(stored) > _tokens(run)
 
 
-def _known(run: StreamCost) -> float:
+def _known(run: AgentRun) -> float:
     return (run.get("cost") or 0.0) + (run.get("lower_bound_cost") or 0.0)
 
 
-def _tokens(run: StreamCost) -> int:
+def _tokens(run: AgentRun) -> int:
     kinds = (run.get("input_tokens"), run.get("output_tokens"), run.get("cache_read_tokens"))
     return sum(count or 0 for count in (*kinds, run.get("cache_creation_tokens")))
 
 
-def _numbered(run: StreamCost, kept: Sequence[StreamCost]) -> StreamCost:
+def _numbered(run: AgentRun, kept: Sequence[AgentRun]) -> AgentRun:
     earlier = [stored.get("attempt", 1) for stored in kept if stored.get("path") == run["path"]]
     return {**run, "attempt": max([run["attempt"], *(number + 1 for number in earlier)])}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..models import AgentRun
 from ..phases import words_of
 from .money import to_decimal, to_float, total
-from .records import StreamCost
 
 COUNTED = frozenset({"iter", "iteration", "attempt", "try", "round"})
 """Words whose number counts repetitions: the lowest number in a run is the first try."""
@@ -23,7 +23,7 @@ REPEATING_AGENTS = frozenset({"runner", "resolver"})
 """Agents that carry "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
 
 
-def with_retries(runs: Sequence[StreamCost]) -> list[StreamCost]:
+def with_retries(runs: Sequence[AgentRun]) -> list[AgentRun]:
     """Return the runs with `is_retry`, `retries` and `retry_cost` set on each."""
     named = [iteration_of(run.get("agent") or "") for run in runs]
     first: dict[tuple[str, ...], int] = {}
@@ -35,11 +35,11 @@ def with_retries(runs: Sequence[StreamCost]) -> list[StreamCost]:
     ]
 
 
-def _called_a_retry(run: StreamCost) -> bool:
+def _called_a_retry(run: AgentRun) -> bool:
     return run.get("superseded", False) or not REPEATED.isdisjoint(words_of(run.get("agent") or ""))
 
 
-def _marked(run: StreamCost, whole: bool) -> StreamCost:
+def _marked(run: AgentRun, whole: bool) -> AgentRun:
     """Return the run marked: a retry as a whole, or with the processes that were started anew in it."""
     restarts = run.get("restarts") or 0
     if run.get("duplicate_of") or not (whole or restarts):

@@ -11,11 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from ..models import AgentRun, CostBasis, StreamFacts
+from ..models import AgentRun, CostBasis, CostData, StreamFacts
+from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
-from .records import RunCosts, StreamCost
 from .retries import with_retries
 from .streams import agent_run
 from .unique import countable
@@ -24,7 +24,7 @@ RECORDED = ("reported", "computed")
 COUNTED_ONCE = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 
-def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()) -> RunCosts:
+def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()) -> CostData:
     """Return what a run spent: today's streams, and the stored attempts that are gone but were paid for.
 
     `at` prices the streams that do not say when they ran. `former` may hold every stored attempt of
@@ -38,7 +38,7 @@ def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequenc
     return cost_data(all_attempts(current, former))
 
 
-def cost_data(runs: Sequence[StreamCost]) -> RunCosts:
+def cost_data(runs: Sequence[AgentRun]) -> CostData:
     """Return the sums over a run's streams; unknown is None in every one of them."""
     marked = sorted(with_retries(runs), key=_order)
     recorded = total(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED)
@@ -59,15 +59,17 @@ def cost_data(runs: Sequence[StreamCost]) -> RunCosts:
         **_retries(marked),
         "price_version": price_version(),
     }
-    return cast("RunCosts", sums)
+    return cast("CostData", sums)
 
 
-def _order(run: StreamCost) -> tuple[bool, str, str, int]:
+def _order(run: AgentRun) -> tuple[bool, str, int, str, int]:
+    """Order by time; streams whose time is unknown come in the order in which a run goes through phases."""
     moment = run.get("timestamp") or run.get("ended_at")
-    return moment is None, moment or "", run.get("path") or "", run.get("attempt", 1)
+    phase = PHASES.index(run["phase"]) if run.get("phase") in PHASES else len(PHASES)
+    return moment is None, moment or "", phase, run.get("path") or "", run.get("attempt", 1)
 
 
-def _basis(runs: Sequence[StreamCost], recorded: Decimal | None, bounds: Decimal | None) -> CostBasis | None:
+def _basis(runs: Sequence[AgentRun], recorded: Decimal | None, bounds: Decimal | None) -> CostBasis | None:
     """Return how far the total can be trusted: as far as its weakest part."""
     bases = {run.get("cost_basis") for run in runs}
     if "unpriced" in bases:
@@ -79,7 +81,7 @@ def _basis(runs: Sequence[StreamCost], recorded: Decimal | None, bounds: Decimal
     return "computed" if "computed" in bases else "reported"
 
 
-def _spent_unseen(run: StreamCost) -> bool:
+def _spent_unseen(run: AgentRun) -> bool:
     """Whether a stream spent something that no number of it shows: cut off early, or without a price."""
     if run.get("unpriced_tokens"):
         return True
@@ -87,14 +89,14 @@ def _spent_unseen(run: StreamCost) -> bool:
     return silent and not run.get("duplicate_of")
 
 
-def _bounds(runs: Iterable[StreamCost]) -> Iterator[Decimal | None]:
+def _bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
     for run in runs:
         yield _usd(run, "lower_bound_cost")
         if run.get("cost_basis") == "lower_bound":
             yield _usd(run, "cost")
 
 
-def _comparison(runs: Sequence[StreamCost]) -> dict[str, Any]:
+def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
     """Return our own sum beside the total, None where it is not known for every recorded stream."""
     recorded = [run for run in runs if run.get("cost_basis") in RECORDED]
     own = [_usd(run, "computed_cost") for run in recorded]
@@ -113,7 +115,7 @@ def _comparison(runs: Sequence[StreamCost]) -> dict[str, Any]:
     }
 
 
-def _models(runs: Iterable[StreamCost]) -> list[dict[str, Any]]:
+def _models(runs: Iterable[AgentRun]) -> list[dict[str, Any]]:
     """Return one entry per model, the costliest first; its cost holds its lower bounds too."""
     by_model: dict[str | None, list[dict[str, Any]]] = {}
     for run in runs:
@@ -134,14 +136,14 @@ def _model_sum(model: str | None, entries: Sequence[dict[str, Any]]) -> dict[str
     }
 
 
-def _retries(runs: Sequence[StreamCost]) -> dict[str, Any]:
+def _retries(runs: Sequence[AgentRun]) -> dict[str, Any]:
     """Return how often work was done again and what that cost; None where no retry's cost is known."""
     count = sum(run["retries"] for run in runs)
     known = total(_usd(run, "retry_cost") for run in runs if run["retries"])
     return {"retry_count": count, "retry_cost": to_float(known) if count else 0.0}
 
 
-def _usd(run: StreamCost, key: str) -> Decimal | None:
+def _usd(run: AgentRun, key: str) -> Decimal | None:
     amounts: Mapping[str, Any] = run
     return to_decimal(amounts.get(key))
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from ..models import MessageUsage, ResultSegment, StreamFacts
+from ..models import AgentRun, MessageUsage, ResultSegment, StreamFacts
+from ..outcomes import outcome_of
 from ..phases import phase_of
 from .fields import cost_fields
-from .records import StreamCost
 from .spending import NOTHING_KNOWN, last_result_line, loose_messages, spending_of
 
-FALSE_SUCCESS_TEXTS = ("Unknown skill", "Unknown slash command")
 ERROR_LENGTH = 500  # characters of a result's text kept as the error
 
 
@@ -22,7 +21,7 @@ def agent_run(
     *,
     messages: Sequence[MessageUsage] | None = None,
     duplicate_of: str | None = None,
-) -> StreamCost:
+) -> AgentRun:
     """Return one stream's costs, priced at its own start, else at `at`.
 
     `messages` are those that no result covers and no other stream counts; by default the stream's own.
@@ -43,29 +42,7 @@ def agent_run(
         "superseded": False,
         "duplicate_of": duplicate_of,
     }
-    return cast("StreamCost", fields)
-
-
-def outcome_of(facts: StreamFacts) -> str:
-    """Return how the stream ended; its last result decides.
-
-    >>> outcome_of(StreamFacts("planner/raw_output.jsonl", "claude", "planner", lines=3))
-    'incomplete'
-    """
-    if facts.format == "empty" or facts.lines == 0:
-        return "empty"
-    if not facts.results:
-        return "incomplete"
-    last = facts.results[-1]
-    if last.is_error or (last.subtype or "").startswith("error"):
-        return "error"
-    return "false_success" if _said_and_spent_nothing(last) else "success"
-
-
-def _said_and_spent_nothing(result: ResultSegment) -> bool:
-    text = result.text.strip()
-    answered = bool(text) and not text.startswith(FALSE_SUCCESS_TEXTS)
-    return result.total_cost == 0 and not result.models and not answered
+    return cast("AgentRun", fields)
 
 
 def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
