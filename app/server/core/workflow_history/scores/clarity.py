@@ -22,8 +22,10 @@ _UNSPACED = re.compile(
 
 _QUOTED = re.compile(r"""`[^`]{1,80}`|"[^"]{1,80}"|“[^”]{1,80}”|«[^»]{1,80}»|「[^」]{1,80}」""")
 _TOKEN = re.compile(r"(?:[\w./~@#$%:+=-]|\(\))+", re.ASCII)
-_IN_CODE = re.compile(r"[a-z][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|\w\w\.\w\w|://|\(\)$|^--[a-z]", re.ASCII)
-"""Signs of a name in code: camelCase, snake_case, module.name, an address, a call, an option."""
+_IN_CODE = re.compile(
+    r"[a-z][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|\w\w\.\w\w|/[\w-]+\.\w|://|\(\)$|^--[a-z]", re.ASCII
+)
+"""Signs of a name in code: camelCase, snake_case, module.name, folder/file.ext, address, call(), --option."""
 
 _BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.!?:;](?:\s|$)")
 """Where a piece ends or begins: a list mark, a heading mark, the end of a sentence."""
@@ -53,7 +55,7 @@ _AFTER = r"(?![\w-]|\.\w)"  # `add-on` is no `add`, and `update.py` is no `updat
 _ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS}|{_VERBS_OR_NOUNS}){_AFTER}")
 _CAPITALS = "|".join(verb.capitalize() for verb in _VERBS.split("|"))
 _IMPERATIVE = re.compile(rf"(?<![\w./-])({_CAPITALS}){_AFTER}")
-"""A capital begins a sentence also where a heading above it has no full stop; words that are nouns too don't count so."""
+"""A capital begins a sentence, also under a heading without a full stop; for a noun it proves nothing."""
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
@@ -134,7 +136,7 @@ def _structure(text: str, pieces: list[str]) -> Part:
         CLARITY_WEIGHTS["structure"],
         rising(len(pieces) + criteria, HALF_PIECES),
         {"pieces": len(pieces), "criteria_words": criteria},
-        f"{len(pieces)} sentences or items, {criteria} words of acceptance; {HALF_PIECES:g} in all would be 50.",
+        f"Sentences or items: {len(pieces)}, acceptance words: {criteria}; {HALF_PIECES:g} are 50.",
     )
 
 

@@ -56,5 +56,5 @@ def _retries(workflow: Mapping[str, Any]) -> Part | None:
         PERFORMANCE_WEIGHTS["retries"],
         falling(spent, HALF_RETRY_SECONDS),
         {"retry_seconds": spent, "retries": len(seconds)},
-        f"{spent:,.0f} s in {len(seconds)} retries; {HALF_RETRY_SECONDS:,.0f} s would be 50.",
+        f"{spent:,.0f} s spent on retries; {HALF_RETRY_SECONDS:,.0f} s would be 50.",
     )

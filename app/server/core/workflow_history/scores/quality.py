@@ -91,7 +91,7 @@ def _retries(workflow: Mapping[str, Any]) -> Part | None:
         QUALITY_WEIGHTS["retries"],
         falling(count, HALF_RETRIES),
         {"retry_count": count},
-        f"{count:g} retries; {HALF_RETRIES:g} would be 50.",
+        f"Retries: {count:g}; {HALF_RETRIES:g} would be 50.",
     )
 
 
