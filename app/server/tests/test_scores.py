@@ -343,6 +343,16 @@ def test_adding_detail_never_lowers_clarity(request: str, added: list[str]) -> N
     assert before is None or before <= after
 
 
+@given(st.lists(words, max_size=8), details, st.integers(0, 8))
+def test_detail_added_anywhere_in_plain_text_never_lowers_clarity(
+    parts: list[str], detail: str, place: int
+) -> None:
+    before = scored({"nl_input": " ".join(parts)}, CLARITY)
+    after = scored({"nl_input": " ".join([*parts[:place], detail, *parts[place:]])}, CLARITY)
+    assert after is not None
+    assert before is None or before <= after
+
+
 @given(st.lists(words | details, min_size=1, max_size=8), st.sampled_from([" ", "\n", "\r\n\r\n", " \t "]))
 def test_it_makes_no_difference_how_words_are_spaced(parts: list[str], space: str) -> None:
     loose, tight = space + space.join(parts) + space, " ".join(parts)
@@ -380,6 +390,8 @@ def test_requests_are_put_in_the_order_that_a_reader_would_put_them() -> None:
     [
         ("latest information", None),
         ("An add-on for update.py", None),
+        ("the latest update of a test", None),
+        ("404: the order page; fix it", "fix"),
         ("Wir wollen den Export und den Test", None),
         ("Orders page\n\nImplement the filter", "implement"),
         ("We want to export orders", "export"),

@@ -1,6 +1,6 @@
 """Score how clearly a request is put: its text in, a Score out. Knows words, never what is meant.
 
-Adding detail never lowers the score, and it makes no difference whether words are parted by spaces or
+Detail added at the end never lowers the score, and it makes no difference whether words are parted by spaces or
 line breaks. An action verb that is not found is missing evidence, not a fault: the text may be in a
 language whose verbs are not listed.
 """
@@ -42,20 +42,19 @@ _CRITERIA = re.compile(
 )
 
 _VERBS = (
-    "add|allow|clean|configure|convert|create|delete|deploy|disable|enable|ensure|extend|fix|generate|handle"
+    "add|allow|configure|convert|create|delete|deploy|disable|enable|ensure|extend|fix|generate|handle"
     "|implement|improve|integrate|introduce|investigate|make|migrate|optimi[sz]e|prevent|provide|reduce|refactor"
     "|remove|rename|replace|resolve|rewrite|rotate|save|send|simplify|transform|translate|validate|verify|write"
 )
 _VERBS_OR_NOUNS = (
-    "build|change|display|document|drop|export|extract|import|limit|load|merge|move|return|review|run|set|show"
+    "build|change|clean|display|document|drop|export|extract|import|limit|load|merge|move|return|review|run|set|show"
     "|sort|split|store|support|switch|sync|test|update|upgrade|use"
 )
 _BEFORE = "to|please|and|then|should|must|can|will|shall|us|let's"
 _AFTER = r"(?![\w-]|\.\w)"  # `add-on` is no `add`, and `update.py` is no `update`
-_ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS}|{_VERBS_OR_NOUNS}){_AFTER}")
-_CAPITALS = "|".join(verb.capitalize() for verb in _VERBS.split("|"))
-_IMPERATIVE = re.compile(rf"(?<![\w./-])({_CAPITALS}){_AFTER}")
-"""A capital begins a sentence, also under a heading without a full stop; for a noun it proves nothing."""
+_PLAIN = re.compile(rf"(?<![\w./-])({_VERBS}){_AFTER}")
+_ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS_OR_NOUNS}){_AFTER}")
+"""A word that may be a noun is a verb only where it opens a sentence or is asked for."""
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
@@ -141,10 +140,11 @@ def _structure(text: str, pieces: list[str]) -> Part:
 
 
 def _action(text: str, pieces: list[str]) -> Part | None:
-    """Give full marks where a verb opens a sentence or is asked for, None where none is found."""
+    """Give full marks where a verb says what to do, None where no known one is found."""
     asked = (_ASKED.search(piece.casefold()) for piece in pieces)
-    found = _IMPERATIVE.search(text) or next(filter(None, asked), None)
+    found = _PLAIN.search(text.casefold()) or next(filter(None, asked), None)
     if found is None:
         return None
-    verb = found[1].lower()
-    return Part("action", CLARITY_WEIGHTS["action"], 100.0, {"verb": verb}, f'Says what to do: "{verb}".')
+    return Part(
+        "action", CLARITY_WEIGHTS["action"], 100.0, {"verb": found[1]}, f'Says what to do: "{found[1]}".'
+    )
