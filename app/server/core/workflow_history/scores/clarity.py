@@ -1,8 +1,8 @@
 """Score how clearly a request is put: its text in, a Score out. Knows words, never what is meant.
 
-Detail added at the end never lowers the score, and it makes no difference whether words are parted by spaces or
-line breaks. An action verb that is not found is missing evidence, not a fault: the text may be in a
-language whose verbs are not listed.
+Detail added at the end never lowers the score, and it makes no difference whether words are parted by
+spaces or line breaks. An action verb that is not found is missing evidence, not a fault: the text may be
+in a language whose verbs are not listed.
 """
 
 from __future__ import annotations
