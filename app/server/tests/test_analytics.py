@@ -270,3 +270,10 @@ def test_the_module_offers_what_it_names() -> None:
 def test_scores_and_phase_metrics_are_offered_under_the_names_of_the_contract() -> None:
     assert calculate_workflow_scores({"total_cost": 2.0})["cost_efficiency_score"] == 50.0
     assert set(calculate_phase_metrics(None)) == {"phase_durations", "bottleneck_phase", "idle_time_seconds"}
+
+
+def test_the_hour_is_the_runs_own_local_hour_where_its_offset_is_known():
+    run = {"started_at": "2026-01-11T04:19:30+00:00", "utc_offset_minutes": -420}
+    distribution = get_temporal_analytics([run])
+    assert distribution["peak_hours"] == [21]
+    assert distribution["daily_distribution"]["Saturday"] == 1

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from .matches import Key, Matches, RunFeatures, SimilarityTable, best_matches, build_table, updated_matches
+from .matches import Key, RunFeatures, SimilarityTable, best_matches, build_table, updated_matches
 from .models import Workflow
 from .pair_scores import PARTS, WEIGHTS, Sides, pair_parts, pair_scores
 from .text.model import MODEL_VERSION

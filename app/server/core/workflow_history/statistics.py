@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final
 
-from .scores.evidence import moment, number, total, word
+from .evidence import moment, number, total, word
 
 UNKNOWN: Final = "unknown"
 _NANO_DOLLAR: Final = Decimal("1e-9")
@@ -61,7 +61,7 @@ def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
     `unknown` counts the runs without a time of day; `peak_hours` holds all hours with the most runs.
     """
     rows = _rows(workflows)
-    times = [time for row in rows if (time := _first_time(row, "started_at", "created_at")) is not None]
+    times = [time for row in rows if (time := _local_time(row)) is not None]
     hours = Counter(time.hour for time in times)
     days = Counter(time.weekday() for time in times)
     most = max(hours.values(), default=0)
@@ -167,6 +167,14 @@ def _cache_percent(row: Row) -> float | None:
         return None
     prompt = total([read, fresh, written])
     return 100.0 * (read / prompt) if prompt else None
+
+
+def _local_time(row: Row) -> datetime | None:
+    """Read when a run started, on its own clock: a stored time is UTC, with the offset beside it."""
+    time, minutes = _first_time(row, "started_at", "created_at"), row.get("utc_offset_minutes")
+    if time is None or time.tzinfo is None or not isinstance(minutes, int):
+        return time
+    return time.astimezone(timezone(timedelta(minutes=minutes)))
 
 
 def _first_time(row: Row, *keys: str) -> datetime | None:

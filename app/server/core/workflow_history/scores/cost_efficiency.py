@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evidence import money, number, total, word
 from .base import Part, Score, falling, mean, unknown
 from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_TOKENS
-from .evidence import money, number, total, word
 
 _CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 _OPEN_COSTS = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evidence import agent_runs, number, total, word
 from .base import Part, Score, falling, mean, unknown
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
-from .evidence import agent_runs, number, total, word
 
 
 def score(workflow: Mapping[str, Any]) -> Score:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..evidence import agent_runs, moment, number, total, word
 from .constants import BOTTLENECK_SHARE
-from .evidence import agent_runs, moment, number, total, word
 
 Interval = tuple[datetime, datetime]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evidence import agent_runs, number, total, word
 from .base import Part, Score, falling, mean, unknown
 from .constants import (
     AGENT_VALUES,
@@ -18,7 +19,6 @@ from .constants import (
     QUALITY_WEIGHTS,
     STATUS_VALUES,
 )
-from .evidence import agent_runs, number, total, word
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
