@@ -104,7 +104,8 @@ def _bare(words: Command) -> Command:
         at += 1
     while at < len(words) and _ASSIGNMENT.match(words[at].text):
         at += 1
-    return () if words and words[-1].text == "]]" else words[at:]
+    closes_condition = bool(words) and words[-1].text == "]]" and not words[-1].quoted
+    return () if closes_condition else words[at:]
 
 
 def _of_assignments(command: Command, nesting: int) -> tuple[str, ...]:
@@ -123,11 +124,12 @@ def program_name(word: Word) -> str | None:
     """
     text = word.text if word.text.startswith("@") else re.split(r"[/\\]", word.text)[-1]
     text = _EXECUTABLE.sub("", text[:1] + text[1:].partition("@")[0])
-    if not _NAME.fullmatch(text) or not any(char.isalpha() for char in text):
+    if not _NAME.fullmatch(text):
         return None
     if versioned := _VERSIONED.fullmatch(text):
         return versioned[1]
-    return "node" if text == "nodejs" else _ID.sub("*", text)
+    name = "node" if text == "nodejs" else _ID.sub("*", text)
+    return name if any(char.isalpha() for char in name) else None
 
 
 def _unwrapped(name: str, rest: Command) -> Command | None:
