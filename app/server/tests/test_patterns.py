@@ -368,6 +368,13 @@ def test_a_message_that_a_resumed_session_repeats_counts_once():
     assert patterns_of(first, resumed)["operation", "ls"].count == 2
 
 
+def test_a_copy_of_a_stream_is_left_out():
+    copy = (stream("a_copy", bash("ls")), agent_run("a_copy", cost=None, duplicate_of="b/raw_output.jsonl"))
+    found = patterns_of(copy, (stream("b", bash("ls")), agent_run("b")))
+    assert (found["operation", "ls"].count, found["operation", "ls"].cost) == (1, Decimal(1))
+    assert found["operation", "ls"].agents == ("b",)
+
+
 MESSAGES = st.dictionaries(st.sampled_from("abcde"), st.integers(0, 10**9))
 CALLED = st.lists(
     st.tuples(st.sampled_from("abcdez"), st.sampled_from(["ls", "ls; pwd; ls", "cd x", "git a && b|c"]))

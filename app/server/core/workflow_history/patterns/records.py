@@ -81,14 +81,18 @@ def workflow_operations(
 ) -> list[RunOperations]:
     """Return what detection needs of a workflow, in the order in which its agents ran.
 
-    An agent run without a stream (its file is gone) keeps its phase and cost, and has no calls; an
-    attempt that a later one overwrote is left out.
+    An agent run without a stream (its file is gone) keeps its phase and cost, and has no calls. Attempts
+    that a later one overwrote, and copies of another stream, are left out.
     """
     by_path = {stream.path: stream for stream in streams}
-    counted = [run for run in agent_runs if not run.get("superseded")]
-    records = [_record(by_path.pop(run.get("path") or "", None), run) for run in counted]
-    records += [_record(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
-    return in_time_order(records)
+    current = [run for run in agent_runs if not run.get("superseded")]
+    pairs: list[tuple[StreamFacts | None, Mapping[str, Any]]] = [
+        (by_path.pop(run.get("path") or "", None), run) for run in current
+    ]
+    loose = [(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
+    return in_time_order(
+        [_record(stream, run) for stream, run in [*pairs, *loose] if not run.get("duplicate_of")]
+    )
 
 
 def phase_operations(phase_costs: Iterable[Mapping[str, Any]]) -> list[RunOperations]:
