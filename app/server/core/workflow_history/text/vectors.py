@@ -1,7 +1,6 @@
 """Turn a request into a vector: text in, small integers as bytes out. Never compares two texts.
 
-Every step up to the last is integer arithmetic, so a vector is the same on every machine and for
-every order of its words.
+Words are added up as integers, so the order of a passage's words changes nothing.
 """
 
 from __future__ import annotations
