@@ -52,6 +52,14 @@ class _Best(NamedTuple):
     scores: Floats  # (rows, limit), falling
 
 
+class _Found(NamedTuple):
+    """Pairs that may enter a list."""
+
+    rows: Integers  # places in the lists, not in the table
+    columns: Integers  # rows of the table
+    scores: Floats
+
+
 def build_table(runs: Iterable[RunFeatures]) -> SimilarityTable:
     """Return the table of `runs`. Raises ValueError where two runs have one key."""
     ordered = sorted(runs, key=lambda run: run.key)
@@ -142,54 +150,62 @@ def _improve(
 ) -> _Best:
     """Return `best` after all `columns` were held against all `rows`, block by block."""
     columns = columns[table.sides.norms[columns] > 0]
-    if not len(columns):
-        return best
-    limit = best.scores.shape[1]
-    for right in np.split(columns, range(_COLUMN_BLOCK, len(columns), _COLUMN_BLOCK)):
+    for right in _blocks(columns):
         vectors = np.ascontiguousarray(table.vectors[right].T)
-        shortest = float(np.sqrt(table.sides.norms[right].min()))
         for start in range(0, len(rows), _ROW_BLOCK):
-            span = slice(start, start + _ROW_BLOCK)
-            left = rows[span]
-            least = np.maximum(best.scores[span, -1], threshold)
-            dots = table.vectors[left] @ vectors
-            at, column = np.nonzero(dots >= _least_dots(table.sides.take(left), least, shortest)[:, None])
-            found = right[column]
-            other = found != left[at]
-            at, column, found = at[other], column[other], found[other]
-            scores = pair_scores(
-                dots[at, column].astype(np.float64), table.sides.take(left[at]), table.sides.take(found)
-            )
-            good = (scores > 0.0) & (scores >= least[at])
-            if good.any():
-                _put(best, start, _top(best, span, at[good], found[good], scores[good], limit))
+            left = rows[start : start + _ROW_BLOCK]
+            least = np.maximum(best.scores[start : start + _ROW_BLOCK, -1], threshold)
+            found = _found(table, left, right, vectors, least)
+            if len(found.rows):
+                _put(best, found._replace(rows=found.rows + start))
     return best
 
 
+def _found(
+    table: SimilarityTable, left: Integers, right: Integers, vectors: npt.NDArray[np.float32], least: Floats
+) -> _Found:
+    """Return the pairs of `left` and `right` that score above 0 and at least `least`, which has one per row.
+
+    The dot product alone rules out most pairs; the rest are scored in full.
+    """
+    dots = (table.vectors[left] @ vectors).ravel()
+    shortest = float(np.sqrt(table.sides.norms[right].min()))
+    enough = dots.reshape(len(left), -1) >= _least_dots(table.sides.take(left), least, shortest)[:, None]
+    flat = np.flatnonzero(enough)
+    at, place = np.divmod(flat, len(right))
+    other = left[at] != right[place]
+    flat, at, columns = flat[other], at[other], right[place[other]]
+    scores = pair_scores(dots[flat].astype(np.float64), table.sides.take(left[at]), table.sides.take(columns))
+    good = (scores > 0.0) & (scores >= least[at])
+    return _Found(at[good], columns[good], scores[good])
+
+
+def _blocks(columns: Integers) -> Iterable[Integers]:
+    """Yield `columns` in blocks, the first ones small: once lists are full, few pairs need a second look."""
+    start, size = 0, 256
+    while start < len(columns):
+        yield columns[start : start + size]
+        start += size
+        size = min(size * 2, _COLUMN_BLOCK)
+
+
 def _least_dots(left: Sides, least: Floats, shortest: float) -> npt.NDArray[np.float32]:
-    """Return the dot products below which no pair can reach `least`, a little too low rather than too high."""
+    """Return the dot products below which no pair can reach `least`; rather too low than too high."""
     known = (left.statuses != NO_STATUS).astype(np.int64) + ~np.isnan(left.costs) + ~np.isnan(left.durations)
     bound = least_cosine(least, known) * np.sqrt(left.norms) * (shortest * 0.9999)
     return np.where(left.norms > 0, bound, np.inf).astype(np.float32)
 
 
-def _top(
-    best: _Best, span: slice, at: Integers, columns: Integers, scores: Floats, limit: int
-) -> tuple[Integers, Integers, Integers, Floats]:
-    """Merge what was found into the block's lists; return row, place, column, score of every entry."""
-    touched = np.unique(at)
-    old = np.repeat(touched, limit)
-    at = np.concatenate((old, at))
-    columns = np.concatenate((best.columns[span][touched].ravel(), columns))
-    scores = np.concatenate((best.scores[span][touched].ravel(), scores))
-    order = np.lexsort((columns, -scores, at))
-    at, columns, scores = at[order], columns[order], scores[order]
-    place = np.arange(len(at)) - np.searchsorted(at, at)
+def _put(best: _Best, found: _Found) -> None:
+    """Merge what was found into the lists of its rows: score first, then the order of keys."""
+    limit = best.scores.shape[1]
+    touched = np.unique(found.rows)
+    rows = np.concatenate((np.repeat(touched, limit), found.rows))
+    columns = np.concatenate((best.columns[touched].ravel(), found.columns))
+    scores = np.concatenate((best.scores[touched].ravel(), found.scores))
+    order = np.lexsort((columns, -scores, rows))
+    rows, columns, scores = rows[order], columns[order], scores[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     kept = place < limit
-    return at[kept], place[kept], columns[kept], scores[kept]
-
-
-def _put(best: _Best, start: int, entries: tuple[Integers, Integers, Integers, Floats]) -> None:
-    at, place, columns, scores = entries
-    best.columns[start + at, place] = columns
-    best.scores[start + at, place] = scores
+    best.columns[rows[kept], place[kept]] = columns[kept]
+    best.scores[rows[kept], place[kept]] = scores[kept]

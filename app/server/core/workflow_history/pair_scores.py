@@ -1,4 +1,4 @@
-"""The similarity formula, elementwise: parts of pairs in, scores out. One pair and a million get the same bits.
+"""The similarity formula, elementwise: pairs in, scores out. One pair or a million, the bits are the same.
 
 Only operations that IEEE 754 rounds correctly are used (+ - * / sqrt), on float64, in one order.
 """
@@ -71,7 +71,8 @@ def least_cosine(score: Floats, known_parts: Integers) -> Floats:
     """Return the cosine below which no pair reaches `score`, given how many other parts one side has."""
     others = known_parts * OTHER_WEIGHT
     text = (score * (TEXT_WEIGHT + others) - others) / TEXT_WEIGHT
-    return COSINE_FLOOR + (1.0 - COSINE_FLOOR) * np.clip(text, 0.0, 1.0)
+    bound: Floats = COSINE_FLOOR + (1.0 - COSINE_FLOOR) * np.clip(text, 0.0, 1.0)
+    return bound
 
 
 def _text(dots: Floats, left: Integers, right: Integers) -> Floats:

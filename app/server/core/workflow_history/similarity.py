@@ -91,7 +91,7 @@ def find_similar_workflows(
 def calculate_all_similarities(
     workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
 ) -> dict[str, list[tuple[str, float]]]:
-    """Return every run's most similar runs by id, best first. A later run of the same id replaces an earlier."""
+    """Return every run's most similar runs by id, best first; of two runs with one id the later counts."""
     by_id = {str(workflow["id"]): workflow for workflow in workflows if workflow.get("id") is not None}
     ordered = sorted(by_id.values(), key=_order)
     ids = [str(workflow["id"]) for workflow in ordered]
@@ -102,8 +102,9 @@ def calculate_all_similarities(
 
 def run_features(key: Key, workflow: Workflow, vector: bytes | None = None) -> RunFeatures:
     """Return what `workflow` is compared by, with its stored `vector` or one made of its text."""
-    made = _features(key, workflow) if vector is None else _features(key, workflow | {"nl_input": None})
-    return made if vector is None else made._replace(vector=vector)
+    if vector is None:
+        return _features(key, workflow)
+    return _features(key, workflow | {"nl_input": None})._replace(vector=vector)
 
 
 def _features(key: Key, workflow: Workflow) -> RunFeatures:

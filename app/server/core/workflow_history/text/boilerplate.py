@@ -58,4 +58,22 @@ Backend and frontend, server and client
 Tested locally on staging and production
 Ready for review and merge
 Definition of done
+You are an expert engineer working in this repository
+Read and follow the instructions below step by step
+Write clean readable code with good names and comments
+Reuse the existing helpers and structure instead of new abstractions
+Never commit secrets or generated files
+Summarise what you changed and list the files
+Ask questions when the requirements are unclear
+Keep the solution simple and avoid new dependencies
+Consider edge cases and error handling
+Notes for the developer
+This was reported by customers and the support team
+We should plan this for the next sprint
+Is your request related to a problem, please describe
+A clear and concise description of what you want to happen
+None not applicable
+See the attached file and the link
+Relevant files in the app server and client folders
+I agree to follow the rules
 Let me know if you have questions""".splitlines()

@@ -1,4 +1,4 @@
-"""The shipped word table: a word in, its meaning and its fingerprint out. Reads one file of the package, once.
+"""The shipped word table: a word in, meaning and fingerprint out. Reads one file of the package, once.
 
 `word_table.npz` is made by scripts/distil_word_table.py; see docs/similarity.md.
 """

