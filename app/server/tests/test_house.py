@@ -20,7 +20,9 @@ LAYERS = (
     ("streams",),
     ("scanning", "store"),
     ("scanner", "database"),
+    ("related",),
     ("enrichment", "analytics"),
+    ("learning", "merging", "job"),
     ("sync", "resync"),
     ("",),  # the package itself: the public API
     ("demo",),

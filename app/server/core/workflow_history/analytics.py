@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from . import database
 from .scores import calculate_workflow_scores, explain_workflow_scores, phase_metrics, score_parts
-from .statistics import history_statistics, temporal_distributions
+from .statistics import cost_totals, history_statistics, temporal_distributions
 
 __all__ = [
+    "calculate_cost_totals",
     "calculate_phase_metrics",
     "calculate_workflow_scores",
     "explain_workflow_scores",
@@ -30,9 +32,14 @@ def calculate_phase_metrics(cost_data: Mapping[str, Any] | None) -> dict[str, An
     return phase_metrics(cost_data)
 
 
-def get_history_analytics(workflows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sum up the runs given: counts, money in US dollars, seconds, tokens, percent, and the date range."""
-    return history_statistics(workflows)
+def calculate_cost_totals(workflows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Sum up total_cost and, apart from it, lower_bound_cost: US dollars, None where none is known."""
+    return cost_totals(workflows)
+
+
+def get_history_analytics(workflows: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """Sum up the runs given, or the whole history: counts, US dollars, seconds, tokens, percent, dates."""
+    return history_statistics(database.all_workflows() if workflows is None else workflows)
 
 
 def get_temporal_analytics(workflows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,12 +1,17 @@
-"""Keep the lists of similar runs up to date: stored runs and changed ones in, changed lists out. Pure."""
+"""Keep stored lists of similar runs up to date: an open history and changed runs in, changed lists out.
+
+The lists always equal what a full recomputation gives; only what the changed runs touch is computed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .models import Workflow
-from .similarity import RunFeatures, build_table, run_features, updated_matches
+from .similarity import MODEL_VERSION, RunFeatures, build_table, run_features, text_vector, updated_matches
+from .store.history import History
+from .store.reads import SimilarityRow
 
 THRESHOLD = 0.5
 LIMIT = 5
@@ -15,14 +20,28 @@ Identity = tuple[str, str]  # project, id
 Lists = dict[Identity, list[tuple[Identity, float]]]
 
 
-class StoredFeatures(NamedTuple):
-    """What a stored run is compared by."""
+@dataclass(slots=True)
+class Changes:
+    """What is to be stored: lists that are not as stored, and vectors that another model had made."""
 
-    identity: Identity
-    vector: bytes | None
-    status: str | None
-    cost: float | None  # USD
-    duration: float | None  # seconds
+    lists: Lists = field(default_factory=dict)
+    vectors: dict[int, bytes | None] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[Identity]:
+        """Every run that the lists name."""
+        return {*self.lists, *(other for pairs in self.lists.values() for other, _ in pairs)}
+
+    def save(self, history: History, keys: Mapping[Identity, int]) -> None:
+        """Store the changes; `keys` names every run of the lists."""
+        history.save_text_vectors(self.vectors, MODEL_VERSION)
+        history.save_similar_lists(
+            {
+                keys[name]: [(keys[other], score) for other, score in pairs if other in keys]
+                for name, pairs in self.lists.items()
+                if name in keys
+            }
+        )
 
 
 def identity_of(workflow: Workflow) -> Identity:
@@ -30,25 +49,44 @@ def identity_of(workflow: Workflow) -> Identity:
     return str(workflow.get("project") or ""), str(workflow["id"])
 
 
-def changed_lists(
-    stored: Iterable[StoredFeatures],
-    lists: Mapping[Identity, Sequence[tuple[Identity, float]]],
-    changed: Iterable[Workflow],
-) -> Lists:
-    """Return every list that is not as stored once the changed runs are.
+def with_vector(workflow: Workflow) -> Workflow:
+    """Return the workflow with the vector of its request, and the model that made it."""
+    text = workflow.get("nl_input")
+    vector = text_vector(text) if isinstance(text, str) else None
+    return {**workflow, "text_vector": vector, "text_model": MODEL_VERSION if isinstance(text, str) else None}
 
-    A changed workflow carries its `text_vector`. The result equals a full recomputation.
-    """
-    features: dict[Identity, RunFeatures] = {
-        row.identity: run_features(
-            row.identity,
-            {"status": row.status, "total_cost": row.cost, "duration_seconds": row.duration},
-            row.vector,
-        )
-        for row in stored
-    }
-    new = {identity_of(workflow): workflow for workflow in changed}
-    for identity, workflow in new.items():
-        features[identity] = run_features(identity, workflow, workflow.get("text_vector"))
-    complete = {identity: lists.get(identity, ()) for identity in features.keys() - new.keys()}
-    return updated_matches(build_table(features.values()), complete, list(new), THRESHOLD, LIMIT)
+
+def changes_after(history: History, changed: Sequence[Workflow]) -> Changes:
+    """Return what becomes of the stored lists once the changed workflows are stored."""
+    outdated = history.outdated_texts(MODEL_VERSION)
+    if not changed and not outdated:
+        return Changes()
+    rows = history.similarity_rows()
+    renewed = {name: text_vector(text) for name, text in outdated.items()}
+    keys = {(row.project, row.id): row.key for row in rows}
+    features = {(row.project, row.id): _stored_features(row, renewed) for row in rows}
+    moved = {identity_of(workflow): workflow for workflow in changed}
+    for name, workflow in moved.items():
+        features[name] = run_features(name, workflow, workflow.get("text_vector"))
+    lists = _stored_lists(history, {key: name for name, key in keys.items()}, keep=not renewed)
+    known = {name: pairs for name, pairs in lists.items() if name in features}
+    return Changes(
+        updated_matches(build_table(features.values()), known, [*moved], THRESHOLD, LIMIT),
+        {keys[name]: vector for name, vector in renewed.items()},
+    )
+
+
+def _stored_lists(history: History, names: Mapping[int, Identity], *, keep: bool) -> Lists:
+    """Return the stored lists by name; another text model makes them all worthless."""
+    if not keep:
+        return {}
+    lists: Lists = {name: [] for name in names.values()}
+    for key, pairs in history.similar_lists().items():
+        lists[names[key]] = [(names[other], score) for other, score in pairs]
+    return lists
+
+
+def _stored_features(row: SimilarityRow, renewed: Mapping[Identity, bytes | None]) -> RunFeatures:
+    name = (row.project, row.id)
+    known = {"status": row.status, "total_cost": row.total_cost, "duration_seconds": row.duration_seconds}
+    return run_features(name, known, renewed.get(name, row.text_vector))

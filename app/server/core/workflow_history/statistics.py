@@ -192,3 +192,13 @@ def _date_range(rows: Sequence[Row]) -> dict[str, str | None]:
 def _sort_time(time: datetime) -> datetime:
     """Order times with and without an offset; one without stands where UTC would put it."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
+    """Sum up what runs cost, on record and apart from it at least: US dollars, None where none is known.
+
+    >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
+    {'total_cost': 0.3, 'lower_bound_cost': 0.05}
+    """
+    rows = _rows(workflows)
+    return {key: _sum_cost(rows, key) for key in ("total_cost", "lower_bound_cost")}
