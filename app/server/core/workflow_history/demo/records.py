@@ -110,7 +110,7 @@ def _common_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
         "backend_port": 9100 + plan.request.number % 15,
         "frontend_port": 9200 + plan.request.number % 15,
         "model_set": plan.model_set,
-        "all_adws": [plan.template, *parts],
+        "all_adws": [*parts, plan.template],
     }
 
 

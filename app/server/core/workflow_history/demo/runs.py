@@ -15,7 +15,7 @@ from .scripts import Step, steps_for
 from .spending import Spending
 from .streams import Ending, StreamJob, StreamText, write_stream
 
-_REGRESSED_PLANNER = Spending(growth=4_800, output=460, missed_cache=0.28)
+_REGRESSED_PLANNER = Spending(growth=4_800, output=460, missed_cache=0.31)
 _REGRESSED_TURNS = 1.35
 _ENDINGS: dict[str, tuple[str, Ending]] = {
     "cut_committer": ("sdlc_implementor_committer", "cut"),
@@ -86,14 +86,20 @@ def make_run(plan: RunPlan, sizes: Sizes, *, end: datetime) -> NewRun:
 def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, Ending]]:
     """Yield the agents that get to work, with how each one's stream ends."""
     agents = [agent for agent in TEMPLATES[plan.template] if _needed(source, plan, agent)]
-    failing = source.randrange(len(agents) // 2, len(agents)) if plan.mishap == "failed" else None
+    failing = _failing(source, agents) if plan.mishap == "failed" else None
     odd_name, odd_ending = _ENDINGS.get(plan.mishap or "", ("", "done"))
-    for turn, agent in enumerate(agents):
+    for agent in agents:
         odd = agent.name == odd_name
-        ending: Ending = "limit" if turn == failing else odd_ending if odd else "done"
+        ending: Ending = "limit" if agent is failing else odd_ending if odd else "done"
         yield agent, ending
         if ending in _LAST_ENDINGS or (odd and plan.mishap == "running"):
             return
+
+
+def _failing(source: Random, agents: list[Agent]) -> Agent:
+    """Return who meets the usage limit: in the second half of the work, and no mere committer."""
+    late = agents[len(agents) // 2 :]
+    return source.choice([agent for agent in late if agent.role != "committer"])
 
 
 def _needed(source: Random, plan: RunPlan, agent: Agent) -> bool:
@@ -194,7 +200,7 @@ def _log_files(work: _Work) -> list[NewFile]:
     always = plan.template == "adw_sdlc_iso"
     if plan.mishap == "stateless" or plan.template in {"adw_quick", "adw_complete"}:
         return []
-    if not always and work.source.random() < 0.5:
+    if not always and work.source.random() < 0.3:
         return []
     path = f"{plan.run_id}/{plan.template}/execution.log"
     return [NewFile(path, execution_log(plan, work.done), work.done[-1].ended)]

@@ -28,7 +28,8 @@ def message_usages(source: Random, spending: Spending, count: int) -> list[Token
     usages = []
     for turn in range(count):
         fresh = source.randint(8_500, 10_500) if turn == 0 else _around(source, spending.growth)
-        missed = int(context * spending.missed_cache * source.uniform(0.8, 1.2)) if turn else 0
+        share = min(1.0, spending.missed_cache * source.uniform(0.8, 1.2)) if turn else 0.0
+        missed = int(context * share)
         usages.append(
             TokenUsage(
                 input=source.randint(3, 60),
