@@ -75,9 +75,10 @@ def make_agents_folder(
     """Fill `target` with `runs` run folders of the `months` before `end`, and say what was planted.
 
     `end` is aware; its time zone is the local one of the runs. `stream_kb` is the average stream in
-    KiB, `base64_share` the share of streams (0 to 1) with a screenshot on one long line. `progress`
-    gets the number of written runs and of all. Raises AgentsFolderError where `target` is there and
-    not empty, ValueError where a number makes no sense.
+    KiB; what the lines need anyway keeps it at about 10 or more. `base64_share` is the share of
+    streams (0 to 1) with a screenshot on one long line. `progress` gets the number of written runs
+    and of all. Raises AgentsFolderError where `target` is there and not empty, ValueError where a
+    number makes no sense.
     """
     _check(target, runs, end, months, stream_kb)
     target.mkdir(parents=True, exist_ok=True)
