@@ -305,6 +305,6 @@ sync_runs = Table(
             "failed": "in trouble",
         }.items()
     ),
-    _json("errors", "the troubles, by run", "any"),
+    _json("errors", "the troubles, one text each", "list"),
     comment="one row per sync that was recorded",
 )
