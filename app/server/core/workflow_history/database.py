@@ -51,7 +51,7 @@ def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     if not exists(url):
         return False
     with History.open(url) as history:
-        return history.update(workflow_id, workflow)
+        return history.update(str(workflow_id), workflow)
 
 
 def get_workflow_by_id(workflow_id: str) -> Workflow | None:
@@ -63,7 +63,7 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
     if not exists(url):
         return None
     with History.open(url) as history:
-        return history.get(workflow_id)
+        return history.get(str(workflow_id))
 
 
 def all_workflows() -> list[Workflow]:

@@ -21,16 +21,8 @@ from .migrate import ensure_schema
 from .reads import SimilarityRow, StoredRun
 from .records import Parts, take_apart
 from .values import to_time
+from .views import VIEWS
 
-VIEWS = (
-    "runs",
-    "spend_by_phase",
-    "spend_by_agent",
-    "spend_by_model",
-    "spend_by_day",
-    "recurring_patterns",
-    "unreadable",
-)
 _MOST_CANDIDATES = 10  # as many as a message can name
 
 

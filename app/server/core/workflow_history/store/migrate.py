@@ -22,10 +22,10 @@ def ensure_schema(connection: Connection) -> None:
 
     Raises DatabaseTooNewError where a newer program has been here.
     """
+    dialect_of(connection).prepare(connection)
     with reading(connection):
         if stored_revision(connection) == HEAD:
             return
-    dialect_of(connection).prepare(connection)
     with writing(connection):
         # Asked again, now with the lock: another process may have done it in between.
         revision = stored_revision(connection)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from ..models import Workflow
+from .bulk import chunks
 from .codec import WORKFLOW
 from .records import Pair, agent_record, put_together
 from .schema import agent_runs, model_usage, occurrences, patterns, problems, similar_pairs, workflows
 from .values import to_dollars
-from .writes import chunks, stored
+from .writes import stored
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden

@@ -92,7 +92,7 @@ def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Row, Row]:
         return dict(workflow), {UNREADABLE: {"cost_data": storable_json(cost_data)}}
     flat = dict(workflow)
     for key in (*COST_KEYS, "phase_costs"):
-        if flat.get(key) is None and cost_data.get(key) is not None:
+        if flat.get(key) in (None, []) and cost_data.get(key) is not None:
             flat[key] = cost_data[key]
     known = {*COST_KEYS, "phase_costs", "models"}
     rest = {key: value for key, value in cost_data.items() if key not in known}

@@ -84,9 +84,9 @@ def _tokens() -> list[Column[Any]]:
     ]
 
 
-def _workflow_key(**options: Any) -> Column[Any]:
-    target = ForeignKey("workflows.key", ondelete="CASCADE")
-    return Column("workflow_key", _KEY_TYPE, target, comment="the run, workflows.key", **options)
+def _link(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
+    foreign = ForeignKey(target, ondelete="CASCADE")
+    return Column(name, _KEY_TYPE, foreign, comment=f"{comment}, {target}", **options)
 
 
 workflows = Table(
@@ -157,7 +157,7 @@ workflows = Table(
 agent_runs = Table(
     "agent_runs",
     metadata,
-    _workflow_key(primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("ordinal", Integer, primary_key=True, comment="place in the run, from 0"),
     _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
     _text("agent", "name of the agent"),
@@ -215,14 +215,9 @@ model_usage = Table(
 similar_pairs = Table(
     "similar_pairs",
     metadata,
-    _workflow_key(primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("rank", Integer, primary_key=True, comment="place in the run's list, from 1"),
-    Column(
-        "similar_key",
-        _KEY_TYPE,
-        ForeignKey("workflows.key", ondelete="CASCADE"),
-        comment="the similar run, workflows.key",
-    ),
+    _link("similar_key", "workflows.key", "the similar run"),
     Column("similar_id", Text, comment="id as the caller gave it, where no stored run has it"),
     Column("score", Double, nullable=False, comment="similarity, 0 to 1"),
     Index("ix_similar_pairs_similar_key", "similar_key"),
@@ -250,14 +245,8 @@ patterns = Table(
 occurrences = Table(
     "occurrences",
     metadata,
-    Column(
-        "pattern_key",
-        _KEY_TYPE,
-        ForeignKey("patterns.key", ondelete="CASCADE"),
-        primary_key=True,
-        comment="the pattern, patterns.key",
-    ),
-    _workflow_key(primary_key=True),
+    _link("pattern_key", "patterns.key", "the pattern", primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     _whole("count", "times seen in this run, count"),
     _whole("successes", "times it went well, count"),
     _whole("failures", "times it failed, count"),
@@ -277,7 +266,7 @@ problems = Table(
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the problem"),
     Column("agents_dir", Text, nullable=False, comment="agents folder that was read"),
     Column("path", Text, nullable=False, comment="file, relative to the agents folder"),
-    _workflow_key(nullable=True),
+    _link("workflow_key", "workflows.key", "the run"),
     Column("line", BigInteger, comment="line, from 1; null: the whole file"),
     Column("reason", Text, nullable=False, comment="what is wrong"),
     Column("severity", Text, nullable=False, comment="error: data is missing; warning: data is doubtful"),
@@ -305,6 +294,6 @@ sync_runs = Table(
             "failed": "in trouble",
         }.items()
     ),
-    _json("errors", "the troubles, by run", "any"),
+    _json("errors", "the troubles, one text each", "list"),
     comment="one row per sync that was recorded",
 )

@@ -72,6 +72,15 @@ def _bytes(name: str, comment: str, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.LargeBinary(), comment=comment, **options)
 
 
+def _money(name: str, comment: str) -> sa.Column[Any]:
+    unit = "nanodollars (1e-9 USD); null: unknown"
+    return _whole(f"{name}_nanodollars", f"{comment}, {unit}")
+
+
+def _time(name: str, comment: str) -> sa.Column[Any]:
+    return _text(name, f"{comment}, ISO 8601 UTC with microseconds")
+
+
 def _workflows_facts() -> list[sa.Column[Any]]:
     return [
         _key("key", "number of the run in this database", nullable=False),
@@ -82,9 +91,9 @@ def _workflows_facts() -> list[sa.Column[Any]]:
         _text("status_reason", "what the status was read from"),
         _text("nl_input", "the request in the user's words"),
         _text("nl_input_source", "where the request was found"),
-        _text("created_at", "when the run was made, ISO 8601 UTC with microseconds"),
-        _text("started_at", "when work began, ISO 8601 UTC with microseconds"),
-        _text("completed_at", "when work ended, ISO 8601 UTC with microseconds"),
+        _time("created_at", "when the run was made"),
+        _time("started_at", "when work began"),
+        _time("completed_at", "when work ended"),
         _text("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
         _whole("utc_offset_minutes", "the run's local time less UTC, minutes; null: unknown"),
         _real("duration_seconds", "length of the run, seconds"),
@@ -102,18 +111,10 @@ def _workflows_facts() -> list[sa.Column[Any]]:
 
 def _workflows_figures() -> list[sa.Column[Any]]:
     return [
-        _whole(
-            "total_cost_nanodollars", "spent on record, all attempts, nanodollars (1e-9 USD); null: unknown"
-        ),
+        _money("total_cost", "spent on record, all attempts"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
-        _whole(
-            "lower_bound_cost_nanodollars",
-            "spent at least in streams without a result, nanodollars (1e-9 USD); null: unknown",
-        ),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("lower_bound_cost", "spent at least in streams without a result"),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
         _whole("unpriced_tokens", "tokens of models without a known price"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
@@ -124,10 +125,7 @@ def _workflows_figures() -> list[sa.Column[Any]]:
         _whole("web_searches", "web searches, requests"),
         _whole("total_tokens", "all tokens, cached or not"),
         _whole("retry_count", "attempts after the first, count"),
-        _whole(
-            "retry_cost_nanodollars",
-            "spent on attempts after the first, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("retry_cost", "spent on attempts after the first"),
         _real("nl_clarity_score", "clarity of the request, 0 to 100; null: no evidence"),
         _real("cost_efficiency_score", "cost against similar runs, 0 to 100; null: no evidence"),
         _real("performance_score", "speed against similar runs, 0 to 100; null: no evidence"),
@@ -139,10 +137,10 @@ def _workflows_figures() -> list[sa.Column[Any]]:
         _text("price_version", "price table that computed_cost was made with"),
         _text("agents_dir", "agents folder where the run was found"),
         _text("source_state", "present: the files are there; gone: only this history knows the run"),
-        _text("gone_at", "when the files were first missed, ISO 8601 UTC with microseconds"),
+        _time("gone_at", "when the files were first missed"),
         _text("fingerprint", "hash of the files' sizes and stamps"),
-        _text("first_seen_at", "when this history first stored the run, ISO 8601 UTC with microseconds"),
-        _text("last_changed_at", "when this history last wrote the run, ISO 8601 UTC with microseconds"),
+        _time("first_seen_at", "when this history first stored the run"),
+        _time("last_changed_at", "when this history last wrote the run"),
         _json("extra", "state keys without a column; unreadable_values: what no column could hold"),
         _text("text_model", "version of the weights behind text_vector"),
         _bytes("text_vector", "the request as a sparse vector, packed"),
@@ -173,16 +171,10 @@ def _agent_runs() -> None:
         _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
         _text("agent", "name of the agent"),
         _text("model", "the costliest model"),
-        _whole("cost_nanodollars", "spent by this attempt, nanodollars (1e-9 USD); null: unknown"),
+        _money("cost", "spent by this attempt"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced"),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
-        _whole(
-            "lower_bound_cost_nanodollars",
-            "spent at least, beyond the cost on record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
+        _money("lower_bound_cost", "spent at least, beyond the cost on record"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
         _whole("cache_read_tokens", "tokens read from the cache"),
@@ -196,8 +188,8 @@ def _agent_runs() -> None:
         _whole("turns", "turns, count"),
         _whole("tool_calls", "tool calls, count"),
         _whole("tool_errors", "failed tool calls, count"),
-        _text("started_at", "start, ISO 8601 UTC with microseconds"),
-        _text("ended_at", "end, ISO 8601 UTC with microseconds"),
+        _time("started_at", "start"),
+        _time("ended_at", "end"),
         _text("time_basis", "reported or derived"),
         _flag("is_error", "the agent's own word on failure"),
         _text("error", "what went wrong"),
@@ -227,12 +219,9 @@ def _model_usage() -> None:
         _count("agent_ordinal", "agent_runs.ordinal", nullable=False),
         _count("ordinal", "place in the agent's list, from 0", nullable=False),
         _text("model", "name of the model"),
-        _whole("cost_nanodollars", "spent on this model, nanodollars (1e-9 USD); null: unknown"),
+        _money("cost", "spent on this model"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced"),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
         _whole("cache_read_tokens", "tokens read from the cache"),
@@ -287,7 +276,7 @@ def _patterns() -> None:
             nullable=False,
             server_default="detected",
         ),
-        _text("first_seen_at", "when it was first stored, ISO 8601 UTC with microseconds"),
+        _time("first_seen_at", "when it was first stored"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_patterns")),
         sa.UniqueConstraint("kind", "signature", name=op.f("uq_patterns_kind_signature")),
         comment="work that recurs",
@@ -302,7 +291,7 @@ def _occurrences() -> None:
         _whole("count", "times seen in this run, count"),
         _whole("successes", "times it went well, count"),
         _whole("failures", "times it failed, count"),
-        _whole("cost_nanodollars", "spent on it in this run, nanodollars (1e-9 USD); null: unknown"),
+        _money("cost", "spent on it in this run"),
         _real("seconds", "time spent on it in this run, seconds"),
         _json("agents", "agents that did it"),
         _text("example_path", "stream with an example, relative to the run's folder"),
@@ -344,7 +333,7 @@ def _sync_runs() -> None:
     op.create_table(
         "sync_runs",
         _key("key", "number of the sync", nullable=False),
-        _text("started_at", "when the sync began, ISO 8601 UTC with microseconds"),
+        _time("started_at", "when the sync began"),
         _real("duration_seconds", "length of the sync, seconds"),
         _text("agents_dir", "agents folder that was read"),
         _text("project", "project that the runs were stored under"),
@@ -354,7 +343,7 @@ def _sync_runs() -> None:
         _whole("updated", "runs known and brought up to date, count"),
         _whole("unchanged", "runs known and in need of no write, count"),
         _whole("failed", "runs in trouble, count"),
-        _json("errors", "the troubles, by run"),
+        _json("errors", "the troubles, one text each"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_sync_runs")),
         comment="one row per sync that was recorded",
     )
