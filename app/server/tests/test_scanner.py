@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import scanner
 from app.server.core.workflow_history.errors import AgentsFolderError
 from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.scanning import Scan, fingerprint, scan
+from app.server.core.workflow_history.scanning import Scan, scan
 
 from .build import assistant, init, line, prompt, result, run, stream, tool_use
 
@@ -473,7 +473,7 @@ def test_a_run_whose_files_are_as_stored_is_not_opened(agents: Path) -> None:
     folder = run(agents, "a1", {"status": "completed"})
     stream(folder, "planner", init(), result())
     (first,) = scanned(agents).runs
-    known = {"a1": fingerprint(first.stamps)}
+    known = {"a1": first.fingerprint}
     (folder / "planner" / "raw_output.jsonl").chmod(0)
     again = scan(agents, NOW, known)
     assert (again.runs, again.unchanged) == ([], ["a1"])

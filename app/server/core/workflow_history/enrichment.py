@@ -29,6 +29,7 @@ COST_FIELDS = (
     "cache_creation_tokens",
     "cache_creation_5m_tokens",
     "cache_creation_1h_tokens",
+    "web_searches",
     "total_tokens",
     "retry_count",
     "retry_cost",

@@ -167,7 +167,7 @@ class ScannedRun:
 
     workflow: Workflow
     streams: tuple[StreamFacts, ...]
-    stamps: tuple[FileStamp, ...]
+    fingerprint: str  # one word for its files' stamps
     problems: tuple[Problem, ...] = ()
 
 

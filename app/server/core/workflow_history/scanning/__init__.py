@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from ..models import FileStamp, Problem, ScannedRun
-from .describe import describe, is_run, read_run
+from ..models import Problem, ScannedRun
+from .describe import RUNNING, describe, is_run, read_run
+from .status import SILENT_AFTER
 from .times import is_copied
 from .walk import RunFolder, walk_agents_folder
-
-READER_VERSION = 1
-"""Raised when the same files would be read differently: every run is then read anew."""
 
 Progress = Callable[[int, int], None]
 
@@ -36,13 +33,6 @@ class Scan:
         return len(self.runs) + len(self.unchanged) + len(self.failed)
 
 
-def fingerprint(stamps: tuple[FileStamp, ...]) -> str:
-    """Return one word for the state of a run's files; equal words: nothing was written."""
-    text = "\n".join(f"{s.path}\t{s.size}\t{s.mtime_ns}\t{s.inode}" for s in stamps)
-    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return f"{READER_VERSION}-{digest}"
-
-
 def scan(
     root: Path, now: datetime, known: Mapping[str, str | None] | None = None, progress: Progress | None = None
 ) -> Scan:
@@ -55,13 +45,22 @@ def scan(
     stored = known or {}
     fresh: list[RunFolder] = []
     for folder in walk.runs:
-        word = fingerprint(tuple(item.stamp for item in folder.files))
-        if stored.get(folder.id) == word:
+        if _as_stored(folder, stored.get(folder.id), now):
             found.unchanged.append(folder.id)
         else:
             fresh.append(folder)
     _read(found, fresh, now, progress)
     return found
+
+
+def _as_stored(folder: RunFolder, word: str | None, now: datetime) -> bool:
+    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing."""
+    if word is None or not word.endswith(folder.fingerprint):
+        return False
+    if not word.startswith(RUNNING):
+        return True
+    newest = max(found.stamp.mtime_ns for found in folder.files) / 1e9
+    return now.timestamp() - newest <= SILENT_AFTER.total_seconds()
 
 
 def _read(found: Scan, folders: list[RunFolder], now: datetime, progress: Progress | None) -> None:

@@ -19,6 +19,9 @@ from .status import Evidence, furthest, judge, state_error
 from .times import RunTimes, Window, contradicts, run_times
 from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
+RUNNING = "running "
+"""Before a fingerprint: the run is judged again when it has been silent for long."""
+
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
 _GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
@@ -128,8 +131,9 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     silent = _without_stream(facts) if verdict.status != "running" else ()
     workflow["agents_without_stream"] = [agent for agent, _ in silent] or None
     notes = (*_other_id(facts, workflow), *(problem for _, problem in silent))
-    stamps = tuple(found.stamp for found in facts.folder.files)
-    return ScannedRun(workflow, streams, stamps, (*facts.problems, *notes))
+    word = facts.folder.fingerprint
+    word = f"{RUNNING}{word}" if verdict.status == "running" else word
+    return ScannedRun(workflow, streams, word, (*facts.problems, *notes))
 
 
 def _stream(found: FoundFile) -> StreamFacts | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -18,6 +19,9 @@ LOG_FILES = ("execution.log", "error.log")
 NOT_RUNS = frozenset({"security_logs", "context_bundles"})
 PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
+
+READER_VERSION = 1
+"""Raised when the same files would be read differently: every run is then read anew."""
 
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
 
@@ -38,6 +42,14 @@ class RunFolder:
     id: str
     folder: Path
     files: tuple[FoundFile, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """One word for the state of the run's files; the same word: nothing was written."""
+        stamps = (found.stamp for found in self.files)
+        text = "\n".join(f"{s.path}\t{s.size}\t{s.mtime_ns}\t{s.inode}" for s in stamps)
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        return f"{READER_VERSION}-{digest}"
 
     def named(self, *names: str) -> Iterator[FoundFile]:
         """Yield the files with one of these names, in any folder of the run."""

@@ -1,0 +1,96 @@
+"""The history's database behind five functions: dicts go in and out; each call opens and closes it.
+
+Many workflows at a time go through `store.history.History`, which these functions use too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from .models import Workflow
+from .store.engine import exists
+from .store.history import History
+from .store.location import database_url, default_location
+from .store.queries import PageQuery
+
+_DB_VARIABLE = "WORKFLOW_HISTORY_DB"
+
+DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_VARIABLE))
+"""A path or database URL. Set it to use another database; it is read at each call."""
+
+_DB_PATH_AT_IMPORT = DB_PATH
+
+
+def current_url() -> URL:
+    """Return the database in use: a DB_PATH that was set, else what the environment says now."""
+    if DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT:
+        return database_url(DB_PATH)
+    return database_url(default_location(os.environ.get(_DB_VARIABLE)))
+
+
+def init_db() -> None:
+    """Make the database, or bring its tables up to date; harmless where nothing is to be done."""
+    with History.open(current_url()):
+        pass
+
+
+def insert_workflow(workflow: Mapping[str, Any]) -> bool:
+    """Store a new workflow; False where its project has one of that id already."""
+    with History.open(current_url()) as history:
+        return history.insert(workflow)
+
+
+def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
+    """Merge into a stored workflow; False where there is none. None never overwrites a value."""
+    url = current_url()
+    if not exists(url):
+        return False
+    with History.open(url) as history:
+        return history.update(workflow_id, workflow)
+
+
+def get_workflow_by_id(workflow_id: str) -> Workflow | None:
+    """Return the workflow with this id, or "project/id", or None.
+
+    Raises AmbiguousWorkflowError where several projects have the id.
+    """
+    url = current_url()
+    if not exists(url):
+        return None
+    with History.open(url) as history:
+        return history.get(workflow_id)
+
+
+def all_workflows() -> list[Workflow]:
+    """Return every stored workflow without its agent runs and links: enough for sums."""
+    url = current_url()
+    if not exists(url):
+        return []
+    with History.open(url) as history:
+        return history.figures()
+
+
+def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
+    limit: int = 50,
+    offset: int = 0,
+    status: str | None = None,
+    search: str | None = None,
+    sort_by: str = "created_at",
+    sort_order: str = "DESC",
+) -> dict[str, Any]:
+    """Return one page: {workflows, total, limit, offset}; unknown sort values come last.
+
+    Raises InvalidQueryError, a ValueError that names the allowed values.
+    """
+    query = PageQuery(limit, offset, status, search, sort_by, sort_order)
+    url = current_url()
+    if not exists(url):
+        return {"workflows": [], "total": 0, "limit": limit, "offset": offset}
+    with History.open(url) as history:
+        workflows, total = history.page(query)
+    return {"workflows": workflows, "total": total, "limit": limit, "offset": offset}

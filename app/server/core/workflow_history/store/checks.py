@@ -1,0 +1,48 @@
+"""Look for damage: the database's own checks and what must hold between rows; repairs nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, or_, select
+
+from .engine import dialect_of
+from .schema import agent_runs, workflows
+
+
+def damages(connection: Connection) -> list[str]:
+    """Return what is wrong, one sentence each; an empty list: all is well."""
+    return [*dialect_of(connection).damages(connection), *_wrong_sums(connection), *_wrong_scores(connection)]
+
+
+def _wrong_sums(connection: Connection) -> list[str]:
+    """Hold each run's cost against the sum over its agent runs; each may be rounded by a nanodollar."""
+    spent = func.sum(agent_runs.c.cost_nanodollars)
+    sums = (
+        select(agent_runs.c.workflow_key, spent.label("spent"), func.count().label("parts"))
+        .where(agent_runs.c.cost_nanodollars.is_not(None))
+        .group_by(agent_runs.c.workflow_key)
+        .subquery()
+    )
+    total = workflows.c.total_cost_nanodollars
+    query = (
+        select(workflows.c.project, workflows.c.id, total, sums.c.spent)
+        .join(sums, sums.c.workflow_key == workflows.c.key)
+        .where(or_(total.is_(None), func.abs(total - sums.c.spent) > sums.c.parts))
+        .order_by(workflows.c.key)
+    )
+    return [
+        f"{project}/{run_id}: total cost is {stored} nanodollars, its agent runs add up to {summed}"
+        for project, run_id, stored, summed in connection.execute(query)
+    ]
+
+
+def _wrong_scores(connection: Connection) -> list[str]:
+    """Find scores that do not lie between 0 and 100."""
+    columns = [column for column in workflows.columns if column.name.endswith("_score")]
+    found = []
+    for column in columns:
+        query = select(workflows.c.project, workflows.c.id, column).where(~column.between(0, 100))
+        found += [
+            f"{project}/{run_id}: {column.name} is {score}"
+            for project, run_id, score in connection.execute(query)
+        ]
+    return found

@@ -1,0 +1,337 @@
+"""An open history: the one object that the rest of the program reads and writes the database through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+from sqlalchemy import URL, Connection, Select, select, table, text
+
+from ..errors import AmbiguousWorkflowError, InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
+from ..models import Workflow
+from . import checks, ledger, queries, reads, writes
+from .codec import WORKFLOW
+from .engine import connect, dialect_of, make_file, naming_database, reading, writing
+from .location import database_url
+from .migrate import ensure_schema
+from .reads import SimilarityRow, StoredRun
+from .records import Parts, take_apart
+from .values import to_time
+
+VIEWS = (
+    "runs",
+    "spend_by_phase",
+    "spend_by_agent",
+    "spend_by_model",
+    "spend_by_day",
+    "recurring_patterns",
+    "unreadable",
+)
+_MOST_CANDIDATES = 10  # as many as a message can name
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCounts:
+    """What became of a batch."""
+
+    inserted: int  # workflows that were not there before
+    updated: int  # workflows that were
+    failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRef:
+    """Where a stored workflow is found."""
+
+    key: int
+    project: str
+    id: str
+
+
+class History:
+    """One connection to one database, with its tables up to date; each method is one transaction."""
+
+    def __init__(self, url: URL, connection: Connection) -> None:
+        self._url = url
+        self._connection = connection
+        self._inside = False  # a transaction of the caller's is open
+
+    @classmethod
+    @contextmanager
+    def open(cls, location: Path | str | URL) -> Iterator[Self]:
+        """Open the history at a path or database URL; it is made where there is none."""
+        url = database_url(location)
+        make_file(url)
+        with connect(url) as connection:
+            ensure_schema(connection)
+            yield cls(url, connection)
+            dialect_of(url).settle(connection)
+
+    # --- workflows, one at a time
+
+    def insert(self, workflow: Mapping[str, Any]) -> bool:
+        """Store a new workflow; False, and nothing is written, where it is stored already."""
+        parts = _storable(workflow)
+        with self._writing() as connection:
+            name = (parts.project, parts.id)
+            if writes.stored(connection, [name]):
+                return False
+            writes.store(connection, {name: parts}, _now())
+            return True
+
+    def update(self, reference: str, workflow: Mapping[str, Any]) -> bool:
+        """Merge `workflow` into the stored one that `reference` names; False where there is none.
+
+        The dict's own project, where it has one, chooses among several; None never overwrites.
+        """
+        with self._writing() as connection:
+            project = None if "/" in reference else workflow.get("project")
+            found = self._resolve(connection, reference, project)
+            if found is None:
+                return False
+            parts = _storable(workflow, found.project, found.id)
+            writes.store(connection, {(found.project, found.id): parts}, _now())
+            return True
+
+    def get(self, reference: str) -> Workflow | None:
+        """Return the workflow with this id, or "project/id"; None where there is none.
+
+        Raises AmbiguousWorkflowError where several projects have it.
+        """
+        with self._reading() as connection:
+            found = self._resolve(connection, reference)
+            return None if found is None else reads.workflow_records(connection, [found.key])[found.key]
+
+    def find(self, reference: str) -> WorkflowRef:
+        """Return the one workflow that an id, "project/id" or the beginning of an id stands for.
+
+        Raises WorkflowNotFoundError or AmbiguousWorkflowError.
+        """
+        with self._reading() as connection:
+            found = self._resolve(connection, reference)
+            if found is not None:
+                return found
+            query = queries.starting_with(reference, _MOST_CANDIDATES)
+            return _only(reference, _refs(connection, query)) or _not_found(reference)
+
+    @staticmethod
+    def _resolve(connection: Connection, reference: str, project: str | None = None) -> WorkflowRef | None:
+        return _only(reference, _refs(connection, queries.named(reference, project)))
+
+    # --- workflows, many at a time
+
+    def save(self, batch: Sequence[Mapping[str, Any]], *, replace: Sequence[str] = ()) -> SaveCounts:
+        """Insert or merge workflows in one transaction; one that cannot be stored stops no other.
+
+        None never overwrites a value, but for the keys in `replace`: those are taken as they come.
+        """
+        parts: list[Parts] = []
+        failures: list[tuple[str, str]] = []
+        for workflow in batch:
+            try:
+                parts.append(take_apart(workflow))
+            except ValueError as error:
+                failures.append((str(workflow.get("id")), str(error)))
+        with self._writing() as connection:
+            before = writes.store(connection, writes.folded(parts), _now(), _columns(replace))
+        named = {(part.project, part.id) for part in parts}
+        inserted = len(named) - len(before)
+        return SaveCounts(inserted, len(parts) - inserted, tuple(failures))
+
+    def page(self, query: queries.PageQuery) -> tuple[list[Workflow], int]:
+        """Return one page of workflows, and how many there are on all pages."""
+        with self._reading() as connection:
+            total = connection.scalar(query.total()) or 0
+            keys = connection.scalars(query.keys()).all()
+            return list(reads.workflow_records(connection, keys).values()), total
+
+    def refs(
+        self,
+        *,
+        status: str | None = None,
+        created_from: datetime | None = None,
+        created_before: datetime | None = None,
+        after_key: int = 0,
+        limit: int | None = None,
+    ) -> list[WorkflowRef]:
+        """Return where workflows are found, by key: go on after the last key, whatever changes meanwhile."""
+        start = None if created_from is None else to_time(created_from)
+        end = None if created_before is None else to_time(created_before)
+        with self._reading() as connection:
+            return _refs(connection, queries.chosen(status, start, end, after_key, limit))
+
+    def read(self, keys: Sequence[int]) -> dict[int, Workflow]:
+        """Return whole workflow dicts by key."""
+        with self._reading() as connection:
+            return reads.workflow_records(connection, keys)
+
+    def figures(self, keys: Sequence[str] | None = None) -> list[Workflow]:
+        """Return some keys of every workflow, or all: enough for sums, and much faster than whole dicts."""
+        keys = [key for key in WORKFLOW.fields if key not in WORKFLOW.hidden] if keys is None else keys
+        unknown = [key for key in keys if key not in WORKFLOW.fields]
+        if unknown:
+            raise InvalidQueryError(
+                f"no column for {', '.join(unknown)}; known: {', '.join(WORKFLOW.fields)}"
+            )
+        with self._reading() as connection:
+            return reads.figures(connection, keys)
+
+    # --- what a sync needs
+
+    def stored_runs(
+        self, *, project: str | None = None, agents_dir: str | None = None
+    ) -> dict[str, StoredRun]:
+        """Return the stored runs of a project or an agents folder, by id."""
+        with self._reading() as connection:
+            return reads.stored_runs(connection, project, agents_dir)
+
+    def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """Return the phase_costs entries of workflows that have some, former attempts too."""
+        with self._reading() as connection:
+            return reads.agent_records(connection, keys)
+
+    def mark_gone(self, keys: Sequence[int], at: datetime) -> None:
+        """Note that the files of these runs are no longer there."""
+        with self._writing() as connection:
+            writes.mark_gone(connection, keys, to_time(at))
+
+    def mark_present(self, keys: Sequence[int]) -> None:
+        """Note that the files of these runs are there again."""
+        with self._writing() as connection:
+            writes.mark_present(connection, keys)
+
+    def keys_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Return the keys of the workflows with these projects and ids."""
+        with self._reading() as connection:
+            return reads.keys_of(connection, names)
+
+    def outdated_texts(self, model: str) -> dict[tuple[str, str], str]:
+        """Return the requests whose vector was not made by `model`, by project and id."""
+        with self._reading() as connection:
+            return reads.outdated_texts(connection, model)
+
+    def save_text_vectors(self, vectors: Mapping[int, bytes | None], model: str) -> None:
+        """Put new text vectors, made by `model`, in the place of the stored ones."""
+        with self._writing() as connection:
+            writes.save_text_vectors(connection, vectors, model)
+
+    def problems(self, agents_dir: str) -> list[dict[str, Any]]:
+        """Return what could not be read at the last sync of an agents folder."""
+        with self._reading() as connection:
+            return reads.problems_of(connection, agents_dir)
+
+    def patterns(self, key: int) -> list[dict[str, Any]]:
+        """Return one run's recurring patterns, the most widespread first."""
+        with self._reading() as connection:
+            return reads.patterns_of(connection, key)
+
+    def similarity_rows(self) -> list[SimilarityRow]:
+        """Return what similarity needs of every stored run."""
+        with self._reading() as connection:
+            return reads.similarity_rows(connection)
+
+    def similar_lists(self) -> dict[int, list[tuple[int, float]]]:
+        """Return each run's similar runs with their scores, best first."""
+        with self._reading() as connection:
+            return reads.similar_lists(connection)
+
+    def save_similar_lists(self, lists: Mapping[int, Sequence[tuple[int, float]]]) -> None:
+        """Put new lists in the place of these runs' old ones; an empty list empties."""
+        rows = {
+            key: [{"similar_key": other, "similar_id": None, "score": float(score)} for other, score in pairs]
+            for key, pairs in lists.items()
+        }
+        with self._writing() as connection:
+            writes.replace_similar(connection, rows)
+
+    def save_patterns(
+        self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
+    ) -> None:
+        """Put a detector's findings, by run, in the place of its former ones for these runs."""
+        with self._writing() as connection:
+            ledger.save_patterns(connection, found, detector, _now())
+
+    def save_problems(self, agents_dir: str, problems: Sequence[Mapping[str, Any]]) -> bool:
+        """Put this sync's problems in the place of the last one's; False where nothing changed."""
+        with self._writing() as connection:
+            return ledger.save_problems(connection, agents_dir, problems)
+
+    def record_sync(self, sync: Mapping[str, Any]) -> None:
+        """Note one sync. It changes the file: a sync that wrote nothing else should not be noted."""
+        with self._writing() as connection:
+            ledger.record_sync(connection, sync)
+
+    # --- the whole
+
+    def view(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of one of the VIEWS."""
+        if name not in VIEWS:
+            raise InvalidQueryError(f"no view {name!r}; use one of: {', '.join(VIEWS)}")
+        with self._reading() as connection:
+            rows = connection.execute(select(text("*")).select_from(table(name)))
+            return [dict(row) for row in rows.mappings()]
+
+    def check(self) -> list[str]:
+        """Return what is damaged, one sentence each; an empty list: all is well."""
+        with self._reading() as connection:
+            return checks.damages(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is called inside one transaction: all of it is stored, or nothing."""
+        with self._writing():
+            self._inside = True
+            try:
+                yield
+            finally:
+                self._inside = False
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._inside:
+            yield self._connection
+            return
+        with naming_database(self._url), reading(self._connection) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._inside:
+            yield self._connection
+            return
+        with naming_database(self._url), writing(self._connection) as connection:
+            yield connection
+
+
+def _storable(workflow: Mapping[str, Any], project: str | None = None, run_id: str | None = None) -> Parts:
+    try:
+        return take_apart(workflow, project, run_id)
+    except ValueError as error:
+        raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
+
+
+def _columns(keys: Sequence[str]) -> frozenset[str]:
+    return frozenset(WORKFLOW.fields[key].column for key in keys if key in WORKFLOW.fields)
+
+
+def _refs(connection: Connection, query: Select[Any]) -> list[WorkflowRef]:
+    return [WorkflowRef(*row) for row in connection.execute(query)]
+
+
+def _only(reference: str, found: Sequence[WorkflowRef]) -> WorkflowRef | None:
+    """Return the one workflow found, or None; several raise AmbiguousWorkflowError."""
+    if len(found) > 1:
+        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in found))
+    return found[0] if found else None
+
+
+def _not_found(reference: str) -> NoReturn:
+    raise WorkflowNotFoundError(f"no stored workflow is called {reference!r}, nor begins so")
+
+
+def _now() -> str:
+    return to_time(datetime.now(UTC))

@@ -1,0 +1,77 @@
+"""Bring a database to the tables of this program, all at once or not at all; touches no run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, column, inspect, select, table
+
+from ..errors import DatabaseTooNewError, WorkflowHistoryError
+from .engine import dialect_of, reading, writing
+from .schema import metadata
+
+HEAD = "0002"  # the newest revision under migrations/versions; a test holds it right
+VERSION_TABLE = "workflow_history_version"  # its own name: a server's database may be shared
+
+_version = table(VERSION_TABLE, column("version_num"))
+
+
+def ensure_schema(connection: Connection) -> None:
+    """Make or upgrade the tables where that is needed.
+
+    Raises DatabaseTooNewError where a newer program has been here.
+    """
+    with reading(connection):
+        if stored_revision(connection) == HEAD:
+            return
+    dialect_of(connection).prepare(connection)
+    with writing(connection):
+        # Asked again, now with the lock: another process may have done it in between.
+        revision = stored_revision(connection)
+        if revision != HEAD:
+            _upgrade(connection, revision)
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """Return the revision that the database says it has; None: it has no tables of ours."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.scalar(select(_version.c.version_num))
+
+
+def _upgrade(connection: Connection, revision: str | None) -> None:
+    if revision is None:
+        _refuse_foreign_tables(connection)
+    # Imported here: Alembic takes longer to import than most commands take to run, and is
+    # needed only when a database is new or old.
+    from alembic import command  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = alembic_config(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseTooNewError(
+            f"the database is of revision {revision}, newer than this program's {HEAD}; upgrade the program"
+        )
+    command.upgrade(config, "head")
+
+
+def _refuse_foreign_tables(connection: Connection) -> None:
+    taken = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    if taken:
+        raise WorkflowHistoryError(
+            f"the database holds another program's tables ({', '.join(taken)}); name another database"
+        )
+
+
+def alembic_config(connection: Connection) -> Any:
+    """Return Alembic's settings for an open connection; the scripts are those beside this file."""
+    from alembic.config import Config  # noqa: PLC0415 - see _upgrade
+
+    scripts = Path(__file__).parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, metadata=metadata, version_table=VERSION_TABLE)
+    return config

@@ -1,0 +1,118 @@
+"""What a caller may ask of the history: checked words go in, SELECTs come out; runs none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from ..errors import InvalidQueryError
+from .codec import WORKFLOW
+from .schema import workflows
+from .values import storable_text
+
+SORT_KEYS = tuple(
+    key
+    for key, field in WORKFLOW.fields.items()
+    if field.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+)
+SORT_ORDERS = ("ASC", "DESC")
+SEARCHED = ("nl_input", "id", "adw_id", "branch_name", "plan_file", "error_message", "issue_number")
+_MOST_ROWS = 2**63 - 1  # as many as a database can count
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """One page of the history, checked: raises InvalidQueryError, which names what is allowed."""
+
+    limit: int = 50
+    offset: int = 0
+    status: str | None = None
+    search: str | None = None
+    sort_by: str = "created_at"
+    sort_order: str = "DESC"
+
+    def __post_init__(self) -> None:
+        _check_count("limit", self.limit)
+        _check_count("offset", self.offset)
+        _check_text("status", self.status)
+        _check_text("search", self.search)
+        if self.sort_by not in SORT_KEYS:
+            raise InvalidQueryError(
+                f"sort_by={self.sort_by!r} is unknown; use one of: {', '.join(SORT_KEYS)}"
+            )
+        if not isinstance(self.sort_order, str) or self.sort_order.upper() not in SORT_ORDERS:
+            raise InvalidQueryError(f"sort_order={self.sort_order!r} is unknown; use ASC or DESC")
+
+    def total(self) -> Select[Any]:
+        """Count the rows of all pages."""
+        return select(func.count()).select_from(workflows).where(*self._filters())
+
+    def keys(self) -> Select[Any]:
+        """Name the rows of this page; id and project decide among equals, unknown values come last."""
+        column = workflows.c[WORKFLOW.fields[self.sort_by].column]
+        by = [column, workflows.c.id, workflows.c.project]
+        if self.sort_order.upper() == "DESC":
+            order = [column.desc().nulls_last(), *(tie.desc() for tie in by[1:])]
+        else:
+            order = [column.asc().nulls_last(), *(tie.asc() for tie in by[1:])]
+        rows = select(workflows.c.key).where(*self._filters()).order_by(*order)
+        return rows.limit(self.limit).offset(self.offset)
+
+    def _filters(self) -> list[ColumnElement[bool]]:
+        filters: list[ColumnElement[bool]] = []
+        if self.status is not None:
+            filters.append(workflows.c.status == storable_text(self.status))
+        if self.search:
+            term = storable_text(self.search)
+            columns = [workflows.c[name] for name in SEARCHED]
+            filters.append(or_(*(column.icontains(term, autoescape=True) for column in columns)))
+        return filters
+
+
+def _check_count(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
+        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a whole number of 0 or more")
+
+
+def _check_text(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidQueryError(f"{name}={value!r} is not allowed; use text or None")
+
+
+def named(reference: str, project: str | None = None) -> Select[Any]:
+    """Select the workflows that `reference` names: an id, or "project/id" ("/id" where none was named)."""
+    text = storable_text(reference)
+    cuts = [place for place, char in enumerate(text) if char == "/"]
+    wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
+    query = _identities().where(or_(workflows.c.id == text, *wholes))
+    return query if project is None else query.where(workflows.c.project == project)
+
+
+def starting_with(prefix: str, limit: int) -> Select[Any]:
+    """Select the workflows whose id begins with `prefix`."""
+    matching = workflows.c.id.startswith(storable_text(prefix), autoescape=True)
+    return _identities().where(matching).order_by(workflows.c.id, workflows.c.project).limit(limit)
+
+
+def chosen(
+    status: str | None = None,
+    created_from: str | None = None,
+    created_before: str | None = None,
+    after_key: int = 0,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Select workflows in the order of their keys: safe to go on after a key while rows change."""
+    query = _identities().where(workflows.c.key > after_key).order_by(workflows.c.key).limit(limit)
+    if status is not None:
+        query = query.where(workflows.c.status == storable_text(status))
+    if created_from is not None:
+        query = query.where(workflows.c.created_at >= created_from)
+    if created_before is not None:
+        query = query.where(workflows.c.created_at < created_before)
+    return query
+
+
+def _identities() -> Select[Any]:
+    return select(workflows.c.key, workflows.c.project, workflows.c.id)

@@ -1,0 +1,207 @@
+"""A whole workflow dict taken apart for its tables, and put together again: pure, no SQL.
+
+Taking apart raises ValueError where nothing could be stored; an odd value alone is kept, see `codec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import Workflow
+from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
+from .values import offset_minutes, storable_json, to_real, to_text
+
+Row = dict[str, Any]
+Pair = tuple[str, str, float]  # project ("" where none was given), id, score
+
+COST_KEYS = (
+    "total_cost",
+    "cost_basis",
+    "lower_bound_cost",
+    "computed_cost",
+    "unpriced_tokens",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "web_searches",
+    "total_tokens",
+    "retry_count",
+    "retry_cost",
+    "price_version",
+)
+_MODEL_SUMS = (
+    "cost",
+    "computed_cost",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "web_searches",
+)
+_WEAKEST_LAST = ("reported", "computed", "lower_bound", "unpriced")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One workflow, taken apart; None for a list that the caller did not give."""
+
+    project: str
+    id: str
+    row: Row
+    agents: list[Row] | None = None
+    models: list[list[Row]] | None = None  # one list per agent run, in the same order
+    similar: list[Pair] | None = None
+
+
+def take_apart(workflow: Mapping[str, Any], project: str | None = None, run_id: str | None = None) -> Parts:
+    """Return the rows of a workflow; `project` and `run_id`, where given, go before the dict's own."""
+    name = run_id if run_id is not None else _identifier(workflow)
+    owner = project if project is not None else to_text(workflow.get("project") or "")
+    flat, odd = _with_cost_data(workflow)
+    agents, models = _agent_rows(flat.get("phase_costs"), odd)
+    similar = _pairs(flat.get("similar_workflows"), odd)
+    row = WORKFLOW.encode(flat)
+    row.update(project=owner, id=name)
+    if odd:
+        row["extra"] = merged(row.get("extra"), odd)
+    if row.get("utc_offset_minutes") is None:
+        row["utc_offset_minutes"] = offset_minutes(flat.get("created_at") or flat.get("started_at"))
+    return Parts(owner, name, row, agents, models, similar)
+
+
+def _identifier(workflow: Mapping[str, Any]) -> str:
+    value = workflow.get("id")
+    if value is None or value == "":
+        raise ValueError("a workflow needs an id to be stored")
+    return to_text(value)
+
+
+def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Row, Row]:
+    """Lay what only `cost_data` knows beside the dict's own keys; its unknown keys come second."""
+    cost_data = workflow.get("cost_data")
+    if cost_data is None:
+        return dict(workflow), {}
+    if not isinstance(cost_data, Mapping):
+        return dict(workflow), {UNREADABLE: {"cost_data": storable_json(cost_data)}}
+    flat = dict(workflow)
+    for key in (*COST_KEYS, "phase_costs"):
+        if flat.get(key) is None and cost_data.get(key) is not None:
+            flat[key] = cost_data[key]
+    known = {*COST_KEYS, "phase_costs", "models"}
+    rest = {key: value for key, value in cost_data.items() if key not in known}
+    if cost_data.get("models") and not _names_models(flat.get("phase_costs")):
+        rest["models"] = cost_data["models"]
+    return flat, {"cost_data": storable_json(rest)} if rest else {}
+
+
+def _names_models(phase_costs: Any) -> bool:
+    entries = phase_costs if isinstance(phase_costs, list | tuple) else ()
+    return any(isinstance(entry, Mapping) and entry.get("models") for entry in entries)
+
+
+def _agent_rows(value: Any, odd: Row) -> tuple[list[Row] | None, list[list[Row]] | None]:
+    """Return the rows of `phase_costs`; an empty list says nothing: a known cost is never taken back."""
+    if value is None or value == []:
+        return None, None
+    if not _is_list_of_dicts(value):
+        _keep_odd(odd, "phase_costs", value)
+        return None, None
+    pairs = [_agent_row(entry) for entry in value]
+    return [agent for agent, _ in pairs], [models for _, models in pairs]
+
+
+def _agent_row(entry: Mapping[str, Any]) -> tuple[Row, list[Row]]:
+    agent = AGENT_RUN.encode(entry)
+    models = entry.get("models")
+    if not models:
+        return agent, []
+    if not _is_list_of_dicts(models):
+        agent["extra"] = merged(agent.get("extra"), {UNREADABLE: {"models": storable_json(models)}})
+        return agent, []
+    return agent, [MODEL_USAGE.encode(model) for model in models]
+
+
+def _pairs(value: Any, odd: Row) -> list[Pair] | None:
+    if value is None:
+        return None
+    try:
+        return [
+            (to_text(e.get("project") or ""), to_text(e["id"]), to_real(e["similarity_score"])) for e in value
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        _keep_odd(odd, "similar_workflows", value)
+        return None
+
+
+def _is_list_of_dicts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(entry, Mapping) for entry in value)
+
+
+def _keep_odd(odd: Row, key: str, value: Any) -> None:
+    odd[UNREADABLE] = {**odd.get(UNREADABLE, {}), key: storable_json(value)}
+
+
+def put_together(
+    row: Mapping[str, Any],
+    agents: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]],
+    similar: Sequence[Pair],
+    pattern_count: int,
+) -> Workflow:
+    """Return the workflow dict of a row, its agent runs (each with its models) and its links."""
+    workflow = WORKFLOW.decode(row)
+    workflow["phase_costs"] = [agent_record(agent, models) for agent, models in agents]
+    workflow["cost_data"] = _cost_data(workflow)
+    workflow["similar_workflows"] = [
+        {"id": run_id, "project": project, "similarity_score": score} for project, run_id, score in similar
+    ]
+    workflow["pattern_count"] = pattern_count
+    return workflow
+
+
+def agent_record(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Row:
+    """Return one phase_costs entry."""
+    record = AGENT_RUN.decode(agent)
+    record["models"] = [MODEL_USAGE.decode(model) for model in models]
+    return record
+
+
+def _cost_data(workflow: Workflow) -> Row | None:
+    """Return all that is known of what the run spent, or None where nothing is."""
+    kept = workflow.get("cost_data")
+    known = {key: workflow[key] for key in COST_KEYS}
+    if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
+        return None
+    models = _by_model(workflow["phase_costs"])
+    result = {"models": [], **(kept or {}), **known, "phase_costs": workflow["phase_costs"]}
+    return result | {"models": models} if models else result
+
+
+def _by_model(phase_costs: Sequence[Row]) -> list[Row]:
+    """Add up the models of all agent runs; unknown parts leave the known sum standing."""
+    sums: dict[Any, Row] = {}
+    for entry in (model for agent in phase_costs for model in agent["models"]):
+        total = sums.setdefault(entry["model"], dict.fromkeys(("model", "cost_basis", *_MODEL_SUMS)))
+        total["model"] = entry["model"]
+        total["cost_basis"] = _weaker(total["cost_basis"], entry["cost_basis"])
+        for key in _MODEL_SUMS:
+            total[key] = _sum(total[key], entry[key])
+    return list(sums.values())
+
+
+def _sum(left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return right if left is None else left
+    total = left + right
+    return round(total, 9) if isinstance(total, float) else total
+
+
+def _weaker(left: str | None, right: str | None) -> str | None:
+    known = [basis for basis in (left, right) if basis in _WEAKEST_LAST]
+    return max(known, key=_WEAKEST_LAST.index, default=left or right)

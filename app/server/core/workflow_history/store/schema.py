@@ -1,0 +1,310 @@
+"""The tables as they are now: what is stored, in which unit; holds no SQL and no data.
+
+Each column carries its comment and, in `info`, the dict key and the kind that `codec` turns it by.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only an INTEGER key by itself
+
+
+def _text(key: str, comment: str, column: str | None = None, **options: Any) -> Column[Any]:
+    return Column(column or key, Text, comment=comment, info={"key": key, "kind": "text"}, **options)
+
+
+def _whole(key: str, comment: str) -> Column[Any]:
+    return Column(key, BigInteger, comment=comment, info={"key": key, "kind": "whole"})
+
+
+def _real(key: str, comment: str) -> Column[Any]:
+    return Column(key, Double, comment=comment, info={"key": key, "kind": "real"})
+
+
+def _flag(key: str, comment: str) -> Column[Any]:
+    return Column(key, Boolean, comment=comment, info={"key": key, "kind": "flag"})
+
+
+def _json(key: str, comment: str, kind: str) -> Column[Any]:
+    return Column(key, JSON(none_as_null=True), comment=comment, info={"key": key, "kind": kind})
+
+
+def _money(key: str, comment: str) -> Column[Any]:
+    unit = "nanodollars (1e-9 USD); null: unknown"
+    return Column(
+        f"{key}_nanodollars", BigInteger, comment=f"{comment}, {unit}", info={"key": key, "kind": "money"}
+    )
+
+
+def _time(key: str, comment: str, column: str | None = None) -> Column[Any]:
+    info = {"key": key, "kind": "time"}
+    return Column(column or key, Text, comment=f"{comment}, ISO 8601 UTC with microseconds", info=info)
+
+
+def _extra(comment: str) -> Column[Any]:
+    return Column("extra", JSON(none_as_null=True), comment=comment)
+
+
+def _tokens() -> list[Column[Any]]:
+    return [
+        _whole("input_tokens", "tokens read uncached"),
+        _whole("output_tokens", "tokens written by the model"),
+        _whole("cache_read_tokens", "tokens read from the cache"),
+        _whole("cache_creation_tokens", "tokens written to a cache, the sum of the next two"),
+        _whole("cache_creation_5m_tokens", "tokens written to the 5-minute cache"),
+        _whole("cache_creation_1h_tokens", "tokens written to the 1-hour cache"),
+        _whole("web_searches", "web searches, requests"),
+    ]
+
+
+def _workflow_key(**options: Any) -> Column[Any]:
+    target = ForeignKey("workflows.key", ondelete="CASCADE")
+    return Column("workflow_key", _KEY_TYPE, target, comment="the run, workflows.key", **options)
+
+
+workflows = Table(
+    "workflows",
+    metadata,
+    Column("key", _KEY_TYPE, primary_key=True, comment="number of the run in this database"),
+    _text("project", "project the run belongs to; empty: none named", nullable=False, server_default=""),
+    _text("id", "name of the run's folder; unique in its project", nullable=False),
+    _text("adw_id", "the id that the run's state file gives"),
+    _text("status", "completed, failed, running, incomplete, unknown, or the state's own word"),
+    _text("status_reason", "what the status was read from"),
+    _text("nl_input", "the request in the user's words"),
+    _text("nl_input_source", "where the request was found"),
+    _time("created_at", "when the run was made"),
+    _time("started_at", "when work began"),
+    _time("completed_at", "when work ended"),
+    _text("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
+    _whole("utc_offset_minutes", "the run's local time less UTC, minutes; null: unknown"),
+    _real("duration_seconds", "length of the run, seconds"),
+    _text("duration_basis", "what the duration was read from"),
+    _text("issue_number", "issue worked on; text, since some tools write a word"),
+    _text("issue_class", "class of the issue, such as /feature"),
+    _text("workflow_template", "workflow that was run"),
+    _text("model_used", "the costliest model"),
+    _text("branch_name", "branch worked on"),
+    _text("plan_file", "path of the plan, as the state gives it"),
+    _text("current_phase", "phase that the state names"),
+    _text("error_message", "what went wrong"),
+    _money("total_cost", "spent on record, all attempts"),
+    _text("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
+    _money("lower_bound_cost", "spent at least in streams without a result"),
+    _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _whole("unpriced_tokens", "tokens of models without a known price"),
+    *_tokens(),
+    _whole("total_tokens", "all tokens, cached or not"),
+    _whole("retry_count", "attempts after the first, count"),
+    _money("retry_cost", "spent on attempts after the first"),
+    _real("nl_clarity_score", "clarity of the request, 0 to 100; null: no evidence"),
+    _real("cost_efficiency_score", "cost against similar runs, 0 to 100; null: no evidence"),
+    _real("performance_score", "speed against similar runs, 0 to 100; null: no evidence"),
+    _real("quality_score", "quality of the outcome, 0 to 100; null: no evidence"),
+    _json("score_parts", "what each score was made of", "dict"),
+    _json("phase_durations", "seconds by phase", "dict"),
+    _text("bottleneck_phase", "phase that took most of the time"),
+    _real("idle_time_seconds", "time between agents, seconds"),
+    _text("price_version", "price table that computed_cost was made with"),
+    _text("agents_dir", "agents folder where the run was found"),
+    _text("source_state", "present: the files are there; gone: only this history knows the run"),
+    _time("gone_at", "when the files were first missed"),
+    _text("fingerprint", "hash of the files' sizes and stamps"),
+    _time("first_seen_at", "when this history first stored the run"),
+    _time("last_changed_at", "when this history last wrote the run"),
+    _extra("state keys without a column; unreadable_values: what no column could hold"),
+    _text("text_model", "version of the weights behind text_vector"),
+    Column(
+        "text_vector",
+        LargeBinary,
+        comment="the request as a sparse vector, packed",
+        info={"key": "text_vector", "kind": "bytes"},
+    ),
+    UniqueConstraint("project", "id"),
+    Index("ix_workflows_id", "id"),
+    Index("ix_workflows_created_at_id_project", "created_at", "id", "project"),
+    Index("ix_workflows_status_created_at_id_project", "status", "created_at", "id", "project"),
+    comment="one row per run",
+)
+
+agent_runs = Table(
+    "agent_runs",
+    metadata,
+    _workflow_key(primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="place in the run, from 0"),
+    _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
+    _text("agent", "name of the agent"),
+    _text("model", "the costliest model"),
+    _money("cost", "spent by this attempt"),
+    _text("cost_basis", "reported, computed, lower_bound or unpriced"),
+    _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _money("lower_bound_cost", "spent at least, beyond the cost on record"),
+    *_tokens(),
+    _whole("unpriced_tokens", "tokens of models without a known price"),
+    _real("duration_seconds", "length, seconds"),
+    _real("duration_api_seconds", "time spent waiting for the model, seconds"),
+    _whole("turns", "turns, count"),
+    _whole("tool_calls", "tool calls, count"),
+    _whole("tool_errors", "failed tool calls, count"),
+    _time("timestamp", "start", column="started_at"),
+    _time("ended_at", "end"),
+    _text("time_basis", "reported or derived"),
+    _flag("is_error", "the agent's own word on failure"),
+    _text("error", "what went wrong"),
+    _text("outcome", "success, error, false_success, incomplete or empty"),
+    _flag("is_retry", "another go at work that was tried before"),
+    _whole("attempt", "1 for the first content of the file, 2 after it was overwritten"),
+    _flag("superseded", "a later attempt overwrote the file"),
+    _text("path", "the stream, relative to the run's folder"),
+    _whole("line", "line where the cost stands, from 1"),
+    _text("identity", "hash of the stream's first line: tells attempts apart"),
+    _text("session_id", "session that the stream names"),
+    _text("format", "kind of stream: claude, gemini, codex ..."),
+    _extra("keys without a column; unreadable_values: what no column could hold"),
+    Index("ix_agent_runs_phase", "phase"),
+    comment="one row per stream and attempt: an agent's work in one phase of a run",
+)
+
+model_usage = Table(
+    "model_usage",
+    metadata,
+    Column("workflow_key", _KEY_TYPE, primary_key=True, comment="the run, workflows.key"),
+    Column("agent_ordinal", Integer, primary_key=True, comment="agent_runs.ordinal"),
+    Column("ordinal", Integer, primary_key=True, comment="place in the agent's list, from 0"),
+    _text("model", "name of the model"),
+    _money("cost", "spent on this model"),
+    _text("cost_basis", "reported, computed, lower_bound or unpriced"),
+    _money("computed_cost", "tokens x dated price, to hold against the record"),
+    *_tokens(),
+    _extra("keys without a column; unreadable_values: what no column could hold"),
+    ForeignKeyConstraint(
+        ["workflow_key", "agent_ordinal"],
+        ["agent_runs.workflow_key", "agent_runs.ordinal"],
+        ondelete="CASCADE",
+    ),
+    comment="one row per agent run and model",
+)
+
+similar_pairs = Table(
+    "similar_pairs",
+    metadata,
+    _workflow_key(primary_key=True),
+    Column("rank", Integer, primary_key=True, comment="place in the run's list, from 1"),
+    Column(
+        "similar_key",
+        _KEY_TYPE,
+        ForeignKey("workflows.key", ondelete="CASCADE"),
+        comment="the similar run, workflows.key",
+    ),
+    Column("similar_id", Text, comment="id as the caller gave it, where no stored run has it"),
+    Column("score", Double, nullable=False, comment="similarity, 0 to 1"),
+    Index("ix_similar_pairs_similar_key", "similar_key"),
+    comment="the runs most similar to each run, best first",
+)
+
+patterns = Table(
+    "patterns",
+    metadata,
+    Column("key", _KEY_TYPE, primary_key=True, comment="number of the pattern in this database"),
+    Column("kind", Text, nullable=False, comment="what sort of pattern it is"),
+    Column("signature", Text, nullable=False, comment="what recurs, in normal form"),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="detected",
+        comment="detected, accepted or dismissed: the user's word",
+    ),
+    Column("first_seen_at", Text, comment="when it was first stored, ISO 8601 UTC with microseconds"),
+    UniqueConstraint("kind", "signature"),
+    comment="work that recurs",
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column(
+        "pattern_key",
+        _KEY_TYPE,
+        ForeignKey("patterns.key", ondelete="CASCADE"),
+        primary_key=True,
+        comment="the pattern, patterns.key",
+    ),
+    _workflow_key(primary_key=True),
+    _whole("count", "times seen in this run, count"),
+    _whole("successes", "times it went well, count"),
+    _whole("failures", "times it failed, count"),
+    _money("cost", "spent on it in this run"),
+    _real("seconds", "time spent on it in this run, seconds"),
+    _json("agents", "agents that did it", "list"),
+    _text("example_path", "stream with an example, relative to the run's folder"),
+    _whole("example_line", "line of the example, from 1"),
+    _text("detector", "builtin, or host: the hook beside the package"),
+    Index("ix_occurrences_workflow_key", "workflow_key"),
+    comment="one row per pattern and run, however often the run is read",
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("key", _KEY_TYPE, primary_key=True, comment="number of the problem"),
+    Column("agents_dir", Text, nullable=False, comment="agents folder that was read"),
+    Column("path", Text, nullable=False, comment="file, relative to the agents folder"),
+    _workflow_key(nullable=True),
+    Column("line", BigInteger, comment="line, from 1; null: the whole file"),
+    Column("reason", Text, nullable=False, comment="what is wrong"),
+    Column("severity", Text, nullable=False, comment="error: data is missing; warning: data is doubtful"),
+    Index("ix_problems_agents_dir", "agents_dir"),
+    Index("ix_problems_workflow_key", "workflow_key"),
+    comment="what could not be read at the last sync of each agents folder",
+)
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("key", _KEY_TYPE, primary_key=True, comment="number of the sync"),
+    _time("started_at", "when the sync began"),
+    _real("duration_seconds", "length of the sync, seconds"),
+    _text("agents_dir", "agents folder that was read"),
+    _text("project", "project that the runs were stored under"),
+    *(
+        _whole(count, f"runs {meaning}, count")
+        for count, meaning in {
+            "scanned": "found",
+            "enriched": "with a known cost",
+            "inserted": "new",
+            "updated": "known and brought up to date",
+            "unchanged": "known and in need of no write",
+            "failed": "in trouble",
+        }.items()
+    ),
+    _json("errors", "the troubles, by run", "any"),
+    comment="one row per sync that was recorded",
+)

@@ -1,0 +1,222 @@
+"""Single values on their way into a column and out: pure; what a column cannot hold raises OddValueError."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+_LARGEST_WHOLE = 2**63 - 1
+_NANODOLLARS = 1_000_000_000  # in one US dollar
+_LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers as text
+_DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would give up
+
+
+class OddValueError(ValueError):
+    """A value that its column cannot hold; its text says what was expected."""
+
+
+def storable_text(value: str) -> str:
+    r"""Return `value` with NUL and lone surrogates replaced: no database holds them.
+
+    >>> storable_text("a\x00b\ud800")
+    'a\ufffdb\ufffd'
+    """
+    if value.isascii():
+        return value.replace("\x00", "\ufffd") if "\x00" in value else value
+    cleaned = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value)
+    return cleaned.replace("\x00", "\ufffd")
+
+
+def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each sort
+    """Return `value` as plain JSON: dates and paths as text, numbers that are none as null.
+
+    >>> storable_json({1: (Decimal("0.5"), float("nan"))})
+    {'1': [0.5, None]}
+    """
+    if depth > _DEEPEST:
+        raise OddValueError(f"nested more than {_DEEPEST} levels deep")
+    match value:
+        case str():
+            return storable_text(value)
+        case None | bool():
+            return value
+        case int() if value.bit_length() > _LONGEST_WHOLE:
+            raise OddValueError("a number too long to write down")
+        case int():
+            return int(value)
+        case float() | Decimal():
+            number = float(value)
+            return number if math.isfinite(number) else None
+        case Mapping():
+            return {storable_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [storable_json(item, depth + 1) for item in value]
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return storable_text(str(value))
+
+
+def to_text(value: Any) -> str:
+    """Return text as it is; numbers, paths and members of an enumeration as their text."""
+    if isinstance(value, str) and type(value) is str:
+        return storable_text(value)
+    if isinstance(value, Enum):
+        return to_text(value.value)
+    if isinstance(value, int | float | Decimal | PurePath | str) and not isinstance(value, bool):
+        return storable_text(str(value))
+    raise OddValueError("expected text")
+
+
+def to_whole(value: Any) -> int:
+    """Return a whole number of 64 bits, also where it is written as text or as a float.
+
+    >>> to_whole("12"), to_whole(3.0)
+    (12, 3)
+    """
+    number = value if type(value) is int else _whole_of(_number(value))
+    if not -_LARGEST_WHOLE <= number <= _LARGEST_WHOLE:
+        raise OddValueError("expected a number of at most 64 bits")
+    return number
+
+
+def _whole_of(number: Decimal) -> int:
+    if abs(number) > _LARGEST_WHOLE or number != number.to_integral_value():
+        raise OddValueError("expected a whole number")
+    return int(number)
+
+
+def to_real(value: Any) -> float:
+    """Return a finite number, also where it is written as text."""
+    number = value if type(value) is float else float(_number(value))
+    if not math.isfinite(number):
+        raise OddValueError("expected a finite number")
+    return number
+
+
+def to_nanodollars(value: Any) -> int:
+    """Return US dollars as whole nanodollars, halves to even.
+
+    >>> to_nanodollars(0.036000000000000004), to_nanodollars("1.50")
+    (36000000, 1500000000)
+    """
+    if type(value) is float and -1e6 < value < 1e6:  # so small that a double still holds nanodollars
+        return round(value * _NANODOLLARS)
+    number = _number(value)
+    if abs(number) > _LARGEST_WHOLE // _NANODOLLARS:
+        raise OddValueError("expected an amount of US dollars")
+    return round(number * _NANODOLLARS)
+
+
+def to_dollars(nanodollars: int) -> float:
+    """Return whole nanodollars as the nearest float of US dollars."""
+    return nanodollars / _NANODOLLARS
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise OddValueError("expected a number")
+    try:
+        number = Decimal(str(value) if isinstance(value, float) else value)
+    except InvalidOperation as error:
+        raise OddValueError("expected a number") from error
+    if not number.is_finite():
+        raise OddValueError("expected a finite number")
+    return number
+
+
+def to_flag(value: Any) -> bool:
+    """Return true or false, also where 1 or 0 stands for it."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise OddValueError("expected true or false")
+
+
+def to_time(value: Any) -> str:
+    """Return a moment as UTC text of one width: text order is time order. Without an offset it is UTC.
+
+    >>> to_time("2025-01-01T02:00:00+02:00")
+    '2025-01-01T00:00:00.000000Z'
+    """
+    moment = parsed_time(value).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds") + "Z"
+
+
+def parsed_time(value: Any) -> datetime:
+    """Return the moment that ISO 8601 text, a date or a datetime means, aware UTC."""
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value.strip())
+    elif isinstance(value, datetime):
+        moment = value
+    else:
+        raise OddValueError("expected a time in ISO 8601")
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise OddValueError("expected a time of the years 1 to 9999") from error
+
+
+def from_time(stored: str) -> str:
+    """Return stored time text without a fraction of zero.
+
+    >>> from_time("2025-01-01T00:00:00.000000Z")
+    '2025-01-01T00:00:00Z'
+    """
+    return stored.replace(".000000Z", "Z")
+
+
+def offset_minutes(value: Any) -> int | None:
+    """Return the offset that time text names; none and zero tell nothing of the local hour.
+
+    >>> offset_minutes("2025-01-01T02:00:00+02:00")
+    120
+    """
+    if not isinstance(value, str) or not ("+" in value or "-" in value[10:]):
+        return None
+    try:
+        offset = datetime.fromisoformat(value.strip()).utcoffset()
+    except ValueError:
+        return None
+    return round(offset.total_seconds() / 60) if offset else None
+
+
+def to_dict(value: Any) -> Any:
+    """Return a JSON object."""
+    if not isinstance(value, Mapping):
+        raise OddValueError("expected an object")
+    return storable_json(value)
+
+
+def to_list(value: Any) -> Any:
+    """Return a JSON array."""
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise OddValueError("expected an array")
+    return storable_json(value)
+
+
+def to_bytes(value: Any) -> bytes:
+    """Return bytes as they are."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise OddValueError("expected bytes")
+    return bytes(value)
+
+
+ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "text": to_text,
+    "whole": to_whole,
+    "real": to_real,
+    "money": to_nanodollars,
+    "time": to_time,
+    "flag": to_flag,
+    "dict": to_dict,
+    "list": to_list,
+    "any": storable_json,
+    "bytes": to_bytes,
+}
+
+DECODERS: dict[str, Callable[[Any], Any]] = {"money": to_dollars, "time": from_time}
