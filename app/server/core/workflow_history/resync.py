@@ -12,11 +12,11 @@ from . import database
 from .analytics import calculate_phase_metrics, score_parts
 from .enrichment import COST_FIELDS, streams_in, with_costs
 from .errors import InvalidQueryError, WorkflowHistoryError
-from .merging import COMPLETE, former_attempts, merged, storable
 from .models import Workflow
-from .related import changes_after, identity_of, with_vector
 from .store.engine import exists
 from .store.history import History, WorkflowRef
+from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.related import changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
 

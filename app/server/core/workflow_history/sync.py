@@ -17,15 +17,15 @@ from . import database, scanner
 from .analytics import calculate_cost_totals, calculate_phase_metrics, score_parts
 from .enrichment import enrich
 from .errors import WorkflowHistoryError
-from .job import Job, Progress, Run, no_stats
-from .learning import DetectorFailedError, patterns_of
-from .merging import COMPLETE, former_attempts, merged, storable
 from .models import Problem, ScannedRun, Workflow
 from .patterns.host import Detector, load_detector
-from .related import Changes, changes_after, identity_of, with_vector
 from .scanning import Scan, scan
 from .store.history import History
 from .store.reads import StoredRun
+from .syncing.job import Job, Progress, Run, no_stats
+from .syncing.learning import DetectorFailedError, patterns_of
+from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.related import Changes, changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
 
