@@ -66,6 +66,15 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
         return history.get(str(workflow_id))
 
 
+def all_workflows() -> list[Workflow]:
+    """Return every stored workflow without its agent runs and links: enough for sums."""
+    url = current_url()
+    if not exists(url):
+        return []
+    with History.open(url) as history:
+        return history.figures()
+
+
 def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
     limit: int = 50,
     offset: int = 0,

@@ -167,7 +167,7 @@ class ScannedRun:
 
     workflow: Workflow
     streams: tuple[StreamFacts, ...]
-    stamps: tuple[FileStamp, ...]
+    fingerprint: str  # one word for its files' stamps
     problems: tuple[Problem, ...] = ()
 
 
@@ -209,6 +209,13 @@ class AgentRun(TypedDict, total=False):
     session_id: str | None
     format: str
     models: list[dict[str, Any]]  # {model, cost, cost_basis, computed_cost, the token fields}
+    cost_disputed: bool  # our own sum differs from the reported cost by more than 1%
+    cost_difference_percent: float | None  # percent of the reported cost; None: nothing to compare
+    duplicate_of: str | None  # the stream in which the same spending is counted already
+    restarts: int  # processes that wrote into this file after the first one
+    restart_cost: float | None  # USD, the cost of those; None: unknown
+    retries: int  # 1 for a stream that repeats earlier work, and its restarts
+    retry_cost: float | None  # USD of those, 0.0 without any; None: unknown
 
 
 class CostData(TypedDict, total=False):
@@ -216,8 +223,13 @@ class CostData(TypedDict, total=False):
 
     total_cost: float | None  # USD on record (reported or computed); the lower bound where nothing is
     cost_basis: CostBasis | None  # of the whole run: the weakest of its parts
-    lower_bound_cost: float | None  # USD spent at least in streams without a result
-    computed_cost: float | None
+    lower_bound_cost: float | None  # USD spent at least beyond `total_cost`: never the same dollar
+    computed_cost: float | None  # USD, our own sum
+    cost_disputed: bool  # some stream's reported cost is disputed
+    cost_difference_percent: float | None  # percent of the reported sum, of the streams that have both
+    web_searches: int | None
+    cache_creation_5m_tokens: int | None
+    cache_creation_1h_tokens: int | None
     unpriced_tokens: int
     phase_costs: list[AgentRun]
     models: list[dict[str, Any]]

@@ -50,6 +50,7 @@ class History:
     def __init__(self, url: URL, connection: Connection) -> None:
         self._url = url
         self._connection = connection
+        self._inside = False  # a transaction of the caller's is open
 
     @classmethod
     @contextmanager
@@ -115,8 +116,11 @@ class History:
 
     # --- workflows, many at a time
 
-    def save(self, batch: Sequence[Mapping[str, Any]]) -> SaveCounts:
-        """Insert or merge workflows in one transaction; one that cannot be stored stops no other."""
+    def save(self, batch: Sequence[Mapping[str, Any]], *, replace: Sequence[str] = ()) -> SaveCounts:
+        """Insert or merge workflows in one transaction; one that cannot be stored stops no other.
+
+        None never overwrites a value, but for the keys in `replace`: those are taken as they come.
+        """
         parts: list[Parts] = []
         failures: list[tuple[str, str]] = []
         for workflow in batch:
@@ -125,7 +129,7 @@ class History:
             except ValueError as error:
                 failures.append((str(workflow.get("id")), str(error)))
         with self._writing() as connection:
-            before = writes.store(connection, writes.folded(parts), _now())
+            before = writes.store(connection, writes.folded(parts), _now(), _columns(replace))
         named = {(part.project, part.id) for part in parts}
         inserted = len(named) - len(before)
         return SaveCounts(inserted, len(parts) - inserted, tuple(failures))
@@ -157,8 +161,9 @@ class History:
         with self._reading() as connection:
             return reads.workflow_records(connection, keys)
 
-    def figures(self, keys: Sequence[str]) -> list[Workflow]:
-        """Return some keys of every workflow: enough for sums, and much faster than whole dicts."""
+    def figures(self, keys: Sequence[str] | None = None) -> list[Workflow]:
+        """Return some keys of every workflow, or all: enough for sums, and much faster than whole dicts."""
+        keys = [key for key in WORKFLOW.fields if key not in WORKFLOW.hidden] if keys is None else keys
         unknown = [key for key in keys if key not in WORKFLOW.fields]
         if unknown:
             raise InvalidQueryError(
@@ -190,6 +195,31 @@ class History:
         """Note that the files of these runs are there again."""
         with self._writing() as connection:
             writes.mark_present(connection, keys)
+
+    def keys_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Return the keys of the workflows with these projects and ids."""
+        with self._reading() as connection:
+            return reads.keys_of(connection, names)
+
+    def outdated_texts(self, model: str) -> dict[tuple[str, str], str]:
+        """Return the requests whose vector was not made by `model`, by project and id."""
+        with self._reading() as connection:
+            return reads.outdated_texts(connection, model)
+
+    def save_text_vectors(self, vectors: Mapping[int, bytes | None], model: str) -> None:
+        """Put new text vectors, made by `model`, in the place of the stored ones."""
+        with self._writing() as connection:
+            writes.save_text_vectors(connection, vectors, model)
+
+    def problems(self, agents_dir: str) -> list[dict[str, Any]]:
+        """Return what could not be read at the last sync of an agents folder."""
+        with self._reading() as connection:
+            return reads.problems_of(connection, agents_dir)
+
+    def patterns(self, key: int) -> list[dict[str, Any]]:
+        """Return one run's recurring patterns, the most widespread first."""
+        with self._reading() as connection:
+            return reads.patterns_of(connection, key)
 
     def similarity_rows(self) -> list[SimilarityRow]:
         """Return what similarity needs of every stored run."""
@@ -243,12 +273,28 @@ class History:
             return checks.damages(connection)
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is called inside one transaction: all of it is stored, or nothing."""
+        with self._writing():
+            self._inside = True
+            try:
+                yield
+            finally:
+                self._inside = False
+
+    @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        if self._inside:
+            yield self._connection
+            return
         with naming_database(self._url), reading(self._connection) as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if self._inside:
+            yield self._connection
+            return
         with naming_database(self._url), writing(self._connection) as connection:
             yield connection
 
@@ -258,6 +304,10 @@ def _storable(workflow: Mapping[str, Any], project: str | None = None, run_id: s
         return take_apart(workflow, project, run_id)
     except ValueError as error:
         raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
+
+
+def _columns(keys: Sequence[str]) -> frozenset[str]:
+    return frozenset(WORKFLOW.fields[key].column for key in keys if key in WORKFLOW.fields)
 
 
 def _refs(connection: Connection, query: Select[Any]) -> list[WorkflowRef]:

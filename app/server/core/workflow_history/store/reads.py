@@ -12,8 +12,9 @@ from ..models import Workflow
 from .bulk import chunks
 from .codec import WORKFLOW
 from .records import Pair, agent_record, put_together
-from .schema import agent_runs, model_usage, occurrences, similar_pairs, workflows
+from .schema import agent_runs, model_usage, occurrences, patterns, problems, similar_pairs, workflows
 from .values import to_dollars
+from .writes import stored
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
@@ -25,6 +26,7 @@ class StoredRun(NamedTuple):
 
     key: int
     id: str
+    agents_dir: str | None
     fingerprint: str | None
     status: str | None
     source_state: str | None
@@ -113,7 +115,7 @@ def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[Pair
 def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
     column = occurrences.c.workflow_key
     query = select(column, func.count()).where(column.in_(keys)).group_by(column)
-    return dict(connection.execute(query).tuples().all())
+    return {key: count for key, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
 def stored_runs(connection: Connection, project: str | None, agents_dir: str | None) -> dict[str, StoredRun]:
@@ -145,6 +147,60 @@ def similarity_rows(connection: Connection) -> list[SimilarityRow]:
         row if row.total_cost is None else row._replace(total_cost=to_dollars(int(row.total_cost)))
         for row in rows
     ]
+
+
+def outdated_texts(connection: Connection, model: str) -> dict[tuple[str, str], str]:
+    """Return the requests whose vector another text model made, or nobody, by project and id."""
+    columns = workflows.c
+    outdated = func.coalesce(columns.text_model, "") != model
+    query = select(columns.project, columns.id, columns.nl_input)
+    rows = connection.execute(query.where(outdated, columns.nl_input.is_not(None)))
+    return {(project, run_id): text for project, run_id, text in rows}
+
+
+def keys_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the keys of the workflows with these projects and ids."""
+    return {name: found.key for name, found in stored(connection, names).items()}
+
+
+def problems_of(connection: Connection, agents_dir: str) -> list[dict[str, Any]]:
+    """Return what could not be read at the last sync of an agents folder."""
+    names = ("path", "workflow_key", "line", "reason", "severity")
+    query = select(*(problems.c[name] for name in names)).where(problems.c.agents_dir == agents_dir)
+    return [dict(row) for row in connection.execute(query.order_by(problems.c.key)).mappings()]
+
+
+def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
+    """Return one run's patterns that recur, with the number of workflows that show each."""
+    names = occurrences.c
+    spread = (
+        select(names.pattern_key, func.count().label("workflows"))
+        .group_by(names.pattern_key)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    query = (
+        select(
+            patterns.c.kind,
+            patterns.c.signature,
+            patterns.c.status,
+            names.count,
+            names.failures,
+            names.cost_nanodollars,
+            spread.c.workflows,
+            names.example_path,
+            names.example_line,
+        )
+        .join(patterns, patterns.c.key == names.pattern_key)
+        .join(spread, spread.c.pattern_key == names.pattern_key)
+        .where(names.workflow_key == key)
+        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc().nulls_last(), patterns.c.signature)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    for row in rows:
+        nanos = row.pop("cost_nanodollars")
+        row["cost"] = None if nanos is None else to_dollars(int(nanos))
+    return rows
 
 
 def similar_lists(connection: Connection) -> dict[int, list[tuple[int, float]]]:

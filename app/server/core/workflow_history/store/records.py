@@ -11,7 +11,7 @@ from typing import Any
 
 from ..models import Workflow
 from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
-from .values import offset_minutes, storable_json, to_real, to_text
+from .values import offset_minutes, storable_json, to_dollars, to_nanodollars, to_real, to_text
 
 Row = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
@@ -21,6 +21,8 @@ COST_KEYS = (
     "cost_basis",
     "lower_bound_cost",
     "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
     "unpriced_tokens",
     "input_tokens",
     "output_tokens",
@@ -35,8 +37,6 @@ COST_KEYS = (
     "price_version",
 )
 _MODEL_SUMS = (
-    "cost",
-    "computed_cost",
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
@@ -44,8 +44,8 @@ _MODEL_SUMS = (
     "cache_creation_5m_tokens",
     "cache_creation_1h_tokens",
     "web_searches",
+    "unpriced_tokens",
 )
-_WEAKEST_LAST = ("reported", "computed", "lower_bound", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,24 +184,27 @@ def _cost_data(workflow: Workflow) -> Row | None:
 
 
 def _by_model(phase_costs: Sequence[Row]) -> list[Row]:
-    """Add up the models of all agent runs; unknown parts leave the known sum standing."""
-    sums: dict[Any, Row] = {}
+    """Add up the models of all agent runs, costliest first; a model's cost holds its lower bounds too."""
+    by_model: dict[str | None, list[Row]] = {}
     for entry in (model for agent in phase_costs for model in agent["models"]):
-        total = sums.setdefault(entry["model"], dict.fromkeys(("model", "cost_basis", *_MODEL_SUMS)))
-        total["model"] = entry["model"]
-        total["cost_basis"] = _weaker(total["cost_basis"], entry["cost_basis"])
-        for key in _MODEL_SUMS:
-            total[key] = _sum(total[key], entry[key])
-    return list(sums.values())
+        by_model.setdefault(entry["model"], []).append(entry)
+    sums = [
+        {
+            "model": model,
+            "cost": _sum_usd(entry[key] for entry in entries for key in ("cost", "lower_bound_cost")),
+            **{key: _sum(entry[key] for entry in entries) for key in _MODEL_SUMS},
+            "agent_runs": len(entries),
+        }
+        for model, entries in by_model.items()
+    ]
+    return sorted(sums, key=lambda entry: (-(entry["cost"] or 0.0), entry["model"] or ""))
 
 
-def _sum(left: Any, right: Any) -> Any:
-    if left is None or right is None:
-        return right if left is None else left
-    total = left + right
-    return round(total, 9) if isinstance(total, float) else total
+def _sum_usd(amounts: Iterable[float | None]) -> float | None:
+    nanodollars = _sum(None if amount is None else to_nanodollars(amount) for amount in amounts)
+    return None if nanodollars is None else to_dollars(nanodollars)
 
 
-def _weaker(left: str | None, right: str | None) -> str | None:
-    known = [basis for basis in (left, right) if basis in _WEAKEST_LAST]
-    return max(known, key=_WEAKEST_LAST.index, default=left or right)
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

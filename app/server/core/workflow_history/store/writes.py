@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, delete, func, literal_column, null, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, literal_column, null, select, update
 
 from .bulk import chunks, columns_of, execute_rows, insert_rows
 from .codec import merged
@@ -56,11 +56,16 @@ def _over(before: Parts, part: Parts) -> Parts:
     return Parts(part.project, part.id, row, newer.agents, newer.models, similar)
 
 
-def store(connection: Connection, parts: Mapping[Identity, Parts], now: str) -> dict[Identity, Stored]:
-    """Insert or merge workflows with their agent runs and links; return what was there before."""
+def store(
+    connection: Connection, parts: Mapping[Identity, Parts], now: str, replaced: frozenset[str] = frozenset()
+) -> dict[Identity, Stored]:
+    """Insert or merge workflows with their agent runs and links; return what was there before.
+
+    The columns in `replaced` are taken as they come; in all others null never overwrites.
+    """
     before = stored(connection, list(parts))
     rows = [_with_history(part, before.get(name), now) for name, part in parts.items()]
-    _upsert(connection, rows)
+    _upsert(connection, rows, replaced)
     with_children = {
         name: part for name, part in parts.items() if part.agents is not None or part.similar is not None
     }
@@ -78,17 +83,18 @@ def _with_history(part: Parts, before: Stored | None, now: str) -> Row:
     return row
 
 
-def _upsert(connection: Connection, rows: Sequence[Row]) -> None:
-    columns = columns_of(rows)
+def _upsert(connection: Connection, rows: Sequence[Row], replaced: frozenset[str]) -> None:
+    columns = columns_of(rows) | replaced
     statement = dialect_of(connection).insert(workflows)
-    changes = _merge(statement.excluded, columns - {"project", "id"})
+    changes = _merge(statement.excluded, columns - {"project", "id"}, replaced)
     merge = statement.on_conflict_do_update(index_elements=["project", "id"], set_=changes)
     execute_rows(connection, merge, rows, columns)
 
 
-def _merge(new: Any, columns: Set[str]) -> dict[str, Any]:
+def _merge(new: Any, columns: Set[str], replaced: frozenset[str]) -> dict[str, Any]:
     """Say for each column what stays: the new value where it is known, else the stored one."""
     changes: dict[str, Any] = {name: func.coalesce(new[name], workflows.c[name]) for name in sorted(columns)}
+    changes.update({name: new[name] for name in replaced})
     changes["first_seen_at"] = func.coalesce(workflows.c.first_seen_at, new.first_seen_at)
     if "source_state" in columns:
         gone_at = changes.get("gone_at", workflows.c.gone_at)
@@ -143,6 +149,14 @@ def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Row]]) 
         for rank, row in enumerate(pairs, start=1)
     ]
     insert_rows(connection, similar_pairs, rows)
+
+
+def save_text_vectors(connection: Connection, vectors: Mapping[int, bytes | None], model: str) -> None:
+    """Store the text vectors of these runs, and the model that made them."""
+    rows = [{"of_key": key, "vector": vector} for key, vector in vectors.items()]
+    if rows:
+        change = update(workflows).where(workflows.c.key == bindparam("of_key"))
+        connection.execute(change.values(text_vector=bindparam("vector"), text_model=model), rows)
 
 
 def mark_gone(connection: Connection, keys: Sequence[int], at: str) -> None:

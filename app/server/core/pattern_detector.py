@@ -1,0 +1,29 @@
+"""The hook of the sync's phase 5: a workflow in, its patterns as JSON-able dicts out. Nothing is stored here.
+
+It stands beside the package, and a host may put a detector of its own in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from .workflow_history.patterns import PatternOccurrence, detect, phase_operations
+
+
+def detect_patterns_in_workflow(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the patterns of one workflow.
+
+    Its `operations` (see `workflow_operations`) tell everything; without them its `phase_costs` tell the
+    phases, and a workflow with neither has no patterns.
+    """
+    runs = workflow.get("operations")
+    if runs is None:
+        runs = phase_operations(workflow.get("phase_costs") or [])
+    return [_plain(pattern) for pattern in detect(runs)]
+
+
+def _plain(pattern: PatternOccurrence) -> dict[str, Any]:
+    """Return a pattern as JSON can hold it: its cost a number, its agents a list."""
+    cost = None if pattern.cost is None else float(pattern.cost)
+    return {**asdict(pattern), "cost": cost, "agents": list(pattern.agents)}

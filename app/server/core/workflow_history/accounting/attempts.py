@@ -1,0 +1,100 @@
+"""Keep what was spent before: today's streams and the stored ones in, every attempt of the run out.
+
+A retry overwrites its stream, a cleanup deletes it, an editor cuts it short: the money is spent all the
+same, so a stored attempt leaves the sum only for one that knows more of the same attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ..models import AgentRun
+
+COST_FIELDS = (
+    "model",
+    "cost",
+    "cost_basis",
+    "computed_cost",
+    "cost_difference_percent",
+    "cost_disputed",
+    "lower_bound_cost",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "web_searches",
+    "unpriced_tokens",
+    "models",
+    "restarts",
+    "restart_cost",
+    "line",
+)
+"""What is taken over from a stored attempt that knew more: its costs, never its outcome."""
+
+_RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0}
+
+
+def all_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
+    """Return today's streams and every former attempt that still counts beside them."""
+    paths = {run["path"] for run in current}
+    runs = list(current)
+    kept: list[AgentRun] = []
+    for stored in former:
+        same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
+        if same is not None:
+            runs[same] = _knowing_more(runs[same], stored)
+        elif stored.get("outcome") != "empty":
+            overwritten = stored.get("superseded", False) or stored.get("path") in paths
+            kept.append({**stored, "superseded": overwritten})
+    return [*kept, *(_numbered(run, kept) for run in runs)]
+
+
+def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:
+    """Whether both are one attempt: the same first line at the same path, or at a new one after a move."""
+    if run.get("identity") is None or run.get("identity") != stored.get("identity"):
+        return False
+    sessions = {run.get("session_id"), stored.get("session_id")}
+    if run["path"] == stored.get("path"):
+        return len(sessions - {None}) <= 1
+    return len(sessions) == 1 and None not in sessions and stored.get("path") not in paths
+
+
+def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
+    """Return the run, with the stored costs where the stored attempt had seen more of the stream."""
+    attempt = stored.get("attempt", 1)
+    if run.get("duplicate_of") or not _had_seen_more(stored, run):
+        return {**run, "attempt": attempt}
+    taken: dict[str, Any] = {key: value for key, value in stored.items() if key in COST_FIELDS}
+    return cast("AgentRun", {**run, **taken, "attempt": attempt})
+
+
+def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
+    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does."""
+    stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
+    stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
+    if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
+        return stored_rank > rank
+    if stored_rank != rank:
+        return _longer(stored, run)
+    return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
+
+
+def _longer(stored: AgentRun, run: AgentRun) -> bool:
+    return _tokens(stored) > _tokens(run)
+
+
+def _known(run: AgentRun) -> float:
+    return (run.get("cost") or 0.0) + (run.get("lower_bound_cost") or 0.0)
+
+
+def _tokens(run: AgentRun) -> int:
+    kinds = (run.get("input_tokens"), run.get("output_tokens"), run.get("cache_read_tokens"))
+    return sum(count or 0 for count in (*kinds, run.get("cache_creation_tokens")))
+
+
+def _numbered(run: AgentRun, kept: Sequence[AgentRun]) -> AgentRun:
+    earlier = [stored.get("attempt", 1) for stored in kept if stored.get("path") == run["path"]]
+    return {**run, "attempt": max([run["attempt"], *(number + 1 for number in earlier)])}

@@ -1,0 +1,67 @@
+"""Tell retries from first tries: the agent runs of one run in, the same, marked, out.
+
+A retry is work done again: an attempt whose stream was overwritten, a later iteration of the same
+agent, a process started anew in the same file. What is numbered without being repeated
+(`step_2`, `wave_3`) is no retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..models import AgentRun
+from ..phases import words_of
+from .money import to_decimal, to_float, total
+
+COUNTED = frozenset({"iter", "iteration", "attempt", "try", "round"})
+"""Words whose number counts repetitions: the lowest number in a run is the first try."""
+
+REPEATED = frozenset({"retry", "rerun", "again"})
+"""Words that call a stream a repetition themselves."""
+
+REPEATING_AGENTS = frozenset({"runner", "resolver"})
+"""Agents that carry "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
+
+
+def with_retries(runs: Sequence[AgentRun]) -> list[AgentRun]:
+    """Return the runs with `is_retry`, `retries` and `retry_cost` set on each."""
+    named = [iteration_of(run.get("agent") or "") for run in runs]
+    first: dict[tuple[str, ...], int] = {}
+    for family, number in named:
+        first[family] = min(number, first.get(family, number))
+    return [
+        _marked(run, _called_a_retry(run) or number > first[family])
+        for run, (family, number) in zip(runs, named, strict=True)
+    ]
+
+
+def _called_a_retry(run: AgentRun) -> bool:
+    return run.get("superseded", False) or not REPEATED.isdisjoint(words_of(run.get("agent") or ""))
+
+
+def _marked(run: AgentRun, whole: bool) -> AgentRun:
+    """Return the run marked: a retry as a whole, or with the processes that were started anew in it."""
+    restarts = run.get("restarts") or 0
+    if run.get("duplicate_of") or not (whole or restarts):
+        return {**run, "is_retry": False, "retries": 0, "retry_cost": 0.0}
+    if not whole:
+        return {**run, "is_retry": True, "retries": restarts, "retry_cost": run.get("restart_cost")}
+    known = total((to_decimal(run.get("cost")), to_decimal(run.get("lower_bound_cost"))))
+    return {**run, "is_retry": True, "retries": 1 + restarts, "retry_cost": to_float(known)}
+
+
+def iteration_of(agent: str) -> tuple[tuple[str, ...], int]:
+    """Return an agent's family and its iteration, 0 where the name carries none.
+
+    >>> iteration_of("test_resolver_iter2_0"), iteration_of("e2e_test_runner_1_0")
+    ((('test', 'resolver'), 2), (('e2e', 'test', 'runner'), 1))
+    >>> iteration_of("step_2")
+    (('step', '2'), 0)
+    """
+    words = words_of(agent)
+    for place, word in enumerate(words[:-1]):
+        if word in COUNTED | REPEATED and words[place + 1].isdigit():
+            return words[:place], int(words[place + 1])
+    if len(words) > 2 and words[-1].isdigit() and words[-2].isdigit() and words[-3] in REPEATING_AGENTS:
+        return words[:-2], int(words[-2])
+    return words, 0

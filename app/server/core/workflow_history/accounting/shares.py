@@ -1,0 +1,94 @@
+"""Price one model's part of a stream: tokens and a date in, a share with its cost or without one out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ..errors import PriceUnknownError
+from ..models import MessageUsage, TokenUsage
+from ..pricing import SYNTHETIC, cost_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one model spent in one stream."""
+
+    model: str | None  # None: the stream names none
+    usage: TokenUsage
+    reported: Decimal | None  # USD, as a result line says
+    computed: Decimal | None  # USD, tokens x dated price; None: no price is known for some of them
+    priced_part: Decimal  # USD, of the tokens whose price is known
+    priceless_tokens: int  # tokens without a known price
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether neither the agent nor the price table puts a price on something spent."""
+        return self.computed is None and not self.reported
+
+    @property
+    def unpriced_tokens(self) -> int:
+        """Tokens that nobody puts a price on."""
+        return self.priceless_tokens if self.unpriced else 0
+
+    def __add__(self, other: Share) -> Share:
+        reported = [cost for cost in (self.reported, other.reported) if cost is not None]
+        unknown = self.computed is None or other.computed is None
+        priced_part = self.priced_part + other.priced_part
+        return Share(
+            self.model,
+            self.usage + other.usage,
+            sum(reported, Decimal(0)) if reported else None,
+            None if unknown else priced_part,
+            priced_part,
+            self.priceless_tokens + other.priceless_tokens,
+        )
+
+
+def share(
+    model: str | None,
+    usage: TokenUsage,
+    at: datetime | None,
+    *,
+    one_request: bool,
+    reported: Decimal | None = None,
+) -> Share:
+    """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost."""
+    try:
+        cost = _cost(model, usage, at, one_request)
+    except PriceUnknownError:
+        return Share(model, usage, reported, None, Decimal(0), usage.total)
+    return Share(model, usage, reported, cost, cost, 0)
+
+
+def _cost(model: str | None, usage: TokenUsage, at: datetime | None, one_request: bool) -> Decimal:
+    if model is None:
+        raise PriceUnknownError("the stream names no model")
+    return cost_usd(model, usage, at, one_request=one_request)
+
+
+def message_shares(
+    messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
+) -> tuple[Share, ...]:
+    """Return one share per model of these messages, each message priced as the request that it is."""
+    return merged(
+        share(message.model or main_model, message.usage, message.timestamp or at, one_request=True)
+        for message in messages
+        if message.model != SYNTHETIC and message.usage != TokenUsage()
+    )
+
+
+def merged(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Return one share per model, in the order in which the models first come."""
+    by_model: dict[str | None, Share] = {}
+    for part in shares:
+        by_model[part.model] = by_model[part.model] + part if part.model in by_model else part
+    return tuple(by_model.values())
+
+
+def computed_sum(shares: Iterable[Share]) -> Decimal | None:
+    """Return tokens x price over all shares; None where a price is missing."""
+    costs = [part.computed for part in shares]
+    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))

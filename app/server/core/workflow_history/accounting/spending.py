@@ -1,0 +1,94 @@
+"""Decide what one stream spent: its facts in, exact amounts with their basis out. Nothing is rounded here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from ..models import CostBasis, MessageUsage, StreamFacts
+from .money import total
+from .results import Record, has_record, record_of
+from .shares import Share, computed_sum, message_shares
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one stream spent: what is on record, and what was spent beyond that."""
+
+    cost: Decimal | None  # USD; None: unknown
+    basis: CostBasis | None  # None: the stream says nothing of what it spent
+    beyond: Decimal | None = None  # USD spent at least, not in `cost`
+    own_sum: Decimal | None = (
+        None  # USD, tokens x dated price of what `cost` covers; None: a price is missing
+    )
+    shares: tuple[Share, ...] = ()  # one per model, what `cost` covers
+    loose: tuple[Share, ...] = ()  # one per model, spent after the last result
+    restarts: int = 0  # processes after the first one
+    restart_cost: Decimal | None = None  # USD, of those
+
+
+NOTHING_KNOWN = Spending(None, None)
+
+
+def spending_of(facts: StreamFacts, loose: Sequence[MessageUsage], at: datetime | None) -> Spending:
+    """Return what a stream spent; `loose` are its messages that no result and no other stream counts."""
+    loose_shares = message_shares(loose, facts.model, at)
+    record = record_of(facts, at)
+    if record is not None:
+        return _on_record(_with_tokens(record, facts, at), loose_shares)
+    if not loose_shares:
+        return NOTHING_KNOWN
+    cost = computed_sum(loose_shares)
+    if cost is None:
+        return Spending(None, "unpriced", beyond=_priced_part(loose_shares), shares=loose_shares)
+    basis: CostBasis = "computed" if all(message.final for message in loose) else "lower_bound"
+    return Spending(cost, basis, own_sum=cost, shares=loose_shares)
+
+
+def loose_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
+    """Return the messages that no total of the stream covers: all without one, else those after it."""
+    if not has_record(facts):
+        return facts.messages
+    if not facts.results:
+        return ()
+    last = last_result_line(facts)
+    return tuple(message for message in facts.messages if message.line > last)
+
+
+def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
+    """Return the messages whose spending a total of the stream holds."""
+    loose = {message.line for message in loose_messages(facts)}
+    return tuple(message for message in facts.messages if message.line not in loose)
+
+
+def last_result_line(facts: StreamFacts) -> int:
+    """Return the line of the last result, 1-based; 0 without one."""
+    return max((facts.last_result_line or 0, *(result.line for result in facts.results)))
+
+
+def _with_tokens(record: Record, facts: StreamFacts, at: datetime | None) -> Record:
+    """Return the record with the tokens of its messages, where the results give a cost but no tokens."""
+    if record.shares:
+        return record
+    return replace(record, shares=message_shares(covered_messages(facts), facts.model, at))
+
+
+def _on_record(record: Record, loose: tuple[Share, ...]) -> Spending:
+    """Return the record and, beyond it, the messages after it and the priced part of an unpriced sum."""
+    unpriced_rest = record.known if record.cost is None else Decimal(0)
+    return Spending(
+        cost=record.cost,
+        basis=record.basis,
+        beyond=unpriced_rest + (_priced_part(loose) or Decimal(0)) or None,
+        own_sum=computed_sum(record.shares),
+        shares=record.shares,
+        loose=loose,
+        restarts=record.restarts,
+        restart_cost=record.restart_cost,
+    )
+
+
+def _priced_part(shares: Sequence[Share]) -> Decimal | None:
+    return total(part.priced_part for part in shares) or None

@@ -1,0 +1,115 @@
+"""Account for one stream: its facts in, one agent run with its cost out. No other stream is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from ..models import AgentRun, MessageUsage, ResultSegment, StreamFacts
+from ..outcomes import outcome_of
+from ..phases import phase_of
+from .fields import cost_fields
+from .spending import NOTHING_KNOWN, last_result_line, loose_messages, spending_of
+
+ERROR_LENGTH = 500  # characters of a result's text kept as the error
+
+
+def agent_run(
+    facts: StreamFacts,
+    at: datetime | None,
+    *,
+    messages: Sequence[MessageUsage] | None = None,
+    duplicate_of: str | None = None,
+) -> AgentRun:
+    """Return one stream's costs, priced at its own start, else at `at`.
+
+    `messages` are those that no result covers and no other stream counts; by default the stream's own.
+    A stream whose spending is counted elsewhere (`duplicate_of`) has no cost of its own.
+    """
+    loose = loose_messages(facts) if messages is None else messages
+    spent = NOTHING_KNOWN if duplicate_of else spending_of(facts, loose, facts.started_at or at)
+    fields = {
+        "phase": phase_of(facts.agent),
+        "agent": facts.agent,
+        **cost_fields(spent, facts.model),
+        **_work_fields(facts),
+        **_time_fields(facts),
+        **_outcome_fields(facts),
+        **_source_fields(facts),
+        "is_retry": spent.restarts > 0,
+        "attempt": 1,
+        "superseded": False,
+        "duplicate_of": duplicate_of,
+    }
+    return cast("AgentRun", fields)
+
+
+def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
+    outcome = outcome_of(facts)
+    last = facts.results[-1] if facts.results else None
+    failed = outcome in {"error", "false_success"}
+    text = (last.text.strip() or last.subtype) if last else None
+    return {
+        "outcome": outcome,
+        "is_error": last.is_error if last else None,
+        "error": text[:ERROR_LENGTH] if failed and text else None,
+    }
+
+
+def _work_fields(facts: StreamFacts) -> dict[str, Any]:
+    return {
+        "duration_seconds": _duration(facts),
+        "duration_api_seconds": _seconds(facts, lambda result: result.duration_api_ms),
+        "turns": _sum(facts, lambda result: result.turns),
+        "tool_calls": len(facts.tools),
+        "tool_errors": sum(1 for call in facts.tools if call.failed),
+    }
+
+
+def _source_fields(facts: StreamFacts) -> dict[str, Any]:
+    sessions = [*facts.session_ids, *(result.session_id for result in facts.results if result.session_id)]
+    return {
+        "path": facts.path,
+        "line": last_result_line(facts) or None,
+        "identity": facts.identity,
+        "session_id": sessions[-1] if sessions else None,
+        "format": facts.format,
+    }
+
+
+def _time_fields(facts: StreamFacts) -> dict[str, Any]:
+    """Return start and end: as the lines say, else the file's time as the end and the duration before it."""
+    if facts.started_at or facts.ended_at:
+        return {
+            "timestamp": _iso(facts.started_at),
+            "ended_at": _iso(facts.ended_at),
+            "time_basis": "reported",
+        }
+    duration = _duration(facts)
+    if facts.modified_at is None:
+        return {"timestamp": None, "ended_at": None, "time_basis": None}
+    start = None if duration is None else facts.modified_at - timedelta(seconds=duration)
+    return {"timestamp": _iso(start), "ended_at": _iso(facts.modified_at), "time_basis": "derived"}
+
+
+def _duration(facts: StreamFacts) -> float | None:
+    """Return how long the stream took in seconds: the results' sum, else from its first to its last time."""
+    seconds = _seconds(facts, lambda result: result.duration_ms)
+    if seconds is None and facts.started_at and facts.ended_at:
+        return (facts.ended_at - facts.started_at).total_seconds()
+    return seconds
+
+
+def _seconds(facts: StreamFacts, of: Callable[[ResultSegment], float | None]) -> float | None:
+    milliseconds = _sum(facts, of)
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _sum(facts: StreamFacts, of: Callable[[ResultSegment], float | None]) -> float | None:
+    known = [value for value in map(of, facts.results) if value is not None]
+    return sum(known) if known else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,0 +1,90 @@
+"""See to it that nothing is counted twice within a run: streams in, what each of them may count out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..models import MessageUsage, StreamFacts
+from .results import has_record
+from .spending import covered_messages, loose_messages
+
+
+@dataclass(frozen=True, slots=True)
+class Countable:
+    """What one stream may count: its loose messages that nobody else counts, or nothing at all."""
+
+    messages: tuple[MessageUsage, ...] = ()
+    duplicate_of: str | None = None  # the stream that counts all of this one's spending
+
+
+def countable(streams: Sequence[StreamFacts]) -> dict[str, Countable]:
+    """Return by path what each stream may count.
+
+    A message that a result covers is the result's; any other one is the first stream's that has it, by
+    path, with the largest counts that any stream saw of it.
+    """
+    by_path = sorted(streams, key=lambda stream: stream.path)
+    copies = _copies(by_path)
+    originals = [stream for stream in by_path if stream.path not in copies]
+    owners = _covered_owners(originals)
+    largest = _largest(originals)
+    shares = {path: Countable(duplicate_of=original) for path, original in copies.items()}
+    for stream in originals:
+        loose = loose_messages(stream)
+        for message in loose:
+            owners.setdefault(message.message_id, stream.path)
+        own = tuple(largest[m.message_id] for m in loose if owners[m.message_id] == stream.path)
+        elsewhere = owners[loose[0].message_id] if loose and not own and not has_record(stream) else None
+        shares[stream.path] = Countable(own, elsewhere)
+    return shares
+
+
+def _covered_owners(streams: Iterable[StreamFacts]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for stream in streams:
+        if has_record(stream):
+            for message in covered_messages(stream):
+                owners.setdefault(message.message_id, stream.path)
+    return owners
+
+
+def _largest(streams: Iterable[StreamFacts]) -> dict[str, MessageUsage]:
+    """Return each loose message once: the first one seen, with the field-wise maxima of all its copies."""
+    seen: dict[str, MessageUsage] = {}
+    for stream in streams:
+        for message in loose_messages(stream):
+            first = seen.setdefault(message.message_id, message)
+            if first is not message:
+                seen[message.message_id] = replace(
+                    first,
+                    model=first.model or message.model,
+                    usage=first.usage.largest(message.usage),
+                    final=first.final or message.final,
+                    timestamp=first.timestamp or message.timestamp,
+                )
+    return seen
+
+
+def _copies(streams: Iterable[StreamFacts]) -> dict[str, str]:
+    """Return each copied stream's path with the path of the stream that keeps the cost: the longest one."""
+    copies: dict[str, str] = {}
+    kept: dict[object, str] = {}
+    for stream in sorted(streams, key=lambda stream: (-len(stream.results), -stream.lines, stream.path)):
+        marks = _marks(stream)
+        original = next((kept[mark] for mark in marks if mark in kept), None)
+        if original is None:
+            kept.update(dict.fromkeys(marks, stream.path))
+        else:
+            copies[stream.path] = original
+    return copies
+
+
+def _marks(stream: StreamFacts) -> list[object]:
+    """Return what only a copy shares: a result's uuid, or the session together with all message ids."""
+    if not stream.results:
+        return []
+    marks: list[object] = [result.uuid for result in stream.results if result.uuid]
+    sessions = frozenset(result.session_id for result in stream.results if result.session_id)
+    messages = frozenset(message.message_id for message in stream.messages)
+    return [*marks, (sessions, messages)] if sessions and messages else marks

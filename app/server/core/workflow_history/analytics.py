@@ -1,0 +1,47 @@
+"""The analytics of the contract: workflow dicts in, scores, phase metrics and statistics out.
+
+Computes nothing itself: it names what `scores` and `statistics` do, and never raises for odd data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import database
+from .scores import calculate_workflow_scores, explain_workflow_scores, phase_metrics, score_parts
+from .statistics import cost_totals, history_statistics, temporal_distributions
+
+__all__ = [
+    "calculate_cost_totals",
+    "calculate_phase_metrics",
+    "calculate_workflow_scores",
+    "explain_workflow_scores",
+    "get_history_analytics",
+    "get_temporal_analytics",
+    "score_parts",
+]
+
+
+def calculate_phase_metrics(cost_data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Measure phase_durations (seconds by phase), bottleneck_phase and idle_time_seconds of one run.
+
+    >>> calculate_phase_metrics(None)
+    {'phase_durations': {}, 'bottleneck_phase': None, 'idle_time_seconds': None}
+    """
+    return phase_metrics(cost_data)
+
+
+def calculate_cost_totals(workflows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Sum up total_cost and, apart from it, lower_bound_cost: US dollars, None where none is known."""
+    return cost_totals(workflows)
+
+
+def get_history_analytics(workflows: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """Sum up the runs given, or the whole history: counts, US dollars, seconds, tokens, percent, dates."""
+    return history_statistics(database.all_workflows() if workflows is None else workflows)
+
+
+def get_temporal_analytics(workflows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Count runs by hour of day (0 to 23) and weekday, each in its own local time; name the peak hours."""
+    return temporal_distributions(workflows)

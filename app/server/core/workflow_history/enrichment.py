@@ -1,0 +1,126 @@
+"""Phase 2, cost enrichment: workflows and their streams in, the same workflows with their costs out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from . import scanner
+from .accounting import account
+from .accounting.money import to_decimal, to_float
+from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
+from .scanning.describe import read_run
+from .scanning.walk import walk_agents_folder
+
+COST_FIELDS = (
+    "total_cost",
+    "cost_basis",
+    "lower_bound_cost",
+    "computed_cost",
+    "unpriced_tokens",
+    "phase_costs",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "total_tokens",
+    "retry_count",
+    "retry_cost",
+    "price_version",
+)
+"""What enrichment sets on a workflow, together with `cost_data`, or not at all."""
+
+
+def load_cost_data(workflow_id: str) -> CostData | None:
+    """Return what a run below AGENTS_DIR spent, or None where it has no stream or is not there."""
+    streams = _streams_of(workflow_id)
+    return account(streams, None) if streams else None
+
+
+def enrich_workflow_with_cost_data(workflow: Workflow) -> Workflow:
+    """Return the workflow with its costs; a run without a stream is returned as it was."""
+    streams = _streams_of(str(workflow.get("id") or ""))
+    return with_costs(workflow, streams)
+
+
+def enrich_workflows_batch(workflows: Iterable[Workflow]) -> list[Workflow]:
+    """Return every workflow with its costs, in order."""
+    return [enrich_workflow_with_cost_data(workflow) for workflow in workflows]
+
+
+def enrich(run: ScannedRun, former: Sequence[AgentRun] = ()) -> Workflow:
+    """Return a scanned run's workflow with its costs; `former` are the stored attempts of that run."""
+    return with_costs(run.workflow, run.streams, former)
+
+
+def with_costs(
+    workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
+) -> Workflow:
+    """Return the workflow with the costs of its streams and of former attempts, priced at its start."""
+    if not streams and not former:
+        return dict(workflow)
+    costs = account(streams, _instant(workflow.get("started_at") or workflow.get("created_at")), former)
+    if workflow.get("agents_without_stream") and costs.get("cost_basis") in ("reported", "computed"):
+        # An agent that left no stream spent something that nothing shows.
+        costs["cost_basis"] = "lower_bound"
+    fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}
+    model = workflow.get("model_used") or _main_model(costs, streams)
+    return {**workflow, **fields, "model_used": model, "cost_data": costs}
+
+
+def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
+    """Return {total_cost, total_tokens, workflow_count, average_cost} over the workflows.
+
+    Costs are US dollars; the average is over the runs whose cost is known; None where none is.
+
+    >>> calculate_cost_summary([{"total_cost": 0.1}, {"total_cost": 0.2}, {}])["average_cost"]
+    0.15
+    """
+    rows = list(workflows)
+    costs = [cost for row in rows if (cost := _amount(row.get("total_cost"))) is not None]
+    tokens = [row["total_tokens"] for row in rows if isinstance(row.get("total_tokens"), int)]
+    total = sum(costs, Decimal(0)) if costs else None
+    return {
+        "total_cost": to_float(total),
+        "total_tokens": sum(tokens) if tokens else None,
+        "workflow_count": len(rows),
+        "average_cost": to_float(total / len(costs)) if total is not None else None,
+    }
+
+
+def _streams_of(workflow_id: str) -> tuple[StreamFacts, ...]:
+    root = scanner.agents_dir()
+    if not workflow_id or not os.path.lexists(root):
+        return ()
+    return streams_in(root, workflow_id)
+
+
+def streams_in(root: Path, workflow_id: str) -> tuple[StreamFacts, ...]:
+    """Return the streams of one run below an agents folder; a run that is not there has none."""
+    folder = next((run for run in walk_agents_folder(root).runs if run.id == workflow_id), None)
+    return read_run(folder).streams if folder is not None else ()
+
+
+def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
+    """Return the model that cost most; where no cost is known, the one that the first stream names."""
+    costliest = next((entry["model"] for entry in costs.get("models") or () if entry["model"]), None)
+    return costliest or next((stream.model for stream in streams if stream.model), None)
+
+
+def _amount(value: Any) -> Decimal | None:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+    return to_decimal(value) if usable else None
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return when.astimezone(UTC) if when is not None and when.tzinfo else None

@@ -1,0 +1,82 @@
+"""Read evidence off a workflow dict of any origin: a clean value, or None where there is none.
+
+Never guesses and never raises: a text where a number belongs, a NaN or a negative amount is no evidence.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from math import fsum, isfinite
+from typing import Any
+
+
+def number(value: object) -> float | None:
+    """Read a finite number from 0 on; everything else, bools too, is None.
+
+    >>> number(0), number(1.5), number(-1), number(True), number("2"), number(float("nan"))
+    (0.0, 1.5, None, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        amount = float(value)
+    except (OverflowError, ValueError):  # an int beyond floats; a signalling NaN
+        return None
+    return amount + 0.0 if isfinite(amount) and amount >= 0 else None
+
+
+def total(amounts: Iterable[float]) -> float:
+    """Sum exactly, whatever the order, held at the largest float instead of infinity."""
+    try:
+        amount = fsum(amounts)
+    except OverflowError:
+        return sys.float_info.max
+    return min(amount, sys.float_info.max)
+
+
+def word(value: object) -> str | None:
+    """Read a name, without outer spaces and in lower case; None where it is empty or no text."""
+    return (value.strip().lower() or None) if isinstance(value, str) else None
+
+
+def agent_runs(costs: object, key: str = "phase_costs") -> list[Mapping[str, Any]]:
+    """List the agent runs under `key`; what is no dict is left out."""
+    entries = costs.get(key) if isinstance(costs, Mapping) else None
+    if not isinstance(entries, list | tuple):
+        return []
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def moment(value: object) -> datetime | None:
+    """Read the time in an ISO 8601 text, with its offset as given; a date alone is no time.
+
+    >>> moment("2025-01-01T09:30:00+02:00").hour
+    9
+    >>> moment("2025-01-01") is None
+    True
+    """
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def money(amount: float) -> str:
+    """Show US dollars: cents, and more digits only below ten cents.
+
+    >>> money(1.5), money(0.01234)
+    ('1.50 USD', '0.0123 USD')
+    """
+    return f"{amount:,.4f} USD" if 0 < amount < 0.1 else f"{amount:,.2f} USD"

@@ -1,0 +1,58 @@
+"""Lay what the files say now over what the history knows: two workflow dicts in, one out. Pure."""
+
+from __future__ import annotations
+
+from .enrichment import COST_FIELDS
+from .models import AgentRun, Workflow
+
+OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
+"""What belongs to a status: a new status brings its own, or none."""
+
+OF_THE_SCORES = (
+    "nl_clarity_score",
+    "cost_efficiency_score",
+    "performance_score",
+    "quality_score",
+    "score_parts",
+    "phase_durations",
+    "bottleneck_phase",
+    "idle_time_seconds",
+)
+
+COMPLETE = (*OF_THE_STATUS, *OF_THE_SCORES, *COST_FIELDS)
+"""Fields that a merged workflow holds whole: what is None in them is unknown now, too."""
+
+MADE_AT_READING = frozenset({
+    "cost_data", "similar_workflows", "problems", "patterns", "pattern_count",
+    "first_seen_at", "last_changed_at", "gone_at",
+})  # fmt: skip
+"""Fields of a stored workflow that other tables hold, or that the history writes by itself."""
+
+
+def merged(stored: Workflow | None, new: Workflow) -> Workflow:
+    """Return what is known of a run now: unknown never hides what was known.
+
+    A status brings its own reason and error along. Costs, where the files tell some, are complete in
+    themselves: former attempts are in them.
+
+    >>> merged({"nl_input": "Add x", "status": "failed", "error_message": "e"}, {"status": "completed"})
+    {'nl_input': 'Add x', 'status': 'completed', 'error_message': None}
+    """
+    if stored is None:
+        return dict(new)
+    known = {**stored, **{name: value for name, value in new.items() if value is not None}}
+    if new.get("status") != stored.get("status"):
+        known.update({name: new.get(name) for name in OF_THE_STATUS if name in known})
+    if new.get("cost_data") is not None:
+        known.update({name: new.get(name) for name in COST_FIELDS})
+    return known
+
+
+def storable(workflow: Workflow) -> Workflow:
+    """Return the workflow without what is made at reading."""
+    return {name: value for name, value in workflow.items() if name not in MADE_AT_READING}
+
+
+def former_attempts(stored: Workflow | None) -> list[AgentRun]:
+    """Return the stored agent runs that came out of files: they count even when their files are gone."""
+    return [run for run in (stored or {}).get("phase_costs") or () if run.get("path")]

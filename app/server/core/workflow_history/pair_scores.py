@@ -1,0 +1,89 @@
+"""The similarity formula, elementwise: pairs in, scores out. One pair or a million, the bits are the same.
+
+Only operations that IEEE 754 rounds correctly are used (+ - * / sqrt), on float64, in one order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+TEXT_WEIGHT = 0.4
+OTHER_WEIGHT = 0.2  # each of status, cost, duration
+PARTS = ("text", "status", "cost", "duration")
+WEIGHTS = (TEXT_WEIGHT, OTHER_WEIGHT, OTHER_WEIGHT, OTHER_WEIGHT)
+
+COSINE_FLOOR = 0.2
+"""Texts whose vectors are no closer than this share nothing: chance alone brings unrelated tasks so near."""
+
+NO_STATUS = 0
+"""Code of a status that is missing or "unknown": no evidence, so it equals nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One side of many pairs, all arrays equally long."""
+
+    norms: Integers  # squared length of the text vector; 0: no text
+    statuses: Integers  # codes, NO_STATUS where unknown
+    costs: Floats  # USD, NaN where unknown
+    durations: Floats  # seconds, NaN where unknown
+
+    def take(self, rows: Integers) -> Sides:
+        """Return the entries at `rows`."""
+        return Sides(self.norms[rows], self.statuses[rows], self.costs[rows], self.durations[rows])
+
+
+def pair_parts(dots: Floats, left: Sides, right: Sides) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the values of PARTS in 0..1, NaN where one side lacks the part. `dots` are exact integers."""
+    known = (left.statuses != NO_STATUS) & (right.statuses != NO_STATUS)
+    status = np.where(known, (left.statuses == right.statuses).astype(np.float64), np.nan)
+    return (
+        _text(dots, left.norms, right.norms),
+        status,
+        _ratio(left.costs, right.costs),
+        _ratio(left.durations, right.durations),
+    )
+
+
+def pair_scores(dots: Floats, left: Sides, right: Sides) -> Floats:
+    """Return the scores of pairs: 0 where the texts share nothing or one is missing, 1 for equal runs.
+
+    The sums of weights and of weighted values run in the same order, so equal runs get 1 to the bit.
+    """
+    parts = pair_parts(dots, left, right)
+    total = np.zeros_like(dots)
+    weights = np.zeros_like(dots)
+    for value, weight in zip(parts, WEIGHTS, strict=True):
+        there = ~np.isnan(value)
+        total += np.where(there, value, 0.0) * weight
+        weights += np.where(there, weight, 0.0)
+    alike = parts[0] > 0.0
+    return np.where(alike, total / np.where(alike, weights, 1.0), 0.0)
+
+
+def least_cosine(score: Floats, known_parts: Integers) -> Floats:
+    """Return the cosine below which no pair reaches `score`, given how many other parts one side has."""
+    others = known_parts * OTHER_WEIGHT
+    text = (score * (TEXT_WEIGHT + others) - others) / TEXT_WEIGHT
+    bound: Floats = COSINE_FLOOR + (1.0 - COSINE_FLOOR) * np.clip(text, 0.0, 1.0)
+    return bound
+
+
+def _text(dots: Floats, left: Integers, right: Integers) -> Floats:
+    squares = left.astype(np.float64) * right.astype(np.float64)
+    there = squares > 0.0
+    cosine = dots / np.sqrt(np.where(there, squares, 1.0))
+    return np.where(there, np.clip((cosine - COSINE_FLOOR) / (1.0 - COSINE_FLOOR), 0.0, 1.0), np.nan)
+
+
+def _ratio(left: Floats, right: Floats) -> Floats:
+    """Return smaller by larger: 1 where both are 0, NaN where one is unknown."""
+    larger = np.maximum(left, right)
+    nothing = larger == 0.0
+    return np.where(nothing, 1.0, np.minimum(left, right) / np.where(nothing, 1.0, larger))

@@ -1,0 +1,148 @@
+"""Records of pattern detection, in the order in which they come to be, and the shape that a hook is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+
+from ..models import AgentRun, StreamFacts, TokenUsage, ToolCall
+
+PatternKind = Literal["operation", "sequence", "phases"]
+
+INPUT, OUTPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H = 1.0, 5.0, 0.1, 1.25, 2.0
+"""What a token of each kind typically costs beside an uncached input token. Proportions, no money."""
+
+
+class CallRecord(TypedDict):
+    """One tool call, as JSON can hold it; the fields of ToolCall."""
+
+    tool: str
+    detail: str | None
+    line: int  # 1-based
+    message_id: str | None
+    failed: bool | None  # None: no tool result was seen
+
+
+class MessageWeight(TypedDict):
+    """One message's part of its stream, to be held against the stream's other messages."""
+
+    message_id: str
+    weight: float  # tokens, weighed by kind
+
+
+class RunOperations(TypedDict):
+    """One agent run as pattern detection needs it: JSON-able, and the same for a hook and for the sync."""
+
+    phase: str | None
+    agent: str | None
+    path: str | None  # the stream, relative to the run's folder
+    cost: float | None  # USD; None: unknown
+    duration_seconds: float | None
+    outcome: str | None  # success, error, false_success, incomplete, empty
+    timestamp: str | None  # start, ISO 8601 UTC
+    calls: list[CallRecord]
+    messages: list[MessageWeight]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One operation of one call, with its part of the stream's cost and time."""
+
+    operation: str
+    command: bool  # a shell command, MCP tool or skill; else work on files and notes
+    failed: bool | None  # None: no tool result was seen
+    line: int  # 1-based
+    cost: Decimal | None  # USD, an estimate
+    seconds: float | None  # an estimate
+
+
+@dataclass(frozen=True, slots=True)
+class PatternOccurrence:
+    """What one workflow says of one pattern. Costs of sequences overlap: never add them up over patterns."""
+
+    kind: PatternKind
+    signature: str  # for people: `git add → git commit`, `plan > build`
+    key: str  # 16 hex digits, the same wherever the same kind and signature occur
+    count: int  # times in this workflow
+    successes: int  # times in which nothing failed
+    failures: int  # times in which a call failed; unknown outcomes are in neither
+    cost: Decimal | None  # USD, an estimate, of the places whose cost is known; None: of none
+    cost_complete: bool  # the cost of every place is known
+    seconds: float | None  # an estimate, of the places whose time is known; None: of none
+    agents: tuple[str, ...]  # in alphabetical order
+    example_path: str | None  # the first place: a stream, relative to the run's folder
+    example_line: int | None  # 1-based
+
+
+def workflow_operations(
+    streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]
+) -> list[RunOperations]:
+    """Return what detection needs of a workflow, in the order in which its agents ran.
+
+    An agent run without a stream (its file is gone) keeps its phase and cost, and has no calls. Attempts
+    that a later one overwrote, and copies of another stream, are left out.
+    """
+    by_path = {stream.path: stream for stream in streams}
+    current = [run for run in agent_runs if not run.get("superseded")]
+    pairs: list[tuple[StreamFacts | None, Mapping[str, Any]]] = [
+        (by_path.pop(run.get("path") or "", None), run) for run in current
+    ]
+    loose = [(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
+    return in_time_order(
+        [_record(stream, run) for stream, run in [*pairs, *loose] if not run.get("duplicate_of")]
+    )
+
+
+def phase_operations(phase_costs: Iterable[Mapping[str, Any]]) -> list[RunOperations]:
+    """Return what `phase_costs` alone tell: phases with their cost and time, and no calls."""
+    records = [_record(None, run) for run in phase_costs if not run.get("superseded")]
+    return in_time_order(records)
+
+
+def in_time_order(records: Sequence[RunOperations]) -> list[RunOperations]:
+    """Sort by start, where every start is known; else the given order stands, rather than a mixture."""
+    if all(record["timestamp"] for record in records):
+        return sorted(records, key=lambda record: record["timestamp"] or "")
+    return list(records)
+
+
+def weight_of(usage: TokenUsage) -> float:
+    """Return how much a message weighs in its stream.
+
+    >>> weight_of(TokenUsage(input=100, output=10, cache_read=1000))
+    250.0
+    """
+    read = usage.input * INPUT + usage.cache_read * CACHE_READ
+    written = usage.cache_write_5m * CACHE_WRITE_5M + usage.cache_write_1h * CACHE_WRITE_1H
+    return read + written + usage.output * OUTPUT
+
+
+def _record(stream: StreamFacts | None, run: Mapping[str, Any]) -> RunOperations:
+    """Put one agent run and its stream together."""
+    return {
+        "phase": run.get("phase"),
+        "agent": run.get("agent"),
+        "path": run.get("path"),
+        "cost": run.get("cost"),
+        "duration_seconds": run.get("duration_seconds"),
+        "outcome": run.get("outcome"),
+        "timestamp": run.get("timestamp"),
+        "calls": [_call(call) for call in stream.tools] if stream else [],
+        "messages": _weights(stream) if stream else [],
+    }
+
+
+def _call(call: ToolCall) -> CallRecord:
+    return {
+        "tool": call.tool,
+        "detail": call.detail,
+        "line": call.line,
+        "message_id": call.message_id,
+        "failed": call.failed,
+    }
+
+
+def _weights(stream: StreamFacts) -> list[MessageWeight]:
+    return [{"message_id": said.message_id, "weight": weight_of(said.usage)} for said in stream.messages]

@@ -1,0 +1,284 @@
+"""Turn one run's files into a workflow: a RunFolder is read, a ScannedRun comes out. Nothing is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..models import Problem, ScannedRun, StreamFacts, Workflow
+from ..outcomes import outcome_of
+from ..phases import phase_of, words_of
+from ..streams import read_stream
+from .documents import Log, read_log, read_object, read_text
+from .request import Prompt, find_request
+from .status import Evidence, furthest, judge, state_error
+from .times import RunTimes, Window, contradicts, run_times
+from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
+
+RUNNING = "running "
+"""Before a fingerprint: the run is judged again when it has been silent for long."""
+
+_TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
+_CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
+_GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
+
+OWN_FIELDS = frozenset({
+    "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
+    "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
+    "current_phase", "error_message",
+})  # fmt: skip
+"""The vocabulary that a state file may fill itself; its other keys are kept beside it."""
+
+COMPUTED = frozenset({
+    "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "total_tokens", "retry_count", "retry_cost",
+    "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
+    "bottleneck_phase", "idle_time_seconds", "similar_workflows",
+})  # fmt: skip
+"""Fields that only we may fill: a state file's own value of this name is kept under `state_<name>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """All that was read of one run, before it is judged."""
+
+    id: str
+    folder: RunFolder
+    state: dict[str, Any]
+    has_state: bool
+    summaries: tuple[tuple[str, dict[str, Any]], ...]
+    prompts: tuple[Prompt, ...]
+    logs: tuple[Log, ...]
+    error_log: tuple[str, str] | None
+    streams: tuple[StreamFacts, ...]
+    problems: tuple[Problem, ...]
+    window: Window | None
+
+    @property
+    def contradicts_its_file_times(self) -> bool:
+        """Whether the files were written in less time than the agents worked: a copied tree."""
+        return self.window is not None and contradicts(self.window, self.streams)
+
+
+def read_run(folder: RunFolder) -> RunFacts:
+    """Read every telling file of one run, streams included."""
+    problems: list[Problem] = []
+    state = read_object(folder.state, problems) if folder.state else None
+    summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
+    prompts = [_prompt(found, problems) for found in folder.files if "prompts/" in found.path]
+    logs = [read_log(found, problems) for found in folder.named(LOG_FILES[0])]
+    streams = [facts for found in folder.streams if (facts := _stream(found)) is not None]
+    for facts in streams:
+        problems.extend(facts.problems)
+    return RunFacts(
+        id=folder.id,
+        folder=folder,
+        state=state or {},
+        has_state=state is not None,
+        summaries=tuple((path, value) for path, value in summaries if value is not None),
+        prompts=tuple(prompt for prompt in prompts if prompt is not None),
+        logs=tuple(logs),
+        error_log=_error_log(folder, problems),
+        streams=tuple(streams),
+        problems=tuple(problems),
+        window=_window(folder),
+    )
+
+
+def is_run(facts: RunFacts) -> bool:
+    """Tell whether anything of the folder shows a run: a readable state or an agent's stream."""
+    telling = (facts.has_state, bool(facts.summaries))
+    return any(telling) or any(stream.format != "unreadable" or stream.cut for stream in facts.streams)
+
+
+def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
+    """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing."""
+    window = None if copied else facts.window
+    streams = facts.streams if not copied else tuple(replace(s, modified_at=None) for s in facts.streams)
+    times = run_times(facts.id, facts.state, facts.logs, streams, window)
+    evidence = Evidence(
+        state=facts.state,
+        streams=streams,
+        summary=facts.summaries[0][0] if facts.summaries else None,
+        error_log=facts.error_log,
+        completion=_completion(facts.logs),
+        written_at=window.last if window else None,
+    )
+    verdict = judge(evidence, now)
+    request = find_request(facts.state, facts.summaries, facts.prompts, facts.logs)
+    workflow: Workflow = {
+        **_kept_keys(facts.state),
+        "id": facts.id,
+        "adw_id": _text(facts.state.get("adw_id")) or _text(facts.state.get("id")),
+        "status": verdict.status,
+        "status_reason": verdict.reason,
+        "nl_input": request.text if request else None,
+        "nl_input_source": request.source if request else None,
+        **_time_fields(times, finished=verdict.status in ("completed", "failed", "incomplete")),
+        "issue_number": _text(facts.state.get("issue_number")),
+        "issue_class": _text(facts.state.get("issue_class")) or _classified(facts.streams),
+        "workflow_template": _template(facts, request.text if request else ""),
+        "model_used": _text(facts.state.get("model_used")) or _text(facts.state.get("model")),
+        "branch_name": _text(facts.state.get("branch_name")),
+        "plan_file": _text(facts.state.get("plan_file")),
+        "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, copied=copied),
+        "error_message": verdict.error or state_error(facts.state),
+    }
+    silent = _without_stream(facts) if verdict.status != "running" else ()
+    workflow["agents_without_stream"] = [agent for agent, _ in silent] or None
+    notes = (*_other_id(facts, workflow), *(problem for _, problem in silent))
+    word = facts.folder.fingerprint
+    word = f"{RUNNING}{word}" if verdict.status == "running" else word
+    return ScannedRun(workflow, streams, word, (*facts.problems, *notes))
+
+
+def _stream(found: FoundFile) -> StreamFacts | None:
+    facts = read_stream(found.file, found.stamp.path, agent_name(found.path))
+    # Problems carry the path below the agents folder, facts the one below the run's own.
+    return None if facts is None else replace(facts, path=found.path)
+
+
+def agent_name(path: str) -> str:
+    """Return the agent that wrote a stream: its folder, or the words of a loose file's name.
+
+    >>> agent_name("wave_1/builder/raw_output.jsonl"), agent_name("validate_output.jsonl")
+    ('wave_1/builder', 'validate')
+    >>> agent_name("cc_raw_output.jsonl")
+    'main'
+    """
+    folder = PurePosixPath(path).parent.as_posix()
+    if folder != ".":
+        return folder
+    stem = PurePosixPath(path).stem
+    words = [word for word in words_of(stem) if word not in _GENERIC_NAMES and not word.isdigit()]
+    return "_".join(words) if words and phase_of(stem) != "other" else "main"
+
+
+def _prompt(found: FoundFile, problems: list[Problem]) -> Prompt | None:
+    text = read_text(found, problems)
+    if text is None:
+        return None
+    agent = found.path.split("/prompts/")[0]
+    if '{"' in text and _broken_issue(text):
+        problems.append(Problem(found.stamp.path, "the issue in it is no whole JSON", severity="warning"))
+    return Prompt(phase_of(agent), found.path, text)
+
+
+def _broken_issue(text: str) -> bool:
+    """Tell whether a slash command's issue was cut: it opens as JSON and does not close."""
+    return text.startswith("/") and '{"number"' in text and not re.search(r"}\s*(?:\S+\s*){0,4}$", text)
+
+
+def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
+    for found in folder.named(LOG_FILES[1]):
+        text = read_text(found, problems)
+        if text and text.strip():
+            return found.path, text.strip().splitlines()[-1][:500]
+    return None
+
+
+def _window(folder: RunFolder) -> Window | None:
+    times = [found.stamp.mtime_ns / 1e9 for found in folder.files]
+    if not times:
+        return None
+    return Window(datetime.fromtimestamp(min(times), UTC), datetime.fromtimestamp(max(times), UTC))
+
+
+def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
+    """Return the completion line of the log that was written last."""
+    ordered = sorted(logs, key=lambda log: log.last or datetime.min)  # noqa: DTZ901 - logs are naive
+    if not ordered or (line := ordered[-1].completed) is None:
+        return None
+    return f"{ordered[-1].workflow}/execution.log", line
+
+
+def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state's keys that are no vocabulary of ours; a name of ours is kept as state_<name>."""
+    kept: dict[str, Any] = {}
+    for key, value in state.items():
+        if key not in OWN_FIELDS:
+            kept[f"state_{key}" if key in COMPUTED else key] = value
+    return kept
+
+
+def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
+    return {
+        "created_at": _iso(times.created_at),
+        "started_at": _iso(times.started_at),
+        "completed_at": _iso(times.completed_at) if finished else None,
+        "times_basis": times.basis,
+        "times_source": times.source,
+        "utc_offset_minutes": times.offset_minutes,
+        "duration_seconds": times.duration,
+        "duration_basis": times.duration_basis,
+        "duration_source": times.duration_source,
+    }
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
+
+
+def _classified(streams: Sequence[StreamFacts]) -> str | None:
+    """Return the class that the run's own classifier answered with."""
+    for stream in streams:
+        if phase_of(stream.agent) == "classify" and outcome_of(stream) == "success":
+            answer = stream.results[-1].text.strip()
+            if _CLASS.fullmatch(answer):
+                return answer
+    return None
+
+
+def _template(facts: RunFacts, request: str) -> str | None:
+    """Return the workflow script that ran: as stated, as logged, or as the request names it."""
+    for key in ("workflow_template", "adw_name", "workflow_name", "workflow"):
+        if text := _text(facts.state.get(key)):
+            return text
+    scripts = facts.state.get("all_adws")
+    if isinstance(scripts, list) and scripts and isinstance(scripts[-1], str):
+        return scripts[-1]
+    for log in facts.logs:
+        if log.workflow and log.workflow != "prompts":
+            return log.workflow
+    named = _TEMPLATE.search(request)
+    return named.group(1) if named else None
+
+
+def _phase(streams: Sequence[StreamFacts], *, copied: bool) -> str | None:
+    last = furthest(streams, trusted=not copied)
+    phase = phase_of(last[-1].agent) if last else "other"
+    return phase if phase != "other" else None
+
+
+def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
+    """Say once that a state claims another id than its folder's; the folder's is the key."""
+    claimed = workflow["adw_id"]
+    if claimed is None or claimed == facts.id or facts.folder.state is None:
+        return []
+    path = facts.folder.state.stamp.path
+    return [Problem(path, f"the state says id {claimed!r}; the folder's name is the key", None, "warning")]
+
+
+def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
+    """Return the agents that were given a prompt and left no stream: what they spent is unknown."""
+    heard = {stream.agent for stream in facts.streams}
+    silent = []
+    for found in facts.folder.files:
+        agent, inside, _ = found.path.rpartition("/prompts/")
+        if inside and agent not in heard:
+            heard.add(agent)
+            reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
+            silent.append((agent, Problem(found.stamp.path, reason, None, "warning")))
+    return silent
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return value.strip() or None if isinstance(value, str) else None

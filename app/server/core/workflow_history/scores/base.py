@@ -1,0 +1,91 @@
+"""The shape of a score and its two curves: parts in, one weighted mean out. Reads no workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
+from typing import Any
+
+from .constants import SCORE_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One reason for a score: what was measured, and how good that is."""
+
+    name: str
+    weight: float  # 0..1, before missing parts are left out
+    value: float  # 0..100
+    inputs: Mapping[str, float | int | str]  # the evidence, in the units of its name
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score with its reasons; `value` is None where the evidence that it cannot do without is missing.
+
+    >>> mean([Part("a", 0.5, 40.0, {}, "."), Part("b", 0.25, 100.0, {}, ".")], missing=["c"]).value
+    60.0
+    """
+
+    value: float | None  # 0..100, one decimal
+    parts: tuple[Part, ...] = ()
+    missing: tuple[str, ...] = ()  # names of evidence that was not there
+
+    @property
+    def coverage(self) -> float:
+        """The share, 0..1, of the score's full weight for which there was evidence."""
+        return round(fsum(part.weight for part in self.parts), 6)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the score in JSON's types, with the version of the formulas."""
+        return {
+            "version": SCORE_VERSION,
+            "value": self.value,
+            "coverage": self.coverage,
+            "parts": [
+                {
+                    "name": part.name,
+                    "weight": part.weight,
+                    "value": round(part.value, 1),
+                    "inputs": dict(part.inputs),
+                    "reason": part.reason,
+                }
+                for part in self.parts
+            ],
+            "missing": list(self.missing),
+        }
+
+
+def mean(parts: Iterable[Part | None], missing: Iterable[str] = ()) -> Score:
+    """Take the weighted mean of the parts that are there; the others' weights are shared out."""
+    present = tuple(part for part in parts if part is not None)
+    weight = fsum(part.weight for part in present)
+    if not weight:
+        return unknown(*missing)
+    value = fsum(part.weight * part.value for part in present) / weight
+    return Score(round(min(100.0, max(0.0, value)), 1), present, tuple(missing))
+
+
+def unknown(*missing: str) -> Score:
+    """Give no score, and the names of the evidence that would have made one."""
+    return Score(None, (), missing)
+
+
+def falling(amount: float, half: float) -> float:
+    """Fall from 100 at nothing to 50 at `half` and towards 0 without end.
+
+    >>> falling(0, 2), falling(2, 2), falling(6, 2)
+    (100.0, 50.0, 25.0)
+    """
+    return 100.0 * (half / (half + amount))
+
+
+def rising(amount: float, half: float) -> float:
+    """Rise from 0 at nothing to 50 at `half` and 75 at twice that: soon full, never over 100.
+
+    >>> rising(0, 3), rising(3, 3), rising(6, 3)
+    (0.0, 50.0, 75.0)
+    """
+    return 100.0 * float(1.0 - 2.0 ** (-amount / half))

@@ -1,0 +1,181 @@
+"""The shapes of a stream's lines: bytes of one line in, a typed record out. Fields nobody needs are skipped.
+
+Two dialects share them: Claude Code's `--output-format stream-json` and its native transcripts, whose
+lines carry `sessionId`, a timestamp and final usage.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+
+class LineUnreadableError(ValueError):
+    """One line cannot be used; its text is the reason."""
+
+
+class CacheCreation(msgspec.Struct):
+    """Cache writes by lifetime, tokens."""
+
+    ephemeral_5m_input_tokens: int | float | None = None
+    ephemeral_1h_input_tokens: int | float | None = None
+
+
+class ServerToolUse(msgspec.Struct):
+    """Server-side tools, requests."""
+
+    web_search_requests: int | float | None = None
+
+
+class Usage(msgspec.Struct):
+    """Token counts as Anthropic's API gives them: input without cache."""
+
+    input_tokens: int | float | None = None
+    output_tokens: int | float | None = None
+    cache_read_input_tokens: int | float | None = None
+    cache_creation_input_tokens: int | float | None = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerToolUse | None = None
+
+
+class ModelEntry(msgspec.Struct):
+    """One model of a result's modelUsage."""
+
+    inputTokens: int | float | None = None  # noqa: N815 - the stream's own spelling
+    outputTokens: int | float | None = None  # noqa: N815
+    cacheReadInputTokens: int | float | None = None  # noqa: N815
+    cacheCreationInputTokens: int | float | None = None  # noqa: N815
+    webSearchRequests: int | float | None = None  # noqa: N815
+    costUSD: int | float | None = None  # noqa: N815
+
+
+class Block(msgspec.Struct):
+    """One block of a message's content; `input` stays raw until a tool call needs it."""
+
+    type: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = msgspec.Raw()
+    tool_use_id: str | None = None
+    is_error: bool | None = None
+
+
+class Message(msgspec.Struct):
+    """An assistant's or user's message."""
+
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    content: list[Block | str] | str | None = None
+
+
+class Line(msgspec.Struct):
+    """One line of a stream, of any type."""
+
+    type: str | None = None
+    subtype: str | None = None
+    session_id: str | None = None
+    sessionId: str | None = None  # noqa: N815 - the transcript's own spelling
+    uuid: str | None = None
+    timestamp: str | float | int | None = None
+    model: str | None = None
+    message: Message | str | None = None
+    total_cost_usd: int | float | None = None
+    usage: Usage | None = None
+    modelUsage: dict[str, ModelEntry] | None = None  # noqa: N815
+    duration_ms: int | float | None = None
+    duration_api_ms: int | float | None = None
+    num_turns: int | None = None
+    is_error: bool | None = None
+    result: Any = None
+    permission_denials: list[msgspec.Raw] | None = None
+
+
+class Head(msgspec.Struct):
+    """Just a line's type."""
+
+    type: Any = None
+
+
+class ToolInput(msgspec.Struct):
+    """The little of a tool call's input that tells what was done."""
+
+    command: Any = None
+    file_path: Any = None
+    path: Any = None
+    notebook_path: Any = None
+    pattern: Any = None
+    skill: Any = None
+    url: Any = None
+    query: Any = None
+
+
+_LINE = msgspec.json.Decoder(Line)
+_HEAD = msgspec.json.Decoder(Head)
+_INPUT = msgspec.json.Decoder(ToolInput)
+_INPUT_FIELDS = ("command", "file_path", "notebook_path", "skill", "path", "pattern", "url", "query")
+
+
+def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
+    """Return the line, or None where it is whole but of a type outside `wanted`.
+
+    Raises LineUnreadableError with the reason where the line is damaged.
+    """
+    try:
+        line = _LINE.decode(raw)
+    except msgspec.ValidationError as error:
+        if _matters(raw, wanted):
+            raise LineUnreadableError(str(error)) from None
+        return None
+    except (msgspec.DecodeError, RecursionError) as error:
+        line = _tolerant(raw, str(error))
+    return line if line.type in wanted else None
+
+
+def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
+    """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
+    try:
+        kind = _HEAD.decode(raw).type
+    except msgspec.MsgspecError:
+        return True
+    return not isinstance(kind, str) or kind in wanted
+
+
+def _tolerant(raw: bytes, reason: str) -> Line:
+    """Decode with the standard library, which takes the lone surrogates that cut tool outputs hold."""
+    try:
+        text = json.dumps(json.loads(raw), ensure_ascii=False, allow_nan=False)
+        return _LINE.decode(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise LineUnreadableError(reason) from None
+
+
+def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
+    """Return what a tool call was about: its command, path, skill, pattern or address."""
+    try:
+        given = _INPUT.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    for name in _INPUT_FIELDS:
+        value = getattr(given, name)
+        if isinstance(value, str) and value:
+            return value[:limit]
+    return None
+
+
+def count(value: float | None) -> int:
+    """Return a token count; null and missing count as 0.
+
+    Raises LineUnreadableError for a negative or non-finite number.
+
+    >>> count(None), count(12.0)
+    (0, 12)
+    """
+    if value is None:
+        return 0
+    if not 0 <= value < 2**53:
+        raise LineUnreadableError(f"a token count is {value}")
+    return int(value)

@@ -1,0 +1,101 @@
+"""The shipped word table: a word in, meaning and fingerprint out. Reads one file of the package, once.
+
+`word_table.npz` is made by scripts/distil_word_table.py; see docs/similarity.md.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from hashlib import blake2b
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .words import stem
+
+FINGERPRINT = 32
+"""Dimensions of the literal part."""
+
+MODEL_VERSION = "words-1"
+"""Changes whenever a text could get another vector: vectors of other versions are made anew."""
+
+_UNKNOWN_RARITY = 255  # a word that the table does not know is rare: sharing it says much
+_UNKNOWN_MEANING = 8  # weight, 1..255; such a word has a name, but little meaning
+
+Integers = npt.NDArray[np.int64]
+
+
+class WordTable(NamedTuple):
+    """Words with a vector each, the most frequent word first."""
+
+    rows: dict[str, int]
+    stems: dict[str, int]  # stem -> row of its most frequent word
+    directions: npt.NDArray[np.int8]  # (words, dimensions), all rows about equally long
+    weights: npt.NDArray[np.uint8]  # how much a word bears on the meaning of its text
+    rarity: npt.NDArray[np.uint8]  # how much it says that two texts share this very word
+
+
+class WordSense(NamedTuple):
+    """What one word adds to a text: `meaning` to the dense part, `fingerprint` to the literal part."""
+
+    meaning: Integers
+    fingerprint: Integers
+
+
+@cache
+def word_table() -> WordTable:
+    """Load the shipped table."""
+    source = files(__package__) / "word_table.npz"
+    with source.open("rb") as stream, np.load(stream) as data:
+        words = data["words"].tobytes().decode().split("\n")
+        stems: dict[str, int] = {}
+        for row, word in enumerate(words):
+            stems.setdefault(stem(word), row)
+        rows = {word: row for row, word in enumerate(words)}
+        return WordTable(rows, stems, data["directions"], data["weights"], data["rarity"])
+
+
+@lru_cache(maxsize=65_536)
+def word_sense(word: str) -> WordSense:
+    """Return what `word` adds to a text; a word unknown to the table gets a direction of its own.
+
+    The fingerprint is taken of the stem, so that "exports" and "exporting" share it.
+    """
+    table = word_table()
+    root = stem(word)
+    signs = _signs(root)
+    rows = _known_rows(table, word, root)
+    if not rows:
+        return WordSense(
+            signs[: table.directions.shape[1]] * (8 * _UNKNOWN_MEANING),
+            signs[-FINGERPRINT:] * _UNKNOWN_RARITY,
+        )
+    meaning = np.zeros(table.directions.shape[1], np.int64)
+    for row in rows:
+        meaning += table.directions[row].astype(np.int64) * int(table.weights[row])
+    rarity = max(int(table.rarity[row]) for row in rows)
+    return WordSense(meaning, signs[-FINGERPRINT:] * rarity)
+
+
+def _known_rows(table: WordTable, word: str, root: str) -> tuple[int, ...]:
+    """Return the rows of `word`, of its stem, or of the two known words that it is made of."""
+    row = table.rows.get(word, table.stems.get(root))
+    if row is not None:
+        return (row,)
+    for cut in range(len(word) - 3, 2, -1):
+        head, tail = table.rows.get(word[:cut]), table.rows.get(word[cut:])
+        if head is not None and tail is not None:
+            return (head, tail)
+    return ()
+
+
+def _signs(root: str) -> Integers:
+    """Return 512 signs, +1 or -1, that depend on `root` alone and look like chance.
+
+    >>> _signs("export").shape, sorted(set(_signs("export").tolist()))
+    ((512,), [-1, 1])
+    """
+    digest = blake2b(root.encode("utf-8", "surrogatepass")).digest()
+    return np.unpackbits(np.frombuffer(digest, np.uint8)).astype(np.int64) * 2 - 1

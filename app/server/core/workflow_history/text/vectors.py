@@ -1,0 +1,140 @@
+"""Turn a request into a vector: text in, small integers as bytes out. Never compares two texts.
+
+Words are added up as integers, so the order of a passage's words changes nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .boilerplate import SENTENCES
+from .model import FINGERPRINT, word_sense, word_table
+from .request import TITLE_WEIGHT, Passage, read_request
+from .words import split_words
+
+LITERAL_SHARE = 0.15
+"""Share of the squared length that the literal part has."""
+
+_LENGTH = 480.0  # of a vector, before rounding: dot products stay below 2**24, so float32 holds them exactly
+_TOLERATED = 0.45  # likeness to a template's sentence from which a passage counts less
+_MOST_WORDS = 2_000  # of a request
+_FINE = 16  # steps in one unit of a passage's weight
+_TITLE_FROM = 9 * _FINE  # a passage of this weight is a title
+_SOME_WORDS = 6  # a shorter title leaves the body as much room as one of so many words
+BODY_SHARE = 0.3
+"""Sum of the body's weights at most, as a share of the title's."""
+
+Vector = npt.NDArray[np.int8]
+
+
+class _Sums(NamedTuple):
+    meaning: npt.NDArray[np.int64]
+    fingerprint: npt.NDArray[np.int64]
+
+
+def vector_size() -> int:
+    """Return the number of dimensions, which is also the number of bytes."""
+    return int(word_table().directions.shape[1]) + FINGERPRINT
+
+
+@lru_cache(maxsize=4_096)
+def text_vector(text: str) -> bytes | None:
+    """Return the vector of a request, one signed byte per dimension; None where it has no words.
+
+    >>> text_vector("Sort the orders") == text_vector("sort ORDERS!")
+    True
+    >>> text_vector(" ... ") is None
+    True
+    """
+    words = _weighted_words(read_request(text)) or dict.fromkeys(split_words(text[:_FALLBACK]), 1)
+    if not words:
+        return None
+    sums = _add_up(words)
+    meaning, fingerprint = (
+        _scaled(sums.meaning, 1.0 - LITERAL_SHARE),
+        _scaled(sums.fingerprint, LITERAL_SHARE),
+    )
+    both = np.concatenate((meaning, fingerprint))
+    length = np.sqrt(np.dot(both, both))
+    if length == 0.0:
+        return None
+    vector: Vector = np.clip(np.rint(both * (_LENGTH / length)), -127, 127).astype(np.int8)
+    return vector.tobytes()
+
+
+_FALLBACK = 2_000  # characters of a text that is nothing but code, links and commands
+
+
+def _weighted_words(passages: list[Passage]) -> dict[str, int]:
+    """Return what each word counts, templates' sentences weighed down and the body held below the title."""
+    cut = [split_words(passage.text) for passage in passages]
+    weights = [passage.weight * _FINE for passage in passages]
+    if len(passages) > 1:
+        weights = [_less_boilerplate(words, weight) for words, weight in zip(cut, weights, strict=True)]
+        weights = _with_title(weights)
+    title: dict[str, int] = {}
+    body: dict[str, int] = {}
+    for words, weight in zip(cut, weights, strict=True):
+        part = title if weight >= _TITLE_FROM else body
+        for word in words if weight else ():
+            part[word] = max(part.get(word, 0), weight)
+        if len(title) + len(body) > _MOST_WORDS:
+            break
+    return _balanced(title, body)
+
+
+def _with_title(weights: list[int]) -> list[int]:
+    """Let the first of the heaviest passages be the title, where no passage is heavy enough to be one."""
+    heaviest = max(weights)
+    if heaviest >= _TITLE_FROM or heaviest == 0:
+        return weights
+    first = weights.index(heaviest)
+    return [*weights[:first], TITLE_WEIGHT * _FINE, *weights[first + 1 :]]
+
+
+def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
+    """Join both, the body's sum of weights cut to a share of what a title of some words has."""
+    for word in title:
+        body.pop(word, None)
+    total = sum(body.values())
+    room = BODY_SHARE * max(sum(title.values()), _SOME_WORDS * TITLE_WEIGHT * _FINE)
+    shrunk = min(1.0, room / total) if total else 1.0
+    return title | {word: weight for word, old in body.items() if (weight := round(old * shrunk))}
+
+
+def _less_boilerplate(words: list[str], weight: int) -> int:
+    """Return `weight`, cut by a third for each .1 that `words` come near a template's sentence."""
+    sums = _add_up(dict.fromkeys(words, 1))
+    length = np.sqrt(np.dot(sums.meaning, sums.meaning))
+    if length == 0.0:
+        return weight
+    likeness = float(np.max(_templates() @ (sums.meaning / length)))
+    return round(weight * min(1.0, max(0.0, 1.0 - (likeness - _TOLERATED) / 0.3)))
+
+
+@cache
+def _templates() -> npt.NDArray[np.float64]:
+    sums = [
+        _add_up(dict.fromkeys(split_words(sentence), 1)).meaning.astype(np.float64) for sentence in SENTENCES
+    ]
+    return np.array([row / np.sqrt(np.dot(row, row)) for row in sums])
+
+
+def _add_up(words: dict[str, int]) -> _Sums:
+    meaning = np.zeros(word_table().directions.shape[1], np.int64)
+    fingerprint = np.zeros(FINGERPRINT, np.int64)
+    for word, weight in words.items():
+        sense = word_sense(word)
+        meaning += sense.meaning * weight
+        fingerprint += sense.fingerprint * weight
+    return _Sums(meaning, fingerprint)
+
+
+def _scaled(sums: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.float64]:
+    """Return `sums` with a squared length of `share`; all zero stays zero."""
+    length = np.sqrt(np.dot(sums, sums))
+    return sums * (np.sqrt(share) / length) if length else sums.astype(np.float64)

@@ -1,0 +1,20 @@
+"""Give every test of this tree a history, an agents folder and a home of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees another's database, or anything of the person who runs it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "history.db"))
+    monkeypatch.setenv("WORKFLOW_HISTORY_AGENTS", str(tmp_path / "agents"))
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
