@@ -7,6 +7,8 @@ from sqlalchemy import Connection, case, func, or_, select
 from .engine import dialect_of
 from .schema import agent_runs, workflows
 
+_RECORDED = ("reported", "computed", "")  # "": a caller who does not say
+
 
 def damages(connection: Connection) -> list[str]:
     """Return what is wrong, one sentence each; an empty list: all is well."""
@@ -24,7 +26,10 @@ def _wrong_sums(connection: Connection) -> list[str]:
     spent = func.coalesce(recorded, func.sum(cost) + beyond)
     sums = (
         select(agent_runs.c.workflow_key, spent.label("spent"), func.count().label("parts"))
-        .where(agent_runs.c.cost_nanodollars.is_not(None))
+        .where(
+            agent_runs.c.cost_nanodollars.is_not(None),
+            func.coalesce(agent_runs.c.cost_basis, "").in_(_RECORDED),
+        )
         .group_by(agent_runs.c.workflow_key)
         .subquery()
     )

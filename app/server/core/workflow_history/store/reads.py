@@ -194,7 +194,7 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
         .join(patterns, patterns.c.key == names.pattern_key)
         .join(spread, spread.c.pattern_key == names.pattern_key)
         .where(names.workflow_key == key)
-        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc(), patterns.c.signature)
+        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc().nulls_last(), patterns.c.signature)
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:

@@ -22,6 +22,8 @@ COST_KEYS = (
     "cost_basis",
     "lower_bound_cost",
     "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
     "unpriced_tokens",
     "input_tokens",
     "output_tokens",

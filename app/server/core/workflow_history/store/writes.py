@@ -84,8 +84,6 @@ def _with_history(part: Parts, before: Stored | None, now: str) -> Row:
 
 
 def _upsert(connection: Connection, rows: Sequence[Row], replaced: frozenset[str]) -> None:
-    if not rows:
-        return
     columns = columns_of(rows) | replaced
     statement = dialect_of(connection).insert(workflows)
     changes = _merge(statement.excluded, columns - {"project", "id"}, replaced)
