@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 from typer.main import get_command
 
 from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
-from .options import shared
+from .options import CommandGroup
 from .screen import error_line
 
 COMMANDS = {
@@ -31,7 +31,7 @@ COMMANDS = {
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history sync path/to/project
   workflow-history list --status failed
@@ -39,7 +39,7 @@ Examples:
 """
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(CommandGroup):
     """A group that knows its commands by name, and imports one when it is called."""
 
     listing = False
@@ -83,18 +83,10 @@ class LazyGroup(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import one command and give it, and its own commands, the options of all."""
+    """Import one command."""
     command = get_command(import_module(f".commands.{name}", __package__).app)
     command.name = name
-    for each in (command, *getattr(command, "commands", {}).values()):
-        each.params.extend(_shared_options())
     return command
-
-
-def _shared_options() -> list[Any]:
-    holder = typer.Typer(add_completion=False)
-    holder.command()(shared)
-    return list(get_command(holder).params)
 
 
 def _print_version(asked: bool) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
 
@@ -54,3 +56,40 @@ def shared(
     ] = False,
 ) -> None:
     """Take the options of every command."""
+
+
+class Command(TyperCommand):
+    """A command that takes the options of every command."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.params.extend(_shared_options())
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, their types said only where there is a value to type."""
+        return _tidy(super().get_params(ctx))
+
+
+class CommandGroup(TyperGroup):
+    """A group of commands that takes the options of every command."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.params.extend(_shared_options())
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, their types said only where there is a value to type."""
+        return _tidy(super().get_params(ctx))
+
+
+def _shared_options() -> list[Any]:
+    holder = typer.Typer(add_completion=False)
+    holder.command()(shared)
+    return list(get_command(holder).params)
+
+
+def _tidy(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_bool_flag", False):
+            param.metavar = ""
+    return params

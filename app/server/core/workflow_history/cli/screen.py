@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .options import settings_of
 from .progress import Report, steps
+from .render.hints import next_lines
 from .render.text import one_line
 
 PIPED_WIDTH = 120  # cells, where there is no terminal that would tell
@@ -44,13 +45,8 @@ class Screen:
         """Say what to type next, each with what it is for; nothing when people are not reading."""
         if self.quiet or self.as_json or not commands:
             return
-        width = max(len(command) for command, _ in commands)
         self.out.print()
-        for number, (command, purpose) in enumerate(commands):
-            lead = "next:" if number == 0 else "     "
-            self.out.print(
-                f"[dim]{lead}[/]  [bold]{one_line(command):{width}}[/]  [dim]{purpose}[/]", markup=True
-            )
+        self.out.print(next_lines(commands, self.width))
 
     def give(self, data: Any) -> None:
         """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""

@@ -6,10 +6,11 @@ import typer
 from rich.text import Text
 
 from ... import database
+from ..options import Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history db path
   workflow-history db check
@@ -19,10 +20,12 @@ app = typer.Typer(
     help="Tell about the history's database: where it is, its version, whether it is sound.",
     epilog=EXAMPLES,
     no_args_is_help=True,
+    cls=CommandGroup,
+    add_completion=False,
 )
 
 
-@app.command(epilog="Example: workflow-history db path")
+@app.command(epilog="Example: workflow-history db path", cls=Command)
 def path(context: typer.Context) -> None:
     """Print where the history is stored."""
     screen = screen_of(context)
@@ -32,7 +35,7 @@ def path(context: typer.Context) -> None:
         screen.out.print(said(database.location()), soft_wrap=True)
 
 
-@app.command(epilog="Example: workflow-history db version")
+@app.command(epilog="Example: workflow-history db version", cls=Command)
 def version(context: typer.Context) -> None:
     """Print the version of the database's tables."""
     screen = screen_of(context)
@@ -42,7 +45,7 @@ def version(context: typer.Context) -> None:
         screen.show(said(database.schema_version()))
 
 
-@app.command(epilog="Example: workflow-history --db old.db db check")
+@app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
 def check(context: typer.Context) -> None:
     """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
     screen = screen_of(context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +13,15 @@ import typer
 
 from ... import database, demo, sync
 from ...errors import WorkflowHistoryError
-from ..options import DATABASE_VARIABLE
+from ..options import DATABASE_VARIABLE, Command
 from ..render.costs import spending
-from ..render.runs import full_id, run_list
+from ..render.runs import run_list
 from ..render.syncing import sync_summary
 from ..screen import screen_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history demo
   workflow-history demo try-it --runs 40
@@ -31,14 +32,14 @@ HISTORY = "history.db"
 SHOWN = 12  # runs in the list
 
 
-@app.command(name="demo", epilog=EXAMPLES)
+@app.command(name="demo", epilog=EXAMPLES, cls=Command)
 def make_demo(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path(
         "demo-history"
     ),
-    runs: Annotated[int, typer.Option(help="How many runs to make up.", min=1)] = 240,
-    seed: Annotated[int, typer.Option(help="Another number, another history.")] = 1,
+    runs: Annotated[int, typer.Option(metavar="N", help="How many runs to make up.", min=1)] = 240,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another history.")] = 1,
 ) -> None:
     """Make a demo history to look around in.
 
@@ -50,8 +51,9 @@ def make_demo(
     os.environ[DATABASE_VARIABLE] = str(history)
     with screen.progress() as report:
         if not _is_demo(directory):
-            now = datetime.now(UTC)
-            demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=report)
+            made = partial(report, "make") if report else None
+            now = datetime.now(UTC).astimezone()
+            demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=made)
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
     page = database.get_workflow_history(limit=SHOWN)
     if screen.as_json:
@@ -60,9 +62,9 @@ def make_demo(
         screen.show(sync_summary({**stats, "errors": []}, screen.width), "", run_list(page, screen.width))
         opened = f"workflow-history --db {shlex.quote(str(history))}"
         screen.next_steps(
-            (f"{opened} show {full_id(_telling(page['workflows']))}", "one run's story"),
+            (f"{opened} show {_telling(page['workflows'])['id']}", "one run's story"),
             (f"{opened} list --sort cost", "the costliest"),
-            ("workflow-history sync path/to/project", "your own runs, in your own history"),
+            ("workflow-history sync path/to/project", "your own runs"),
         )
 
 

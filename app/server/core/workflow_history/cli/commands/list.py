@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from ... import database
+from ..options import Command
 from ..render.runs import full_id, no_runs, run_list
 from ..screen import screen_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history list
   workflow-history list --status failed --limit 50
@@ -39,17 +40,22 @@ class Order(StrEnum):
     ASC = "asc"
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EXAMPLES, cls=Command)
 def list_runs(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="Show at most this many.", min=0)] = 20,
-    offset: Annotated[int, typer.Option(help="Skip this many.", min=0)] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", help="Show at most this many.", min=0)
+    ] = 20,
+    offset: Annotated[int, typer.Option(metavar="N", help="Skip this many.", min=0)] = 0,
     status: Annotated[
         str | None,
-        typer.Option(help="Only runs with this status: completed, failed, running, incomplete, unknown."),
+        typer.Option(
+            metavar="WORD",
+            help="Only runs with this status: completed, failed, running, incomplete, unknown.",
+        ),
     ] = None,
     search: Annotated[
-        str | None, typer.Option("--search", "-s", help="Only runs with this text in them.")
+        str | None, typer.Option("--search", "-s", metavar="TEXT", help="Only runs with this text in them.")
     ] = None,
     sort: Annotated[
         str, typer.Option(metavar="KEY", help=f"Sort by {', '.join(SORT_NAMES)} or any column.")

@@ -10,12 +10,13 @@ import typer
 from ... import database
 from ... import resync as resyncs
 from ...errors import WorkflowNotFoundError
+from ..options import Command
 from ..render.resyncing import many_resyncs, one_resync
 from ..screen import screen_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history resync a1b2c3d4
   workflow-history resync --status failed
@@ -26,14 +27,14 @@ Examples:
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EXAMPLES, cls=Command)
 def resync(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="One run, as in show.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All runs.")] = False,
-    status: Annotated[str | None, typer.Option(help="The runs with this status.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="WORD", help="The runs with this status.")] = None,
     since: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The runs from this day on, UTC."),
@@ -75,7 +76,7 @@ def _one(run_id: str) -> dict[str, Any]:
 
 
 def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    """Return a span of whole days, aware UTC."""
+    """Return a span of whole days, aware UTC; its end is the first moment outside."""
     start = since.replace(tzinfo=UTC) if since else _EARLIEST
     last = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
-    return start, last + timedelta(days=1) - timedelta(microseconds=1) if until else last
+    return start, last + timedelta(days=1)

@@ -9,12 +9,13 @@ import typer
 
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ..options import Command
 from ..render.story import story
 from ..screen import screen_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history show a1b2c3d4
   workflow-history show shop/a1b2c3d4 --full
@@ -22,7 +23,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EXAMPLES, cls=Command)
 def show(
     context: typer.Context,
     run_id: Annotated[

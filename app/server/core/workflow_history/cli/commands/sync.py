@@ -9,12 +9,13 @@ import typer
 
 from ... import scanner, sync
 from ...errors import AgentsFolderError
+from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
 from ..screen import error_line, screen_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
-EXAMPLES = """\b
+EXAMPLES = """
 Examples:
   workflow-history sync
   workflow-history sync path/to/project
@@ -22,7 +23,7 @@ Examples:
 """
 
 
-@app.command(name="sync", epilog=EXAMPLES)
+@app.command(name="sync", epilog=EXAMPLES, cls=Command)
 def sync_folder(
     context: typer.Context,
     directory: Annotated[

@@ -39,7 +39,7 @@ OUTCOMES = {
     "unreadable": Mark("○", "red"),
 }
 _OTHER = Mark("·", "")
-_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:-v\d+:\d+)?(?:[-@]\d{8})?(?:-latest)?")
+_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 

@@ -18,16 +18,19 @@ Run = Mapping[str, Any]
 
 NARROWER = (
     GiveWay("tokens"),
-    GiveWay("workflow"),
+    GiveWay("workflow", "template"),
+    GiveWay("template"),
+    GiveWay("project"),
     GiveWay("model"),
     GiveWay("when", "day"),
+    GiveWay("id", "short"),
     GiveWay("duration"),
     GiveWay("status", "mark"),
     GiveWay("day"),
 )
-"""What goes first where the width does not do; id, request and cost always stay."""
+"""What goes first where the width does not do; an id (its beginning at least), request and cost always stay."""
 
-LEAST_REQUEST = 20  # cells
+LEAST_REQUEST = 28  # cells, as long as another column can give way
 MOST_REQUEST = 120  # cells
 
 
@@ -36,6 +39,7 @@ class _Cell(NamedTuple):
     title: str
     write: Callable[[Run], Text]
     right: bool = False
+    most: int = 32  # cells
 
 
 def run_list(page: Mapping[str, Any], width: int) -> RenderableType:
@@ -68,27 +72,30 @@ def full_id(run: Run) -> str:
 def _columns(runs: Sequence[Run]) -> list[Column]:
     several = len({run.get("project") for run in runs}) > 1
     cells = (
-        _Cell("id", "id", lambda run: Text(full_id(run) if several else one_line(run.get("id")), "bold")),
+        _Cell("id", "id", lambda run: Text(one_line(run.get("id")), "bold")),
+        _Cell("short", "id", lambda run: Text(one_line(run.get("id")), "bold"), most=15),
+        _Cell("project", "project", lambda run: Text(one_line(run.get("project")) if several else UNKNOWN)),
         _Cell("when", "when", _when),
         _Cell("day", "when", _day),
         _Cell("status", "status", lambda run: marks.status(run.get("status"), gone=_gone(run))),
         _Cell("mark", "", lambda run: marks.status(run.get("status"), gone=_gone(run), sign_only=True)),
         _Cell("request", "request", request_line),
         _Cell("workflow", "workflow", _workflow),
+        _Cell("template", "workflow", lambda run: Text(_workflow(run).plain.partition(" ")[0])),
         _Cell("model", "model", lambda run: Text(marks.short_model(run.get("model_used")))),
         _Cell("cost", "cost", lambda run: Text(short_cost(run)), right=True),
         _Cell("duration", "time", lambda run: Text(duration(run.get("duration_seconds"))), right=True),
         _Cell("tokens", "tokens", lambda run: Text(tokens(run.get("total_tokens"))), right=True),
     )
     columns = [_column(cell, runs) for cell in cells]
-    optional = {"workflow", "model", "tokens"}
+    optional = {"project", "workflow", "template", "model", "tokens"}
     return [c for c in columns if c.key not in optional or any(cell.plain != UNKNOWN for cell in c.cells)]
 
 
 def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
     written = tuple(cell.write(run) for run in runs)
     flexible = cell.key == "request"
-    most = MOST_REQUEST if flexible else 32
+    most = MOST_REQUEST if flexible else cell.most
     return Column(cell.key, cell.title, written, right=cell.right, flexible=flexible, most=most)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from .costs import record_and_beyond
-from .numbers import counted, duration, number
+from .costs import Spending, at_least, record_and_beyond
+from .numbers import counted, duration, exact, number
 from .problems import problem_lines
 from .text import joined, one_line
 
@@ -23,10 +23,11 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
         return _nothing_found(stats)
-    lines: list[RenderableType] = [_found(stats), _money(stats)]
-    if unchanged(stats) and not errors:
-        return joined([Text("✓ nothing changed", "green"), *lines, _seconds(stats)])
-    lines.insert(1, _changes(stats))
+    if unchanged(stats):
+        known = f"{counted(len(errors), 'known problem')}" if errors else None
+        nothing = Text("✓ nothing changed", "green")
+        return joined([nothing, _found(stats), _short_money(stats), known, _seconds(stats)])
+    lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
     lines += [line for line in (_gone(stats), _left_out(stats)) if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
@@ -35,7 +36,7 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
 
 def unchanged(stats: Stats) -> bool:
     """Tell whether the history knew everything already."""
-    news = ("inserted", "failed", "gone")
+    news = ("inserted", "newly_gone", "returned")
     return changed(stats) == 0 and not any(count(stats, key) for key in news)
 
 
@@ -83,6 +84,12 @@ def _money(stats: Stats) -> Text:
     return Text(record_and_beyond(stats.get("total_cost"), stats.get("lower_bound_cost")))
 
 
+def _short_money(stats: Stats) -> str | None:
+    recorded, beyond = exact(stats.get("total_cost")), exact(stats.get("lower_bound_cost"))
+    spent = Spending(recorded, beyond, partial=bool(beyond))
+    return at_least(spent) if spent.known is not None else None
+
+
 def _gone(stats: Stats) -> Text | None:
     gone = count(stats, "gone")
     return (
@@ -91,7 +98,7 @@ def _gone(stats: Stats) -> Text | None:
 
 
 def _left_out(stats: Stats) -> Text | None:
-    paths = [one_line(path) for path in stats.get("left_out_paths") or ()]
+    paths = [one_line(left["path"]) for left in stats.get("left_out_paths") or ()]
     total = max(count(stats, "left_out"), len(paths))
     if not total:
         return None

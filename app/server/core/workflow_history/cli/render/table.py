@@ -23,6 +23,7 @@ class Column:
     right: bool = False  # numbers stand to the right
     flexible: bool = False  # takes the width that is left
     most: int = 40  # wider cells are cut
+    wraps: bool = False  # or go on in the next line
 
     @property
     def natural(self) -> int:
@@ -79,8 +80,13 @@ def grid(columns: Sequence[Column], width: int, *, header: bool = True) -> Table
         border_style="dim",
     )
     for column in sized:
-        justify = "right" if column.right else "left"
-        table.add_column(column.title, justify=justify, width=column.width, no_wrap=True, overflow="ellipsis")
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            width=column.width,
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
+        )
     for row in zip(*(column.cells for column in sized), strict=True):
         table.add_row(*row)
     return table

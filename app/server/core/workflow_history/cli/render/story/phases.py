@@ -61,7 +61,7 @@ def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
 
 def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Return what each model cost, the costliest first."""
-    used = (run.get("cost_data") or {}).get("models") or []
+    used = sorted((run.get("cost_data") or {}).get("models") or [], key=_costliest_first)
     if not used:
         return None
     columns = [
@@ -78,8 +78,14 @@ def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
         ),
         _numbers("cost", "cost", [_model_cost(each) for each in used]),
     ]
+    if not any(each.get("agent_runs") for each in used):
+        columns = [column for column in columns if column.key != "runs"]
     steps = (GiveWay("runs"), GiveWay("cache_creation_tokens"), GiveWay("cache_read_tokens"))
     return Group(section("Models", width), grid(fit(columns, width, steps), width))
+
+
+def _costliest_first(model: Mapping[str, Any]) -> tuple[float, str]:
+    return -(number(model.get("cost")) or 0.0), str(model.get("model"))
 
 
 def _model_cost(model: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from .. import marks
-from ..costs import agent_spending, at_least, short_cost
+from ..costs import short_cost
 from ..numbers import money, number
 from ..problems import problem_lines
 from ..runs import request_line
@@ -29,6 +29,7 @@ SCORES = (
 
 MOST_PATTERNS = 5
 BAR = 10  # cells
+LEAST_PARTS = 56  # cells
 
 Run = Mapping[str, Any]
 
@@ -42,9 +43,9 @@ def scores(run: Run, width: int) -> RenderableType | None:
         Column("name", "", tuple(Text(name) for _, name in SCORES)),
         Column("value", "", tuple(Text(_score(run.get(key)), "bold") for key, _ in SCORES), right=True),
         Column("bar", "", tuple(_score_bar(run.get(key)) for key, _ in SCORES)),
-        Column("parts", "", tuple(_parts(parts.get(key)) for key, _ in SCORES), flexible=True),
+        Column("parts", "", tuple(_parts(parts.get(key)) for key, _ in SCORES), flexible=True, wraps=True),
     ]
-    shown = fit(columns, width, (GiveWay("bar"),), 36)
+    shown = fit(columns, width, (GiveWay("bar"),), LEAST_PARTS)
     return Group(section("Scores", width, "0 to 100"), grid(shown, width, header=False))
 
 
@@ -98,7 +99,9 @@ def places(run: Run, width: int) -> RenderableType | None:
     if folder is not None:
         blocks.append(Text(str(folder), overflow="fold"))
     if agents:
-        blocks.append(Columns([_place(agent) for agent in agents], padding=(0, 3), column_first=True))
+        blocks.append(
+            Columns([_place(agent) for agent in agents], padding=(0, 3), column_first=True, equal=True)
+        )
     if run.get("price_version"):
         blocks.append(
             Text(f"own sums with the prices of genai-prices {one_line(run['price_version'])}", "dim")
@@ -109,7 +112,7 @@ def places(run: Run, width: int) -> RenderableType | None:
 def _place(agent: Run) -> Text:
     line = int(number(agent.get("line")) or 0)
     place = one_line(agent["path"]) + (f":{line}" if line else "")
-    return joined([Text(place), Text(at_least(agent_spending(agent)), "dim")], "  ")
+    return Text(place)
 
 
 def _score(value: Any) -> str:
