@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..accounting import model_totals
 from ..models import Workflow
 from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
-from .values import offset_minutes, storable_json, to_dollars, to_nanodollars, to_real, to_text
+from .values import offset_minutes, storable_json, to_real, to_text
 
 Row = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
@@ -35,16 +36,6 @@ COST_KEYS = (
     "retry_count",
     "retry_cost",
     "price_version",
-)
-_MODEL_SUMS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_creation_tokens",
-    "cache_creation_5m_tokens",
-    "cache_creation_1h_tokens",
-    "web_searches",
-    "unpriced_tokens",
 )
 
 
@@ -182,33 +173,6 @@ def _cost_data(workflow: Workflow) -> Row | None:
     known = {key: workflow[key] for key in COST_KEYS}
     if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
         return None
-    models = _by_model(workflow["phase_costs"])
+    models = model_totals(workflow["phase_costs"])
     result = {"models": [], **(kept or {}), **known, "phase_costs": workflow["phase_costs"]}
     return result | {"models": models} if models else result
-
-
-def _by_model(phase_costs: Sequence[Row]) -> list[Row]:
-    """Add up the models of all agent runs, costliest first; a model's cost holds its lower bounds too."""
-    by_model: dict[str | None, list[Row]] = {}
-    for entry in (model for agent in phase_costs for model in agent["models"]):
-        by_model.setdefault(entry["model"], []).append(entry)
-    sums = [
-        {
-            "model": model,
-            "cost": _sum_usd(entry[key] for entry in entries for key in ("cost", "lower_bound_cost")),
-            **{key: _sum(entry[key] for entry in entries) for key in _MODEL_SUMS},
-            "agent_runs": len(entries),
-        }
-        for model, entries in by_model.items()
-    ]
-    return sorted(sums, key=lambda entry: (-(entry["cost"] or 0.0), entry["model"] or ""))
-
-
-def _sum_usd(amounts: Iterable[float | None]) -> float | None:
-    nanodollars = _sum(None if amount is None else to_nanodollars(amount) for amount in amounts)
-    return None if nanodollars is None else to_dollars(nanodollars)
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None

@@ -130,7 +130,7 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
         if _matters(raw, wanted):
             raise LineUnreadableError(str(error)) from None
         return None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         line = _tolerant(raw, str(error))
     return line if line.type in wanted else None
 
@@ -139,15 +139,16 @@ def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
     """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
     try:
         kind = _HEAD.decode(raw).type
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return True
     return not isinstance(kind, str) or kind in wanted
 
 
 def _tolerant(raw: bytes, reason: str) -> Line:
-    """Decode with the standard library, which takes the lone surrogates that cut tool outputs hold."""
+    """Decode with the standard library: cut tool outputs hold lone surrogates, or bytes that are no UTF-8."""
     try:
-        text = json.dumps(json.loads(raw), ensure_ascii=False, allow_nan=False)
+        value = json.loads(raw.decode("utf-8", "replace"))
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         return _LINE.decode(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError, msgspec.MsgspecError):
         raise LineUnreadableError(reason) from None
@@ -157,7 +158,7 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
     """Return what a tool call was about: its command, path, skill, pattern or address."""
     try:
         given = _INPUT.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     for name in _INPUT_FIELDS:
         value = getattr(given, name)

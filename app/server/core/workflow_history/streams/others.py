@@ -95,7 +95,7 @@ def _decoded(
             continue
         try:
             yield number, decoder.decode(raw)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             if len(problems) < MAX_PROBLEMS:
                 problems.append(Problem(path, f"unreadable line: {error}", number))
 

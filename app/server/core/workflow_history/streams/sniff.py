@@ -44,6 +44,8 @@ def sniff(lines: Iterable[bytes]) -> Sniffed:
             continue
         try:
             traits = _TRAITS.decode(raw)
+        except UnicodeDecodeError:
+            traits = _TRAITS.decode(raw.decode("utf-8", "replace"))
         except (msgspec.MsgspecError, RecursionError):
             seen_text = True
             continue

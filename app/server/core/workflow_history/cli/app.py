@@ -1,0 +1,131 @@
+"""The command `workflow-history`: words in, a command called, an exit code out. The only place errors end.
+
+A command's module is imported when it is called, so that `--help` needs neither database nor prices.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
+from .options import CommandGroup
+from .screen import error_line
+
+COMMANDS = {
+    "sync": "Read an agents folder into the history.",
+    "list": "List the runs, newest first.",
+    "show": "Show one run's whole story.",
+    "resync": "Count the costs of known runs anew.",
+    "demo": "Make a demo history to look around in.",
+    "db": "Tell about the history's database.",
+}
+"""Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
+
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+
+EXAMPLES = """
+Examples:
+  workflow-history sync path/to/project
+  workflow-history list --status failed
+  workflow-history show a1b2c3d4
+"""
+
+
+class LazyGroup(CommandGroup):
+    """A group that knows its commands by name, and imports one when it is called."""
+
+    listing = False
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Return a command; while the help is written, its name and summary alone."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if self.listing else load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help without importing the commands."""
+        self.listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.listing = False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; whatever goes wrong becomes one calm line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (AgentsFolderError, InvalidQueryError) as error:
+            error_line(str(error))
+            raise typer.Exit(USAGE) from error
+        except WorkflowHistoryError as error:
+            error_line(str(error))
+            raise typer.Exit(FAILED) from error
+        except KeyboardInterrupt as stop:
+            error_line("stopped; what is stored stays, and the next sync goes on from there")
+            raise typer.Exit(STOPPED) from stop
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            error_line(str(error))
+            raise typer.Exit(FAILED) from error
+
+
+def load(name: str) -> Any:
+    """Import one command."""
+    command = get_command(import_module(f".commands.{name}", __package__).app)
+    command.name = name
+    return command
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"workflow-history {own_version()}")
+        raise typer.Exit
+
+
+def own_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("workflow-history")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+app = typer.Typer(
+    name="workflow-history",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback()
+def root(
+    _show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Keep a lasting, priced and searchable history of AI developer workflow runs."""
+    # The commands say themselves what went wrong; a log line on top would say it twice.
+    logging.getLogger("workflow_history").addHandler(logging.NullHandler())
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="workflow-history")

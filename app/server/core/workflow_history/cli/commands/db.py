@@ -1,0 +1,60 @@
+"""`workflow-history db`: where the history lies, which shape it has, whether it is sound."""
+
+from __future__ import annotations
+
+import typer
+from rich.text import Text
+
+from ... import database
+from ..options import Command, CommandGroup
+from ..render.text import said
+from ..screen import screen_of
+
+EXAMPLES = """
+Examples:
+  workflow-history db path
+  workflow-history db check
+"""
+
+app = typer.Typer(
+    help="Tell about the history's database: where it is, its version, whether it is sound.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    cls=CommandGroup,
+    add_completion=False,
+)
+
+
+@app.command(epilog="Example: workflow-history db path", cls=Command)
+def path(context: typer.Context) -> None:
+    """Print where the history is stored."""
+    screen = screen_of(context)
+    if screen.as_json:
+        screen.give({"path": database.location()})
+    else:
+        screen.out.print(said(database.location()), soft_wrap=True)
+
+
+@app.command(epilog="Example: workflow-history db version", cls=Command)
+def version(context: typer.Context) -> None:
+    """Print the version of the database's tables."""
+    screen = screen_of(context)
+    if screen.as_json:
+        screen.give({"schema_version": database.schema_version()})
+    else:
+        screen.show(said(database.schema_version()))
+
+
+@app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
+def check(context: typer.Context) -> None:
+    """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
+    screen = screen_of(context)
+    found = database.check()
+    if screen.as_json:
+        screen.give({"ok": not found, "problems": found})
+    elif found:
+        screen.show(*(Text.assemble(("✗ ", "red"), said(problem)) for problem in found))
+    elif not screen.quiet:
+        screen.show(Text("✓ the history is sound", "green"))
+    if found:
+        raise typer.Exit(1)

@@ -1,0 +1,82 @@
+"""`workflow-history demo`: a made-up agents folder with a history of its own, to look around in."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ... import database, demo, sync
+from ...errors import WorkflowHistoryError
+from ..options import DATABASE_VARIABLE, Command
+from ..render.costs import spending
+from ..render.runs import run_list
+from ..render.syncing import sync_summary
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history demo
+  workflow-history demo try-it --runs 40
+"""
+
+FOLDER = "agents"
+HISTORY = "history.db"
+SHOWN = 12  # runs in the list
+
+
+@app.command(name="demo", epilog=EXAMPLES, cls=Command)
+def make_demo(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path(
+        "demo-history"
+    ),
+    runs: Annotated[int, typer.Option(metavar="N", help="How many runs to make up.", min=1)] = 240,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another history.")] = 1,
+) -> None:
+    """Make a demo history to look around in.
+
+    Everything lies inside one folder, the history too: your own history is not touched. Delete the folder
+    and it is gone. A demo that is there already is used again.
+    """
+    screen = screen_of(context)
+    agents, history = directory / FOLDER, directory / HISTORY
+    os.environ[DATABASE_VARIABLE] = str(history)
+    with screen.progress() as report:
+        if not _is_demo(directory):
+            made = partial(report, "make") if report else None
+            now = datetime.now(UTC).astimezone()
+            demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=made)
+        stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
+    page = database.get_workflow_history(limit=SHOWN)
+    if screen.as_json:
+        screen.give({"folder": str(agents), "database": str(history), "sync": stats})
+    elif not screen.quiet and page["workflows"]:
+        screen.show(sync_summary({**stats, "errors": []}, screen.width), "", run_list(page, screen.width))
+        opened = f"workflow-history --db {shlex.quote(str(history))}"
+        screen.next_steps(
+            (f"{opened} show {_telling(page['workflows'])['id']}", "one run's story"),
+            (f"{opened} list --sort cost", "the costliest"),
+            ("workflow-history sync path/to/project", "your own runs"),
+        )
+
+
+def _is_demo(directory: Path) -> bool:
+    """Tell whether a demo is there already; raises where the folder holds something else."""
+    if (directory / FOLDER).is_dir() and (directory / HISTORY).is_file():
+        return True
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise WorkflowHistoryError(f"{directory} is there already and is no demo; name another folder")
+    return False
+
+
+def _telling(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the run with most to see: the costliest of the list."""
+    return max(runs, key=lambda run: spending(run).known or 0)

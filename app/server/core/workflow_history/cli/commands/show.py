@@ -1,0 +1,55 @@
+"""`workflow-history show`: one run's whole story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from ... import database
+from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ..options import Command
+from ..render.story import story
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history show a1b2c3d4
+  workflow-history show shop/a1b2c3d4 --full
+  workflow-history show a1b2 --json
+"""
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def show(
+    context: typer.Context,
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The run's id, project/id, or a beginning that only it has.")
+    ],
+    full: Annotated[bool, typer.Option("--full", help="Show the whole request.")] = False,
+) -> None:
+    """Show one run's whole story.
+
+    What was asked, how it ended and why it is thought so, what each agent cost, where each number stands.
+    """
+    screen = screen_of(context)
+    run = database.find_workflow(run_id)
+    if run is None:
+        raise WorkflowNotFoundError(f"no run {run_id!r} in this history; workflow-history list shows them")
+    if screen.as_json:
+        screen.give(run)
+        return
+    likes = [{**like, "workflow": _known(run, like)} for like in run.get("similar_workflows") or ()]
+    screen.show(story(run, screen.width, likes=likes, full=full))
+
+
+def _known(run: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what the history knows of a similar run; the same project's where several have its id."""
+    project = like.get("project") or run.get("project")
+    try:
+        return database.get_workflow_by_id(like["id"])
+    except AmbiguousWorkflowError:
+        return database.get_workflow_by_id(f"{project}/{like['id']}")

@@ -1,0 +1,71 @@
+"""`workflow-history sync`: an agents folder is read into the history; says what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ... import scanner, sync
+from ...errors import AgentsFolderError
+from ..options import Command
+from ..render.syncing import count, sync_summary, unchanged
+from ..screen import error_line, screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history sync
+  workflow-history sync path/to/project
+  workflow-history sync old/agents --project shop
+"""
+
+
+@app.command(name="sync", epilog=EXAMPLES, cls=Command)
+def sync_folder(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
+            show_default=False,
+        ),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+    ] = None,
+) -> None:
+    """Read an agents folder into the history.
+
+    Only what changed since the last time is read. Nothing is written to the folder. A run that cannot be
+    read is named, and stops nothing.
+    """
+    screen = screen_of(context)
+    with screen.progress() as report:
+        stats = sync.sync_workflow_history(
+            silent=True, agents_dir=folder_of(directory), project=project, progress=report
+        )
+    if screen.as_json:
+        screen.give(stats)
+        return
+    if screen.quiet:
+        if failed := count(stats, "failed"):
+            error_line(f"runs that could not be read: {failed}; sync without --quiet names them")
+        return
+    screen.show(sync_summary(stats, screen.width))
+    if count(stats, "scanned") and not unchanged(stats):
+        screen.next_steps(
+            ("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")
+        )
+
+
+def folder_of(directory: Path | None) -> Path:
+    """Return the agents folder that is meant; raises AgentsFolderError where a named one is none."""
+    if directory is None:
+        return scanner.agents_dir()
+    if not directory.is_dir():
+        raise AgentsFolderError(f"no such folder: {directory}")
+    return scanner.agents_folder_of(directory)

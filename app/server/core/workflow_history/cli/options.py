@@ -1,0 +1,95 @@
+"""The options that every command takes: typed words in, settings out. Opens nothing, imports no command."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
+
+
+@dataclass(slots=True)
+class Settings:
+    """What was asked of every command, wherever on the line it stood."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """Return the settings of this call."""
+    return context.ensure_object(Settings)
+
+
+def _as_json(context: typer.Context, given: bool) -> None:
+    settings_of(context).as_json |= given
+
+
+def _quiet(context: typer.Context, given: bool) -> None:
+    settings_of(context).quiet |= given
+
+
+def _database(given: str | None) -> None:
+    if given:
+        # The database is found through its one setting, which is read at each call.
+        os.environ[DATABASE_VARIABLE] = given
+
+
+def shared(
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON with stable keys.", callback=_as_json, expose_value=False),
+    ] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--db", metavar="PATH_OR_URL", help="Use this history.", callback=_database, expose_value=False
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print less.", callback=_quiet, expose_value=False)
+    ] = False,
+) -> None:
+    """Take the options of every command."""
+
+
+class Command(TyperCommand):
+    """A command that takes the options of every command."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.params.extend(_shared_options())
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, their types said only where there is a value to type."""
+        return _tidy(super().get_params(ctx))
+
+
+class CommandGroup(TyperGroup):
+    """A group of commands that takes the options of every command."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.params.extend(_shared_options())
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, their types said only where there is a value to type."""
+        return _tidy(super().get_params(ctx))
+
+
+def _shared_options() -> list[Any]:
+    holder = typer.Typer(add_completion=False)
+    holder.command()(shared)
+    return list(get_command(holder).params)
+
+
+def _tidy(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_bool_flag", False):
+            param.metavar = ""
+    return params

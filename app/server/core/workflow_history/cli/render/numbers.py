@@ -1,0 +1,171 @@
+"""Write numbers as people read them: amounts in, short words out. Unknown is a dash and never 0. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from .text import UNKNOWN, cut, one_line
+
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
+_DAY_MINUTES = 24 * 60
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, or None: text, yes/no and NaN are none.
+
+    >>> number(2), number(True), number("2"), number(float("nan"))
+    (2.0, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def exact(value: Any) -> Decimal | None:
+    """Return the amount in US dollars that a float of the history stands for.
+
+    >>> exact(0.1) + exact(0.2)
+    Decimal('0.3')
+    """
+    return None if number(value) is None else Decimal(str(value))
+
+
+def money(value: Any) -> str:
+    """Return US dollars: cents, below ten cents up to four decimals; what is not 0 is not shown as 0.
+
+    >>> money(2.6302015), money(0.02149245), money(0.012 * 3), money(1234.5), money(-0.0)
+    ('$2.63', '$0.0215', '$0.036', '$1,234.50', '$0.00')
+    >>> money(0.0000012), money(None) == UNKNOWN
+    ('<$0.0001', True)
+    """
+    amount = exact(value)
+    if amount is None:
+        return UNKNOWN
+    size = abs(amount)
+    fine = size.quantize(_SMALL, ROUND_HALF_UP)
+    sign = "-" if amount < 0 else ""
+    if size == 0:
+        return "$0.00"
+    if fine == 0:
+        return f"{sign}<$0.0001"
+    cents = size.quantize(_CENT, ROUND_HALF_UP)
+    if fine >= Decimal("0.1") or fine == cents:
+        return f"{sign}${cents:,}"
+    return f"{sign}${fine.normalize():f}"
+
+
+def tokens(value: Any) -> str:
+    """Return a count of tokens in at most five signs.
+
+    >>> [tokens(count) for count in (412, 1_250, 864_000, 999_999, 4_400_000, 0)]
+    ['412', '1.3k', '864k', '1.0M', '4.4M', '0']
+    """
+    count = number(value)
+    if count is None:
+        return UNKNOWN
+    if count < 1_000:
+        return f"{count:.0f}"
+    for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "B")):
+        share = Decimal(str(count / size))
+        short = share.quantize(Decimal("0.1"), ROUND_HALF_UP)
+        if short < 10:
+            return f"{short}{unit}"
+        whole = share.quantize(Decimal(1), ROUND_HALF_UP)
+        if whole < 1_000:
+            return f"{whole}{unit}"
+    return f"{count / 1e12:,.1f}T"
+
+
+def duration(value: Any) -> str:
+    """Return seconds as hours, minutes and seconds.
+
+    >>> [duration(seconds) for seconds in (0, 0.04, 1.195, 41.4, 59.96, 361, 4_320, 180_000)]
+    ['0s', '0.04s', '1.2s', '41s', '1m 00s', '6m 01s', '1h 12m', '2d 02h']
+    """
+    seconds = number(value)
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    if whole < 60:
+        return _short(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    minutes = round(seconds / 60)
+    if minutes < _DAY_MINUTES:
+        return f"{minutes // 60}h {minutes % 60:02d}m"
+    hours = round(seconds / 3600)
+    return f"{hours // 24}d {hours % 24:02d}h"
+
+
+def _short(seconds: float) -> str:
+    if seconds <= 0:
+        return "0s"
+    if seconds < 1:
+        return f"{seconds:.2f}s" if seconds >= 0.005 else "<0.01s"
+    return f"{seconds:.1f}s" if round(seconds, 1) < 10 else f"{seconds:.0f}s"
+
+
+def percent(value: Any) -> str:
+    """Return percents with a sign, for differences.
+
+    >>> percent(3.14), percent(-0.25), percent(0), percent(0.01)
+    ('+3.1%', '-0.3%', '0%', '<0.1%')
+    """
+    share = exact(value)
+    if share is None:
+        return UNKNOWN
+    if share == 0:
+        return "0%"
+    short = share.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return "<0.1%" if short == 0 else f"{short:+}%"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count and its noun.
+
+    >>> counted(1, "run"), counted(1200, "run"), counted(0, "retry", "retries")
+    ('1 run', '1,200 runs', '0 retries')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def moment(iso: Any, offset_minutes: Any = None) -> str:
+    """Return a time to the minute: in the run's own time zone, else in UTC and marked with a Z.
+
+    >>> moment("2026-01-11T04:56:47+00:00", -420), moment("2026-01-11T04:56:47+00:00")
+    ('2026-01-10 21:56', '2026-01-11 04:56Z')
+    """
+    when = _aware(iso)
+    if when is None:
+        return UNKNOWN if iso is None else cut(one_line(iso), 20)
+    zone = _zone(offset_minutes)
+    return f"{when.astimezone(zone or UTC):%Y-%m-%d %H:%M}{'' if zone else 'Z'}"
+
+
+def offset_name(offset_minutes: Any) -> str | None:
+    """Return the name of an offset from UTC, None where it is unknown.
+
+    >>> offset_name(-420), offset_name(0), offset_name(None)
+    ('UTC-07:00', 'UTC', None)
+    """
+    zone = _zone(offset_minutes)
+    return None if zone is None else str(zone)
+
+
+def _aware(iso: Any) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(iso)
+        # An offset can push the first and the last day out of the calendar.
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)) if 1 < when.year < 9999 else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _zone(offset_minutes: Any) -> timezone | None:
+    minutes = number(offset_minutes)
+    if minutes is None or abs(minutes) >= _DAY_MINUTES:
+        return None
+    return timezone(timedelta(minutes=minutes))

@@ -1,0 +1,40 @@
+"""What could not be read, one line each: problem records in, lines out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .numbers import number
+from .text import cut_middle, one_line, said
+
+MOST = 10
+
+
+def problem_lines(
+    problems: Sequence[Mapping[str, Any]], width: int, most: int = MOST
+) -> list[RenderableType]:
+    """Return the first problems: place, reason, errors before warnings; and how many more there are."""
+    worst_first = sorted(problems, key=lambda problem: problem.get("severity") == "warning")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for problem in worst_first[:most]:
+        table.add_row(_place(problem, width), said(problem.get("reason")))
+    lines: list[RenderableType] = [table]
+    if len(worst_first) > most:
+        lines.append(Text(f"and {len(worst_first) - most:,} more: --json shows all", style="dim"))
+    return lines
+
+
+def _place(problem: Mapping[str, Any], width: int) -> Text:
+    warning = problem.get("severity") == "warning"
+    number_of_line = number(problem.get("line"))
+    tail = "" if number_of_line is None else f":{number_of_line:.0f}"
+    place = cut_middle(one_line(problem.get("path")), max(20, width // 2 - len(tail))) + tail
+    sign = Text("! ", "magenta") if warning else Text("✗ ", "red")
+    return Text.assemble(sign, (place, "bold"))

@@ -1,0 +1,39 @@
+"""What counting costs anew came to: a resync's result in, renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from .numbers import counted
+from .text import joined, one_line
+
+MOST = 10
+
+
+def one_resync(result: Mapping[str, Any]) -> Text:
+    """Return how it went for one run."""
+    sign = Text("✓ ", "green") if result.get("success") else Text("✗ ", "red")
+    name = one_line(result.get("workflow_id"))
+    return Text.assemble(sign, (name, "bold"), "  ", one_line(result.get("message") or ""))
+
+
+def many_resyncs(result: Mapping[str, Any]) -> RenderableType:
+    """Return how it went for many runs; those in trouble by name."""
+    failed = int(result.get("failed") or 0)
+    counts = joined(
+        [
+            Text(f"{counted(int(result.get('total_processed') or 0), 'run')} counted anew", "bold"),
+            f"{int(result.get('successful') or 0):,} done",
+            Text(f"{failed:,} failed", "red" if failed else ""),
+        ]
+    )
+    each = [run for run in result.get("workflows") or () if isinstance(run, Mapping)]
+    trouble = [run for run in each if run.get("success") is False]
+    lines: list[RenderableType] = [counts, *(one_resync(run) for run in trouble[:MOST])]
+    if len(trouble) > MOST:
+        lines.append(Text(f"and {len(trouble) - MOST:,} more: --json shows all", "dim"))
+    return Group(*lines)

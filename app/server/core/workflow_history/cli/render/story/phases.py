@@ -1,0 +1,181 @@
+"""The agents of a run by phase, and its models: phase_costs in, tables out. Pure; bars are to scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from .. import marks
+from ..costs import Spending, agent_spending, at_least, together
+from ..numbers import counted, duration, money, number, tokens
+from ..table import Column, GiveWay, fit, grid
+from ..text import UNKNOWN, one_line
+from .section import section
+
+Agent = Mapping[str, Any]
+
+BAR = 8  # cells
+NARROWER = (
+    GiveWay("cache"),
+    GiveWay("turns"),
+    GiveWay("time_bar"),
+    GiveWay("model"),
+    GiveWay("cost_bar"),
+    GiveWay("out"),
+    GiveWay("in"),
+)
+"""What goes first where the width does not do."""
+
+LEAST_AGENT = 24  # cells
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: a phase's sum, or one agent's work. Tokens and seconds are None where unknown."""
+
+    phase: str
+    name: Text
+    sign: Text
+    spent: Spending
+    seconds: float | None
+    turns: float | None
+    counts: Mapping[str, float | None] = field(default_factory=dict)  # tokens: in, out, cache
+    model: str = ""
+    counted_twice: bool = False  # a sum of rows that follow
+
+
+def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
+    """Return the table of phases, one row per agent; a phase of several agents has its sum above them."""
+    agents = run.get("phase_costs") or []
+    rows = [row for phase, members in _grouped(agents) for row in _rows(phase, members)]
+    if not rows:
+        return None
+    shown = fit(_columns(rows), width, NARROWER, LEAST_AGENT)
+    return Group(section("Phases", width), grid(shown, width))
+
+
+def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
+    """Return what each model cost, the costliest first."""
+    used = sorted((run.get("cost_data") or {}).get("models") or [], key=_costliest_first)
+    if not used:
+        return None
+    columns = [
+        Column("model", "model", tuple(Text(one_line(each.get("model") or "unknown")) for each in used)),
+        _numbers("runs", "agents", [str(each.get("agent_runs") or UNKNOWN) for each in used]),
+        *(
+            _numbers(key, title, [tokens(each.get(key)) for each in used])
+            for key, title in (
+                ("input_tokens", "in"),
+                ("output_tokens", "out"),
+                ("cache_read_tokens", "cache read"),
+                ("cache_creation_tokens", "written"),
+            )
+        ),
+        _numbers("cost", "cost", [_model_cost(each) for each in used]),
+    ]
+    if not any(each.get("agent_runs") for each in used):
+        columns = [column for column in columns if column.key != "runs"]
+    steps = (GiveWay("runs"), GiveWay("cache_creation_tokens"), GiveWay("cache_read_tokens"))
+    return Group(section("Models", width), grid(fit(columns, width, steps), width))
+
+
+def _costliest_first(model: Mapping[str, Any]) -> tuple[float, str]:
+    return -(number(model.get("cost")) or 0.0), str(model.get("model"))
+
+
+def _model_cost(model: Mapping[str, Any]) -> str:
+    return (
+        "no price" if model.get("unpriced_tokens") and model.get("cost") is None else money(model.get("cost"))
+    )
+
+
+def _grouped(agents: Sequence[Agent]) -> list[tuple[str, list[Agent]]]:
+    """Return the agents by phase, phases in the order in which they began."""
+    groups: dict[str, list[Agent]] = {}
+    for agent in agents:
+        groups.setdefault(one_line(agent.get("phase") or "other"), []).append(agent)
+    return list(groups.items())
+
+
+def _rows(phase: str, members: Sequence[Agent]) -> list[Row]:
+    rows = [_agent_row("" if len(members) > 1 else phase, agent) for agent in members]
+    if len(members) == 1:
+        return rows
+    sums = {key: _sum(row.counts.get(key) for row in rows) for key in ("in", "out", "cache")}
+    total = Row(
+        phase,
+        Text(counted(len(members), "agent"), style="dim"),
+        Text(""),
+        together([row.spent for row in rows]),
+        _sum(row.seconds for row in rows),
+        _sum(row.turns for row in rows),
+        sums,
+        counted_twice=True,
+    )
+    return [total, *rows]
+
+
+def _agent_row(phase: str, agent: Agent) -> Row:
+    name = Text(("" if phase else "  ") + one_line(agent.get("agent") or "unnamed"))
+    if notes := marks.remarks(agent):
+        name.append("  " + ", ".join(notes), style="magenta")
+    cached = _sum(number(agent.get(key)) for key in ("cache_read_tokens", "cache_creation_tokens"))
+    return Row(
+        phase,
+        name,
+        marks.outcome(agent.get("outcome")),
+        agent_spending(agent),
+        number(agent.get("duration_seconds")),
+        number(agent.get("turns")),
+        {"in": number(agent.get("input_tokens")), "out": number(agent.get("output_tokens")), "cache": cached},
+        marks.short_model(agent.get("model")),
+    )
+
+
+def _columns(rows: Sequence[Row]) -> list[Column]:
+    single = [row for row in rows if not row.counted_twice]
+    most_cost = max((row.spent.known or Decimal(0) for row in single), default=Decimal(0))
+    most_time = max((row.seconds or 0.0 for row in single), default=0.0)
+    several_models = len({row.model for row in single}) > 1
+    return [
+        Column("phase", "phase", tuple(Text(row.phase, style="bold") for row in rows), most=14),
+        Column("sign", "", tuple(row.sign for row in rows)),
+        Column("agent", "agent", tuple(row.name for row in rows), flexible=True),
+        *([_words("model", "model", [row.model for row in rows])] if several_models else []),
+        _numbers("turns", "turns", [UNKNOWN if row.turns is None else f"{row.turns:.0f}" for row in rows]),
+        *(
+            _numbers(key, key, [tokens(row.counts.get(key)) for row in rows])
+            for key in ("in", "out", "cache")
+        ),
+        _numbers("cost", "cost", [at_least(row.spent) for row in rows]),
+        _bars("cost_bar", [_share(row, row.spent.known, most_cost) for row in rows], "green"),
+        _numbers("time", "time", [duration(row.seconds) for row in rows]),
+        _bars("time_bar", [_share(row, row.seconds, most_time) for row in rows], "blue"),
+    ]
+
+
+def _share(row: Row, part: Decimal | float | None, most: Decimal | float) -> float | None:
+    """Return a row's part of the biggest one; a phase's sum has no bar, its agents have."""
+    return None if row.counted_twice or part is None or not most else float(part) / float(most)
+
+
+def _bars(key: str, shares: Sequence[float | None], style: str) -> Column:
+    return Column(key, "", tuple(Text(marks.bar(share, BAR), style=style) for share in shares))
+
+
+def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:
+    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)
+
+
+def _words(key: str, title: str, cells: Sequence[str]) -> Column:
+    return Column(key, title, tuple(Text(cell) for cell in cells))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,151 @@
+"""The rest of a run's story: scores, similar runs, patterns, problems, files. Dicts in, tables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from .. import marks
+from ..costs import short_cost
+from ..numbers import money, number
+from ..problems import problem_lines
+from ..runs import request_line
+from ..table import Column, GiveWay, fit, grid
+from ..text import UNKNOWN, joined, one_line, said
+from .section import section
+
+SCORES = (
+    ("nl_clarity_score", "clarity of the request"),
+    ("cost_efficiency_score", "cost efficiency"),
+    ("performance_score", "performance"),
+    ("quality_score", "quality"),
+)
+"""The four scores and their names."""
+
+MOST_PATTERNS = 5
+BAR = 10  # cells
+LEAST_PARTS = 56  # cells
+
+Run = Mapping[str, Any]
+
+
+def scores(run: Run, width: int) -> RenderableType | None:
+    """Return each score with its parts in a word each; one without evidence says what was missing."""
+    if not any(key in run for key, _ in SCORES):
+        return None
+    parts = run.get("score_parts") or {}
+    columns = [
+        Column("name", "", tuple(Text(name) for _, name in SCORES)),
+        Column("value", "", tuple(Text(_score(run.get(key)), "bold") for key, _ in SCORES), right=True),
+        Column("bar", "", tuple(_score_bar(run.get(key)) for key, _ in SCORES)),
+        Column("parts", "", tuple(_parts(parts.get(key)) for key, _ in SCORES), flexible=True, wraps=True),
+    ]
+    shown = fit(columns, width, (GiveWay("bar"),), LEAST_PARTS)
+    return Group(section("Scores", width, "0 to 100"), grid(shown, width, header=False))
+
+
+def similar(likes: Sequence[Run], width: int) -> RenderableType | None:
+    """Return the similar runs, best first, with what they were asked and what they cost."""
+    if not likes:
+        return None
+    runs = [like.get("workflow") or {} for like in likes]
+    columns = [
+        Column("id", "id", tuple(said(like.get("id"), "bold") for like in likes)),
+        Column("score", "alike", tuple(Text(_alike(like)) for like in likes), right=True),
+        Column("sign", "", tuple(_sign(run) for run in runs)),
+        Column("request", "request", tuple(request_line(run) for run in runs), flexible=True),
+        Column("cost", "cost", tuple(Text(short_cost(run)) for run in runs), right=True),
+    ]
+    return Group(section("Similar runs", width), grid(columns, width))
+
+
+def patterns(run: Run, width: int) -> RenderableType | None:
+    """Return what its agents do again and again; the first few."""
+    found = [pattern for pattern in run.get("patterns") or () if isinstance(pattern, Mapping)]
+    if not found:
+        return None
+    top = found[:MOST_PATTERNS]
+    columns = [
+        Column("signature", "pattern", tuple(said(each.get("signature")) for each in top), flexible=True),
+        Column("kind", "kind", tuple(said(each.get("kind"), "dim") for each in top)),
+        Column("count", "here", tuple(Text(_whole(each.get("count"))) for each in top), right=True),
+        Column("runs", "runs", tuple(Text(_whole(each.get("workflows"))) for each in top), right=True),
+        Column("cost", "about", tuple(Text(money(each.get("cost"))) for each in top), right=True),
+    ]
+    more = f"{len(found) - len(top)} more: --json" if len(found) > len(top) else ""
+    return Group(section("Patterns", width, more), grid(columns, width))
+
+
+def problems(run: Run, width: int) -> RenderableType | None:
+    """Return what could not be read of it, or looks wrong."""
+    found = run.get("problems") or []
+    return Group(section("Problems", width), *problem_lines(found, width)) if found else None
+
+
+def places(run: Run, width: int) -> RenderableType | None:
+    """Return the folder, and the file and line in which each cost stands."""
+    agents = [agent for agent in run.get("phase_costs") or () if agent.get("path")]
+    folder = (
+        PurePath(one_line(run["agents_dir"])) / one_line(run.get("id")) if run.get("agents_dir") else None
+    )
+    if folder is None and not agents:
+        return None
+    blocks: list[RenderableType] = [section("Read from", width)]
+    if folder is not None:
+        blocks.append(Text(str(folder), overflow="fold"))
+    if agents:
+        blocks.append(
+            Columns([_place(agent) for agent in agents], padding=(0, 3), column_first=True, equal=True)
+        )
+    if run.get("price_version"):
+        blocks.append(
+            Text(f"own sums with the prices of genai-prices {one_line(run['price_version'])}", "dim")
+        )
+    return Group(*blocks)
+
+
+def _place(agent: Run) -> Text:
+    line = int(number(agent.get("line")) or 0)
+    place = one_line(agent["path"]) + (f":{line}" if line else "")
+    return Text(place)
+
+
+def _score(value: Any) -> str:
+    known = number(value)
+    return UNKNOWN if known is None else f"{known:.0f}"
+
+
+def _score_bar(value: Any) -> Text:
+    known = number(value)
+    return Text(marks.bar(None if known is None else known / 100, BAR), style="blue")
+
+
+def _parts(score: Any) -> Text:
+    """Return a score's parts, each a word and its own value, or the evidence that was missing."""
+    if not isinstance(score, Mapping):
+        return Text("")
+    parts = [part for part in score.get("parts") or () if isinstance(part, Mapping)]
+    words = [f"{one_line(part.get('name'))} {_score(part.get('value'))}" for part in parts]
+    missing = ", ".join(one_line(name).replace("_", " ") for name in score.get("missing") or ())
+    if words:
+        return joined([*words])
+    return Text(f"unknown without {missing}" if missing else "", style="dim")
+
+
+def _alike(like: Run) -> str:
+    share = number(like.get("similarity_score"))
+    return UNKNOWN if share is None else f"{share:.2f}"
+
+
+def _sign(run: Run) -> Text:
+    return marks.status(run.get("status"), sign_only=True) if run else Text("")
+
+
+def _whole(count: Any) -> str:
+    known = number(count)
+    return UNKNOWN if known is None else f"{known:,.0f}"

@@ -1,0 +1,106 @@
+"""What a sync did, in a few lines: its statistics in, renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from .costs import Spending, at_least, record_and_beyond
+from .numbers import counted, duration, exact, number
+from .problems import problem_lines
+from .text import joined, one_line
+
+MOST_LEFT_OUT = 3
+
+Stats = Mapping[str, Any]
+
+
+def sync_summary(stats: Stats, width: int) -> RenderableType:
+    """Return the summary of a sync: one line where nothing changed, else what changed and what went wrong."""
+    errors = stats.get("errors") or []
+    if not count(stats, "scanned") and not errors:
+        return _nothing_found(stats)
+    if unchanged(stats):
+        known = f"{counted(len(errors), 'known problem')}" if errors else None
+        nothing = Text("✓ nothing changed", "green")
+        return joined([nothing, _found(stats), _short_money(stats), known, _seconds(stats)])
+    lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
+    lines += [line for line in (_gone(stats), _left_out(stats)) if line is not None]
+    if errors:
+        lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
+    return Group(*lines)
+
+
+def unchanged(stats: Stats) -> bool:
+    """Tell whether the history knew everything already."""
+    news = ("inserted", "newly_gone", "returned")
+    return changed(stats) == 0 and not any(count(stats, key) for key in news)
+
+
+def changed(stats: Stats) -> int:
+    """Return how many known runs were written: `updated` counts those too that needed no write."""
+    return max(0, count(stats, "updated") - count(stats, "unchanged"))
+
+
+def count(stats: Stats, key: str) -> int:
+    """Return one count of the statistics, 0 where it is missing."""
+    return int(number(stats.get(key)) or 0)
+
+
+def _nothing_found(stats: Stats) -> Text:
+    folder = one_line(stats.get("agents_dir") or "the agents folder")
+    return Text(
+        f"No runs in {folder}. Name the project or its agents folder: workflow-history sync path/to/project"
+    )
+
+
+def _found(stats: Stats) -> Text:
+    project = stats.get("project")
+    where = f" in {one_line(project)}" if project else ""
+    return Text.assemble((counted(count(stats, "scanned"), "run"), "bold"), where)
+
+
+def _changes(stats: Stats) -> Text:
+    failed = count(stats, "failed")
+    return joined(
+        [
+            Text(f"{count(stats, 'inserted'):,} new", "green"),
+            f"{changed(stats):,} updated",
+            f"{count(stats, 'unchanged'):,} unchanged",
+            Text(f"{failed:,} failed", "red" if failed else ""),
+            _seconds(stats),
+        ]
+    )
+
+
+def _seconds(stats: Stats) -> Text:
+    return Text(duration(stats.get("duration_seconds")), "dim")
+
+
+def _money(stats: Stats) -> Text:
+    return Text(record_and_beyond(stats.get("total_cost"), stats.get("lower_bound_cost")))
+
+
+def _short_money(stats: Stats) -> str | None:
+    recorded, beyond = exact(stats.get("total_cost")), exact(stats.get("lower_bound_cost"))
+    spent = Spending(recorded, beyond, partial=bool(beyond))
+    return at_least(spent) if spent.known is not None else None
+
+
+def _gone(stats: Stats) -> Text | None:
+    gone = count(stats, "gone")
+    return (
+        Text(f"{counted(gone, 'run')} gone from the disk, kept in this history", "magenta") if gone else None
+    )
+
+
+def _left_out(stats: Stats) -> Text | None:
+    paths = [one_line(left["path"]) for left in stats.get("left_out_paths") or ()]
+    total = max(count(stats, "left_out"), len(paths))
+    if not total:
+        return None
+    named = ", ".join(paths[:MOST_LEFT_OUT]) + (", …" if total > MOST_LEFT_OUT else "")
+    return Text(f"left out as no runs: {total:,}" + (f" ({named})" if named else ""), "dim")

@@ -1,0 +1,92 @@
+"""Fit columns into a width: cells in, a Rich table out; what matters least gives way first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+GAP = 2  # cells between two columns
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; its cells are clean. Widths are in cells of the terminal."""
+
+    key: str
+    title: str
+    cells: tuple[Text, ...]
+    right: bool = False  # numbers stand to the right
+    flexible: bool = False  # takes the width that is left
+    most: int = 40  # wider cells are cut
+    wraps: bool = False  # or go on in the next line
+
+    @property
+    def natural(self) -> int:
+        """The width at which nothing is cut."""
+        return max([cell_len(self.title), *(cell.cell_len for cell in self.cells)])
+
+    @property
+    def width(self) -> int:
+        """The width that it asks for."""
+        return min(self.most, self.natural)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveWay:
+    """One step on the way to a narrower table: a column goes, or another stands in for it."""
+
+    key: str
+    stand_in: str | None = None
+
+
+def fit(columns: Sequence[Column], width: int, steps: Sequence[GiveWay], least: int = 20) -> list[Column]:
+    """Return the columns that fit; flexible ones keep at least `least` cells as long as any step is left."""
+    waiting = {step.stand_in for step in steps}
+    by_key = {column.key: column for column in columns}
+    shown = [column for column in columns if column.key not in waiting]
+    for step in steps:
+        if needed(shown, least) <= width:
+            break
+        stand_in = [by_key[step.stand_in]] if step.stand_in in by_key else []
+        shown = [kept for column in shown for kept in (stand_in if column.key == step.key else [column])]
+    return shown
+
+
+def needed(columns: Sequence[Column], least: int) -> int:
+    """Return the least width in which these columns can stand."""
+    widths = (min(least, column.natural) if column.flexible else column.width for column in columns)
+    return sum(widths) + GAP * (len(columns) - 1)
+
+
+def grid(columns: Sequence[Column], width: int, *, header: bool = True) -> Table:
+    """Return the table; the flexible column takes what the others leave."""
+    fixed = sum(column.width for column in columns if not column.flexible) + GAP * (len(columns) - 1)
+    rest = max(1, width - fixed)
+    sized = [
+        replace(column, most=min(column.natural, rest)) if column.flexible else column for column in columns
+    ]
+    table = Table(
+        box=box.SIMPLE_HEAD if header else None,
+        show_header=header,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, GAP - 1, 0, 0) if header else (0, GAP, 0, 0),
+        header_style="bold",
+        border_style="dim",
+    )
+    for column in sized:
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            width=column.width,
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
+        )
+    for row in zip(*(column.cells for column in sized), strict=True):
+        table.add_row(*row)
+    return table

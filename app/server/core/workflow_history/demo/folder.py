@@ -1,0 +1,161 @@
+"""Write a realistic agents folder for demos and benchmarks: how many runs in, a folder on the disk out.
+
+Equal parameters give equal bytes and file times. Nothing outside the target is ever written.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from ..errors import AgentsFolderError
+from .clutter import NOT_RUNS, clutter
+from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, Mishap, plan_runs
+from .runs import NewFile, NewRun, Sizes, make_run
+from .scripts import BUILD_LOOP
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What is hidden in the folder for people and tests to find."""
+
+    regression_start: datetime  # aware; from here on the plan phase costs about 2.5 times as much
+    regression_template: str
+    regression_agent: str
+    costs_before: tuple[Decimal, ...]  # US dollars of that agent's streams, oldest first
+    costs_after: tuple[Decimal, ...]
+    build_loop: tuple[str, ...]  # commands that reviewers repeat in this order
+    build_loop_runs: tuple[str, ...]  # ids of the runs with two rounds of it or more
+    family: tuple[str, ...]  # ids of the runs with the same task in other words, oldest first
+    mishaps: dict[Mishap, tuple[str, ...]]  # what went wrong: ids of the runs
+    odd_streams: dict[str, str]  # run id: its stream that a mishap made odd, relative to the folder
+    not_runs: tuple[str, ...]  # folders beside the runs that are none
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFolder:
+    """What was written."""
+
+    path: Path
+    runs: int
+    streams: int
+    bytes: int
+    reported_cost: Decimal  # US dollars, what all results add up to
+    planted: Planted
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """Counts and findings while runs are being written."""
+
+    runs: int = 0
+    streams: int = 0
+    bytes: int = 0
+    reported: Decimal = Decimal()
+    costs: dict[bool, list[Decimal]] = field(default_factory=lambda: {False: [], True: []})
+    loops: list[str] = field(default_factory=list)
+    family: list[str] = field(default_factory=list)
+    mishaps: dict[Mishap, tuple[str, ...]] = field(default_factory=dict)
+    odd_streams: dict[str, str] = field(default_factory=dict)
+
+
+def make_agents_folder(
+    target: Path,
+    *,
+    runs: int = 240,
+    seed: int = 1,
+    end: datetime,
+    months: int = 6,
+    stream_kb: int = 30,
+    base64_share: float = 0.01,
+    progress: Callable[[int, int], None] | None = None,
+) -> DemoFolder:
+    """Fill `target` with `runs` run folders of the `months` before `end`, and say what was planted.
+
+    `end` is aware; its time zone is the local one of the runs. `stream_kb` is the average stream in
+    KiB; what the lines need anyway keeps it at about 10 or more. `base64_share` is the share of
+    streams (0 to 1) with a screenshot on one long line. `progress` gets the number of written runs
+    and of all. Raises AgentsFolderError where `target` is there and not empty, ValueError where a
+    number makes no sense.
+    """
+    _check(target, runs, end, months, stream_kb)
+    target.mkdir(parents=True, exist_ok=True)
+    ledger = _Ledger()
+    sizes = Sizes(stream_kb, base64_share)
+    for plan in plan_runs(runs=runs, seed=seed, end=end, months=months):
+        run = make_run(plan, sizes, end=end)
+        _write(target, run.files)
+        _enter(ledger, run)
+        if progress is not None:
+            progress(ledger.runs, runs)
+    beside = clutter(seed, end)
+    _write(target, beside)
+    ledger.bytes += _size(beside)
+    return _summary(target, ledger, end)
+
+
+def _check(target: Path, runs: int, end: datetime, months: int, stream_kb: int) -> None:
+    if min(runs, months, stream_kb) < 1:
+        raise ValueError("runs, months and stream_kb must be 1 or more")
+    if end.utcoffset() is None:
+        raise ValueError("end must have a time zone")
+    if target.is_dir():
+        if any(target.iterdir()):
+            raise AgentsFolderError(f"{target} is not empty; name a folder that is new or empty")
+    elif target.exists():
+        raise AgentsFolderError(f"{target} is a file; name a folder that is new or empty")
+
+
+def _write(target: Path, files: Iterable[NewFile]) -> None:
+    root = os.fspath(target)
+    made: set[str] = set()
+    for file in files:
+        path = f"{root}/{file.path}"
+        folder = path.rpartition("/")[0]
+        if folder not in made:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            made.add(folder)
+        Path(path).write_bytes(file.text.encode("utf-8"))
+        moment = round(file.modified.timestamp() * 1_000_000) * 1_000
+        os.utime(path, ns=(moment, moment))
+
+
+def _enter(ledger: _Ledger, run: NewRun) -> None:
+    plan = run.plan
+    ledger.runs += 1
+    ledger.streams += run.streams
+    ledger.bytes += _size(run.files)
+    ledger.reported += run.reported
+    if run.plan_cost is not None and plan.template == REGRESSED_TEMPLATE:
+        ledger.costs[plan.regressed].append(run.plan_cost)
+    if plan.build_loops > 1 and any("/reviewer/" in file.path for file in run.files):
+        ledger.loops.append(plan.run_id)
+    if plan.request.family:
+        ledger.family.append(plan.run_id)
+    if plan.mishap is not None:
+        ledger.mishaps[plan.mishap] = (*ledger.mishaps.get(plan.mishap, ()), plan.run_id)
+    if run.odd_stream is not None:
+        ledger.odd_streams[plan.run_id] = run.odd_stream
+
+
+def _size(files: Iterable[NewFile]) -> int:
+    return sum(len(file.text.encode("utf-8")) for file in files)
+
+
+def _summary(target: Path, ledger: _Ledger, end: datetime) -> DemoFolder:
+    planted = Planted(
+        regression_start=end - REGRESSION_AGE,
+        regression_template=REGRESSED_TEMPLATE,
+        regression_agent="sdlc_planner",
+        costs_before=tuple(ledger.costs[False]),
+        costs_after=tuple(ledger.costs[True]),
+        build_loop=BUILD_LOOP,
+        build_loop_runs=tuple(ledger.loops),
+        family=tuple(ledger.family),
+        mishaps=ledger.mishaps,
+        odd_streams=ledger.odd_streams,
+        not_runs=NOT_RUNS,
+    )
+    return DemoFolder(target, ledger.runs, ledger.streams, ledger.bytes, ledger.reported, planted)

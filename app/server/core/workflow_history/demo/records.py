@@ -1,0 +1,186 @@
+"""The small files of a run: its plan and its times in, texts of state, prompts and log out. Pure.
+
+Times in these files are naive and local, as the real ones are; local is the time zone of `started`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .agents import ROLES, Agent
+from .lines import PROJECT_PATH
+from .plan import RunPlan
+from .tasks import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One agent's work with its times, aware and in the run's time zone."""
+
+    agent: Agent
+    started: datetime
+    ended: datetime
+    good: bool
+
+
+def branch_name(plan: RunPlan) -> str:
+    """Return the run's branch, as the branch generator would name it."""
+    request = plan.request
+    return f"{request.kind_word}-issue-{request.number}-adw-{plan.run_id}-{request.slug}"
+
+
+def plan_file(plan: RunPlan) -> str:
+    """Return where the planner writes its plan."""
+    return f"specs/issue-{plan.request.number}-adw-{plan.run_id}-sdlc_planner-{plan.request.slug}.md"
+
+
+def plain_request(request: Request) -> str:
+    """Return the request as one paragraph, for workflows without an issue."""
+    return f"{request.title}. {request.body.split(chr(10), maxsplit=1)[0]}"
+
+
+def prompt(plan: RunPlan, agent: Agent) -> tuple[str, str]:
+    """Return the command and the whole prompt that an agent was started with."""
+    command = ROLES[agent.role].command or plan.request.kind_word
+    return command, f"/{command}{_arguments(plan, agent)}"
+
+
+def _arguments(plan: RunPlan, agent: Agent) -> str:
+    issue, run_id, kind = plan.request.issue_json(), plan.run_id, plan.request.kind_word
+    commits_for = agent.name.removesuffix("_committer")
+    return {
+        "classifier": f" {issue}",
+        "branch": f" {kind} {run_id} {issue}",
+        "committer": f" {commits_for} {kind} {issue}",
+        "planner": f" {plan.request.number} {run_id} {issue}",
+        "patch_planner": f" {run_id} {plain_request(plan.request)}",
+        "implementor": f" {plan_file(plan)}",
+        "reviewer": f" {run_id} {plan_file(plan)} {agent.name}",
+        "documenter": f" {run_id} {plan_file(plan)} agents/{run_id}/reviewer/review_img",
+        "pull_request": f" {branch_name(plan)} {issue} {plan_file(plan)} {run_id}",
+    }.get(agent.role, "")
+
+
+def last_words(plan: RunPlan, agent: Agent) -> str:
+    """Return the agent's answer, in the form that the workflow script parses."""
+    request = plan.request
+    return {
+        "classifier": request.issue_class,
+        "branch": branch_name(plan),
+        "committer": f"{agent.name.removesuffix('_committer')}: {request.kind_word}: {request.title.lower()}",
+        "planner": f"`{plan_file(plan)}`",
+        "pull_request": f"https://github.com/example-org/stockroom/pull/{request.number + 1}",
+        "tester": '[{"test_name": "backend", "passed": true}, {"test_name": "typecheck", "passed": true}]',
+        "reviewer": '{"success": true, "review_issues": [], "screenshots": []}',
+    }.get(agent.role, f"## Summary\n\n{request.title}: done as planned, all checks pass.")
+
+
+def state_text(plan: RunPlan, done: Sequence[Done]) -> str:
+    """Return the state file's text; a damaged one ends in the middle, as after a full disk."""
+    text = json.dumps(_state(plan, done), indent=2)
+    return text[: len(text) // 2] if plan.mishap == "damaged_state" else text
+
+
+def _state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+    """Return the state in the shape that the run's workflow writes."""
+    if plan.template == "adw_quick":
+        return _phases_state(plan, done)
+    if plan.template == "adw_complete":
+        return _complete_state(plan, done)
+    return _common_state(plan, done)
+
+
+def _common_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+    roles = {work.agent.role for work in done}
+    common = {
+        "adw_id": plan.run_id,
+        "issue_number": str(plan.request.number),
+        "branch_name": branch_name(plan) if roles & {"branch", "pull_request"} else None,
+        "plan_file": plan_file(plan) if roles & {"planner", "patch_planner"} else None,
+        "issue_class": plan.request.issue_class,
+    }
+    if plan.template != "adw_sdlc_iso":
+        return common
+    parts = ("adw_plan_iso", "adw_build_iso", "adw_test_iso", "adw_review_iso", "adw_document_iso")
+    return {
+        **common,
+        "worktree_path": f"{PROJECT_PATH}/trees/{plan.run_id}",
+        "backend_port": 9100 + plan.request.number % 15,
+        "frontend_port": 9200 + plan.request.number % 15,
+        "model_set": plan.model_set,
+        "all_adws": [*parts, plan.template],
+    }
+
+
+def _phases_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+    return {
+        "adw_id": plan.run_id,
+        "task_description": plain_request(plan.request),
+        "created_at": _naive(plan.started),
+        "current_phase": None,
+        "completed_phases": [work.agent.name for work in done if work.good],
+        "phase_results": [_phase(plan, work) for work in done],
+        "spec_file": f"{PROJECT_PATH}/specs/{plan.request.slug}.md",
+        "project_path": PROJECT_PATH,
+        "status": "completed" if all(work.good for work in done) else "failed",
+    }
+
+
+def _phase(plan: RunPlan, work: Done) -> dict[str, Any]:
+    path = f"{PROJECT_PATH}/agents/{plan.run_id}/{work.agent.name}/{work.agent.file}"
+    return {
+        "phase": work.agent.name,
+        "success": work.good,
+        "started_at": _naive(work.started),
+        "completed_at": _naive(work.ended),
+        "output_file": path if work.good else None,
+        "error_message": None if work.good else "Claude AI usage limit reached",
+        "artifacts": [],
+    }
+
+
+def _complete_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+    content = {
+        "adw_id": plan.run_id,
+        "issue_number": "manual",
+        "provider": "anthropic",
+        "synthesis_enabled": True,
+        "all_adws": ["adw_plan", "adw_build", "adw_complete"],
+        "started_at": _naive(plan.started),
+        "plan_file": "specs/latest_plan.md",
+    }
+    if all(work.good for work in done):
+        content["completed_at"] = _naive(done[-1].ended)
+    return content
+
+
+def execution_log(plan: RunPlan, done: Sequence[Done]) -> str:
+    """Return the workflow script's log; a failed or running workflow has no line of completion."""
+    issue = json.dumps(json.loads(plan.request.issue_json()), indent=2)
+    lines = [
+        _log(plan.started, "INFO", f"ADW Logger initialized - ID: {plan.run_id}"),
+        _log(plan.started, "INFO", f"{plan.template} starting for issue {plan.request.number}"),
+        _log(plan.started, "DEBUG", f"Fetched issue: {issue}"),
+    ]
+    for work in done:
+        lines.append(_log(work.started, "INFO", f"Running agent {work.agent.name}"))
+        lines.append(_log(work.ended, *_verdict(work)))
+    if plan.mishap not in {"failed", "false_success", "running"}:
+        lines.append(_log(done[-1].ended, "INFO", f"{plan.template} completed successfully"))
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(work: Done) -> tuple[str, str]:
+    if work.good:
+        return "INFO", f"Agent {work.agent.name} finished"
+    return "ERROR", f"Agent {work.agent.name} did not succeed"
+
+
+def _log(moment: datetime, level: str, text: str) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S},{moment.microsecond // 1000:03} - {level} - {text}"
+
+
+def _naive(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")

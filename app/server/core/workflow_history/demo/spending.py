@@ -1,0 +1,68 @@
+"""What the messages of a stream spend: a profile and a random source in, token counts out.
+
+The context grows from message to message; what was sent before is read from the cache, or, where the
+cache is missed, written anew, which costs twelve times as much.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from ..models import TokenUsage
+
+_SYSTEM_PROMPT = 13_900  # tokens, always in the cache
+_LARGEST_CONTEXT = 150_000  # tokens; below every price tier for long contexts
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """How freely an agent spends tokens."""
+
+    growth: int  # tokens that the context gains a message
+    output: int  # tokens a message
+    missed_cache: float = 0.0  # share of the context that every message writes anew
+
+
+def message_usages(source: Random, spending: Spending, count: int) -> list[TokenUsage]:
+    """Return what each of `count` messages spends, in order."""
+    context = _SYSTEM_PROMPT
+    usages = []
+    for turn in range(count):
+        fresh = source.randint(8_500, 10_500) if turn == 0 else _around(source, spending.growth)
+        share = min(1.0, spending.missed_cache * source.uniform(0.8, 1.2)) if turn else 0.0
+        missed = int(context * share)
+        usages.append(
+            TokenUsage(
+                input=source.randint(3, 60),
+                output=_around(source, spending.output),
+                cache_read=context - missed,
+                cache_write_5m=fresh + missed,
+            )
+        )
+        context = min(context + fresh, _LARGEST_CONTEXT)
+    return usages
+
+
+def partial_outputs(source: Random, usage: TokenUsage, lines: int) -> list[TokenUsage]:
+    """Return the usage that each line of one message shows: output barely begun, then fuller.
+
+    Even the last one understates the output, as streams do.
+    """
+    last = max(2, int(usage.output * source.uniform(0.3, 0.6)))
+    outputs = [1 + (last - 1) * turn // max(1, lines - 1) for turn in range(lines)]
+    return [
+        TokenUsage(usage.input, output, usage.cache_read, usage.cache_write_5m) for output in outputs[:lines]
+    ]
+
+
+def helper_usage(source: Random) -> TokenUsage:
+    """Return what the small helper model spends beside a session."""
+    return TokenUsage(input=source.randint(3_500, 15_000), output=source.randint(80, 360))
+
+
+def sub_agent_usage(source: Random, spending: Spending) -> TokenUsage:
+    """Return what a sub-agent spends on the main model; no message of the main thread shows it."""
+    return sum(message_usages(source, spending, source.randint(3, 5)), TokenUsage())
+
+
+def _around(source: Random, middle: int) -> int:
+    return int(middle * source.uniform(0.7, 1.3)) + 1

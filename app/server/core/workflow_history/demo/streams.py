@@ -1,0 +1,205 @@
+"""Write one Claude Code stream: a job in, its text, duration and cost out. Touches no file and no clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from random import Random
+from typing import Literal
+
+from ..models import TokenUsage
+from .answers import answer_line, image_line
+from .catalogue import rates_on
+from .lines import (
+    Line,
+    Session,
+    Totals,
+    assistant_line,
+    hook_line,
+    init_line,
+    random_uuid,
+    result_line,
+    text_content,
+    tool_content,
+)
+from .scripts import Step
+from .spending import Spending, helper_usage, message_usages, partial_outputs, sub_agent_usage
+
+Ending = Literal["done", "limit", "false_success", "cut", "half_line", "empty"]
+
+_OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need beside tool output
+_SLOW = ("npm ", "uv run pytest")
+_LIMIT_TEXT = "Claude AI usage limit reached|1767225600"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJob:
+    """Everything that decides what a stream looks like."""
+
+    source: Random
+    steps: Sequence[Step]
+    answer: str  # the agent's last words
+    model: str
+    helper: str | None  # the small model beside it
+    day: date  # UTC, for the prices
+    spending: Spending
+    size: int  # characters aimed at
+    ending: Ending = "done"
+    segments: int = 1  # sessions in one file, each with a result
+    compact: bool = False
+    hook: bool = False
+    sub_agent: bool = False
+    image: int = 0  # bytes of a screenshot; 0: none
+
+
+@dataclass(frozen=True, slots=True)
+class StreamText:
+    """A stream as it would be written."""
+
+    text: str
+    seconds: float
+    reported: Decimal  # US dollars of the last result; 0 where there is no result
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """The lines of one session up to its result, and what they spent."""
+
+    lines: list[Line]
+    usage: TokenUsage
+    seconds: float
+    turns: int
+
+
+def write_stream(job: StreamJob) -> StreamText:
+    """Return the stream of `job`, as the agent would have left it."""
+    session = Session(job.source, job.model, random_uuid(job.source), job.compact)
+    if job.ending == "empty":
+        return StreamText("", job.source.uniform(2, 5), Decimal())
+    if job.ending == "false_success":
+        return _false_success(session, job)
+    lines: list[Line] = [hook_line(session)] if job.hook else []
+    spent = _side_spending(job)
+    seconds = 0.0
+    for part in _parts(job.steps, job.segments):
+        segment = _write_segment(session, job, part)
+        spent[job.model] = spent.get(job.model, TokenUsage()) + segment.usage
+        lines += segment.lines
+        seconds += segment.seconds
+        totals = _totals(job, spent, segment)
+        lines.append(result_line(session, totals))
+    text, finished = _cut([session.encode(line) for line in lines], job)
+    return StreamText(text, seconds, totals.cost if finished else Decimal())
+
+
+def _write_segment(session: Session, job: StreamJob, steps: Sequence[Step]) -> _Segment:
+    """Return one session: init, rounds of tool calls, last words."""
+    rounds = _rounds(job.source, steps)
+    usages = message_usages(job.source, job.spending, len(rounds) + 1)
+    budget = max(0, job.size // job.segments - _OVERHEAD["stream"] - _OVERHEAD["step"] * len(steps))
+    weights = sum(step.weight for step in steps if step.filler) or 1.0
+    lines = [init_line(session)]
+    seconds = 2.0
+    for calls, usage in zip(rounds, usages, strict=False):
+        lines += _round_lines(session, calls, usage, budget / weights)
+        seconds += sum(_seconds(job.source, step) for step in calls)
+    if job.image:
+        lines += _image_lines(session, job.image)
+    lines += _last_words(session, job, usages[-1])
+    return _Segment(lines, sum(usages, TokenUsage()), seconds, len(steps) + 1)
+
+
+def _round_lines(session: Session, calls: Sequence[Step], usage: TokenUsage, padding: float) -> list[Line]:
+    """Return one message with its tool calls, a line each under one id, and then their results."""
+    message_id = session.short_id("msg")
+    ids = [session.short_id("toolu") for _ in calls]
+    parts = [
+        tool_content(tool_id, step.tool, step.arguments) for tool_id, step in zip(ids, calls, strict=True)
+    ]
+    if session.source.random() < 0.35:
+        parts.insert(0, text_content(f"Next: {calls[0].tool} to see how this is done today."))
+    shown = partial_outputs(session.source, usage, len(parts))
+    lines = [assistant_line(session, message_id, *pair) for pair in zip(parts, shown, strict=True)]
+    for tool_id, step in zip(ids, calls, strict=True):
+        size = int(padding * step.weight * session.source.uniform(0.6, 1.4))
+        lines.append(answer_line(session, tool_id, step, size))
+    return lines
+
+
+def _image_lines(session: Session, size: int) -> list[Line]:
+    path = "agents/review_img/01_page.png"
+    tool_id = session.short_id("toolu")
+    call = tool_content(tool_id, "Read", {"file_path": path})
+    # Its tokens are part of the last message's: the sums must not depend on a picture being there.
+    asked = assistant_line(session, session.short_id("msg"), call, TokenUsage(output=1))
+    return [asked, image_line(session, tool_id, path, size)]
+
+
+def _last_words(session: Session, job: StreamJob, usage: TokenUsage) -> list[Line]:
+    if job.ending == "limit":
+        # The CLI speaks for itself here, not the model: no tokens, and no model's name.
+        synthetic = replace(session, model="<synthetic>")
+        return [assistant_line(synthetic, session.short_id("msg"), text_content(_LIMIT_TEXT), TokenUsage())]
+    shown = partial_outputs(job.source, usage, 1)[0]
+    return [assistant_line(session, session.short_id("msg"), text_content(job.answer), shown)]
+
+
+def _side_spending(job: StreamJob) -> dict[str, TokenUsage]:
+    """Return what no message of the main thread shows: a sub-agent and the helper model."""
+    spent = (
+        {job.model: sub_agent_usage(job.source, job.spending)} if job.sub_agent else {job.model: TokenUsage()}
+    )
+    if job.helper:
+        spent[job.helper] = helper_usage(job.source)
+    return spent
+
+
+def _totals(job: StreamJob, spent: dict[str, TokenUsage], segment: _Segment) -> Totals:
+    limit = job.ending == "limit"
+    return Totals(
+        models={model: (usage, rates_on(job.day, model).cost(usage)) for model, usage in spent.items()},
+        main_usage=segment.usage,
+        duration_ms=round(segment.seconds * 1000),
+        turns=segment.turns,
+        text=_LIMIT_TEXT if limit else job.answer,
+        is_error=limit,
+    )
+
+
+def _false_success(session: Session, job: StreamJob) -> StreamText:
+    """Return a session that did nothing and calls that a success."""
+    totals = Totals({}, TokenUsage(), 41, 0, job.answer)
+    lines = [session.encode(line) for line in (init_line(session), result_line(session, totals))]
+    return StreamText("".join(lines), 1.0, Decimal())
+
+
+def _cut(lines: list[str], job: StreamJob) -> tuple[str, bool]:
+    """Return the text as far as it was written, and whether its result is in it."""
+    if job.ending == "cut":
+        return "".join(lines[:-2]), False
+    if job.ending == "half_line":
+        return "".join(lines[:-2]) + lines[-2][: len(lines[-2]) // 2], False
+    return "".join(lines), True
+
+
+def _rounds(source: Random, steps: Sequence[Step]) -> list[Sequence[Step]]:
+    """Group steps into messages; two looks can go out in one message, a shell call goes alone."""
+    rounds: list[Sequence[Step]] = []
+    turn = 0
+    while turn < len(steps):
+        pair = steps[turn : turn + 2]
+        together = len(pair) == 2 and all(step.tool in {"Read", "Grep"} for step in pair)
+        count = 2 if together and source.random() < 0.6 else 1
+        rounds.append(steps[turn : turn + count])
+        turn += count
+    return rounds
+
+
+def _parts(steps: Sequence[Step], count: int) -> list[Sequence[Step]]:
+    length = -(-len(steps) // count)
+    return [steps[start : start + length] for start in range(0, max(1, len(steps)), max(1, length))]
+
+
+def _seconds(source: Random, step: Step) -> float:
+    slow = step.tool == "Bash" and str(step.arguments["command"]).startswith(_SLOW)
+    return source.uniform(8, 30) if slow else source.uniform(3, 9)

@@ -1,0 +1,115 @@
+"""Write the demo's issues: a random source in, requests with title and body out. No file, no clock.
+
+Most tasks are a kind of task applied to a subject; one family asks for the same thing in ever other words.
+"""
+
+import json
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+
+from .texts import BUGS, CHORES, FEATURES, SUBJECTS, Kind, Subject
+
+FAMILY_TITLES = (
+    "Add CSV export to the {many} page",
+    "Export button for the {many} table (CSV)",
+    "Let users download {many} as a CSV file",
+    "Download the list of {many} as comma separated values",
+    "CSV download of all {many}",
+    "We need to export {many} to CSV from the table page",
+    "Add a button that exports the {many} table to a CSV file",
+    "Exporting {many} as CSV should be possible from the list",
+    "Table page for {many}: export the rows to CSV",
+    "Make the {many} list exportable (CSV file)",
+)
+
+FAMILY_BODIES = (
+    "On the {many} page add an export button that downloads the rows of the table as a CSV file.",
+    "Users copy the {many} table by hand. A button above it should export what is shown, as CSV.",
+    "The list of {many} should be downloadable as CSV, with the columns and filters of the page.",
+)
+
+CLOSINGS = (
+    "The other list pages already do this, please keep it consistent.",
+    "Not urgent, but support asks for it every week.",
+    "Please follow the style guide and reuse the table component.",
+    "Small steps are fine, the backend part can go first.",
+    "Seen on the staging system with the data of last week.",
+    "There is a note about this in the handbook under Back office.",
+    "Please add an end-to-end test and a line to the changelog.",
+    "No new dependency for this, please.",
+    "This blocks the accounting team at the end of the month.",
+    "Happens in every browser I tried.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One issue, as a person would write it."""
+
+    number: int
+    title: str
+    body: str
+    issue_class: str  # with its slash
+    slug: str
+    subject: Subject
+    size: float  # how much work it is; 1.0 is usual
+    family: bool = False  # one of the planted similar tasks
+
+    @property
+    def kind_word(self) -> str:
+        """Return the class without its slash, as branch names and commits have it."""
+        return self.issue_class.removeprefix("/")
+
+    def issue_json(self) -> str:
+        """Return the issue as prompts quote it: compact JSON of number, title and body."""
+        issue = {"number": self.number, "title": self.title, "body": self.body}
+        return json.dumps(issue, ensure_ascii=False, separators=(",", ":"))
+
+
+def ordinary_tasks(source: Random, count: int) -> list[Request]:
+    """Return `count` requests; no pair of kind and subject comes twice before all have come once."""
+    pairs: list[tuple[Kind, Subject]] = []
+    while len(pairs) < count:
+        fresh = list(product(FEATURES + BUGS + CHORES, SUBJECTS))
+        source.shuffle(fresh)
+        pairs += fresh
+    return [_request(source, kind, subject) for kind, subject in pairs[:count]]
+
+
+def family_tasks(source: Random, count: int) -> list[Request]:
+    """Return `count` requests for one and the same kind of task, each on another page in other words."""
+    subjects = source.sample(SUBJECTS, len(SUBJECTS))
+    return [_family_request(source, subjects[turn % len(subjects)], turn) for turn in range(count)]
+
+
+def _request(source: Random, kind: Kind, subject: Subject) -> Request:
+    title = _fill(source.choice(kind.titles), subject)
+    checks = "\n".join(f"- {_fill(check, subject)}" for check in kind.checks)
+    body = f"{_fill(kind.body, subject)}\n\n{source.choice(CLOSINGS)}\n\nDone when:\n{checks}"
+    return Request(
+        number=0,
+        title=title[0].upper() + title[1:],
+        body=body[0].upper() + body[1:],
+        issue_class=kind.issue_class,
+        slug=f"{kind.slug}-{subject.many.replace(' ', '-')}",
+        subject=subject,
+        size=min(2.5, max(0.5, source.lognormvariate(0.0, 0.35))),
+    )
+
+
+def _family_request(source: Random, subject: Subject, turn: int) -> Request:
+    return Request(
+        number=0,
+        title=_fill(FAMILY_TITLES[turn % len(FAMILY_TITLES)], subject),
+        body=_fill(FAMILY_BODIES[turn % len(FAMILY_BODIES)], subject),
+        issue_class="/feature",
+        slug=f"csv-export-{subject.many.replace(' ', '-')}",
+        subject=subject,
+        size=source.uniform(0.95, 1.05),
+        family=True,
+    )
+
+
+def _fill(text: str, subject: Subject) -> str:
+    return text.format(many=subject.many, one=subject.one)
