@@ -114,7 +114,5 @@ WORKFLOW = Codec(
 )
 AGENT_RUN = Codec(_fields(schema.agent_runs), elsewhere=frozenset({"models"}))
 MODEL_USAGE = Codec(_fields(schema.model_usage))
-OCCURRENCE = Codec(
-    _fields(schema.occurrences), elsewhere=frozenset({"kind", "signature", "status", "key", "cost_complete"})
-)
+OCCURRENCE = Codec(_fields(schema.occurrences), elsewhere=frozenset({"kind", "signature", "status"}))
 SYNC_RUN = Codec(_fields(schema.sync_runs))

@@ -99,7 +99,7 @@ def _names_models(phase_costs: Any) -> bool:
 
 def _agent_rows(value: Any, odd: Row) -> tuple[list[Row] | None, list[list[Row]] | None]:
     """Return the rows of `phase_costs`; an empty list says nothing: a known cost is never taken back."""
-    if value is None or value == []:
+    if value is None or value in ([], ()):
         return None, None
     if not _is_list_of_dicts(value):
         _keep_odd(odd, "phase_costs", value)
@@ -123,12 +123,16 @@ def _pairs(value: Any, odd: Row) -> list[Pair] | None:
     if value is None:
         return None
     try:
-        return [
-            (to_text(e.get("project") or ""), to_text(e["id"]), to_real(e["similarity_score"])) for e in value
-        ]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        _keep_odd(odd, "similar_workflows", value)
-        return None
+        if _is_list_of_dicts(value):
+            return [_pair(entry) for entry in value]
+    except (ValueError, KeyError):
+        pass
+    _keep_odd(odd, "similar_workflows", value)
+    return None
+
+
+def _pair(entry: Mapping[str, Any]) -> Pair:
+    return to_text(entry.get("project") or ""), to_text(entry["id"]), to_real(entry["similarity_score"])
 
 
 def _is_list_of_dicts(value: Any) -> bool:
