@@ -90,7 +90,9 @@ def said(given: Any, style: str = "") -> Text:
 def joined(parts: list[str | Text | None], separator: str = " · ") -> Text:
     """Return the parts that are there, a dot between them."""
     known = [part if isinstance(part, Text) else Text(part) for part in parts if part]
-    return Text(separator, style="dim").join(known)
+    between = Text()
+    between.append(separator, style="dim")
+    return between.join(known)
 
 
 def _harmless(character: str) -> str:

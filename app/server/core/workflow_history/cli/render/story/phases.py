@@ -25,13 +25,13 @@ NARROWER = (
     GiveWay("turns"),
     GiveWay("time_bar"),
     GiveWay("model"),
-    GiveWay("cost_bar"),
     GiveWay("out"),
     GiveWay("in"),
+    GiveWay("cost_bar"),
 )
 """What goes first where the width does not do."""
 
-LEAST_AGENT = 24  # cells
+LEAST_AGENT = 40  # cells
 
 
 @dataclass(frozen=True, slots=True)
