@@ -31,7 +31,7 @@ NARROWER = (
 )
 """What goes first where the width does not do."""
 
-LEAST_AGENT = 40  # cells
+LEAST_AGENT = 46  # cells
 
 
 @dataclass(frozen=True, slots=True)
