@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.server.core.workflow_history.text.words import split_words
+from app.server.core.workflow_history.likeness.words import split_words
 
 from .minilm import MiniLM
 from .task_sentences import task_sentences
 
-OUT = Path("app/server/core/workflow_history/text/word_table.npz")
+OUT = Path("app/server/core/workflow_history/likeness/word_table.npz")
 TASKS, WORDS, DIMENSIONS, EPOCHS, BATCH, LONGEST = 50_000, 16_000, 128, 3, 1024, 24
 
 

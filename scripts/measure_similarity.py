@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.server.core.workflow_history.likeness import vectors
 from app.server.core.workflow_history.similarity import calculate_similarity_score
-from app.server.core.workflow_history.text import vectors
 
 Measure = Callable[[list[str], list[str]], np.ndarray]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.server.core.workflow_history.likeness import model, request, vectors, words
+from app.server.core.workflow_history.likeness.request import TITLE_WEIGHT, read_request
+from app.server.core.workflow_history.likeness.vectors import text_vector, vector_size
 from app.server.core.workflow_history.similarity import calculate_similarity_score
-from app.server.core.workflow_history.text import model, request, vectors, words
-from app.server.core.workflow_history.text.request import TITLE_WEIGHT, read_request
-from app.server.core.workflow_history.text.vectors import text_vector, vector_size
 
 any_text = st.text(st.characters(), max_size=200)
 

@@ -8,6 +8,8 @@ import logging
 import os
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,11 @@ def spec_run(agents: Path, run_id: str = "test-workflow-123", **more: Any) -> Pa
         "duration_seconds": 120,
     }
     return run(agents, run_id, state | more)
+
+
+def rows_of(tmp_path: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(tmp_path / "history.db")) as connection:
+        return connection.execute(query).fetchall()
 
 
 def history() -> Any:
@@ -146,14 +153,11 @@ class TestASecondSync:
         assert "does not exist" in done["errors"][0]["reason"]
         assert stored("test-workflow-123")["source_state"] == "present"
 
-    def test_notes_a_sync_only_where_it_wrote(self, agents: Path) -> None:
+    def test_notes_a_sync_only_where_it_wrote(self, agents: Path, tmp_path: Path) -> None:
         spec_run(agents)
         sync()
         sync()
-        with history() as opened:
-            assert len(opened.view("runs")) == 1
-            rows = opened._connection.exec_driver_sql("select inserted from sync_runs").fetchall()
-        assert [tuple(row) for row in rows] == [(1,)]
+        assert rows_of(tmp_path, "select inserted from sync_runs") == [(1,)]
 
 
 class TestWhatWasSpentIsSpent:
@@ -344,7 +348,7 @@ class TestPatterns:
         assert self.recurring() == first
 
     def test_of_a_hosts_own_detector_are_stored_beside_ours(
-        self, agents: Path, monkeypatch: pytest.MonkeyPatch
+        self, agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.committer(agents, "a")
         seen: list[str] = []
@@ -356,11 +360,8 @@ class TestPatterns:
         monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: detector)
         sync()
         assert seen == ["a"]
-        with history() as opened:
-            rows = opened._connection.exec_driver_sql(
-                "select signature from patterns where kind = 'host'"
-            ).fetchall()
-        assert [row[0] for row in rows] == ["commits on a Friday"]
+        rows = rows_of(tmp_path, "select signature from patterns where kind = 'host'")
+        assert rows == [("commits on a Friday",)]
 
     def test_a_detector_that_fails_is_named_and_costs_nothing(
         self, agents: Path, monkeypatch: pytest.MonkeyPatch
@@ -408,7 +409,7 @@ def test_a_running_run_is_judged_again_when_it_has_been_silent(
 def test_progress_is_told_phase_by_phase(agents: Path) -> None:
     spec_run(agents)
     told: list[str] = []
-    sync(progress=lambda phase, done, total: told.append(phase))
+    sync(progress=lambda phase, _done, _total: told.append(phase))
     assert list(dict.fromkeys(told)) == ["scan", "enrich", "score", "relate", "store"]
 
 

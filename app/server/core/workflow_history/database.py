@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from .errors import WorkflowNotFoundError
 from .models import Workflow
 from .store.engine import exists
 from .store.history import History
@@ -51,7 +52,7 @@ def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     if not exists(url):
         return False
     with History.open(url) as history:
-        return history.update(workflow_id, workflow)
+        return history.update(str(workflow_id), workflow)
 
 
 def get_workflow_by_id(workflow_id: str) -> Workflow | None:
@@ -63,7 +64,7 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
     if not exists(url):
         return None
     with History.open(url) as history:
-        return history.get(workflow_id)
+        return history.get(str(workflow_id))
 
 
 def all_workflows() -> list[Workflow]:
@@ -73,6 +74,53 @@ def all_workflows() -> list[Workflow]:
         return []
     with History.open(url) as history:
         return history.figures()
+
+
+def find_workflow(reference: str) -> Workflow | None:
+    """Return the workflow that an id, "project/id" or the beginning of an id stands for, or None.
+
+    It carries `patterns` that recur in other runs and the `problems` of its files beside its fields.
+    Raises AmbiguousWorkflowError where several match.
+    """
+    url = current_url()
+    if not exists(url):
+        return None
+    with History.open(url) as history:
+        try:
+            found = history.find(reference)
+        except WorkflowNotFoundError:
+            return None
+        workflow = history.read([found.key])[found.key]
+        problems = [
+            problem
+            for problem in history.problems(workflow.get("agents_dir") or "")
+            if problem.pop("workflow_key") == found.key
+        ]
+        return {**workflow, "patterns": history.patterns(found.key), "problems": problems}
+
+
+def location() -> str:
+    """Return where the history lies: a file's path, or a URL without its password."""
+    url = current_url()
+    return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string()
+
+
+def schema_version() -> str | None:
+    """Return the version of the database's tables; None where there is no database yet."""
+    url = current_url()
+    if not exists(url):
+        return None
+    with History.open(url) as history:
+        return history.schema_version()
+
+
+def check() -> list[str]:
+    """Return what is damaged in the database, one sentence each; an empty list: all is well."""
+    url = current_url()
+    if not exists(url):
+        return []
+    with History.open(url) as history:
+        return history.check()
 
 
 def get_workflow_history(  # noqa: PLR0917 - the signature is a contract

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +13,7 @@ from .accounting import account
 from .accounting.money import to_decimal, to_float
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning.describe import read_run
-from .scanning.walk import walk_agents_folder
+from .scanning.walk import find_run
 
 COST_FIELDS = (
     "total_cost",
@@ -96,15 +95,12 @@ def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
 
 
 def _streams_of(workflow_id: str) -> tuple[StreamFacts, ...]:
-    root = scanner.agents_dir()
-    if not workflow_id or not os.path.lexists(root):
-        return ()
-    return streams_in(root, workflow_id)
+    return streams_in(scanner.agents_dir(), workflow_id) if workflow_id else ()
 
 
 def streams_in(root: Path, workflow_id: str) -> tuple[StreamFacts, ...]:
     """Return the streams of one run below an agents folder; a run that is not there has none."""
-    folder = next((run for run in walk_agents_folder(root).runs if run.id == workflow_id), None)
+    folder = find_run(root, workflow_id)
     return read_run(folder).streams if folder is not None else ()
 
 

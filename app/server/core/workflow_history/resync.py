@@ -12,11 +12,11 @@ from . import database
 from .analytics import calculate_phase_metrics, score_parts
 from .enrichment import COST_FIELDS, streams_in, with_costs
 from .errors import InvalidQueryError, WorkflowHistoryError
-from .merging import COMPLETE, former_attempts, merged, storable
 from .models import Workflow
-from .related import changes_after, identity_of, with_vector
 from .store.engine import exists
 from .store.history import History, WorkflowRef
+from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.related import changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
 
@@ -94,7 +94,7 @@ def _resync(history: History, stored: Workflow) -> dict[str, Any]:
             stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
         )
     fresh = merged(stored, with_costs({**stored, "model_used": None}, streams, former_attempts(stored)))
-    changed = [name for name in COST_FIELDS if fresh.get(name) != stored.get(name)]
+    changed = [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)
     fresh.update(calculate_phase_metrics(fresh["cost_data"]))

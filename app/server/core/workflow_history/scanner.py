@@ -10,7 +10,7 @@ from pathlib import Path
 from .models import Workflow
 from .scanning import Scan, scan
 from .scanning.describe import describe, is_run, read_run
-from .scanning.walk import STATE_FILE, walk_agents_folder
+from .scanning.walk import STATE_FILE, find_run
 
 _DEFAULT = Path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
@@ -71,10 +71,8 @@ def scan_agents_directory() -> list[Workflow]:
 def parse_workflow_directory(path: Path | str) -> Workflow | None:
     """Return the run in one folder of an agents folder, or None where it holds none."""
     folder = Path(path)
-    if not folder.is_dir():
-        return None
-    runs = [run for run in walk_agents_folder(folder.parent).runs if run.folder == folder]
-    facts = read_run(runs[0]) if runs else None
+    found = find_run(folder.parent, folder.name) if folder.is_dir() else None
+    facts = read_run(found) if found is not None else None
     if facts is None or not is_run(facts):
         return None
     copied = facts.contradicts_its_file_times

@@ -12,11 +12,11 @@ from typing import TypedDict
 
 import numpy as np
 
-from .matches import Key, RunFeatures, SimilarityTable, best_matches, build_table, updated_matches
+from .likeness.matches import Key, RunFeatures, SimilarityTable, best_matches, build_table, updated_matches
+from .likeness.model import MODEL_VERSION
+from .likeness.pair_scores import PARTS, WEIGHTS, Sides, pair_parts, pair_scores
+from .likeness.vectors import text_vector
 from .models import Workflow
-from .pair_scores import PARTS, WEIGHTS, Sides, pair_parts, pair_scores
-from .text.model import MODEL_VERSION
-from .text.vectors import text_vector
 
 __all__ = [
     "MODEL_VERSION",

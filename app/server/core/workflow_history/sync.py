@@ -17,15 +17,15 @@ from . import database, scanner
 from .analytics import calculate_cost_totals, calculate_phase_metrics, score_parts
 from .enrichment import enrich
 from .errors import WorkflowHistoryError
-from .job import Job, Progress, Run, no_stats
-from .learning import DetectorFailedError, patterns_of
-from .merging import COMPLETE, former_attempts, merged, storable
 from .models import Problem, ScannedRun, Workflow
 from .patterns.host import Detector, load_detector
-from .related import Changes, changes_after, identity_of, with_vector
 from .scanning import Scan, scan
 from .store.history import History
 from .store.reads import StoredRun
+from .syncing.job import Job, Progress, Run, no_stats
+from .syncing.learning import DetectorFailedError, patterns_of
+from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.related import Changes, changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
 
@@ -74,14 +74,14 @@ def _run_phases(job: Job) -> None:
     found = _phase_1_scan(job, known)
     runs = _phase_2_enrich(job, found, known)
     _phase_3_score(job, runs)
-    similar = _phase_3e_relate(job, runs)
-    with job.history.transaction():
+    with job.history.transaction():  # what is like what must not change before it is stored
+        similar = _phase_3e_relate(job, runs)
         wrote = _phase_4_store(job, runs, similar, found, known)
         _phase_5_learn(job, runs)
+        _add_up(job, found)
         if wrote:  # a sync that changes nothing leaves the history's file as it was
             started = job.now.isoformat()
             job.history.record_sync({**job.stats, "started_at": started, "duration_seconds": job.seconds})
-    _add_up(job, found)
 
 
 def _phase_1_scan(job: Job, known: Known) -> Scan:
@@ -96,6 +96,7 @@ def _phase_1_scan(job: Job, known: Known) -> Scan:
     job.stats["left_out_paths"] = [{"path": p.path, "reason": p.reason} for p in found.left_out]
     for problem in found.problems:
         job.note(problem)
+        logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
     unchanged = {known[run_id].key: run_id for run_id in found.unchanged}
     for row in job.history.problems(job.home):
         if (run_id := unchanged.get(row.pop("workflow_key"))) is not None:

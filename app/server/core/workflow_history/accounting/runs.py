@@ -53,7 +53,7 @@ def cost_data(runs: Sequence[AgentRun]) -> CostData:
         **_comparison(marked),
         "unpriced_tokens": sum(run.get("unpriced_tokens") or 0 for run in marked),
         "phase_costs": marked,
-        "models": _models(marked),
+        "models": model_totals(marked),
         **tokens,
         "total_tokens": _sum_known(tokens[key] for key in COUNTED_ONCE),
         **_retries(marked),
@@ -115,7 +115,7 @@ def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
     }
 
 
-def _models(runs: Iterable[AgentRun]) -> list[dict[str, Any]]:
+def model_totals(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return one entry per model, the costliest first; its cost holds its lower bounds too."""
     by_model: dict[str | None, list[dict[str, Any]]] = {}
     for run in runs:

@@ -73,7 +73,7 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
         "path": facts.path,
         "line": last_result_line(facts) or None,
         "identity": facts.identity,
-        "session_id": sessions[-1] if sessions else None,
+        "session_id": sessions[0] if sessions else None,
         "format": facts.format,
     }
 

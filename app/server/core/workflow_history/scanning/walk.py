@@ -116,6 +116,20 @@ def walk_agents_folder(root: Path) -> Walk:
     return walk
 
 
+def find_run(root: Path, run_id: str) -> RunFolder | None:
+    """Return one run's files without walking the others; None where `root` holds no such run."""
+    name = run_id.split("/", maxsplit=1)[0]
+    walk = Walk(root)
+    try:
+        with os.scandir(root) as entries:
+            wanted = [e for e in entries if storable(e.name) in (name, f"{name}.jsonl")]
+    except OSError:
+        return None
+    for entry in wanted:
+        _take(walk, entry)
+    return next((run for run in walk.runs if run.id == run_id), None)
+
+
 def _take(walk: Walk, entry: os.DirEntry[str]) -> None:
     """Sort one entry of the agents folder: a run, a group of runs, a loose stream, or none of these."""
     if entry.is_symlink():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from .engine import dialect_of
 from .schema import agent_runs, workflows
+
+_RECORDED = ("reported", "computed", "")  # "": a caller who does not say
 
 
 def damages(connection: Connection) -> list[str]:
@@ -14,11 +16,20 @@ def damages(connection: Connection) -> list[str]:
 
 
 def _wrong_sums(connection: Connection) -> list[str]:
-    """Hold each run's cost against the sum over its agent runs; each may be rounded by a nanodollar."""
-    spent = func.sum(agent_runs.c.cost_nanodollars)
+    """Hold each run's cost against the sum over its agent runs; each may be rounded by a nanodollar.
+
+    Lower bounds are no part of a cost on record; only where nothing is on record are they the total.
+    """
+    cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
+    recorded = func.sum(case((basis.in_(("reported", "computed")), cost)))
+    beyond = func.coalesce(func.sum(agent_runs.c.lower_bound_cost_nanodollars), 0)
+    spent = func.coalesce(recorded, func.sum(cost) + beyond)
     sums = (
         select(agent_runs.c.workflow_key, spent.label("spent"), func.count().label("parts"))
-        .where(agent_runs.c.cost_nanodollars.is_not(None))
+        .where(
+            agent_runs.c.cost_nanodollars.is_not(None),
+            func.coalesce(agent_runs.c.cost_basis, "").in_(_RECORDED),
+        )
         .group_by(agent_runs.c.workflow_key)
         .subquery()
     )

@@ -18,12 +18,11 @@ UNREADABLE = "unreadable_values"
 
 
 class Field(NamedTuple):
-    """One dict key and the column that holds it."""
+    """One dict key's column."""
 
-    key: str
     column: str
-    kind: str
     encode: Callable[[Any], Any]
+    kind: str
     decode: Callable[[Any], Any] | None  # None: the column's value is the dict's
 
 
@@ -40,14 +39,15 @@ class Codec:
         row: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         unreadable: dict[str, Any] = {}
+        fields = self.fields
         for key, value in record.items():
-            field = self.fields.get(key)
+            field = fields.get(key)
             if field is None:
                 if key not in self.elsewhere:
                     extra[_key_text(key)] = storable_json(value)
             elif value is not None:
                 try:
-                    row[field.column] = field.encode(value)
+                    row[field[0]] = field[1](value)  # by place: half the time of by name, for every value
                 except (ValueError, TypeError, OverflowError):
                     unreadable[key] = storable_json(value)
         return self._with_extra(row, extra, unreadable)
@@ -63,10 +63,10 @@ class Codec:
     def decode(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the dict of `row`: every shown key, and the keys of `extra` that hide none of them."""
         record: dict[str, Any] = {}
-        for key, column, _, _, decode in self.fields.values():
+        for key, field in self.fields.items():
             if key not in self.hidden:
-                value = row[column]
-                record[key] = value if decode is None or value is None else decode(value)
+                value = row[field.column]
+                record[key] = value if field.decode is None or value is None else field.decode(value)
         for key, value in (row.get("extra") or {}).items():
             record.setdefault(key, value)
         if isinstance(record.get(UNREADABLE), dict):
@@ -104,7 +104,7 @@ def _fields(table: Table) -> dict[str, Field]:
     marked = [
         (column.info["key"], column.name, column.info["kind"]) for column in table.columns if column.info
     ]
-    return {key: Field(key, name, kind, ENCODERS[kind], DECODERS.get(kind)) for key, name, kind in marked}
+    return {key: Field(name, ENCODERS[kind], kind, DECODERS.get(kind)) for key, name, kind in marked}
 
 
 WORKFLOW = Codec(
@@ -114,5 +114,7 @@ WORKFLOW = Codec(
 )
 AGENT_RUN = Codec(_fields(schema.agent_runs), elsewhere=frozenset({"models"}))
 MODEL_USAGE = Codec(_fields(schema.model_usage))
-OCCURRENCE = Codec(_fields(schema.occurrences), elsewhere=frozenset({"kind", "signature", "status"}))
+OCCURRENCE = Codec(
+    _fields(schema.occurrences), elsewhere=frozenset({"kind", "signature", "status", "key", "cost_complete"})
+)
 SYNC_RUN = Codec(_fields(schema.sync_runs))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 LOCK_WAIT_SECONDS = 30.0
 
@@ -21,7 +21,7 @@ class Dialect:
 
     create_engine: Callable[[URL], Engine]
     insert: Callable[..., Any]  # an insert with ON CONFLICT
-    prepare: Callable[[Connection], None]  # once, before the first table is made or changed
+    prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
     settle: Callable[[Connection], None]  # after the last write, outside a transaction
     damages: Callable[[Connection], list[str]]  # what the database itself finds broken
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
@@ -49,19 +49,18 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 def _sqlite_prepare(connection: Connection) -> None:
-    driver = _driver(connection)
-    if driver.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+    if _pragma(connection, "journal_mode") == "wal":
         return
     try:
-        driver.execute("PRAGMA journal_mode = WAL").fetchone()
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error):  # locked: another process is here first and does the same
-            raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
+        _pragma(connection, "journal_mode = WAL")
+    except DatabaseError as error:
+        if "locked" not in str(error.orig):
+            raise
+        # Another process is in the file. It did the same before, or the next one to open does.
 
 
 def _sqlite_settle(connection: Connection) -> None:
-    # PASSIVE waits for no reader; the last connection to close does the rest.
-    _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    _pragma(connection, "wal_checkpoint(PASSIVE)")  # waits for no reader; the last to close does the rest
 
 
 def _sqlite_damages(connection: Connection) -> list[str]:
@@ -75,11 +74,13 @@ def _sqlite_file(url: URL) -> Path | None:
     return Path(url.database) if url.database else None
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError(f"expected an sqlite3 connection, got {type(driver).__name__}")
-    return driver
+def _pragma(connection: Connection, name: str) -> Any:
+    """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
+    statement = f"PRAGMA {name}"
+    try:
+        return connection.connection.cursor().execute(statement).fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(statement, None, error) from error
 
 
 DIALECTS = {

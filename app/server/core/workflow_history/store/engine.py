@@ -31,11 +31,6 @@ def _engine(url: URL, _process: int) -> Engine:
     return dialect_of(url).create_engine(url)
 
 
-def close() -> None:
-    """Forget all engines of this process; those in use keep working until they are closed."""
-    _engine.cache_clear()
-
-
 def exists(url: URL) -> bool:
     """Say whether there may be something to read: a server always, a file when it is there."""
     file = dialect_of(url).file(url)

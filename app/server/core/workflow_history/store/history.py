@@ -17,20 +17,12 @@ from . import checks, ledger, queries, reads, writes
 from .codec import WORKFLOW
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
 from .location import database_url
-from .migrate import ensure_schema
+from .migrate import ensure_schema, stored_revision
 from .reads import SimilarityRow, StoredRun
 from .records import Parts, take_apart
 from .values import to_time
+from .views import VIEWS
 
-VIEWS = (
-    "runs",
-    "spend_by_phase",
-    "spend_by_agent",
-    "spend_by_model",
-    "spend_by_day",
-    "recurring_patterns",
-    "unreadable",
-)
 _MOST_CANDIDATES = 10  # as many as a message can name
 
 
@@ -274,6 +266,11 @@ class History:
         with self._reading() as connection:
             rows = connection.execute(select(text("*")).select_from(table(name)))
             return [dict(row) for row in rows.mappings()]
+
+    def schema_version(self) -> str | None:
+        """Return the revision of the tables."""
+        with self._reading() as connection:
+            return stored_revision(connection)
 
     def check(self) -> list[str]:
         """Return what is damaged, one sentence each; an empty list: all is well."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
+from .bulk import chunks, columns_of, execute_rows, insert_rows
 from .codec import OCCURRENCE, SYNC_RUN
-from .dialects import DIALECTS
+from .engine import dialect_of
 from .records import Row
 from .schema import occurrences, patterns, problems, sync_runs
 from .values import storable_text
-from .writes import chunks, insert_rows, same_keys
 
 
 class Occurrence(TypedDict, total=False):
@@ -71,9 +71,9 @@ def _pattern_keys(
 ) -> dict[tuple[str, str], int]:
     """Return the keys of these patterns; new ones are stored first."""
     rows = [{"kind": kind, "signature": signature, "first_seen_at": now} for kind, signature in sorted(names)]
-    if rows:
-        statement = DIALECTS[connection.dialect.name].insert(patterns)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=["kind", "signature"]), rows)
+    statement = dialect_of(connection).insert(patterns)
+    new = statement.on_conflict_do_nothing(index_elements=["kind", "signature"])
+    execute_rows(connection, new, rows, columns_of(rows))
     found: dict[tuple[str, str], int] = {}
     for some in chunks([row["signature"] for row in rows]):
         query = select(patterns.c.kind, patterns.c.signature, patterns.c.key)
@@ -83,15 +83,11 @@ def _pattern_keys(
 
 
 def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
-    complete = [{name: row.get(name) for name in occurrences.c.keys()} for row in rows]  # noqa: SIM118
-    statement = DIALECTS[connection.dialect.name].insert(occurrences)
-    changes = {
-        name: statement.excluded[name] for name in complete[0] if name not in {"pattern_key", "workflow_key"}
-    }
+    columns = set(occurrences.columns.keys())
+    statement = dialect_of(connection).insert(occurrences)
+    changes = {name: statement.excluded[name] for name in columns - {"pattern_key", "workflow_key"}}
     merge = statement.on_conflict_do_update(index_elements=["pattern_key", "workflow_key"], set_=changes)
-    connection.execute(merge, complete)
+    execute_rows(connection, merge, rows, columns)
 
 
 def save_problems(connection: Connection, agents_dir: str, found: Sequence[Mapping[str, Any]]) -> bool:
@@ -123,4 +119,4 @@ def record_sync(connection: Connection, sync: Mapping[str, Any]) -> None:
     known = {key: value for key, value in sync.items() if key in SYNC_RUN.fields}
     row = SYNC_RUN.encode(known)
     row.pop("extra", None)
-    connection.execute(insert(sync_runs), same_keys([row]))
+    insert_rows(connection, sync_runs, [row])

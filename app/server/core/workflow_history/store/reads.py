@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from ..models import Workflow
+from .bulk import chunks
 from .codec import WORKFLOW
 from .records import Pair, agent_record, put_together
 from .schema import agent_runs, model_usage, occurrences, patterns, problems, similar_pairs, workflows
 from .values import to_dollars
-from .writes import chunks, stored
+from .writes import stored
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
@@ -193,7 +194,7 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
         .join(patterns, patterns.c.key == names.pattern_key)
         .join(spread, spread.c.pattern_key == names.pattern_key)
         .where(names.workflow_key == key)
-        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc(), patterns.c.signature)
+        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc().nulls_last(), patterns.c.signature)
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:

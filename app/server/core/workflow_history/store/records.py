@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..accounting import model_totals
 from ..models import Workflow
 from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
 from .values import offset_minutes, storable_json, to_real, to_text
@@ -21,6 +22,8 @@ COST_KEYS = (
     "cost_basis",
     "lower_bound_cost",
     "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
     "unpriced_tokens",
     "input_tokens",
     "output_tokens",
@@ -34,18 +37,6 @@ COST_KEYS = (
     "retry_cost",
     "price_version",
 )
-_MODEL_SUMS = (
-    "cost",
-    "computed_cost",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_creation_tokens",
-    "cache_creation_5m_tokens",
-    "cache_creation_1h_tokens",
-    "web_searches",
-)
-_WEAKEST_LAST = ("reported", "computed", "lower_bound", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Row, Row]:
         return dict(workflow), {UNREADABLE: {"cost_data": storable_json(cost_data)}}
     flat = dict(workflow)
     for key in (*COST_KEYS, "phase_costs"):
-        if flat.get(key) is None and cost_data.get(key) is not None:
+        if flat.get(key) in (None, []) and cost_data.get(key) is not None:
             flat[key] = cost_data[key]
     known = {*COST_KEYS, "phase_costs", "models"}
     rest = {key: value for key, value in cost_data.items() if key not in known}
@@ -178,30 +169,6 @@ def _cost_data(workflow: Workflow) -> Row | None:
     known = {key: workflow[key] for key in COST_KEYS}
     if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
         return None
-    models = _by_model(workflow["phase_costs"])
+    models = model_totals(workflow["phase_costs"])
     result = {"models": [], **(kept or {}), **known, "phase_costs": workflow["phase_costs"]}
     return result | {"models": models} if models else result
-
-
-def _by_model(phase_costs: Sequence[Row]) -> list[Row]:
-    """Add up the models of all agent runs; unknown parts leave the known sum standing."""
-    sums: dict[Any, Row] = {}
-    for entry in (model for agent in phase_costs for model in agent["models"]):
-        total = sums.setdefault(entry["model"], dict.fromkeys(("model", "cost_basis", *_MODEL_SUMS)))
-        total["model"] = entry["model"]
-        total["cost_basis"] = _weaker(total["cost_basis"], entry["cost_basis"])
-        for key in _MODEL_SUMS:
-            total[key] = _sum(total[key], entry[key])
-    return list(sums.values())
-
-
-def _sum(left: Any, right: Any) -> Any:
-    if left is None or right is None:
-        return right if left is None else left
-    total = left + right
-    return round(total, 9) if isinstance(total, float) else total
-
-
-def _weaker(left: str | None, right: str | None) -> str | None:
-    known = [basis for basis in (left, right) if basis in _WEAKEST_LAST]
-    return max(known, key=_WEAKEST_LAST.index, default=left or right)

@@ -84,9 +84,9 @@ def _tokens() -> list[Column[Any]]:
     ]
 
 
-def _workflow_key(**options: Any) -> Column[Any]:
-    target = ForeignKey("workflows.key", ondelete="CASCADE")
-    return Column("workflow_key", _KEY_TYPE, target, comment="the run, workflows.key", **options)
+def _link(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
+    foreign = ForeignKey(target, ondelete="CASCADE")
+    return Column(name, _KEY_TYPE, foreign, comment=f"{comment}, {target}", **options)
 
 
 workflows = Table(
@@ -119,6 +119,8 @@ workflows = Table(
     _text("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
     _money("lower_bound_cost", "spent at least in streams without a result"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _flag("cost_disputed", "some stream's computed cost is more than 1% off the record"),
+    _real("cost_difference_percent", "computed less recorded cost, percent of the record"),
     _whole("unpriced_tokens", "tokens of models without a known price"),
     *_tokens(),
     _whole("total_tokens", "all tokens, cached or not"),
@@ -157,7 +159,7 @@ workflows = Table(
 agent_runs = Table(
     "agent_runs",
     metadata,
-    _workflow_key(primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("ordinal", Integer, primary_key=True, comment="place in the run, from 0"),
     _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
     _text("agent", "name of the agent"),
@@ -165,6 +167,8 @@ agent_runs = Table(
     _money("cost", "spent by this attempt"),
     _text("cost_basis", "reported, computed, lower_bound or unpriced"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _flag("cost_disputed", "computed cost more than 1% off the record"),
+    _real("cost_difference_percent", "computed less recorded cost, percent of the record"),
     _money("lower_bound_cost", "spent at least, beyond the cost on record"),
     *_tokens(),
     _whole("unpriced_tokens", "tokens of models without a known price"),
@@ -180,8 +184,13 @@ agent_runs = Table(
     _text("error", "what went wrong"),
     _text("outcome", "success, error, false_success, incomplete or empty"),
     _flag("is_retry", "another go at work that was tried before"),
+    _whole("retries", "times this stream repeats earlier work, count"),
+    _money("retry_cost", "spent on those"),
+    _whole("restarts", "processes that wrote into the file after the first, count"),
+    _money("restart_cost", "spent by those"),
     _whole("attempt", "1 for the first content of the file, 2 after it was overwritten"),
     _flag("superseded", "a later attempt overwrote the file"),
+    _text("duplicate_of", "the stream in which the same spending is counted"),
     _text("path", "the stream, relative to the run's folder"),
     _whole("line", "line where the cost stands, from 1"),
     _text("identity", "hash of the stream's first line: tells attempts apart"),
@@ -202,7 +211,9 @@ model_usage = Table(
     _money("cost", "spent on this model"),
     _text("cost_basis", "reported, computed, lower_bound or unpriced"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _money("lower_bound_cost", "spent at least, beyond the cost on record"),
     *_tokens(),
+    _whole("unpriced_tokens", "tokens without a known price"),
     _extra("keys without a column; unreadable_values: what no column could hold"),
     ForeignKeyConstraint(
         ["workflow_key", "agent_ordinal"],
@@ -215,14 +226,9 @@ model_usage = Table(
 similar_pairs = Table(
     "similar_pairs",
     metadata,
-    _workflow_key(primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("rank", Integer, primary_key=True, comment="place in the run's list, from 1"),
-    Column(
-        "similar_key",
-        _KEY_TYPE,
-        ForeignKey("workflows.key", ondelete="CASCADE"),
-        comment="the similar run, workflows.key",
-    ),
+    _link("similar_key", "workflows.key", "the similar run"),
     Column("similar_id", Text, comment="id as the caller gave it, where no stored run has it"),
     Column("score", Double, nullable=False, comment="similarity, 0 to 1"),
     Index("ix_similar_pairs_similar_key", "similar_key"),
@@ -235,14 +241,8 @@ patterns = Table(
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the pattern in this database"),
     Column("kind", Text, nullable=False, comment="what sort of pattern it is"),
     Column("signature", Text, nullable=False, comment="what recurs, in normal form"),
-    Column(
-        "status",
-        Text,
-        nullable=False,
-        server_default="detected",
-        comment="detected, accepted or dismissed: the user's word",
-    ),
-    Column("first_seen_at", Text, comment="when it was first stored, ISO 8601 UTC with microseconds"),
+    _text("status", "detected, accepted or dismissed", nullable=False, server_default="detected"),
+    _time("first_seen_at", "when it was first stored"),
     UniqueConstraint("kind", "signature"),
     comment="work that recurs",
 )
@@ -250,14 +250,8 @@ patterns = Table(
 occurrences = Table(
     "occurrences",
     metadata,
-    Column(
-        "pattern_key",
-        _KEY_TYPE,
-        ForeignKey("patterns.key", ondelete="CASCADE"),
-        primary_key=True,
-        comment="the pattern, patterns.key",
-    ),
-    _workflow_key(primary_key=True),
+    _link("pattern_key", "patterns.key", "the pattern", primary_key=True),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
     _whole("count", "times seen in this run, count"),
     _whole("successes", "times it went well, count"),
     _whole("failures", "times it failed, count"),
@@ -277,7 +271,7 @@ problems = Table(
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the problem"),
     Column("agents_dir", Text, nullable=False, comment="agents folder that was read"),
     Column("path", Text, nullable=False, comment="file, relative to the agents folder"),
-    _workflow_key(nullable=True),
+    _link("workflow_key", "workflows.key", "the run"),
     Column("line", BigInteger, comment="line, from 1; null: the whole file"),
     Column("reason", Text, nullable=False, comment="what is wrong"),
     Column("severity", Text, nullable=False, comment="error: data is missing; warning: data is doubtful"),
@@ -294,17 +288,12 @@ sync_runs = Table(
     _real("duration_seconds", "length of the sync, seconds"),
     _text("agents_dir", "agents folder that was read"),
     _text("project", "project that the runs were stored under"),
-    *(
-        _whole(count, f"runs {meaning}, count")
-        for count, meaning in {
-            "scanned": "found",
-            "enriched": "with a known cost",
-            "inserted": "new",
-            "updated": "known and brought up to date",
-            "unchanged": "known and in need of no write",
-            "failed": "in trouble",
-        }.items()
-    ),
-    _json("errors", "the troubles, by run", "any"),
+    _whole("scanned", "runs found, count"),
+    _whole("enriched", "runs with a known cost, count"),
+    _whole("inserted", "runs that are new, count"),
+    _whole("updated", "runs known and brought up to date, count"),
+    _whole("unchanged", "runs known and in need of no write, count"),
+    _whole("failed", "runs in trouble, count"),
+    _json("errors", "the troubles, one text each", "list"),
     comment="one row per sync that was recorded",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -14,6 +15,9 @@ _LARGEST_WHOLE = 2**63 - 1
 _NANODOLLARS = 1_000_000_000  # in one US dollar
 _LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers as text
 _DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would give up
+
+
+_JSON = json.JSONEncoder(allow_nan=False)
 
 
 class OddValueError(ValueError):
@@ -62,10 +66,20 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one lin
             return storable_text(str(value))
 
 
+def json_text(value: Any) -> str:
+    """Return `value` as JSON text that any database holds."""
+    try:
+        text = _JSON.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(storable_json(value))
+    # NUL and lone surrogates stand escaped in JSON; only such text is worth a second look.
+    return json.dumps(storable_json(value)) if "\\u0000" in text or "\\ud" in text else text
+
+
 def to_text(value: Any) -> str:
     """Return text as it is; numbers, paths and members of an enumeration as their text."""
-    if isinstance(value, str) and type(value) is str:
-        return storable_text(value)
+    if type(value) is str:  # the common cases first: a first sync turns millions of values
+        return value if value.isascii() and "\x00" not in value else storable_text(value)
     if isinstance(value, Enum):
         return to_text(value.value)
     if isinstance(value, int | float | Decimal | PurePath | str) and not isinstance(value, bool):
@@ -143,12 +157,11 @@ def to_time(value: Any) -> str:
     >>> to_time("2025-01-01T02:00:00+02:00")
     '2025-01-01T00:00:00.000000Z'
     """
-    moment = parsed_time(value).replace(tzinfo=None)
-    return moment.isoformat(timespec="microseconds") + "Z"
+    return _in_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
 
 
-def parsed_time(value: Any) -> datetime:
-    """Return the moment that ISO 8601 text, a date or a datetime means, aware UTC."""
+def _in_utc(value: Any) -> datetime:
+    """Return the moment that ISO 8601 text or a datetime means, in UTC; naive or aware, as given."""
     if isinstance(value, str):
         moment = datetime.fromisoformat(value.strip())
     elif isinstance(value, datetime):
@@ -156,7 +169,7 @@ def parsed_time(value: Any) -> datetime:
     else:
         raise OddValueError("expected a time in ISO 8601")
     try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment.astimezone(UTC) if moment.utcoffset() else moment
     except OverflowError as error:
         raise OddValueError("expected a time of the years 1 to 9999") from error
 
@@ -185,18 +198,18 @@ def offset_minutes(value: Any) -> int | None:
     return round(offset.total_seconds() / 60) if offset else None
 
 
-def to_dict(value: Any) -> Any:
-    """Return a JSON object."""
+def to_dict(value: Any) -> str:
+    """Return an object as JSON text."""
     if not isinstance(value, Mapping):
         raise OddValueError("expected an object")
-    return storable_json(value)
+    return json_text(value)
 
 
-def to_list(value: Any) -> Any:
-    """Return a JSON array."""
+def to_list(value: Any) -> str:
+    """Return an array as JSON text."""
     if not isinstance(value, list | tuple | set | frozenset):
         raise OddValueError("expected an array")
-    return storable_json(value)
+    return json_text(value)
 
 
 def to_bytes(value: Any) -> bytes:
@@ -215,7 +228,6 @@ ENCODERS: dict[str, Callable[[Any], Any]] = {
     "flag": to_flag,
     "dict": to_dict,
     "list": to_list,
-    "any": storable_json,
     "bytes": to_bytes,
 }
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, literal_column, null, select, update
 
+from .bulk import chunks, columns_of, execute_rows, insert_rows
 from .codec import merged
-from .dialects import DIALECTS
+from .engine import dialect_of
 from .records import Pair, Parts, Row
 from .schema import agent_runs, model_usage, similar_pairs, workflows
 
 Identity = tuple[str, str]  # project, id
-T = TypeVar("T")
-
-_MOST_PARAMETERS = 5_000  # values in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 
 class Stored(NamedTuple):
@@ -24,12 +22,6 @@ class Stored(NamedTuple):
 
     key: int
     extra: Row | None
-
-
-def chunks(items: Sequence[T], size: int = _MOST_PARAMETERS) -> Iterator[Sequence[T]]:
-    """Cut `items` into pieces that fit one statement."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def stored(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, Stored]:
@@ -91,36 +83,22 @@ def _with_history(part: Parts, before: Stored | None, now: str) -> Row:
     return row
 
 
-def same_keys(rows: Sequence[Row]) -> list[Row]:
-    """Give all rows the same columns, as one statement for many rows needs them; unknown is null."""
-    template: Row = dict.fromkeys(column for row in rows for column in row)
-    return [{**template, **row} for row in rows]
-
-
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert new rows with one statement."""
-    if rows:
-        connection.execute(insert(table), same_keys(rows))
-
-
 def _upsert(connection: Connection, rows: Sequence[Row], replaced: frozenset[str]) -> None:
-    if not rows:
-        return
-    complete = same_keys([{**dict.fromkeys(replaced), **row} for row in rows])
-    statement = DIALECTS[connection.dialect.name].insert(workflows)
-    changes = _merge(statement.excluded, complete[0].keys() - {"project", "id"}, replaced)
+    columns = columns_of(rows) | replaced
+    statement = dialect_of(connection).insert(workflows)
+    changes = _merge(statement.excluded, columns - {"project", "id"}, replaced)
     merge = statement.on_conflict_do_update(index_elements=["project", "id"], set_=changes)
-    connection.execute(merge, complete)
+    execute_rows(connection, merge, rows, columns)
 
 
-def _merge(new: Any, columns: set[str], replaced: frozenset[str]) -> dict[str, Any]:
+def _merge(new: Any, columns: Set[str], replaced: frozenset[str]) -> dict[str, Any]:
     """Say for each column what stays: the new value where it is known, else the stored one."""
     changes: dict[str, Any] = {name: func.coalesce(new[name], workflows.c[name]) for name in sorted(columns)}
     changes.update({name: new[name] for name in replaced})
     changes["first_seen_at"] = func.coalesce(workflows.c.first_seen_at, new.first_seen_at)
     if "source_state" in columns:
         gone_at = changes.get("gone_at", workflows.c.gone_at)
-        changes["gone_at"] = case((new.source_state == "present", None), else_=gone_at)
+        changes["gone_at"] = case((new.source_state == literal_column("'present'"), null()), else_=gone_at)
     return changes
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .enrichment import COST_FIELDS
-from .models import AgentRun, Workflow
+from ..enrichment import COST_FIELDS
+from ..models import AgentRun, Workflow
 
 OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
 """What belongs to a status: a new status brings its own, or none."""

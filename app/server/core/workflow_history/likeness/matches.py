@@ -29,7 +29,7 @@ class RunFeatures(NamedTuple):
     """What one run is compared by."""
 
     key: Key
-    vector: bytes | None  # of text.vectors.text_vector; None: no text
+    vector: bytes | None  # of vectors.text_vector; None: no text
     status: str | None  # None: unknown
     cost: float | None  # USD, 0 or more; None: unknown
     duration: float | None  # seconds, 0 or more; None: unknown

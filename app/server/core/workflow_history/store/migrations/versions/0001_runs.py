@@ -1,4 +1,4 @@
-"""Make the first tables: runs, their agents, models and links, patterns, problems, syncs."""
+"""Make the tables of runs: workflows, their agent runs, models and links."""
 
 from typing import Any
 
@@ -14,29 +14,16 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make all tables."""
+    """Make the tables."""
     _workflows()
     _agent_runs()
     _model_usage()
     _similar_pairs()
-    _patterns()
-    _occurrences()
-    _problems()
-    _sync_runs()
 
 
 def downgrade() -> None:
-    """Drop all tables, those that others lean on last."""
-    for table in (
-        "sync_runs",
-        "problems",
-        "occurrences",
-        "patterns",
-        "similar_pairs",
-        "model_usage",
-        "agent_runs",
-        "workflows",
-    ):
+    """Drop the tables, those that others lean on last."""
+    for table in ("similar_pairs", "model_usage", "agent_runs", "workflows"):
         op.drop_table(table)
 
 
@@ -72,6 +59,15 @@ def _bytes(name: str, comment: str, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.LargeBinary(), comment=comment, **options)
 
 
+def _money(name: str, comment: str) -> sa.Column[Any]:
+    unit = "nanodollars (1e-9 USD); null: unknown"
+    return _whole(f"{name}_nanodollars", f"{comment}, {unit}")
+
+
+def _time(name: str, comment: str) -> sa.Column[Any]:
+    return _text(name, f"{comment}, ISO 8601 UTC with microseconds")
+
+
 def _workflows_facts() -> list[sa.Column[Any]]:
     return [
         _key("key", "number of the run in this database", nullable=False),
@@ -82,9 +78,9 @@ def _workflows_facts() -> list[sa.Column[Any]]:
         _text("status_reason", "what the status was read from"),
         _text("nl_input", "the request in the user's words"),
         _text("nl_input_source", "where the request was found"),
-        _text("created_at", "when the run was made, ISO 8601 UTC with microseconds"),
-        _text("started_at", "when work began, ISO 8601 UTC with microseconds"),
-        _text("completed_at", "when work ended, ISO 8601 UTC with microseconds"),
+        _time("created_at", "when the run was made"),
+        _time("started_at", "when work began"),
+        _time("completed_at", "when work ended"),
         _text("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
         _whole("utc_offset_minutes", "the run's local time less UTC, minutes; null: unknown"),
         _real("duration_seconds", "length of the run, seconds"),
@@ -102,18 +98,12 @@ def _workflows_facts() -> list[sa.Column[Any]]:
 
 def _workflows_figures() -> list[sa.Column[Any]]:
     return [
-        _whole(
-            "total_cost_nanodollars", "spent on record, all attempts, nanodollars (1e-9 USD); null: unknown"
-        ),
+        _money("total_cost", "spent on record, all attempts"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
-        _whole(
-            "lower_bound_cost_nanodollars",
-            "spent at least in streams without a result, nanodollars (1e-9 USD); null: unknown",
-        ),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("lower_bound_cost", "spent at least in streams without a result"),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
+        _flag("cost_disputed", "some stream's computed cost is more than 1% off the record"),
+        _real("cost_difference_percent", "computed less recorded cost, percent of the record"),
         _whole("unpriced_tokens", "tokens of models without a known price"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
@@ -124,10 +114,7 @@ def _workflows_figures() -> list[sa.Column[Any]]:
         _whole("web_searches", "web searches, requests"),
         _whole("total_tokens", "all tokens, cached or not"),
         _whole("retry_count", "attempts after the first, count"),
-        _whole(
-            "retry_cost_nanodollars",
-            "spent on attempts after the first, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("retry_cost", "spent on attempts after the first"),
         _real("nl_clarity_score", "clarity of the request, 0 to 100; null: no evidence"),
         _real("cost_efficiency_score", "cost against similar runs, 0 to 100; null: no evidence"),
         _real("performance_score", "speed against similar runs, 0 to 100; null: no evidence"),
@@ -139,10 +126,10 @@ def _workflows_figures() -> list[sa.Column[Any]]:
         _text("price_version", "price table that computed_cost was made with"),
         _text("agents_dir", "agents folder where the run was found"),
         _text("source_state", "present: the files are there; gone: only this history knows the run"),
-        _text("gone_at", "when the files were first missed, ISO 8601 UTC with microseconds"),
+        _time("gone_at", "when the files were first missed"),
         _text("fingerprint", "hash of the files' sizes and stamps"),
-        _text("first_seen_at", "when this history first stored the run, ISO 8601 UTC with microseconds"),
-        _text("last_changed_at", "when this history last wrote the run, ISO 8601 UTC with microseconds"),
+        _time("first_seen_at", "when this history first stored the run"),
+        _time("last_changed_at", "when this history last wrote the run"),
         _json("extra", "state keys without a column; unreadable_values: what no column could hold"),
         _text("text_model", "version of the weights behind text_vector"),
         _bytes("text_vector", "the request as a sparse vector, packed"),
@@ -165,24 +152,19 @@ def _workflows() -> None:
     )
 
 
-def _agent_runs() -> None:
-    op.create_table(
-        "agent_runs",
+def _agent_runs_facts() -> list[sa.Column[Any]]:
+    return [
         _key("workflow_key", "the run, workflows.key", nullable=False),
         _count("ordinal", "place in the run, from 0", nullable=False),
         _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
         _text("agent", "name of the agent"),
         _text("model", "the costliest model"),
-        _whole("cost_nanodollars", "spent by this attempt, nanodollars (1e-9 USD); null: unknown"),
+        _money("cost", "spent by this attempt"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced"),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
-        _whole(
-            "lower_bound_cost_nanodollars",
-            "spent at least, beyond the cost on record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
+        _flag("cost_disputed", "computed cost more than 1% off the record"),
+        _real("cost_difference_percent", "computed less recorded cost, percent of the record"),
+        _money("lower_bound_cost", "spent at least, beyond the cost on record"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
         _whole("cache_read_tokens", "tokens read from the cache"),
@@ -191,26 +173,44 @@ def _agent_runs() -> None:
         _whole("cache_creation_1h_tokens", "tokens written to the 1-hour cache"),
         _whole("web_searches", "web searches, requests"),
         _whole("unpriced_tokens", "tokens of models without a known price"),
+    ]
+
+
+def _agent_runs_figures() -> list[sa.Column[Any]]:
+    return [
         _real("duration_seconds", "length, seconds"),
         _real("duration_api_seconds", "time spent waiting for the model, seconds"),
         _whole("turns", "turns, count"),
         _whole("tool_calls", "tool calls, count"),
         _whole("tool_errors", "failed tool calls, count"),
-        _text("started_at", "start, ISO 8601 UTC with microseconds"),
-        _text("ended_at", "end, ISO 8601 UTC with microseconds"),
+        _time("started_at", "start"),
+        _time("ended_at", "end"),
         _text("time_basis", "reported or derived"),
         _flag("is_error", "the agent's own word on failure"),
         _text("error", "what went wrong"),
         _text("outcome", "success, error, false_success, incomplete or empty"),
         _flag("is_retry", "another go at work that was tried before"),
+        _whole("retries", "times this stream repeats earlier work, count"),
+        _money("retry_cost", "spent on those"),
+        _whole("restarts", "processes that wrote into the file after the first, count"),
+        _money("restart_cost", "spent by those"),
         _whole("attempt", "1 for the first content of the file, 2 after it was overwritten"),
         _flag("superseded", "a later attempt overwrote the file"),
+        _text("duplicate_of", "the stream in which the same spending is counted"),
         _text("path", "the stream, relative to the run's folder"),
         _whole("line", "line where the cost stands, from 1"),
         _text("identity", "hash of the stream's first line: tells attempts apart"),
         _text("session_id", "session that the stream names"),
         _text("format", "kind of stream: claude, gemini, codex ..."),
         _json("extra", "keys without a column; unreadable_values: what no column could hold"),
+    ]
+
+
+def _agent_runs() -> None:
+    op.create_table(
+        "agent_runs",
+        *_agent_runs_facts(),
+        *_agent_runs_figures(),
         sa.PrimaryKeyConstraint("workflow_key", "ordinal", name=op.f("pk_agent_runs")),
         sa.ForeignKeyConstraint(
             ["workflow_key"], ["workflows.key"], name=op.f("fk_agent_runs_workflow_key"), ondelete="CASCADE"
@@ -227,12 +227,10 @@ def _model_usage() -> None:
         _count("agent_ordinal", "agent_runs.ordinal", nullable=False),
         _count("ordinal", "place in the agent's list, from 0", nullable=False),
         _text("model", "name of the model"),
-        _whole("cost_nanodollars", "spent on this model, nanodollars (1e-9 USD); null: unknown"),
+        _money("cost", "spent on this model"),
         _text("cost_basis", "reported, computed, lower_bound or unpriced"),
-        _whole(
-            "computed_cost_nanodollars",
-            "tokens x dated price, to hold against the record, nanodollars (1e-9 USD); null: unknown",
-        ),
+        _money("computed_cost", "tokens x dated price, to hold against the record"),
+        _money("lower_bound_cost", "spent at least, beyond the cost on record"),
         _whole("input_tokens", "tokens read uncached"),
         _whole("output_tokens", "tokens written by the model"),
         _whole("cache_read_tokens", "tokens read from the cache"),
@@ -240,6 +238,7 @@ def _model_usage() -> None:
         _whole("cache_creation_5m_tokens", "tokens written to the 5-minute cache"),
         _whole("cache_creation_1h_tokens", "tokens written to the 1-hour cache"),
         _whole("web_searches", "web searches, requests"),
+        _whole("unpriced_tokens", "tokens without a known price"),
         _json("extra", "keys without a column; unreadable_values: what no column could hold"),
         sa.PrimaryKeyConstraint("workflow_key", "agent_ordinal", "ordinal", name=op.f("pk_model_usage")),
         sa.ForeignKeyConstraint(
@@ -273,88 +272,3 @@ def _similar_pairs() -> None:
         comment="the runs most similar to each run, best first",
     )
     op.create_index("ix_similar_pairs_similar_key", "similar_pairs", ["similar_key"])
-
-
-def _patterns() -> None:
-    op.create_table(
-        "patterns",
-        _key("key", "number of the pattern in this database", nullable=False),
-        _text("kind", "what sort of pattern it is", nullable=False),
-        _text("signature", "what recurs, in normal form", nullable=False),
-        _text(
-            "status",
-            "detected, accepted or dismissed: the user's word",
-            nullable=False,
-            server_default="detected",
-        ),
-        _text("first_seen_at", "when it was first stored, ISO 8601 UTC with microseconds"),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_patterns")),
-        sa.UniqueConstraint("kind", "signature", name=op.f("uq_patterns_kind_signature")),
-        comment="work that recurs",
-    )
-
-
-def _occurrences() -> None:
-    op.create_table(
-        "occurrences",
-        _key("pattern_key", "the pattern, patterns.key", nullable=False),
-        _key("workflow_key", "the run, workflows.key", nullable=False),
-        _whole("count", "times seen in this run, count"),
-        _whole("successes", "times it went well, count"),
-        _whole("failures", "times it failed, count"),
-        _whole("cost_nanodollars", "spent on it in this run, nanodollars (1e-9 USD); null: unknown"),
-        _real("seconds", "time spent on it in this run, seconds"),
-        _json("agents", "agents that did it"),
-        _text("example_path", "stream with an example, relative to the run's folder"),
-        _whole("example_line", "line of the example, from 1"),
-        _text("detector", "builtin, or host: the hook beside the package"),
-        sa.PrimaryKeyConstraint("pattern_key", "workflow_key", name=op.f("pk_occurrences")),
-        sa.ForeignKeyConstraint(
-            ["pattern_key"], ["patterns.key"], name=op.f("fk_occurrences_pattern_key"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["workflow_key"], ["workflows.key"], name=op.f("fk_occurrences_workflow_key"), ondelete="CASCADE"
-        ),
-        comment="one row per pattern and run, however often the run is read",
-    )
-    op.create_index("ix_occurrences_workflow_key", "occurrences", ["workflow_key"])
-
-
-def _problems() -> None:
-    op.create_table(
-        "problems",
-        _key("key", "number of the problem", nullable=False),
-        _text("agents_dir", "agents folder that was read", nullable=False),
-        _text("path", "file, relative to the agents folder", nullable=False),
-        _key("workflow_key", "the run, workflows.key"),
-        _whole("line", "line, from 1; null: the whole file"),
-        _text("reason", "what is wrong", nullable=False),
-        _text("severity", "error: data is missing; warning: data is doubtful", nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_problems")),
-        sa.ForeignKeyConstraint(
-            ["workflow_key"], ["workflows.key"], name=op.f("fk_problems_workflow_key"), ondelete="CASCADE"
-        ),
-        comment="what could not be read at the last sync of each agents folder",
-    )
-    op.create_index("ix_problems_agents_dir", "problems", ["agents_dir"])
-    op.create_index("ix_problems_workflow_key", "problems", ["workflow_key"])
-
-
-def _sync_runs() -> None:
-    op.create_table(
-        "sync_runs",
-        _key("key", "number of the sync", nullable=False),
-        _text("started_at", "when the sync began, ISO 8601 UTC with microseconds"),
-        _real("duration_seconds", "length of the sync, seconds"),
-        _text("agents_dir", "agents folder that was read"),
-        _text("project", "project that the runs were stored under"),
-        _whole("scanned", "runs found, count"),
-        _whole("enriched", "runs with a known cost, count"),
-        _whole("inserted", "runs new, count"),
-        _whole("updated", "runs known and brought up to date, count"),
-        _whole("unchanged", "runs known and in need of no write, count"),
-        _whole("failed", "runs in trouble, count"),
-        _json("errors", "the troubles, by run"),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_sync_runs")),
-        comment="one row per sync that was recorded",
-    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .accounting.money import to_float
-from .errors import WorkflowHistoryError
-from .models import StreamFacts, Workflow
-from .patterns import PatternOccurrence, detect, workflow_operations
-from .patterns.host import Detector
+from ..accounting.money import to_float
+from ..errors import WorkflowHistoryError
+from ..models import StreamFacts, Workflow
+from ..patterns import PatternOccurrence, detect, workflow_operations
+from ..patterns.host import Detector
 
 OURS = "builtin"
 THEIRS = "host"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .models import Workflow
-from .similarity import MODEL_VERSION, RunFeatures, build_table, run_features, text_vector, updated_matches
-from .store.history import History
-from .store.reads import SimilarityRow
+from ..models import Workflow
+from ..similarity import MODEL_VERSION, RunFeatures, build_table, run_features, text_vector, updated_matches
+from ..store.history import History
+from ..store.reads import SimilarityRow
 
 THRESHOLD = 0.5
 LIMIT = 5

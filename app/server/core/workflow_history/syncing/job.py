@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .models import Problem, ScannedRun, Workflow
+from ..models import Problem, ScannedRun, Workflow
+from ..store.history import History
 from .related import Identity
-from .store.history import History
 
 logger = logging.getLogger("workflow_history")
 

@@ -1,0 +1,1 @@
+"""What similarity is made of: texts into vectors, pairs into scores, tables into best matches. Pure."""

@@ -1,0 +1,16 @@
+"""Write every generated page and picture of docs/ anew. Run by `make docs`."""
+
+from __future__ import annotations
+
+from . import make_cli_docs, make_pictures, make_schema_docs
+
+
+def main() -> None:
+    """Make the pages one after the other."""
+    make_schema_docs.main()
+    make_cli_docs.main()
+    make_pictures.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Write docs/schema.md: the tables' own comments go in, one page comes out; a test holds it up to date."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import Column, Table, create_engine, inspect
+
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import metadata
+from app.server.core.workflow_history.store.views import VIEWS
+
+PAGE = Path(__file__).parents[1] / "docs" / "schema.md"
+_ORDER = (
+    "workflows",
+    "agent_runs",
+    "model_usage",
+    "similar_pairs",
+    "patterns",
+    "occurrences",
+    "problems",
+    "sync_runs",
+)
+_HEAD = """\
+# The database
+
+Written by `python -m scripts.make_schema_docs` from the program's own tables; do not edit by hand.
+
+The history is one SQLite file. Look into it with any SQL tool; start with the views, which show
+money in US dollars. In the tables:
+
+- Money is a whole number of nanodollars: 1,000,000,000 are 1 USD. Sums are exact.
+- Times are text, ISO 8601 in UTC with microseconds, so that their text order is their time order.
+- Null is "unknown" and never stands for 0.
+- `key` numbers a row in this database. `project` and `id` together name a run for good.
+- A column's key in the program's dicts is its name without `_nanodollars`, where the table does not
+  say otherwise. There, money is a float of US dollars.
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    tables = [_table(metadata.tables[name]) for name in _ORDER]
+    return "\n".join([_HEAD, "## Views\n", *_views(), *tables]).rstrip() + "\n"
+
+
+def _table(table: Table) -> str:
+    lines = [f"## {table.name}\n", f"{_sentence(table.comment)}\n"]
+    lines += ["| column | type | meaning |", "|---|---|---|"]
+    lines += [f"| {column.name} | {_type(column)} | {_meaning(column)} |" for column in table.columns]
+    return "\n".join(lines) + "\n"
+
+
+def _type(column: Column[object]) -> str:
+    kind = type(column.type).__name__
+    names = {"BigInteger": "integer", "Integer": "integer", "Double": "real", "LargeBinary": "bytes"}
+    return names.get(kind, kind if kind == "JSON" else kind.lower())
+
+
+def _meaning(column: Column[object]) -> str:
+    key = column.info.get("key", column.name)
+    usual = column.name.removesuffix("_nanodollars")
+    return str(column.comment) + (f"; key `{key}`" if key != usual else "")
+
+
+def _sentence(text: str | None) -> str:
+    return f"{str(text)[0].upper()}{str(text)[1:]}."
+
+
+def _views() -> list[str]:
+    """Return the views with their columns, as a fresh database has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "history.db"
+        with History.open(file):
+            pass
+        engine = create_engine(f"sqlite:///{file}")
+        columns = {name: [c["name"] for c in inspect(engine).get_columns(name)] for name in VIEWS}
+        engine.dispose()
+    rows = [f"| {name} | {meaning} | {', '.join(columns[name])} |" for name, meaning in VIEWS.items()]
+    return ["| view | rows | columns |", "|---|---|---|", *rows, ""]
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
