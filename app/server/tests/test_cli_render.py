@@ -289,17 +289,17 @@ def test_the_story_fits_its_width(width):
 
 
 def test_the_story_says_why_where_from_and_how_much():
-    text = printed(story(sample_run(), 120, likes=likes()), 120)
+    text = " ".join(printed(story(sample_run(), 120, likes=likes()), 120).split())
     for words in (
-        "shop/4f9d2c71   ✓ completed",
+        "shop/4f9d2c71 ✓ completed",
         "pr_creator ended well",
         "from issue_classifier/prompts/classify_issue.txt · 2 more lines: --full",
         "2026-03-12 09:14 → 09:31 · UTC+01:00 · reported: execution.log",
         "$4.97 on record + at least $0.0309 in cut-off streams",
         "own sum $4.98 (+0.3%)",
         "$0.92 of it for 1 retry",
-        "sdlc_implementor  error, retry, overwritten",
-        "reviewer_committer  cut off",
+        "sdlc_implementor error, retry, overwritten",
+        "reviewer_committer cut off",
         "clarity of the request",
         "Download the list of invoices as a spreadsheet",
         "git status → git diff → git commit",

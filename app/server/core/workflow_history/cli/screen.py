@@ -75,6 +75,11 @@ def error_line(message: str) -> None:
     _console(sys.stderr).print(f"error: {one_line(message)}", style="red", soft_wrap=True)
 
 
+def note(message: str) -> None:
+    """Print a calm line to standard error."""
+    _console(sys.stderr).print(one_line(message), soft_wrap=True)
+
+
 def _console(stream: TextIO) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
