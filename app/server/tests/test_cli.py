@@ -1,4 +1,4 @@
-"""The commands as they are typed: words in, output, exit code and files out. Real folders, a real database."""
+"""The commands as they are typed: words in, output, exit code and files out. Real folders and databases."""
 
 import json
 import os
@@ -99,7 +99,8 @@ def test_the_overview_imports_neither_database_nor_prices():
         "except SystemExit: pass\n"
         "sys.exit(sorted({'sqlalchemy', 'numpy', 'genai_prices', 'alembic'} & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 0, done.stderr
 
 
@@ -268,7 +269,7 @@ def test_a_resync_must_say_which_runs(words):
 def test_a_resync_with_failures_fails(monkeypatch):
     trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}
     answer = {"total_processed": 1, "successful": 0, "failed": 1, "workflows": [trouble]}
-    monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda status_filter: answer)
+    monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
     result = type_in("resync", "--all")
     assert result.exit_code == 1
     assert "✗ aaaa1111  unreadable" in result.output

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -185,7 +185,12 @@ def test_cut_text_is_never_wider_than_asked(text, width):
 
 
 def test_plain_words_are_left_as_they_are():
-    for text in ("Füge CSV-Export hinzu – bitte", "订单导出", "فارسی\u200cها", "👩\u200d💻 [x] {y} <z>"):
+    for text in (
+        "Füge CSV-Export hinzu",
+        "订单导出",
+        "\u0641\u0627\u200c\u0647\u0627",
+        "👩\u200d💻 [x] {y} <z>",
+    ):
         assert clean(text) == text
 
 

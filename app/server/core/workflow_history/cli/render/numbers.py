@@ -21,7 +21,7 @@ def number(value: Any) -> float | None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
-    return float(value) if abs(value) < _BEYOND_ALL else None
+    return float(value) if -_BEYOND_ALL < value < _BEYOND_ALL else None
 
 
 def exact(value: Any) -> Decimal | None:
