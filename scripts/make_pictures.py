@@ -15,7 +15,7 @@ from app.server.core.workflow_history.analytics import score_parts
 from app.server.core.workflow_history.cli.render.story import story
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "show.svg"
-WIDTH = 112  # cells
+WIDTH = 116  # cells
 
 OPUS, SONNET = "claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929"
 

@@ -1,5 +1,6 @@
 """The commands as they are typed: words in, output, exit code and files out. Real folders and databases."""
 
+import io
 import json
 import os
 import re
@@ -8,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import database, resync, sync
 from app.server.core.workflow_history.cli.app import COMMANDS, app, load
+from app.server.core.workflow_history.cli.progress import steps
 from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
 from app.server.tests.build import assistant, init
 from scripts import make_cli_docs, make_pictures
@@ -347,6 +351,19 @@ def test_errors_end_as_one_calm_line_and_an_exit_code(shop, monkeypatch, raised,
     assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
 
 
+def test_bars_move_by_whole_percents_and_a_phase_without_work_has_none():
+    bars = Progress(console=Console(file=io.StringIO()), disable=True)
+    report = steps(bars)
+    for done in range(1, 1001):
+        report("scan", done, 1000)
+    report("learn", 0, 0)
+    report("something new", 1, 2)
+    assert [(task.description, task.completed) for task in bars.tasks] == [
+        ("reading", 1000),
+        ("something new", 1),
+    ]
+
+
 def test_a_mistyped_command_is_wrong_usage():
     assert type_in("lisst").exit_code == 2
 
@@ -357,7 +374,6 @@ def test_a_reader_that_stops_early_is_no_error(shop):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as nobody:
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, text=True, check=False
-        )
+        streams = {"stdout": nobody, "stderr": subprocess.PIPE}
+        done = subprocess.run(command, cwd=ROOT, text=True, check=False, **streams)  # noqa: S603 - our own
     assert done.stderr == ""

@@ -303,7 +303,7 @@ def test_the_story_says_why_where_from_and_how_much():
         "$4.97 on record + at least $0.0309 in cut-off streams",
         "own sum $4.98 (+0.3%)",
         "$0.92 of it for 1 retry",
-        "sdlc_implementor error, retry, overwritten",
+        "sdlc_implementor error, overwritten",
         "reviewer_committer cut off",
         "clarity of the request",
         "Download the list of invoices as a spreadsheet",

@@ -59,7 +59,7 @@ class Screen:
         if self.as_json or self.quiet or not (self.out.is_terminal and self.err.is_terminal):
             yield None
             return
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn())
+        columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self.err, transient=True) as bars:
             yield steps(bars)
 

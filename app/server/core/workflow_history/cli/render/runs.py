@@ -53,7 +53,7 @@ def run_list(page: Mapping[str, Any], width: int) -> RenderableType:
 def no_runs(*, filtered: bool) -> Text:
     """Return what to say where there is nothing to list, and what to type next."""
     if filtered:
-        return Text("No run matches. Without --status and --search: workflow-history list")
+        return Text("No run matches. All of them: workflow-history list")
     return Text("No runs yet. Read an agents folder: workflow-history sync path/to/project")
 
 
