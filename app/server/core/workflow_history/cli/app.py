@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
 from .options import CommandGroup
-from .screen import error_line
+from .screen import error_line, note
 
 COMMANDS = {
     "sync": "Read an agents folder into the history.",
@@ -73,7 +73,7 @@ class LazyGroup(CommandGroup):
             error_line(str(error))
             raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as stop:
-            error_line("stopped; what is stored stays, and the next sync goes on from there")
+            note("stopped; what is stored stays, and the next sync goes on from there")
             raise typer.Exit(STOPPED) from stop
         except OSError as error:
             if error.errno == errno.EPIPE:

@@ -11,6 +11,17 @@ from .render.text import one_line
 Report = Callable[[str, int, int], None]
 """Called with a phase's name, how much of it is done, and how much there is."""
 
+NAMES = {
+    "make": "making runs up",
+    "scan": "reading",
+    "enrich": "counting costs",
+    "score": "scoring",
+    "relate": "comparing",
+    "store": "storing",
+    "learn": "finding patterns",
+}
+"""The phases in words; one that is not here is shown by its own name."""
+
 
 def steps(bars: Progress) -> Report:
     """Return what a sync reports its progress to; only whole percents are drawn."""
@@ -18,11 +29,13 @@ def steps(bars: Progress) -> Report:
     drawn: dict[str, int] = {}
 
     def report(phase: str, done: int, total: int) -> None:
+        if total <= 0:
+            return
         if phase not in tasks:
-            tasks[phase] = bars.add_task(one_line(phase), total=total or None)
-        share = done * 100 // total if total else 0
+            tasks[phase] = bars.add_task(NAMES.get(phase) or one_line(phase), total=total)
+        share = done * 100 // total
         if share != drawn.get(phase):
             drawn[phase] = share
-            bars.update(tasks[phase], completed=done, total=total or None)
+            bars.update(tasks[phase], completed=done, total=total)
 
     return report

@@ -59,7 +59,7 @@ class Screen:
         if self.as_json or self.quiet or not (self.out.is_terminal and self.err.is_terminal):
             yield None
             return
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn())
+        columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self.err, transient=True) as bars:
             yield steps(bars)
 
@@ -73,6 +73,11 @@ def screen_of(context: typer.Context) -> Screen:
 def error_line(message: str) -> None:
     """Print an error, one line, to standard error."""
     _console(sys.stderr).print(f"error: {one_line(message)}", style="red", soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Print a calm line to standard error."""
+    _console(sys.stderr).print(one_line(message), soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:

@@ -43,8 +43,9 @@ def make_demo(
 ) -> None:
     """Make a demo history to look around in.
 
-    Everything lies inside one folder, the history too: your own history is not touched. Delete the folder
-    and it is gone. A demo that is there already is used again.
+    Everything lies inside one folder, the history too: your own history is not touched.
+
+    Delete the folder, and it is gone. A demo that is there already is used again.
     """
     screen = screen_of(context)
     agents, history = directory / FOLDER, directory / HISTORY

@@ -46,8 +46,9 @@ def resync(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Count the costs of known runs anew.
 
-    For one run, for all, for one status or for a span of days. A known cost
-    never falls because a file is gone.
+    For one run, for all, for one status or for a span of days.
+
+    A known cost never falls because a file is gone.
     """
     span = since is not None or until is not None
     if sum((run_id is not None, every, status is not None, span)) != 1:

@@ -33,7 +33,7 @@ def show(
 ) -> None:
     """Show one run's whole story.
 
-    What was asked, how it ended and why it is thought so, what each agent cost, where each number stands.
+    What was asked, how it ended and why that is thought, what each agent cost, where each number stands.
     """
     screen = screen_of(context)
     run = database.find_workflow(run_id)

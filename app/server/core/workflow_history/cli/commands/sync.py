@@ -40,8 +40,9 @@ def sync_folder(
 ) -> None:
     """Read an agents folder into the history.
 
-    Only what changed since the last time is read. Nothing is written to the folder. A run that cannot be
-    read is named, and stops nothing.
+    Only what changed since the last time is read, and nothing is written to the folder.
+
+    A run that cannot be read is named, and stops nothing.
     """
     screen = screen_of(context)
     with screen.progress() as report:

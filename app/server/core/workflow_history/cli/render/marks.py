@@ -88,8 +88,8 @@ def bar(share: float | None, width: int) -> str:
 def remarks(agent: Mapping[str, Any]) -> list[str]:
     """Return what must be said about an agent's row beside its numbers, a word or two each.
 
-    >>> remarks({"outcome": "incomplete", "superseded": True, "retries": 1, "attempt": 1})
-    ['cut off', 'retry', 'overwritten']
+    >>> remarks({"outcome": "incomplete", "superseded": True, "retries": 1})
+    ['cut off', 'overwritten']
     """
     words = {
         "error": "error",
@@ -100,7 +100,8 @@ def remarks(agent: Mapping[str, Any]) -> list[str]:
     }
     found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
     restarts = int(number(agent.get("restarts")) or 0)
-    if agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts:
+    repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
+    if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway
         found.append("retry")
     if restarts:
         found.append(counted(restarts, "restart"))

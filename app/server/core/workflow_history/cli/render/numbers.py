@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -11,17 +10,18 @@ from .text import UNKNOWN, cut, one_line
 
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _DAY_MINUTES = 24 * 60
+_BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, or None: text, yes/no and NaN are none.
+    """Return a number, or None: text, yes/no, NaN and what is beyond all measure are none.
 
     >>> number(2), number(True), number("2"), number(float("nan"))
     (2.0, None, None, None)
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if -_BEYOND_ALL < value < _BEYOND_ALL else None
 
 
 def exact(value: Any) -> Decimal | None:

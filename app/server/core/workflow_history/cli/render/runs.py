@@ -22,13 +22,13 @@ NARROWER = (
     GiveWay("template"),
     GiveWay("project"),
     GiveWay("model"),
-    GiveWay("when", "day"),
     GiveWay("id", "short"),
+    GiveWay("when", "day"),
     GiveWay("duration"),
     GiveWay("status", "mark"),
     GiveWay("day"),
 )
-"""What goes first where the width does not do; an id (its beginning at least), request and cost always stay."""
+"""What goes first where the width does not do; the id's beginning, request and cost always stay."""
 
 LEAST_REQUEST = 28  # cells, as long as another column can give way
 MOST_REQUEST = 120  # cells
@@ -47,13 +47,13 @@ def run_list(page: Mapping[str, Any], width: int) -> RenderableType:
     runs = page["workflows"]
     shown = fit(_columns(runs), width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
-    return Group(grid(shown, width), "", _sums(page), *_legend(runs, keys))
+    return Group(grid(shown, width, ruled=True), "", _sums(page), *_legend(runs, keys))
 
 
 def no_runs(*, filtered: bool) -> Text:
     """Return what to say where there is nothing to list, and what to type next."""
     if filtered:
-        return Text("No run matches. Without --status and --search: workflow-history list")
+        return Text("No run matches. All of them: workflow-history list")
     return Text("No runs yet. Read an agents folder: workflow-history sync path/to/project")
 
 

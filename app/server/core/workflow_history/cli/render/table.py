@@ -63,20 +63,20 @@ def needed(columns: Sequence[Column], least: int) -> int:
     return sum(widths) + GAP * (len(columns) - 1)
 
 
-def grid(columns: Sequence[Column], width: int, *, header: bool = True) -> Table:
-    """Return the table; the flexible column takes what the others leave."""
+def grid(columns: Sequence[Column], width: int, *, header: bool = True, ruled: bool = False) -> Table:
+    """Return the table; the flexible column takes what the others leave. `ruled`: a line below the header."""
     fixed = sum(column.width for column in columns if not column.flexible) + GAP * (len(columns) - 1)
     rest = max(1, width - fixed)
     sized = [
         replace(column, most=min(column.natural, rest)) if column.flexible else column for column in columns
     ]
     table = Table(
-        box=box.SIMPLE_HEAD if header else None,
+        box=box.SIMPLE_HEAD if ruled else None,
         show_header=header,
         show_edge=False,
         pad_edge=False,
-        padding=(0, GAP - 1, 0, 0) if header else (0, GAP, 0, 0),
-        header_style="bold",
+        padding=(0, GAP - 1 if ruled else GAP, 0, 0),
+        header_style="bold" if ruled else "dim",
         border_style="dim",
     )
     for column in sized:

@@ -73,13 +73,15 @@ def cut_middle(text: str, width: int) -> str:
     """Return a path of at most `width` cells: its end tells most, its beginning something.
 
     >>> cut_middle("a1b2c3d4/sdlc_planner/raw_output.jsonl", 24)
-    'a1b2c3d…aw_output.jsonl'
+    'a1b2c3d…raw_output.jsonl'
     """
     if cell_len(text) <= width:
         return text
     head = max(0, (width - 1) // 3)
-    tail = max(0, width - 2 - head)
-    return set_cell_size(text, head).rstrip() + "…" + text[len(text) - tail :]
+    tail = text
+    while tail and cell_len(tail) > width - 1 - head:
+        tail = tail[1:]
+    return set_cell_size(text, head).rstrip() + "…" + tail
 
 
 def said(given: Any, style: str = "") -> Text:
@@ -90,7 +92,9 @@ def said(given: Any, style: str = "") -> Text:
 def joined(parts: list[str | Text | None], separator: str = " · ") -> Text:
     """Return the parts that are there, a dot between them."""
     known = [part if isinstance(part, Text) else Text(part) for part in parts if part]
-    return Text(separator, style="dim").join(known)
+    between = Text()
+    between.append(separator, style="dim")
+    return between.join(known)
 
 
 def _harmless(character: str) -> str:

@@ -123,7 +123,7 @@ def _cost(run: Run) -> Text:
     return joined(
         [
             Text(at_least(spent), "bold"),
-            BASES.get(basis or "", one_line(basis)),
+            None if apart and basis == "lower_bound" else BASES.get(basis or "", one_line(basis)),
             apart,
             _own_sum(run),
             Text(f"{tokens(missing)} tokens without a known price", style="magenta") if missing else None,

@@ -25,13 +25,13 @@ NARROWER = (
     GiveWay("turns"),
     GiveWay("time_bar"),
     GiveWay("model"),
-    GiveWay("cost_bar"),
     GiveWay("out"),
     GiveWay("in"),
+    GiveWay("cost_bar"),
 )
 """What goes first where the width does not do."""
 
-LEAST_AGENT = 24  # cells
+LEAST_AGENT = 40  # cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
         _numbers("cost", "cost", [at_least(row.spent) for row in rows]),
         _bars("cost_bar", [_share(row, row.spent.known, most_cost) for row in rows], "green"),
         _numbers("time", "time", [duration(row.seconds) for row in rows]),
-        _bars("time_bar", [_share(row, row.seconds, most_time) for row in rows], "blue"),
+        _bars("time_bar", [_share(row, row.seconds, most_time) for row in rows], "cyan"),
     ]
 
 

@@ -122,7 +122,7 @@ def _score(value: Any) -> str:
 
 def _score_bar(value: Any) -> Text:
     known = number(value)
-    return Text(marks.bar(None if known is None else known / 100, BAR), style="blue")
+    return Text(marks.bar(None if known is None else known / 100, BAR), style="cyan")
 
 
 def _parts(score: Any) -> Text:

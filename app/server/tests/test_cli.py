@@ -1,0 +1,379 @@
+"""The commands as they are typed: words in, output, exit code and files out. Real folders and databases."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+from typer.testing import CliRunner, Result
+
+from app.server.core.workflow_history import database, resync, sync
+from app.server.core.workflow_history.cli.app import COMMANDS, app, load
+from app.server.core.workflow_history.cli.progress import steps
+from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
+from app.server.tests.build import assistant, init
+from scripts import make_cli_docs, make_pictures
+
+ROOT = Path(__file__).resolve().parents[3]
+EVERY = [[name] for name in COMMANDS] + [["db", name] for name in ("path", "version", "check")]
+
+
+def type_in(*words: str, **env: str) -> Result:
+    return CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": "120", **env})
+
+
+def result_line(cost: float) -> str:
+    return json.dumps(
+        {
+            "type": "result",
+            "subtype": "success",
+            "is_error": False,
+            "total_cost_usd": cost,
+            "duration_ms": 61_000,
+            "num_turns": 4,
+            "session_id": "session-1",
+            "result": "Done.",
+            "usage": {"input_tokens": 10, "output_tokens": 20},
+            "modelUsage": {
+                "claude-sonnet-4-5-20250929": {"inputTokens": 10, "outputTokens": 20, "costUSD": cost}
+            },
+        }
+    )
+
+
+def write_run(agents: Path, run_id: str, *, cost: float = 0.25, request: str = "Add a CSV export") -> Path:
+    folder = agents / run_id
+    (folder / "sdlc_planner").mkdir(parents=True)
+    state = {
+        "adw_id": run_id,
+        "nl_input": request,
+        "status": "completed",
+        "created_at": "2026-03-01T10:00:00Z",
+        "completed_at": "2026-03-01T10:02:00Z",
+    }
+    (folder / "adw_state.json").write_text(json.dumps(state))
+    stream = "\n".join((init(), assistant("m1"), result_line(cost)))
+    (folder / "sdlc_planner" / "raw_output.jsonl").write_text(stream + "\n")
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with two runs, not yet synced."""
+    agents = tmp_path / "shop" / "agents"
+    write_run(agents, "aaaa1111")
+    write_run(agents, "bbbb2222", cost=0.5, request="Rotate the certificates")
+    return tmp_path / "shop"
+
+
+# Help
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_every_command_has_help_with_an_example_and_the_shared_options(words):
+    result = type_in(*words, "--help")
+    assert result.exit_code == 0
+    assert re.search(rf"Examples?:\s.*workflow-history .*{words[-1]}", result.output, re.DOTALL)
+    for option in ("--json", "--db", "--quiet"):
+        assert option in result.output
+
+
+def test_the_overview_says_of_each_command_what_its_own_help_says():
+    output = type_in("--help").output
+    for name, summary in COMMANDS.items():
+        assert summary in output
+        assert load(name).help.splitlines()[0].startswith(summary.rstrip("."))
+
+
+def test_the_overview_imports_neither_database_nor_prices():
+    # The package's own __init__ is left out: what it imports is not the command line's doing.
+    code = (
+        "import sys, types\n"
+        "package = types.ModuleType('app.server.core.workflow_history')\n"
+        "package.__path__ = ['app/server/core/workflow_history']\n"
+        "sys.modules[package.__name__] = package\n"
+        "from app.server.core.workflow_history.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(sorted({'sqlalchemy', 'numpy', 'genai_prices', 'alembic'} & set(sys.modules)) or 0)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_the_commands_is_up_to_date():
+    assert make_cli_docs.PAGE.read_text() == make_cli_docs.page(), "run: python -m scripts.make_cli_docs"
+
+
+def test_the_picture_of_a_run_is_up_to_date():
+    assert make_pictures.PICTURE.read_text() == make_pictures.picture(), (
+        "run: python -m scripts.make_pictures"
+    )
+
+
+def test_the_version_is_said():
+    assert re.fullmatch(r"workflow-history \S+\n", type_in("--version").output)
+
+
+# Sync, list, show
+
+
+def test_a_sync_says_what_it_found_and_what_to_type_next(shop):
+    result = type_in("sync", str(shop))
+    assert result.exit_code == 0
+    assert "2 runs in shop" in result.output
+    assert "2 new" in result.output
+    assert "$0.75 on record" in result.output
+    assert "next:  workflow-history list" in result.output
+
+
+def test_a_second_sync_is_one_line(shop):
+    type_in("sync", str(shop))
+    assert type_in("sync", str(shop)).output.count("\n") == 1
+
+
+def test_a_sync_without_a_folder_reads_the_one_of_the_setting(shop):
+    result = type_in("sync", "--json", WORKFLOW_HISTORY_AGENTS=str(shop / "agents"))
+    assert json.loads(result.stdout)["scanned"] == 2
+
+
+def test_a_sync_of_a_folder_that_is_not_there_is_wrong_usage():
+    result = type_in("sync", "no/such/folder")
+    assert result.exit_code == 2
+    assert result.stderr == "error: no such folder: no/such/folder\n"
+    assert result.stdout == ""
+
+
+def test_a_sync_names_what_it_cannot_read(shop):
+    (shop / "agents" / "bbbb2222" / "adw_state.json").write_text("{")
+    result = type_in("sync", str(shop))
+    assert result.exit_code == 0
+    assert "bbbb2222/adw_state.json" in result.output
+
+
+def test_a_quiet_sync_says_nothing(shop):
+    assert type_in("--quiet", "sync", str(shop)).output == ""
+    assert type_in("sync", str(shop), "--quiet").output == ""
+
+
+def test_the_project_can_be_named(shop):
+    type_in("sync", str(shop), "--project", "till")
+    assert type_in("list", "--quiet").output.split() == ["till/bbbb2222", "till/aaaa1111"]
+
+
+def test_the_list_shows_runs_and_sums(shop):
+    type_in("sync", str(shop))
+    output = type_in("list").output
+    assert "aaaa1111" in output
+    assert "Rotate the certificates" in output
+    assert "2 runs · $0.75 on record" in output
+
+
+def test_the_list_is_filtered_sorted_and_paged(shop):
+    type_in("sync", str(shop))
+    assert "bbbb2222" not in type_in("list", "--search", "csv").output
+    assert "No run matches" in type_in("list", "--status", "failed").output
+    assert type_in("list", "-q", "--sort", "cost", "--order", "asc").output.split()[0] == "shop/aaaa1111"
+    assert type_in("list", "-q", "--limit", "1", "--offset", "1").output.count("\n") == 1
+
+
+def test_an_empty_history_says_what_to_type():
+    assert "workflow-history sync path/to/project" in type_in("list").output
+
+
+def test_an_unknown_sort_key_is_wrong_usage():
+    result = type_in("list", "--sort", "beauty")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: sort_by='beauty'")
+
+
+@pytest.mark.parametrize("name", ["aaaa1111", "shop/aaaa1111", "aaaa"])
+def test_a_run_is_shown_by_its_id_its_full_name_or_a_beginning(shop, name):
+    type_in("sync", str(shop))
+    output = type_in("show", name).output
+    assert "shop/aaaa1111   ✓ completed" in output
+    assert "sdlc_planner/raw_output.jsonl:3" in output
+
+
+def test_a_run_that_is_not_known_is_an_error_of_one_line():
+    result = type_in("show", "zzzz")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: no run 'zzzz'")
+
+
+def test_an_ambiguous_id_names_the_candidates(monkeypatch):
+    def several(name: str) -> None:
+        raise AmbiguousWorkflowError(name, ["shop/aaaa1111", "till/aaaa1111"])
+
+    monkeypatch.setattr(database, "find_workflow", several)
+    result = type_in("show", "aaaa1111")
+    assert result.exit_code == 1
+    assert "shop/aaaa1111, till/aaaa1111" in result.stderr
+
+
+# JSON
+
+
+def test_json_has_the_keys_of_the_python_functions(shop):
+    type_in("sync", str(shop))
+    assert json.loads(type_in("list", "--json").stdout) == database.get_workflow_history(limit=20)
+    shown = json.loads(type_in("--json", "show", "aaaa1111").stdout)
+    assert shown["id"] == "aaaa1111"
+    assert shown["phase_costs"][0]["cost"] == 0.25
+
+
+def test_json_holds_no_control_codes_and_no_colours(shop):
+    write_run(shop / "agents", "cccc3333", request="\x1b[31mred\u202e \x9b1m text")
+    type_in("sync", str(shop))
+    output = type_in("list", "--json", FORCE_COLOR="1").stdout
+    assert output.isascii()
+    assert "\x1b" not in output
+    assert json.loads(output)["total"] == 3
+
+
+def test_no_color_is_honoured(shop):
+    type_in("sync", str(shop))
+    assert "\x1b[3" in type_in("list", FORCE_COLOR="1", TERM="xterm-256color").output
+    assert "\x1b[3" not in type_in("list", FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1").output
+
+
+# Resync, db
+
+
+def test_one_run_is_counted_anew(shop):
+    type_in("sync", str(shop))
+    assert "aaaa1111" in type_in("resync", "aaaa").output
+    assert json.loads(type_in("resync", "aaaa1111", "--json").stdout)["success"] is True
+
+
+def test_many_runs_are_counted_anew(shop):
+    type_in("sync", str(shop))
+    assert "2 runs counted anew · 2 done · 0 failed" in type_in("resync", "--all").output
+    assert json.loads(type_in("resync", "--status", "failed", "--json").stdout)["total_processed"] == 0
+    days = ("--since", "2026-03-01", "--until", "2026-03-01")
+    assert json.loads(type_in("resync", *days, "--json").stdout)["total_processed"] == 2
+    assert json.loads(type_in("resync", "--until", "2026-02-28", "--json").stdout)["total_processed"] == 0
+
+
+@pytest.mark.parametrize("words", [[], ["aaaa1111", "--all"], ["--all", "--since", "2026-01-01"]], ids=str)
+def test_a_resync_must_say_which_runs(words):
+    result = type_in("resync", *words)
+    assert result.exit_code == 2
+    assert "say which runs" in result.stderr
+
+
+def test_a_resync_with_failures_fails(monkeypatch):
+    trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}
+    answer = {"total_processed": 1, "successful": 0, "failed": 1, "workflows": [trouble]}
+    monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
+    result = type_in("resync", "--all")
+    assert result.exit_code == 1
+    assert "✗ aaaa1111  unreadable" in result.output
+
+
+def test_the_database_is_found_by_option_from_either_side_of_the_command(shop, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "other.db"))
+    type_in("sync", str(shop), "--db", str(tmp_path / "mine.db"))
+    assert (tmp_path / "mine.db").exists()
+    assert not (tmp_path / "other.db").exists()
+    assert json.loads(type_in("--db", str(tmp_path / "mine.db"), "list", "--json").stdout)["total"] == 2
+
+
+def test_the_database_tells_its_place_and_version(shop, tmp_path):
+    type_in("sync", str(shop))
+    assert "history.db" in type_in("db", "path").output
+    assert json.loads(type_in("db", "version", "--json").stdout)["schema_version"]
+
+
+def test_a_sound_database_is_said_to_be_and_a_damaged_one_fails(shop, monkeypatch):
+    type_in("sync", str(shop))
+    sound = type_in("db", "check")
+    assert sound.exit_code == 0
+    assert "✓ the history is sound" in sound.output
+    monkeypatch.setattr(database, "check", lambda: ["shop/aaaa1111: total cost is 1"])
+    damaged = type_in("db", "check")
+    assert damaged.exit_code == 1
+    assert "✗ shop/aaaa1111: total cost is 1" in damaged.output
+
+
+# The demo
+
+
+def test_the_demo_keeps_to_its_folder_and_says_what_to_type(tmp_path):
+    result = type_in("demo", str(tmp_path / "demo"), "--runs", "12")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in (tmp_path / "demo").iterdir()} >= {"agents", "history.db"}
+    assert not (tmp_path / "history.db").exists()
+    command = re.search(r"next:\s+workflow-history (--db \S+ show \S+)", result.output)
+    assert command
+    assert type_in(*command[1].split()).exit_code == 0
+
+
+def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp_path):
+    type_in("demo", str(tmp_path / "demo"), "--runs", "3")
+    again = type_in("demo", str(tmp_path / "demo"), "--json")
+    assert json.loads(again.stdout)["sync"]["unchanged"] == 3
+    taken = tmp_path / "mine"
+    taken.mkdir()
+    (taken / "notes.txt").write_text("mine")
+    result = type_in("demo", str(taken))
+    assert result.exit_code == 1
+    assert "is no demo" in result.stderr
+    assert [path.name for path in taken.iterdir()] == ["notes.txt"]
+
+
+# Ends
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (WorkflowHistoryError("the disk is full\x1b[2J"), 1, "error: the disk is full\n"),
+        (PermissionError(13, "Permission denied"), 1, "error: [Errno 13] Permission denied\n"),
+        (KeyboardInterrupt(), 130, "stopped; what is stored stays, and the next sync goes on from there\n"),
+    ],
+    ids=["its own", "the system's", "Ctrl-C"],
+)
+def test_errors_end_as_one_calm_line_and_an_exit_code(shop, monkeypatch, raised, code, line):
+    def fail(**_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(sync, "sync_workflow_history", fail)
+    result = type_in("sync", str(shop))
+    assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
+
+
+def test_bars_move_by_whole_percents_and_a_phase_without_work_has_none():
+    bars = Progress(console=Console(file=io.StringIO()), disable=True)
+    report = steps(bars)
+    for done in range(1, 1001):
+        report("scan", done, 1000)
+    report("learn", 0, 0)
+    report("something new", 1, 2)
+    assert [(task.description, task.completed) for task in bars.tasks] == [
+        ("reading", 1000),
+        ("something new", 1),
+    ]
+
+
+def test_a_mistyped_command_is_wrong_usage():
+    assert type_in("lisst").exit_code == 2
+
+
+def test_a_reader_that_stops_early_is_no_error(shop):
+    type_in("sync", str(shop))
+    command = [sys.executable, "-m", "app.server.core.workflow_history", "list", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        streams = {"stdout": nobody, "stderr": subprocess.PIPE}
+        done = subprocess.run(command, cwd=ROOT, text=True, check=False, **streams)  # noqa: S603 - our own
+    assert done.stderr == ""

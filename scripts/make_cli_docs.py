@@ -1,0 +1,76 @@
+"""Write docs/cli.md from the command line's own help, so that page and program cannot drift apart."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history.cli.app import COMMANDS, app
+from app.server.core.workflow_history.cli.render.text import UNKNOWN
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+
+TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
+UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
+
+HEAD = f"""# The command line
+
+Made from the program's own help by `python -m scripts.make_cli_docs`.
+
+- Every command takes `--json` (the keys that the Python functions return, nothing else on standard output),
+  `--db` (a file or a database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder)
+  and `--quiet` (no progress, summary or hints; `list` prints ids only).
+- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key), 130 stopped
+  by Ctrl-C. A run that cannot be read is reported and does not make a sync fail.
+- Errors are one line on standard error. Colours and bars are for terminals only; `NO_COLOR` turns the
+  colours off.
+- Text from runs is shown without control codes.
+
+| sign | meaning |
+|---|---|
+| `{UNKNOWN}` | unknown; never 0 |
+| `≥` | at least: more was spent than is on record |
+| `~` | the time is taken from the files |
+| `Z` | UTC: the run's own offset is unknown |
+| `†` | the run's files are gone; only the history knows it |
+| `✓` `✗` `◐` `●` `○` | ended well, failed, cut off, still running, left nothing |
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    with _plain_terminal():
+        sections = [_section("##"), *(_section("##", name) for name in COMMANDS)]
+        sections += [_section("###", "db", name) for name in ("path", "version", "check")]
+    return "\n\n".join([HEAD.rstrip(), *sections]) + "\n"
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def _section(level: str, *words: str) -> str:
+    result = CliRunner().invoke(app, [*words, "--help"], prog_name="workflow-history", env=TERMINAL)
+    lines = [line.rstrip() for line in result.output.strip("\n").splitlines()]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    return f"{level} {' '.join(('workflow-history', *words))}\n\n```text\n{text}\n```"
+
+
+@contextmanager
+def _plain_terminal() -> Iterator[None]:
+    """Take away what would change the help's look."""
+    kept = {name: os.environ.pop(name) for name in UNSET if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+if __name__ == "__main__":
+    main()
