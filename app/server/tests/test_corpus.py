@@ -1,4 +1,4 @@
-"""Real runs of three projects, where they lie beside the checkout: totals and statuses as people judged them."""
+"""Real runs of three projects, where they lie beside the checkout: totals and statuses as judged by hand."""
 
 from __future__ import annotations
 
