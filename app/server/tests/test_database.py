@@ -335,6 +335,18 @@ def test_a_total_that_is_not_the_sum_of_its_agent_runs_is_found(history: History
     assert "quality_score is 101" in wrong_score
 
 
+def test_a_lower_bound_is_the_total_only_where_no_cost_is_on_record(history: History) -> None:
+    cut = {"phase": "build", "cost_basis": "lower_bound", "lower_bound_cost": 0.5}
+    whole = {"phase": "plan", "cost_basis": "reported", "cost": 0.25}
+    history.insert({"id": "cut", "total_cost": 0.5, "cost_basis": "lower_bound", "phase_costs": [cut]})
+    both = {"total_cost": 0.25, "lower_bound_cost": 0.5, "cost_basis": "lower_bound"}
+    history.insert({"id": "both", **both, "phase_costs": [whole, cut]})
+    history.insert({"id": "unknown", "phase_costs": [{"phase": "plan"}]})
+    assert history.check() == []
+    history.update("cut", {"total_cost": 0.75})
+    assert len(history.check()) == 1
+
+
 # --- names
 
 

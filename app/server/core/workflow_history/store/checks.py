@@ -7,8 +7,6 @@ from sqlalchemy import Connection, case, func, or_, select
 from .engine import dialect_of
 from .schema import agent_runs, workflows
 
-_RECORDED = ("reported", "computed", "")  # "": a caller who does not say
-
 
 def damages(connection: Connection) -> list[str]:
     """Return what is wrong, one sentence each; an empty list: all is well."""
@@ -21,23 +19,24 @@ def _wrong_sums(connection: Connection) -> list[str]:
     Lower bounds are no part of a cost on record; only where nothing is on record are they the total.
     """
     cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
-    recorded = func.sum(case((basis.in_(("reported", "computed")), cost)))
-    beyond = func.coalesce(func.sum(agent_runs.c.lower_bound_cost_nanodollars), 0)
-    spent = func.coalesce(recorded, func.sum(cost) + beyond)
+    bound = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
     sums = (
-        select(agent_runs.c.workflow_key, spent.label("spent"), func.count().label("parts"))
-        .where(
-            agent_runs.c.cost_nanodollars.is_not(None),
-            func.coalesce(agent_runs.c.cost_basis, "").in_(_RECORDED),
+        select(
+            agent_runs.c.workflow_key,
+            func.sum(case((basis.in_(("reported", "computed")), cost))).label("recorded"),
+            func.sum(func.coalesce(bound[0], 0) + func.coalesce(bound[1], 0)).label("bounds"),
+            func.count().label("parts"),
         )
         .group_by(agent_runs.c.workflow_key)
         .subquery()
     )
     total = workflows.c.total_cost_nanodollars
+    only_bounds = case((workflows.c.cost_basis == "lower_bound", sums.c.bounds))
+    expected = func.coalesce(sums.c.recorded, only_bounds)
     query = (
-        select(workflows.c.project, workflows.c.id, total, sums.c.spent)
+        select(workflows.c.project, workflows.c.id, total, expected)
         .join(sums, sums.c.workflow_key == workflows.c.key)
-        .where(or_(total.is_(None), func.abs(total - sums.c.spent) > sums.c.parts))
+        .where(expected.is_not(None), or_(total.is_(None), func.abs(total - expected) > sums.c.parts))
         .order_by(workflows.c.key)
     )
     return [

@@ -75,6 +75,10 @@ class Codec:
             record |= {UNREADABLE: still} if still else {}
         return record
 
+    def columns(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return the columns of some keys; a key without one has none."""
+        return frozenset(self.fields[key].column for key in keys if key in self.fields)
+
     def only(self, keys: Sequence[str]) -> Codec:
         """Return the codec of some keys alone."""
         return Codec({key: self.fields[key] for key in keys})

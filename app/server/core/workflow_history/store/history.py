@@ -7,23 +7,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Select, select, table, text
+from sqlalchemy import URL, Connection, select, table, text
 
-from ..errors import AmbiguousWorkflowError, InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
+from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..models import Workflow
-from . import checks, ledger, queries, reads, writes
+from . import checks, ledger, names, queries, reads, writes
 from .codec import WORKFLOW
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
 from .location import database_url
 from .migrate import ensure_schema, stored_revision
+from .names import WorkflowRef
 from .reads import SimilarityRow, StoredRun
 from .records import Parts, take_apart
 from .values import to_time
 from .views import VIEWS
 
-_MOST_CANDIDATES = 10  # as many as a message can name
+__all__ = ["History", "SaveCounts", "WorkflowRef"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,6 @@ class SaveCounts:
     inserted: int  # workflows that were not there before
     updated: int  # workflows that were
     failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowRef:
-    """Where a stored workflow is found."""
-
-    key: int
-    project: str
-    id: str
 
 
 class History:
@@ -82,7 +74,7 @@ class History:
         """
         with self._writing() as connection:
             project = None if "/" in reference else workflow.get("project")
-            found = self._resolve(connection, reference, project)
+            found = names.resolved(connection, reference, project)
             if found is None:
                 return False
             parts = _storable(workflow, found.project, found.id)
@@ -95,7 +87,7 @@ class History:
         Raises AmbiguousWorkflowError where several projects have it.
         """
         with self._reading() as connection:
-            found = self._resolve(connection, reference)
+            found = names.resolved(connection, reference)
             return None if found is None else reads.workflow_records(connection, [found.key])[found.key]
 
     def find(self, reference: str) -> WorkflowRef:
@@ -104,15 +96,10 @@ class History:
         Raises WorkflowNotFoundError or AmbiguousWorkflowError.
         """
         with self._reading() as connection:
-            found = self._resolve(connection, reference)
+            found = names.resolved(connection, reference)
             if found is not None:
                 return found
-            query = queries.starting_with(reference, _MOST_CANDIDATES)
-            return _only(reference, _refs(connection, query)) or _not_found(reference)
-
-    @staticmethod
-    def _resolve(connection: Connection, reference: str, project: str | None = None) -> WorkflowRef | None:
-        return _only(reference, _refs(connection, queries.named(reference, project)))
+            return names.beginning(connection, reference)
 
     # --- workflows, many at a time
 
@@ -129,7 +116,7 @@ class History:
             except ValueError as error:
                 failures.append((str(workflow.get("id")), str(error)))
         with self._writing() as connection:
-            before = writes.store(connection, writes.folded(parts), _now(), _columns(replace))
+            before = writes.store(connection, writes.folded(parts), _now(), WORKFLOW.columns(replace))
         named = {(part.project, part.id) for part in parts}
         inserted = len(named) - len(before)
         return SaveCounts(inserted, len(parts) - inserted, tuple(failures))
@@ -154,7 +141,7 @@ class History:
         start = None if created_from is None else to_time(created_from)
         end = None if created_before is None else to_time(created_before)
         with self._reading() as connection:
-            return _refs(connection, queries.chosen(status, start, end, after_key, limit))
+            return names.refs(connection, queries.chosen(status, start, end, after_key, limit))
 
     def read(self, keys: Sequence[int]) -> dict[int, Workflow]:
         """Return whole workflow dicts by key."""
@@ -257,8 +244,6 @@ class History:
         with self._writing() as connection:
             ledger.record_sync(connection, sync)
 
-    # --- the whole
-
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of one of the VIEWS."""
         if name not in VIEWS:
@@ -309,25 +294,6 @@ def _storable(workflow: Mapping[str, Any], project: str | None = None, run_id: s
         return take_apart(workflow, project, run_id)
     except ValueError as error:
         raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
-
-
-def _columns(keys: Sequence[str]) -> frozenset[str]:
-    return frozenset(WORKFLOW.fields[key].column for key in keys if key in WORKFLOW.fields)
-
-
-def _refs(connection: Connection, query: Select[Any]) -> list[WorkflowRef]:
-    return [WorkflowRef(*row) for row in connection.execute(query)]
-
-
-def _only(reference: str, found: Sequence[WorkflowRef]) -> WorkflowRef | None:
-    """Return the one workflow found, or None; several raise AmbiguousWorkflowError."""
-    if len(found) > 1:
-        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in found))
-    return found[0] if found else None
-
-
-def _not_found(reference: str) -> NoReturn:
-    raise WorkflowNotFoundError(f"no stored workflow is called {reference!r}, nor begins so")
 
 
 def _now() -> str:

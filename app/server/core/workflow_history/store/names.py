@@ -1,0 +1,53 @@
+"""Which stored workflow a caller means: an id, "project/id" or an id's beginning goes in, a key comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select
+
+from ..errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from . import queries
+
+_MOST_CANDIDATES = 10  # as many as a message can name
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRef:
+    """Where a stored workflow is found."""
+
+    key: int
+    project: str
+    id: str
+
+
+def refs(connection: Connection, query: Select[Any]) -> list[WorkflowRef]:
+    """Return where the workflows of a query are found."""
+    return [WorkflowRef(*row) for row in connection.execute(query)]
+
+
+def resolved(connection: Connection, reference: str, project: str | None = None) -> WorkflowRef | None:
+    """Return the workflow with this id or "project/id", None where there is none.
+
+    Raises AmbiguousWorkflowError where several projects have the id.
+    """
+    return _only(reference, refs(connection, queries.named(reference, project)))
+
+
+def beginning(connection: Connection, prefix: str) -> WorkflowRef:
+    """Return the one workflow whose id begins with `prefix`.
+
+    Raises WorkflowNotFoundError or AmbiguousWorkflowError.
+    """
+    found = _only(prefix, refs(connection, queries.starting_with(prefix, _MOST_CANDIDATES)))
+    if found is None:
+        raise WorkflowNotFoundError(f"no stored workflow is called {prefix!r}, nor begins so")
+    return found
+
+
+def _only(reference: str, found: Sequence[WorkflowRef]) -> WorkflowRef | None:
+    if len(found) > 1:
+        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in found))
+    return found[0] if found else None
