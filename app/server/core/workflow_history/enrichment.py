@@ -20,6 +20,8 @@ COST_FIELDS = (
     "cost_basis",
     "lower_bound_cost",
     "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
     "unpriced_tokens",
     "phase_costs",
     "input_tokens",
