@@ -326,7 +326,7 @@ def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp
     (taken / "notes.txt").write_text("mine")
     result = type_in("demo", str(taken))
     assert result.exit_code == 1
-    assert "is no demo" in result.stderr
+    assert "is no finished demo" in result.stderr
     assert [path.name for path in taken.iterdir()] == ["notes.txt"]
 
 

@@ -74,7 +74,9 @@ def _is_demo(directory: Path) -> bool:
     if (directory / FOLDER).is_dir() and (directory / HISTORY).is_file():
         return True
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise WorkflowHistoryError(f"{directory} is there already and is no demo; name another folder")
+        raise WorkflowHistoryError(
+            f"{directory} is there already and is no finished demo; delete it or name another folder"
+        )
     return False
 
 
