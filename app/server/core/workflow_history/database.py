@@ -14,6 +14,7 @@ from sqlalchemy import URL
 
 from .errors import WorkflowNotFoundError
 from .models import Workflow
+from .patterns.sequences import without_parts
 from .store.engine import exists
 from .store.history import History
 from .store.location import database_url, default_location
@@ -96,7 +97,7 @@ def find_workflow(reference: str) -> Workflow | None:
             for problem in history.problems(workflow.get("agents_dir") or "")
             if problem.pop("workflow_key") == found.key
         ]
-        return {**workflow, "patterns": history.patterns(found.key), "problems": problems}
+        return {**workflow, "patterns": without_parts(history.patterns(found.key)), "problems": problems}
 
 
 def location() -> str:

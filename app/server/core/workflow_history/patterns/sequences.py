@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from .records import Piece
 
@@ -62,3 +63,25 @@ def _lengths(steps: int) -> list[int]:
     """
     lengths = list(range(SHORTEST, min(LONGEST, steps) + 1))
     return [*lengths, steps] if LONGEST < steps <= LONGEST_WHOLE else lengths
+
+
+def without_parts(patterns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the patterns without sequences that only ever occur inside a longer one of the same list.
+
+    >>> rows = [("a → b", 2), ("a → b → c", 2), ("b → c", 5)]
+    >>> [row["signature"] for row in without_parts(
+    ...     [{"kind": "sequence", "signature": text, "count": count} for text, count in rows])]
+    ['a → b → c', 'b → c']
+    """
+    longer = [(f" {p['signature']} ", p["count"]) for p in patterns if p["kind"] == "sequence"]
+    return [
+        pattern
+        for pattern in patterns
+        if pattern["kind"] != "sequence"
+        or not any(
+            f" {pattern['signature']} " in text
+            and len(text) > len(pattern["signature"]) + 2
+            and pattern["count"] == count
+            for text, count in longer
+        )
+    ]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from ..models import Workflow
 from .bulk import chunks
@@ -171,7 +171,7 @@ def problems_of(connection: Connection, agents_dir: str) -> list[dict[str, Any]]
 
 
 def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
-    """Return one run's patterns that recur, with the number of workflows that show each."""
+    """Return one run's patterns that recur, sequences first, each with how many workflows show it."""
     names = occurrences.c
     spread = (
         select(names.pattern_key, func.count().label("workflows"))
@@ -194,7 +194,12 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
         .join(patterns, patterns.c.key == names.pattern_key)
         .join(spread, spread.c.pattern_key == names.pattern_key)
         .where(names.workflow_key == key)
-        .order_by(spread.c.workflows.desc(), names.cost_nanodollars.desc().nulls_last(), patterns.c.signature)
+        .order_by(
+            case({"sequence": 0, "operation": 1}, value=patterns.c.kind, else_=2),
+            names.cost_nanodollars.desc().nulls_last(),
+            spread.c.workflows.desc(),
+            patterns.c.signature,
+        )
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
