@@ -10,32 +10,12 @@ from typing import Any
 
 from . import scanner
 from .accounting import account
-from .accounting.money import to_decimal, to_float
+from .accounting.money import RUN_SUMS, to_decimal, to_float
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning.describe import read_run
 from .scanning.walk import find_run
 
-COST_FIELDS = (
-    "total_cost",
-    "cost_basis",
-    "lower_bound_cost",
-    "computed_cost",
-    "cost_disputed",
-    "cost_difference_percent",
-    "unpriced_tokens",
-    "phase_costs",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_creation_tokens",
-    "cache_creation_5m_tokens",
-    "cache_creation_1h_tokens",
-    "web_searches",
-    "total_tokens",
-    "retry_count",
-    "retry_cost",
-    "price_version",
-)
+COST_FIELDS = (*RUN_SUMS, "phase_costs")
 """What enrichment sets on a workflow, together with `cost_data`, or not at all."""
 
 

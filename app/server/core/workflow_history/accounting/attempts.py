@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ..models import AgentRun
+from .money import TOKEN_FIELDS
 
 COST_FIELDS = (
     "model",
@@ -19,13 +20,7 @@ COST_FIELDS = (
     "cost_difference_percent",
     "cost_disputed",
     "lower_bound_cost",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_creation_tokens",
-    "cache_creation_5m_tokens",
-    "cache_creation_1h_tokens",
-    "web_searches",
+    *TOKEN_FIELDS,
     "unpriced_tokens",
     "models",
     "restarts",

@@ -18,6 +18,23 @@ TOKEN_FIELDS = (
     "cache_creation_1h_tokens",
     "web_searches",
 )
+"""The counts of one stream, model or run."""
+
+RUN_SUMS = (
+    "total_cost",
+    "cost_basis",
+    "lower_bound_cost",
+    "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
+    "unpriced_tokens",
+    *TOKEN_FIELDS,
+    "total_tokens",
+    "retry_count",
+    "retry_cost",
+    "price_version",
+)
+"""What a run's costs add up to: the fields of CostData that are no lists."""
 
 
 def to_float(amount: Decimal | None) -> float | None:

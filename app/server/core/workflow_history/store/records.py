@@ -10,33 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..accounting import model_totals
+from ..accounting.money import RUN_SUMS
 from ..models import Workflow
 from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
 from .values import offset_minutes, storable_json, to_real, to_text
 
 Row = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
-
-COST_KEYS = (
-    "total_cost",
-    "cost_basis",
-    "lower_bound_cost",
-    "computed_cost",
-    "cost_disputed",
-    "cost_difference_percent",
-    "unpriced_tokens",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_creation_tokens",
-    "cache_creation_5m_tokens",
-    "cache_creation_1h_tokens",
-    "web_searches",
-    "total_tokens",
-    "retry_count",
-    "retry_cost",
-    "price_version",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +62,10 @@ def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Row, Row]:
     if not isinstance(cost_data, Mapping):
         return dict(workflow), {UNREADABLE: {"cost_data": storable_json(cost_data)}}
     flat = dict(workflow)
-    for key in (*COST_KEYS, "phase_costs"):
+    for key in (*RUN_SUMS, "phase_costs"):
         if flat.get(key) in (None, []) and cost_data.get(key) is not None:
             flat[key] = cost_data[key]
-    known = {*COST_KEYS, "phase_costs", "models"}
+    known = {*RUN_SUMS, "phase_costs", "models"}
     rest = {key: value for key, value in cost_data.items() if key not in known}
     if cost_data.get("models") and not _names_models(flat.get("phase_costs")):
         rest["models"] = cost_data["models"]
@@ -170,7 +150,7 @@ def agent_record(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) 
 def _cost_data(workflow: Workflow) -> Row | None:
     """Return all that is known of what the run spent, or None where nothing is."""
     kept = workflow.get("cost_data")
-    known = {key: workflow[key] for key in COST_KEYS}
+    known = {key: workflow[key] for key in RUN_SUMS}
     if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
         return None
     models = model_totals(workflow["phase_costs"])
