@@ -464,8 +464,8 @@ class TestFacade:
         for inside in ("agents", "adws/agents"):
             project = tmp_path / f"shop-{len(inside)}"
             (project / inside).mkdir(parents=True)
-            assert scanner.agents_folder_of(project) == project / inside
-            assert scanner.agents_folder_of(project / inside) == project / inside
+            assert scanner.agents_folders_of(project) == [project / inside]
+            assert scanner.agents_folders_of(project / inside) == [project / inside]
             assert scanner.project_of(project / inside) == project.name
 
 

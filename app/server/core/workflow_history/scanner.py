@@ -23,7 +23,7 @@ __all__ = [
     "AGENTS_DIR",
     "Scan",
     "agents_dir",
-    "agents_folder_of",
+    "agents_folders_of",
     "parse_workflow_directory",
     "project_of",
     "scan",
@@ -39,12 +39,12 @@ def agents_dir() -> Path:
     return Path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
 
-def agents_folder_of(path: Path) -> Path:
-    """Return the agents folder that a path means: itself, or the one inside a project's folder."""
+def agents_folders_of(path: Path) -> list[Path]:
+    """Return the agents folders that a path means: itself, or those inside a project's folder, if any."""
     if path.name == "agents":
-        return path
+        return [path]
     candidates = [path / "agents", path / "adws" / "agents", *sorted(path.glob("adws-*/agents"))]
-    return next((folder for folder in candidates if folder.is_dir()), path)
+    return [folder for folder in candidates if folder.is_dir()] or [path]
 
 
 def project_of(agents: Path) -> str:

@@ -45,10 +45,9 @@ def sync_folder(
     A run that cannot be read is named, and stops nothing.
     """
     screen = screen_of(context)
+    folder, *others = folders_of(directory)
     with screen.progress() as report:
-        stats = sync.sync_workflow_history(
-            silent=True, agents_dir=folder_of(directory), project=project, progress=report
-        )
+        stats = sync.sync_workflow_history(silent=True, agents_dir=folder, project=project, progress=report)
     if screen.as_json:
         screen.give(stats)
         return
@@ -57,16 +56,17 @@ def sync_folder(
             error_line(f"runs that could not be read: {failed}; sync without --quiet names them")
         return
     screen.show(sync_summary(stats, screen.width))
+    more = [(f"workflow-history sync {other}", "another agents folder of this project") for other in others]
     if count(stats, "scanned") and not unchanged(stats):
-        screen.next_steps(
-            ("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")
-        )
+        more += [("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")]
+    if more:
+        screen.next_steps(*more)
 
 
-def folder_of(directory: Path | None) -> Path:
-    """Return the agents folder that is meant; raises AgentsFolderError where a named one is none."""
+def folders_of(directory: Path | None) -> list[Path]:
+    """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
     if directory is None:
-        return scanner.agents_dir()
+        return [scanner.agents_dir()]
     if not directory.is_dir():
         raise AgentsFolderError(f"no such folder: {directory}")
-    return scanner.agents_folder_of(directory)
+    return scanner.agents_folders_of(directory)
