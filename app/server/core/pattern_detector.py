@@ -23,6 +23,10 @@ def detect_patterns_in_workflow(workflow: dict[str, Any]) -> list[dict[str, Any]
     return [_plain(pattern) for pattern in detect(runs)]
 
 
+detect_patterns_in_workflow.is_built_in = True  # type: ignore[attr-defined]
+"""The sync has done the same already, and does not ask this one again; a host's own has no such mark."""
+
+
 def _plain(pattern: PatternOccurrence) -> dict[str, Any]:
     """Return a pattern as JSON can hold it: its cost a number, its agents a list."""
     cost = None if pattern.cost is None else float(pattern.cost)
