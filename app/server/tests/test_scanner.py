@@ -393,6 +393,25 @@ class TestStatus:
         stream(folder, "documenter_committer", init(), assistant("m1"), at=LONG_AGO + timedelta(minutes=1))
         assert self.judged(agents)[0] == "completed"
 
+    def test_a_committer_that_ends_with_an_error_is_a_failure(self, agents: Path) -> None:
+        folder = run(agents, "a1", {})
+        stream(folder, "sdlc_implementor", init(), result(), at=LONG_AGO)
+        later = LONG_AGO + timedelta(minutes=1)
+        stream(folder, "sdlc_implementor_committer", init(), result(is_error=True), at=later)
+        status, reason = self.judged(agents)
+        assert status == "failed"
+        assert reason.startswith("sdlc_implementor_committer ended with an error")
+
+    def test_where_file_times_tell_nothing_a_committer_comes_right_after_its_agent(
+        self, agents: Path
+    ) -> None:
+        for run_id in ("a1", "b2"):
+            folder = run(agents, run_id, {})
+            stream(folder, "sdlc_planner_committer", init(), result(is_error=True))
+            stream(folder, "sdlc_implementor", init(), result(duration_ms=300_000))
+            aged(folder, NOW)
+        assert {found.workflow["status"] for found in scanned(agents).runs} == {"unknown"}
+
     def test_a_completion_line_of_the_last_log_counts(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
         (folder / "adw_build").mkdir()

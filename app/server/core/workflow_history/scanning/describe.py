@@ -16,7 +16,7 @@ from ..streams import read_stream
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
 from .status import Evidence, furthest, judge, state_error
-from .times import RunTimes, Window, contradicts, run_times
+from .times import RunTimes, Window, contradicts, run_times, tells_an_order
 from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
 RUNNING = "running "
@@ -99,6 +99,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing."""
     window = None if copied else facts.window
     streams = facts.streams if not copied else tuple(replace(s, modified_at=None) for s in facts.streams)
+    in_order = window is not None and tells_an_order(window, streams)
     times = run_times(facts.id, facts.state, facts.logs, streams, window)
     evidence = Evidence(
         state=facts.state,
@@ -107,6 +108,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         error_log=facts.error_log,
         completion=_completion(facts.logs),
         written_at=window.last if window else None,
+        in_order=in_order,
     )
     verdict = judge(evidence, now)
     request = find_request(facts.state, facts.summaries, facts.prompts, facts.logs)
@@ -125,7 +127,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         "model_used": _text(facts.state.get("model_used")) or _text(facts.state.get("model")),
         "branch_name": _text(facts.state.get("branch_name")),
         "plan_file": _text(facts.state.get("plan_file")),
-        "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, copied=copied),
+        "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
         "error_message": verdict.error or state_error(facts.state),
     }
     silent = _without_stream(facts) if verdict.status != "running" else ()
@@ -248,8 +250,8 @@ def _template(facts: RunFacts, request: str) -> str | None:
     return named.group(1) if named else None
 
 
-def _phase(streams: Sequence[StreamFacts], *, copied: bool) -> str | None:
-    last = furthest(streams, trusted=not copied)
+def _phase(streams: Sequence[StreamFacts], *, in_order: bool) -> str | None:
+    last = furthest(streams, in_order=in_order)
     phase = phase_of(last[-1].agent) if last else "other"
     return phase if phase != "other" else None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..models import StreamFacts
 from ..outcomes import outcome_of
-from ..phases import PHASES, phase_of
+from ..phases import PHASES, phase_of, words_of
 
 SILENT_AFTER = timedelta(minutes=30)  # a tool call may take long; an agent that writes nothing longer is gone
 
@@ -42,6 +42,7 @@ class Evidence:
     error_log: tuple[str, str] | None = None  # (path, its last line)
     completion: tuple[str, str] | None = None  # (path, the log line that says so)
     written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
+    in_order: bool = False  # the files' times tell which agent came last
 
 
 def judge(evidence: Evidence, now: datetime) -> Verdict:
@@ -87,7 +88,7 @@ def _failed(evidence: Evidence, _now: datetime) -> Verdict | None:
         return Verdict("failed", f"there is an error log: {path}", line)
     if evidence.state.get("completed_at") and not evidence.streams:
         return None
-    for stream in furthest(evidence.streams, trusted=evidence.written_at is not None):
+    for stream in furthest(evidence.streams, in_order=evidence.in_order):
         outcome = outcome_of(stream)
         if outcome not in ("error", "empty", "false_success"):
             continue
@@ -105,10 +106,10 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     """Without a result the last agent is still at work, or was cut off."""
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
-    last = furthest(evidence.streams, trusted=evidence.written_at is not None)[:1]
-    every = _by_time(evidence.streams) if evidence.written_at is not None else []
+    last = furthest(evidence.streams, in_order=evidence.in_order)[:1]
+    every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
     fresh = not _silent(evidence, now)
-    if fresh and every and outcome_of(every[-1]) == "incomplete":
+    if fresh and outcome_of(every[-1]) == "incomplete":
         return Verdict("running", f"{every[-1].agent} has no result yet ({every[-1].path})")
     for stream in last:
         if outcome_of(stream) == "incomplete":
@@ -136,16 +137,20 @@ def _silent(evidence: Evidence, now: datetime) -> bool:
     return evidence.written_at is None or now - evidence.written_at > SILENT_AFTER
 
 
-def furthest(streams: Sequence[StreamFacts], *, trusted: bool) -> list[StreamFacts]:
+def furthest(streams: Sequence[StreamFacts], *, in_order: bool) -> list[StreamFacts]:
     """Return the stream that the run came furthest with, and a pull request's beside it.
 
-    By file times where these can be trusted; otherwise by the usual order of phases. A committer only
-    logs another agent's work: its stream is often cut by its own commit, and decides nothing.
+    By file times where these tell an order; otherwise by the usual order of phases. A committer's
+    stream is often cut by its own commit: that decides nothing.
     """
-    working = [stream for stream in streams if phase_of(stream.agent) != "commit"]
+    working = [
+        stream
+        for stream in streams
+        if phase_of(stream.agent) != "commit" or outcome_of(stream) != "incomplete"
+    ]
     if not working:
         return []
-    if trusted and len({stream.modified_at for stream in working}) > 1:
+    if in_order:
         return _by_time(working)[-1:]
     makers = [stream for stream in working if phase_of(stream.agent) != "ship"]
     openers = [stream for stream in working if phase_of(stream.agent) == "ship"]
@@ -165,5 +170,10 @@ def _by_time(streams: Iterable[StreamFacts]) -> list[StreamFacts]:
     )
 
 
-def _rank(stream: StreamFacts) -> int:
-    return PHASES.index(phase_of(stream.agent))
+def _rank(stream: StreamFacts) -> float:
+    """Return a stream's place in the usual order; a committer comes right after the agent it commits for."""
+    phase = phase_of(stream.agent)
+    if phase != "commit":
+        return PHASES.index(phase)
+    base = "_".join(word for word in words_of(stream.agent) if phase_of(word) != "commit")
+    return PHASES.index(phase_of(base)) + 0.5 if phase_of(base) != "other" else PHASES.index(phase)

@@ -62,6 +62,12 @@ def stream_seconds(stream: StreamFacts) -> float | None:
     return None
 
 
+def tells_an_order(window: Window, streams: Iterable[StreamFacts]) -> bool:
+    """Tell whether files were written far enough apart to show which agent worked last."""
+    longest = max((stream_seconds(stream) or 0.0 for stream in streams), default=0.0)
+    return window.seconds >= max(longest / 2, 1.0)
+
+
 def contradicts(window: Window, streams: Iterable[StreamFacts]) -> bool:
     """Tell whether an agent worked much longer than the span in which all files were written."""
     longest = max((stream_seconds(stream) or 0.0 for stream in streams), default=0.0)
