@@ -22,13 +22,14 @@ HEAD = f"""# The command line
 
 Made from the program's own help by `python -m scripts.make_cli_docs`.
 
-- Every command takes `--json` (the keys that the Python functions return, nothing else on standard output),
-  `--db` (a file or a database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder)
-  and `--quiet` (no progress, summary or hints; `list` prints ids only).
+- Every command takes `--json` (the keys that the Python functions return; `show` adds `patterns` and
+  `problems`), `--db` (a file or a database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user
+  data folder) and `--quiet` (no progress, summary or hints; `list` prints ids only).
 - Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key), 130 stopped
   by Ctrl-C. A run that cannot be read is reported and does not make a sync fail.
-- Errors are one line on standard error. Colours and bars are for terminals only; `NO_COLOR` turns the
-  colours off.
+- Errors are one line on standard error; a mistyped command or option is explained in a box.
+- Colours and bars are for terminals only; `NO_COLOR` turns the colours off. A terminal that knows only ASCII
+  gets a stand-in for each sign.
 - Text from runs is shown without control codes.
 
 | sign | meaning |
@@ -37,6 +38,7 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
 | `≥` | at least: more was spent than is on record |
 | `~` | the time is taken from the files |
 | `Z` | UTC: the run's own offset is unknown |
+| `?` | after a time: it was written without a time zone; as a status: unknown |
 | `†` | the run's files are gone; only the history knows it |
 | `✓` `✗` `◐` `●` `○` | ended well, failed, cut off, still running, left nothing |
 """

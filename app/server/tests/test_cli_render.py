@@ -265,7 +265,7 @@ def test_odd_runs_are_listed_and_shown_without_a_crash(odd):
 def test_the_footer_says_what_of_how_many_and_keeps_lower_bounds_apart():
     rows = [run(total_cost=0.1), run(total_cost=0.2), run(cost_basis="lower_bound", lower_bound_cost=0.07)]
     text = printed(run_list(page_of(*rows, total=243), 100))
-    assert "3 of 243 runs · these: $2.93 on record + at least $0.07 in cut-off streams" in text
+    assert "3 of 243 runs · these: $2.93 on record + at least $0.07 in streams without a result" in text
     assert "≥ at least" in text
 
 
@@ -300,7 +300,7 @@ def test_the_story_says_why_where_from_and_how_much():
         "pr_creator ended well",
         "from issue_classifier/prompts/classify_issue.txt · 2 more lines: --full",
         "2026-03-12 09:14 → 09:31 · UTC+01:00 · reported: execution.log",
-        "$4.97 on record + at least $0.0309 in cut-off streams",
+        "$4.97 on record + at least $0.0309 in streams without a result",
         "own sum $4.98 (+0.3%)",
         "$0.92 of it for 1 retry",
         "sdlc_implementor error, overwritten",
@@ -363,7 +363,7 @@ def test_a_run_whose_files_are_gone_says_since_when():
 def test_a_sync_counts_as_updated_only_what_was_written():
     text = printed(sync_summary(stats(), 100))
     assert "3 new · 2 updated · 238 unchanged · 1 failed · 1.2s" in text
-    assert "$12.34 on record + at least $0.07 in cut-off streams" in text
+    assert "$12.34 on record + at least $0.07 in streams without a result" in text
 
 
 def test_an_unchanged_sync_says_so_in_one_line():

@@ -317,6 +317,31 @@ class TestTimes:
             assert found.workflow["status"] == "incomplete"
             assert found.workflow["duration_seconds"] == 300.0
 
+    def test_files_written_long_after_the_reported_start_date_no_agent(self, agents: Path) -> None:
+        folder = run(agents, "a1", {"created_at": "2025-12-01T10:00:00Z", "status": "completed"})
+        stream(folder, "planner", init(), result())
+        aged(folder)
+        (found,) = scanned(agents).runs
+        assert [facts.modified_at for facts in found.streams] == [None]
+        assert found.workflow["completed_at"] is None
+        assert (found.workflow["duration_seconds"], found.workflow["duration_basis"]) == (60.0, "derived")
+
+    def test_a_phase_that_the_state_tells_of_and_that_left_no_stream_is_named(self, agents: Path) -> None:
+        span = {"started_at": "2026-01-10T22:00:00", "completed_at": "2026-01-10T22:00:30"}
+        phases = [
+            {"phase": "plan", "success": True, **span},
+            {"phase": "build", "success": True, "output_file": "build/build_output.jsonl", **span},
+            {"phase": "validate", "success": False, "output_file": None, **span},
+        ]
+        folder = run(agents, "a1", {"status": "completed", "phase_results": phases})
+        stream(folder, "plan", init(), result())
+        (found,) = scanned(agents).runs
+        assert found.workflow["agents_without_stream"] == ["build"]
+        assert [each["duration_seconds"] for each in found.workflow["phases_without_stream"]] == [30.0]
+        assert [problem.reason[:37] for problem in found.problems] == [
+            "the state says that phase build was d"
+        ]
+
     def test_the_specs_own_state_keeps_its_times(self, agents: Path) -> None:
         run(agents, "a1", {"id": "a1", "created_at": "2025-01-01T00:00:00Z", "duration_seconds": 120})
         found = only(agents)

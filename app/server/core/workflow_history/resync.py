@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from . import database
-from .analytics import calculate_phase_metrics, score_parts
+from .analytics import score_parts
 from .enrichment import COST_FIELDS, streams_in, with_costs
 from .errors import InvalidQueryError, WorkflowHistoryError
 from .models import Workflow
 from .store.engine import exists
 from .store.history import History, WorkflowRef
-from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.merging import COMPLETE, former_attempts, merged, phase_metrics_of, storable
 from .syncing.related import changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
@@ -97,7 +97,7 @@ def _resync(history: History, stored: Workflow) -> dict[str, Any]:
     changed = [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)
-    fresh.update(calculate_phase_metrics(fresh["cost_data"]))
+    fresh.update(phase_metrics_of(fresh))
     parts = score_parts(fresh)
     fresh.update({name: part["value"] for name, part in parts.items()}, score_parts=parts)
     fresh = with_vector(fresh)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import database, scanner
-from .analytics import calculate_cost_totals, calculate_phase_metrics, score_parts
+from .analytics import calculate_cost_totals, score_parts
 from .enrichment import enrich
 from .errors import WorkflowHistoryError
 from .models import Problem, ScannedRun, Workflow
@@ -24,7 +24,7 @@ from .store.history import History
 from .store.reads import StoredRun
 from .syncing.job import Job, Progress, Run, no_stats
 from .syncing.learning import DetectorFailedError, patterns_of
-from .syncing.merging import COMPLETE, former_attempts, merged, storable
+from .syncing.merging import COMPLETE, former_attempts, merged, phase_metrics_of, storable
 from .syncing.related import Changes, changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
@@ -135,8 +135,7 @@ def _phase_3_score(job: Job, runs: Sequence[Run]) -> None:
     for number, run in enumerate(runs, 1):
         workflow = run.workflow
         try:
-            if workflow.get("cost_data"):
-                workflow.update(calculate_phase_metrics(workflow["cost_data"]))
+            workflow.update(phase_metrics_of(workflow))
             parts = score_parts(workflow)
             workflow.update({name: part["value"] for name, part in parts.items()}, score_parts=parts)
         except _ONE_RUNS_TROUBLE as error:

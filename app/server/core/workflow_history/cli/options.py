@@ -19,6 +19,7 @@ class Settings:
 
     as_json: bool = False
     quiet: bool = False
+    database: str | None = None  # as it was typed
 
 
 def settings_of(context: typer.Context) -> Settings:
@@ -34,8 +35,9 @@ def _quiet(context: typer.Context, given: bool) -> None:
     settings_of(context).quiet |= given
 
 
-def _database(given: str | None) -> None:
+def _database(context: typer.Context, given: str | None) -> None:
     if given:
+        settings_of(context).database = given
         # The database is found through its one setting, which is read at each call.
         os.environ[DATABASE_VARIABLE] = given
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
@@ -17,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from .options import settings_of
 from .progress import Report, steps
 from .render.hints import next_lines
+from .render.marks import STAND_INS
 from .render.text import one_line
 
 PIPED_WIDTH = 120  # cells, where there is no terminal that would tell
@@ -30,6 +34,7 @@ class Screen:
     err: Console
     as_json: bool
     quiet: bool
+    database: str | None = None  # as it was typed
 
     @property
     def width(self) -> int:
@@ -46,7 +51,14 @@ class Screen:
         if self.quiet or self.as_json or not commands:
             return
         self.out.print()
-        self.out.print(next_lines(commands, self.width))
+        typed = [(self.typed(command), purpose) for command, purpose in commands]
+        self.out.print(next_lines(typed, self.width))
+
+    def typed(self, command: str) -> str:
+        """Return a command so that it can be pasted here: this program, and the history in use."""
+        name, _, rest = command.partition(" ")
+        history = f" --db {shlex.quote(self.database)}" if self.database and "--db " not in rest else ""
+        return f"{_program(name)}{history} {rest}"
 
     def give(self, data: Any) -> None:
         """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""
@@ -67,7 +79,18 @@ class Screen:
 def screen_of(context: typer.Context) -> Screen:
     """Return the screen of this call."""
     settings = settings_of(context)
-    return Screen(_console(sys.stdout), _console(sys.stderr), settings.as_json, settings.quiet)
+    out, err = _console(sys.stdout), _console(sys.stderr)
+    return Screen(out, err, settings.as_json, settings.quiet, settings.database)
+
+
+def _program(name: str) -> str:
+    """Return how this program was called, where its bare name would not find it."""
+    called = Path(sys.argv[0])
+    found = shutil.which(name)
+    if called.name != name or (found is not None and Path(found).resolve() == called.resolve()):
+        return name
+    here = Path.cwd()
+    return shlex.quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
 
 
 def error_line(message: str) -> None:
@@ -80,11 +103,37 @@ def note(message: str) -> None:
     _console(sys.stderr).print(one_line(message), soft_wrap=True)
 
 
+class _Plain:
+    """A stream for terminals that know ASCII only: each sign has a stand-in of the same width."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, its signs replaced."""
+        return self._stream.write(text.translate(STAND_INS))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _writable(stream: TextIO) -> Any:
+    try:
+        "✓≥█".encode(stream.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return _Plain(stream)
+    return stream
+
+
 def _console(stream: TextIO) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")  # an old terminal shows ? for what it cannot write
     told = stream.isatty() or "COLUMNS" in os.environ
     return Console(
-        file=stream, width=None if told else PIPED_WIDTH, markup=False, highlight=False, emoji=False
+        file=_writable(stream),
+        width=None if told else PIPED_WIDTH,
+        markup=False,
+        highlight=False,
+        emoji=False,
     )

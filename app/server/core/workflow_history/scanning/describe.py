@@ -16,7 +16,7 @@ from ..streams import read_stream
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
 from .status import Evidence, furthest, judge, state_error
-from .times import RunTimes, Window, contradicts, run_times, tells_an_order
+from .times import RunTimes, Window, contradicts, instant, is_later, phase_results, run_times, tells_an_order
 from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
 RUNNING = "running "
@@ -100,7 +100,10 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     window = None if copied else facts.window
     streams = facts.streams if not copied else tuple(replace(s, modified_at=None) for s in facts.streams)
     in_order = window is not None and tells_an_order(window, streams)
-    times = run_times(facts.id, facts.state, facts.logs, streams, window)
+    told = run_times(facts.id, facts.state, facts.logs, streams, None)
+    later = window is not None and is_later(window, told)
+    dated = tuple(replace(s, modified_at=None) for s in streams) if later else streams
+    times = run_times(facts.id, facts.state, facts.logs, dated, None if later else window)
     evidence = Evidence(
         state=facts.state,
         streams=streams,
@@ -130,12 +133,14 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
         "error_message": verdict.error or state_error(facts.state),
     }
-    silent = _without_stream(facts) if verdict.status != "running" else ()
-    workflow["agents_without_stream"] = [agent for agent, _ in silent] or None
+    unheard = _unheard_phases(facts)
+    silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
+    workflow["agents_without_stream"] = [agent for agent, _ in silent]
+    workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
     notes = (*_other_id(facts, workflow), *(problem for _, problem in silent))
     word = facts.folder.fingerprint
     word = f"{RUNNING}{word}" if verdict.status == "running" else word
-    return ScannedRun(workflow, streams, word, (*facts.problems, *notes))
+    return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
 
 
 def _stream(found: FoundFile) -> StreamFacts | None:
@@ -215,6 +220,7 @@ def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
         "times_basis": times.basis,
         "times_source": times.source,
         "utc_offset_minutes": times.offset_minutes,
+        "time_zone_known": times.zone_known,
         "duration_seconds": times.duration,
         "duration_basis": times.duration_basis,
         "duration_source": times.duration_source,
@@ -276,6 +282,30 @@ def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
             reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
             silent.append((agent, Problem(found.stamp.path, reason, None, "warning")))
     return silent
+
+
+def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
+    """Return the phases that the state says were done, and of which no stream is there, by their name."""
+    heard = {phase_of(stream.agent) for stream in facts.streams} | {s.agent for s in facts.streams}
+    unheard: dict[str, tuple[str, Problem]] = {}
+    for entry in phase_results(facts.state):
+        name = _text(entry.get("phase"))
+        if name is None or facts.folder.state is None or name in heard or phase_of(name) in heard:
+            continue
+        if entry.get("success") is True or _text(entry.get("output_file")):
+            reason = f"the state says that phase {name} was done, but it left no stream: its cost is unknown"
+            unheard[name] = (name, Problem(facts.folder.state.stamp.path, reason, None, "warning"))
+    return unheard
+
+
+def _timed(name: str, facts: RunFacts, times: RunTimes) -> dict[str, Any]:
+    """Return what the state tells of a phase without a stream: its name and its length in seconds."""
+    entry = next(entry for entry in phase_results(facts.state) if _text(entry.get("phase")) == name)
+    start = instant(entry.get("started_at"), times.offset_minutes)
+    end = instant(entry.get("completed_at"), times.offset_minutes)
+    seconds = (end - start).total_seconds() if start and end and end >= start else None
+    span = {"timestamp": _iso(start), "ended_at": _iso(end), "duration_seconds": seconds}
+    return {"phase": phase_of(name), "agent": name, **span}
 
 
 def _text(value: Any) -> str | None:

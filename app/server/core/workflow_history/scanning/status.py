@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..models import StreamFacts
 from ..outcomes import outcome_of
 from ..phases import PHASES, phase_of, words_of
+from .times import phase_results
 
 SILENT_AFTER = timedelta(minutes=30)  # a tool call may take long; an agent that writes nothing longer is gone
 
@@ -65,7 +66,15 @@ def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
     status = STATED.get(word, given.strip())
     if status == "running" and _silent(evidence, now):
         return Verdict("incomplete", f"the state says {given!r}, but nothing was written for long")
-    return Verdict(status, f"the state says {given!r}", state_error(evidence.state))
+    phase = _failed_phase(evidence.state) if status == "failed" else None
+    said = f"the state says {given!r}" + (f"; its phase {phase!r} failed" if phase else "")
+    return Verdict(status, said, state_error(evidence.state))
+
+
+def _failed_phase(state: dict[str, Any]) -> str | None:
+    """Return the last phase that the state says failed."""
+    failed = [entry.get("phase") for entry in phase_results(state) if entry.get("success") is False]
+    return failed[-1] if failed and isinstance(failed[-1], str) else None
 
 
 def state_error(state: dict[str, Any]) -> str | None:
@@ -73,9 +82,8 @@ def state_error(state: dict[str, Any]) -> str | None:
     for key in ("error_message", "error", "last_error"):
         if isinstance(value := state.get(key), str) and value.strip():
             return value.strip()
-    results = state.get("phase_results")
-    for phase in reversed(results if isinstance(results, list) else []):
-        if isinstance(phase, dict) and phase.get("success") is False:
+    for phase in reversed(phase_results(state)):
+        if phase.get("success") is False:
             message = phase.get("error_message")
             if isinstance(message, str) and message.strip():
                 return message.strip()

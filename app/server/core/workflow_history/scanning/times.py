@@ -34,6 +34,7 @@ class RunTimes:
     basis: Basis | None = None
     source: str | None = None  # the place that created_at comes from
     offset_minutes: int | None = None  # the run's local time minus UTC; None: not known
+    zone_known: bool = True  # False: the times were written without a zone and stand as if they were UTC
     duration: float | None = None  # seconds
     duration_basis: Basis | None = None
     duration_source: str | None = None
@@ -60,6 +61,12 @@ def stream_seconds(stream: StreamFacts) -> float | None:
     if stream.started_at is not None and stream.ended_at is not None:
         return (stream.ended_at - stream.started_at).total_seconds()
     return None
+
+
+def is_later(window: Window, times: RunTimes) -> bool:
+    """Tell whether all files were written long after the run says it began: they are somebody's copy."""
+    began = times.created_at if times.basis == "reported" else None
+    return began is not None and window.first - began > timedelta(days=1)
 
 
 def tells_an_order(window: Window, streams: Iterable[StreamFacts]) -> bool:
@@ -99,16 +106,26 @@ def run_times(
     basis: Basis | None = "reported" if created else None
     if created is None and (start := start_of_work or (window.first if window else None)):
         created, source, basis = start, "file times", "derived"
-    started = _instant(state.get("started_at") or state.get("start_time"), offset) or created
+    started = instant(state.get("started_at") or state.get("start_time"), offset) or created
     completed = _completed(state, logs, offset)
     reported_end = completed
-    if completed is None and state.get("status") not in ("running", "in_progress"):
+    if completed is None and basis == "derived":  # a file's time is no end to a start that was reported
         completed = end_of_work
     duration, duration_basis, duration_source = _duration(
         state, started if basis == "reported" else None, reported_end, derived, streams
     )
+    zone_known = offset is not None or source in (None, "file times", "the run's id")
     return RunTimes(
-        created, started, completed, basis, source, offset, duration, duration_basis, duration_source
+        created,
+        started,
+        completed,
+        basis,
+        source,
+        offset,
+        zone_known,
+        duration,
+        duration_basis,
+        duration_source,
     )
 
 
@@ -117,10 +134,10 @@ def _starts(
 ) -> Iterable[tuple[datetime, str]]:
     """Yield the reported starts, the best place first."""
     for key in ("created_at", "started_at", "start_time", "timestamp"):
-        if when := _instant(state.get(key), offset):
+        if when := instant(state.get(key), offset):
             yield when, f"adw_state.json: {key}"
-    for phase in _phase_results(state):
-        if when := _instant(phase.get("started_at"), offset):
+    for phase in phase_results(state):
+        if when := instant(phase.get("started_at"), offset):
             yield when, "adw_state.json: phase_results"
     firsts = sorted(log.first for log in logs if log.first)
     if firsts:
@@ -128,19 +145,20 @@ def _starts(
     if epoch := _EPOCH.search(run_id):
         yield datetime.fromtimestamp(int(epoch.group(1)), UTC), "the run's id"
     if stamp := _stamp(run_id):
-        yield _shifted(stamp, offset), "the run's id"
+        yield _shifted(stamp, offset), "the stamp in the run's id"
 
 
-def _phase_results(state: dict[str, Any]) -> list[dict[str, Any]]:
+def phase_results(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a state file tells of its phases, one dict each."""
     results = state.get("phase_results")
     return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
 
 
 def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
     for key in ("completed_at", "end_time", "ended_at", "finished_at"):
-        if when := _instant(state.get(key), offset):
+        if when := instant(state.get(key), offset):
             return when
-    ends = [_instant(phase.get("completed_at"), offset) for phase in _phase_results(state)]
+    ends = [instant(phase.get("completed_at"), offset) for phase in phase_results(state)]
     known = [end for end in ends if end]
     if known and state.get("status") in ("completed", "failed"):
         return max(known)
@@ -227,7 +245,7 @@ def _parsed(value: Any) -> datetime | None:
         return None
 
 
-def _instant(value: Any, offset: int | None) -> datetime | None:
+def instant(value: Any, offset: int | None) -> datetime | None:
     """Return aware UTC; a naive time is local, moved by the offset where that is known."""
     when = _parsed(value)
     if when is None:

@@ -37,7 +37,11 @@ def score(workflow: Mapping[str, Any]) -> Score:
         "retry_count": _retries(workflow),
         "tool calls": _tools(workflow),
     }
-    return mean(found.values(), missing=[name for name, part in found.items() if part is None])
+    missing = [name for name, part in found.items() if part is None]
+    silent = workflow.get("agents_without_stream")
+    if isinstance(silent, (list, tuple)) and silent:
+        missing.append(f"how {len(silent)} agents without a stream ended")
+    return mean(found.values(), missing=missing)
 
 
 def _outcome(workflow: Mapping[str, Any]) -> Part | None:

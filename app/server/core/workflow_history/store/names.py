@@ -33,15 +33,19 @@ def resolved(connection: Connection, reference: str, project: str | None = None)
 
     Raises AmbiguousWorkflowError where several projects have the id.
     """
-    return _only(reference, refs(connection, queries.named(reference, project)))
+    found = refs(connection, queries.named(reference, project))
+    exact = [ref for ref in found if f"{ref.project}/{ref.id}" == reference]
+    # "omni/a1" is the run a1 of omni, even where another project has a run that is called "omni/a1".
+    return _only(reference, min([exact, found], key=len) if exact else found)
 
 
 def beginning(connection: Connection, prefix: str) -> WorkflowRef:
-    """Return the one workflow whose id begins with `prefix`.
+    """Return the one workflow whose id, or "project/id", begins with `prefix`; a trailing … may stand.
 
     Raises WorkflowNotFoundError or AmbiguousWorkflowError.
     """
-    found = _only(prefix, refs(connection, queries.starting_with(prefix, _MOST_CANDIDATES)))
+    text = prefix.rstrip("…")
+    found = _only(prefix, refs(connection, queries.starting_with(text, _MOST_CANDIDATES)))
     if found is None:
         raise WorkflowNotFoundError(f"no stored workflow is called {prefix!r}, nor begins so")
     return found

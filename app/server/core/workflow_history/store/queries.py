@@ -91,8 +91,12 @@ def named(reference: str, project: str | None = None) -> Select[Any]:
 
 
 def starting_with(prefix: str, limit: int) -> Select[Any]:
-    """Select the workflows whose id begins with `prefix`."""
-    matching = workflows.c.id.startswith(storable_text(prefix), autoescape=True)
+    """Select the workflows whose id, or "project/id", begins with `prefix`."""
+    text = storable_text(prefix)
+    project, _, rest = text.partition("/")
+    named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
+    matching = workflows.c.id.startswith(text, autoescape=True)
+    matching = or_(matching, named) if rest else matching
     return _identities().where(matching).order_by(workflows.c.id, workflows.c.project).limit(limit)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..analytics import calculate_phase_metrics
 from ..enrichment import COST_FIELDS
 from ..models import AgentRun, Workflow
 
@@ -46,6 +49,15 @@ def merged(stored: Workflow | None, new: Workflow) -> Workflow:
     if new.get("cost_data") is not None:
         known.update({name: new.get(name) for name in COST_FIELDS})
     return known
+
+
+def phase_metrics_of(workflow: Workflow) -> dict[str, Any]:
+    """Return a run's phase metrics; a phase of which only the state tells counts with its length."""
+    costs = workflow.get("cost_data")
+    if not costs:
+        return {}
+    told = workflow.get("phases_without_stream") or []
+    return calculate_phase_metrics({**costs, "phase_costs": [*costs.get("phase_costs", ()), *told]})
 
 
 def storable(workflow: Workflow) -> Workflow:

@@ -6,6 +6,7 @@ import typer
 from rich.text import Text
 
 from ... import database
+from ...errors import WorkflowHistoryError
 from ..options import Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
@@ -49,6 +50,8 @@ def version(context: typer.Context) -> None:
 def check(context: typer.Context) -> None:
     """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
     screen = screen_of(context)
+    if database.schema_version() is None:
+        raise WorkflowHistoryError(f"there is no history at {database.location()} yet")
     found = database.check()
     if screen.as_json:
         screen.give({"ok": not found, "problems": found})

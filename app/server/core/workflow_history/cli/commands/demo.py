@@ -17,7 +17,7 @@ from ..options import DATABASE_VARIABLE, Command
 from ..render.costs import spending
 from ..render.runs import run_list
 from ..render.syncing import sync_summary
-from ..screen import screen_of
+from ..screen import note, screen_of
 
 app = typer.Typer(add_completion=False)
 
@@ -29,6 +29,7 @@ Examples:
 
 FOLDER = "agents"
 HISTORY = "history.db"
+RUNS, SEED = 240, 1
 SHOWN = 12  # runs in the list
 
 
@@ -38,8 +39,8 @@ def make_demo(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path(
         "demo-history"
     ),
-    runs: Annotated[int, typer.Option(metavar="N", help="How many runs to make up.", min=1)] = 240,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another history.")] = 1,
+    runs: Annotated[int, typer.Option(metavar="N", help="How many runs to make up.", min=1)] = RUNS,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another history.")] = SEED,
 ) -> None:
     """Make a demo history to look around in.
 
@@ -50,12 +51,15 @@ def make_demo(
     screen = screen_of(context)
     agents, history = directory / FOLDER, directory / HISTORY
     os.environ[DATABASE_VARIABLE] = str(history)
+    there = _is_demo(directory)
     with screen.progress() as report:
-        if not _is_demo(directory):
+        if not there:
             made = partial(report, "make") if report else None
             now = datetime.now(UTC).astimezone()
             demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=made)
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
+    if there and (runs, seed) != (RUNS, SEED):
+        note(f"the demo in {directory} was there already: --runs and --seed change nothing")
     page = database.get_workflow_history(limit=SHOWN)
     if screen.as_json:
         screen.give({"folder": str(agents), "database": str(history), "sync": stats})

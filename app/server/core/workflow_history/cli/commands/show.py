@@ -27,7 +27,11 @@ Examples:
 def show(
     context: typer.Context,
     run_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The run's id, project/id, or a beginning that only it has.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Its id, project/id, or a beginning that only it has; after -- where that is a dash.",
+        ),
     ],
     full: Annotated[bool, typer.Option("--full", help="Show the whole request.")] = False,
 ) -> None:

@@ -101,10 +101,10 @@ def record_and_beyond(recorded: Any, beyond: Any) -> str:
     """Return both amounts in words, apart.
 
     >>> record_and_beyond(12.34, 0.07), record_and_beyond(None, None)
-    ('$12.34 on record + at least $0.07 in cut-off streams', 'no cost on record')
+    ('$12.34 on record + at least $0.07 in streams without a result', 'no cost on record')
     """
     words = f"{money(recorded)} on record" if exact(recorded) is not None else "no cost on record"
-    return f"{words} + at least {money(beyond)} in cut-off streams" if exact(beyond) else words
+    return f"{words} + at least {money(beyond)} in streams without a result" if exact(beyond) else words
 
 
 def _anything_recorded(workflow: Mapping[str, Any]) -> bool:

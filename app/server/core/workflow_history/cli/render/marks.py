@@ -38,6 +38,13 @@ OUTCOMES = {
     "empty": Mark("○", "red"),
     "unreadable": Mark("○", "red"),
 }
+STAND_INS = str.maketrans({
+    "✓": "+", "✗": "x", "●": "*", "◐": "~", "○": "o", "†": "!", "≥": ">", "\N{EN DASH}": "-",
+    "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
+    **dict.fromkeys("█▉▊▋▌▍▏", "#"),
+})  # fmt: skip
+"""ASCII for the signs, one for one, for terminals that know no more."""
+
 _OTHER = Mark("·", "")
 _MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -85,7 +92,7 @@ def bar(share: float | None, width: int) -> str:
     return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
 
 
-def remarks(agent: Mapping[str, Any]) -> list[str]:
+def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
     """Return what must be said about an agent's row beside its numbers, a word or two each.
 
     >>> remarks({"outcome": "incomplete", "superseded": True, "retries": 1})
@@ -94,7 +101,7 @@ def remarks(agent: Mapping[str, Any]) -> list[str]:
     words = {
         "error": "error",
         "false_success": "did nothing",
-        "incomplete": "cut off",
+        "incomplete": "no result yet" if at_work else "cut off",
         "empty": "empty",
         "unreadable": "unreadable",
     }

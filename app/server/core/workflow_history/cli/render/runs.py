@@ -100,7 +100,7 @@ def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
 
 
 def _when(run: Run) -> Text:
-    when = moment(run.get("created_at"), run.get("utc_offset_minutes"))
+    when = _moment(run)
     return Text(f"~{when}" if _derived(run) else when)
 
 
@@ -128,6 +128,7 @@ def _legend(runs: Sequence[Run], keys: set[str]) -> list[Text]:
     notes = [
         "~ time taken from the files" if timed and any(_derived(run) for run in runs) else None,
         "Z UTC, local time unknown" if "when" in keys and any(_utc(run) for run in runs) else None,
+        "? time zone unknown" if "when" in keys and any(_moment(run).endswith("?") for run in runs) else None,
         "≥ at least" if any("≥" in short_cost(run) for run in runs) else None,
         "† its files are gone" if any(_gone(run) for run in runs) else None,
     ]
@@ -141,7 +142,12 @@ def _derived(run: Run) -> bool:
 
 
 def _utc(run: Run) -> bool:
-    return moment(run.get("created_at"), run.get("utc_offset_minutes")).endswith("Z")
+    return _moment(run).endswith("Z")
+
+
+def _moment(run: Run) -> str:
+    known = run.get("time_zone_known")
+    return moment(run.get("created_at"), run.get("utc_offset_minutes"), zone_known=known)
 
 
 def _gone(run: Run) -> bool:

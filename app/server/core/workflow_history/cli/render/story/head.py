@@ -77,12 +77,14 @@ def facts(run: Run) -> RenderableType:
 
 def _when(run: Run) -> Text:
     offset = run.get("utc_offset_minutes")
-    start = moment(run.get("started_at") or run.get("created_at"), offset)
+    known = run.get("time_zone_known")
+    start = moment(run.get("started_at") or run.get("created_at"), offset, zone_known=known)
     if start == UNKNOWN:
         return joined([UNKNOWN, Text("its files tell no time that can be trusted", style="dim")])
-    end = moment(run.get("completed_at"), offset)
+    end = moment(run.get("completed_at"), offset, zone_known=known)
     span = start if end == UNKNOWN else f"{start} → {_end(start, end)}"
-    zone = offset_name(offset) or "UTC; the run's own offset is unknown"
+    unknown = "time zone unknown" if known is False else "UTC; the run's own offset is unknown"
+    zone = offset_name(offset) or unknown
     source = _source(run.get("times_basis"), run.get("times_source"))
     return joined([Text(span, "bold"), zone, source])
 
@@ -101,7 +103,7 @@ def _took(run: Run) -> Text:
     return joined(
         [
             Text(duration(seconds), "bold"),
-            f"most of it in {one_line(slow)}" if slow else None,
+            f"longest phase: {one_line(slow)}" if slow else None,
             f"idle {duration(idle)}" if idle else None,
             _source(run.get("duration_basis"), run.get("duration_source")),
         ]

@@ -52,7 +52,8 @@ class Row:
 def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Return the table of phases, one row per agent; a phase of several agents has its sum above them."""
     agents = run.get("phase_costs") or []
-    rows = [row for phase, members in _grouped(agents) for row in _rows(phase, members)]
+    at_work = run.get("status") == "running"
+    rows = [row for phase, members in _grouped(agents) for row in _rows(phase, members, at_work=at_work)]
     if not rows:
         return None
     shown = fit(_columns(rows), width, NARROWER, LEAST_AGENT)
@@ -102,8 +103,9 @@ def _grouped(agents: Sequence[Agent]) -> list[tuple[str, list[Agent]]]:
     return list(groups.items())
 
 
-def _rows(phase: str, members: Sequence[Agent]) -> list[Row]:
-    rows = [_agent_row("" if len(members) > 1 else phase, agent) for agent in members]
+def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:
+    name = "" if len(members) > 1 else phase
+    rows = [_agent_row(name, agent, at_work=at_work) for agent in members]
     if len(members) == 1:
         return rows
     sums = {key: _sum(row.counts.get(key) for row in rows) for key in ("in", "out", "cache")}
@@ -120,9 +122,9 @@ def _rows(phase: str, members: Sequence[Agent]) -> list[Row]:
     return [total, *rows]
 
 
-def _agent_row(phase: str, agent: Agent) -> Row:
+def _agent_row(phase: str, agent: Agent, *, at_work: bool) -> Row:
     name = Text(("" if phase else "  ") + one_line(agent.get("agent") or "unnamed"))
-    if notes := marks.remarks(agent):
+    if notes := marks.remarks(agent, at_work=at_work):
         name.append("  " + ", ".join(notes), style="magenta")
     cached = _sum(number(agent.get(key)) for key in ("cache_read_tokens", "cache_creation_tokens"))
     return Row(
