@@ -284,6 +284,15 @@ class TestTimes:
         assert found["created_at"] == "2026-01-11T04:19:30.598993+00:00"
         assert (found["utc_offset_minutes"], found["times_basis"]) == (-420, "reported")
 
+    def test_the_time_of_a_logs_file_tells_the_offset_of_its_last_line(self, agents: Path) -> None:
+        folder = run(agents, "a1", {})
+        (folder / "adw_plan").mkdir()
+        text = "2026-02-26 13:00:00 - INFO - Starting\n2026-02-26 13:59:40 - INFO - Planning\n"
+        (folder / "adw_plan" / "execution.log").write_text(text)
+        aged(folder, datetime(2026, 2, 26, 12, tzinfo=UTC))
+        found = only(agents)
+        assert (found["created_at"], found["utc_offset_minutes"]) == ("2026-02-26T11:00:00+00:00", 120)
+
     def test_a_naive_time_without_a_hint_keeps_its_offset_unknown(self, agents: Path) -> None:
         folder = run(
             agents, "a1", {"started_at": "2025-12-23T01:35:37", "completed_at": "2025-12-23T01:37:37"}

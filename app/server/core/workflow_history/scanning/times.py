@@ -97,7 +97,7 @@ def run_times(
     window: Window | None,
 ) -> RunTimes:
     """Return the times of a run. `window` is None where file times tell nothing."""
-    offset = _offset(run_id, state, window)
+    offset = _offset(run_id, state, logs, window)
     derived = _file_times(streams, window)
     end_of_work = max((end for _, end in derived), default=None)
     start_of_work = min((start for start, _ in derived), default=None)
@@ -199,7 +199,7 @@ def _duration(
     return round(sum(known), 3), "derived", "its agents' own durations added up"
 
 
-def _offset(run_id: str, state: dict[str, Any], window: Window | None) -> int | None:
+def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:
     """Return the run's minutes from UTC: told by a time with an offset, an epoch, or a file's time."""
     texts = [state.get(key) for key in ("created_at", "started_at", "completed_at", "timestamp")]
     times = [when for text in texts if (when := _parsed(text)) is not None]
@@ -211,8 +211,9 @@ def _offset(run_id: str, state: dict[str, Any], window: Window | None) -> int | 
     epoch = _EPOCH.search(run_id)
     if naive and epoch:
         return _quarter((naive[0].timestamp() - int(epoch.group(1))), slack=600)
-    if naive and window is not None:
-        return _quarter(max(naive).timestamp() - window.last.timestamp(), slack=60)
+    written = [*naive, *(log.last.replace(tzinfo=UTC) for log in logs if log.last)]
+    if written and window is not None:
+        return _quarter(max(written).timestamp() - window.last.timestamp(), slack=60)
     return None
 
 
