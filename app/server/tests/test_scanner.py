@@ -111,7 +111,7 @@ class TestLayouts:
         folder = os.fsencode(agents) + b"/caf\xe9"
         os.mkdir(folder)  # noqa: PTH102 - a name of bytes
         Path(os.fsdecode(folder), "adw_state.json").write_text("{}")
-        assert only(agents)["id"] == "caf�"
+        assert only(agents)["id"] == "caf\\xe9"
 
     def test_links_out_of_the_tree_and_loops_are_not_followed(self, agents: Path, tmp_path: Path) -> None:
         elsewhere = run(tmp_path / "elsewhere", "x1", {"adw_id": "x1"})
@@ -527,10 +527,21 @@ def test_a_run_whose_files_are_as_stored_is_not_opened(agents: Path) -> None:
     stream(folder, "planner", init(), result())
     (first,) = scanned(agents).runs
     known = {"a1": first.fingerprint}
-    (folder / "planner" / "raw_output.jsonl").chmod(0)
+    state = folder / "adw_state.json"
+    before = state.stat()
+    with state.open("r+b") as file:  # other bytes, and nothing that `stat` would show
+        file.write(b"x" * before.st_size)
+    os.utime(state, ns=(before.st_atime_ns, before.st_mtime_ns))
     again = scan(agents, NOW, known)
     assert (again.runs, again.unchanged) == ([], ["a1"])
-    (folder / "planner" / "raw_output.jsonl").chmod(0o600)
     with (folder / "planner" / "raw_output.jsonl").open("a") as file:
         file.write("\n")
     assert scan(agents, NOW, known).unchanged == []
+
+
+def test_a_stream_that_could_not_be_read_is_read_when_its_permissions_change(agents: Path) -> None:
+    file = stream(run(agents, "a1", {}), "planner", init(), result())
+    file.chmod(0o400)
+    (first,) = scanned(agents).runs
+    file.chmod(0o644)
+    assert scan(agents, NOW, {"a1": first.fingerprint}).unchanged == []

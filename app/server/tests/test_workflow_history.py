@@ -199,12 +199,12 @@ class TestResync:
         assert history.resync_all_completed_workflows("failed")["total_processed"] == 1
         assert history.resync_all_completed_workflows(None)["total_processed"] == 7
 
-    def test_a_date_range_holds_its_start_and_not_its_end(self, agents: Path) -> None:
+    def test_a_date_range_holds_both_its_days(self, agents: Path) -> None:
         first = datetime(2026, 1, 1, tzinfo=UTC)
         for day in range(3):
             run(agents, f"r{day}", {"created_at": (first + timedelta(days=day)).isoformat()})
         sync()
-        answer = resync_workflows_by_date_range("2026-01-01", "2026-01-03")
+        answer = resync_workflows_by_date_range("2026-01-01", "2026-01-02")
         assert [row["workflow_id"] for row in answer["workflows"]] == ["r0", "r1"]
         with pytest.raises(ValueError, match="is no date"):
             resync_workflows_by_date_range("soon", "2026-01-03")

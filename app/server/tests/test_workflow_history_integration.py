@@ -130,6 +130,31 @@ class TestASecondSync:
             "feature-x",
         )
 
+    @pytest.mark.parametrize("loss", ["half-written", "deleted"])
+    def test_over_a_lost_state_keeps_status_times_and_error(self, agents: Path, loss: str) -> None:
+        times = {"created_at": "2025-11-01T10:00:00Z", "completed_at": "2025-11-01T11:00:00Z"}
+        folder = run(agents, "a1", {"status": "failed", "error_message": "no plan", **times})
+        stream(folder, "planner", init(), result())
+        sync()
+        names = ("status", "status_reason", "error_message", "created_at", "completed_at", "duration_seconds")
+        before = {name: stored("a1")[name] for name in names}
+        if loss == "deleted":
+            (folder / "adw_state.json").unlink()
+        else:
+            (folder / "adw_state.json").write_text('{"adw')
+        sync()
+        assert {name: stored("a1")[name] for name in names} == before
+
+    def test_over_cleaned_up_streams_keeps_the_status(self, agents: Path) -> None:
+        folder = run(agents, "a1", {})
+        file = stream(folder, "planner", init(), result(is_error=True, result="Usage limit reached"))
+        sync()
+        assert stored("a1")["status"] == "failed"
+        file.unlink()
+        sync()
+        found = stored("a1")
+        assert (found["status"], found["error_message"]) == ("failed", "Usage limit reached")
+
     def test_marks_a_deleted_run_as_gone_and_a_returned_one_as_present(
         self, agents: Path, tmp_path: Path
     ) -> None:
@@ -374,7 +399,12 @@ class TestPatterns:
         monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: detector)
         done = sync()
         assert "out of order" in done["errors"][-1]["reason"]
-        assert stored("a")["pattern_count"] > 0
+        count = stored("a")["pattern_count"]
+        assert count > 0
+        repaired = lambda _: [{"signature": "works again"}]  # noqa: E731
+        monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: repaired)
+        assert sync()["failed"] == 0
+        assert stored("a")["pattern_count"] == count + 1
 
     def test_a_detector_that_cannot_be_imported_is_named(
         self, agents: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .errors import WorkflowNotFoundError
+from .errors import InvalidQueryError, WorkflowNotFoundError
 from .models import Workflow
 from .patterns.sequences import without_parts
 from .store.engine import exists
@@ -43,12 +43,14 @@ def init_db() -> None:
 
 def insert_workflow(workflow: Mapping[str, Any]) -> bool:
     """Store a new workflow; False where its project has one of that id already."""
+    _check_is_dict(workflow)
     with History.open(current_url()) as history:
         return history.insert(workflow)
 
 
 def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     """Merge into a stored workflow; False where there is none. None never overwrites a value."""
+    _check_is_dict(workflow)
     url = current_url()
     if not exists(url):
         return False
@@ -66,6 +68,11 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
         return None
     with History.open(url) as history:
         return history.get(str(workflow_id))
+
+
+def _check_is_dict(workflow: object) -> None:
+    if not isinstance(workflow, Mapping):
+        raise InvalidQueryError(f"a workflow is a dict, not {type(workflow).__name__}")
 
 
 def all_workflows() -> list[Workflow]:

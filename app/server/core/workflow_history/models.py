@@ -159,6 +159,7 @@ class FileStamp:
     size: int  # bytes
     mtime_ns: int
     inode: int
+    mode: int  # type and permissions: a file that could not be read is tried again when these change
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ def resync_workflow_cost(workflow_id: str) -> dict[str, Any]:
 
     A run whose files are gone keeps its costs: that is a success without an update.
     """
+    if not isinstance(workflow_id, str):
+        return _answer(workflow_id, "an id is text", success=False)
     url = database.current_url()
     if not exists(url):
         return _answer(workflow_id, "there is no history yet: sync first", success=False)
@@ -53,11 +55,14 @@ def resync_all_completed_workflows(
 
 
 def resync_workflows_by_date_range(start_date: str | datetime, end_date: str | datetime) -> dict[str, Any]:
-    """Count the costs of the runs created from `start_date` up to, not including, `end_date` anew.
+    """Count the costs of the runs created from `start_date` to `end_date` anew.
 
-    Dates are ISO 8601 or datetimes; without an offset they are UTC. Same shape as for all runs.
+    Dates are ISO 8601 or datetimes; without an offset they are UTC. A day as the end (`2026-01-31`)
+    counts whole, a time is not included. Same shape as for all runs.
     """
     start, end = _date(start_date), _date(end_date)
+    if isinstance(end_date, str) and len(end_date) <= len("2026-01-31"):
+        end += timedelta(days=1)
     if end < start:
         raise InvalidQueryError(f"the range ends ({end_date}) before it starts ({start_date})")
     return _resync_many(50, created_from=start, created_before=end)

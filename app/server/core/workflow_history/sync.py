@@ -177,7 +177,8 @@ def _phase_4_store(job: Job, runs: Sequence[Run], similar: Changes, found: Scan,
 
 def _phase_5_learn(job: Job, runs: Sequence[Run]) -> None:
     """Store each run's patterns, once however often it is seen; the host's detector is asked beside ours."""
-    detector = _detector(job)
+    detector, broken = _detector(job)
+    again: list[int] = []  # runs that the host's detector has not seen: the next sync asks it again
     found: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for number, run in enumerate(runs, 1):
         key = job.keys.get(identity_of(run.workflow))
@@ -188,21 +189,27 @@ def _phase_5_learn(job: Job, runs: Sequence[Run]) -> None:
         except DetectorFailedError as error:
             job.trouble(run.workflow["id"], str(error))
             learnt = patterns_of(run.workflow, run.scanned.streams, None)
+            again.append(key)
+        if broken:
+            again.append(key)
         for name, patterns in learnt.items():
             found.setdefault(name, {})[key] = patterns
         job.tell("learn", number, len(runs))
     for name, by_run in found.items():
         job.history.save_patterns(by_run, detector=name)
+    if again:
+        job.history.forget_fingerprints(again)
     job.stats["patterns"] = sum(len(patterns) for runs_ in found.values() for patterns in runs_.values())
 
 
-def _detector(job: Job) -> Detector | None:
+def _detector(job: Job) -> tuple[Detector | None, bool]:
+    """Return the host's detector, and whether there is one that cannot be used."""
     try:
-        return load_detector()
+        return load_detector(), False
     except WorkflowHistoryError as error:
         job.note(Problem("core/pattern_detector.py", str(error)))
         logger.error("pattern_detector_broken error=%s", error)  # noqa: TRY400 - its text is the whole story
-        return None
+        return None, True
 
 
 def _conflict(job: Job, stored: Workflow) -> str | None:

@@ -52,7 +52,7 @@ class Screen:
             return
         self.out.print()
         typed = [(self.typed(command), purpose) for command, purpose in commands]
-        self.out.print(next_lines(typed, self.width))
+        self.out.print(next_lines(typed, self.width), soft_wrap=True)  # lines to copy are never broken
 
     def typed(self, command: str) -> str:
         """Return a command so that it can be pasted here: this program, and the history in use."""

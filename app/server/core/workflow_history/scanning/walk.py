@@ -47,7 +47,7 @@ class RunFolder:
     def fingerprint(self) -> str:
         """One word for the state of the run's files; the same word: nothing was written."""
         stamps = (found.stamp for found in self.files)
-        text = "\n".join(f"{s.path}\t{s.size}\t{s.mtime_ns}\t{s.inode}" for s in stamps)
+        text = "\n".join(f"{s.path}\t{s.size}\t{s.mtime_ns}\t{s.inode}\t{s.mode}" for s in stamps)
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{READER_VERSION}-{digest}"
 
@@ -89,12 +89,12 @@ class Walk:
 
 
 def storable(text: str) -> str:
-    """Return text that any database holds: bytes of a name that are no UTF-8 become U+FFFD.
+    r"""Return text that any database holds: bytes of a name that are no UTF-8 are written as \xNN.
 
     >>> storable("caf" + chr(0xDCE9))
-    'caf�'
+    'caf\\xe9'
     """
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "�")
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def walk_agents_folder(root: Path) -> Walk:
@@ -225,5 +225,5 @@ def _found(walk: Walk, entry: os.DirEntry[str], base: Path) -> FoundFile | None:
         walk.skip(entry.path, "no regular file")
         return None
     inside = storable(Path(entry.path).relative_to(base).as_posix())
-    stamp = FileStamp(walk.relative(entry.path), seen.st_size, seen.st_mtime_ns, seen.st_ino)
+    stamp = FileStamp(walk.relative(entry.path), seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
     return FoundFile(inside, Path(entry.path), stamp)

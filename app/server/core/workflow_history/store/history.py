@@ -173,6 +173,11 @@ class History:
         with self._reading() as connection:
             return reads.agent_records(connection, keys)
 
+    def forget_fingerprints(self, keys: Sequence[int]) -> None:
+        """Have these runs read again by the next sync."""
+        with self._writing() as connection:
+            writes.forget_fingerprints(connection, keys)
+
     def mark_gone(self, keys: Sequence[int], at: datetime) -> None:
         """Note that the files of these runs are no longer there."""
         with self._writing() as connection:

@@ -159,6 +159,12 @@ def save_text_vectors(connection: Connection, vectors: Mapping[int, bytes | None
         connection.execute(change.values(text_vector=bindparam("vector"), text_model=model), rows)
 
 
+def forget_fingerprints(connection: Connection, keys: Sequence[int]) -> None:
+    """Forget what these runs' files looked like: the next sync reads them again."""
+    for some in chunks(keys):
+        connection.execute(update(workflows).where(workflows.c.key.in_(some)).values(fingerprint=None))
+
+
 def mark_gone(connection: Connection, keys: Sequence[int], at: str) -> None:
     """Note that the files of these runs are no longer there; a first time noted stays."""
     values = {"source_state": "gone", "gone_at": func.coalesce(workflows.c.gone_at, at)}

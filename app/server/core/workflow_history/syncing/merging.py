@@ -11,6 +11,20 @@ from ..models import AgentRun, Workflow
 OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
 """What belongs to a status: a new status brings its own, or none."""
 
+OF_THE_TIMES = (
+    "created_at",
+    "started_at",
+    "completed_at",
+    "times_basis",
+    "times_source",
+    "utc_offset_minutes",
+    "time_zone_known",
+    "duration_seconds",
+    "duration_basis",
+    "duration_source",
+)
+"""What is known of a run's times together: a reported time is not given up for a file's."""
+
 OF_THE_SCORES = (
     "nl_clarity_score",
     "cost_efficiency_score",
@@ -43,12 +57,29 @@ def merged(stored: Workflow | None, new: Workflow) -> Workflow:
     """
     if stored is None:
         return dict(new)
+    new = _without_what_was_lost(stored, new)
     known = {**stored, **{name: value for name, value in new.items() if value is not None}}
-    if new.get("status") != stored.get("status"):
+    if known.get("status") != stored.get("status"):
         known.update({name: new.get(name) for name in OF_THE_STATUS if name in known})
     if new.get("cost_data") is not None:
         known.update({name: new.get(name) for name in COST_FIELDS})
     return known
+
+
+def _without_what_was_lost(stored: Workflow, new: Workflow) -> Workflow:
+    """Return what the files say, less what they only say because something of them is gone or broken."""
+    lost: set[str] = set()
+    if stored.get("times_basis") == "reported" and new.get("times_basis") != "reported":
+        lost.update(OF_THE_TIMES)
+    if new.get("status") == "unknown" and stored.get("status") != "unknown" and not _news(stored, new):
+        lost.update(("status", *OF_THE_STATUS))
+    return {name: value for name, value in new.items() if name not in lost}
+
+
+def _news(stored: Workflow, new: Workflow) -> bool:
+    """Tell whether the files hold a stream that the history has not seen yet."""
+    seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
+    return any(run.get("identity") not in seen for run in new.get("phase_costs") or ())
 
 
 def phase_metrics_of(workflow: Workflow) -> dict[str, Any]:
