@@ -25,6 +25,7 @@ from .store.reads import StoredRun
 from .syncing.job import Job, Progress, Run, no_stats
 from .syncing.learning import DetectorFailedError, patterns_of
 from .syncing.merging import COMPLETE, former_attempts, merged, phase_metrics_of, storable
+from .syncing.moved import moved_runs
 from .syncing.related import Changes, changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
@@ -235,10 +236,23 @@ def _mark_what_is_gone(job: Job, found: Scan, known: Known) -> bool:
     back = [run.key for run in ours if run.id in set(found.unchanged) and run.source_state == "gone"]
     if lost:
         job.history.mark_gone(lost, job.now)
+        _note_moves(job, found, {run.key: run.id for run in missing if run.key in set(lost)}, known)
     if back:
         job.history.mark_present(back)
     job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
     return bool(lost or back)
+
+
+def _note_moves(job: Job, found: Scan, lost: Mapping[int, str], known: Known) -> None:
+    """Say so where a new run has the streams of one that is gone: its money then stands in both."""
+    new = {run.workflow["id"] for run in found.runs} - known.keys()
+    keys = {job.keys[name]: run_id for run_id in new if (name := (job.project, run_id)) in job.keys}
+    stored = job.history.agent_runs([*lost, *keys]) if keys else {}
+    old_runs = {run_id: stored.get(key, []) for key, run_id in lost.items()}
+    new_runs = {run_id: stored.get(key, []) for key, run_id in keys.items()}
+    for old, run_id in moved_runs(old_runs, new_runs):
+        reason = f"it has the streams of {old}, which is gone: moved or renamed, its cost stands in both"
+        job.note(Problem(run_id, reason, None, "warning"), run_id)
 
 
 def _add_up(job: Job, found: Scan) -> None:

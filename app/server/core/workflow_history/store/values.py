@@ -119,10 +119,10 @@ def to_nanodollars(value: Any) -> int:
     >>> to_nanodollars(0.036000000000000004), to_nanodollars("1.50")
     (36000000, 1500000000)
     """
-    if type(value) is float and -1e6 < value < 1e6:  # so small that a double still holds nanodollars
+    if type(value) is float and 0 <= value < 1e6:  # so small that a double still holds nanodollars
         return round(value * _NANODOLLARS)
     number = _number(value)
-    if abs(number) > _LARGEST_WHOLE // _NANODOLLARS:
+    if not 0 <= number <= _LARGEST_WHOLE // _NANODOLLARS:
         raise OddValueError("expected an amount of US dollars")
     return round(number * _NANODOLLARS)
 
