@@ -455,6 +455,16 @@ class TestStatus:
         assert found["status"] == "completed"
         assert (found["duration_seconds"], found["created_at"]) == (300.0, "2026-01-01T10:00:00+00:00")
 
+    @pytest.mark.parametrize(
+        ("summary", "status"),
+        [({}, "completed"), ({"overall_success": True}, "completed"), ({"success": False}, "failed")],
+    )
+    def test_a_workflow_summary_tells_the_end(self, agents: Path, summary: Any, status: str) -> None:
+        folder = run(agents, "a1", {})
+        stream(folder, "builder", init(), result())
+        (folder / "builder" / "custom_summary_output.json").write_text(json.dumps(summary))
+        assert self.judged(agents)[0] == status
+
     def test_words_in_an_answer_decide_nothing(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
         stream(folder, "builder", init(), result(result="The workflow failed: error, error"))

@@ -22,6 +22,7 @@ from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 RUNNING = "running "
 """Before a fingerprint: the run is judged again when it has been silent for long."""
 
+_SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
 _GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
@@ -107,7 +108,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     evidence = Evidence(
         state=facts.state,
         streams=streams,
-        summary=facts.summaries[0][0] if facts.summaries else None,
+        summary=_summary(facts.summaries),
         error_log=facts.error_log,
         completion=_completion(facts.logs),
         written_at=window.last if window else None,
@@ -193,6 +194,15 @@ def _window(folder: RunFolder) -> Window | None:
     if not times:
         return None
     return Window(datetime.fromtimestamp(min(times), UTC), datetime.fromtimestamp(max(times), UTC))
+
+
+def _summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, bool | None] | None:
+    """Return the summary that decides: one that says the run failed, else the first."""
+    told = [
+        (path, next((word for key in _SUCCESS if isinstance(word := summary.get(key), bool)), None))
+        for path, summary in summaries
+    ]
+    return next((each for each in told if each[1] is False), told[0] if told else None)
 
 
 def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:

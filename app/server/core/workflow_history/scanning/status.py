@@ -39,7 +39,7 @@ class Evidence:
 
     state: dict[str, Any]
     streams: Sequence[StreamFacts]
-    summary: str | None = None  # the workflow summary's path, where there is one
+    summary: tuple[str, bool | None] | None = None  # a workflow summary's path, and its word on success
     error_log: tuple[str, str] | None = None  # (path, its last line)
     completion: tuple[str, str] | None = None  # (path, the log line that says so)
     written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
@@ -94,6 +94,8 @@ def _failed(evidence: Evidence, _now: datetime) -> Verdict | None:
     if evidence.error_log is not None:
         path, line = evidence.error_log
         return Verdict("failed", f"there is an error log: {path}", line)
+    if evidence.summary is not None and evidence.summary[1] is False:
+        return Verdict("failed", f"its summary says that it failed: {evidence.summary[0]}")
     if evidence.state.get("completed_at") and not evidence.streams:
         return None
     for stream in furthest(evidence.streams, in_order=evidence.in_order):
@@ -131,7 +133,7 @@ def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:
     if evidence.state.get("completed_at"):
         return Verdict("completed", "the state has a completed_at")
     if evidence.summary is not None:
-        return Verdict("completed", f"there is a workflow summary: {evidence.summary}")
+        return Verdict("completed", f"there is a workflow summary: {evidence.summary[0]}")
     if evidence.completion is not None:
         path, line = evidence.completion
         return Verdict("completed", f"{path} says: {line}")
