@@ -179,6 +179,15 @@ class TestResync:
         assert stored("a1")["cost_efficiency_score"] is not None
         assert history.resync_workflow_cost("a1")["updated"] is False
 
+    def test_a_resync_dates_agents_no_other_than_the_sync_did(self, agents: Path) -> None:
+        state = {"status": "completed", "created_at": "2025-12-01T10:00:00Z"}
+        folder = run(agents, "a1", state)
+        file = stream(folder, "planner", init(), result(0.25))
+        sync()
+        file.write_text("\n".join((init(), result(0.25), result(0.5))) + "\n")
+        assert history.resync_workflow_cost("a1")["updated"] is True
+        assert [part["timestamp"] for part in stored("a1")["phase_costs"]] == [None]
+
     def test_a_run_whose_files_are_gone_keeps_its_costs(self, agents: Path) -> None:
         folder = run(agents, "a1", {"status": "completed"})
         file = stream(folder, "planner", init(), result(0.25))

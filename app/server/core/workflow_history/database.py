@@ -6,7 +6,8 @@ Many workflows at a time go through `store.history.History`, which these functio
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,9 @@ def insert_workflow(workflow: Mapping[str, Any]) -> bool:
 def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     """Merge into a stored workflow; False where there is none. None never overwrites a value."""
     _check_is_dict(workflow)
-    url = current_url()
-    if not exists(url):
-        return False
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return False
         return history.update(str(workflow_id), workflow)
 
 
@@ -63,11 +63,21 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
 
     Raises AmbiguousWorkflowError where several projects have the id.
     """
+    with existing() as history:
+        if history is None:
+            return None
+        return history.get(str(workflow_id))
+
+
+@contextmanager
+def existing() -> Iterator[History | None]:
+    """Open the history in use, or give None where there is none yet: reading makes no database."""
     url = current_url()
     if not exists(url):
-        return None
+        yield None
+        return
     with History.open(url) as history:
-        return history.get(str(workflow_id))
+        yield history
 
 
 def _check_is_dict(workflow: object) -> None:
@@ -77,10 +87,9 @@ def _check_is_dict(workflow: object) -> None:
 
 def all_workflows() -> list[Workflow]:
     """Return every stored workflow without its agent runs and links: enough for sums."""
-    url = current_url()
-    if not exists(url):
-        return []
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return []
         return history.figures()
 
 
@@ -90,10 +99,9 @@ def find_workflow(reference: str) -> Workflow | None:
     It carries `patterns` that recur in other runs and the `problems` of its files beside its fields.
     Raises AmbiguousWorkflowError where several match.
     """
-    url = current_url()
-    if not exists(url):
-        return None
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return None
         try:
             found = history.find(reference)
         except WorkflowNotFoundError:
@@ -115,19 +123,17 @@ def location() -> str:
 
 def schema_version() -> str | None:
     """Return the version of the database's tables; None where there is no database yet."""
-    url = current_url()
-    if not exists(url):
-        return None
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return None
         return history.schema_version()
 
 
 def check() -> list[str]:
     """Return what is damaged in the database, one sentence each; an empty list: all is well."""
-    url = current_url()
-    if not exists(url):
-        return []
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return []
         return history.check()
 
 
@@ -144,9 +150,8 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
     Raises InvalidQueryError, a ValueError that names the allowed values.
     """
     query = PageQuery(limit, offset, status, search, sort_by, sort_order)
-    url = current_url()
-    if not exists(url):
-        return {"workflows": [], "total": 0, "limit": limit, "offset": offset}
-    with History.open(url) as history:
+    with existing() as history:
+        if history is None:
+            return {"workflows": [], "total": 0, "limit": limit, "offset": offset}
         workflows, total = history.page(query)
     return {"workflows": workflows, "total": total, "limit": limit, "offset": offset}

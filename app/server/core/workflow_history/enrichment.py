@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from . import scanner
 from .accounting import account
 from .accounting.money import RUN_SUMS, to_decimal, to_float
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
-from .scanning.describe import read_run
-from .scanning.walk import find_run
+from .scanning import read_one
 
 COST_FIELDS = (*RUN_SUMS, "phase_costs")
 """What enrichment sets on a workflow, together with `cost_data`, or not at all."""
@@ -77,13 +75,8 @@ def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
 
 
 def _streams_of(workflow_id: str) -> tuple[StreamFacts, ...]:
-    return streams_in(scanner.agents_dir(), workflow_id) if workflow_id else ()
-
-
-def streams_in(root: Path, workflow_id: str) -> tuple[StreamFacts, ...]:
-    """Return the streams of one run below an agents folder; a run that is not there has none."""
-    folder = find_run(root, workflow_id)
-    return read_run(folder).streams if folder is not None else ()
+    run = read_one(scanner.agents_dir(), workflow_id, datetime.now(UTC)) if workflow_id else None
+    return run.streams if run is not None else ()
 
 
 def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:

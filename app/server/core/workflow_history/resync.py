@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from . import database
-from .analytics import score_parts
-from .enrichment import COST_FIELDS, streams_in, with_costs
+from .enrichment import COST_FIELDS, with_costs
 from .errors import InvalidQueryError, WorkflowHistoryError
-from .models import Workflow
-from .store.engine import exists
+from .models import AgentRun, Workflow
+from .scanning import read_one
+from .scanning.describe import undated
 from .store.history import History, WorkflowRef
-from .syncing.merging import COMPLETE, former_attempts, merged, phase_metrics_of, storable
+from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
 from .syncing.related import changes_after, identity_of, with_vector
 
 logger = logging.getLogger("workflow_history")
@@ -28,10 +28,9 @@ def resync_workflow_cost(workflow_id: str) -> dict[str, Any]:
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
-    url = database.current_url()
-    if not exists(url):
-        return _answer(workflow_id, "there is no history yet: sync first", success=False)
-    with History.open(url) as history:
+    with database.existing() as history:
+        if history is None:
+            return _answer(workflow_id, "there is no history yet: sync first", success=False)
         try:
             stored = history.get(workflow_id)
         except WorkflowHistoryError as error:
@@ -69,13 +68,10 @@ def resync_workflows_by_date_range(start_date: str | datetime, end_date: str | d
 
 
 def _resync_many(batch_size: int, **chosen: Any) -> dict[str, Any]:
-    url = database.current_url()
-    if not exists(url):
-        return _summary([])
     answers: list[dict[str, Any]] = []
-    with History.open(url) as history:
+    with database.existing() as history:
         after = 0
-        while refs := history.refs(after_key=after, limit=batch_size, **chosen):
+        while history is not None and (refs := history.refs(after_key=after, limit=batch_size, **chosen)):
             after = refs[-1].key
             answers.extend(_resync_batch(history, refs))
     return _summary(answers)
@@ -93,19 +89,20 @@ def _resync_batch(history: History, refs: list[WorkflowRef]) -> Iterable[dict[st
 def _resync(history: History, stored: Workflow) -> dict[str, Any]:
     """Read one run's streams again and store what they cost, with what follows from it."""
     folder = stored.get("agents_dir")
-    streams = streams_in(Path(folder), stored["id"]) if folder and Path(folder).is_dir() else ()
-    if not streams:
+    found = read_one(Path(folder), stored["id"], datetime.now(UTC)) if folder else None
+    if found is None or not found.streams:
         return _answer(
             stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
         )
-    fresh = merged(stored, with_costs({**stored, "model_used": None}, streams, former_attempts(stored)))
+    former = former_attempts(stored)
+    streams = found.streams if not former or _dated(former) else undated(found.streams)
+    silent = found.workflow["agents_without_stream"]
+    known = {**stored, "model_used": None, "agents_without_stream": silent}
+    fresh = merged(stored, with_costs(known, streams, former))
     changed = [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)
-    fresh.update(phase_metrics_of(fresh))
-    parts = score_parts(fresh)
-    fresh.update({name: part["value"] for name, part in parts.items()}, score_parts=parts)
-    fresh = with_vector(fresh)
+    fresh = with_vector(scored(fresh))
     with history.transaction():
         similar = changes_after(history, [fresh])
         history.save([storable(fresh)], replace=COMPLETE)
@@ -116,6 +113,11 @@ def _resync(history: History, stored: Workflow) -> dict[str, Any]:
         }
         similar.save(history, history.keys_of(sorted(names)))
     return _answer(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
+
+
+def _dated(former: Iterable[AgentRun]) -> bool:
+    """Tell whether the sync trusted the file times; a run of a copied tree may not show that alone."""
+    return any(run.get("timestamp") or run.get("ended_at") for run in former)
 
 
 def _answer(workflow_id: str, message: str, *, success: bool, updated: bool = False) -> dict[str, Any]:

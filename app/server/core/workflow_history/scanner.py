@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .models import Workflow
-from .scanning import Scan, scan
-from .scanning.describe import describe, is_run, read_run
-from .scanning.walk import STATE_FILE, find_run
+from .scanning import Scan, read_one, scan
+from .scanning.walk import STATE_FILE
 
 _DEFAULT = Path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
@@ -71,12 +70,8 @@ def scan_agents_directory() -> list[Workflow]:
 def parse_workflow_directory(path: Path | str) -> Workflow | None:
     """Return the run in one folder of an agents folder, or None where it holds none."""
     folder = Path(path)
-    found = find_run(folder.parent, folder.name) if folder.is_dir() else None
-    facts = read_run(found) if found is not None else None
-    if facts is None or not is_run(facts):
-        return None
-    copied = facts.contradicts_its_file_times
-    return describe(facts, copied=copied, now=datetime.now(UTC)).workflow
+    run = read_one(folder.parent, folder.name, datetime.now(UTC)) if folder.is_dir() else None
+    return run.workflow if run is not None else None
 
 
 def validate_workflow_data(workflow: Workflow) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import database, scanner
-from .analytics import calculate_cost_totals, score_parts
+from .analytics import calculate_cost_totals
 from .enrichment import enrich
 from .errors import WorkflowHistoryError
 from .models import Problem, ScannedRun, Workflow
@@ -24,7 +24,7 @@ from .store.history import History
 from .store.reads import StoredRun
 from .syncing.job import Job, Progress, Run, no_stats
 from .syncing.learning import DetectorFailedError, patterns_of
-from .syncing.merging import COMPLETE, former_attempts, merged, phase_metrics_of, storable
+from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
 from .syncing.moved import moved_runs
 from .syncing.related import Changes, changes_after, identity_of, with_vector
 
@@ -134,13 +134,10 @@ def _with_costs(job: Job, scanned: ScannedRun, before: Workflow | None) -> Workf
 def _phase_3_score(job: Job, runs: Sequence[Run]) -> None:
     """Add phase metrics and the four scores, with the parts that explain them."""
     for number, run in enumerate(runs, 1):
-        workflow = run.workflow
         try:
-            workflow.update(phase_metrics_of(workflow))
-            parts = score_parts(workflow)
-            workflow.update({name: part["value"] for name, part in parts.items()}, score_parts=parts)
+            run.workflow = scored(run.workflow)
         except _ONE_RUNS_TROUBLE as error:
-            job.trouble(workflow["id"], f"it cannot be scored: {error}")
+            job.trouble(run.workflow["id"], f"it cannot be scored: {error}")
         job.tell("score", number, len(runs))
 
 

@@ -11,7 +11,7 @@ from ..models import Problem, ScannedRun
 from .describe import RUNNING, describe, is_run, read_run
 from .status import SILENT_AFTER
 from .times import is_copied
-from .walk import RunFolder, walk_agents_folder
+from .walk import RunFolder, find_run, walk_agents_folder
 
 Progress = Callable[[int, int], None]
 
@@ -51,6 +51,15 @@ def scan(
             fresh.append(folder)
     _read(found, fresh, now, progress)
     return found
+
+
+def read_one(root: Path, run_id: str, now: datetime) -> ScannedRun | None:
+    """Return one run below `root` without reading the others; None where it holds no such run."""
+    folder = find_run(root, run_id)
+    facts = read_run(folder) if folder is not None else None
+    if facts is None or not is_run(facts):
+        return None
+    return describe(facts, copied=facts.contradicts_its_file_times, now=now)
 
 
 def _as_stored(folder: RunFolder, word: str | None, now: datetime) -> bool:

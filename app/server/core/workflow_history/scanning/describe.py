@@ -99,11 +99,11 @@ def is_run(facts: RunFacts) -> bool:
 def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing."""
     window = None if copied else facts.window
-    streams = facts.streams if not copied else tuple(replace(s, modified_at=None) for s in facts.streams)
+    streams = undated(facts.streams) if copied else facts.streams
     in_order = window is not None and tells_an_order(window, streams)
     told = run_times(facts.id, facts.state, facts.logs, streams, None)
     later = window is not None and is_later(window, told)
-    dated = tuple(replace(s, modified_at=None) for s in streams) if later else streams
+    dated = undated(streams) if later else streams
     times = run_times(facts.id, facts.state, facts.logs, dated, None if later else window)
     evidence = Evidence(
         state=facts.state,
@@ -142,6 +142,11 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     word = facts.folder.fingerprint
     word = f"{RUNNING}{word}" if verdict.status == "running" else word
     return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
+
+
+def undated(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:
+    """Return the streams without their files' times, where these tell nothing."""
+    return tuple(replace(stream, modified_at=None) for stream in streams)
 
 
 def _stream(found: FoundFile) -> StreamFacts | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
@@ -13,31 +13,6 @@ from .engine import dialect_of
 from .records import Row
 from .schema import occurrences, patterns, problems, sync_runs
 from .values import storable_text
-
-
-class Occurrence(TypedDict, total=False):
-    """One pattern as one run shows it."""
-
-    kind: str
-    signature: str
-    count: int  # times seen
-    successes: int
-    failures: int
-    cost: float | None  # USD; None: unknown
-    seconds: float | None
-    agents: list[str]
-    example_path: str | None  # relative to the run's folder
-    example_line: int | None  # 1-based
-
-
-class StoredProblem(TypedDict, total=False):
-    """Something that could not be read at the last sync."""
-
-    path: str  # relative to the agents folder
-    workflow_key: int | None
-    line: int | None  # 1-based; None: the whole file
-    reason: str
-    severity: str  # error or warning
 
 
 def save_patterns(

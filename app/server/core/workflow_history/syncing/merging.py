@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..analytics import calculate_phase_metrics
+from ..analytics import calculate_phase_metrics, score_parts
 from ..enrichment import COST_FIELDS
 from ..models import AgentRun, Workflow
 
@@ -82,7 +82,14 @@ def _news(stored: Workflow, new: Workflow) -> bool:
     return any(run.get("identity") not in seen for run in new.get("phase_costs") or ())
 
 
-def phase_metrics_of(workflow: Workflow) -> dict[str, Any]:
+def scored(workflow: Workflow) -> Workflow:
+    """Return the workflow with its phase metrics and its four scores, with the parts that explain them."""
+    measured = {**workflow, **_phase_metrics(workflow)}
+    parts = score_parts(measured)
+    return {**measured, **{name: part["value"] for name, part in parts.items()}, "score_parts": parts}
+
+
+def _phase_metrics(workflow: Workflow) -> dict[str, Any]:
     """Return a run's phase metrics; a phase of which only the state tells counts with its length."""
     costs = workflow.get("cost_data")
     if not costs:
