@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks import page
+
 from . import make_cli_docs, make_pictures, make_schema_docs
 
 
@@ -10,6 +12,7 @@ def main() -> None:
     make_schema_docs.main()
     make_cli_docs.main()
     make_pictures.main()
+    page.write()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ _ORDER = (
     "workflows",
     "agent_runs",
     "model_usage",
+    "likeness",
     "similar_pairs",
     "patterns",
     "occurrences",

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -361,17 +362,96 @@ def test_errors_end_as_one_calm_line_and_an_exit_code(shop, monkeypatch, raised,
     assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
 
 
-def test_bars_move_by_whole_percents_and_a_phase_without_work_has_none():
+def reported(*reports: tuple[float, str, int, int]) -> list[tuple[str, float, float | None]]:
+    """Report at these seconds, and return the phases as they are drawn then."""
     bars = Progress(console=Console(file=io.StringIO()), disable=True)
-    report = steps(bars)
-    for done in range(1, 1001):
-        report("scan", done, 1000)
-    report("learn", 0, 0)
-    report("something new", 1, 2)
-    assert [(task.description, task.completed) for task in bars.tasks] == [
-        ("reading", 1000),
-        ("something new", 1),
-    ]
+    seconds = iter(at for at, *_ in reports)
+    report = steps(bars, lambda: next(seconds))
+    for _, *told in reports:
+        report(*told)
+    return [(task.description, task.completed, task.total) for task in bars.tasks]
+
+
+def test_progress_is_drawn_now_and_then_and_always_at_the_end():
+    many = [(number / 1000, "scan", number, 100) for number in range(1, 101)]
+    assert reported(*many[:-1]) == [("looking through", 1, 100)]
+    assert reported(*many) == [("looking through", 100, 100)]
+    assert reported((0, "something new", 1, 3), (5, "something new", 2, 3)) == [("something new", 2, 3)]
+
+
+def test_a_total_may_grow_and_nothing_is_no_phase():
+    assert reported((0, "store", 10, 10), (1, "store", 10, 30)) == [("storing", 10, 30)]
+    bars = Progress(console=Console(file=io.StringIO()), disable=True)
+    steps(bars)("learn", 0, 0)
+    assert bars.tasks == []
+
+
+def on_a_terminal(*words: str) -> str:
+    """Run a command whose output streams are a terminal, and return what it drew."""
+    command = [sys.executable, "-m", "app.server.core.workflow_history", *words]
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, cwd=ROOT, stdout=theirs, stderr=theirs, env=env):  # noqa: S603
+        os.close(theirs)
+        drawn = b""
+        while True:
+            try:
+                drawn += os.read(ours, 65_536)
+            except OSError:  # the other end is closed
+                break
+    os.close(ours)
+    return drawn.decode()
+
+
+def test_a_terminal_sees_how_far_each_phase_is_with_counts_and_pace(shop):
+    drawn = on_a_terminal("sync", str(shop))
+    assert "reading" in drawn
+    assert "2/2" in drawn
+    assert "/s" in drawn
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_a_terminal_that_asked_for_less_sees_no_progress(shop, option):
+    drawn = on_a_terminal("sync", str(shop), option)
+    assert "reading" not in drawn
+    assert "2/2" not in drawn
+
+
+def test_a_pipe_gets_no_progress(shop):
+    command = [sys.executable, "-m", "app.server.core.workflow_history", "sync", str(shop)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+    assert done.stderr == ""
+    assert "2/2" not in done.stdout
+
+
+HEAVY = {"numpy", "alembic", "mako", "genai_prices", "multiprocessing", "concurrent.futures.process"}
+DRAWING = {"rich.progress"}
+DATABASE = {"sqlalchemy"}
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (("--help",), HEAVY | DRAWING | DATABASE),
+        (("--version",), HEAVY | DRAWING | DATABASE),
+        (("list",), HEAVY | DRAWING),
+        (("show", "aaaa1111"), HEAVY | DRAWING),
+        (("sync", "{shop}"), HEAVY - {"numpy"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_command_imports_only_what_it_needs(shop, words, unwanted):
+    type_in("sync", str(shop))
+    code = (
+        "import sys; from app.server.core.workflow_history.cli.app import app\n"
+        "try: app(sys.argv[1:], standalone_mode=False)\n"
+        "finally: print('\\nimported', *sys.modules)"
+    )
+    given = [word.format(shop=shop) for word in words]
+    command = [sys.executable, "-c", code, *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+    imported = done.stdout.rpartition("imported")[2].split()
+    assert unwanted.isdisjoint(imported), sorted(unwanted.intersection(imported))
 
 
 def test_a_mistyped_command_is_wrong_usage():

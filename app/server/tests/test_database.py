@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,15 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import database
+from app.server.core.workflow_history import analytics, database
 from app.server.core.workflow_history.errors import (
     AmbiguousWorkflowError,
     InvalidQueryError,
     WorkflowHistoryError,
     WorkflowNotFoundError,
 )
+from app.server.core.workflow_history.models import Problem
+from app.server.core.workflow_history.statistics import history_statistics, statistics_of
 from app.server.core.workflow_history.store.codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.likeness import PairRow
+from app.server.core.workflow_history.store.records import pattern_rows, take_apart
 from app.server.core.workflow_history.store.values import to_nanodollars, to_time
 from app.server.core.workflow_history.store.views import VIEWS
 
@@ -153,11 +158,7 @@ def test_no_odd_value_stops_a_workflow(shared: History, junk: dict[str, Any]) ->
     stored = shared.get(name)
     assert stored is not None
     for key, value in junk.items():
-        if key not in {"id", "project", "text_vector", "fingerprint", "text_model"} and value not in (
-            None,
-            [],
-            {},
-        ):
+        if key not in {"id", "project", *WORKFLOW.hidden} and value not in (None, [], {}):
             assert stored[key] not in (None, []) or key in stored["unreadable_values"]
 
 
@@ -227,6 +228,14 @@ def test_text_that_no_database_holds_is_replaced() -> None:
     assert stored["score_parts"] == {"x": "\ufffd"}
 
 
+def test_a_number_that_is_none_is_stored_as_unknown() -> None:
+    odd = {"x": Decimal("NaN"), "y": float("inf"), "z": "NaN", "many": [[]] * 200}
+    database.insert_workflow({"id": "a", "score_parts": odd, "note": odd})
+    stored = database.get_workflow_by_id("a")
+    assert stored is not None
+    assert stored["score_parts"] == stored["note"] == {**odd, "x": None, "y": None}
+
+
 def test_objects_that_are_no_json_are_kept_as_text() -> None:
     moment = datetime(2025, 1, 1, tzinfo=UTC)
     database.insert_workflow(
@@ -274,6 +283,12 @@ def test_stored_times_sort_as_text_as_they_do_in_time(moments: list[datetime]) -
     inside = [moment for moment in moments if 2 < moment.year < 9998]
     stored = [to_time(moment.isoformat()) for moment in inside]
     assert sorted(stored) == [to_time(moment) for moment in sorted(m.astimezone(UTC) for m in inside)]
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_is_stored_alike_however_it_is_written(moment: datetime) -> None:
+    writings = {moment.isoformat(), moment.isoformat(timespec="microseconds"), moment.isoformat()[:-6] + "Z"}
+    assert {to_time(text) for text in writings} == {to_time(moment)}
 
 
 def test_a_local_time_keeps_its_offset_and_utc_tells_none() -> None:
@@ -404,6 +419,32 @@ def test_one_bad_workflow_stops_no_other(history: History) -> None:
     assert stored["status"] == "failed"
 
 
+@settings(max_examples=40, deadline=None)
+@given(first=workflows(), second=workflows())
+def test_parts_taken_apart_in_another_process_are_stored_as_workflows_are(
+    shared: History, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    name = number_of_examples(shared)
+    for batch in (first, second):
+        shared.save([{**batch, "id": name, "project": "whole"}], replace=["error_message"])
+        parts = take_apart({**batch, "id": name, "project": "parts"})
+        sent = pickle.loads(pickle.dumps(parts))  # noqa: S301 - our own
+        counts = shared.save_parts([sent], replace=["error_message"])
+        assert list(counts.keys) == [("parts", name)]
+    of_history = {"project": "", "first_seen_at": "", "last_changed_at": ""}
+    whole, in_parts = shared.get(f"whole/{name}"), shared.get(f"parts/{name}")
+    assert whole is not None
+    assert in_parts is not None
+    assert {**whole, **of_history} == {**in_parts, **of_history}
+
+
+def test_saving_tells_the_key_of_every_workflow(history: History) -> None:
+    history.save([{"id": "a", "project": "p"}])
+    keys = history.save([{"id": "b", "project": "p"}, {"id": "a", "project": "p"}, {"id": "a"}]).keys
+    assert keys == history.keys_of([("p", "b"), ("p", "a"), ("", "a")])
+    assert len(keys) == 3
+
+
 def test_what_is_to_be_replaced_may_become_unknown(history: History) -> None:
     history.save([{"id": "a", "error_message": "e", "nl_input": "Add x"}])
     history.save([{"id": "a", "error_message": None, "nl_input": None}], replace=["error_message"])
@@ -416,7 +457,7 @@ def test_a_transaction_is_stored_whole_or_not_at_all(history: History) -> None:
     def begin_and_fail() -> None:
         with history.transaction():
             history.save([{"id": "a"}])
-            history.save_problems("agents", [{"path": "x", "reason": "cut"}])
+            history.save_folder_problems("agents", [Problem("x", "cut")])
             raise KeyError("something unforeseen")
 
     with pytest.raises(KeyError):
@@ -437,15 +478,18 @@ def test_a_run_whose_files_are_gone_stays_and_may_come_back(history: History) ->
     stored = history.get("a")
     assert stored is not None
     assert (stored["source_state"], stored["gone_at"]) == ("present", None)
-    assert history.stored_runs(project="")["a"].fingerprint == "f"
+    assert history.stored_runs("")["a"].fingerprint == "f"
 
 
 def test_lists_of_similar_runs_are_replaced_as_a_whole(history: History) -> None:
     history.save([{"id": name, "project": "p"} for name in "abc"])
     key = {ref.id: ref.key for ref in history.refs()}
-    history.save_similar_lists({key["a"]: [(key["b"], 0.9), (key["c"], 0.6)], key["b"]: [(key["a"], 0.9)]})
-    history.save_similar_lists({key["a"]: [(key["c"], 0.7)]})
-    assert history.similar_lists() == {key["a"]: [(key["c"], 0.7)], key["b"]: [(key["a"], 0.9)]}
+    a, b, c = (key[name] for name in "abc")
+    first = [PairRow(a, 1, b, 0.9), PairRow(a, 2, c, 0.6), PairRow(b, 1, a, 0.9)]
+    similarity = history.similarity()
+    similarity.save("m", [], [], [a, b], first)
+    similarity.save("m", [], [], [a], [PairRow(a, 1, c, 0.7)])
+    assert [tuple(place) for some in similarity.lists([a, b]) for place in some] == [(a, 1, c, 0.7), first[2]]
     stored = history.get("a")
     assert stored is not None
     assert stored["similar_workflows"] == [{"id": "c", "project": "p", "similarity_score": 0.7}]
@@ -489,19 +533,52 @@ def test_one_detector_never_wipes_what_the_other_found(history: History) -> None
     assert stored["pattern_count"] == 1
 
 
+def test_a_rolled_back_pattern_is_stored_when_it_is_seen_again(history: History) -> None:
+    history.save([{"id": "a"}, {"id": "b"}])
+    seen = {"kind": "command", "signature": "pytest", "count": 1}
+    found = {ref.key: [seen] for ref in history.refs()}
+
+    def store_and_fail() -> None:
+        with history.transaction():
+            history.save_patterns(found)
+            raise KeyError("something unforeseen")
+
+    with pytest.raises(KeyError):
+        store_and_fail()
+    history.save_patterns(found)
+    assert [row["signature"] for row in history.view("recurring_patterns")] == ["pytest"]
+    assert history.check() == []
+
+
+def test_findings_made_in_another_process_are_stored_as_findings_are(history: History) -> None:
+    history.save([{"id": name} for name in "abcd"])
+    first, second, third, fourth = (ref.key for ref in history.refs())
+    seen = {"kind": "sequence", "signature": "a\x00 → b", "count": 2, "failures": 1, "cost": 0.1}
+    seen |= {"seconds": 1.5, "agents": ["x", "y"], "example_path": "x/raw.jsonl", "example_line": 7}
+    history.save_patterns({first: [seen], second: [seen]})
+    rows = pickle.loads(pickle.dumps(pattern_rows([seen])))  # noqa: S301 - our own
+    history.save_pattern_rows({third: rows, fourth: rows})
+    of_one, of_other = history.patterns(first), history.patterns(third)
+    assert of_one == of_other
+    assert (of_one[0]["signature"], of_one[0]["cost"], of_one[0]["workflows"]) == ("a\ufffd → b", 0.1, 4)
+
+
 def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -> None:
     history.save([{"id": "a"}])
     [ref] = history.refs()
-    first = [{"path": "a/x.jsonl", "reason": "cut", "line": 3, "workflow_key": ref.key}]
-    assert history.save_problems("one", first) is True
-    assert history.save_problems("one", first) is False
-    assert history.save_problems("two", [{"path": "b", "reason": "no JSON", "severity": "warning"}]) is True
-    assert [(row["severity"], row["workflow_id"]) for row in history.view("unreadable")] == [
-        ("error", "a"),
-        ("warning", None),
+    history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "old"), Problem("a/y.jsonl", "old")]})
+    history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "cut", 3)]})
+    beside = [Problem("b", "no JSON", None, "warning")]
+    assert not history.knows_folder_problems("two", beside)
+    history.save_folder_problems("two", beside)
+    assert history.knows_folder_problems("two", beside)
+    assert [(row["severity"], row["reason"], row["workflow_id"]) for row in history.view("unreadable")] == [
+        ("error", "cut", "a"),
+        ("warning", "no JSON", None),
     ]
-    assert history.save_problems("one", []) is True
-    assert [row["agents_dir"] for row in history.view("unreadable")] == ["two"]
+    history.save_folder_problems("two", [])
+    history.save_run_problems("one", {ref.key: []})
+    assert history.view("unreadable") == []
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -512,6 +589,77 @@ def test_every_view_can_be_read(history: History, name: str) -> None:
 def test_no_view_is_read_by_a_made_up_name(history: History) -> None:
     with pytest.raises(InvalidQueryError, match="spend_by_day"):
         history.view("runs; DROP TABLE workflows")
+
+
+# --- sums
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "status": st.sampled_from(["completed", " Completed", "FAILED", "failed", "", "ß", None]),
+                "model_used": st.sampled_from(["opus", " opus ", "", "  ", None]),
+                "workflow_template": st.sampled_from(["plan", "Plan", None]),
+                "cost_basis": st.sampled_from(["reported", "lower_bound ", None]),
+                "total_cost": KINDS["money"],
+                "lower_bound_cost": KINDS["money"],
+                "duration_seconds": st.floats(-10, 1e9),
+                **dict.fromkeys(
+                    ("total_tokens", "input_tokens", "output_tokens"), st.none() | st.integers(-1, 10**12)
+                ),
+                **dict.fromkeys(("cache_read_tokens", "cache_creation_tokens"), st.integers(-1, 10**12)),
+                "created_at": KINDS["time"],
+                "started_at": KINDS["time"],
+            },
+        ),
+        max_size=12,
+    )
+)
+def test_sums_made_by_the_database_are_those_over_all_its_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
+    file = tmp_path_factory.mktemp("sums") / "history.db"
+    with History.open(file) as history:
+        history.save([{**row, "id": str(number)} for number, row in enumerate(rows)])
+        by_database, by_hand = statistics_of(history.sums()), history_statistics(history.figures())
+    means = ("average_duration", "average_tokens", "average_cache_efficiency")
+    for name in means:
+        mean = by_hand.pop(name)
+        assert by_database.pop(name) == (mean if mean is None else pytest.approx(mean, rel=1e-9))
+    assert by_database == by_hand
+    assert [*by_database["by_status"]] == [*by_hand["by_status"]]
+
+
+def test_analytics_of_the_whole_history_need_no_rows_given() -> None:
+    assert analytics.get_history_analytics() == analytics.get_history_analytics([])
+    database.insert_workflow({"id": "a", "status": "Completed ", "total_cost": 0.1})
+    database.insert_workflow({"id": "b", "status": "failed", "total_cost": 0.2})
+    found = analytics.get_history_analytics()
+    assert (found["total_cost"], found["by_status"]) == (0.3, {"completed": 1, "failed": 1})
+
+
+def test_a_sum_may_pass_what_one_column_holds(history: History) -> None:
+    history.save([{"id": str(number), "total_cost": "9000000000.000000001"} for number in range(3)])
+    [group] = history.sums()
+    assert group.total_cost == (Decimal("27000000000.000000003"), 3)
+
+
+def test_a_folders_costs_are_those_of_its_present_runs(history: History) -> None:
+    here = {"agents_dir": "here", "source_state": "present"}
+    history.save(
+        [
+            {"id": "a", **here, "total_cost": 0.1, "lower_bound_cost": 0.5},
+            {"id": "b", **here, "total_cost": 0.2},
+            {"id": "c", **here},
+            {"id": "d", **here, "source_state": "gone", "total_cost": 1},
+            {"id": "e", **here, "agents_dir": "elsewhere", "total_cost": 1},
+        ]
+    )
+    assert history.cost_totals("", "here") == (2, 0.3, 0.5)
+    assert history.cost_totals("", "nowhere") == (0, None, None)
 
 
 # --- the file
@@ -525,7 +673,7 @@ def test_the_file_is_its_owners_alone(own_database: Path) -> None:
 def test_readers_neither_need_nor_make_a_database(own_database: Path) -> None:
     assert database.get_workflow_history()["workflows"] == []
     assert database.get_workflow_by_id("a") is None
-    assert database.all_workflows() == []
+    assert database.sums() == []
     assert not own_database.parent.exists()
 
 
@@ -542,8 +690,8 @@ def test_closing_leaves_one_file_and_reading_changes_no_byte_of_it(own_database:
     database.init_db()
     database.get_workflow_history(search="a")
     with History.open(own_database) as history, history.transaction():
-        history.save_problems("agents", [])
-        history.stored_runs(project="")
+        assert history.knows_folder_problems("agents", [])
+        history.stored_runs("")
     assert own_database.read_bytes() == before
     assert [file.name for file in own_database.parent.iterdir()] == ["history.db"]
 

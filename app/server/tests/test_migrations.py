@@ -12,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, inspect
 
 from app.server.core.workflow_history.errors import DatabaseTooNewError, WorkflowHistoryError
 from app.server.core.workflow_history.store import migrate
@@ -20,7 +20,7 @@ from app.server.core.workflow_history.store.engine import connect, writing
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.store.schema import metadata
-from app.server.core.workflow_history.store.views import VIEWS
+from app.server.core.workflow_history.store.views import QUERIES, VIEWS
 from scripts.make_schema_docs import PAGE, render
 
 ROOT = Path(__file__).parents[3]
@@ -56,13 +56,57 @@ def test_the_constant_names_the_newest_revision(file: Path) -> None:
         assert migrate.stored_revision(connection) == migrate.HEAD
 
 
-def test_the_migrations_make_the_tables_of_the_schema(file: Path) -> None:
-    with History.open(file) as history, history._reading() as connection:
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    """A database that came to its tables one revision after the other."""
+    file = tmp_path / "migrated.db"
+    with connect(database_url(file)) as connection, writing(connection):
+        command.upgrade(migrate.alembic_config(connection), "head")
+    return file
+
+
+def test_the_migrations_make_the_tables_of_the_schema(migrated: Path) -> None:
+    with connect(database_url(migrated)) as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": migrate.VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, metadata) == []
-    assert tables(file) == {*metadata.tables, *VIEWS, migrate.VERSION_TABLE}
+    assert tables(migrated) == {*metadata.tables, *VIEWS, migrate.VERSION_TABLE}
+
+
+def make_up(file: Path) -> dict[str, object]:
+    """Return all that a database says of its tables, but for the order of their columns."""
+    with connect(database_url(file)) as connection:
+        found = inspect(connection)
+        query = "SELECT name, type, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        rows = connection.exec_driver_sql(query).all()
+        return {
+            "tables": {
+                name: (
+                    sorted(
+                        repr({**column, "type": str(column["type"])}) for column in found.get_columns(name)
+                    ),
+                    found.get_pk_constraint(name),
+                    sorted(map(repr, found.get_foreign_keys(name))),
+                    sorted(map(repr, found.get_unique_constraints(name))),
+                    "WITHOUT ROWID" in sql,
+                )
+                for name, kind, sql in rows
+                if kind in ("table", "view")
+            },
+            "others": {name: " ".join(sql.split()) for name, kind, sql in rows if kind != "table"},
+            "version": migrate.stored_revision(connection),
+        }
+
+
+def test_a_new_database_is_made_as_the_migrations_make_it(file: Path, migrated: Path) -> None:
+    with History.open(file):
+        pass
+    assert make_up(file) == make_up(migrated)
+
+
+def test_every_view_says_what_its_rows_are() -> None:
+    assert list(VIEWS) == list(QUERIES)
 
 
 def test_every_revision_can_be_undone(file: Path) -> None:
@@ -82,6 +126,37 @@ def test_an_older_database_is_upgraded_and_keeps_its_runs(file: Path) -> None:
         assert history.view("runs")[0]["total_cost_usd"] == 0.5
 
 
+def test_vectors_and_lists_of_an_older_database_are_kept(file: Path) -> None:
+    with History.open(file):
+        pass
+    with connect(database_url(file)) as connection, writing(connection):
+        command.downgrade(migrate.alembic_config(connection), "0003")
+    execute(
+        file,
+        """
+        INSERT INTO workflows (key, id, nl_input, status, total_cost_nanodollars, duration_seconds,
+                               text_vector, text_model)
+        VALUES (1, 'a', 'Sort', 'completed', 5, 2.5, x'01ff', 'words-1'),
+               (2, 'b', 'Sort', 'unknown', NULL, -1.0, x'02', 'words-0'),
+               (3, 'c', 'Sort', 'Completed ', NULL, NULL, x'03', 'words-1'),
+               (4, 'd', 'Sort', NULL, NULL, NULL, NULL, NULL),
+               (5, 'e', NULL, NULL, NULL, NULL, NULL, NULL)
+        """,
+    )
+    for rank in range(1, 6):
+        pair = f"VALUES (1, {rank}, 2, {1 - rank / 10})"
+        execute(file, f"INSERT INTO similar_pairs (workflow_key, rank, similar_key, score) {pair}")
+    with History.open(file) as history:
+        similarity = history.similarity()
+        kept = [row for some in similarity.rows("words-1") for row in some]
+        assert kept == [(1, b"\x01\xff", "completed", 5, 2.5, 0.5), (5, None, None, None, None, None)]
+        assert [run.id for run in similarity.stale("words-1")] == ["b", "c", "d"]
+        assert [row for some in similarity.rows("words-0") for row in some] == [
+            (2, b"\x02", None, None, None, None)
+        ]
+        assert [rank for some in similarity.lists([1]) for _, rank, _, _ in some] == [1, 2, 3, 4, 5]
+
+
 def test_a_newer_database_is_left_alone(file: Path) -> None:
     with History.open(file):
         pass
@@ -99,14 +174,24 @@ def test_another_programs_tables_are_left_alone(file: Path) -> None:
     assert tables(file) == {"workflows"}
 
 
-def test_a_failed_migration_leaves_nothing_behind(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute(file, "CREATE TABLE runs (name TEXT)")  # in the way of the last revision's first view
+def test_a_failed_making_leaves_nothing_behind(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(file, "CREATE TABLE runs (name TEXT)")  # in the way of the first view
     with pytest.raises(WorkflowHistoryError, match="runs"), History.open(file):
         pass
     assert tables(file) == {"runs"}
     execute(file, "DROP TABLE runs")
     with History.open(file) as history:
         assert history.check() == []
+
+
+def test_a_failed_migration_leaves_the_database_as_it_was(migrated: Path) -> None:
+    with connect(database_url(migrated)) as connection, writing(connection):
+        command.downgrade(migrate.alembic_config(connection), "0003")
+    execute(migrated, "CREATE TABLE stream_marks (name TEXT)")  # in the way of the last revision
+    before = make_up(migrated)
+    with pytest.raises(WorkflowHistoryError, match="stream_marks"), History.open(migrated):
+        pass
+    assert make_up(migrated) == before
 
 
 KILLED_MIDWAY = f"""
@@ -148,14 +233,12 @@ def test_processes_that_start_at_once_make_one_database(file: Path) -> None:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_a_database_that_is_up_to_date_opens_without_alembic(file: Path) -> None:
-    with History.open(file):
-        pass
+def test_only_an_old_database_needs_alembic(file: Path) -> None:
     code = (
         f"import sys; from {PACKAGE}.store.history import History\n"
         "with History.open(sys.argv[1]): sys.exit('alembic' in sys.modules)"
     )
-    assert start(code, str(file)).wait(timeout=60) == 0
+    assert [start(code, str(file)).wait(timeout=60) for _ in ("new", "up to date")] == [0, 0]
 
 
 def columns() -> list[Column[object]]:

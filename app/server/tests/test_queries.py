@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.models import Problem
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
 
@@ -199,3 +200,121 @@ def test_figures_are_the_named_keys_of_every_run(history: History) -> None:
     ]
     with pytest.raises(InvalidQueryError, match="total_cost"):
         history.figures(["no_such_key"])
+
+
+# --- query plans
+
+
+def with_rows(history: History) -> None:
+    agent = {"phase": "plan", "models": [{"model": "m"}]}
+    history.save([{**run(number), "agents_dir": "agents", "phase_costs": [agent]} for number in range(30)])
+    history.save_folder_problems("agents", [Problem("x", "cut")])
+    history.save_run_problems("agents", {history.refs()[0].key: [Problem("y", "cut")]})
+    history.save_stream_marks(
+        {ref.key: {"a": b"mark"} for ref in history.refs()}, {ref.key: 1 for ref in history.refs()}
+    )
+    history.save_patterns(
+        {ref.key: [{"kind": "operation", "signature": "ls", "count": 1}] for ref in history.refs()}
+    )
+
+
+QUERIES: dict[str, Callable[[History], Any]] = {
+    "a run by its id": lambda history: history.get("run-24"),
+    "a run by project and id": lambda history: history.get("p/run-03"),
+    "a run by the beginning of its id": lambda history: history.find("run-24"),
+    "a folder's problems": lambda history: history.problems("agents"),
+    "a run's problems": lambda history: history.problems("agents", 3),
+    "what is wrong beside the runs": lambda history: history.knows_folder_problems("agents", []),
+    "from where streams are read on": lambda history: history.stream_marks([1, 2, 3]),
+    "marks that are no longer needed": lambda history: history.forget_stream_marks(1),
+    "runs whose lists are out of date": lambda history: history.similarity().stale("words-1"),
+    "what runs are compared by": lambda history: list(history.similarity().rows("words-1")),
+    "lists that hold a run": lambda history: history.similarity().lists_with([1, 2]),
+    "keys by name": lambda history: history.keys_of([("p", "run-03"), ("q", "run-04")]),
+    "the runs of a project": lambda history: history.stored_runs("p"),
+    "the newest": lambda history: history.page(PageQuery()),
+    "the oldest": lambda history: history.page(PageQuery(sort_order="ASC")),
+    "those of a status": lambda history: history.page(PageQuery(status="failed")),
+    "the costliest": lambda history: history.page(PageQuery(sort_by="total_cost")),
+    "the cheapest": lambda history: history.page(PageQuery(sort_by="total_cost", sort_order="ASC")),
+    "by id": lambda history: history.page(PageQuery(sort_by="id")),
+    "by project": lambda history: history.page(PageQuery(sort_by="project", sort_order="ASC")),
+    "a batch that is stored again": with_rows,
+}
+ONLY_FROM_AN_INDEX: dict[str, Callable[[History], Any]] = {
+    "what a sync looks at": lambda history: history.stored_runs("p"),
+    "what a sync adds up": lambda history: history.cost_totals("p", "agents"),
+}
+SUMS_AND_LISTS: dict[str, Callable[[History], Any]] = {
+    "the sums of all runs": lambda history: history.sums(),
+    "the longest": lambda history: history.page(PageQuery(sort_by="duration_seconds")),
+    "by tokens": lambda history: history.page(PageQuery(sort_by="total_tokens")),
+    "by model": lambda history: history.page(PageQuery(sort_by="model_used")),
+    "by template": lambda history: history.page(PageQuery(sort_by="workflow_template")),
+}
+
+
+def plans(history: History, ask: Callable[[History], Any]) -> list[str]:
+    """Return how SQLite goes about every statement of a question, a line for each step."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(*call: Any) -> None:
+        _, _, text, values, _, many = call
+        statements.append((text, values[0] if many else values))
+
+    event.listen(history._connection, "before_cursor_execute", note)
+    ask(history)
+    with history._reading() as connection:
+        cursor = connection.connection.cursor()
+        usual = ("SELECT", "INSERT", "UPDATE", "DELETE")
+        return [
+            row[-1]
+            for text, values in statements
+            if text.startswith(usual)
+            for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
+        ]
+
+
+def reads_a_whole_table(step: str) -> bool:
+    return step.startswith("SCAN") and "COVERING INDEX" not in step
+
+
+@pytest.mark.parametrize("ask", QUERIES.values(), ids=QUERIES.keys())
+def test_a_usual_question_neither_reads_a_whole_table_nor_sorts(
+    history: History, ask: Callable[[History], Any]
+) -> None:
+    with_rows(history)
+    steps = plans(history, ask)
+    assert steps
+    assert [step for step in steps if reads_a_whole_table(step) or "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize("ask", ONLY_FROM_AN_INDEX.values(), ids=ONLY_FROM_AN_INDEX.keys())
+def test_a_sync_looks_at_stored_runs_in_one_index_alone(
+    history: History, ask: Callable[[History], Any]
+) -> None:
+    with_rows(history)
+    [step] = plans(history, ask)
+    assert step.startswith("SEARCH workflows USING COVERING INDEX ix_workflows_of_a_sync")
+
+
+@pytest.mark.parametrize("ask", SUMS_AND_LISTS.values(), ids=SUMS_AND_LISTS.keys())
+def test_sums_and_other_sort_keys_read_an_index_not_the_wide_rows(
+    history: History, ask: Callable[[History], Any]
+) -> None:
+    with_rows(history)
+    assert [step for step in plans(history, ask) if reads_a_whole_table(step)] == []
+
+
+def test_a_runs_patterns_are_counted_without_reading_all_occurrences(history: History) -> None:
+    with_rows(history)
+    [first, *_] = history.refs()
+    assert [
+        step for step in plans(history, lambda opened: opened.patterns(first.key)) if "SCAN" in step
+    ] == []
+
+
+def test_a_batch_looks_its_runs_up_once(history: History) -> None:
+    with_rows(history)
+    steps = plans(history, with_rows)
+    assert sum(step.startswith("SEARCH workflows") and "(project=? AND id=?)" in step for step in steps) == 2

@@ -530,28 +530,3 @@ class TestFacade:
             assert scanner.agents_folders_of(project) == [project / inside]
             assert scanner.agents_folders_of(project / inside) == [project / inside]
             assert scanner.project_of(project / inside) == project.name
-
-
-def test_a_run_whose_files_are_as_stored_is_not_opened(agents: Path) -> None:
-    folder = run(agents, "a1", {"status": "completed"})
-    stream(folder, "planner", init(), result())
-    (first,) = scanned(agents).runs
-    known = {"a1": first.fingerprint}
-    state = folder / "adw_state.json"
-    before = state.stat()
-    with state.open("r+b") as file:  # other bytes, and nothing that `stat` would show
-        file.write(b"x" * before.st_size)
-    os.utime(state, ns=(before.st_atime_ns, before.st_mtime_ns))
-    again = scan(agents, NOW, known)
-    assert (again.runs, again.unchanged) == ([], ["a1"])
-    with (folder / "planner" / "raw_output.jsonl").open("a") as file:
-        file.write("\n")
-    assert scan(agents, NOW, known).unchanged == []
-
-
-def test_a_stream_that_could_not_be_read_is_read_when_its_permissions_change(agents: Path) -> None:
-    file = stream(run(agents, "a1", {}), "planner", init(), result())
-    file.chmod(0o400)
-    (first,) = scanned(agents).runs
-    file.chmod(0o644)
-    assert scan(agents, NOW, {"a1": first.fingerprint}).unchanged == []

@@ -119,6 +119,49 @@ def test_words_that_the_table_does_not_know_match_themselves(word):
     assert likeness(f"Fix {word}", f"Repair {word} today") > likeness(f"Fix {word}", "Repair the gate today")
 
 
+CLUTTER = [
+    "<!-- x -->",
+    "<!--",
+    "```\n",
+    "~~~\n",
+    "  Traceback (most recent call last)\n",
+    ' File "a.py"\n',
+    "  ^^\n",
+    "\n at f(x)",
+    "https://a.b/c",
+    "<b>",
+    "<",
+    "/bug\n",
+    "/plan ",
+    "using adw_plan.py",
+    "ADWS-x",
+    "deadbeef1",
+    "DEAD0123-beef",
+    "#12",
+    "#",
+    "٣abcdef",
+    " word ",
+    "\n",
+]
+
+
+@given(st.lists(st.sampled_from(CLUTTER) | st.text(max_size=3), max_size=12).map("".join))
+def test_clutter_is_only_looked_for_where_it_can_be(body):
+    patterns = [pattern for pattern, _ in request._CLUTTER]
+    plain = body
+    for pattern in (*patterns, request._ADW, request._HEX, request._NUMBER):
+        plain = pattern.sub(" ", plain)
+    assert request._clean(body) == plain
+
+
+def test_forgetting_words_changes_no_vector(monkeypatch):
+    texts = [FORM.format(task=task) for pair in TASKS for task in pair]
+    before = [text_vector(text) for text in texts]
+    monkeypatch.setattr(model, "_MOST_SENSES", 3)
+    text_vector.cache_clear()
+    assert [text_vector(text) for text in texts] == before
+
+
 LONG = {
     "words": "word " * 200_000,
     "comments": "<!--" * 250_000,

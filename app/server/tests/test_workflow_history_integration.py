@@ -30,6 +30,7 @@ from app.server.core.workflow_history.errors import AmbiguousWorkflowError
 from app.server.core.workflow_history.patterns import host
 from app.server.core.workflow_history.similarity import calculate_all_similarities
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.syncing import batches, reading
 
 from .build import assistant, init, prompt, result, run, stream, tool_result, tool_use, usage
 
@@ -175,9 +176,7 @@ class TestASecondSync:
         sync()
         folder.rename(agents / "renamed")
         done = sync()
-        assert [(e["id"], "moved or renamed" in e["reason"]) for e in done["errors"]][-1:] == [
-            ("renamed", True)
-        ]
+        assert [e["id"] for e in done["errors"] if "moved or renamed" in e["reason"]] == ["renamed"]
         assert sync()["errors"] == done["errors"]
 
     def test_of_a_missing_agents_folder_marks_nothing_as_gone(self, agents: Path) -> None:
@@ -262,15 +261,14 @@ class TestTrouble:
     ) -> None:
         spec_run(agents, "bad")
         spec_run(agents, "good")
-        sync_module = __import__(sync_workflow_history.__module__, fromlist=["enrich"])
-        original = sync_module.enrich
+        original = reading.enrich
 
         def enrich(scanned: Any, former: Any) -> Any:
             if scanned.workflow["id"] == "bad":
                 raise ValueError("a cost of minus one")
             return original(scanned, former)
 
-        monkeypatch.setattr(sync_module, "enrich", enrich)
+        monkeypatch.setattr(reading, "enrich", enrich)
         done = sync()
         assert (done["failed"], stored("good")["status"]) == (1, "completed")
         assert ("bad", "its costs cannot be counted: a cost of minus one") in [
@@ -393,7 +391,7 @@ class TestPatterns:
             seen.append(workflow["id"])
             return [{"signature": "commits on a Friday"}, {"no": "signature"}]
 
-        monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: detector)
+        monkeypatch.setattr(batches, "load_detector", lambda: detector)
         sync()
         assert seen == ["a"]
         rows = rows_of(tmp_path, "select signature from patterns where kind = 'host'")
@@ -407,13 +405,13 @@ class TestPatterns:
         def detector(_: Any) -> Any:
             raise RuntimeError("out of order")
 
-        monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: detector)
+        monkeypatch.setattr(batches, "load_detector", lambda: detector)
         done = sync()
         assert "out of order" in done["errors"][-1]["reason"]
         count = stored("a")["pattern_count"]
         assert count > 0
         repaired = lambda _: [{"signature": "works again"}]  # noqa: E731
-        monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", lambda: repaired)
+        monkeypatch.setattr(batches, "load_detector", lambda: repaired)
         assert sync()["failed"] == 0
         assert stored("a")["pattern_count"] == count + 1
 
@@ -425,7 +423,7 @@ class TestPatterns:
         def broken() -> Any:
             raise host.DetectorBrokenError("core.pattern_detector", "no module named numby")
 
-        monkeypatch.setattr(f"{sync_workflow_history.__module__}.load_detector", broken)
+        monkeypatch.setattr(batches, "load_detector", broken)
         assert "numby" in sync()["errors"][0]["reason"]
 
 
@@ -445,6 +443,30 @@ def test_a_running_run_is_judged_again_when_it_has_been_silent(
     monkeypatch.setattr(f"{sync_workflow_history.__module__}.datetime", Later)
     sync()
     assert stored("a1")["status"] == "incomplete"
+
+
+def test_a_run_whose_files_are_as_stored_is_not_opened(agents: Path) -> None:
+    folder = spec_run(agents)
+    file = stream(folder, "planner", init(), result())
+    sync()
+    state = folder / "adw_state.json"
+    before = state.stat()
+    with state.open("r+b") as opened:  # other bytes, and nothing that `stat` would show
+        opened.write(b"x" * before.st_size)
+    os.utime(state, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = sync()
+    assert (again["unchanged"], again["errors"]) == (1, [])
+    with file.open("a") as opened:
+        opened.write("\n")
+    assert sync()["unchanged"] == 0
+
+
+def test_a_stream_that_could_not_be_read_is_read_when_its_permissions_change(agents: Path) -> None:
+    file = stream(run(agents, "a1", {}), "planner", init(), result())
+    file.chmod(0o400)
+    sync()
+    file.chmod(0o644)
+    assert sync()["unchanged"] == 0
 
 
 def test_progress_is_told_phase_by_phase(agents: Path) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import URL
 from .errors import InvalidQueryError, WorkflowNotFoundError
 from .models import Workflow
 from .patterns.sequences import without_parts
+from .statistics import Sums
 from .store.engine import exists
 from .store.history import History
 from .store.location import database_url, default_location
@@ -85,12 +86,12 @@ def _check_is_dict(workflow: object) -> None:
         raise InvalidQueryError(f"a workflow is a dict, not {type(workflow).__name__}")
 
 
-def all_workflows() -> list[Workflow]:
-    """Return every stored workflow without its agent runs and links: enough for sums."""
+def sums() -> list[Sums]:
+    """Return what the stored runs add up to, by status, model, template and cost basis."""
     with existing() as history:
         if history is None:
             return []
-        return history.figures()
+        return history.sums()
 
 
 def find_workflow(reference: str) -> Workflow | None:
@@ -107,11 +108,7 @@ def find_workflow(reference: str) -> Workflow | None:
         except WorkflowNotFoundError:
             return None
         workflow = history.read([found.key])[found.key]
-        problems = [
-            problem
-            for problem in history.problems(workflow.get("agents_dir") or "")
-            if problem.pop("workflow_key") == found.key
-        ]
+        problems = history.problems(workflow.get("agents_dir") or "", found.key)
         return {**workflow, "patterns": without_parts(history.patterns(found.key)), "problems": problems}
 
 

@@ -7,6 +7,7 @@ is `commit`, a patch planned by the reviewer is `patch`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 PHASES = (
     "classify",
@@ -80,6 +81,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORD.findall(name))
 
 
+@lru_cache(maxsize=4_096)
 def phase_of(agent: str) -> str:
     """Return the phase an agent of this name works in; `other` where no word of it tells.
 

@@ -16,7 +16,7 @@ from .scanning import read_one
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
 from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
-from .syncing.related import changes_after, identity_of, with_vector
+from .syncing.related import Relations, features_of, identity_of
 
 logger = logging.getLogger("workflow_history")
 
@@ -37,7 +37,7 @@ def resync_workflow_cost(workflow_id: str) -> dict[str, Any]:
             return _answer(workflow_id, str(error), success=False)
         if stored is None:
             return _answer(workflow_id, "no stored workflow has this id", success=False)
-        return _resync(history, stored)
+        return _resync(history, Relations(history), stored)
 
 
 def resync_all_completed_workflows(
@@ -70,23 +70,28 @@ def resync_workflows_by_date_range(start_date: str | datetime, end_date: str | d
 def _resync_many(batch_size: int, **chosen: Any) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     with database.existing() as history:
-        after = 0
-        while history is not None and (refs := history.refs(after_key=after, limit=batch_size, **chosen)):
+        if history is None:
+            return _summary(answers)
+        relations, after = Relations(history), 0
+        while refs := history.refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
-            answers.extend(_resync_batch(history, refs))
+            answers.extend(_resync_batch(history, relations, refs))
     return _summary(answers)
 
 
-def _resync_batch(history: History, refs: list[WorkflowRef]) -> Iterable[dict[str, Any]]:
+def _resync_batch(
+    history: History, relations: Relations, refs: list[WorkflowRef]
+) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            yield _resync(history, stored)
+            yield _resync(history, relations, stored)
         except WorkflowHistoryError as error:
+            relations.forget()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
             yield _answer(stored["id"], str(error), success=False)
 
 
-def _resync(history: History, stored: Workflow) -> dict[str, Any]:
+def _resync(history: History, relations: Relations, stored: Workflow) -> dict[str, Any]:
     """Read one run's streams again and store what they cost, with what follows from it."""
     folder = stored.get("agents_dir")
     found = read_one(Path(folder), stored["id"], datetime.now(UTC)) if folder else None
@@ -102,16 +107,11 @@ def _resync(history: History, stored: Workflow) -> dict[str, Any]:
     changed = [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)
-    fresh = with_vector(scored(fresh))
+    fresh = scored(fresh)
     with history.transaction():
-        similar = changes_after(history, [fresh])
+        similar = relations.changes_after([features_of(fresh)])
         history.save([storable(fresh)], replace=COMPLETE)
-        names = {
-            identity_of(fresh),
-            *similar.lists,
-            *(n for pairs in similar.lists.values() for n, _ in pairs),
-        }
-        similar.save(history, history.keys_of(sorted(names)))
+        similar.save(history, history.keys_of([identity_of(fresh)]))
     return _answer(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
 
 

@@ -12,10 +12,11 @@ from typing import TypedDict
 
 import numpy as np
 
-from .likeness.matches import Key, RunFeatures, SimilarityTable, best_matches, build_table, updated_matches
-from .likeness.model import MODEL_VERSION
+from .likeness.matches import best_matches
 from .likeness.pair_scores import PARTS, WEIGHTS, Sides, pair_parts, pair_scores
+from .likeness.table import Key, RunFeatures, SimilarityTable, build_table
 from .likeness.vectors import text_vector
+from .likeness.version import MODEL_VERSION
 from .models import Workflow
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "find_similar_workflows",
     "run_features",
     "text_vector",
-    "updated_matches",
 ]
 
 
@@ -83,7 +83,9 @@ def find_similar_workflows(
         other for other in workflows if other is not workflow and (me[1] is None or _identity(other) != me)
     ]
     others.sort(key=_order)
-    table = build_table([_features(-1, workflow), *(_features(at, other) for at, other in enumerate(others))])
+    table = build_table(
+        [run_features(-1, workflow), *(run_features(at, other) for at, other in enumerate(others))]
+    )
     found = best_matches(table, [-1], threshold, limit)[-1]
     return [(others[at], score) for at, score in found]
 
@@ -95,19 +97,13 @@ def calculate_all_similarities(
     by_id = {str(workflow["id"]): workflow for workflow in workflows if workflow.get("id") is not None}
     ordered = sorted(by_id.values(), key=_order)
     ids = [str(workflow["id"]) for workflow in ordered]
-    table = build_table(_features(at, workflow) for at, workflow in enumerate(ordered))
+    table = build_table(run_features(at, workflow) for at, workflow in enumerate(ordered))
     found = best_matches(table, None, threshold, limit)
     return {ids[row]: [(ids[at], score) for at, score in matches] for row, matches in found.items()}
 
 
-def run_features(key: Key, workflow: Workflow, vector: bytes | None = None) -> RunFeatures:
-    """Return what `workflow` is compared by, with its stored `vector` or one made of its text."""
-    if vector is None:
-        return _features(key, workflow)
-    return _features(key, workflow | {"nl_input": None})._replace(vector=vector)
-
-
-def _features(key: Key, workflow: Workflow) -> RunFeatures:
+def run_features(key: Key, workflow: Workflow) -> RunFeatures:
+    """Return what `workflow` is compared by."""
     text, status = workflow.get("nl_input"), workflow.get("status")
     named = str(status).strip().lower() if status is not None else ""
     return RunFeatures(
@@ -129,8 +125,9 @@ def _amount(value: object) -> float | None:
 
 
 def _pair(a: Workflow, b: Workflow) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Sides, Sides]:
-    table = build_table([_features(0, a), _features(1, b)])
-    dots = np.array([float(table.vectors[0] @ table.vectors[1])])
+    table = build_table([run_features(0, a), run_features(1, b)])
+    left, right = table.vectors.astype(np.int64)
+    dots = np.array([float(left @ right)])
     return dots, table.sides.take(np.array([0])), table.sides.take(np.array([1]))
 
 

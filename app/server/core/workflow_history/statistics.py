@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Context, Decimal
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .evidence import moment, number, total, word
 
@@ -24,6 +24,23 @@ _TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "c
 Row = Mapping[str, Any]
 
 
+class Sums(NamedTuple):
+    """What some runs of one status, model, template and cost basis add up to: sums, each with its count."""
+
+    status: str | None
+    model_used: str | None
+    workflow_template: str | None
+    cost_basis: str | None
+    runs: int
+    total_cost: tuple[Decimal, int]  # USD
+    lower_bound_cost: tuple[Decimal, int]  # USD
+    duration: tuple[float, int]  # seconds
+    tokens: tuple[float, int]
+    cache_percent: tuple[float, int]
+    first: datetime | None
+    last: datetime | None
+
+
 def history_statistics(workflows: Iterable[object]) -> dict[str, Any]:
     """Sum up a list of workflow dicts; an entry that is no dict is left out.
 
@@ -31,28 +48,58 @@ def history_statistics(workflows: Iterable[object]) -> dict[str, Any]:
     >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
     (0.3, 100.0, {'completed': 1, 'unknown': 1})
     """
-    rows = _rows(workflows)
-    statuses = Counter(_name(row, "status") for row in rows)
+    return statistics_of([_sums_of_one(row) for row in _rows(workflows)])
+
+
+def statistics_of(groups: Sequence[Sums]) -> dict[str, Any]:
+    """Do the same for runs that are summed up in groups already; names that mean one are put together."""
+    statuses = _counts(groups, "status")
     return {
-        "total_workflows": len(rows),
-        "completed_count": statuses["completed"],
-        "failed_count": statuses["failed"],
-        "success_rate_percent": _success_rate(rows),
-        "average_cost": _average_cost(rows),
-        "total_cost": _sum_cost(rows, "total_cost"),
-        "lower_bound_cost": _sum_cost(rows, "lower_bound_cost"),
-        "cost_by_basis": _counts(rows, "cost_basis"),
-        "average_duration": _mean(number(row.get("duration_seconds")) for row in rows),
-        "average_tokens": _mean(_tokens(row) for row in rows),
-        "average_cache_efficiency": _mean(_cache_percent(row) for row in rows),
-        "by_status": _counts(rows, "status"),
-        "by_model": _counts(rows, "model_used"),
-        "by_template": _counts(rows, "workflow_template"),
-        "status_breakdown": _breakdown(rows, "status"),
-        "model_breakdown": _breakdown(rows, "model_used"),
-        "template_breakdown": _breakdown(rows, "workflow_template"),
-        "date_range": _date_range(rows),
+        "total_workflows": sum(group.runs for group in groups),
+        "completed_count": statuses.get("completed", 0),
+        "failed_count": statuses.get("failed", 0),
+        "success_rate_percent": _success_rate(groups),
+        "average_cost": _average_cost(groups),
+        "total_cost": _sum_cost([group.total_cost for group in groups]),
+        "lower_bound_cost": _sum_cost([group.lower_bound_cost for group in groups]),
+        "cost_by_basis": _counts(groups, "cost_basis"),
+        "average_duration": _mean([group.duration for group in groups]),
+        "average_tokens": _mean([group.tokens for group in groups]),
+        "average_cache_efficiency": _mean([group.cache_percent for group in groups]),
+        "by_status": statuses,
+        "by_model": _counts(groups, "model_used"),
+        "by_template": _counts(groups, "workflow_template"),
+        "status_breakdown": _breakdown(groups, "status"),
+        "model_breakdown": _breakdown(groups, "model_used"),
+        "template_breakdown": _breakdown(groups, "workflow_template"),
+        "date_range": _date_range(groups),
     }
+
+
+def _sums_of_one(row: Row) -> Sums:
+    time = _first_time(row, "created_at", "started_at")
+    status, model, template, basis = (
+        value if isinstance(value := row.get(key), str) else None
+        for key in ("status", "model_used", "workflow_template", "cost_basis")
+    )
+    return Sums(
+        status=status,
+        model_used=model,
+        workflow_template=template,
+        cost_basis=basis,
+        runs=1,
+        total_cost=_amount(row, "total_cost"),
+        lower_bound_cost=_amount(row, "lower_bound_cost"),
+        duration=_measured(number(row.get("duration_seconds"))),
+        tokens=_measured(_tokens(row)),
+        cache_percent=_measured(_cache_percent(row)),
+        first=time,
+        last=time,
+    )
+
+
+def _measured(value: float | None) -> tuple[float, int]:
+    return (0.0, 0) if value is None else (value, 1)
 
 
 def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
@@ -77,58 +124,63 @@ def _rows(workflows: Iterable[object]) -> Sequence[Row]:
     return [workflow for workflow in workflows if isinstance(workflow, Mapping)]
 
 
-def _name(row: Row, key: str) -> str:
+def _name(group: Sums, key: str) -> str:
     """Read a name without outer spaces, a status in lower case too; what is no text is "unknown"."""
-    value = row.get(key)
+    value = getattr(group, key)
     if key == "status":
         return word(value) or UNKNOWN
-    return (value.strip() or UNKNOWN) if isinstance(value, str) else UNKNOWN
+    return (value or "").strip() or UNKNOWN
 
 
-def _counts(rows: Sequence[Row], key: str) -> dict[str, int]:
+def _counts(groups: Sequence[Sums], key: str) -> dict[str, int]:
     """Count runs by name: the most frequent first, equals by name."""
-    counts = Counter(_name(row, key) for row in rows)
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[_name(group, key)] += group.runs
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _breakdown(rows: Sequence[Row], key: str) -> dict[str, dict[str, Any]]:
+def _breakdown(groups: Sequence[Sums], key: str) -> dict[str, dict[str, Any]]:
     """Tell count, cost and success by name, in the order of the counts."""
-    groups: dict[str, list[Row]] = {name: [] for name in _counts(rows, key)}
-    for row in rows:
-        groups[_name(row, key)].append(row)
+    counts = _counts(groups, key)
+    by_name: dict[str, list[Sums]] = {name: [] for name in counts}
+    for group in groups:
+        by_name[_name(group, key)].append(group)
     return {
         name: {
-            "count": len(group),
-            "total_cost": _sum_cost(group, "total_cost"),
-            "average_cost": _average_cost(group),
-            "success_rate_percent": _success_rate(group),
+            "count": counts[name],
+            "total_cost": _sum_cost([group.total_cost for group in some]),
+            "average_cost": _average_cost(some),
+            "success_rate_percent": _success_rate(some),
         }
-        for name, group in groups.items()
+        for name, some in by_name.items()
     }
 
 
-def _success_rate(rows: Sequence[Row]) -> float | None:
+def _success_rate(groups: Sequence[Sums]) -> float | None:
     """Give the completed runs as percent of those that completed or failed."""
-    statuses = Counter(_name(row, "status") for row in rows)
-    ended = statuses["completed"] + statuses["failed"]
-    return 100.0 * statuses["completed"] / ended if ended else None
+    statuses = _counts(groups, "status")
+    completed = statuses.get("completed", 0)
+    ended = completed + statuses.get("failed", 0)
+    return 100.0 * completed / ended if ended else None
 
 
-def _amounts(rows: Sequence[Row], key: str) -> list[Decimal]:
-    """Read the known amounts of money; the text of a float is what was meant, its bits are not."""
-    return [Decimal(str(row[key])) for row in rows if number(row.get(key)) is not None]
+def _amount(row: Row, key: str) -> tuple[Decimal, int]:
+    """Read an amount of money; the text of a float is what was meant, its bits are not."""
+    return (Decimal(0), 0) if number(row.get(key)) is None else (Decimal(str(row[key])), 1)
 
 
-def _sum_cost(rows: Sequence[Row], key: str) -> float | None:
+def _sum_cost(amounts: Sequence[tuple[Decimal, int]]) -> float | None:
     """Sum up the known amounts in US dollars; None where none is known."""
-    amounts = _amounts(rows, key)
-    return _dollars(_exact_sum(amounts)) if amounts else None
+    known = [amount for amount, count in amounts if count]
+    return _dollars(_exact_sum(known)) if known else None
 
 
-def _average_cost(rows: Sequence[Row]) -> float | None:
+def _average_cost(groups: Sequence[Sums]) -> float | None:
     """Average the known costs in US dollars; runs without a cost are not in the count."""
-    amounts = _amounts(rows, "total_cost")
-    return _dollars(_EXACT.divide(_exact_sum(amounts), Decimal(len(amounts)))) if amounts else None
+    count = sum(group.total_cost[1] for group in groups)
+    amount = _exact_sum(group.total_cost[0] for group in groups if group.total_cost[1])
+    return _dollars(_EXACT.divide(amount, Decimal(count))) if count else None
 
 
 def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
@@ -144,10 +196,10 @@ def _dollars(amount: Decimal) -> float | None:
     return rounded if isfinite(rounded) else None
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def _mean(sums: Sequence[tuple[float, int]]) -> float | None:
     """Average what is known; None where nothing is."""
-    known = [value for value in values if value is not None]
-    return total(known) / len(known) if known else None
+    count = sum(known for _, known in sums)
+    return total(amount for amount, known in sums if known) / count if count else None
 
 
 def _tokens(row: Row) -> float | None:
@@ -182,10 +234,10 @@ def _first_time(row: Row, *keys: str) -> datetime | None:
     return next((time for key in keys if (time := moment(row.get(key))) is not None), None)
 
 
-def _date_range(rows: Sequence[Row]) -> dict[str, str | None]:
+def _date_range(groups: Sequence[Sums]) -> dict[str, str | None]:
     """Give the first and the last time that a run was created, as ISO 8601 with the offset it came with."""
-    times = [time for row in rows if (time := _first_time(row, "created_at", "started_at")) is not None]
-    first, last = min(times, key=_sort_time, default=None), max(times, key=_sort_time, default=None)
+    first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
+    last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
     return {"start": first.isoformat() if first else None, "end": last.isoformat() if last else None}
 
 
@@ -201,4 +253,4 @@ def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
     {'total_cost': 0.3, 'lower_bound_cost': 0.05}
     """
     rows = _rows(workflows)
-    return {key: _sum_cost(rows, key) for key in ("total_cost", "lower_bound_cost")}
+    return {key: _sum_cost([_amount(row, key) for row in rows]) for key in ("total_cost", "lower_bound_cost")}

@@ -1,38 +1,33 @@
 """Bring a history up to date with an agents folder: files in, rows and statistics out.
 
-It calls the five phases in their order. What one sync learns is stored in one transaction: a sync that
-is killed leaves the history as it was, and the next one does the work.
+It calls the five phases in their order. Runs go through them in batches; what one batch brings is stored
+in one transaction, its lists of similar runs and its patterns included: a sync that is killed leaves a
+whole history, and the next one does the rest.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 from . import database, scanner
-from .analytics import calculate_cost_totals
-from .enrichment import enrich
-from .errors import WorkflowHistoryError
-from .models import Problem, ScannedRun, Workflow
-from .patterns.host import Detector, load_detector
-from .scanning import Scan, scan
+from .models import Problem
+from .scanning.walk import RunFolder, find_run, walk_agents_folder
 from .store.history import History
-from .store.reads import StoredRun
-from .syncing.job import Job, Progress, Run, no_stats
-from .syncing.learning import DetectorFailedError, patterns_of
-from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
-from .syncing.moved import moved_runs
-from .syncing.related import Changes, changes_after, identity_of, with_vector
+from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
+from .syncing.ending import add_up, end, ending_of
+from .syncing.job import Job, Progress, no_stats
+from .syncing.merging import COMPLETE
+from .syncing.records import ReadRun
+from .syncing.related import Changes, Relations
 
 logger = logging.getLogger("workflow_history")
-
-Known = Mapping[str, StoredRun]
-
-_ONE_RUNS_TROUBLE = (ValueError, TypeError, ArithmeticError, LookupError, WorkflowHistoryError)
 
 
 def sync_workflow_history(
@@ -56,7 +51,8 @@ def sync_workflow_history(
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
         with History.open(database.current_url()) as history:
-            _run_phases(Job(root, stats["project"], history, datetime.now(UTC), started, progress, stats))
+            now, relations = datetime.now(UTC), Relations(history)
+            _run_phases(Job(root, stats["project"], history, now, started, progress, stats, relations))
     except Exception as error:
         stats["failed"] = stats["scanned"]
         logger.error("sync_failed agents_dir=%s error=%s", root, error)  # noqa: TRY400 - its catcher tells more
@@ -69,196 +65,94 @@ def sync_workflow_history(
 
 
 def _run_phases(job: Job) -> None:
-    known = job.history.stored_runs(project=job.project)
-    job.keys = {(job.project, run.id): run.key for run in known.values()}
+    job.known = job.history.stored_runs(job.project)
+    job.dated = dated(job.known.values(), job.home)
+    for batch, following in pairwise(chain(_phases_1_to_3(job), (None,))):
+        is_last = following is None
+        ending = ending_of(job) if is_last else None
+        if not batch and (ending is None or not (ending.has_news or job.relations.outdated)):
+            continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
+        with job.history.transaction():  # what is like what must not change before it is stored
+            similar = _phase_3e_relate(job, batch or [])
+            _phase_4_store(job, batch or [], similar)
+            _phase_5_learn(job, batch or [])
+            if ending is not None:
+                end(job, ending)
+    add_up(job)
 
-    found = _phase_1_scan(job, known)
-    runs = _phase_2_enrich(job, found, known)
-    _phase_3_score(job, runs)
-    with job.history.transaction():  # what is like what must not change before it is stored
-        similar = _phase_3e_relate(job, runs)
-        wrote = _phase_4_store(job, runs, similar, found, known)
-        _phase_5_learn(job, runs)
-        _add_up(job, found)
-        if wrote:  # a sync that changes nothing leaves the history's file as it was
-            started = job.now.isoformat()
-            job.history.record_sync({**job.stats, "started_at": started, "duration_seconds": job.seconds})
 
+def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
+    """Read, enrich and score what changed since the last sync, a batch at a time; the last may be empty.
 
-def _phase_1_scan(job: Job, known: Known) -> Scan:
-    """Read the runs whose files are not as stored; what was wrong with the others still is."""
+    Last come runs that others show to be copies: what their file times told of them is told anew.
+    """
     if not job.root.exists():
-        job.note(Problem(str(job.root), "the agents folder does not exist", None, "warning"))
-        return Scan(job.root)
-    ours = {run_id: run.fingerprint for run_id, run in known.items() if run.agents_dir == job.home}
-    found = scan(job.root, job.now, ours, lambda done, total: job.tell("scan", done, total))
-    job.stats.update(scanned=found.found, unchanged=len(found.unchanged), failed=len(found.failed))
-    job.stats.update(left_out=len(found.left_out))
-    job.stats["left_out_paths"] = [{"path": p.path, "reason": p.reason} for p in found.left_out]
-    for problem in found.problems:
-        job.note(problem)
-        logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
-    unchanged = {known[run_id].key: run_id for run_id in found.unchanged}
-    for row in job.history.problems(job.home):
-        if (run_id := unchanged.get(row.pop("workflow_key"))) is not None:
-            job.note(Problem(**row), run_id)
-    return found
+        missing = Problem(str(job.root), "the agents folder does not exist", None, "warning")
+        job.aside.append((None, missing))
+        yield []
+        return
+    yield from _read(job, _phase_1_scan(job))
+    wrong = [run_id for run_id in wrongly_dated(job.dated, copied_spans(job.dated)) if run_id in job.seen]
+    if wrong:
+        yield from _read(job, (found for name in wrong if (found := find_run(job.root, name)) is not None))
 
 
-def _phase_2_enrich(job: Job, found: Scan, known: Known) -> list[Run]:
-    """Add costs; a known run keeps what its former attempts spent, and what only the history knows."""
-    ids = [scanned.workflow["id"] for scanned in found.runs]
-    stored = job.history.read([known[run_id].key for run_id in ids if run_id in known])
-    runs = []
-    for number, scanned in enumerate(found.runs, 1):
-        run_id = scanned.workflow["id"]
-        before = stored.get(known[run_id].key) if run_id in known else None
-        if before is not None and (reason := _conflict(job, before)):
-            job.trouble(run_id, reason)
-            continue
-        for problem in scanned.problems:
-            job.note(problem, run_id)
-        runs.append(Run(scanned, merged(before, _with_costs(job, scanned, before))))
-        job.tell("enrich", number, len(found.runs))
-    return runs
+def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
+    """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
+    walk = walk_agents_folder(job.root)
+    for number, entry in enumerate(walk.entries, 1):
+        for folder in walk.runs_of(entry):
+            job.seen.add(folder.id)
+            if is_as_stored(job.known.get(folder.id), folder, job.home, job.now):
+                job.same.add(folder.id)
+            else:
+                yield folder
+        job.walked = number / len(walk.entries)
+        job.tell("scan", number, len(walk.entries))
+    for left_out in walk.left_out:
+        job.left_out(left_out)
+    job.put_aside(None, walk.problems)
 
 
-def _with_costs(job: Job, scanned: ScannedRun, before: Workflow | None) -> Workflow:
-    try:
-        return enrich(scanned, former_attempts(before))
-    except _ONE_RUNS_TROUBLE as error:
-        job.trouble(scanned.workflow["id"], f"its costs cannot be counted: {error}")
-        return scanned.workflow
+def _read(job: Job, folders: Iterator[RunFolder]) -> Iterator[list[ReadRun]]:
+    first = next(folders, None)
+    if first is None:
+        yield []
+        return
+    # Imported here: prices, scores and patterns take longer to import than a sync that finds nothing new.
+    batches = import_module(".syncing.batches", __package__).batches
+    yield from batches(job, chain([first], folders))
 
 
-def _phase_3_score(job: Job, runs: Sequence[Run]) -> None:
-    """Add phase metrics and the four scores, with the parts that explain them."""
-    for number, run in enumerate(runs, 1):
-        try:
-            run.workflow = scored(run.workflow)
-        except _ONE_RUNS_TROUBLE as error:
-            job.trouble(run.workflow["id"], f"it cannot be scored: {error}")
-        job.tell("score", number, len(runs))
-
-
-def _phase_3e_relate(job: Job, runs: Sequence[Run]) -> Changes:
+def _phase_3e_relate(job: Job, batch: Sequence[ReadRun]) -> Changes:
     """Return what becomes of the lists of similar runs, those of stored runs too."""
-    for number, run in enumerate(runs, 1):
-        run.workflow = with_vector({**run.workflow, "project": job.project})
-        job.tell("relate", number, len(runs))
-    return changes_after(job.history, [run.workflow for run in runs])
+    similar = job.relations.changes_after([run.features for run in batch if run.features])
+    job.tell("relate", job.stored(batch), job.expected)
+    return similar
 
 
-def _phase_4_store(job: Job, runs: Sequence[Run], similar: Changes, found: Scan, known: Known) -> bool:
-    """Write runs, lists, what is gone and what could not be read; tell whether anything was written."""
-    rows = [
-        {
-            **storable(run.workflow),
-            "agents_dir": job.home,
-            "source_state": "present",
-            "fingerprint": run.scanned.fingerprint,
-        }
-        for run in runs
-    ]
-    saved = job.history.save(rows, replace=COMPLETE)
-    for run_id, reason in saved.failures:
-        job.trouble(run_id, reason)
-    job.stats.update(inserted=saved.inserted, updated=saved.updated + job.stats["unchanged"])
-    names = {identity_of(run.workflow) for run in runs} | similar.names
-    job.keys |= job.history.keys_of(sorted(names))
-    similar.save(job.history, job.keys)
-    moved = _mark_what_is_gone(job, found, known)
-    news = job.history.save_problems(job.home, job.problem_rows())
-    job.tell("store", len(runs), len(runs))
-    return bool(rows or similar.vectors or moved or news)
+def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None:
+    """Write the runs, the lists of similar ones, what could not be read, and from where to read on."""
+    keys = job.history.save_parts([run.parts for run in batch if run.parts], replace=COMPLETE).keys
+    similar.save(job.history, keys)
+    key_of = {run_id: key for (_, run_id), key in keys.items()}
+    new = {key for run_id, key in key_of.items() if job.is_new(run_id)}
+    job.history.save_run_problems(job.home, {key_of[run.id]: run.problems for run in batch}, new=new)
+    job.history.save_stream_marks(
+        {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in new},
+        {key_of[run.id]: run.dated.last for run in batch},
+    )
+    job.keys |= key_of
+    job.tell("store", len(job.keys), job.expected)
 
 
-def _phase_5_learn(job: Job, runs: Sequence[Run]) -> None:
-    """Store each run's patterns, once however often it is seen; the host's detector is asked beside ours."""
-    detector, broken = _detector(job)
-    again: list[int] = []  # runs that the host's detector has not seen: the next sync asks it again
-    found: dict[str, dict[int, list[dict[str, Any]]]] = {}
-    for number, run in enumerate(runs, 1):
-        key = job.keys.get(identity_of(run.workflow))
-        if key is None or not run.scanned.streams:
-            continue  # what was learnt of a run stays when its files are gone
-        try:
-            learnt = patterns_of(run.workflow, run.scanned.streams, detector)
-        except DetectorFailedError as error:
-            job.trouble(run.workflow["id"], str(error))
-            learnt = patterns_of(run.workflow, run.scanned.streams, None)
-            again.append(key)
-        if broken:
-            again.append(key)
-        for name, patterns in learnt.items():
-            found.setdefault(name, {})[key] = patterns
-        job.tell("learn", number, len(runs))
-    for name, by_run in found.items():
-        job.history.save_patterns(by_run, detector=name)
-    if again:
-        job.history.forget_fingerprints(again)
-    job.stats["patterns"] = sum(len(patterns) for runs_ in found.values() for patterns in runs_.values())
-
-
-def _detector(job: Job) -> tuple[Detector | None, bool]:
-    """Return the host's detector, and whether there is one that cannot be used."""
-    try:
-        return load_detector(), False
-    except WorkflowHistoryError as error:
-        job.note(Problem("core/pattern_detector.py", str(error)))
-        logger.error("pattern_detector_broken error=%s", error)  # noqa: TRY400 - its text is the whole story
-        return None, True
-
-
-def _conflict(job: Job, stored: Workflow) -> str | None:
-    """Say so where another agents folder holds a run of this project and id: they must not be mixed up."""
-    other = stored.get("agents_dir")
-    if not other or other == job.home:
-        return None
-    twin = Path(other) / str(stored["id"])
-    if not twin.exists() or twin.resolve() == (job.root / str(stored["id"])).resolve():
-        return None
-    return f"{twin} is a run of the same project and id: name a project for one of them (--project)"
-
-
-def _mark_what_is_gone(job: Job, found: Scan, known: Known) -> bool:
-    """Mark runs whose files are gone, or are there again; an unreadable folder tells nothing."""
-    if not job.root.exists():
-        return False
-    here = {*found.unchanged, *found.failed, *(run.workflow["id"] for run in found.runs)}
-    unreadable = {problem.path.split("/")[0] for problem in found.problems}
-    ours = [run for run in known.values() if run.agents_dir == job.home]
-    missing = [run for run in ours if run.id not in here and run.id.split("/")[0] not in unreadable]
-    lost = [run.key for run in missing if run.source_state != "gone"]
-    back = [run.key for run in ours if run.id in set(found.unchanged) and run.source_state == "gone"]
-    if lost:
-        job.history.mark_gone(lost, job.now)
-        _note_moves(job, found, {run.key: run.id for run in missing if run.key in set(lost)}, known)
-    if back:
-        job.history.mark_present(back)
-    job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
-    return bool(lost or back)
-
-
-def _note_moves(job: Job, found: Scan, lost: Mapping[int, str], known: Known) -> None:
-    """Say so where a new run has the streams of one that is gone: its money then stands in both."""
-    new = {run.workflow["id"] for run in found.runs} - known.keys()
-    keys = {job.keys[name]: run_id for run_id in new if (name := (job.project, run_id)) in job.keys}
-    stored = job.history.agent_runs([*lost, *keys]) if keys else {}
-    old_runs = {run_id: stored.get(key, []) for key, run_id in lost.items()}
-    new_runs = {run_id: stored.get(key, []) for key, run_id in keys.items()}
-    for old, run_id in moved_runs(old_runs, new_runs):
-        reason = f"it has the streams of {old}, which is gone: moved or renamed, its cost stands in both"
-        job.note(Problem(run_id, reason, None, "warning"), run_id)
-
-
-def _add_up(job: Job, found: Scan) -> None:
-    """Say what the runs of this folder cost, as the history knows them now."""
-    here = {*found.unchanged, *(run.workflow["id"] for run in found.runs)}
-    rows = [
-        row
-        for row in job.history.figures(["project", "id", "total_cost", "lower_bound_cost"])
-        if row["project"] == job.project and row["id"] in here
-    ]
-    job.stats["enriched"] = sum(1 for row in rows if row["total_cost"] is not None)
-    job.stats.update(calculate_cost_totals(rows))
+def _phase_5_learn(job: Job, batch: Sequence[ReadRun]) -> None:
+    """Store each run's patterns, once however often it is seen."""
+    for detector in {name for run in batch for name in run.patterns}:
+        found = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
+        job.history.save_pattern_rows(found, detector=detector)
+        job.stats["patterns"] += sum(map(len, found.values()))
+    if unlearnt := [job.keys[run.id] for run in batch if run.unlearnt]:
+        job.history.forget_fingerprints(unlearnt)  # the next sync asks the host's detector again
+    if any(run.patterns for run in batch):
+        job.tell("learn", len(job.keys), job.expected)

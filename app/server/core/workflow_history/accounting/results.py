@@ -7,9 +7,11 @@ one shows that the process was started anew, and what the earlier one spent is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import structs
 
 from ..models import CostBasis, ModelCost, ResultSegment, StreamFacts, TokenUsage
 from ..pricing import SYNTHETIC
@@ -123,8 +125,8 @@ def _with_hour_writes(
         return billed
     main = max(billed, key=lambda model: (model.model == main_model, model.usage.cache_write))
     moved = min(hour_writes, main.usage.cache_write)
-    usage = replace(main.usage, cache_write_5m=main.usage.cache_write - moved, cache_write_1h=moved)
-    return [replace(model, usage=usage) if model is main else model for model in billed]
+    usage = structs.replace(main.usage, cache_write_5m=main.usage.cache_write - moved, cache_write_1h=moved)
+    return [structs.replace(model, usage=usage) if model is main else model for model in billed]
 
 
 def _summed(records: Sequence[Record]) -> Record:

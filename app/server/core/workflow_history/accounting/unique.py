@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from ..models import MessageUsage, StreamFacts
 from .results import has_record
@@ -27,15 +30,18 @@ def countable(streams: Sequence[StreamFacts]) -> dict[str, Countable]:
     by_path = sorted(streams, key=lambda stream: stream.path)
     copies = _copies(by_path)
     originals = [stream for stream in by_path if stream.path not in copies]
-    owners = _covered_owners(originals)
-    largest = _largest(originals)
+    loose = {stream.path: loose_messages(stream) for stream in originals}
     shares = {path: Countable(duplicate_of=original) for path, original in copies.items()}
+    if not any(loose.values()):  # the usual case: every message is some result's
+        return shares | {stream.path: Countable() for stream in originals}
+    owners = _covered_owners(originals)
+    largest = _largest(loose.values())
     for stream in originals:
-        loose = loose_messages(stream)
-        for message in loose:
+        mine = loose[stream.path]
+        for message in mine:
             owners.setdefault(message.message_id, stream.path)
-        own = tuple(largest[m.message_id] for m in loose if owners[m.message_id] == stream.path)
-        elsewhere = owners[loose[0].message_id] if loose and not own and not has_record(stream) else None
+        own = tuple(largest[m.message_id] for m in mine if owners[m.message_id] == stream.path)
+        elsewhere = owners[mine[0].message_id] if mine and not own and not has_record(stream) else None
         shares[stream.path] = Countable(own, elsewhere)
     return shares
 
@@ -49,11 +55,11 @@ def _covered_owners(streams: Iterable[StreamFacts]) -> dict[str, str]:
     return owners
 
 
-def _largest(streams: Iterable[StreamFacts]) -> dict[str, MessageUsage]:
+def _largest(loose: Iterable[Iterable[MessageUsage]]) -> dict[str, MessageUsage]:
     """Return each loose message once: the first one seen, with the field-wise maxima of all its copies."""
     seen: dict[str, MessageUsage] = {}
-    for stream in streams:
-        for message in loose_messages(stream):
+    for messages in loose:
+        for message in messages:
             first = seen.setdefault(message.message_id, message)
             if first is not message:
                 seen[message.message_id] = replace(
@@ -70,8 +76,10 @@ def _copies(streams: Iterable[StreamFacts]) -> dict[str, str]:
     """Return each copied stream's path with the path of the stream that keeps the cost: the longest one."""
     copies: dict[str, str] = {}
     kept: dict[object, str] = {}
-    for stream in sorted(streams, key=lambda stream: (-len(stream.results), -stream.lines, stream.path)):
-        marks = _marks(stream)
+    ordered = sorted(streams, key=lambda stream: (-len(stream.results), -stream.lines, stream.path))
+    sessions = Counter(_sessions(stream) for stream in ordered)
+    for stream in ordered:
+        marks = _marks(stream, alone=sessions[_sessions(stream)] == 1)
         original = next((kept[mark] for mark in marks if mark in kept), None)
         if original is None:
             kept.update(dict.fromkeys(marks, stream.path))
@@ -80,11 +88,17 @@ def _copies(streams: Iterable[StreamFacts]) -> dict[str, str]:
     return copies
 
 
-def _marks(stream: StreamFacts) -> list[object]:
-    """Return what only a copy shares: a result's uuid, or the session together with all message ids."""
-    if not stream.results:
-        return []
+def _sessions(stream: StreamFacts) -> frozenset[str]:
+    return frozenset([result.session_id for result in stream.results if result.session_id])
+
+
+def _marks(stream: StreamFacts, *, alone: bool) -> list[object]:
+    """Return what only a copy shares: a result's uuid, or the session together with all message ids.
+
+    No other stream is a copy by its session where the stream is `alone` in its own.
+    """
     marks: list[object] = [result.uuid for result in stream.results if result.uuid]
-    sessions = frozenset(result.session_id for result in stream.results if result.session_id)
-    messages = frozenset(message.message_id for message in stream.messages)
-    return [*marks, (sessions, messages)] if sessions and messages else marks
+    sessions = _sessions(stream)
+    if alone or not sessions or not stream.messages:
+        return marks
+    return [*marks, (sessions, frozenset([message.message_id for message in stream.messages]))]

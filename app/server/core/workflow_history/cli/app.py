@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import logging
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +16,6 @@ from typer.main import get_command
 
 from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
 from .options import CommandGroup
-from .screen import error_line, note
 
 COMMANDS = {
     "sync": "Read an agents folder into the history.",
@@ -67,19 +65,25 @@ class LazyGroup(CommandGroup):
         try:
             return super().invoke(ctx)
         except (AgentsFolderError, InvalidQueryError) as error:
-            error_line(str(error))
-            raise typer.Exit(USAGE) from error
+            raise _told(str(error), USAGE) from error
         except WorkflowHistoryError as error:
-            error_line(str(error))
-            raise typer.Exit(FAILED) from error
+            raise _told(str(error), FAILED) from error
         except KeyboardInterrupt as stop:
-            note("stopped; what is stored stays, and the next sync goes on from there")
-            raise typer.Exit(STOPPED) from stop
+            raise _told(
+                "stopped; what is stored stays, and the next sync goes on from there", STOPPED
+            ) from stop
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            error_line(str(error))
-            raise typer.Exit(FAILED) from error
+            raise _told(str(error), FAILED) from error
+
+
+def _told(message: str, code: int) -> typer.Exit:
+    """Print why a command ended, and return what ends it."""
+    screen = import_module(".screen", __package__)  # not for --help, which prints by itself
+    tell = screen.note if code == STOPPED else screen.error_line
+    tell(message)
+    return typer.Exit(code)
 
 
 def load(name: str) -> Any:
@@ -97,9 +101,10 @@ def _print_version(asked: bool) -> None:
 
 def own_version() -> str:
     """Return the version that is installed."""
+    metadata = import_module("importlib.metadata")  # a seventh of the start-up, for one option
     try:
-        return version("workflow-history")
-    except PackageNotFoundError:
+        return str(metadata.version("workflow-history"))
+    except metadata.PackageNotFoundError:
         return "(not installed)"
 
 

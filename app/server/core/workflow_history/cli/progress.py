@@ -1,20 +1,24 @@
-"""Move the bars: a phase's name and counts in, a Rich progress bar per phase moved. Prints nothing itself."""
+"""Show how far long work is: a phase's name and counts in, a line per phase on a terminal out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from rich.progress import Progress, TaskID
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
+from rich.text import Text
 
 from .render.text import one_line
 
 Report = Callable[[str, int, int], None]
-"""Called with a phase's name, how much of it is done, and how much there is."""
+"""Called with a phase's name, how much of it is done, and how much there is so far."""
 
 NAMES = {
     "make": "making runs up",
-    "scan": "reading",
-    "enrich": "counting costs",
+    "scan": "looking through",
+    "enrich": "reading",
     "score": "scoring",
     "relate": "comparing",
     "store": "storing",
@@ -22,20 +26,66 @@ NAMES = {
 }
 """The phases in words; one that is not here is shown by its own name."""
 
+_REDRAWN = 0.1  # seconds between two redraws of a phase
 
-def steps(bars: Progress) -> Report:
-    """Return what a sync reports its progress to; only whole percents are drawn."""
+
+@contextmanager
+def bars(console: Console) -> Iterator[Report]:
+    """Draw a line per phase while the block runs: its bar, counts, runs per second and time left."""
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        _PaceColumn(),
+    )
+    # Without a thread that redraws: a process with several threads should not be forked, and reading forks.
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as drawn:
+        yield steps(drawn)
+
+
+def steps(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> Report:
+    """Return what a sync reports its progress to; it may do so for each run, and the total may grow."""
     tasks: dict[str, TaskID] = {}
-    drawn: dict[str, int] = {}
+    last: dict[str, float] = {}
 
     def report(phase: str, done: int, total: int) -> None:
         if total <= 0:
             return
+        now = clock()
         if phase not in tasks:
-            tasks[phase] = bars.add_task(NAMES.get(phase) or one_line(phase), total=total)
-        share = done * 100 // total
-        if share != drawn.get(phase):
-            drawn[phase] = share
-            bars.update(tasks[phase], completed=done, total=total)
+            tasks[phase] = drawn.add_task(NAMES.get(phase) or one_line(phase), total=total)
+        elif done < total and now - last[phase] < _REDRAWN:
+            return
+        last[phase] = now
+        drawn.update(tasks[phase], completed=done, total=total, refresh=True)
 
     return report
+
+
+def pace(done: float, total: float | None, seconds: float | None) -> str:
+    """Return how fast a phase goes and how long it still takes; nothing before that can be told.
+
+    >>> pace(500, 2000, 2.0), pace(2000, 2000, 8.0), pace(0, 10, 1.0)
+    ('250/s, 6 s left', '250/s', '')
+    """
+    if not done or not seconds or total is None:
+        return ""
+    rate = done / seconds
+    shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+    left = round((total - done) / rate)
+    return f"{shown}, {_length(left)} left" if left > 0 else shown
+
+
+def _length(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
+
+
+class _PaceColumn(TextColumn):
+    """The rate of a phase and the time it still takes."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        """Return the text for one phase."""
+        return Text(pace(task.completed, task.total, task.finished_time or task.elapsed), "dim")

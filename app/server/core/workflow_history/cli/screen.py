@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,8 @@ from typing import Any, TextIO
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .options import settings_of
-from .progress import Report, steps
 from .render.hints import next_lines
 from .render.marks import STAND_INS
 from .render.text import one_line
@@ -66,14 +64,16 @@ class Screen:
         self.out.file.flush()
 
     @contextmanager
-    def progress(self) -> Iterator[Report | None]:
+    def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:
         """Show a bar per phase while the block runs; none when piped or quiet."""
         if self.as_json or self.quiet or not (self.out.is_terminal and self.err.is_terminal):
             yield None
             return
-        columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=self.err, transient=True) as bars:
-            yield steps(bars)
+        # Imported where bars are drawn: for most commands the import would take longer than their work.
+        from .progress import bars  # noqa: PLC0415
+
+        with bars(self.err) as report:
+            yield report
 
 
 def screen_of(context: typer.Context) -> Screen:

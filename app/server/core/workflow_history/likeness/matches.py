@@ -1,4 +1,4 @@
-"""The best matches of many runs: a table of runs in, lists of keys and scores out. No text, file or SQL.
+"""The best matches of many runs: a table of runs in, lists of rows and scores out. No text, file or SQL.
 
 Vectors hold small integers, so their dot products are exact in float32 whatever the order of the
 sums. That makes a stored list, a list brought up to date and a list computed anew equal to the bit.
@@ -6,206 +6,230 @@ sums. That makes a stored list, a list brought up to date and a list computed an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .pair_scores import NO_STATUS, Floats, Integers, Sides, least_cosine, pair_scores
-
-Key = Any
-"""Hashable, and sortable among its like: a number, a text, a (project, id) pair."""
+from .pair_scores import (
+    NO_STATUS,
+    Floats,
+    Integers,
+    Sides,
+    least_cosine,
+    most_scores,
+    pair_scores,
+    rough_sides,
+)
+from .table import Flags, Key, SimilarityTable
 
 Matches = list[tuple[Key, float]]
 """Best first; equal scores in the order of their keys."""
 
 _ROW_BLOCK = 512
-_COLUMN_BLOCK = 8_192  # with the rows above: 16 MB of dot products at a time
-
-
-class RunFeatures(NamedTuple):
-    """What one run is compared by."""
-
-    key: Key
-    vector: bytes | None  # of vectors.text_vector; None: no text
-    status: str | None  # None: unknown
-    cost: float | None  # USD, 0 or more; None: unknown
-    duration: float | None  # seconds, 0 or more; None: unknown
+_COLUMN_BLOCK = 4_096  # with the rows above: 8 MB of dot products at a time
+_FIRST_BLOCK = 256
+_MOST_PAIRS = 131_072  # scored at a time
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarityTable:
-    """Runs ready to be compared, in the order of their keys."""
+class Lists:
+    """Lists of similar runs, one per row; free places have column -1 and score -1."""
 
-    keys: tuple[Key, ...]
-    row_of: Mapping[Key, int]
-    vectors: npt.NDArray[np.float32]  # (runs, dimensions), whole numbers
-    sides: Sides
+    columns: Integers  # (rows, limit), rows of the table
+    scores: Floats  # (rows, limit), falling; equal scores have rising columns
 
+    @classmethod
+    def empty(cls, rows: int, limit: int) -> Lists:
+        """Return lists without a match."""
+        if limit < 1:
+            raise ValueError(f"limit must be 1 or more, not {limit}")
+        return cls(np.full((rows, limit), -1, np.int64), np.full((rows, limit), -1.0))
 
-class _Best(NamedTuple):
-    """The best columns found so far, row by row; free places have column -1 and the least score."""
+    def take(self, rows: Integers) -> Lists:
+        """Return the lists of `rows`."""
+        return Lists(self.columns[rows], self.scores[rows])
 
-    columns: Integers  # (rows, limit)
-    scores: Floats  # (rows, limit), falling
+    @property
+    def full(self) -> Flags:
+        """Whether a list has no free place: what is not on it is no better than its last."""
+        return self.columns[:, -1] >= 0
 
+    def put(self, rows: Integers, lists: Lists) -> None:
+        """Put other lists in the place of those of `rows`."""
+        self.columns[rows] = lists.columns
+        self.scores[rows] = lists.scores
 
-class _Found(NamedTuple):
-    """Pairs that may enter a list."""
-
-    rows: Integers  # places in the lists, not in the table
-    columns: Integers  # rows of the table
-    scores: Floats
-
-
-def build_table(runs: Iterable[RunFeatures]) -> SimilarityTable:
-    """Return the table of `runs`. Raises ValueError where two runs have one key."""
-    ordered = sorted(runs, key=lambda run: run.key)
-    row_of = {run.key: row for row, run in enumerate(ordered)}
-    if len(row_of) != len(ordered):
-        raise ValueError("two runs have one key")
-    width = max((len(run.vector) for run in ordered if run.vector), default=1)
-    empty = bytes(width)
-    raw = np.frombuffer(b"".join(run.vector or empty for run in ordered), np.int8).reshape(
-        len(ordered), width
-    )
-    vectors = raw.astype(np.float32)
-    codes: dict[str | None, int] = {None: NO_STATUS}
-    sides = Sides(
-        norms=np.einsum("ij,ij->i", vectors, vectors).astype(np.int64),
-        statuses=np.array([codes.setdefault(run.status, len(codes)) for run in ordered], np.int64),
-        costs=np.array([run.cost for run in ordered], np.float64),
-        durations=np.array([run.duration for run in ordered], np.float64),
-    )
-    return SimilarityTable(tuple(run.key for run in ordered), row_of, vectors, sides)
+    def differ(self, other: Lists) -> Flags:
+        """Tell which lists are not the same as the other's."""
+        differs: Flags = ((self.columns != other.columns) | (self.scores != other.scores)).any(axis=1)
+        return differs
 
 
 def best_matches(
     table: SimilarityTable, rows: Collection[Key] | None = None, threshold: float = 0.5, limit: int = 5
 ) -> dict[Key, Matches]:
     """Return each asked run's `limit` best matches of at least `threshold`; all runs where none is named."""
-    asked = range(len(table.keys)) if rows is None else sorted({table.row_of[key] for key in rows})
-    numbers = np.array(asked, np.int64)
-    best = _improve(table, numbers, np.arange(len(table.keys)), _nothing(len(numbers), limit), threshold)
-    return {table.keys[row]: _matches(table, best, at) for at, row in enumerate(asked)}
+    if rows is None:
+        asked = np.arange(len(table.keys))
+        lists = entering(table, asked, np.zeros(len(table.keys)), threshold, limit)
+    else:
+        asked = np.array(sorted({_known_row(table, key) for key in rows}), np.int64)
+        lists = complete(table, asked, threshold, limit)
+    return {
+        table.keys[row]: [
+            (table.keys[column], score) for column, score in zip(columns, scores, strict=True) if column >= 0
+        ]
+        for row, columns, scores in zip(
+            asked.tolist(), lists.columns.tolist(), lists.scores.tolist(), strict=True
+        )
+    }
 
 
-def updated_matches(
-    table: SimilarityTable,
-    stored: Mapping[Key, Sequence[tuple[Key, float]]],
-    changed: Collection[Key],
-    threshold: float = 0.5,
-    limit: int = 5,
-) -> dict[Key, Matches]:
-    """Return the lists that are no longer as `stored`, with every run of `changed` as `table` now has it.
+def _known_row(table: SimilarityTable, key: Key) -> int:
+    row = table.row_of(key)
+    if row is None:
+        raise KeyError(key)
+    return row
 
-    `stored` must be what this function or `best_matches` gave for the same threshold and limit; scores
-    must not have been rounded. New runs, and runs that left the table, count as changed by themselves.
+
+def entering(
+    table: SimilarityTable, changed: Integers, least: Floats, threshold: float = 0.5, limit: int = 5
+) -> Lists:
+    """Return, row by row of the table, what the `changed` rows bring: rising row numbers, each once.
+
+    A changed row gets its whole list. Every other gets the best of the changed runs that score at
+    least its `least`, which is the score of the last place of a full list, and 0 for one with room.
     """
-    moved = set(changed) | (stored.keys() - table.row_of.keys()) | (table.row_of.keys() - stored.keys())
-    anew = {key for key in moved if key in table.row_of}
-    kept: dict[Key, Matches] = {}
-    for key, old in stored.items():
-        if key in moved:
-            continue
-        left = [(other, score) for other, score in old if other not in moved]
-        if len(old) == limit and len(left) < limit:
-            anew.add(key)
-        else:
-            kept[key] = left
-    lists = best_matches(table, anew, threshold, limit) | _merged(table, kept, moved, threshold, limit)
-    return {key: found for key, found in lists.items() if key not in stored or found != list(stored[key])}
+    lists = Lists.empty(len(table.keys), limit)
+    floor = np.maximum(least, threshold)
+    floor[changed] = threshold
+    with_text = table.sides.norms > 0
+    others = with_text.copy()
+    others[changed] = False
+    rest, changed = np.flatnonzero(others), changed[with_text[changed]]
+    for start in range(0, len(changed), _ROW_BLOCK):
+        left = changed[start : start + _ROW_BLOCK]
+        for right in (*_blocks(rest), *_blocks(changed[:start])):
+            _compare(table, lists, floor, left, right, both_ways=True)
+        _compare(table, lists, floor, left, left, both_ways=False)
+    return lists
 
 
-def _merged(
-    table: SimilarityTable, kept: Mapping[Key, Matches], moved: Collection[Key], threshold: float, limit: int
-) -> dict[Key, Matches]:
-    """Return the kept lists with the changed runs put in where they belong."""
-    best = _nothing(len(kept), limit)
-    for at, matches in enumerate(kept.values()):
-        for place, (other, score) in enumerate(matches):
-            best.columns[at, place] = table.row_of[other]
-            best.scores[at, place] = score
-    rows = np.array([table.row_of[key] for key in kept], np.int64)
-    columns = np.array(sorted(table.row_of[key] for key in moved if key in table.row_of), np.int64)
-    best = _improve(table, rows, columns, best, threshold)
-    return {key: _matches(table, best, at) for at, key in enumerate(kept)}
+def complete(table: SimilarityTable, rows: Integers, threshold: float = 0.5, limit: int = 5) -> Lists:
+    """Return the whole lists of some rows, in their order."""
+    lists = Lists.empty(len(table.keys), limit)
+    floor = np.full(len(table.keys), threshold)
+    with_text = np.flatnonzero(table.sides.norms > 0)
+    asked = np.intersect1d(rows, with_text)
+    for start in range(0, len(asked), _ROW_BLOCK):
+        for right in _blocks(with_text):
+            _compare(table, lists, floor, asked[start : start + _ROW_BLOCK], right, both_ways=False)
+    return lists.take(rows)
 
 
-def _nothing(rows: int, limit: int) -> _Best:
-    if limit < 1:
-        raise ValueError(f"limit must be 1 or more, not {limit}")
-    return _Best(np.full((rows, limit), -1, np.int64), np.full((rows, limit), -1.0))
+def brought_up_to_date(stored: Lists, news: Lists, changed: Flags) -> tuple[Lists, Flags]:
+    """Return the `stored` lists with `news` of the changed runs; and which must be computed anew instead.
 
-
-def _matches(table: SimilarityTable, best: _Best, at: int) -> Matches:
-    places = zip(best.columns[at].tolist(), best.scores[at].tolist(), strict=True)
-    return [(table.keys[column], score) for column, score in places if column >= 0]
-
-
-def _improve(
-    table: SimilarityTable, rows: Integers, columns: Integers, best: _Best, threshold: float
-) -> _Best:
-    """Return `best` after all `columns` were held against all `rows`, block by block."""
-    columns = columns[table.sides.norms[columns] > 0]
-    for right in _blocks(columns):
-        vectors = np.ascontiguousarray(table.vectors[right].T)
-        for start in range(0, len(rows), _ROW_BLOCK):
-            left = rows[start : start + _ROW_BLOCK]
-            least = np.maximum(best.scores[start : start + _ROW_BLOCK, -1], threshold)
-            found = _found(table, left, right, vectors, least)
-            if len(found.rows):
-                _put(best, found._replace(rows=found.rows + start))
-    return best
-
-
-def _found(
-    table: SimilarityTable, left: Integers, right: Integers, vectors: npt.NDArray[np.float32], least: Floats
-) -> _Found:
-    """Return the pairs of `left` and `right` that score above 0 and at least `least`, which has one per row.
-
-    The dot product alone rules out most pairs; the rest are scored in full.
+    `changed` tells it of each row of the table; both kinds of lists are of the same rows, none changed.
+    A full list that loses a member stays right while it can be filled with what its last place did
+    not surpass: of runs that are on neither list, nothing is known but that they come after that.
     """
-    dots = (table.vectors[left] @ vectors).ravel()
-    shortest = float(np.sqrt(table.sides.norms[right].min()))
-    enough = dots.reshape(len(left), -1) >= _least_dots(table.sides.take(left), least, shortest)[:, None]
-    flat = np.flatnonzero(enough)
-    at, place = np.divmod(flat, len(right))
-    other = left[at] != right[place]
-    flat, at, columns = flat[other], at[other], right[place[other]]
-    scores = pair_scores(dots[flat].astype(np.float64), table.sides.take(left[at]), table.sides.take(columns))
-    good = (scores > 0.0) & (scores >= least[at])
-    return _Found(at[good], columns[good], scores[good])
+    kept = (stored.columns >= 0) & ~changed[stored.columns]
+    last_score, last_column = stored.scores[:, -1:], stored.columns[:, -1:]
+    sure = (news.scores > last_score) | ((news.scores == last_score) & (news.columns <= last_column))
+    known = (news.columns >= 0) & (sure | ~stored.full[:, None])
+    rows, limit = stored.columns.shape
+    result = Lists.empty(rows, limit)
+    for lists, places in ((stored, kept), (news, known)):
+        at, place = np.nonzero(places)
+        if len(at):
+            _put(result, at, lists.columns[at, place], lists.scores[at, place])
+    return result, stored.full & ~result.full
 
 
 def _blocks(columns: Integers) -> Iterable[Integers]:
     """Yield `columns` in blocks, the first ones small: once lists are full, few pairs need a second look."""
-    start, size = 0, 256
+    start, size = 0, _FIRST_BLOCK
     while start < len(columns):
         yield columns[start : start + size]
         start += size
         size = min(size * 2, _COLUMN_BLOCK)
 
 
-def _least_dots(left: Sides, least: Floats, shortest: float) -> npt.NDArray[np.float32]:
+def _compare(
+    table: SimilarityTable, lists: Lists, floor: Floats, left: Integers, right: Integers, *, both_ways: bool
+) -> None:
+    """Hold `left` against `right`, and put what is good enough into the lists of `left`, or of both.
+
+    The dot product alone rules out most pairs, a quick look most of the others; the rest are scored.
+    """
+    sides = table.sides
+    dots = _whole(table, left) @ _whole(table, right).T
+    mine, theirs = _least(lists, floor, left, right), _least(lists, floor, right, left)
+    enough = dots >= _least_dots(sides, left, mine, right)[:, None]
+    if both_ways:
+        enough |= dots >= _least_dots(sides, right, theirs, left)
+    rough = rough_sides(sides.take(left)), rough_sides(sides.take(right))
+    found = np.flatnonzero(enough)
+    at = np.repeat(np.arange(len(left)), np.count_nonzero(enough, axis=1))
+    place = found - at * len(right)
+    found_dots = dots.ravel()[found]
+    for start in range(0, len(found), _MOST_PAIRS):
+        some = slice(start, start + _MOST_PAIRS)
+        one, other = at[some], place[some]
+        least = np.minimum(mine[one], theirs[other]) if both_ways else mine[one]
+        hopeless = most_scores(found_dots[some], rough[0].take(one), rough[1].take(other)) < least
+        kept = np.flatnonzero(~hopeless)
+        rows, columns = left[one[kept]], right[other[kept]]
+        scores = pair_scores(found_dots[some][kept].astype(np.float64), sides.take(rows), sides.take(columns))
+        _put_good(lists, floor, rows, columns, scores)
+        if both_ways:
+            _put_good(lists, floor, columns, rows, scores)
+
+
+def _whole(table: SimilarityTable, rows: Integers) -> npt.NDArray[np.float32]:
+    return table.vectors[rows].astype(np.float32)
+
+
+def _least(lists: Lists, floor: Floats, rows: Integers, others: Integers) -> Floats:
+    """Return the score from which one of the `others` could enter each row's list.
+
+    Nothing surpasses a last place of 1, and what equals it comes after it in the order of keys.
+    """
+    last = lists.scores[rows, -1]
+    hopeless = (last >= 1.0) & (lists.columns[rows, -1] < others[0])
+    return np.where(hopeless, np.inf, np.maximum(last, floor[rows]))
+
+
+def _least_dots(sides: Sides, rows: Integers, least: Floats, others: Integers) -> npt.NDArray[np.float32]:
     """Return the dot products below which no pair can reach `least`; rather too low than too high."""
-    known = (left.statuses != NO_STATUS).astype(np.int64) + ~np.isnan(left.costs) + ~np.isnan(left.durations)
-    bound = least_cosine(least, known) * np.sqrt(left.norms) * (shortest * 0.9999)
-    return np.where(left.norms > 0, bound, np.inf).astype(np.float32)
+    shortest = float(np.sqrt(sides.norms[others].min()))
+    mine = sides.take(rows)
+    known = (mine.statuses != NO_STATUS).astype(np.int64) + ~np.isnan(mine.costs) + ~np.isnan(mine.durations)
+    bound = least_cosine(least, known) * np.sqrt(mine.norms) * (shortest * 0.9999)
+    return np.where(np.isinf(least), np.inf, bound).astype(np.float32)
 
 
-def _put(best: _Best, found: _Found) -> None:
-    """Merge what was found into the lists of its rows: score first, then the order of keys."""
-    limit = best.scores.shape[1]
-    touched = np.unique(found.rows)
-    rows = np.concatenate((np.repeat(touched, limit), found.rows))
-    columns = np.concatenate((best.columns[touched].ravel(), found.columns))
-    scores = np.concatenate((best.scores[touched].ravel(), found.scores))
+def _put_good(lists: Lists, floor: Floats, rows: Integers, columns: Integers, scores: Floats) -> None:
+    """Put pairs into the lists of `rows` where they score enough; a run is not similar to itself."""
+    least = np.maximum(lists.scores[rows, -1], floor[rows])
+    good = (scores > 0.0) & (scores >= least) & (rows != columns)
+    if good.any():
+        _put(lists, rows[good], columns[good], scores[good])
+
+
+def _put(lists: Lists, at: Integers, columns: Integers, scores: Floats) -> None:
+    """Merge pairs into the lists that `at` names: score first, then the order of keys."""
+    limit = lists.scores.shape[1]
+    touched = np.unique(at)
+    rows = np.concatenate((np.repeat(touched, limit), at))
+    columns = np.concatenate((lists.columns[touched].ravel(), columns))
+    scores = np.concatenate((lists.scores[touched].ravel(), scores))
     order = np.lexsort((columns, -scores, rows))
     rows, columns, scores = rows[order], columns[order], scores[order]
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     kept = place < limit
-    best.columns[rows[kept], place[kept]] = columns[kept]
-    best.scores[rows[kept], place[kept]] = scores[kept]
+    lists.columns[rows[kept], place[kept]] = columns[kept]
+    lists.scores[rows[kept], place[kept]] = scores[kept]

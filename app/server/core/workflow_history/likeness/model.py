@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Iterable
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import NamedTuple
@@ -18,13 +19,13 @@ from .words import stem
 FINGERPRINT = 32
 """Dimensions of the literal part."""
 
-MODEL_VERSION = "words-1"
-"""Changes whenever a text could get another vector: vectors of other versions are made anew."""
-
 _UNKNOWN_RARITY = 255  # a word that the table does not know is rare: sharing it says much
 _UNKNOWN_MEANING = 8  # weight, 1..255; such a word has a name, but little meaning
 
+_MOST_SENSES = 32_768  # words that are remembered, 21 MB
+
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class WordTable(NamedTuple):
@@ -35,13 +36,6 @@ class WordTable(NamedTuple):
     directions: npt.NDArray[np.int8]  # (words, dimensions), all rows about equally long
     weights: npt.NDArray[np.uint8]  # how much a word bears on the meaning of its text
     rarity: npt.NDArray[np.uint8]  # how much it says that two texts share this very word
-
-
-class WordSense(NamedTuple):
-    """What one word adds to a text: `meaning` to the dense part, `fingerprint` to the literal part."""
-
-    meaning: Integers
-    fingerprint: Integers
 
 
 @cache
@@ -57,8 +51,35 @@ def word_table() -> WordTable:
         return WordTable(rows, stems, data["directions"], data["weights"], data["rarity"])
 
 
-@lru_cache(maxsize=65_536)
-def word_sense(word: str) -> WordSense:
+class Senses:
+    """What words add to a text, each worked out once: words in, rows of whole numbers out.
+
+    A row is the word's meaning, followed by its fingerprint.
+    """
+
+    def __init__(self) -> None:
+        self.width = word_table().directions.shape[1]  # of the meaning
+        self._row_of: dict[str, int] = {}
+        self._rows = np.empty((1_024, self.width + FINGERPRINT), np.float32)
+
+    def rows(self, words: Iterable[str]) -> Floats:
+        """Return a row for each word. Sums of them are exact, in whatever order: they are whole numbers."""
+        known = self._row_of
+        if len(known) > _MOST_SENSES:
+            known.clear()
+        places = [known[word] if word in known else self._learn(word) for word in words]
+        return self._rows[places].astype(np.float64)
+
+    def _learn(self, word: str) -> int:
+        row = len(self._row_of)
+        if row == len(self._rows):
+            self._rows = np.concatenate((self._rows, np.empty_like(self._rows)))
+        self._rows[row] = _sense(word)
+        self._row_of[word] = row
+        return row
+
+
+def _sense(word: str) -> Integers:
     """Return what `word` adds to a text; a word unknown to the table gets a direction of its own.
 
     The fingerprint is taken of the stem, so that "exports" and "exporting" share it.
@@ -68,15 +89,13 @@ def word_sense(word: str) -> WordSense:
     signs = _signs(root)
     rows = _known_rows(table, word, root)
     if not rows:
-        return WordSense(
-            signs[: table.directions.shape[1]] * (8 * _UNKNOWN_MEANING),
-            signs[-FINGERPRINT:] * _UNKNOWN_RARITY,
-        )
+        meaning = signs[: table.directions.shape[1]] * (8 * _UNKNOWN_MEANING)
+        return np.concatenate((meaning, signs[-FINGERPRINT:] * _UNKNOWN_RARITY))
     meaning = np.zeros(table.directions.shape[1], np.int64)
     for row in rows:
         meaning += table.directions[row].astype(np.int64) * int(table.weights[row])
     rarity = max(int(table.rarity[row]) for row in rows)
-    return WordSense(meaning, signs[-FINGERPRINT:] * rarity)
+    return np.concatenate((meaning, signs[-FINGERPRINT:] * rarity))
 
 
 def _known_rows(table: WordTable, word: str, root: str) -> tuple[int, ...]:

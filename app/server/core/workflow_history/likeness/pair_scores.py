@@ -5,12 +5,15 @@ Only operations that IEEE 754 rounds correctly are used (+ - * / sqrt), on float
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 TEXT_WEIGHT = 0.4
@@ -33,6 +36,16 @@ class Sides:
     statuses: Integers  # codes, NO_STATUS where unknown
     costs: Floats  # USD, NaN where unknown
     durations: Floats  # seconds, NaN where unknown
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sides]) -> Sides:
+        """Return the entries of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.norms for part in parts]),
+            np.concatenate([part.statuses for part in parts]),
+            np.concatenate([part.costs for part in parts]),
+            np.concatenate([part.durations for part in parts]),
+        )
 
     def take(self, rows: Integers) -> Sides:
         """Return the entries at `rows`."""
@@ -65,6 +78,51 @@ def pair_scores(dots: Floats, left: Sides, right: Sides) -> Floats:
         weights += np.where(there, weight, 0.0)
     alike = parts[0] > 0.0
     return np.where(alike, total / np.where(alike, weights, 1.0), 0.0)
+
+
+class RoughSides(NamedTuple):
+    """One side of pairs in single precision, for a quick look."""
+
+    lengths: Singles  # one by the length of the text vector
+    statuses: Integers  # codes
+    costs: Singles
+    durations: Singles
+
+    def take(self, rows: Integers) -> RoughSides:
+        """Return the entries at `rows`."""
+        return RoughSides(self.lengths[rows], self.statuses[rows], self.costs[rows], self.durations[rows])
+
+
+def rough_sides(sides: Sides) -> RoughSides:
+    """Return `sides`, all of which have text, in single precision; a clipped amount is only more alike."""
+    return RoughSides(
+        (1.0 / np.sqrt(sides.norms)).astype(np.float32),
+        sides.statuses,
+        np.clip(sides.costs, 1e-30, 1e30).astype(np.float32),
+        np.clip(sides.durations, 1e-30, 1e30).astype(np.float32),
+    )
+
+
+def most_scores(dots: Singles, left: RoughSides, right: RoughSides) -> Singles:
+    """Return what pairs score at most, rather too high than too low; NaN where neither tells an amount.
+
+    A part that one side lacks counts as if it were equal: leaving it out can do no more for a score.
+    """
+    score = dots * left.lengths
+    score *= right.lengths
+    score -= np.float32(COSINE_FLOOR)
+    score *= np.float32(TEXT_WEIGHT / (1.0 - COSINE_FLOOR))
+    np.maximum(score, np.float32(0.0), out=score)
+    same = left.statuses == right.statuses
+    same |= (left.statuses == NO_STATUS) | (right.statuses == NO_STATUS)
+    score += same * np.float32(OTHER_WEIGHT)
+    for one, other in ((left.costs, right.costs), (left.durations, right.durations)):
+        ratio = np.fmin(one, other)
+        ratio /= np.fmax(one, other)
+        ratio *= np.float32(OTHER_WEIGHT)
+        score += ratio
+    score += np.float32(1e-5)
+    return score
 
 
 def least_cosine(score: Floats, known_parts: Integers) -> Floats:

@@ -5,14 +5,14 @@ Words are added up as integers, so the order of a passage's words changes nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .boilerplate import SENTENCES
-from .model import FINGERPRINT, word_sense, word_table
+from .model import FINGERPRINT, Senses, word_table
 from .request import TITLE_WEIGHT, Passage, read_request
 from .words import split_words
 
@@ -29,11 +29,6 @@ BODY_SHARE = 0.3
 """Sum of the body's weights at most, as a share of the title's."""
 
 Vector = npt.NDArray[np.int8]
-
-
-class _Sums(NamedTuple):
-    meaning: npt.NDArray[np.int64]
-    fingerprint: npt.NDArray[np.int64]
 
 
 def vector_size() -> int:
@@ -53,12 +48,10 @@ def text_vector(text: str) -> bytes | None:
     words = _weighted_words(read_request(text)) or dict.fromkeys(split_words(text[:_FALLBACK]), 1)
     if not words:
         return None
-    sums = _add_up(words)
-    meaning, fingerprint = (
-        _scaled(sums.meaning, 1.0 - LITERAL_SHARE),
-        _scaled(sums.fingerprint, LITERAL_SHARE),
-    )
-    both = np.concatenate((meaning, fingerprint))
+    senses = _senses()
+    sums = (np.array([*words.values()], np.float64) @ senses.rows(words)).astype(np.int64)
+    meaning, fingerprint = sums[: senses.width], sums[senses.width :]
+    both = np.concatenate((_scaled(meaning, 1.0 - LITERAL_SHARE), _scaled(fingerprint, LITERAL_SHARE)))
     length = np.sqrt(np.dot(both, both))
     if length == 0.0:
         return None
@@ -74,8 +67,7 @@ def _weighted_words(passages: list[Passage]) -> dict[str, int]:
     cut = [split_words(passage.text) for passage in passages]
     weights = [passage.weight * _FINE for passage in passages]
     if len(passages) > 1:
-        weights = [_less_boilerplate(words, weight) for words, weight in zip(cut, weights, strict=True)]
-        weights = _with_title(weights)
+        weights = _with_title(_less_boilerplate(cut, weights))
     title: dict[str, int] = {}
     body: dict[str, int] = {}
     for words, weight in zip(cut, weights, strict=True):
@@ -106,32 +98,42 @@ def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
     return title | {word: weight for word, old in body.items() if (weight := round(old * shrunk))}
 
 
-def _less_boilerplate(words: list[str], weight: int) -> int:
-    """Return `weight`, cut by a third for each .1 that `words` come near a template's sentence."""
-    sums = _add_up(dict.fromkeys(words, 1))
-    length = np.sqrt(np.dot(sums.meaning, sums.meaning))
-    if length == 0.0:
-        return weight
-    likeness = float(np.max(_templates() @ (sums.meaning / length)))
-    return round(weight * min(1.0, max(0.0, 1.0 - (likeness - _TOLERATED) / 0.3)))
+def _less_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int]:
+    """Return the weights, cut by a third for each .1 that a passage comes near a template's sentence."""
+    meanings = _meanings(passages)
+    lengths = np.sqrt(np.einsum("ij,ij->i", meanings, meanings))
+    units = meanings / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+    likeness = (_templates() @ units[:, :, None]).max(axis=(1, 2)).tolist()
+    return [
+        round(weight * min(1.0, max(0.0, 1.0 - (alike - _TOLERATED) / 0.3))) if length else weight
+        for weight, alike, length in zip(weights, likeness, lengths.tolist(), strict=True)
+    ]
+
+
+def _meanings(passages: Sequence[Iterable[str]]) -> npt.NDArray[np.int64]:
+    """Return the sum of the meanings of each passage's different words."""
+    column_of: dict[str, int] = {}
+    there = [
+        (row, column_of.setdefault(word, len(column_of)))
+        for row, passage in enumerate(passages)
+        for word in passage
+    ]
+    senses = _senses()
+    counted = np.zeros((len(passages), len(column_of)))
+    if there:
+        counted[tuple(np.array(there).T)] = 1.0
+    return (counted @ senses.rows(column_of)[:, : senses.width]).astype(np.int64)
+
+
+@cache
+def _senses() -> Senses:
+    return Senses()
 
 
 @cache
 def _templates() -> npt.NDArray[np.float64]:
-    sums = [
-        _add_up(dict.fromkeys(split_words(sentence), 1)).meaning.astype(np.float64) for sentence in SENTENCES
-    ]
-    return np.array([row / np.sqrt(np.dot(row, row)) for row in sums])
-
-
-def _add_up(words: dict[str, int]) -> _Sums:
-    meaning = np.zeros(word_table().directions.shape[1], np.int64)
-    fingerprint = np.zeros(FINGERPRINT, np.int64)
-    for word, weight in words.items():
-        sense = word_sense(word)
-        meaning += sense.meaning * weight
-        fingerprint += sense.fingerprint * weight
-    return _Sums(meaning, fingerprint)
+    meanings = _meanings([split_words(sentence) for sentence in SENTENCES])
+    return np.array([row / np.sqrt(np.dot(row, row)) for row in meanings])
 
 
 def _scaled(sums: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.float64]:

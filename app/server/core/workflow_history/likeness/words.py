@@ -34,12 +34,16 @@ def split_words(passage: str) -> list[str]:
     >>> split_words("登录页面")
     ['登录', '录页', '页面']
     """
-    plain = _CONTRACTION.sub("", unicodedata.normalize("NFKC", passage))
+    plain = passage if passage.isascii() else unicodedata.normalize("NFKC", passage)
+    if "'" in plain or "\u2019" in plain:
+        plain = _CONTRACTION.sub("", plain)
     words: list[str] = []
     for run in _RUN.findall(plain):
-        parts = [run] if run.islower() else _HUMP.split(run)
-        for part in parts:
-            words.extend(_pieces(part.casefold()))
+        if run.islower() and run.isascii():  # nearly all words
+            words.append(run[:_LONGEST_WORD])
+        else:
+            for part in [run] if run.islower() else _HUMP.split(run):
+                words.extend(_pieces(part.casefold()))
     return [word for word in words if word not in STOP_WORDS]
 
 

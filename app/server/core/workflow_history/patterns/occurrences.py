@@ -6,31 +6,20 @@ Detecting twice says the same twice; it is for the database to count a workflow 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .records import PatternKind, PatternOccurrence, RunOperations
+from .records import PatternKind, PatternOccurrence, Piece, RunOperations
 from .sequences import Step, phase_signature, sequences_in, steps_of
-from .shares import exact_usd, known_amount, pieces_of
+from .shares import DIGITS_OF_NANO, exact_usd, known_amount, pieces_of
 
 FAILED_OUTCOMES = frozenset({"error", "false_success"})
 
 
 def detect(runs: Sequence[RunOperations]) -> list[PatternOccurrence]:
     """Return every pattern of a workflow, the most frequent of each kind first."""
-    tallies: dict[tuple[PatternKind, str], _Tally] = {}
-    seen: set[str] = set()
-    for run in runs:
-        pieces = pieces_of(run, seen)
-        seen.update(message["message_id"] for message in run["messages"])
-        for piece in pieces:
-            tallies.setdefault(("operation", piece.operation), _Tally()).add((piece,), run)
-        for signature, parts in sequences_in(steps_of(pieces)):
-            tallies.setdefault(("sequence", signature), _Tally()).add(parts, run)
-    if walk := phase_signature(run["phase"] for run in runs):
-        tallies["phases", walk] = _of_phases(runs)
-    found = [tally.occurrence(kind, signature) for (kind, signature), tally in tallies.items()]
+    found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies_of(runs).items()]
     return sorted(found, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
 
 
@@ -44,63 +33,127 @@ def pattern_key(kind: PatternKind, signature: str) -> str:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What has been added up of one pattern so far."""
+class Tally:
+    """What has been added up of one pattern."""
 
+    example_path: str | None
+    example_line: int | None
     count: int = 0
     successes: int = 0
     failures: int = 0
-    costs: list[Decimal | None] = field(default_factory=list)
-    seconds: list[float | None] = field(default_factory=list)
+    nanodollars: int | Decimal | None = None  # of the places whose cost is known
+    unpriced: int = 0  # parts whose cost is unknown, count
+    exact_seconds: float | None = None
     agents: set[str] = field(default_factory=set)
-    example: tuple[str | None, int | None] | None = None
 
-    def add(self, parts: Step, run: RunOperations) -> None:
-        """Count one place. It succeeded when every part is known not to have failed."""
-        self.count += 1
-        self.failures += any(part.failed for part in parts)
-        self.successes += all(part.failed is False for part in parts)
-        self.costs += [part.cost for part in parts]
-        self.seconds += [part.seconds for part in parts]
-        self.name_source(run, parts[0].line)
+    @property
+    def whole_nanodollars(self) -> int | None:
+        """The cost to the nanodollar, halves to even."""
+        return None if self.nanodollars is None else round(self.nanodollars)
 
-    def name_source(self, run: RunOperations, line: int | None) -> None:
-        """Note who did it, and where it was seen first."""
-        if agent := run["agent"]:
-            self.agents.add(agent)
-        self.example = self.example or (run["path"], line)
+    @property
+    def seconds(self) -> float | None:
+        """The time to the millisecond."""
+        return None if self.exact_seconds is None else round(self.exact_seconds, 3)
 
-    def occurrence(self, kind: PatternKind, signature: str) -> PatternOccurrence:
-        """Return the sums as a record; a sum of nothing known is unknown."""
-        costs = [cost for cost in self.costs if cost is not None]
-        seconds = [value for value in self.seconds if value is not None]
-        path, line = self.example or (None, None)
-        return PatternOccurrence(
-            kind=kind,
-            signature=signature,
-            key=pattern_key(kind, signature),
-            count=self.count,
-            successes=self.successes,
-            failures=self.failures,
-            cost=sum(costs, Decimal(0)) if costs else None,
-            cost_complete=len(costs) == len(self.costs),
-            seconds=round(sum(seconds), 3) if seconds else None,
-            agents=tuple(sorted(self.agents)),
-            example_path=path,
-            example_line=line,
-        )
+    def spend(self, nanodollars: int | Decimal | None, unpriced: int) -> None:
+        """Add a cost; a sum of nothing known is unknown."""
+        self.unpriced += unpriced
+        if nanodollars is not None:
+            self.nanodollars = nanodollars if self.nanodollars is None else self.nanodollars + nanodollars
+
+    def take(self, seconds: float) -> None:
+        """Add a time."""
+        self.exact_seconds = seconds if self.exact_seconds is None else self.exact_seconds + seconds
 
 
-def _of_phases(runs: Sequence[RunOperations]) -> _Tally:
+def tallies_of(runs: Sequence[RunOperations]) -> dict[tuple[PatternKind, str], Tally]:
+    """Return what each pattern of a workflow adds up to."""
+    operations: dict[str, Tally] = {}
+    sequences: dict[str, Tally] = {}
+    seen: set[str] = set()
+    for run in runs:
+        pieces = pieces_of(run, seen)
+        seen.update([message["message_id"] for message in run["messages"]])
+        _count_operations(operations, pieces, run)
+        _count_sequences(sequences, steps_of(pieces), run)
+    found: dict[tuple[PatternKind, str], Tally] = {("operation", n): t for n, t in operations.items()}
+    found |= {("sequence", name): tally for name, tally in sequences.items()}
+    if walk := phase_signature(run["phase"] for run in runs):
+        found["phases", walk] = _of_phases(runs)
+    return found
+
+
+def _count_operations(tallies: dict[str, Tally], pieces: Iterable[Piece], run: RunOperations) -> None:
+    agent, path = run["agent"], run["path"]
+    for name, _, failed, line, nanodollars, seconds in pieces:
+        tally = tallies.get(name)
+        if tally is None:
+            tally = tallies[name] = Tally(path, line)
+        tally.count += 1
+        if failed:
+            tally.failures += 1
+        elif failed is False:
+            tally.successes += 1
+        tally.spend(nanodollars, nanodollars is None)
+        if seconds is not None:
+            tally.take(seconds)
+        if agent:
+            tally.agents.add(agent)
+
+
+def _count_sequences(tallies: dict[str, Tally], steps: Sequence[Step], run: RunOperations) -> None:
+    """Count each place. It succeeded when every part is known not to have failed."""
+    agent, path = run["agent"], run["path"]
+    for signature, place in sequences_in(steps):
+        tally = tallies.get(signature)
+        if tally is None:
+            tally = tallies[signature] = Tally(path, place[0].line)
+        failed, succeeded = False, True
+        for step in place:
+            failed = failed or step.failed
+            succeeded = succeeded and step.succeeded
+            tally.spend(step.nanodollars, step.unpriced)
+            for seconds in step.seconds:
+                tally.take(seconds)
+        tally.count += 1
+        tally.failures += failed
+        tally.successes += succeeded
+        if agent:
+            tally.agents.add(agent)
+
+
+def _of_phases(runs: Sequence[RunOperations]) -> Tally:
     """Return the workflow's one walk through its phases.
 
     Its last agent run tells how it ended: an earlier failure was overcome when later agents went on.
     """
     ended = runs[-1]["outcome"]
-    tally = _Tally(count=1, successes=int(ended == "success"), failures=int(ended in FAILED_OUTCOMES))
+    tally = Tally(runs[0]["path"], None, 1, int(ended == "success"), int(ended in FAILED_OUTCOMES))
     for run in runs:
-        cost = known_amount(run["cost"])
-        tally.costs.append(None if cost is None else exact_usd(cost))
-        tally.seconds.append(known_amount(run["duration_seconds"]))
-        tally.name_source(run, None)
+        cost, seconds = known_amount(run["cost"]), known_amount(run["duration_seconds"])
+        tally.spend(None if cost is None else exact_usd(cost).scaleb(DIGITS_OF_NANO), int(cost is None))
+        if seconds is not None:
+            tally.take(seconds)
+        if agent := run["agent"]:
+            tally.agents.add(agent)
     return tally
+
+
+def _occurrence(kind: PatternKind, signature: str, tally: Tally) -> PatternOccurrence:
+    """Return the sums as a record."""
+    spent = tally.nanodollars
+    return PatternOccurrence(
+        kind=kind,
+        signature=signature,
+        key=pattern_key(kind, signature),
+        count=tally.count,
+        successes=tally.successes,
+        failures=tally.failures,
+        cost=None if spent is None else Decimal(spent).scaleb(-DIGITS_OF_NANO),
+        cost_complete=not tally.unpriced,
+        seconds=tally.seconds,
+        agents=tuple(sorted(tally.agents)),
+        example_path=tally.example_path,
+        example_line=tally.example_line,
+    )

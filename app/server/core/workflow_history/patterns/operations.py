@@ -48,17 +48,22 @@ def operations_of(call: ToolCall) -> tuple[str, ...]:
     >>> operations_of(ToolCall("Read", "README.md", 2)), operations_of(ToolCall("Skill", "commit -m x", 3))
     (('Read',), ('/commit',))
     """
-    if call.tool in SHELL_TOOLS:
-        return shell_operations(call.detail or "")
-    if call.tool in SKILL_TOOLS:
-        return (_skill(call.detail) or call.tool,)
-    name = " ".join(call.tool.split())[:MAX_OPERATION]
+    return operations_named(call.tool, call.detail)
+
+
+def operations_named(tool: str, detail: str | None) -> tuple[str, ...]:
+    """Do the same for a tool and what it was called with."""
+    if tool in SHELL_TOOLS:
+        return shell_operations(detail or "")
+    if tool in SKILL_TOOLS:
+        return (_skill(detail) or tool,)
+    name = " ".join(tool.split())[:MAX_OPERATION]
     return (name,) if name else ()
 
 
-def is_command(call: ToolCall) -> bool:
+def is_command(tool: str) -> bool:
     """Tell a command (shell, MCP tool, skill) from work on files and notes."""
-    return call.tool in SHELL_TOOLS or call.tool in SKILL_TOOLS or call.tool.startswith("mcp__")
+    return tool in SHELL_TOOLS or tool in SKILL_TOOLS or tool.startswith("mcp__")
 
 
 @lru_cache(maxsize=2048)

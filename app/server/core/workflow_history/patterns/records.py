@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..models import AgentRun, StreamFacts, TokenUsage, ToolCall
 
@@ -46,15 +46,14 @@ class RunOperations(TypedDict):
     messages: list[MessageWeight]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One operation of one call, with its part of the stream's cost and time."""
 
     operation: str
     command: bool  # a shell command, MCP tool or skill; else work on files and notes
     failed: bool | None  # None: no tool result was seen
     line: int  # 1-based
-    cost: Decimal | None  # USD, an estimate
+    nanodollars: int | None  # an estimate
     seconds: float | None  # an estimate
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from .records import Piece
 
@@ -14,33 +15,56 @@ SHORTEST, LONGEST = 2, 4  # steps of a sequence within a run
 LONGEST_WHOLE = 8  # steps of a run whose whole sequence is one pattern
 MAX_PHASES = 12  # phases a signature names
 
-Step = tuple[Piece, ...]
-"""Equal operations in a row: an agent that runs `git diff` three times takes one step."""
+
+class Step(NamedTuple):
+    """Equal operations in a row: an agent that runs `git diff` three times takes one step."""
+
+    operation: str
+    failed: bool  # one of them
+    succeeded: bool  # all of them, as far as is known
+    line: int  # of the first, 1-based
+    nanodollars: int | None  # of those whose cost is known
+    unpriced: int  # those whose cost is unknown, count
+    seconds: tuple[float, ...]  # of each whose time is known
 
 
 def steps_of(pieces: Iterable[Piece]) -> list[Step]:
     """Return the run's commands as steps; work on files and notes is left out."""
     commands = (piece for piece in pieces if piece.command)
-    return [tuple(step) for _, step in groupby(commands, key=lambda piece: piece.operation)]
+    return [_step(operation, list(some)) for operation, some in groupby(commands, key=itemgetter(0))]
 
 
-def sequences_in(steps: Sequence[Step]) -> Iterator[tuple[str, Step]]:
-    """Return each sequence's signature with its pieces, once per place.
+def _step(operation: str, pieces: Sequence[Piece]) -> Step:
+    if len(pieces) == 1:  # nearly always
+        _, _, failed, line, cost, seconds = pieces[0]
+        known = () if seconds is None else (seconds,)
+        return Step(operation, bool(failed), failed is False, line, cost, int(cost is None), known)
+    costs = [piece.nanodollars for piece in pieces if piece.nanodollars is not None]
+    return Step(
+        operation,
+        any(piece.failed for piece in pieces),
+        all(piece.failed is False for piece in pieces),
+        pieces[0].line,
+        sum(costs) if costs else None,
+        len(pieces) - len(costs),
+        tuple([piece.seconds for piece in pieces if piece.seconds is not None]),
+    )
+
+
+def sequences_in(steps: Sequence[Step]) -> Iterator[tuple[str, Sequence[Step]]]:
+    """Return each sequence's signature with its steps, once per place.
 
     Places of one signature don't overlap, so that one sequence never counts a call twice; places of
     different signatures do.
     """
-    names = [step[0].operation for step in steps]
+    names = [step.operation for step in steps]
     free_from: dict[tuple[str, ...], int] = {}
     for length in _lengths(len(steps)):
         for start in range(len(steps) - length + 1):
             words = tuple(names[start : start + length])
             if start >= free_from.get(words, 0):
                 free_from[words] = start + length
-                yield (
-                    ARROW.join(words),
-                    tuple(piece for step in steps[start : start + length] for piece in step),
-                )
+                yield ARROW.join(words), steps[start : start + length]
 
 
 def phase_signature(phases: Iterable[str | None]) -> str | None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
-from ..models import ToolCall
-from .operations import is_command, operations_of
-from .records import CallRecord, Piece, RunOperations
+from .operations import is_command, operations_named
+from .records import Piece, RunOperations
 
-NANO = Decimal("0.000000001")  # USD
+DIGITS_OF_NANO = 9  # a nanodollar is 1e-9 USD
 MAX_AMOUNT = 1e12  # USD or seconds; more is no record of a run
+
+Part = tuple[Decimal | None, float | None]  # nanodollars, seconds; None: unknown
 
 
 def pieces_of(run: RunOperations, seen: AbstractSet[str] = frozenset()) -> list[Piece]:
@@ -26,15 +28,47 @@ def pieces_of(run: RunOperations, seen: AbstractSet[str] = frozenset()) -> list[
     them, and they count once.
     """
     calls = [call for call in run["calls"] if call["message_id"] not in seen]
-    shares = _shares(run, seen)
-    calls_of = Counter(call["message_id"] for call in calls)
-    cost, seconds = known_amount(run["cost"]), known_amount(run["duration_seconds"])
+    parts = _parts(run, seen, Counter(call["message_id"] for call in calls))
     pieces: list[Piece] = []
     for call in calls:
-        share = shares.get(call["message_id"] or "")
-        part = None if share is None else share / calls_of[call["message_id"]]
-        pieces += _of_call(call, _money(cost, part), _time(seconds, part))
+        tool, failed, line = call["tool"], call["failed"], call["line"]
+        names = operations_named(tool, call["detail"])
+        cost, seconds = _shared(parts[call["message_id"]], len(names))
+        command = is_command(tool)
+        pieces += [Piece(name, command, failed, line, cost, seconds) for name in names]
     return pieces
+
+
+def _parts(
+    run: RunOperations, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
+) -> dict[str | None, Part]:
+    """Return what one call of each message has of the stream's cost and time."""
+    shares = _shares(run, seen) if calls_of else {}
+    usd, seconds = known_amount(run["cost"]), known_amount(run["duration_seconds"])
+    cost = None if usd is None else exact_usd(usd).scaleb(DIGITS_OF_NANO)
+    parts: dict[str | None, Part] = {}
+    for message, calls in calls_of.items():
+        share = shares.get(message or "")
+        if share is None:
+            parts[message] = None, None
+            continue
+        part = share / calls
+        parts[message] = (
+            None if cost is None else cost * part,
+            None if seconds is None else seconds * float(part),
+        )
+    return parts
+
+
+def _shared(part: Part, operations: int) -> tuple[int | None, float | None]:
+    """Return what each of a call's operations has of its part: whole nanodollars, rounded down; seconds."""
+    cost, seconds = part
+    if operations < 2:
+        return None if cost is None else int(cost), seconds
+    return (
+        None if cost is None else int(cost / operations),
+        None if seconds is None else seconds / operations,
+    )
 
 
 def known_amount(amount: float | None) -> float | None:
@@ -62,24 +96,3 @@ def _shares(run: RunOperations, seen: AbstractSet[str]) -> dict[str, Decimal]:
             weights[name] = weights.get(name, Decimal(0)) + Decimal(weight)
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
-
-
-def _of_call(call: CallRecord, cost: Decimal | None, seconds: float | None) -> list[Piece]:
-    """Return a call's operations, each with an even part."""
-    known = ToolCall(call["tool"], call["detail"], call["line"], call["message_id"], call["failed"])
-    operations = operations_of(known)
-    parts = len(operations) or 1
-    each_cost = None if cost is None else (cost / parts).quantize(NANO, ROUND_DOWN)
-    each_seconds = None if seconds is None else seconds / parts
-    return [
-        Piece(operation, is_command(known), known.failed, known.line, each_cost, each_seconds)
-        for operation in operations
-    ]
-
-
-def _money(cost: float | None, part: Decimal | None) -> Decimal | None:
-    return None if cost is None or part is None else exact_usd(cost) * part
-
-
-def _time(seconds: float | None, part: Decimal | None) -> float | None:
-    return None if seconds is None or part is None else seconds * float(part)

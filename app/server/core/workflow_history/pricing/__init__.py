@@ -1,5 +1,38 @@
-"""Put a price on tokens: model, counts and date in, US dollars out. No file, clock or network."""
+"""Put a price on tokens: model, counts and date in, US dollars out. No file, clock or network.
 
-from .prices import SYNTHETIC, cost_usd, price_version
+The price table is imported when something is priced for the first time: that takes as long as a whole
+`workflow-history list`, and most commands price nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from ..models import TokenUsage
 
 __all__ = ["SYNTHETIC", "cost_usd", "price_version"]
+
+SYNTHETIC = "<synthetic>"
+"""What Claude Code calls messages that it made up itself: no model answered, nothing is billed."""
+
+
+def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request: bool = True) -> Decimal:
+    """Return what `usage` of `model` cost at the moment `at`, in US dollars, exact; see `prices`."""
+    if model == SYNTHETIC or usage == TokenUsage():
+        return Decimal(0)
+    cost: Decimal = _prices().cost_usd(model, usage, at, one_request=one_request)
+    return cost
+
+
+def price_version() -> str:
+    """Return the version of the price table, for the record beside each cost."""
+    return str(_prices().price_version())
+
+
+@lru_cache(maxsize=1)
+def _prices() -> Any:
+    return import_module(".prices", __name__)

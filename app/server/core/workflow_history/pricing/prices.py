@@ -18,9 +18,6 @@ from ..models import TokenUsage
 from .names import find_model
 from .rates import Rates, rates_of
 
-SYNTHETIC = "<synthetic>"
-"""What Claude Code calls messages that it made up itself: no model answered, nothing is billed."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Period:
@@ -38,8 +35,6 @@ def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request:
     >>> cost_usd("claude-sonnet-4-5", TokenUsage(input=1_000, output=1_000), None) == Decimal("0.018")
     True
     """
-    if model == SYNTHETIC or usage == TokenUsage():
-        return Decimal(0)
     try:
         return _rates_at(model, at).cost(usage, one_request=one_request)
     except PriceUnknownError as unknown:

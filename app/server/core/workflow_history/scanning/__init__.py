@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from ..models import Problem, ScannedRun
-from .describe import RUNNING, describe, is_run, read_run
-from .status import SILENT_AFTER
-from .times import is_copied
-from .walk import RunFolder, find_run, walk_agents_folder
+from .describe import RunFacts, describe, is_run, read_run
+from .times import CopiedSpans
+from .walk import find_run, walk_agents_folder
 
 Progress = Callable[[int, int], None]
 
@@ -21,36 +20,47 @@ class Scan:
     """What one scan found."""
 
     root: Path
-    runs: list[ScannedRun] = field(default_factory=list)  # new or changed
-    unchanged: list[str] = field(default_factory=list)  # ids whose files are as stored
+    runs: list[ScannedRun] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)  # ids of folders that hold nothing readable
     left_out: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    @property
-    def found(self) -> int:
-        """The number of runs that the folder holds, readable or not."""
-        return len(self.runs) + len(self.unchanged) + len(self.failed)
 
-
-def scan(
-    root: Path, now: datetime, known: Mapping[str, str | None] | None = None, progress: Progress | None = None
-) -> Scan:
-    """Return the runs below `root`; those whose fingerprint is as in `known` are not opened.
+def scan(root: Path, now: datetime, progress: Progress | None = None) -> Scan:
+    """Return all runs below `root`, read whole.
 
     Raises AgentsFolderError where `root` is no folder that can be listed.
     """
     walk = walk_agents_folder(root)
-    found = Scan(root, left_out=walk.left_out, problems=walk.problems)
-    stored = known or {}
-    fresh: list[RunFolder] = []
-    for folder in walk.runs:
-        if _as_stored(folder, stored.get(folder.id), now):
-            found.unchanged.append(folder.id)
-        else:
-            fresh.append(folder)
-    _read(found, fresh, now, progress)
+    found = Scan(root)
+    facts: list[RunFacts] = []
+    folders = list(walk)
+    for number, folder in enumerate(folders, 1):
+        facts.append(read_run(folder))
+        if progress is not None:
+            progress(number, len(folders))
+    # A copied tree shows only when all of it is read.
+    spans = CopiedSpans(run.folder.written for run in facts if run.contradicts_its_file_times)
+    for run in facts:
+        _sort(found, run, spans, now)
+    found.left_out[:0] = walk.left_out
+    found.problems[:0] = walk.problems
     return found
+
+
+def _sort(found: Scan, run: RunFacts, spans: CopiedSpans, now: datetime) -> None:
+    if is_run(run):
+        found.runs.append(describe(run, copied=spans.hold(*run.folder.written), now=now))
+    elif run.problems:
+        found.failed.append(run.id)
+        found.problems.extend(run.problems)
+    else:
+        found.left_out.append(no_run(run.id))
+
+
+def no_run(run_id: str) -> Problem:
+    """Say why a folder that was read is left out."""
+    return Problem(run_id, "neither a state nor an agent's stream", None, "warning")
 
 
 def read_one(root: Path, run_id: str, now: datetime) -> ScannedRun | None:
@@ -60,31 +70,3 @@ def read_one(root: Path, run_id: str, now: datetime) -> ScannedRun | None:
     if facts is None or not is_run(facts):
         return None
     return describe(facts, copied=facts.contradicts_its_file_times, now=now)
-
-
-def _as_stored(folder: RunFolder, word: str | None, now: datetime) -> bool:
-    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing."""
-    if word is None or not word.endswith(folder.fingerprint):
-        return False
-    if not word.startswith(RUNNING):
-        return True
-    newest = max(found.stamp.mtime_ns for found in folder.files) / 1e9
-    return now.timestamp() - newest <= SILENT_AFTER.total_seconds()
-
-
-def _read(found: Scan, folders: list[RunFolder], now: datetime, progress: Progress | None) -> None:
-    """Read the folders; a copied tree shows only when all of them are read."""
-    facts = []
-    for number, folder in enumerate(folders, 1):
-        facts.append(read_run(folder))
-        if progress is not None:
-            progress(number, len(folders))
-    copies = [run.window for run in facts if run.window is not None and run.contradicts_its_file_times]
-    for run in facts:
-        if is_run(run):
-            found.runs.append(describe(run, copied=is_copied(run.window, copies), now=now))
-        elif run.problems:
-            found.failed.append(run.id)
-            found.problems.extend(run.problems)
-        else:
-            found.left_out.append(Problem(run.id, "neither a state nor an agent's stream", None, "warning"))

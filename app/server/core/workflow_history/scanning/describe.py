@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
-from ..streams import read_stream
+from ..streams import Bookmark, StreamRead, read_on
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
 from .status import Evidence, furthest, judge, state_error
@@ -56,6 +58,7 @@ class RunFacts:
     logs: tuple[Log, ...]
     error_log: tuple[str, str] | None
     streams: tuple[StreamFacts, ...]
+    marks: dict[str, Bookmark]  # by the stream's path in the run
     problems: tuple[Problem, ...]
     window: Window | None
 
@@ -65,14 +68,22 @@ class RunFacts:
         return self.window is not None and contradicts(self.window, self.streams)
 
 
-def read_run(folder: RunFolder) -> RunFacts:
-    """Read every telling file of one run, streams included."""
+def read_run(
+    folder: RunFolder, marks: Mapping[str, Bookmark] | None = None, *, growing_from: float | None = None
+) -> RunFacts:
+    """Read every telling file of one run; streams that only grew are read on from their marks.
+
+    Streams written to after `growing_from` (seconds since 1970) get a mark for the next time.
+    """
     problems: list[Problem] = []
     state = read_object(folder.state, problems) if folder.state else None
     summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
     prompts = [_prompt(found, problems) for found in folder.files if "prompts/" in found.path]
     logs = [read_log(found, problems) for found in folder.named(LOG_FILES[0])]
-    streams = [facts for found in folder.streams if (facts := _stream(found)) is not None]
+    read = {
+        found.path: _stream(found, (marks or {}).get(found.path), growing_from) for found in folder.streams
+    }
+    streams = [each.facts for each in read.values() if each.facts is not None]
     for facts in streams:
         problems.extend(facts.problems)
     return RunFacts(
@@ -85,6 +96,7 @@ def read_run(folder: RunFolder) -> RunFacts:
         logs=tuple(logs),
         error_log=_error_log(folder, problems),
         streams=tuple(streams),
+        marks={path: each.mark for path, each in read.items() if each.mark is not None},
         problems=tuple(problems),
         window=_window(folder),
     )
@@ -149,10 +161,11 @@ def undated(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:
     return tuple(replace(stream, modified_at=None) for stream in streams)
 
 
-def _stream(found: FoundFile) -> StreamFacts | None:
-    facts = read_stream(found.file, found.stamp.path, agent_name(found.path))
+def _stream(found: FoundFile, mark: Bookmark | None, growing_from: float | None) -> StreamRead:
+    wanted = growing_from is not None and found.mtime_ns / 1e9 > growing_from
+    read = read_on(found.file, found.shown, agent_name(found.path), mark, wanted=wanted)
     # Problems carry the path below the agents folder, facts the one below the run's own.
-    return None if facts is None else replace(facts, path=found.path)
+    return read if read.facts is None else read._replace(facts=replace(read.facts, path=found.path))
 
 
 def agent_name(path: str) -> str:
@@ -177,7 +190,7 @@ def _prompt(found: FoundFile, problems: list[Problem]) -> Prompt | None:
         return None
     agent = found.path.split("/prompts/")[0]
     if '{"' in text and _broken_issue(text):
-        problems.append(Problem(found.stamp.path, "the issue in it is no whole JSON", severity="warning"))
+        problems.append(Problem(found.shown, "the issue in it is no whole JSON", severity="warning"))
     return Prompt(phase_of(agent), found.path, text)
 
 
@@ -195,7 +208,7 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
 
 
 def _window(folder: RunFolder) -> Window | None:
-    times = [found.stamp.mtime_ns / 1e9 for found in folder.files]
+    times = [found.mtime_ns / 1e9 for found in folder.files]
     if not times:
         return None
     return Window(datetime.fromtimestamp(min(times), UTC), datetime.fromtimestamp(max(times), UTC))
@@ -282,7 +295,7 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     claimed = workflow["adw_id"]
     if claimed is None or claimed == facts.id or facts.folder.state is None:
         return []
-    path = facts.folder.state.stamp.path
+    path = facts.folder.state.shown
     return [Problem(path, f"the state says id {claimed!r}; the folder's name is the key", None, "warning")]
 
 
@@ -295,7 +308,7 @@ def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
         if inside and agent not in heard:
             heard.add(agent)
             reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
-            silent.append((agent, Problem(found.stamp.path, reason, None, "warning")))
+            silent.append((agent, Problem(found.shown, reason, None, "warning")))
     return silent
 
 
@@ -309,7 +322,7 @@ def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
             continue
         if entry.get("success") is True or _text(entry.get("output_file")):
             reason = f"the state says that phase {name} was done, but it left no stream: its cost is unknown"
-            unheard[name] = (name, Problem(facts.folder.state.stamp.path, reason, None, "warning"))
+            unheard[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
     return unheard
 
 

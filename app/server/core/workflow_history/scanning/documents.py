@@ -48,27 +48,28 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
     try:
         raw = _read_regular(found)
     except OSError as error:
-        problems.append(Problem(found.stamp.path, f"cannot be read: {error.strerror or error}"))
+        problems.append(Problem(found.shown, f"cannot be read: {error.strerror or error}"))
         return None
     if raw is None:
-        problems.append(Problem(found.stamp.path, f"larger than {MAX_BYTES // 2**20} MiB: left unread"))
+        problems.append(Problem(found.shown, f"larger than {MAX_BYTES // 2**20} MiB: left unread"))
         return None
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem(found.stamp.path, f"not UTF-8 at byte {error.start}", severity="warning"))
+        problems.append(Problem(found.shown, f"not UTF-8 at byte {error.start}", severity="warning"))
         return raw.decode("utf-8-sig", "replace")
 
 
 def _read_regular(found: FoundFile) -> bytes | None:
     """Read without following a link that was put in the file's place since the walk."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(found.file, flags | getattr(os, "O_BINARY", 0)), "rb") as handle:
-        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+    with os.fdopen(os.open(found.file, flags | getattr(os, "O_BINARY", 0)), "rb", buffering=0) as handle:
+        status = os.fstat(handle.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is no regular file")
-        raw = handle.read(MAX_BYTES + 1)
+        raw = handle.read(min(status.st_size, MAX_BYTES) + 1)
     return raw if len(raw) <= MAX_BYTES else None
 
 
@@ -78,16 +79,16 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if text is None:
         return None
     if not text.strip():
-        problems.append(Problem(found.stamp.path, "the file is empty"))
+        problems.append(Problem(found.shown, "the file is empty"))
         return None
     try:
         value = json.loads(text, parse_constant=lambda _name: None)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        problems.append(Problem(found.stamp.path, f"no valid JSON: {getattr(error, 'msg', error)}", line))
+        problems.append(Problem(found.shown, f"no valid JSON: {getattr(error, 'msg', error)}", line))
         return None
     if not isinstance(value, dict):
-        problems.append(Problem(found.stamp.path, f"a JSON {type(value).__name__}, not an object"))
+        problems.append(Problem(found.shown, f"a JSON {type(value).__name__}, not an object"))
         return None
     return value
 

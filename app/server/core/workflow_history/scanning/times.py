@@ -8,9 +8,11 @@ the copy, and tell nothing.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal
 
 from ..models import StreamFacts
@@ -21,6 +23,7 @@ Basis = Literal["reported", "derived"]
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
 _QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
+_SLACK = 30 * 10**9  # nanoseconds
 _CONTRADICTION = 120.0  # seconds: an agent that worked longer than this shows a copied tree
 
 
@@ -81,12 +84,27 @@ def contradicts(window: Window, streams: Iterable[StreamFacts]) -> bool:
     return longest >= _CONTRADICTION and window.seconds < longest / 2
 
 
-def is_copied(window: Window | None, copies: Sequence[Window]) -> bool:
-    """Tell whether all of a run's files were written in a moment in which a tree was copied."""
-    slack = timedelta(seconds=30)
-    return window is not None and any(
-        copy.first - slack <= window.first and window.last <= copy.last + slack for copy in copies
-    )
+class CopiedSpans:
+    """The spans in which a tree was copied: those of the runs whose file times contradict their agents."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        """Take spans as (first, last) file time, in nanoseconds since 1970."""
+        ordered = sorted(spans)
+        self._firsts = [first for first, _ in ordered]
+        self._latest = list(accumulate((last for _, last in ordered), max))  # end of any span up to here
+
+    def hold(self, first: int, last: int) -> bool:
+        """Tell whether a run's files were all written within one of the spans, give or take half a minute.
+
+        >>> minute = 60 * 10**9
+        >>> CopiedSpans([(0, minute)]).hold(minute, minute), CopiedSpans([(0, minute)]).hold(0, 2 * minute)
+        (True, False)
+        """
+        before = bisect_right(self._firsts, first + _SLACK)
+        return before > 0 and last <= self._latest[before - 1] + _SLACK
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
 
 
 def run_times(

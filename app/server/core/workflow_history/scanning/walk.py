@@ -9,9 +9,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from ..errors import AgentsFolderError
-from ..models import FileStamp, Problem
+from ..models import Problem
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
@@ -20,40 +21,55 @@ NOT_RUNS = frozenset({"security_logs", "context_bundles"})
 PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
 
-READER_VERSION = 1
+_TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
+
+READER_VERSION = 2
 """Raised when the same files would be read differently: every run is then read anew."""
 
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """One file that tells something about a run."""
+class FoundFile(NamedTuple):
+    """One file that tells something about a run, as `stat` saw it: enough to know whether it changed."""
 
     path: str  # relative to the run's folder, POSIX separators
-    file: Path
-    stamp: FileStamp
+    shown: str  # relative to the agents folder, POSIX separators: the name in records and problems
+    file: str  # as the system knows it
+    size: int  # bytes
+    mtime_ns: int
+    inode: int
+    mode: int  # type and permissions: a file that could not be read is tried again when these change
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One candidate for a run: its id and its telling files."""
+    """One candidate for a run: its id and its telling files, in the order of their paths."""
 
     id: str
-    folder: Path
+    folder: str
     files: tuple[FoundFile, ...]
 
     @property
     def fingerprint(self) -> str:
         """One word for the state of the run's files; the same word: nothing was written."""
-        stamps = (found.stamp for found in self.files)
-        text = "\n".join(f"{s.path}\t{s.size}\t{s.mtime_ns}\t{s.inode}\t{s.mode}" for s in stamps)
+        text = "\n".join([f"{f[1]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in self.files])
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{READER_VERSION}-{digest}"
 
+    @property
+    def written(self) -> tuple[int, int]:
+        """When the first and the last of its files was written: nanoseconds since 1970."""
+        times = [found[4] for found in self.files]
+        return min(times), max(times)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum([found[3] for found in self.files])
+
     def named(self, *names: str) -> Iterator[FoundFile]:
         """Yield the files with one of these names, in any folder of the run."""
-        return (found for found in self.files if PurePosixPath(found.path).name in names)
+        return (found for found in self.files if found.path.rpartition("/")[2] in names)
 
     @property
     def streams(self) -> Iterator[FoundFile]:
@@ -68,24 +84,29 @@ class RunFolder:
 
 @dataclass(slots=True)
 class Walk:
-    """What one walk saw."""
+    """One walk over an agents folder: runs come out as they are met; what is no run is noted."""
 
     root: Path
-    runs: list[RunFolder] = field(default_factory=list)
+    entries: list[os.DirEntry[str]] = field(default_factory=list)
     left_out: list[Problem] = field(default_factory=list)  # no runs, and why
     problems: list[Problem] = field(default_factory=list)
 
-    def trouble(self, path: Path | str, error: OSError) -> None:
+    def __iter__(self) -> Iterator[RunFolder]:
+        """Yield the candidates for runs, folder by folder in the order of their names."""
+        for entry in self.entries:
+            yield from self.runs_of(entry)
+
+    def runs_of(self, entry: os.DirEntry[str]) -> Iterator[RunFolder]:
+        """Yield the candidates for runs that one entry of the agents folder is or holds."""
+        return _take(self, entry)
+
+    def trouble(self, shown: str, error: OSError) -> None:
         """Note a folder or file that the system would not show."""
-        self.problems.append(Problem(self.relative(path), f"cannot be read: {error.strerror or error}"))
+        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}"))
 
-    def skip(self, path: Path | str, reason: str) -> None:
+    def skip(self, shown: str, reason: str) -> None:
         """Note what is left out, and why."""
-        self.left_out.append(Problem(self.relative(path), reason, severity="warning"))
-
-    def relative(self, path: Path | str) -> str:
-        """Return a path as records carry it: relative, POSIX separators, storable as text."""
-        return storable(Path(path).relative_to(self.root).as_posix())
+        self.left_out.append(Problem(shown, reason, severity="warning"))
 
 
 def storable(text: str) -> str:
@@ -94,73 +115,84 @@ def storable(text: str) -> str:
     >>> storable("caf" + chr(0xDCE9))
     'caf\\xe9'
     """
+    if text.isascii():
+        return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def walk_agents_folder(root: Path) -> Walk:
-    """Return the candidates for runs below `root`, by id.
+    """Return the walk over the candidates for runs below `root`; only their names are known yet.
 
     Raises AgentsFolderError where `root` is no folder that can be listed.
     """
-    walk = Walk(root)
     try:
-        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+        with os.scandir(root) as entries:
+            return Walk(root, sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
         raise AgentsFolderError(
             f"{root} is not a folder that can be read ({error.strerror}): name your agents folder, "
             "the one that holds a folder per run"
         ) from error
-    for entry in entries:
-        _take(walk, entry)
-    walk.runs.sort(key=lambda run: run.id)
-    return walk
 
 
 def find_run(root: Path, run_id: str) -> RunFolder | None:
     """Return one run's files without walking the others; None where `root` holds no such run."""
     name = run_id.split("/", maxsplit=1)[0]
-    walk = Walk(root)
+    folder = root / name
+    if "\0" not in name and not _is_no_run(name) and folder.is_dir() and not folder.is_symlink():
+        runs = _take_folder(Walk(root), str(folder), name)
+        if (found := next((run for run in runs if run.id == run_id), None)) is not None:
+            return found
+    return next((run for run in Walk(root, _listed(root, name)) if run.id == run_id), None)
+
+
+def _listed(root: Path, name: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(root) as entries:
-            wanted = [e for e in entries if storable(e.name) in (name, f"{name}.jsonl")]
+            return [entry for entry in entries if storable(entry.name) in (name, f"{name}.jsonl")]
     except OSError:
-        return None
-    for entry in wanted:
-        _take(walk, entry)
-    return next((run for run in walk.runs if run.id == run_id), None)
+        return []
 
 
-def _take(walk: Walk, entry: os.DirEntry[str]) -> None:
+def _take(walk: Walk, entry: os.DirEntry[str]) -> Iterator[RunFolder]:
     """Sort one entry of the agents folder: a run, a group of runs, a loose stream, or none of these."""
+    name = storable(entry.name)
     if entry.is_symlink():
-        walk.skip(entry.path, "a symbolic link: links are not followed")
+        walk.skip(name, "a symbolic link: links are not followed")
     elif entry.is_dir(follow_symlinks=False):
-        if entry.name.startswith(("_", ".")) or entry.name in NOT_RUNS:
-            walk.skip(entry.path, "no run by its name")
+        if _is_no_run(entry.name):
+            walk.skip(name, "no run by its name")
         else:
-            _take_folder(walk, Path(entry.path))
+            yield from _take_folder(walk, entry.path, name)
     elif entry.name.endswith(".jsonl"):
-        found = _found(walk, entry, walk.root)
+        found = _found(walk, entry, name, name)
         if found is not None:
-            walk.runs.append(RunFolder(storable(Path(entry.name).stem), walk.root, (found,)))
+            yield RunFolder(storable(PurePosixPath(entry.name).stem), str(walk.root), (found,))
 
 
-def _take_folder(walk: Walk, folder: Path) -> None:
-    files = tuple(sorted(_files(walk, folder, folder, 0), key=lambda found: found.path))
-    name = walk.relative(folder)
-    telling = [found for found in files if found.path == STATE_FILE or found.path.endswith(".jsonl")]
-    if any(found.path == STATE_FILE for found in files):
-        walk.runs.append(RunFolder(name, folder, files))
-    elif inner := _groups(files):
+def _is_no_run(name: str) -> bool:
+    return not name or name.startswith(("_", ".")) or name in NOT_RUNS
+
+
+def _take_folder(walk: Walk, folder: str, name: str) -> Iterator[RunFolder]:
+    found: list[FoundFile] = []
+    _collect(walk, folder, name, "", found)
+    found.sort()
+    files = tuple(found)
+    if any(file.path == STATE_FILE for file in files):
+        yield RunFolder(name, folder, files)
+        return
+    streams = [file for file in files if file.path.endswith(".jsonl")]
+    if inner := _groups(files):
         for child, own in inner.items():
-            walk.runs.append(_regrouped(name, folder, child, own))
-    elif _one_run_each(telling):
-        for found in telling:
-            walk.runs.append(RunFolder(f"{name}/{storable(found.file.stem)}", folder, (found,)))
-    elif any(PurePosixPath(found.path).name in (STATE_FILE, *SUMMARY_FILES) for found in files) or telling:
-        walk.runs.append(RunFolder(name, folder, files))
+            yield _regrouped(name, folder, child, own)
+    elif _one_run_each(streams):
+        for file in streams:
+            yield RunFolder(f"{name}/{_stem(file)}", folder, (file,))
+    elif streams or any(file.path.rpartition("/")[2] in (STATE_FILE, *SUMMARY_FILES) for file in files):
+        yield RunFolder(name, folder, files)
     else:
-        walk.skip(folder, "neither a state file nor a stream")
+        walk.skip(name, "neither a state file nor a stream")
 
 
 def _groups(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
@@ -177,53 +209,49 @@ def _groups(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
     }
 
 
-def _regrouped(name: str, folder: Path, child: str, own: Iterable[FoundFile]) -> RunFolder:
-    files = tuple(FoundFile(found.path.partition("/")[2], found.file, found.stamp) for found in own)
-    return RunFolder(f"{name}/{child}", folder / child, files)
+def _regrouped(name: str, folder: str, child: str, own: Iterable[FoundFile]) -> RunFolder:
+    files = tuple(found._replace(path=found.path.partition("/")[2]) for found in own)
+    return RunFolder(f"{name}/{child}", str(Path(folder) / child), files)
 
 
 def _one_run_each(streams: list[FoundFile]) -> bool:
     """Several streams loose in one folder, each named by an id or a stamp, are runs of their own."""
-    return len(streams) > 1 and all(
-        "/" not in found.path and _ID_LIKE.search(found.file.stem) for found in streams
-    )
+    return len(streams) > 1 and all("/" not in file.path and _ID_LIKE.search(_stem(file)) for file in streams)
 
 
-def _files(walk: Walk, base: Path, folder: Path, depth: int) -> Iterator[FoundFile]:
+def _stem(found: FoundFile) -> str:
+    return PurePosixPath(found.path).stem
+
+
+def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundFile]) -> None:
+    """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash."""
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as listing:
+            entries = list(listing)
     except OSError as error:
-        walk.trouble(folder, error)
+        walk.trouble(shown, error)
         return
+    prompts = inside == "prompts/" or inside.endswith("/prompts/")
     for entry in entries:
-        if entry.is_symlink():
-            if _telling(entry.name, folder.name):
-                walk.skip(entry.path, "a symbolic link: links are not followed")
-        elif entry.is_dir(follow_symlinks=False):
-            if depth < MAX_DEPTH and entry.name not in PRUNED:
-                yield from _files(walk, base, Path(entry.path), depth + 1)
-        elif _telling(entry.name, folder.name):
-            found = _found(walk, entry, base)
-            if found is not None:
-                yield found
+        name = entry.name
+        plain = name if name.isascii() else storable(name)
+        if entry.is_dir(follow_symlinks=False):
+            if inside.count("/") < MAX_DEPTH and name not in PRUNED:
+                _collect(walk, entry.path, f"{shown}/{plain}", f"{inside}{plain}/", into)
+        elif name.endswith(".jsonl") or name in _TELLING or (prompts and name.endswith((".txt", ".md"))):
+            if entry.is_symlink():
+                walk.skip(f"{shown}/{plain}", "a symbolic link: links are not followed")
+            elif found := _found(walk, entry, f"{shown}/{plain}", f"{inside}{plain}"):
+                into.append(found)
 
 
-def _telling(name: str, folder: str) -> bool:
-    """Tell whether a file of this name says something about its run."""
-    if name == STATE_FILE or name in SUMMARY_FILES or name in LOG_FILES or name.endswith(".jsonl"):
-        return True
-    return folder == "prompts" and name.endswith((".txt", ".md"))
-
-
-def _found(walk: Walk, entry: os.DirEntry[str], base: Path) -> FoundFile | None:
+def _found(walk: Walk, entry: os.DirEntry[str], shown: str, path: str) -> FoundFile | None:
     try:
         seen = entry.stat(follow_symlinks=False)
     except OSError as error:
-        walk.trouble(entry.path, error)
+        walk.trouble(shown, error)
         return None
     if not stat.S_ISREG(seen.st_mode):
-        walk.skip(entry.path, "no regular file")
+        walk.skip(shown, "no regular file")
         return None
-    inside = storable(Path(entry.path).relative_to(base).as_posix())
-    stamp = FileStamp(walk.relative(entry.path), seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
-    return FoundFile(inside, Path(entry.path), stamp)
+    return FoundFile(path, shown, entry.path, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)

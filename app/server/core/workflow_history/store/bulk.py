@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, insert
@@ -20,35 +19,29 @@ def chunks(items: Sequence[T], size: int = _MOST_PARAMETERS) -> Iterator[Sequenc
         yield items[start : start + size]
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> Set[str]:
-    """Return the columns that at least one row fills."""
-    return set().union(*rows)
-
-
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert new rows; a column that a row does not fill is null."""
-    execute_rows(connection, insert(table), rows, columns_of(rows))
+    names = [column.name for column in table.columns if any(column.name in row for row in rows)]
+    execute_tuples(
+        connection, insert(table), names, [tuple([row.get(name) for name in names]) for row in rows]
+    )
 
 
-def execute_rows(
-    connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]], columns: Set[str]
+def execute_tuples(
+    connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Run `statement` once for each row.
+    """Run `statement` once for each row, whose values are those of the columns `names`, in that order.
 
     SQLAlchemy writes the SQL, the driver gets the rows: through `execute` with a list, each row
     would be copied three times, which takes longer than SQLite does to store it.
     """
     if not rows:
         return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=sorted(columns))
-    names = list(compiled.params)
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     if compiled.positiontup is None:
-        dicts = [{name: _value(row.get(name)) for name in names} for row in rows]
-        connection.exec_driver_sql(str(compiled), dicts)
+        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
+    elif compiled.positiontup == list(names):
+        connection.exec_driver_sql(str(compiled), rows)
     else:
-        values = [tuple([_value(row.get(name)) for name in compiled.positiontup]) for row in rows]
-        connection.exec_driver_sql(str(compiled), values)
-
-
-def _value(value: Any) -> Any:
-    return json.dumps(value) if type(value) is dict else value
+        places = [names.index(name) for name in compiled.positiontup]
+        connection.exec_driver_sql(str(compiled), [tuple([row[at] for at in places]) for row in rows])

@@ -6,15 +6,20 @@ A key without a column goes to `extra`; a value that its column cannot hold to `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
 from . import schema
-from .values import DECODERS, ENCODERS, storable_json, storable_text
+from .values import DECODERS, ENCODERS, extra_text, storable_json
 
 UNREADABLE = "unreadable_values"
+
+Row = tuple[Any, ...]
+"""The values of one table's columns in their order; None where nothing is known."""
+
+_ODD = (ValueError, TypeError, OverflowError)
 
 
 class Field(NamedTuple):
@@ -30,43 +35,59 @@ class Field(NamedTuple):
 class Codec:
     """How one table's rows look as dicts."""
 
-    fields: dict[str, Field]  # by dict key
+    fields: dict[str, Field]  # by dict key, in the order of the columns
+    extra_at: int | None = None  # place of the column `extra` among them; None: what has no column is lost
     hidden: frozenset[str] = frozenset()  # keys that are stored and never shown
     elsewhere: frozenset[str] = frozenset()  # keys that other tables hold, or that are made anew at reading
+    encoders: tuple[tuple[str, Callable[[Any], Any]], ...] = field(init=False)
+    known: frozenset[str] = field(init=False)
 
-    def encode(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the row of `record`: only columns of values that are known."""
-        row: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
+    def __post_init__(self) -> None:
+        pairs = tuple((key, found.encode) for key, found in self.fields.items())
+        object.__setattr__(self, "encoders", pairs)
+        object.__setattr__(self, "known", self.elsewhere.union(self.fields))
+
+    def encode(self, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the columns' values in their order, without `extra`, and what goes into that."""
+        get, known = record.get, self.known
+        extra = {} if record.keys() <= known else {k: v for k, v in record.items() if k not in known}
+        try:  # all at once: a first sync turns millions of values, and hardly one is odd
+            return [
+                None if (value := get(key)) is None else encode(value) for key, encode in self.encoders
+            ], extra
+        except _ODD:
+            values, unreadable = self._one_by_one(record)
+            return values, merged(extra, {UNREADABLE: unreadable})
+
+    def _one_by_one(self, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        values: list[Any] = []
         unreadable: dict[str, Any] = {}
-        fields = self.fields
-        for key, value in record.items():
-            field = fields.get(key)
-            if field is None:
-                if key not in self.elsewhere:
-                    extra[_key_text(key)] = storable_json(value)
-            elif value is not None:
-                try:
-                    row[field[0]] = field[1](value)  # by place: half the time of by name, for every value
-                except (ValueError, TypeError, OverflowError):
-                    unreadable[key] = storable_json(value)
-        return self._with_extra(row, extra, unreadable)
+        for key, encode in self.encoders:
+            value = record.get(key)
+            try:
+                values.append(None if value is None else encode(value))
+            except _ODD:
+                values.append(None)
+                unreadable[key] = storable_json(value)
+        return values, unreadable
 
-    @staticmethod
-    def _with_extra(row: dict[str, Any], extra: dict[str, Any], unreadable: dict[str, Any]) -> dict[str, Any]:
-        if unreadable:
-            extra = merged(extra, {UNREADABLE: unreadable})
-        if extra:
-            row["extra"] = extra
-        return row
+    def row(self, values: list[Any], extra: Mapping[str, Any]) -> Row:
+        """Return the values of every column, ready for the driver."""
+        if self.extra_at is not None:
+            values.insert(self.extra_at, extra_text(extra) if extra else None)
+        return tuple(values)
+
+    def place(self, key: str) -> int:
+        """Return where a key's value stands among what `encode` returns."""
+        return list(self.fields).index(key)
 
     def decode(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the dict of `row`: every shown key, and the keys of `extra` that hide none of them."""
         record: dict[str, Any] = {}
-        for key, field in self.fields.items():
+        for key, known in self.fields.items():
             if key not in self.hidden:
-                value = row[field.column]
-                record[key] = value if field.decode is None or value is None else field.decode(value)
+                value = row[known.column]
+                record[key] = value if known.decode is None or value is None else known.decode(value)
         for key, value in (row.get("extra") or {}).items():
             record.setdefault(key, value)
         if isinstance(record.get(UNREADABLE), dict):
@@ -100,23 +121,22 @@ def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict
     return result
 
 
-def _key_text(key: Any) -> str:
-    return storable_text(key if isinstance(key, str) else str(key))
-
-
-def _fields(table: Table) -> dict[str, Field]:
+def _codec(table: Table, **keys: frozenset[str]) -> Codec:
+    """Return the codec of a table's marked columns; those before them number its rows, and have no key."""
+    names = [column.name for column in table.columns if column.info or column.name == "extra"]
     marked = [
         (column.info["key"], column.name, column.info["kind"]) for column in table.columns if column.info
     ]
-    return {key: Field(name, ENCODERS[kind], kind, DECODERS.get(kind)) for key, name, kind in marked}
+    fields = {key: Field(name, ENCODERS[kind], kind, DECODERS.get(kind)) for key, name, kind in marked}
+    return Codec(fields, names.index("extra") if "extra" in names else None, **keys)
 
 
-WORKFLOW = Codec(
-    _fields(schema.workflows),
-    hidden=frozenset({"fingerprint", "text_model", "text_vector"}),
+WORKFLOW = _codec(
+    schema.workflows,
+    hidden=frozenset({"fingerprint", "file_times", "first_written_ns", "last_written_ns"}),
     elsewhere=frozenset({"phase_costs", "cost_data", "similar_workflows", "pattern_count"}),
 )
-AGENT_RUN = Codec(_fields(schema.agent_runs), elsewhere=frozenset({"models"}))
-MODEL_USAGE = Codec(_fields(schema.model_usage))
-OCCURRENCE = Codec(_fields(schema.occurrences), elsewhere=frozenset({"kind", "signature", "status"}))
-SYNC_RUN = Codec(_fields(schema.sync_runs))
+AGENT_RUN = _codec(schema.agent_runs, elsewhere=frozenset({"models"}))
+MODEL_USAGE = _codec(schema.model_usage)
+OCCURRENCE = _codec(schema.occurrences)
+SYNC_RUN = _codec(schema.sync_runs)

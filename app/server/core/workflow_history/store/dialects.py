@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError
 
@@ -21,10 +21,12 @@ class Dialect:
 
     create_engine: Callable[[URL], Engine]
     insert: Callable[..., Any]  # an insert with ON CONFLICT
+    new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
     prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
     settle: Callable[[Connection], None]  # after the last write, outside a transaction
     damages: Callable[[Connection], list[str]]  # what the database itself finds broken
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
+    version: Callable[[Connection], int]  # changes when another connection has stored something
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -59,6 +61,13 @@ def _sqlite_prepare(connection: Connection) -> None:
         # Another process is in the file. It did the same before, or the next one to open does.
 
 
+def _sqlite_new_keys(connection: Connection, table: Table, count: int) -> range:
+    # What SQLite would do by itself. Asked before, no row needs to be looked up after its insert;
+    # a writer holds the lock from its transaction's begin on, so nobody takes them meanwhile.
+    first = (connection.scalar(select(func.max(table.c.key))) or 0) + 1
+    return range(first, first + count)
+
+
 def _sqlite_settle(connection: Connection) -> None:
     _pragma(connection, "wal_checkpoint(PASSIVE)")  # waits for no reader; the last to close does the rest
 
@@ -74,6 +83,10 @@ def _sqlite_file(url: URL) -> Path | None:
     return Path(url.database) if url.database else None
 
 
+def _sqlite_version(connection: Connection) -> int:
+    return int(_pragma(connection, "data_version"))
+
+
 def _pragma(connection: Connection, name: str) -> Any:
     """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
     statement = f"PRAGMA {name}"
@@ -87,9 +100,11 @@ DIALECTS = {
     "sqlite": Dialect(
         create_engine=_sqlite_engine,
         insert=sqlite.insert,
+        new_keys=_sqlite_new_keys,
         prepare=_sqlite_prepare,
         settle=_sqlite_settle,
         damages=_sqlite_damages,
         file=_sqlite_file,
+        version=_sqlite_version,
     ),
 }

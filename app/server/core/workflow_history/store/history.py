@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -12,17 +14,21 @@ from typing import Any, Self
 from sqlalchemy import URL, Connection, select, table, text
 
 from ..errors import InvalidQueryError, WorkflowHistoryError
-from ..models import Workflow
+from ..models import Problem, Workflow
+from ..statistics import Sums
 from . import checks, ledger, names, queries, reads, writes
-from .codec import WORKFLOW
+from .codec import WORKFLOW, Row
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
 from .location import database_url
 from .migrate import ensure_schema, stored_revision
 from .names import WorkflowRef
-from .reads import SimilarityRow, StoredRun
-from .records import Parts, take_apart
+from .reads import CostTotals, StoredRun
+from .records import Parts, pattern_rows, take_apart
+from .similar import Similarity
+from .sums import sums_by_group
 from .values import to_time
 from .views import VIEWS
+from .writes import Identity
 
 __all__ = ["History", "SaveCounts", "WorkflowRef"]
 
@@ -34,6 +40,7 @@ class SaveCounts:
     inserted: int  # workflows that were not there before
     updated: int  # workflows that were
     failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
+    keys: Mapping[Identity, int] = field(default_factory=dict)  # of all that was stored
 
 
 class History:
@@ -43,6 +50,7 @@ class History:
         self._url = url
         self._connection = connection
         self._inside = False  # a transaction of the caller's is open
+        self._patterns: dict[ledger.PatternName, int] = {}  # keys; nobody ever deletes a pattern
 
     @classmethod
     @contextmanager
@@ -115,11 +123,14 @@ class History:
                 parts.append(take_apart(workflow))
             except ValueError as error:
                 failures.append((str(workflow.get("id")), str(error)))
+        return dataclasses.replace(self.save_parts(parts, replace=replace), failures=tuple(failures))
+
+    def save_parts(self, parts: Sequence[Parts], *, replace: Sequence[str] = ()) -> SaveCounts:
+        """Do the same for workflows that are taken apart already, maybe in another process."""
         with self._writing() as connection:
-            before = writes.store(connection, writes.folded(parts), _now(), WORKFLOW.columns(replace))
-        named = {(part.project, part.id) for part in parts}
-        inserted = len(named) - len(before)
-        return SaveCounts(inserted, len(parts) - inserted, tuple(failures))
+            saved = writes.store(connection, writes.folded(parts), _now(), WORKFLOW.columns(replace))
+        inserted = len(saved.keys) - len(saved.before)
+        return SaveCounts(inserted, len(parts) - inserted, keys=saved.keys)
 
     def page(self, query: queries.PageQuery) -> tuple[list[Workflow], int]:
         """Return one page of workflows, and how many there are on all pages."""
@@ -159,14 +170,22 @@ class History:
         with self._reading() as connection:
             return reads.figures(connection, keys)
 
+    def sums(self) -> list[Sums]:
+        """Return what the runs of each status, model, template and cost basis add up to."""
+        with self._reading() as connection:
+            return sums_by_group(connection)
+
     # --- what a sync needs
 
-    def stored_runs(
-        self, *, project: str | None = None, agents_dir: str | None = None
-    ) -> dict[str, StoredRun]:
-        """Return the stored runs of a project or an agents folder, by id."""
+    def stored_runs(self, project: str) -> dict[str, StoredRun]:
+        """Return the stored runs of a project, by id."""
         with self._reading() as connection:
-            return reads.stored_runs(connection, project, agents_dir)
+            return reads.stored_runs(connection, project)
+
+    def cost_totals(self, project: str, agents_dir: str) -> CostTotals:
+        """Return what a project's runs in an agents folder cost that are there now."""
+        with self._reading() as connection:
+            return reads.cost_totals(connection, project, agents_dir)
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """Return the phase_costs entries of workflows that have some, former attempts too."""
@@ -191,58 +210,65 @@ class History:
     def keys_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """Return the keys of the workflows with these projects and ids."""
         with self._reading() as connection:
-            return reads.keys_of(connection, names)
+            return writes.keys_of(connection, names)
 
-    def outdated_texts(self, model: str) -> dict[tuple[str, str], str]:
-        """Return the requests whose vector was not made by `model`, by project and id."""
+    def problems(self, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
+        """Return what could not be read at the last sync of an agents folder, or of one run."""
         with self._reading() as connection:
-            return reads.outdated_texts(connection, model)
-
-    def save_text_vectors(self, vectors: Mapping[int, bytes | None], model: str) -> None:
-        """Put new text vectors, made by `model`, in the place of the stored ones."""
-        with self._writing() as connection:
-            writes.save_text_vectors(connection, vectors, model)
-
-    def problems(self, agents_dir: str) -> list[dict[str, Any]]:
-        """Return what could not be read at the last sync of an agents folder."""
-        with self._reading() as connection:
-            return reads.problems_of(connection, agents_dir)
+            return reads.problems_of(connection, agents_dir, key)
 
     def patterns(self, key: int) -> list[dict[str, Any]]:
         """Return one run's recurring patterns, the most widespread first."""
         with self._reading() as connection:
             return reads.patterns_of(connection, key)
 
-    def similarity_rows(self) -> list[SimilarityRow]:
-        """Return what similarity needs of every stored run."""
-        with self._reading() as connection:
-            return reads.similarity_rows(connection)
-
-    def similar_lists(self) -> dict[int, list[tuple[int, float]]]:
-        """Return each run's similar runs with their scores, best first."""
-        with self._reading() as connection:
-            return reads.similar_lists(connection)
-
-    def save_similar_lists(self, lists: Mapping[int, Sequence[tuple[int, float]]]) -> None:
-        """Put new lists in the place of these runs' old ones; an empty list empties."""
-        rows = {
-            key: [{"similar_key": other, "similar_id": None, "score": float(score)} for other, score in pairs]
-            for key, pairs in lists.items()
-        }
-        with self._writing() as connection:
-            writes.replace_similar(connection, rows)
+    def similarity(self) -> Similarity:
+        """Return what lists of similar runs are made with; each of its calls is one transaction."""
+        return Similarity(self._reading, self._writing)
 
     def save_patterns(
         self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
     ) -> None:
         """Put a detector's findings, by run, in the place of its former ones for these runs."""
-        with self._writing() as connection:
-            ledger.save_patterns(connection, found, detector, _now())
+        rows = {key: pattern_rows(findings) for key, findings in found.items()}
+        self.save_pattern_rows(rows, detector=detector)
 
-    def save_problems(self, agents_dir: str, problems: Sequence[Mapping[str, Any]]) -> bool:
-        """Put this sync's problems in the place of the last one's; False where nothing changed."""
+    def save_pattern_rows(self, found: Mapping[int, Sequence[Row]], *, detector: str = "builtin") -> None:
+        """Do the same for findings that are rows already, maybe made in another process."""
         with self._writing() as connection:
-            return ledger.save_problems(connection, agents_dir, problems)
+            ledger.save_patterns(connection, found, detector, _now(), self._patterns)
+
+    def save_run_problems(
+        self, agents_dir: str, found: Mapping[int, Sequence[Problem]], *, new: AbstractSet[int] = frozenset()
+    ) -> None:
+        """Put what is wrong with these runs in the place of what was; `new` runs had nothing before."""
+        with self._writing() as connection:
+            ledger.save_run_problems(connection, agents_dir, found, new=new)
+
+    def save_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> None:
+        """Put what is wrong beside the stored runs in the place of what was."""
+        with self._writing() as connection:
+            ledger.save_folder_problems(connection, agents_dir, found)
+
+    def stream_marks(self, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
+        """Return by run and path how far streams were read."""
+        with self._reading() as connection:
+            return reads.stream_marks_of(connection, keys)
+
+    def save_stream_marks(self, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]) -> None:
+        """Put marks in the place of these runs' former ones; `written`: when, in ns since 1970, by run."""
+        with self._writing() as connection:
+            ledger.save_stream_marks(connection, marks, written)
+
+    def forget_stream_marks(self, before_ns: int) -> None:
+        """Drop the marks of runs that were last written to before a time: they will not grow any more."""
+        with self._writing() as connection:
+            ledger.forget_stream_marks(connection, before_ns)
+
+    def knows_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> bool:
+        """Tell whether what is wrong beside the stored runs is as stored."""
+        with self._reading() as connection:
+            return ledger.knows_folder_problems(connection, agents_dir, found)
 
     def record_sync(self, sync: Mapping[str, Any]) -> None:
         """Note one sync. It changes the file: a sync that wrote nothing else should not be noted."""
@@ -290,8 +316,12 @@ class History:
         if self._inside:
             yield self._connection
             return
-        with naming_database(self._url), writing(self._connection) as connection:
-            yield connection
+        try:
+            with naming_database(self._url), writing(self._connection) as connection:
+                yield connection
+        except BaseException:
+            self._patterns.clear()  # what was rolled back has no key
+            raise
 
 
 def _storable(workflow: Mapping[str, Any], project: str | None = None, run_id: str | None = None) -> Parts:

@@ -2,96 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
-from .bulk import chunks, columns_of, execute_rows, insert_rows
-from .codec import OCCURRENCE, SYNC_RUN
+from ..models import Problem
+from .bulk import chunks, execute_tuples, insert_rows
+from .codec import SYNC_RUN, Row
 from .engine import dialect_of
-from .records import Row
-from .schema import occurrences, patterns, problems, sync_runs
+from .schema import occurrences, patterns, problems, stream_marks, sync_runs
 from .values import storable_text
+
+PatternName = tuple[str, str]  # kind, signature
+
+MOST_KNOWN_PATTERNS = 100_000  # names kept in memory, about 30 MB
 
 
 def save_patterns(
-    connection: Connection, found: Mapping[int, Sequence[Mapping[str, Any]]], detector: str, now: str
+    connection: Connection,
+    found: Mapping[int, Sequence[Row]],
+    detector: str,
+    now: str,
+    known: MutableMapping[PatternName, int],
 ) -> None:
-    """Put a detector's findings in the place of its former ones for these runs."""
-    signatures = {_name(entry) for entries in found.values() for entry in entries}
-    keys = _pattern_keys(connection, signatures, now)
-    for some in chunks(list(found)):
+    """Put a detector's findings, as `pattern_rows` gives them, in the place of its former ones.
+
+    `known` holds keys of patterns; those that are looked up or made are added.
+    """
+    names = {(row[0], row[1]) for rows in found.values() for row in rows}
+    _learn_keys(connection, names, now, known)
+    runs = sorted(found)
+    for some in chunks(runs):
         mine = occurrences.c.workflow_key.in_(some) & (occurrences.c.detector == detector)
         connection.execute(delete(occurrences).where(mine))
-    rows = {
-        (keys[_name(entry)], key): {
-            **OCCURRENCE.encode(entry),
-            "detector": detector,
-            "pattern_key": keys[_name(entry)],
-            "workflow_key": key,
-        }
-        for key, entries in found.items()
-        for entry in entries
-    }
-    _upsert_occurrences(connection, list(rows.values()))
+    rows: list[Row] = []
+    for run in runs:  # in the order of the primary key: each row is appended to the table
+        of_run = {known[row[0], row[1]]: row for row in found[run]}
+        rows += [(run, key, *row[2:], detector) for key, row in sorted(of_run.items())]
+    _upsert_occurrences(connection, rows)
+    if len(known) > MOST_KNOWN_PATTERNS:
+        known.clear()
 
 
-def _name(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return storable_text(str(entry["kind"])), storable_text(str(entry["signature"]))
-
-
-def _pattern_keys(
-    connection: Connection, names: Iterable[tuple[str, str]], now: str
-) -> dict[tuple[str, str], int]:
-    """Return the keys of these patterns; new ones are stored first."""
-    rows = [{"kind": kind, "signature": signature, "first_seen_at": now} for kind, signature in sorted(names)]
-    statement = dialect_of(connection).insert(patterns)
-    new = statement.on_conflict_do_nothing(index_elements=["kind", "signature"])
-    execute_rows(connection, new, rows, columns_of(rows))
-    found: dict[tuple[str, str], int] = {}
-    for some in chunks([row["signature"] for row in rows]):
-        query = select(patterns.c.kind, patterns.c.signature, patterns.c.key)
-        for kind, signature, key in connection.execute(query.where(patterns.c.signature.in_(some))):
-            found[kind, signature] = key
-    return found
+def _learn_keys(
+    connection: Connection, names: Iterable[PatternName], now: str, known: MutableMapping[PatternName, int]
+) -> None:
+    """Add the keys of these patterns to what is known; new ones are stored."""
+    asked: dict[str, list[str]] = defaultdict(list)
+    for kind, signature in names:
+        if (kind, signature) not in known:
+            asked[kind].append(signature)
+    query = select(patterns.c.signature, patterns.c.key)
+    for kind, signatures in asked.items():
+        for some in chunks(signatures):
+            chosen = query.where(patterns.c.kind == kind, patterns.c.signature.in_(some))
+            known.update({(kind, signature): key for signature, key in connection.execute(chosen)})
+    new = sorted(
+        (kind, signature)
+        for kind, some in asked.items()
+        for signature in some
+        if (kind, signature) not in known
+    )
+    keys = dialect_of(connection).new_keys(connection, patterns, len(new))
+    columns = ("key", "kind", "signature", "first_seen_at")
+    rows = [(key, *name, now) for key, name in zip(keys, new, strict=True)]
+    execute_tuples(connection, insert(patterns), columns, rows)
+    known.update(zip(new, keys, strict=True))
 
 
 def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:
-    columns = set(occurrences.columns.keys())
+    """Store occurrences; where another detector told of the same pattern and run, this one's word counts."""
+    columns = occurrences.columns.keys()
     statement = dialect_of(connection).insert(occurrences)
-    changes = {name: statement.excluded[name] for name in columns - {"pattern_key", "workflow_key"}}
-    merge = statement.on_conflict_do_update(index_elements=["pattern_key", "workflow_key"], set_=changes)
-    execute_rows(connection, merge, rows, columns)
+    changes = {name: statement.excluded[name] for name in columns[2:]}
+    merge = statement.on_conflict_do_update(index_elements=columns[:2], set_=changes)
+    execute_tuples(connection, merge, columns, rows)
 
 
-def save_problems(connection: Connection, agents_dir: str, found: Sequence[Mapping[str, Any]]) -> bool:
-    """Put the problems of this sync in the place of the last one's; False where nothing changed."""
+def save_run_problems(
+    connection: Connection, agents_dir: str, found: Mapping[int, Sequence[Problem]], *, new: AbstractSet[int]
+) -> None:
+    """Put what is wrong with these runs in the place of what was; `new` runs had nothing before."""
     folder = storable_text(agents_dir)
-    new = [_problem_row(folder, problem) for problem in found]
-    columns = [problems.c[name] for name in _problem_row(folder, {"path": "", "reason": ""})]
-    query = select(*columns).where(problems.c.agents_dir == folder).order_by(problems.c.key)
-    if [dict(row) for row in connection.execute(query).mappings()] == new:
-        return False
-    connection.execute(delete(problems).where(problems.c.agents_dir == folder))
-    insert_rows(connection, problems, new)
-    return True
+    for some in chunks([key for key in found if key not in new]):
+        connection.execute(delete(problems).where(problems.c.workflow_key.in_(some)))
+    rows = [_problem_row(folder, key, problem) for key, of_run in found.items() for problem in of_run]
+    insert_rows(connection, problems, rows)
 
 
-def _problem_row(folder: str, problem: Mapping[str, Any]) -> Row:
+def knows_folder_problems(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> bool:
+    """Tell whether what is wrong beside the stored runs is as stored."""
+    folder = storable_text(agents_dir)
+    columns = [problems.c[name] for name in _problem_row(folder, None, Problem("", ""))]
+    query = select(*columns).where(_beside(folder)).order_by(problems.c.key)
+    return [dict(row) for row in connection.execute(query).mappings()] == _folder_rows(folder, found)
+
+
+def save_folder_problems(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> None:
+    """Put what is wrong beside the stored runs in the place of what was."""
+    folder = storable_text(agents_dir)
+    connection.execute(delete(problems).where(_beside(folder)))
+    insert_rows(connection, problems, _folder_rows(folder, found))
+
+
+def _beside(folder: str) -> ColumnElement[bool]:
+    return (problems.c.agents_dir == folder) & problems.c.workflow_key.is_(None)
+
+
+def _folder_rows(folder: str, found: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [_problem_row(folder, None, problem) for problem in found]
+
+
+def _problem_row(folder: str, key: int | None, problem: Problem) -> dict[str, Any]:
     return {
         "agents_dir": folder,
-        "path": storable_text(problem["path"]),
-        "workflow_key": problem.get("workflow_key"),
-        "line": problem.get("line"),
-        "reason": storable_text(problem["reason"]),
-        "severity": problem.get("severity") or "error",
+        "path": storable_text(problem.path),
+        "workflow_key": key,
+        "line": problem.line,
+        "reason": storable_text(problem.reason),
+        "severity": problem.severity,
     }
+
+
+def save_stream_marks(
+    connection: Connection, marks: Mapping[int, Mapping[str, bytes]], written: Mapping[int, int]
+) -> None:
+    """Put the marks of these runs' streams in the place of their former ones; `written` in ns since 1970."""
+    for some in chunks(list(marks)):
+        connection.execute(delete(stream_marks).where(stream_marks.c.workflow_key.in_(some)))
+    rows = [
+        {"workflow_key": key, "path": storable_text(path), "mark": mark, "written_ns": written[key]}
+        for key, of_run in marks.items()
+        for path, mark in of_run.items()
+    ]
+    insert_rows(connection, stream_marks, rows)
+
+
+def forget_stream_marks(connection: Connection, before_ns: int) -> None:
+    """Drop the marks of runs that were last written to before a time: they will not grow any more."""
+    connection.execute(delete(stream_marks).where(stream_marks.c.written_ns < before_ns))
 
 
 def record_sync(connection: Connection, sync: Mapping[str, Any]) -> None:
     """Note one sync: its start, length, folder, project, counts and errors; other keys are not kept."""
-    known = {key: value for key, value in sync.items() if key in SYNC_RUN.fields}
-    row = SYNC_RUN.encode(known)
-    row.pop("extra", None)
-    insert_rows(connection, sync_runs, [row])
+    values, _ = SYNC_RUN.encode({key: value for key, value in sync.items() if key in SYNC_RUN.fields})
+    execute_tuples(connection, insert(sync_runs), sync_runs.columns.keys()[1:], [SYNC_RUN.row(values, {})])

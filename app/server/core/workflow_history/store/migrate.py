@@ -1,20 +1,39 @@
-"""Bring a database to the tables of this program, all at once or not at all; touches no run."""
+"""Bring a database to the tables of this program, all at once or not at all; touches no run.
+
+A new database gets them straight from the schema, an old one by the migrations: a test holds both equal.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
 
 from ..errors import DatabaseTooNewError, WorkflowHistoryError
 from .engine import dialect_of, reading, writing
 from .schema import metadata
+from .views import QUERIES
 
-HEAD = "0003"  # the newest revision under migrations/versions; a test holds it right
+HEAD = "0006"  # the newest revision under migrations/versions; a test holds it right
 VERSION_TABLE = "workflow_history_version"  # its own name: a server's database may be shared
 
-_version = table(VERSION_TABLE, column("version_num"))
+_version = Table(  # as Alembic makes it
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 
 def ensure_schema(connection: Connection) -> None:
@@ -29,7 +48,10 @@ def ensure_schema(connection: Connection) -> None:
     with writing(connection):
         # Asked again, now with the lock: another process may have done it in between.
         revision = stored_revision(connection)
-        if revision != HEAD:
+        if revision is None:
+            _refuse_foreign_tables(connection)
+            _make(connection)
+        elif revision != HEAD:
             _upgrade(connection, revision)
 
 
@@ -40,17 +62,24 @@ def stored_revision(connection: Connection) -> str | None:
     return connection.scalar(select(_version.c.version_num))
 
 
-def _upgrade(connection: Connection, revision: str | None) -> None:
-    if revision is None:
-        _refuse_foreign_tables(connection)
+def _make(connection: Connection) -> None:
+    """Make all tables and views as they are now, and say so."""
+    metadata.create_all(connection, checkfirst=False)
+    for name, query in QUERIES.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
+    _version.create(connection, checkfirst=True)  # an undone database has kept it
+    connection.execute(insert(_version).values(version_num=HEAD))
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
     # Imported here: Alembic takes longer to import than most commands take to run, and is
-    # needed only when a database is new or old.
+    # needed only when a database is old.
     from alembic import command  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision not in known:
         raise DatabaseTooNewError(
             f"the database is of revision {revision}, newer than this program's {HEAD}; upgrade the program"
         )

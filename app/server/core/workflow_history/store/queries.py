@@ -52,11 +52,12 @@ class PageQuery:
     def keys(self) -> Select[Any]:
         """Name the rows of this page; id and project decide among equals, unknown values come last."""
         column = workflows.c[WORKFLOW.fields[self.sort_by].column]
-        by = [column, workflows.c.id, workflows.c.project]
+        # A column named twice would keep the database from its index.
+        ties = [tie for tie in (workflows.c.id, workflows.c.project) if tie is not column]
         if self.sort_order.upper() == "DESC":
-            order = [column.desc().nulls_last(), *(tie.desc() for tie in by[1:])]
+            order = [column.desc().nulls_last(), *(tie.desc() for tie in ties)]
         else:
-            order = [column.asc().nulls_last(), *(tie.asc() for tie in by[1:])]
+            order = [column.asc().nulls_last(), *(tie.asc() for tie in ties)]
         rows = select(workflows.c.key).where(*self._filters()).order_by(*order)
         return rows.limit(self.limit).offset(self.offset)
 

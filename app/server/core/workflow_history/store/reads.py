@@ -12,9 +12,17 @@ from ..models import Workflow
 from .bulk import chunks
 from .codec import WORKFLOW
 from .records import Pair, agent_record, put_together
-from .schema import agent_runs, model_usage, occurrences, patterns, problems, similar_pairs, workflows
+from .schema import (
+    agent_runs,
+    model_usage,
+    occurrences,
+    patterns,
+    problems,
+    similar_pairs,
+    stream_marks,
+    workflows,
+)
 from .values import to_dollars
-from .writes import stored
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
@@ -28,23 +36,18 @@ class StoredRun(NamedTuple):
     id: str
     agents_dir: str | None
     fingerprint: str | None
-    status: str | None
     source_state: str | None
-    price_version: str | None
-    text_model: str | None
+    file_times: str | None
+    first_written_ns: int | None
+    last_written_ns: int | None
 
 
-class SimilarityRow(NamedTuple):
-    """What similarity needs of a stored run."""
+class CostTotals(NamedTuple):
+    """What the present runs of an agents folder cost."""
 
-    key: int
-    project: str
-    id: str
-    text_model: str | None
-    text_vector: bytes | None
-    status: str | None
+    enriched: int  # runs whose cost is known
     total_cost: float | None  # USD
-    duration_seconds: float | None
+    lower_bound_cost: float | None  # USD
 
 
 def workflow_records(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
@@ -118,66 +121,55 @@ def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, in
     return {key: count for key, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
-def stored_runs(connection: Connection, project: str | None, agents_dir: str | None) -> dict[str, StoredRun]:
-    """Return the stored runs of a project or an agents folder, by id."""
-    names = StoredRun._fields
-    query = select(*(workflows.c[name] for name in names))
-    if project is not None:
-        query = query.where(workflows.c.project == project)
-    if agents_dir is not None:
-        query = query.where(workflows.c.agents_dir == agents_dir)
-    return {row[1]: StoredRun._make(row) for row in connection.execute(query)}
+def stored_runs(connection: Connection, project: str) -> dict[str, StoredRun]:
+    """Return the stored runs of a project, by id; an index alone answers."""
+    query = select(*(workflows.c[name] for name in StoredRun._fields)).where(workflows.c.project == project)
+    cursor = connection.execute(query).cursor
+    # The driver's own rows: these columns are read as they are stored.
+    rows = [] if cursor is None else cursor.fetchall()
+    return {row[1]: StoredRun._make(row) for row in rows}
 
 
-def similarity_rows(connection: Connection) -> list[SimilarityRow]:
-    """Return what similarity needs of every stored run, in the order of their keys."""
-    columns = workflows.c
-    query = select(
-        columns.key,
-        columns.project,
-        columns.id,
-        columns.text_model,
-        columns.text_vector,
-        columns.status,
-        columns.total_cost_nanodollars,
-        columns.duration_seconds,
-    ).order_by(columns.key)
-    rows = [SimilarityRow(*row) for row in connection.execute(query)]
-    return [
-        row if row.total_cost is None else row._replace(total_cost=to_dollars(int(row.total_cost)))
-        for row in rows
-    ]
+def stream_marks_of(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, bytes]]:
+    """Return by run and path how far streams were read."""
+    found: dict[int, dict[str, bytes]] = defaultdict(dict)
+    for some in chunks(keys):
+        query = select(stream_marks.c.workflow_key, stream_marks.c.path, stream_marks.c.mark)
+        for key, path, mark in connection.execute(query.where(stream_marks.c.workflow_key.in_(some))):
+            found[key][path] = mark
+    return found
 
 
-def outdated_texts(connection: Connection, model: str) -> dict[tuple[str, str], str]:
-    """Return the requests whose vector another text model made, or nobody, by project and id."""
-    columns = workflows.c
-    outdated = func.coalesce(columns.text_model, "") != model
-    query = select(columns.project, columns.id, columns.nl_input)
-    rows = connection.execute(query.where(outdated, columns.nl_input.is_not(None)))
-    return {(project, run_id): text for project, run_id, text in rows}
+def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTotals:
+    """Add up what a project's runs in an agents folder cost that are there now."""
+    cost, bound = workflows.c.total_cost_nanodollars, workflows.c.lower_bound_cost_nanodollars
+    query = select(func.count(cost), func.sum(cost), func.sum(bound)).where(
+        workflows.c.project == project,
+        workflows.c.agents_dir == agents_dir,
+        workflows.c.source_state == "present",
+    )
+    known, total, least = connection.execute(query).one()
+    return CostTotals(known, *(None if value is None else to_dollars(value) for value in (total, least)))
 
 
-def keys_of(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Return the keys of the workflows with these projects and ids."""
-    return {name: found.key for name, found in stored(connection, names).items()}
-
-
-def problems_of(connection: Connection, agents_dir: str) -> list[dict[str, Any]]:
-    """Return what could not be read at the last sync of an agents folder."""
+def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
+    """Return what could not be read at the last sync of an agents folder, or of one of its runs."""
     names = ("path", "workflow_key", "line", "reason", "severity")
     query = select(*(problems.c[name] for name in names)).where(problems.c.agents_dir == agents_dir)
+    if key is not None:
+        query = query.where(problems.c.workflow_key == key)
     return [dict(row) for row in connection.execute(query.order_by(problems.c.key)).mappings()]
 
 
 def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
     """Return one run's patterns that recur, sequences first, each with how many workflows show it."""
-    names = occurrences.c
+    names, others = occurrences.c, occurrences.alias()
     spread = (
-        select(names.pattern_key, func.count().label("workflows"))
-        .group_by(names.pattern_key)
-        .having(func.count() > 1)
-        .subquery()
+        select(func.count())
+        .where(others.c.pattern_key == names.pattern_key)
+        .correlate(occurrences)
+        .scalar_subquery()
+        .label("workflows")
     )
     query = (
         select(
@@ -187,35 +179,25 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
             names.count,
             names.failures,
             names.cost_nanodollars,
-            spread.c.workflows,
+            spread,
             names.example_path,
             names.example_line,
         )
         .join(patterns, patterns.c.key == names.pattern_key)
-        .join(spread, spread.c.pattern_key == names.pattern_key)
         .where(names.workflow_key == key)
         .order_by(
             case({"sequence": 0, "operation": 1}, value=patterns.c.kind, else_=2),
             names.cost_nanodollars.desc().nulls_last(),
-            spread.c.workflows.desc(),
+            spread.desc(),
             patterns.c.signature,
         )
     )
-    rows = [dict(row) for row in connection.execute(query).mappings()]
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    rows = [row for row in found if row["workflows"] > 1]
     for row in rows:
         nanos = row.pop("cost_nanodollars")
         row["cost"] = None if nanos is None else to_dollars(int(nanos))
     return rows
-
-
-def similar_lists(connection: Connection) -> dict[int, list[tuple[int, float]]]:
-    """Return each run's list of similar stored runs, best first."""
-    pairs = similar_pairs.c
-    query = select(pairs.workflow_key, pairs.similar_key, pairs.score).where(pairs.similar_key.is_not(None))
-    found: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for key, other, score in connection.execute(query.order_by(pairs.workflow_key, pairs.rank)):
-        found[key].append((other, score))
-    return dict(found)
 
 
 def figures(connection: Connection, keys: Sequence[str]) -> list[Workflow]:

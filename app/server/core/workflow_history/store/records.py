@@ -1,4 +1,4 @@
-"""A whole workflow dict taken apart for its tables, and put together again: pure, no SQL.
+"""A whole workflow dict, or a run's findings, taken apart for the tables, and put together again: pure.
 
 Taking apart raises ValueError where nothing could be stored; an odd value alone is kept, see `codec`.
 """
@@ -12,22 +12,28 @@ from typing import Any
 from ..accounting import model_totals
 from ..accounting.money import RUN_SUMS
 from ..models import Workflow
-from .codec import AGENT_RUN, MODEL_USAGE, UNREADABLE, WORKFLOW, merged
+from .codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE, WORKFLOW, Row, merged
 from .values import offset_minutes, storable_json, to_real, to_text
 
-Row = dict[str, Any]
+Fields = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
+
+
+_PROJECT, _ID, _OFFSET = (WORKFLOW.place(key) for key in ("project", "id", "utc_offset_minutes"))
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One workflow, taken apart; None for a list that the caller did not give."""
+    """One workflow, taken apart into rows as the driver takes them; can be sent between processes.
+
+    None stands for a list that the caller did not give. No row holds the run's key: it is not known yet.
+    """
 
     project: str
     id: str
-    row: Row
-    agents: list[Row] | None = None
-    models: list[list[Row]] | None = None  # one list per agent run, in the same order
+    row: Row  # from `project` on
+    agents: list[Row] | None = None  # from `ordinal` on
+    models: list[Row] | None = None  # from `agent_ordinal` on
     similar: list[Pair] | None = None
 
 
@@ -38,12 +44,11 @@ def take_apart(workflow: Mapping[str, Any], project: str | None = None, run_id: 
     flat, odd = _with_cost_data(workflow)
     agents, models = _agent_rows(flat.get("phase_costs"), odd)
     similar = _pairs(flat.get("similar_workflows"), odd)
-    row = WORKFLOW.encode(flat)
-    row.update(project=owner, id=name)
-    if odd:
-        row["extra"] = merged(row.get("extra"), odd)
-    if row.get("utc_offset_minutes") is None:
-        row["utc_offset_minutes"] = offset_minutes(flat.get("created_at") or flat.get("started_at"))
+    values, extra = WORKFLOW.encode(flat)
+    values[_PROJECT], values[_ID] = owner, name
+    if values[_OFFSET] is None:
+        values[_OFFSET] = offset_minutes(flat.get("created_at") or flat.get("started_at"))
+    row = WORKFLOW.row(values, merged(extra, odd) if odd else extra)
     return Parts(owner, name, row, agents, models, similar)
 
 
@@ -54,7 +59,7 @@ def _identifier(workflow: Mapping[str, Any]) -> str:
     return to_text(value)
 
 
-def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Row, Row]:
+def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Fields, Fields]:
     """Lay what only `cost_data` knows beside the dict's own keys; its unknown keys come second."""
     cost_data = workflow.get("cost_data")
     if cost_data is None:
@@ -77,29 +82,33 @@ def _names_models(phase_costs: Any) -> bool:
     return any(isinstance(entry, Mapping) and entry.get("models") for entry in entries)
 
 
-def _agent_rows(value: Any, odd: Row) -> tuple[list[Row] | None, list[list[Row]] | None]:
+def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | None]:
     """Return the rows of `phase_costs`; an empty list says nothing: a known cost is never taken back."""
     if value is None or value in ([], ()):
         return None, None
     if not _is_list_of_dicts(value):
         _keep_odd(odd, "phase_costs", value)
         return None, None
-    pairs = [_agent_row(entry) for entry in value]
-    return [agent for agent, _ in pairs], [models for _, models in pairs]
+    models: list[Row] = []
+    agents = [_agent_row(ordinal, entry, models) for ordinal, entry in enumerate(value)]
+    return agents, models
 
 
-def _agent_row(entry: Mapping[str, Any]) -> tuple[Row, list[Row]]:
-    agent = AGENT_RUN.encode(entry)
+def _agent_row(ordinal: int, entry: Mapping[str, Any], model_rows: list[Row]) -> Row:
+    """Return the row of one agent run; those of its models are added to `model_rows`."""
+    values, extra = AGENT_RUN.encode(entry)
     models = entry.get("models")
-    if not models:
-        return agent, []
-    if not _is_list_of_dicts(models):
-        agent["extra"] = merged(agent.get("extra"), {UNREADABLE: {"models": storable_json(models)}})
-        return agent, []
-    return agent, [MODEL_USAGE.encode(model) for model in models]
+    if models and not _is_list_of_dicts(models):
+        extra = merged(extra, {UNREADABLE: {"models": storable_json(models)}})
+    elif models:
+        model_rows += [
+            (ordinal, place, *MODEL_USAGE.row(*MODEL_USAGE.encode(model)))
+            for place, model in enumerate(models)
+        ]
+    return (ordinal, *AGENT_RUN.row(values, extra))
 
 
-def _pairs(value: Any, odd: Row) -> list[Pair] | None:
+def _pairs(value: Any, odd: Fields) -> list[Pair] | None:
     if value is None:
         return None
     try:
@@ -119,8 +128,20 @@ def _is_list_of_dicts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def _keep_odd(odd: Row, key: str, value: Any) -> None:
+def _keep_odd(odd: Fields, key: str, value: Any) -> None:
     odd[UNREADABLE] = {**odd.get(UNREADABLE, {}), key: storable_json(value)}
+
+
+def pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return what a detector found in one run as rows: kind, signature, and the columns from `count` on."""
+    return [
+        (
+            to_text(str(finding["kind"])),
+            to_text(str(finding["signature"])),
+            *OCCURRENCE.encode(finding)[0][:-1],  # all but `detector`, which names the rows' whole batch
+        )
+        for finding in findings
+    ]
 
 
 def put_together(
@@ -140,14 +161,14 @@ def put_together(
     return workflow
 
 
-def agent_record(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Row:
+def agent_record(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Fields:
     """Return one phase_costs entry."""
     record = AGENT_RUN.decode(agent)
     record["models"] = [MODEL_USAGE.decode(model) for model in models]
     return record
 
 
-def _cost_data(workflow: Workflow) -> Row | None:
+def _cost_data(workflow: Workflow) -> Fields | None:
     """Return all that is known of what the run spent, or None where nothing is."""
     kept = workflow.get("cost_data")
     known = {key: workflow[key] for key in RUN_SUMS}

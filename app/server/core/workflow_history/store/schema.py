@@ -89,6 +89,19 @@ def _link(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
     return Column(name, _KEY_TYPE, foreign, comment=f"{comment}, {target}", **options)
 
 
+OF_A_SYNC = (
+    "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
+    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars",
+)  # fmt: skip
+"""What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
+
+FIGURES = (
+    "total_cost_nanodollars", "id", "project", "status", "model_used", "workflow_template", "cost_basis",
+    "lower_bound_cost_nanodollars", "duration_seconds", "total_tokens", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "created_at", "started_at",
+)  # fmt: skip
+"""What sums and sorted lists look at, the usual sort key first: likewise."""
+
 workflows = Table(
     "workflows",
     metadata,
@@ -139,20 +152,20 @@ workflows = Table(
     _text("source_state", "present: the files are there; gone: only this history knows the run"),
     _time("gone_at", "when the files were first missed"),
     _text("fingerprint", "hash of the files' sizes and stamps"),
+    _text(
+        "file_times", "own; contradicted by how long its agents worked; copied: written within such a span"
+    ),
+    _whole("first_written_ns", "when the first of its files was written, nanoseconds since 1970"),
+    _whole("last_written_ns", "when the last of its files was written, nanoseconds since 1970"),
     _time("first_seen_at", "when this history first stored the run"),
     _time("last_changed_at", "when this history last wrote the run"),
     _extra("state keys without a column; unreadable_values: what no column could hold"),
-    _text("text_model", "version of the weights behind text_vector"),
-    Column(
-        "text_vector",
-        LargeBinary,
-        comment="the request as a sparse vector, packed",
-        info={"key": "text_vector", "kind": "bytes"},
-    ),
     UniqueConstraint("project", "id"),
-    Index("ix_workflows_id", "id"),
+    Index("ix_workflows_id_project", "id", "project"),
     Index("ix_workflows_created_at_id_project", "created_at", "id", "project"),
     Index("ix_workflows_status_created_at_id_project", "status", "created_at", "id", "project"),
+    Index("ix_workflows_of_a_sync", *OF_A_SYNC),
+    Index("ix_workflows_figures", *FIGURES),
     comment="one row per run",
 )
 
@@ -235,6 +248,20 @@ similar_pairs = Table(
     comment="the runs most similar to each run, best first",
 )
 
+likeness = Table(
+    "likeness",
+    metadata,
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
+    Column("text_vector", LargeBinary, comment="the request, a signed byte per dimension; null: no words"),
+    _text("status", "status as compared; null: unknown"),
+    _money("cost", "cost as compared"),
+    _real("duration_seconds", "duration as compared, seconds; null: unknown"),
+    Column("least", Double, comment="score of a full list's last place, 0 to 1; null: it has room"),
+    Column("text_model", Text, comment="what made it; null: the run was written since"),
+    Index("ix_likeness_text_model", "text_model"),
+    comment="what each run's list of similar runs was made with",
+)
+
 patterns = Table(
     "patterns",
     metadata,
@@ -250,8 +277,8 @@ patterns = Table(
 occurrences = Table(
     "occurrences",
     metadata,
-    _link("pattern_key", "patterns.key", "the pattern", primary_key=True),
     _link("workflow_key", "workflows.key", "the run", primary_key=True),
+    _link("pattern_key", "patterns.key", "the pattern", primary_key=True),
     _whole("count", "times seen in this run, count"),
     _whole("successes", "times it went well, count"),
     _whole("failures", "times it failed, count"),
@@ -261,7 +288,8 @@ occurrences = Table(
     _text("example_path", "stream with an example, relative to the run's folder"),
     _whole("example_line", "line of the example, from 1"),
     _text("detector", "builtin, or host: the hook beside the package"),
-    Index("ix_occurrences_workflow_key", "workflow_key"),
+    Index("ix_occurrences_pattern_key", "pattern_key"),
+    sqlite_with_rowid=False,  # a third of the writing, and a run's rows lie side by side
     comment="one row per pattern and run, however often the run is read",
 )
 
@@ -278,6 +306,19 @@ problems = Table(
     Index("ix_problems_agents_dir", "agents_dir"),
     Index("ix_problems_workflow_key", "workflow_key"),
     comment="what could not be read at the last sync of each agents folder",
+)
+
+stream_marks = Table(
+    "stream_marks",
+    metadata,
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
+    Column("path", Text, primary_key=True, comment="the stream, relative to the run's folder"),
+    Column("mark", LargeBinary, nullable=False, comment="how far it was read and what it said, packed"),
+    Column(
+        "written_ns", BigInteger, nullable=False, comment="when the run was last written to, ns since 1970"
+    ),
+    Index("ix_stream_marks_written_ns", "written_ns"),
+    comment="streams that may still grow: a sync reads on from here",
 )
 
 sync_runs = Table(

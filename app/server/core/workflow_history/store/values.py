@@ -9,7 +9,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import PurePath
+from types import NoneType
 from typing import Any
+
+import msgspec
 
 _LARGEST_WHOLE = 2**63 - 1
 _NANODOLLARS = 1_000_000_000  # in one US dollar
@@ -17,7 +20,9 @@ _LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers a
 _DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would give up
 
 
-_JSON = json.JSONEncoder(allow_nan=False)
+_PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON knows
+
+_JSON = msgspec.json.Encoder(decimal_format="number")  # four times as fast as the standard library's
 
 
 class OddValueError(ValueError):
@@ -69,11 +74,25 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one lin
 def json_text(value: Any) -> str:
     """Return `value` as JSON text that any database holds."""
     try:
-        text = _JSON.encode(value)
-    except (TypeError, ValueError, RecursionError):
+        text = _JSON.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):  # lone surrogates and objects that are no JSON, too
         return json.dumps(storable_json(value))
-    # NUL and lone surrogates stand escaped in JSON; only such text is worth a second look.
-    return json.dumps(storable_json(value)) if "\\u0000" in text or "\\ud" in text else text
+    # NUL is escaped, and a Decimal that is no number stands bare; only such text is worth a second look.
+    odd = ("\\" in text and "\\u0000" in text) or ("N" in text and "NaN" in text) or "Infinity" in text
+    return json.dumps(storable_json(value)) if odd else text
+
+
+def extra_text(extra: Mapping[Any, Any]) -> str:
+    """Return what has no column as JSON text; raises OddValueError where it is nested too deep.
+
+    >>> extra_text({"port": 1, 2: Decimal("0.5")})
+    '{"port":1,"2":0.5}'
+    """
+    if _PLAIN.issuperset(map(type, extra.values())):
+        text = json_text(extra)
+        if text.count("[") + text.count("{") <= _DEEPEST:
+            return text
+    return json_text(storable_json(extra, -1))
 
 
 def to_text(value: Any) -> str:
@@ -157,6 +176,9 @@ def to_time(value: Any) -> str:
     >>> to_time("2025-01-01T02:00:00+02:00")
     '2025-01-01T00:00:00.000000Z'
     """
+    if type(value) is str and value[26:] == "+00:00" and value[7] + value[10] + value[19] == "-T.":
+        datetime.fromisoformat(value)  # as this package writes times: only to be checked
+        return value[:26] + "Z"
     return _in_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
 
 
@@ -212,13 +234,6 @@ def to_list(value: Any) -> str:
     return json_text(value)
 
 
-def to_bytes(value: Any) -> bytes:
-    """Return bytes as they are."""
-    if not isinstance(value, bytes | bytearray | memoryview):
-        raise OddValueError("expected bytes")
-    return bytes(value)
-
-
 ENCODERS: dict[str, Callable[[Any], Any]] = {
     "text": to_text,
     "whole": to_whole,
@@ -228,7 +243,6 @@ ENCODERS: dict[str, Callable[[Any], Any]] = {
     "flag": to_flag,
     "dict": to_dict,
     "list": to_list,
-    "bytes": to_bytes,
 }
 
 DECODERS: dict[str, Callable[[Any], Any]] = {"money": to_dollars, "time": from_time}

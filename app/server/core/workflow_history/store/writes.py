@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, delete, func, literal_column, null, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import Insert
 
-from .bulk import chunks, columns_of, execute_rows, insert_rows
-from .codec import merged
+from .bulk import chunks, execute_tuples, insert_rows
+from .codec import Row, merged
+from .dialects import DIALECTS
 from .engine import dialect_of
-from .records import Pair, Parts, Row
+from .likeness import mark_written
+from .records import Pair, Parts
 from .schema import agent_runs, model_usage, similar_pairs, workflows
+from .values import json_text
 
 Identity = tuple[str, str]  # project, id
+
+_COLUMNS = tuple(column.name for column in workflows.columns)
+_EXTRA, _FIRST_SEEN, _LAST_CHANGED = (
+    _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at")
+)  # places in a row, which begins after the key
 
 
 class Stored(NamedTuple):
     """What the database holds of a workflow before it is written again."""
 
     key: int
-    extra: Row | None
+    extra: str | None  # JSON
+
+
+class Saved(NamedTuple):
+    """What became of a batch: the keys of all its workflows, and of those that were there before."""
+
+    keys: dict[Identity, int]
+    before: frozenset[Identity]
 
 
 def stored(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, Stored]:
@@ -30,12 +60,18 @@ def stored(connection: Connection, identities: Sequence[Identity]) -> dict[Ident
     for project, run_id in identities:
         by_project[project].append(run_id)
     found: dict[Identity, Stored] = {}
+    # As text: most extras are stored as they come again, and only others are worth decoding.
+    query = select(workflows.c.id, workflows.c.key, cast(workflows.c.extra, Text)).with_for_update()
     for project, ids in by_project.items():
         for some in chunks(ids):
-            query = select(workflows.c.key, workflows.c.id, workflows.c.extra)
-            query = query.where(workflows.c.project == project, workflows.c.id.in_(some)).with_for_update()
-            found |= {(project, row.id): Stored(row.key, row.extra) for row in connection.execute(query)}
+            rows = connection.execute(query.where(workflows.c.project == project, workflows.c.id.in_(some)))
+            found |= {(project, run_id): Stored(key, extra) for run_id, key, extra in rows}
     return found
+
+
+def keys_of(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, int]:
+    """Return the keys of the workflows that are stored under these names."""
+    return {name: found.key for name, found in stored(connection, identities).items()}
 
 
 def folded(parts: Sequence[Parts]) -> dict[Identity, Parts]:
@@ -49,97 +85,96 @@ def folded(parts: Sequence[Parts]) -> dict[Identity, Parts]:
 
 
 def _over(before: Parts, part: Parts) -> Parts:
-    known = {column: value for column, value in part.row.items() if value is not None}
-    row = {**before.row, **known, "extra": merged(before.row.get("extra"), part.row.get("extra")) or None}
+    row = [old if new is None else new for old, new in zip(before.row, part.row, strict=True)]
+    row[_EXTRA] = _merged_text(before.row[_EXTRA], part.row[_EXTRA])
     newer = part if part.agents is not None else before
     similar = part.similar if part.similar is not None else before.similar
-    return Parts(part.project, part.id, row, newer.agents, newer.models, similar)
+    return Parts(part.project, part.id, tuple(row), newer.agents, newer.models, similar)
+
+
+def _merged_text(old: str | None, new: str | None) -> str | None:
+    """Lay one JSON text of extra keys over another."""
+    if old is None or new is None or old == new:
+        return old if new is None else new
+    return json_text(merged(json.loads(old), json.loads(new)))
 
 
 def store(
     connection: Connection, parts: Mapping[Identity, Parts], now: str, replaced: frozenset[str] = frozenset()
-) -> dict[Identity, Stored]:
-    """Insert or merge workflows with their agent runs and links; return what was there before.
+) -> Saved:
+    """Insert or merge workflows with their agent runs and links.
 
     The columns in `replaced` are taken as they come; in all others null never overwrites.
     """
     before = stored(connection, list(parts))
-    rows = [_with_history(part, before.get(name), now) for name, part in parts.items()]
-    _upsert(connection, rows, replaced)
-    with_children = {
-        name: part for name, part in parts.items() if part.agents is not None or part.similar is not None
-    }
-    if with_children:
-        keys = {name: found.key for name, found in stored(connection, list(with_children)).items()}
-        _replace_agent_runs(connection, {keys[name]: part for name, part in with_children.items()})
-        _link_similar(connection, {keys[name]: part for name, part in with_children.items()})
-    return before
+    new = [name for name in parts if name not in before]
+    numbers = dialect_of(connection).new_keys(connection, workflows, len(new))
+    keys = {name: found.key for name, found in before.items()} | dict(zip(new, numbers, strict=True))
+    rows = [_row(keys[name], part.row, before.get(name), now) for name, part in parts.items()]
+    execute_tuples(connection, _upsert(connection.dialect.name, replaced), _COLUMNS, rows)
+    mark_written(connection, list(keys.values()))
+    _replace_agent_runs(connection, {keys[name]: part for name, part in parts.items()}, frozenset(numbers))
+    _link_similar(connection, {keys[name]: part for name, part in parts.items()})
+    return Saved(keys, frozenset(before))
 
 
-def _with_history(part: Parts, before: Stored | None, now: str) -> Row:
-    row = {"first_seen_at": now, **part.row, "last_changed_at": now}
-    if before is not None and before.extra and row.get("extra"):
-        row["extra"] = merged(before.extra, row["extra"])
-    return row
+def _row(key: int, row: Row, before: Stored | None, now: str) -> Row:
+    """Return a workflow's row with its key and the history's own times."""
+    whole = [key, *row]
+    whole[_FIRST_SEEN + 1] = row[_FIRST_SEEN] or now
+    whole[_LAST_CHANGED + 1] = now
+    if before is not None:
+        whole[_EXTRA + 1] = _merged_text(before.extra, row[_EXTRA])
+    return tuple(whole)
 
 
-def _upsert(connection: Connection, rows: Sequence[Row], replaced: frozenset[str]) -> None:
-    columns = columns_of(rows) | replaced
-    statement = dialect_of(connection).insert(workflows)
-    changes = _merge(statement.excluded, columns - {"project", "id"}, replaced)
-    merge = statement.on_conflict_do_update(index_elements=["project", "id"], set_=changes)
-    execute_rows(connection, merge, rows, columns)
+@lru_cache(maxsize=16)
+def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
+    """Return the one statement of a batch: the new value where it is known, else what is stored."""
+    statement = DIALECTS[dialect].insert(workflows)
+    new, old = statement.excluded, workflows.c
+    names = set(_COLUMNS) - {"key", "project", "id"}
+    changes: dict[str, Any] = {name: func.coalesce(new[name], old[name]) for name in sorted(names - replaced)}
+    changes |= {name: new[name] for name in replaced}
+    changes["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
+    changes["gone_at"] = case(
+        (new.source_state == literal_column("'present'"), null()), else_=changes["gone_at"]
+    )
+    found: Insert = statement.on_conflict_do_update(index_elements=["key"], set_=changes)
+    return found
 
 
-def _merge(new: Any, columns: Set[str], replaced: frozenset[str]) -> dict[str, Any]:
-    """Say for each column what stays: the new value where it is known, else the stored one."""
-    changes: dict[str, Any] = {name: func.coalesce(new[name], workflows.c[name]) for name in sorted(columns)}
-    changes.update({name: new[name] for name in replaced})
-    changes["first_seen_at"] = func.coalesce(workflows.c.first_seen_at, new.first_seen_at)
-    if "source_state" in columns:
-        gone_at = changes.get("gone_at", workflows.c.gone_at)
-        changes["gone_at"] = case((new.source_state == literal_column("'present'"), null()), else_=gone_at)
-    return changes
-
-
-def _replace_agent_runs(connection: Connection, parts: Mapping[int, Parts]) -> None:
+def _replace_agent_runs(connection: Connection, parts: Mapping[int, Parts], new: frozenset[int]) -> None:
     """Put the given agent runs in the place of the stored ones; their models go along."""
     given = {key: part for key, part in parts.items() if part.agents is not None}
-    for some in chunks(list(given)):
+    for some in chunks([key for key in given if key not in new]):
         connection.execute(delete(agent_runs).where(agent_runs.c.workflow_key.in_(some)))
-    agents = [
-        {**agent, "workflow_key": key, "ordinal": ordinal}
-        for key, part in given.items()
-        for ordinal, agent in enumerate(part.agents or ())
-    ]
-    models = [
-        {**model, "workflow_key": key, "agent_ordinal": agent_ordinal, "ordinal": ordinal}
-        for key, part in given.items()
-        for agent_ordinal, some_models in enumerate(part.models or ())
-        for ordinal, model in enumerate(some_models)
-    ]
-    insert_rows(connection, agent_runs, agents)
-    insert_rows(connection, model_usage, models)
+    for table, lists in (
+        (agent_runs, [(key, part.agents or ()) for key, part in given.items()]),
+        (model_usage, [(key, part.models or ()) for key, part in given.items()]),
+    ):
+        rows = [(key, *row) for key, some_rows in lists for row in some_rows]
+        execute_tuples(connection, insert(table), table.columns.keys(), rows)
 
 
 def _link_similar(connection: Connection, parts: Mapping[int, Parts]) -> None:
     """Store lists that name the similar runs by id; an id that no stored run has stays text."""
     given = {key: (part.project, part.similar) for key, part in parts.items() if part.similar is not None}
     wanted = {(named or own, run_id) for own, pairs in given.values() for named, run_id, _ in pairs or ()}
-    known = {name: found.key for name, found in stored(connection, sorted(wanted)).items()}
+    known = keys_of(connection, sorted(wanted))
     replace_similar(
         connection,
         {key: [_pair_row(pair, own, known) for pair in pairs or ()] for key, (own, pairs) in given.items()},
     )
 
 
-def _pair_row(pair: Pair, own: str, known: Mapping[Identity, int]) -> Row:
+def _pair_row(pair: Pair, own: str, known: Mapping[Identity, int]) -> dict[str, Any]:
     project, run_id, score = pair
     key = known.get((project or own, run_id))
     return {"similar_key": key, "similar_id": None if key is not None else run_id, "score": score}
 
 
-def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Row]]) -> None:
+def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
     """Put new lists of similar runs in the place of the stored ones; ranks follow the order given."""
     for some in chunks(list(lists)):
         connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
@@ -149,14 +184,6 @@ def replace_similar(connection: Connection, lists: Mapping[int, Sequence[Row]]) 
         for rank, row in enumerate(pairs, start=1)
     ]
     insert_rows(connection, similar_pairs, rows)
-
-
-def save_text_vectors(connection: Connection, vectors: Mapping[int, bytes | None], model: str) -> None:
-    """Store the text vectors of these runs, and the model that made them."""
-    rows = [{"of_key": key, "vector": vector} for key, vector in vectors.items()]
-    if rows:
-        change = update(workflows).where(workflows.c.key == bindparam("of_key"))
-        connection.execute(change.values(text_vector=bindparam("vector"), text_model=model), rows)
 
 
 def forget_fingerprints(connection: Connection, keys: Sequence[int]) -> None:

@@ -5,50 +5,68 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+from msgspec.structs import replace
 
 from ..models import Problem, StreamFacts
-from .claude import read_claude
-from .others import read_codex, read_gemini
+from .blocks import Blocks, lines_of
+from .bookmark import FROM, READINGS, Bookmark, Reading, ends_of, packed
 from .sniff import LOOK_AT, sniff
 
-Reader = Callable[[str, str, Iterable[tuple[int, bytes]]], StreamFacts]
-
-READERS: dict[str, Reader] = {
-    "claude": read_claude,
-    "gemini": read_gemini,
-    "codex": read_codex,
-}
-
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+__all__ = ["Bookmark", "StreamRead", "read_on", "read_stream"]
 
 
-def read_stream(file: Path, path: str, agent: str) -> StreamFacts | None:
+class StreamRead(NamedTuple):
+    """What came of reading one stream."""
+
+    facts: StreamFacts | None  # None: the file is whole JSON, but no agent's stream
+    mark: Bookmark | None  # from where to read on, where one was wanted and the stream is long enough
+
+
+def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
     """Return what the stream says, or None where the file is whole JSON but no agent's stream.
 
     `path` is the name that problems and records carry; `agent` is the agent that the layout tells.
     A file that cannot be opened or holds no JSON comes back with format "unreadable" and a problem.
     """
+    return read_on(file, path, agent, None, wanted=False).facts
+
+
+def read_on(
+    file: Path | str, path: str, agent: str, mark: Bookmark | None = None, *, wanted: bool = True
+) -> StreamRead:
+    """Return the same, read on from `mark` where the file only grew since, else from its start."""
     try:
-        with os.fdopen(_open_regular(file), "rb") as handle:
+        with os.fdopen(_open_regular(file), "rb", buffering=0) as handle:
             status = os.fstat(handle.fileno())
-            facts = _read(handle, path, agent)
+            opened = _Opened(handle, status, path, agent, wanted)
+            found = _read_on(opened, mark) if mark and mark.fits(handle, status) else _read(opened)
     except OSError as error:
         problem = Problem(path, f"cannot be read: {error.strerror or error}")
-        return StreamFacts(path, "unreadable", agent, problems=(problem,))
-    if facts is None:
-        return None
+        return StreamRead(StreamFacts(path, "unreadable", agent, problems=(problem,)), None)
+    if found.facts is None:
+        return found
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return replace(facts, size=status.st_size, modified_at=modified)
+    return found._replace(facts=replace(found.facts, size=status.st_size, modified_at=modified))
 
 
-def _open_regular(file: Path) -> int:
+class _Opened(NamedTuple):
+    """An open file, and what is asked of it."""
+
+    handle: BinaryIO
+    status: os.stat_result
+    path: str
+    agent: str
+    wanted: bool  # a bookmark
+
+
+def _open_regular(file: Path | str) -> int:
     """Open without following a link at the end and without waiting for a pipe's other side."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     handle = os.open(file, flags | getattr(os, "O_BINARY", 0))
@@ -58,65 +76,88 @@ def _open_regular(file: Path) -> int:
     return handle
 
 
-def _read(handle: BinaryIO, path: str, agent: str) -> StreamFacts | None:
-    kind = sniff(islice(_lines(handle), LOOK_AT))
+def _read_on(opened: _Opened, mark: Bookmark) -> StreamRead:
+    source = Blocks(opened.handle, opened.status.st_size, mark.offset)
+    return _Pass(opened, source, mark.kind, mark.reading(), mark.lines, mark.identity).through(source)
+
+
+def _read(opened: _Opened) -> StreamRead:
+    handle, size = opened.handle, opened.status.st_size
+    source = Blocks(handle, size)
+    blocks = iter(source)
+    first = next(blocks, b"")
+    kind = sniff(islice(lines_of(first), LOOK_AT))
+    if kind not in READINGS and first.count(b"\n") < LOOK_AT:  # the first block alone did not tell
+        every = (raw for block in Blocks(handle, size) for raw in lines_of(block))
+        kind = sniff(islice(every, LOOK_AT))
+        source = Blocks(handle, size)
+        blocks, first = iter(source), b""
     if kind == "no stream":
-        return None
+        return StreamRead(None, None)
     if kind == "empty":
-        return StreamFacts(path, "empty", agent)
-    tail = _Tail()
+        return StreamRead(StreamFacts(opened.path, "empty", opened.agent), None)
     if kind == "no json":
-        lines = sum(1 for _ in tail.follow(_lines(handle)))
-        reason = "the first line is cut off" if lines == 1 and not tail.whole else "no line of it is JSON"
-        problem = Problem(path, reason, 1)
-        return StreamFacts(path, "unreadable", agent, lines=lines, cut=not tail.whole, problems=(problem,))
-    facts = READERS[kind](path, agent, tail.follow(_lines(handle)))
-    return _with_tail(facts, tail)
+        return StreamRead(_no_json(opened.path, opened.agent, chain([first], blocks)), None)
+    return _Pass(opened, source, kind, READINGS[kind](opened.path)).through(chain([first], blocks))
 
 
-def _with_tail(facts: StreamFacts, tail: _Tail) -> StreamFacts:
-    """Tell a last line that is half-written from a bad one."""
-    cut = not tail.whole and any(p.line == tail.number and p.severity == "error" for p in facts.problems)
-    problems = facts.problems
-    if cut:
-        kept = tuple(p for p in problems if p.line != tail.number)
-        problems = (*kept, Problem(facts.path, "the last line is cut off", tail.number, "warning"))
-    return replace(facts, cut=cut, identity=tail.identity, problems=problems)
+def _no_json(path: str, agent: str, blocks: Iterable[bytes]) -> StreamFacts:
+    count, cut = 0, False
+    for block in blocks:
+        count += sum(1 for _ in lines_of(block)) if block else 0
+        cut = bool(block) and not block.endswith(b"\n")
+    reason = "the first line is cut off" if count == 1 and cut else "no line of it is JSON"
+    problem = Problem(path, reason, 1)
+    return StreamFacts(path, "unreadable", agent, lines=count, cut=cut, problems=(problem,))
 
 
-class _Tail:
-    """Follows the lines of a stream: its first whole line is its identity, its last may be half-written."""
+@dataclass(slots=True)
+class _Pass:
+    """One pass over a stream's lines; the last one may be half-written, and is left for the next time."""
 
-    def __init__(self) -> None:
-        self.identity: str | None = None
-        self.whole = True
-        self.number = 0
+    opened: _Opened
+    source: Blocks
+    kind: str
+    reading: Reading
+    number: int = 0
+    identity: str | None = None  # by the first whole line: another line, another attempt
 
-    def follow(self, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Yield (number, line) for each line that is not blank."""
-        for number, raw in enumerate(lines, 1):
-            self.number = number
-            self.whole = raw.endswith(b"\n")
-            if self.identity is None and self.whole:
-                self.identity = hashlib.blake2b(raw, digest_size=16).hexdigest()
-            if not raw.isspace():
-                yield number, raw
+    def through(self, blocks: Iterable[bytes]) -> StreamRead:
+        """Take the lines in; return the facts, and the place after the last whole line."""
+        mark = None
+        cut = False
+        for block in blocks:
+            if block.endswith(b"\n"):
+                self._take(block)
+            elif block:
+                mark = self._mark()
+                cut = self._take_last(block)
+        mark = mark or self._mark()
+        facts = self.reading.facts(self.opened.agent)
+        if cut:
+            kept = tuple(p for p in facts.problems if p.line != self.number)
+            problems = (*kept, Problem(facts.path, "the last line is cut off", self.number, "warning"))
+            facts = replace(facts, problems=problems)
+        return StreamRead(replace(facts, cut=cut, identity=self.identity), mark)
 
+    def _take(self, block: bytes) -> None:
+        if self.identity is None:
+            first = block[: block.find(b"\n") + 1]
+            self.identity = hashlib.blake2b(first, digest_size=16).hexdigest()
+        self.number = self.reading.take_block(block, self.number)
 
-def _lines(handle: BinaryIO) -> Iterator[bytes]:
-    """Yield a file's lines as UTF-8 bytes from its start; Windows shells redirect as UTF-16."""
-    handle.seek(0)
-    start = handle.read(3)
-    if start[:2] in _UTF16_BOMS:
-        yield from _utf16_lines(handle)
-        return
-    handle.seek(len(_UTF8_BOM) if start == _UTF8_BOM else 0)
-    # Not "yield from handle": closing this generator would close the file with it.
-    yield from iter(handle.readline, b"")
+    def _take_last(self, block: bytes) -> bool:
+        """Take a line without its end; tell whether it is half-written."""
+        before = self.reading.unreadable
+        self.number = self.reading.take_block(block, self.number)
+        return self.reading.unreadable > before
 
-
-def _utf16_lines(handle: BinaryIO) -> Iterator[bytes]:
-    handle.seek(0)
-    text = handle.read().decode("utf-16", errors="replace")
-    for line in text.splitlines(keepends=True):
-        yield line.encode("utf-8", errors="replace")
+    def _mark(self) -> Bookmark | None:
+        """Return a bookmark for the lines taken in, where one is wanted and worth it."""
+        offset = self.source.end
+        if not self.opened.wanted or not self.source.resumable or offset < FROM:
+            return None
+        ends = ends_of(self.opened.handle, offset)
+        state = packed(self.reading)
+        inode = self.opened.status.st_ino
+        return Bookmark(offset, self.number, inode, ends, self.identity, self.kind, state)

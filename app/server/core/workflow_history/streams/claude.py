@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from ..models import (
@@ -13,7 +13,6 @@ from ..models import (
     Problem,
     ResultSegment,
     StreamFacts,
-    StreamFormat,
     TokenUsage,
     ToolCall,
 )
@@ -26,8 +25,10 @@ from .lines import (
     Usage,
     count,
     decode_line,
+    instant,
     tool_detail,
 )
+from .plain import PlainAnswers
 
 WANTED = frozenset({"system", "assistant", "user", "result"})
 SYNTHETIC = "<synthetic>"
@@ -36,7 +37,7 @@ RESULT_TEXT = 2000  # characters kept of an answer
 
 
 @dataclass(slots=True)
-class Reading:
+class ClaudeReading:
     """What has been gathered so far from one stream."""
 
     path: str
@@ -53,6 +54,37 @@ class Reading:
     last: datetime | None = None
     first_type: str | None = None
     messages_before_init: bool = False
+    lines: int = 0
+
+    def take_block(self, block: bytes, number: int) -> int:
+        """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
+        start, find, answers = 0, block.find, PlainAnswers()
+        while (end := find(b"\n", start)) >= 0 or start < len(block):
+            end = end if end >= 0 else len(block)
+            number += 1
+            plain = answers.answer(block, start, end)
+            if plain is None:
+                raw = block[start:end]
+                if raw and not raw.isspace():
+                    self._take(raw, number)
+            else:
+                self.lines = number
+                self.sessions[answers.session] = None
+                self.first_type = self.first_type or "user"
+                _answered(self, *plain, number)
+            start = end + 1
+        return number
+
+    def _take(self, raw: bytes, number: int) -> None:
+        self.lines = number
+        try:
+            line = decode_line(raw, WANTED)
+            if line is not None:
+                _take(self, line, number)
+        except LineUnreadableError as error:
+            self.trouble(f"unreadable line: {error}", number)
+        if not raw.isascii():
+            _check_text(self, raw, number)
 
     def trouble(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
         """Note what is wrong with a line, up to a bound."""
@@ -60,43 +92,46 @@ class Reading:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
+    def facts(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        messages = tuple(self.messages.values())
+        return StreamFacts(
+            path=self.path,
+            format="claude_transcript" if self.transcript else "claude",
+            agent=agent,
+            session_ids=tuple(self.sessions),
+            model=self.model or next((m.model for m in messages if m.model), None),
+            results=tuple(self.results),
+            messages=messages,
+            tools=tuple(self.tools),
+            started_at=self.first,
+            ended_at=self.last,
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=(*self.problems, *_out_of_order(self)),
+        )
 
-def read_claude(path: str, agent: str, lines: Iterable[tuple[int, bytes]]) -> StreamFacts:
-    """Return the facts of one stream, its lines numbered from 1."""
-    reading = Reading(path)
-    number = 0
-    for number, raw in lines:
-        try:
-            line = decode_line(raw, WANTED)
-            if line is not None:
-                _take(reading, line, number)
-        except LineUnreadableError as error:
-            reading.trouble(f"unreadable line: {error}", number)
-        if not raw.isascii():
-            _check_text(reading, raw, number)
-    _check_order(reading)
-    return _facts(reading, agent, number)
 
-
-def _check_text(reading: Reading, raw: bytes, number: int) -> None:
+def _check_text(reading: ClaudeReading, raw: bytes, number: int) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
         reading.trouble(f"not UTF-8 at byte {error.start} of the line", number, doubtful=True)
 
 
-def _take(reading: Reading, line: Line, number: int) -> None:
-    """Put one line's facts where they belong."""
+def _take(reading: ClaudeReading, line: Line, number: int) -> None:
+    """Put one decoded line's facts where they belong."""
     session = line.session_id or line.sessionId
     if session:
         reading.sessions[session] = None
     if line.sessionId:
         reading.transcript = True
     reading.first_type = reading.first_type or line.type
-    when = _instant(line.timestamp)
-    if when is not None:
+    if line.timestamp is not None and (when := instant(line.timestamp)) is not None:
         reading.first = min(reading.first or when, when)
         reading.last = max(reading.last or when, when)
+    else:
+        when = None
     if line.type == "result":
         reading.results.append(_result(reading, line, number, session))
     elif isinstance(line.message, Message):
@@ -109,14 +144,14 @@ def _take(reading: Reading, line: Line, number: int) -> None:
         reading.messages_before_init = reading.messages_before_init or bool(reading.messages)
 
 
-def _assistant(reading: Reading, message: Message, number: int, when: datetime | None) -> None:
+def _assistant(reading: ClaudeReading, message: Message, number: int, when: datetime | None) -> None:
     if message.model == SYNTHETIC:
         return
     message_id = message.id or f"line {number}"
     if message.usage is not None:
         final = reading.transcript and message.stop_reason is not None
-        new = MessageUsage(message_id, message.model, token_usage(message.usage), number, final, when)
         known = reading.messages.get(message_id)
+        new = MessageUsage(message_id, message.model, token_usage(message.usage), number, final, when)
         reading.messages[message_id] = new if known is None else _merged(known, new)
     for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, Block) and block.type == "tool_use" and block.name:
@@ -129,6 +164,8 @@ def _assistant(reading: Reading, message: Message, number: int, when: datetime |
 
 def _merged(known: MessageUsage, new: MessageUsage) -> MessageUsage:
     """Take a message's partial lines as one message: the largest of each field counts."""
+    if known.usage == new.usage and known.final == new.final and known.model is not None:
+        return known
     usage = known.usage.largest(new.usage)
     return MessageUsage(
         known.message_id,
@@ -140,19 +177,23 @@ def _merged(known: MessageUsage, new: MessageUsage) -> MessageUsage:
     )
 
 
-def _tool_results(reading: Reading, blocks: list[Block | str], number: int) -> None:
+def _tool_results(reading: ClaudeReading, blocks: list[Block | str], number: int) -> None:
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue
-        at = reading.tool_at.get(block.tool_use_id)
-        if at is None:
-            reading.trouble("a tool result stands before its call", number, doubtful=True)
-            continue
-        call = reading.tools[at]
-        reading.tools[at] = ToolCall(call.tool, call.detail, call.line, call.message_id, bool(block.is_error))
+        _answered(reading, block.tool_use_id, bool(block.is_error), number)
 
 
-def _result(reading: Reading, line: Line, number: int, session: str | None) -> ResultSegment:
+def _answered(reading: ClaudeReading, tool_use_id: str, failed: bool, number: int) -> None:
+    at = reading.tool_at.get(tool_use_id)
+    if at is None:
+        reading.trouble("a tool result stands before its call", number, doubtful=True)
+        return
+    call = reading.tools[at]
+    reading.tools[at] = ToolCall(call.tool, call.detail, call.line, call.message_id, failed)
+
+
+def _result(reading: ClaudeReading, line: Line, number: int, session: str | None) -> ResultSegment:
     models = tuple(
         ModelCost(name, _entry_usage(entry), money(entry.costUSD))
         for name, entry in (line.modelUsage or {}).items()
@@ -185,18 +226,17 @@ def _result(reading: Reading, line: Line, number: int, session: str | None) -> R
 
 def token_usage(usage: Usage) -> TokenUsage:
     """Return the counts of one usage block; cache writes without a split count as 5-minute ones."""
+    split, tools = usage.cache_creation, usage.server_tool_use
     written = count(usage.cache_creation_input_tokens)
-    split = usage.cache_creation
     one_hour = count(split.ephemeral_1h_input_tokens) if split else 0
     five_minutes = count(split.ephemeral_5m_input_tokens) if split else 0
-    searches = usage.server_tool_use.web_search_requests if usage.server_tool_use else 0
     return TokenUsage(
-        input=count(usage.input_tokens),
-        output=count(usage.output_tokens),
-        cache_read=count(usage.cache_read_input_tokens),
-        cache_write_5m=max(five_minutes, written - one_hour),
-        cache_write_1h=one_hour,
-        web_searches=count(searches),
+        count(usage.input_tokens),
+        count(usage.output_tokens),
+        count(usage.cache_read_input_tokens),
+        max(five_minutes, written - one_hour),
+        one_hour,
+        count(tools.web_search_requests) if tools else 0,
     )
 
 
@@ -227,45 +267,15 @@ def _duration(value: float | None) -> float | None:
     return float(value) if value is not None and 0 <= value < 1e12 else None
 
 
-def _instant(value: str | float | None) -> datetime | None:
-    """Return an aware UTC time from an ISO string with an offset; anything else tells no instant."""
-    if not isinstance(value, str):
-        return None
-    try:
-        when = datetime.fromisoformat(value)
-        return when.astimezone(UTC) if when.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _check_order(reading: Reading) -> None:
-    """Note what shows that lines are missing or stand in another order than they were written in."""
+def _out_of_order(reading: ClaudeReading) -> Iterator[Problem]:
+    """Tell what shows that lines are missing or stand in another order than they were written in."""
+    if len(reading.problems) >= MAX_PROBLEMS:
+        return
     last_result = reading.results[-1].line if reading.results else None
     later = [m.line for m in reading.messages.values() if last_result and m.line > last_result]
     if later:
-        reading.trouble("messages stand after the last result", min(later), doubtful=True)
+        yield Problem(reading.path, "messages stand after the last result", min(later), "warning")
     if reading.transcript or reading.first_type in (None, "system"):
         return
     if reading.messages and (reading.messages_before_init or reading.first_type == "result"):
-        reading.trouble("the stream does not begin with its init line", 1, doubtful=True)
-
-
-def _facts(reading: Reading, agent: str, lines: int) -> StreamFacts:
-    kind: StreamFormat = "claude_transcript" if reading.transcript else "claude"
-    messages = tuple(reading.messages.values())
-    model = reading.model or next((m.model for m in messages if m.model), None)
-    return StreamFacts(
-        path=reading.path,
-        format=kind,
-        agent=agent,
-        session_ids=tuple(reading.sessions),
-        model=model,
-        results=tuple(reading.results),
-        messages=messages,
-        tools=tuple(reading.tools),
-        started_at=reading.first,
-        ended_at=reading.last,
-        last_result_line=reading.results[-1].line if reading.results else None,
-        lines=lines,
-        problems=tuple(reading.problems),
-    )
+        yield Problem(reading.path, "the stream does not begin with its init line", 1, "warning")

@@ -7,6 +7,7 @@ lines carry `sessionId`, a timestamp and final usage.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -167,6 +168,17 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
     return None
 
 
+def instant(value: str | float | None) -> datetime | None:
+    """Return an aware UTC time from an ISO string with an offset; anything else tells no instant."""
+    if not isinstance(value, str):
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+        return when.astimezone(UTC) if when.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def count(value: float | None) -> int:
     """Return a token count; null and missing count as 0.
 
@@ -175,7 +187,7 @@ def count(value: float | None) -> int:
     >>> count(None), count(12.0)
     (0, 12)
     """
-    if value is None:
+    if not value:
         return 0
     if not 0 <= value < 2**53:
         raise LineUnreadableError(f"a token count is {value}")

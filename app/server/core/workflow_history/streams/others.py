@@ -6,14 +6,15 @@ cost. Both count cached tokens inside their input tokens; here they are taken ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from ..models import Problem, ResultSegment, StreamFacts, TokenUsage, ToolCall
-from .lines import LineUnreadableError, count
+from .blocks import lines_of
+from .lines import LineUnreadableError, count, instant
 
 MAX_PROBLEMS = 20
 
@@ -82,80 +83,154 @@ class CodexLine(msgspec.Struct):
     error: Any = None
 
 
+@dataclass(slots=True)
+class GeminiReading:
+    """What has been gathered so far from one Gemini stream."""
+
+    path: str
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    results: list[ResultSegment] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unreadable: int = 0
+    usage: TokenUsage | None = None
+    model: str | None = None
+    session: str | None = None
+    text: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+    lines: int = 0
+
+    def take_block(self, block: bytes, number: int) -> int:
+        """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
+        for raw in lines_of(block):
+            number += 1
+            self._take(number, raw)
+        return number
+
+    def _take(self, number: int, raw: bytes) -> None:
+        line = _decoded(self, number, raw, _GEMINI)
+        if line is None:
+            return
+        self.lines = number
+        if (when := instant(line.timestamp)) is not None:
+            self.first = min(self.first or when, when)
+            self.last = max(self.last or when, when)
+        self.model, self.session = line.model or self.model, line.session_id or self.session
+        if line.type == "tool_use" and line.tool_name:
+            call = ToolCall(line.tool_name, _gemini_detail(line.parameters), number)
+            self.tools[line.tool_id or f"line {number}"] = call
+        elif line.type == "tool_result" and line.tool_id in self.tools:
+            call = self.tools[line.tool_id]
+            failed = line.status == "error"
+            self.tools[line.tool_id] = ToolCall(call.tool, call.detail, call.line, None, failed)
+        elif line.type == "message" and line.role == "assistant" and isinstance(line.content, str):
+            self.text = (self.text + line.content)[-2000:]
+        elif line.type == "result":
+            self.usage = _gemini_usage(self, line.stats, number) or self.usage
+            self.results.append(_gemini_result(line, number, self.session, self.text))
+
+    def facts(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        return StreamFacts(
+            path=self.path,
+            format="gemini",
+            agent=agent,
+            session_ids=(self.session,) if self.session else (),
+            model=self.model,
+            results=tuple(self.results),
+            tools=tuple(self.tools.values()),
+            started_at=self.first,
+            ended_at=self.last,
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=tuple(self.problems),
+            usage=self.usage,
+        )
+
+
+@dataclass(slots=True)
+class CodexReading:
+    """What has been gathered so far from one Codex stream; its usage is the thread's total so far."""
+
+    path: str
+    tools: list[ToolCall] = field(default_factory=list)
+    results: list[ResultSegment] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unreadable: int = 0
+    usage: TokenUsage | None = None
+    session: str | None = None
+    text: str = ""
+    lines: int = 0
+
+    def take_block(self, block: bytes, number: int) -> int:
+        """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
+        for raw in lines_of(block):
+            number += 1
+            self._take(number, raw)
+        return number
+
+    def _take(self, number: int, raw: bytes) -> None:
+        line = _decoded(self, number, raw, _CODEX)
+        if line is None:
+            return
+        self.lines = number
+        self.session = line.thread_id or self.session
+        if line.type == "item.completed" and line.item is not None:
+            said = line.item.type == "agent_message" and line.item.text
+            self.text = line.item.text or "" if said else self.text
+            if line.item.type == "command_execution":
+                failed = None if line.item.exit_code is None else line.item.exit_code != 0
+                self.tools.append(ToolCall("Bash", line.item.command, number, None, failed))
+        elif line.type in ("turn.completed", "turn.failed"):
+            self.usage = _codex_usage(self, line.usage, number) or self.usage
+            self.results.append(_codex_result(line, number, self.session, self.text))
+
+    def facts(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        return StreamFacts(
+            path=self.path,
+            format="codex",
+            agent=agent,
+            session_ids=(self.session,) if self.session else (),
+            results=tuple(self.results),
+            tools=tuple(self.tools),
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=tuple(self.problems),
+            usage=self.usage,
+        )
+
+
 LineT = TypeVar("LineT", GeminiLine, CodexLine)
+
+_GEMINI = msgspec.json.Decoder(GeminiLine)
+_CODEX = msgspec.json.Decoder(CodexLine)
 
 
 def _decoded(
-    path: str, lines: Iterable[tuple[int, bytes]], kind: type[LineT], problems: list[Problem]
-) -> Iterator[tuple[int, LineT]]:
-    """Yield the lines that are JSON objects; plain text between them is the CLI talking to a person."""
-    decoder = msgspec.json.Decoder(kind)
-    for number, raw in lines:
-        if not raw.lstrip().startswith(b"{"):
-            continue
-        try:
-            yield number, decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if len(problems) < MAX_PROBLEMS:
-                problems.append(Problem(path, f"unreadable line: {error}", number))
-
-
-def read_gemini(path: str, agent: str, lines: Iterable[tuple[int, bytes]]) -> StreamFacts:
-    """Return the facts of a Gemini stream."""
-    problems: list[Problem] = []
-    tools: dict[str, ToolCall] = {}
-    results: list[ResultSegment] = []
-    usage: TokenUsage | None = None
-    model, session, text, last = None, None, "", 0
-    times: list[datetime] = []
-    for number, line in _decoded(path, lines, GeminiLine, problems):
-        last = number
-        times.extend(_instants(line.timestamp))
-        model, session = line.model or model, line.session_id or session
-        if line.type == "tool_use" and line.tool_name:
-            call = ToolCall(line.tool_name, _gemini_detail(line.parameters), number)
-            tools[line.tool_id or f"line {number}"] = call
-        elif line.type == "tool_result" and line.tool_id in tools:
-            call = tools[line.tool_id]
-            failed = line.status == "error"
-            tools[line.tool_id] = ToolCall(call.tool, call.detail, call.line, None, failed)
-        elif line.type == "message" and line.role == "assistant" and isinstance(line.content, str):
-            text = (text + line.content)[-2000:]
-        elif line.type == "result":
-            usage = _gemini_usage(line.stats, path, number, problems) or usage
-            results.append(_gemini_result(line, number, session, text))
-    return StreamFacts(
-        path=path,
-        format="gemini",
-        agent=agent,
-        session_ids=(session,) if session else (),
-        model=model,
-        results=tuple(results),
-        tools=tuple(tools.values()),
-        started_at=min(times, default=None),
-        ended_at=max(times, default=None),
-        last_result_line=results[-1].line if results else None,
-        lines=last,
-        problems=tuple(problems),
-        usage=usage,
-    )
-
-
-def _instants(stamp: str | None) -> list[datetime]:
+    reading: GeminiReading | CodexReading, number: int, raw: bytes, decoder: msgspec.json.Decoder[LineT]
+) -> LineT | None:
+    """Return a line that is a JSON object; plain text between them is the CLI talking to a person."""
+    if not raw.lstrip().startswith(b"{"):
+        return None
     try:
-        when = datetime.fromisoformat(stamp) if stamp else None
-    except ValueError:
-        return []
-    return [when.astimezone(UTC)] if when is not None and when.tzinfo else []
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        _trouble(reading, f"unreadable line: {error}", number)
+        return None
+
+
+def _trouble(reading: GeminiReading | CodexReading, reason: str, number: int) -> None:
+    reading.unreadable += 1
+    if len(reading.problems) < MAX_PROBLEMS:
+        reading.problems.append(Problem(reading.path, reason, number))
 
 
 def _gemini_detail(given: GeminiParameters | None) -> str | None:
     return (given.command or given.file_path or given.path or given.pattern) if given else None
 
 
-def _gemini_usage(
-    stats: GeminiStats | None, path: str, number: int, problems: list[Problem]
-) -> TokenUsage | None:
+def _gemini_usage(reading: GeminiReading, stats: GeminiStats | None, number: int) -> TokenUsage | None:
     if stats is None or (stats.input_tokens is None and stats.output_tokens is None):
         return None
     try:
@@ -163,7 +238,7 @@ def _gemini_usage(
         given = count(stats.input_tokens)
         return TokenUsage(input=max(given - cached, 0), output=count(stats.output_tokens), cache_read=cached)
     except LineUnreadableError as error:
-        problems.append(Problem(path, f"unreadable line: {error}", number))
+        _trouble(reading, f"unreadable line: {error}", number)
         return None
 
 
@@ -180,41 +255,7 @@ def _gemini_result(line: GeminiLine, number: int, session: str | None, text: str
     )
 
 
-def read_codex(path: str, agent: str, lines: Iterable[tuple[int, bytes]]) -> StreamFacts:
-    """Return the facts of a Codex stream; its usage is the thread's total so far, so the last counts."""
-    problems: list[Problem] = []
-    tools: list[ToolCall] = []
-    results: list[ResultSegment] = []
-    usage: TokenUsage | None = None
-    session, text, last = None, "", 0
-    for number, line in _decoded(path, lines, CodexLine, problems):
-        last = number
-        session = line.thread_id or session
-        if line.type == "item.completed" and line.item is not None:
-            text = line.item.text if line.item.type == "agent_message" and line.item.text else text
-            if line.item.type == "command_execution":
-                failed = None if line.item.exit_code is None else line.item.exit_code != 0
-                tools.append(ToolCall("Bash", line.item.command, number, None, failed))
-        elif line.type in ("turn.completed", "turn.failed"):
-            usage = _codex_usage(line.usage, path, number, problems) or usage
-            results.append(_codex_result(line, number, session, text))
-    return StreamFacts(
-        path=path,
-        format="codex",
-        agent=agent,
-        session_ids=(session,) if session else (),
-        results=tuple(results),
-        tools=tuple(tools),
-        last_result_line=results[-1].line if results else None,
-        lines=last,
-        problems=tuple(problems),
-        usage=usage,
-    )
-
-
-def _codex_usage(
-    given: CodexUsage | None, path: str, number: int, problems: list[Problem]
-) -> TokenUsage | None:
+def _codex_usage(reading: CodexReading, given: CodexUsage | None, number: int) -> TokenUsage | None:
     if given is None:
         return None
     try:
@@ -222,7 +263,7 @@ def _codex_usage(
         fresh = max(count(given.input_tokens) - cached, 0)
         return TokenUsage(input=fresh, output=count(given.output_tokens), cache_read=cached)
     except LineUnreadableError as error:
-        problems.append(Problem(path, f"unreadable line: {error}", number))
+        _trouble(reading, f"unreadable line: {error}", number)
         return None
 
 

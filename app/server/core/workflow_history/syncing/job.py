@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..models import Problem, ScannedRun, Workflow
+from ..models import Problem
 from ..store.history import History
-from .related import Identity
+from ..store.reads import StoredRun
+from .changes import Dated
+from .records import ReadRun
+from .related import Relations
 
 logger = logging.getLogger("workflow_history")
 
 Progress = Callable[[str, int, int], None]
-"""Called with a phase's name, how much of it is done, and how much there is."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One new or changed run on its way through the phases."""
-
-    scanned: ScannedRun
-    workflow: Workflow
+"""Called with a phase's name, how much of it is done, and how much there is as far as is known."""
 
 
 @dataclass(slots=True)
@@ -39,7 +34,16 @@ class Job:
     started: float  # seconds of the monotonic clock
     progress: Progress | None
     stats: dict[str, Any]
-    keys: dict[Identity, int] = field(default_factory=dict)  # of every run met
+    relations: Relations
+    known: dict[str, StoredRun] = field(default_factory=dict)  # the project's runs, as they were stored
+    seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
+    same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
+    dated: dict[str, Dated] = field(default_factory=dict)  # this folder's runs, stored or read by now
+    keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
+    aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
+    walked: float = 0.0  # share of the folder that was looked through
+    ordered: int = 0  # runs to read, as far as the folder was looked through
+    read: int = 0
 
     @property
     def home(self) -> str:
@@ -51,35 +55,45 @@ class Job:
         """How long the sync has taken so far."""
         return time.monotonic() - self.started
 
+    @property
+    def expected(self) -> int:
+        """How many runs there will be to read, if the rest of the folder is like what was looked through."""
+        return max(self.ordered, round(self.ordered / self.walked)) if self.walked else self.ordered
+
+    def is_new(self, run_id: str) -> bool:
+        """Tell whether a run was not stored before, neither by an earlier sync nor by this one."""
+        return run_id not in self.known and run_id not in self.keys
+
+    def stored(self, batch: Sequence[ReadRun]) -> int:
+        """Return how many runs are stored when this batch is."""
+        return len(self.keys.keys() | {run.id for run in batch})
+
     def tell(self, phase: str, done: int, total: int) -> None:
         """Show how far a phase is."""
         if self.progress is not None:
             self.progress(phase, done, total)
 
-    def note(self, problem: Problem, run_id: str | None = None) -> None:
-        """Name something that could not be read, or looks wrong."""
-        self.stats["errors"].append(
-            {
-                "id": run_id,
-                "path": problem.path,
-                "line": problem.line,
-                "reason": problem.reason,
-                "severity": problem.severity,
-            }
-        )
+    def put_aside(self, run_id: str | None, problems: Iterable[Problem]) -> None:
+        """Keep what is wrong with something that is no stored run."""
+        for problem in problems:
+            self.aside.append((run_id, problem))
+            logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
-    def trouble(self, run_id: str, reason: str) -> None:
-        """Count one run's trouble, name it and log it; it stops nothing."""
+    def left_out(self, problem: Problem) -> None:
+        """Name what is no run."""
+        self.stats["left_out"] += 1
+        self.stats["left_out_paths"].append({"path": problem.path, "reason": problem.reason})
+
+    def trouble(self, run_id: str, reason: str) -> Problem:
+        """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""
         self.stats["failed"] += 1
-        self.note(Problem(run_id, reason), run_id)
         logger.error("run_failed id=%s reason=%s", run_id, reason)
+        return Problem(run_id, reason)
 
-    def problem_rows(self) -> list[dict[str, Any]]:
-        """Return what is wrong now, each with the key of its run."""
-        return [
-            {**error, "workflow_key": self.keys.get((self.project, error["id"] or ""))}
-            for error in self.stats["errors"]
-        ]
+    def refuse(self, run_id: str, twin: str) -> None:
+        """Count a run that must not be mixed up with another folder's."""
+        reason = f"{twin} is a run of the same project and id: name a project for one of them (--project)"
+        self.aside.append((run_id, self.trouble(run_id, reason)))
 
 
 def no_stats(root: Path, project: str) -> dict[str, Any]:
@@ -95,4 +109,15 @@ def no_stats(root: Path, project: str) -> dict[str, Any]:
         "lower_bound_cost": None,
         "errors": [],
         "left_out_paths": [],
+    }
+
+
+def error_entry(run_id: str | None, problem: Problem) -> dict[str, Any]:
+    """Return a problem as the statistics name it."""
+    return {
+        "id": run_id,
+        "path": problem.path,
+        "line": problem.line,
+        "reason": problem.reason,
+        "severity": problem.severity,
     }

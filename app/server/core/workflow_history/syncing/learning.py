@@ -1,15 +1,18 @@
-"""Find one run's patterns, by our own detection and by the host's: a workflow in, occurrences out."""
+"""Find one run's patterns, by our own detection and by the host's: a workflow in, rows of occurrences out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from ..accounting.money import to_float
 from ..errors import WorkflowHistoryError
 from ..models import StreamFacts, Workflow
-from ..patterns import PatternOccurrence, detect, workflow_operations
+from ..patterns import Tally, tallies_of, workflow_operations
 from ..patterns.host import Detector
+from ..store.codec import Row
+from ..store.records import pattern_rows
+from ..store.values import json_text, to_text
 
 OURS = "builtin"
 THEIRS = "host"
@@ -21,18 +24,38 @@ class DetectorFailedError(WorkflowHistoryError):
 
 def patterns_of(
     workflow: Workflow, streams: Sequence[StreamFacts], detector: Detector | None
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the patterns of one run by detector; those that both find are ours.
+) -> dict[str, list[Row]]:
+    """Return one run's patterns by detector, as `pattern_rows` gives them; those that both find are ours.
 
     Raises DetectorFailedError where the host's detector does.
     """
     operations = workflow_operations(streams, workflow.get("phase_costs") or ())
-    ours = [_plain(occurrence) for occurrence in detect(operations)]
+    ours = tallies_of(operations)
+    rows = [_row(kind, signature, tally) for (kind, signature), tally in ours.items()]
     if detector is None or getattr(detector, "is_built_in", False):
-        return {OURS: ours}
-    known = {(pattern["kind"], pattern["signature"]) for pattern in ours}
+        return {OURS: rows}
     theirs = _answer(detector, {**workflow, "operations": operations})
-    return {OURS: ours, THEIRS: [p for p in theirs if (p["kind"], p["signature"]) not in known]}
+    return {OURS: rows, THEIRS: pattern_rows(p for p in theirs if (p["kind"], p["signature"]) not in ours)}
+
+
+def _row(kind: str, signature: str, tally: Tally) -> Row:
+    return (
+        kind,
+        to_text(signature),
+        tally.count,
+        tally.successes,
+        tally.failures,
+        tally.whole_nanodollars,
+        tally.seconds,
+        _names(tuple(sorted(tally.agents))),
+        None if tally.example_path is None else to_text(tally.example_path),
+        tally.example_line,
+    )
+
+
+@lru_cache(maxsize=256)  # a few agents find thousands of patterns
+def _names(agents: tuple[str, ...]) -> str:
+    return json_text(agents)
 
 
 def _answer(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:
@@ -42,18 +65,3 @@ def _answer(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:
         return [{**p, "kind": str(p["kind"]), "signature": str(p["signature"])} for p in named]
     except Exception as error:  # the host's code may raise anything
         raise DetectorFailedError(f"the pattern detector failed: {error!r}") from error
-
-
-def _plain(occurrence: PatternOccurrence) -> dict[str, Any]:
-    return {
-        "kind": occurrence.kind,
-        "signature": occurrence.signature,
-        "count": occurrence.count,
-        "successes": occurrence.successes,
-        "failures": occurrence.failures,
-        "cost": to_float(occurrence.cost),
-        "seconds": occurrence.seconds,
-        "agents": list(occurrence.agents),
-        "example_path": occurrence.example_path,
-        "example_line": occurrence.example_line,
-    }

@@ -25,6 +25,8 @@ OF_THE_TIMES = (
 )
 """What is known of a run's times together: a reported time is not given up for a file's."""
 
+_BASIS_OF = dict.fromkeys(("duration_seconds", "duration_basis", "duration_source"), "duration_basis")
+
 OF_THE_SCORES = (
     "nl_clarity_score",
     "cost_efficiency_score",
@@ -36,7 +38,7 @@ OF_THE_SCORES = (
     "idle_time_seconds",
 )
 
-COMPLETE = (*OF_THE_STATUS, *OF_THE_SCORES, *COST_FIELDS)
+COMPLETE = (*OF_THE_STATUS, *OF_THE_TIMES, *OF_THE_SCORES, *COST_FIELDS)
 """Fields that a merged workflow holds whole: what is None in them is unknown now, too."""
 
 MADE_AT_READING = frozenset({
@@ -80,6 +82,12 @@ def _news(stored: Workflow, new: Workflow) -> bool:
     """Tell whether the files hold a stream that the history has not seen yet."""
     seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
     return any(run.get("identity") not in seen for run in new.get("phase_costs") or ())
+
+
+def without_file_times(stored: Workflow) -> Workflow:
+    """Return a stored workflow without what was derived from its files' times: they are those of a copy."""
+    derived = [name for name in OF_THE_TIMES if stored.get(_BASIS_OF.get(name, "times_basis")) == "derived"]
+    return {**stored, **dict.fromkeys(derived)}
 
 
 def scored(workflow: Workflow) -> Workflow:

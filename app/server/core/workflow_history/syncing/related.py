@@ -1,47 +1,106 @@
-"""Keep stored lists of similar runs up to date: an open history and changed runs in, changed lists out.
+"""Keep stored lists of similar runs up to date: what changed runs are compared by in, changed lists out.
 
-The lists always equal what a full recomputation gives; only what the changed runs touch is computed.
+The lists always equal what a full recomputation gives; only what the changed runs touch is computed,
+and what that takes is loaded when the first run changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from ..likeness.version import MODEL_VERSION
 from ..models import Workflow
-from ..similarity import MODEL_VERSION, RunFeatures, build_table, run_features, text_vector, updated_matches
+from ..store.codec import WORKFLOW
 from ..store.history import History
-from ..store.reads import SimilarityRow
+from ..store.likeness import StaleRun
 
-THRESHOLD = 0.5
-LIMIT = 5
+if TYPE_CHECKING:  # numpy and the table of words take longer to import than a sync without news takes
+    from ..similarity import RunFeatures
+    from .neighbours import Neighbours
 
 Identity = tuple[str, str]  # project, id
-Lists = dict[Identity, list[tuple[Identity, float]]]
+
+_COMPARED = WORKFLOW.only(("nl_input", "status", "total_cost", "duration_seconds"))
+_TEXTS = 1_000  # requests that are held at a time
 
 
-@dataclass(slots=True)
 class Changes:
-    """What is to be stored: lists that are not as stored, and vectors that another model had made."""
+    """What is to be stored after runs changed: lists that are not as stored, and what they were made with."""
 
-    lists: Lists = field(default_factory=dict)
-    vectors: dict[int, bytes | None] = field(default_factory=dict)
+    def __init__(self, neighbours: Neighbours | None = None) -> None:
+        self._neighbours = neighbours
+        self._found = neighbours.found() if neighbours else None
 
-    @property
-    def names(self) -> set[Identity]:
-        """Every run that the lists name."""
-        return {*self.lists, *(other for pairs in self.lists.values() for other, _ in pairs)}
+    def __bool__(self) -> bool:
+        return self._found is not None
 
     def save(self, history: History, keys: Mapping[Identity, int]) -> None:
-        """Store the changes; `keys` names every run of the lists."""
-        history.save_text_vectors(self.vectors, MODEL_VERSION)
-        history.save_similar_lists(
-            {
-                keys[name]: [(keys[other], score) for other, score in pairs if other in keys]
-                for name, pairs in self.lists.items()
-                if name in keys
-            }
-        )
+        """Store the changes; `keys` names the changed runs, which are stored by now."""
+        if self._neighbours and self._found:
+            self._neighbours.save(history.similarity(), self._found, keys)
+
+
+class Relations:
+    """The runs of a history as one sync compares them: loaded once, then kept up to date in memory."""
+
+    def __init__(self, history: History) -> None:
+        self._similarity = history.similarity()
+        self._neighbours: Neighbours | None = None
+        self._version = 0  # of the history when it was loaded
+
+    @property
+    def outdated(self) -> bool:
+        """Whether lists are to be made anew, though no run of this sync changed."""
+        return bool(self._similarity.stale(MODEL_VERSION))
+
+    def take(self, changed: Sequence[RunFeatures]) -> None:
+        """Take changed runs in; the next `changes_after` compares them.
+
+        They must be stored by then. Until their lists are, the history has them marked as written.
+        """
+        if changed:
+            self._loaded().take(changed)
+
+    def changes_after(self, changed: Sequence[RunFeatures] = ()) -> Changes:
+        """Return what becomes of the stored lists once these runs are stored, beside those taken before.
+
+        Runs that others wrote since their lists were made count as changed. The next call comes
+        after the changes are saved.
+        """
+        stale = self._similarity.stale(MODEL_VERSION)
+        if not (changed or stale or (self._neighbours and self._neighbours.taken)):
+            return Changes()
+        neighbours = self._loaded()
+        neighbours.take(changed)
+        unseen = [run for run in stale if (run.project, run.id) not in neighbours.taken]
+        for start in range(0, len(unseen), _TEXTS):
+            neighbours.take(self._as_stored(unseen[start : start + _TEXTS]))
+        neighbours.identify({(run.project, run.id): run.key for run in stale})
+        return Changes(neighbours)
+
+    def forget(self) -> None:
+        """Load all anew when it is needed: what was taken in was not stored."""
+        self._neighbours = None
+
+    def _loaded(self) -> Neighbours:
+        """Return the runs in memory, loaded anew where another program has written since."""
+        from .neighbours import Neighbours  # noqa: PLC0415 - see above
+
+        version = self._similarity.version()
+        if self._neighbours is None or version != self._version:
+            self._neighbours = Neighbours.load(self._similarity)
+            self._version = version
+        return self._neighbours
+
+    def _as_stored(self, runs: Sequence[StaleRun]) -> list[RunFeatures]:
+        names = {run.key: {"project": run.project, "id": run.id} for run in runs}
+        columns = ("nl_input", "status", "total_cost_nanodollars", "duration_seconds")
+        rows = self._similarity.compared(list(names))
+        return [
+            features_of({**names[key], **_COMPARED.decode(dict(zip(columns, values, strict=True)))})
+            for key, *values in rows
+        ]
 
 
 def identity_of(workflow: Workflow) -> Identity:
@@ -49,44 +108,10 @@ def identity_of(workflow: Workflow) -> Identity:
     return str(workflow.get("project") or ""), str(workflow["id"])
 
 
-def with_vector(workflow: Workflow) -> Workflow:
-    """Return the workflow with the vector of its request, and the model that made it."""
-    text = workflow.get("nl_input")
-    vector = text_vector(text) if isinstance(text, str) else None
-    return {**workflow, "text_vector": vector, "text_model": MODEL_VERSION if isinstance(text, str) else None}
+def features_of(workflow: Workflow) -> RunFeatures:
+    """Return what a workflow is compared by, of its values as the history holds them: costs are rounded."""
+    from ..similarity import run_features  # noqa: PLC0415 - see above
 
-
-def changes_after(history: History, changed: Sequence[Workflow]) -> Changes:
-    """Return what becomes of the stored lists once the changed workflows are stored."""
-    outdated = history.outdated_texts(MODEL_VERSION)
-    if not changed and not outdated:
-        return Changes()
-    rows = history.similarity_rows()
-    renewed = {name: text_vector(text) for name, text in outdated.items()}
-    keys = {(row.project, row.id): row.key for row in rows}
-    features = {(row.project, row.id): _stored_features(row, renewed) for row in rows}
-    moved = {identity_of(workflow): workflow for workflow in changed}
-    for name, workflow in moved.items():
-        features[name] = run_features(name, workflow, workflow.get("text_vector"))
-    lists = _stored_lists(history, {key: name for name, key in keys.items()}, keep=not renewed)
-    known = {name: pairs for name, pairs in lists.items() if name in features}
-    return Changes(
-        updated_matches(build_table(features.values()), known, [*moved], THRESHOLD, LIMIT),
-        {keys[name]: vector for name, vector in renewed.items()},
-    )
-
-
-def _stored_lists(history: History, names: Mapping[int, Identity], *, keep: bool) -> Lists:
-    """Return the stored lists by name; another text model makes them all worthless."""
-    if not keep:
-        return {}
-    lists: Lists = {name: [] for name in names.values()}
-    for key, pairs in history.similar_lists().items():
-        lists[names[key]] = [(names[other], score) for other, score in pairs]
-    return lists
-
-
-def _stored_features(row: SimilarityRow, renewed: Mapping[Identity, bytes | None]) -> RunFeatures:
-    name = (row.project, row.id)
-    known = {"status": row.status, "total_cost": row.total_cost, "duration_seconds": row.duration_seconds}
-    return run_features(name, known, renewed.get(name, row.text_vector))
+    values, _ = _COMPARED.encode({key: workflow.get(key) for key in _COMPARED.fields})
+    columns = (field.column for field in _COMPARED.fields.values())
+    return run_features(identity_of(workflow), _COMPARED.decode(dict(zip(columns, values, strict=True))))

@@ -1,0 +1,161 @@
+"""What runs are compared by, and their lists of similar runs: rows in and out, in the caller's transaction.
+
+A run that is written has its mark taken away: the next sync finds by the index which those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, null, or_, select, update
+
+from .bulk import chunks, execute_tuples
+from .engine import dialect_of
+from .schema import likeness, similar_pairs, workflows
+
+_MANY = 10_000  # rows that are held as Python objects at a time
+
+
+class LikenessRow(NamedTuple):
+    """What one run was compared by when its list was made."""
+
+    key: int
+    vector: bytes | None  # the request; None: no text
+    status: str | None  # None: unknown
+    cost: int | None  # nanodollars; None: unknown
+    duration: float | None  # seconds; None: unknown
+    least: float | None  # score of the last place; None: the list has room
+
+
+class PairRow(NamedTuple):
+    """One place of one list."""
+
+    key: int
+    rank: int  # from 1
+    similar_key: int | None  # None: the caller named a run that is not stored
+    score: float
+
+
+class StaleRun(NamedTuple):
+    """A run that was written since its list was made, or never had one."""
+
+    key: int
+    project: str
+    id: str
+
+
+def mark_written(connection: Connection, keys: Sequence[int]) -> None:
+    """Note that these runs may no longer be what their lists were made with."""
+    statement = dialect_of(connection).insert(likeness)
+    mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
+    execute_tuples(connection, mark, ["workflow_key"], [(key,) for key in keys])
+
+
+def stale_query(model: str) -> Select[Any]:
+    """Select the runs whose lists are not made by `model` of what the runs are now: two looks at an index."""
+    made_by = likeness.c.text_model
+    stale = or_(made_by.is_(None), made_by < model, made_by > model)
+    marked = select(likeness.c.workflow_key).where(stale)
+    return select(workflows.c.key, workflows.c.project, workflows.c.id).where(workflows.c.key.in_(marked))
+
+
+def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
+    """Return the runs whose lists are to be made anew."""
+    return [StaleRun._make(row) for row in _rows(connection, stale_query(model))]
+
+
+def compared_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """Yield key, request, status, cost (nanodollars) and duration (seconds) of some runs, as stored."""
+    names = ("key", "nl_input", "status", "total_cost_nanodollars", "duration_seconds")
+    for some in chunks(keys):
+        yield from _rows(
+            connection, select(*(workflows.c[name] for name in names)).where(workflows.c.key.in_(some))
+        )
+
+
+def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
+    """Yield key, project and id of every run, in the order of project and id, many at a time."""
+    columns = workflows.c
+    query = select(columns.key, columns.project, columns.id).order_by(columns.project, columns.id)
+    return _many(connection, query)
+
+
+def likeness_rows(connection: Connection, model: str) -> Iterator[list[LikenessRow]]:
+    """Yield what `model` made of every run whose list is up to date, by key, many at a time."""
+    query = select(*_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
+    return _many(connection, query)
+
+
+_COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
+
+
+def lists_of(connection: Connection, keys: Sequence[int]) -> Iterator[list[PairRow]]:
+    """Yield the lists of some runs, place by place."""
+    columns = similar_pairs.c
+    for some in chunks(keys):
+        query = select(columns.workflow_key, columns.rank, columns.similar_key, columns.score)
+        yield from _many(connection, query.where(columns.workflow_key.in_(some)))
+
+
+def lists_with(connection: Connection, keys: Sequence[int]) -> set[int]:
+    """Return the runs on whose lists some of these runs stand."""
+    columns = similar_pairs.c
+    found: set[int] = set()
+    for some in chunks(keys):
+        rows = _rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(some)))
+        found.update(key for (key,) in rows)
+    return found
+
+
+def save_likeness(connection: Connection, rows: Iterable[LikenessRow], model: str) -> None:
+    """Store what runs were compared by, their lists being up to date."""
+    names = [column.name for column in _COLUMNS]
+    statement = dialect_of(connection).insert(likeness).values({"text_model": literal(model)})
+    new = {name: statement.excluded[name] for name in ("text_model", *names[1:])}
+    change = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new)
+    _run_many(connection, change, names, rows)
+
+
+def save_least(connection: Connection, least: Iterable[tuple[int, float | None]]) -> None:
+    """Store the scores of the last places of lists that changed while their runs did not."""
+    change = (
+        update(likeness).where(likeness.c.workflow_key == bindparam("of")).values(least=bindparam("score"))
+    )
+    _run_many(connection, change, ["of", "score"], least)
+
+
+def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[PairRow]) -> None:
+    """Put the `places` in the place of these runs' lists; those without a place are emptied."""
+    for some in chunks(keys):
+        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
+    names = ["workflow_key", "rank", "similar_key", "score"]
+    _run_many(connection, insert(similar_pairs), names, places)
+
+
+def _run_many(
+    connection: Connection, statement: Any, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """Run `statement` once for each row, past SQLAlchemy's copies; see `bulk.execute_rows`."""
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+    more = {name: value for name, value in compiled.params.items() if name not in names}
+    order = compiled.positiontup or ()
+    rows = iter(rows)
+    while some := list(islice(rows, _MANY)):
+        dicts = ({**more, **dict(zip(names, row, strict=True))} for row in some)
+        given = [tuple([row[name] for name in order]) for row in dicts] if order else list(dicts)
+        connection.exec_driver_sql(str(compiled), given)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
+    return [row for many in _many(connection, query) for row in many]
+
+
+def _many(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:
+    """Yield a query's rows as the driver's own tuples: a row object for each would double the time."""
+    result = connection.execute(query)
+    cursor: Any = result.cursor
+    while rows := cursor.fetchmany(_MANY):
+        yield rows
+    result.close()

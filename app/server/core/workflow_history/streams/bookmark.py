@@ -1,0 +1,83 @@
+"""How far a stream was read, and what it said until there: a reading in, bytes that last out, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import msgspec
+
+from .claude import ClaudeReading
+from .others import CodexReading, GeminiReading
+
+Reading = ClaudeReading | GeminiReading | CodexReading
+
+READINGS: dict[str, type[Reading]] = {
+    "claude": ClaudeReading,
+    "gemini": GeminiReading,
+    "codex": CodexReading,
+}
+"""Every dialect that is read, by the name that `sniff` gives it."""
+
+FROM = 256 * 1024  # bytes: a shorter stream is read anew as fast as its bookmark is
+_ENDS = 4096  # bytes at the begin and before the mark by which a file is known again
+_VERSION = 1  # raised when a reading gets other fields or other meanings
+
+_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in READINGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A place in a file from which to read on."""
+
+    offset: int  # bytes: the begin of the first line that was not read
+    lines: int  # before it
+    inode: int
+    ends: bytes  # digest of the file's begin and of what stands before the mark
+    identity: str | None  # of the stream, by its first line
+    kind: str  # a key of READINGS
+    state: bytes  # the reading, packed
+    version: int = _VERSION
+
+    def fits(self, handle: BinaryIO, status: os.stat_result) -> bool:
+        """Tell whether the file still begins with what was read: it may have grown, and not been replaced."""
+        return (
+            self.version == _VERSION
+            and self.kind in READINGS
+            and status.st_ino == self.inode
+            and status.st_size >= self.offset
+            and ends_of(handle, self.offset) == self.ends
+        )
+
+    def reading(self) -> Reading:
+        """Return what the stream said until the mark."""
+        return _DECODERS[self.kind].decode(self.state)
+
+
+_BOOKMARK = msgspec.msgpack.Decoder(Bookmark)
+
+
+def ends_of(handle: BinaryIO, offset: int) -> bytes:
+    """Return the digest by which the first `offset` bytes of a file are known again."""
+    handle.seek(0)
+    begin = handle.read(min(_ENDS, offset))
+    handle.seek(max(offset - _ENDS, 0))
+    before = handle.read(min(_ENDS, offset))
+    return hashlib.blake2b(begin + before, digest_size=16).digest()
+
+
+def packed(reading: Reading) -> bytes:
+    """Return a reading as bytes."""
+    return msgspec.msgpack.encode(reading)
+
+
+def kept(mark: Bookmark) -> bytes:
+    """Return a bookmark as bytes that can be stored."""
+    return msgspec.msgpack.encode(mark)
+
+
+def unpacked(raw: bytes) -> Bookmark:
+    """Return the bookmark that was stored."""
+    return _BOOKMARK.decode(raw)

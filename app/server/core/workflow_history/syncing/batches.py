@@ -1,0 +1,111 @@
+"""Have changed runs read and put them together for storing: folders in, batches of read runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from ..errors import WorkflowHistoryError
+from ..models import Problem
+from ..patterns.host import Detector, load_detector
+from ..scanning.walk import RunFolder
+from ..store.reads import StoredRun
+from ..streams.bookmark import Bookmark, unpacked
+from .changes import copied_spans
+from .job import Job
+from .readers import TASK_RUNS, read_all
+from .records import Order, ReadRun, Task
+
+BATCH_RUNS = 2_000  # stored in one transaction at the most
+BATCH_BYTES = 2 << 30  # of the runs' files, read for one transaction
+
+logger = logging.getLogger("workflow_history")
+
+
+def batches(job: Job, folders: Iterable[RunFolder]) -> Iterator[list[ReadRun]]:
+    """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
+    detector, broken = _detector(job)
+    common = Task(job.project, job.home, job.now, ())
+    sizes: dict[str, int] = {}
+    batch: list[ReadRun] = []
+    size = 0
+    for runs in read_all(common, _orders(job, folders, sizes), detector):
+        for run in runs:
+            size += sizes.pop(run.id)
+            if _is_stored(job, run):
+                run.unlearnt |= broken and bool(run.patterns)
+                batch.append(run)
+        job.tell("enrich", job.read, job.expected)
+        job.tell("score", job.read, job.expected)
+        if len(batch) >= BATCH_RUNS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _detector(job: Job) -> tuple[Detector | None, bool]:
+    """Return the host's own detector, and whether there is one that cannot be used; ours is always asked."""
+    try:
+        found = load_detector()
+    except WorkflowHistoryError as error:
+        job.aside.append((None, Problem("core/pattern_detector.py", str(error))))
+        logger.error("pattern_detector_broken error=%s", error)  # noqa: TRY400 - its text is the whole story
+        return None, True
+    return (None if getattr(found, "is_built_in", False) else found), False
+
+
+def _orders(job: Job, folders: Iterable[RunFolder], sizes: dict[str, int]) -> Iterator[Order]:
+    """Add to the folders what the history knows of their runs; a run that is another's twin is refused."""
+    spans = copied_spans(job.dated)
+    left = iter(folders)
+    while some := list(islice(left, TASK_RUNS)):
+        known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
+        keys = [run.key for run in known.values()] + [
+            key for f in some if f.id not in known and (key := job.keys.get(f.id))
+        ]
+        before = {workflow["id"]: workflow for workflow in job.history.read(keys).values()}
+        marks = _marks(job, known.values())
+        for folder in some:
+            if twin := _twin(job, known.get(folder.id)):
+                job.refuse(folder.id, twin)
+                continue
+            job.ordered += 1
+            sizes[folder.id] = folder.size
+            copied = spans.hold(*folder.written)
+            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied)
+
+
+def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:
+    names = {run.key: run.id for run in runs if run.agents_dir == job.home}
+    return {
+        names[key]: {path: unpacked(mark) for path, mark in of_run.items()}
+        for key, of_run in job.history.stream_marks(list(names)).items()
+    }
+
+
+def _twin(job: Job, stored: StoredRun | None) -> str | None:
+    """Return the folder of another agents folder that is a run of this project and id too."""
+    if stored is None or not stored.agents_dir or stored.agents_dir == job.home:
+        return None
+    twin = Path(stored.agents_dir) / stored.id
+    return str(twin) if twin.exists() and twin.resolve() != (job.root / stored.id).resolve() else None
+
+
+def _is_stored(job: Job, run: ReadRun) -> bool:
+    """Take note of what came of a run; tell whether there is anything to store."""
+    job.read += 1
+    job.same.discard(run.id)
+    for reason in run.troubles:
+        run.problems = (*run.problems, job.trouble(run.id, reason))
+    if run.parts is not None:
+        job.dated[run.id] = run.dated
+        return True
+    if run.left_out is not None:
+        job.seen.discard(run.id)
+        job.left_out(run.left_out)
+    else:
+        job.stats["failed"] += not run.troubles
+        job.put_aside(run.id, run.problems)
+    return False

@@ -1,0 +1,56 @@
+"""Decide what a sync has to read: stored runs and folders as they are now in, answers out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from ..scanning.describe import RUNNING
+from ..scanning.status import SILENT_AFTER
+from ..scanning.times import CopiedSpans
+from ..scanning.walk import RunFolder
+from ..store.reads import StoredRun
+
+CONTRADICTED, COPIED, OWN = "contradicted", "copied", "own"
+"""What a run's file times are: contradicted by how long its agents worked, those of a copy, or its own."""
+
+
+class Dated(NamedTuple):
+    """When a run's files were written, and what these times were taken for."""
+
+    file_times: str | None
+    first: int  # nanoseconds since 1970
+    last: int
+
+
+def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: datetime) -> bool:
+    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing."""
+    if stored is None or stored.agents_dir != home or stored.fingerprint is None:
+        return False
+    if not stored.fingerprint.endswith(folder.fingerprint):
+        return False
+    if not stored.fingerprint.startswith(RUNNING):
+        return True
+    return now.timestamp() - folder.written[1] / 1e9 <= SILENT_AFTER.total_seconds()
+
+
+def dated(runs: Iterable[StoredRun], home: str) -> dict[str, Dated]:
+    """Return by id when the files of this agents folder's runs were written, gone ones included."""
+    return {
+        run.id: Dated(run.file_times, run.first_written_ns, run.last_written_ns)
+        for run in runs
+        if run.agents_dir == home and run.first_written_ns is not None and run.last_written_ns is not None
+    }
+
+
+def copied_spans(times: Mapping[str, Dated]) -> CopiedSpans:
+    """Return the spans in which the tree was copied, by all that is known of its runs."""
+    return CopiedSpans((run.first, run.last) for run in times.values() if run.file_times == CONTRADICTED)
+
+
+def wrongly_dated(times: Mapping[str, Dated], spans: CopiedSpans) -> Iterator[str]:
+    """Yield the runs whose file times were taken for their own and are a copy's, or the other way round."""
+    for run_id, run in times.items():
+        if run.file_times != CONTRADICTED and spans.hold(run.first, run.last) != (run.file_times == COPIED):
+            yield run_id

@@ -1,0 +1,99 @@
+"""Bring a sync to its end: a job whose runs are stored in; what is gone, moved or wrong, and sums out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..models import Problem
+from .job import Job, error_entry
+from .moved import moved_runs
+
+MARKS_LAST_NS = 2 * 24 * 3600 * 10**9
+"""How long a stream's mark is kept after its run was last written to."""
+
+
+class Ending(NamedTuple):
+    """What there is left to write."""
+
+    lost: tuple[int, ...]  # keys of runs whose files are no longer there
+    back: tuple[int, ...]  # keys of runs whose files are there again
+    problems: tuple[Problem, ...]  # what is wrong beside the stored runs
+    has_news: bool
+
+
+def ending_of(job: Job) -> Ending:
+    """Return what is left to write when all runs of the folder were met."""
+    missing = _missing(job)
+    lost = tuple(job.known[run_id].key for run_id in missing if job.known[run_id].source_state != "gone")
+    back = tuple(job.known[run_id].key for run_id in job.same if job.known[run_id].source_state == "gone")
+    job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
+    problems = tuple(problem for _, problem in job.aside)
+    news = bool(lost or back) or not job.history.knows_folder_problems(job.home, problems)
+    return Ending(lost, back, problems, news)
+
+
+def _missing(job: Job) -> list[str]:
+    """Return the runs whose files are not there; an unreadable folder tells nothing."""
+    if not job.root.exists():
+        return []
+    unreadable = {problem.path.split("/")[0] for _, problem in job.aside}
+    ours = (run.id for run in job.known.values() if run.agents_dir == job.home and run.id not in job.seen)
+    return [run_id for run_id in ours if run_id.split("/")[0] not in unreadable]
+
+
+def end(job: Job, ending: Ending) -> None:
+    """Mark what is gone or back, say what moved, and note the sync."""
+    if ending.lost:
+        job.history.mark_gone(ending.lost, job.now)
+        for run_id, problem in _moves(job, ending.lost):
+            key = job.keys[run_id]
+            job.history.save_run_problems(job.home, {key: [problem]}, new={key})
+    if ending.back:
+        job.history.mark_present(ending.back)
+    job.history.save_folder_problems(job.home, ending.problems)
+    job.history.forget_stream_marks(int(job.now.timestamp() * 1e9) - MARKS_LAST_NS)
+    add_up(job)
+    started = job.now.isoformat()
+    job.history.record_sync({**job.stats, "started_at": started, "duration_seconds": job.seconds})
+
+
+def _moves(job: Job, lost: Sequence[int]) -> Iterator[tuple[str, Problem]]:
+    """Say so where a new run has the streams of one that is gone: its money then stands in both."""
+    names = {run.key: run.id for run in job.known.values()}
+    new = {key: run_id for run_id, key in job.keys.items() if run_id not in job.known}
+    stored: dict[int, list[dict[str, Any]]] = job.history.agent_runs([*lost, *new]) if new else {}
+    old_runs = {names[key]: stored.get(key, []) for key in lost}
+    new_runs = {run_id: stored.get(key, []) for key, run_id in new.items()}
+    for old, run_id in moved_runs(old_runs, new_runs):
+        reason = f"it has the streams of {old}, which is gone: moved or renamed, its cost stands in both"
+        yield run_id, Problem(run_id, reason, None, "warning")
+
+
+def add_up(job: Job) -> None:
+    """Put the counts together, and say what the runs of this folder cost, as the history knows them now."""
+    known = sum(1 for run_id in job.keys if run_id in job.known)
+    job.stats.update(
+        scanned=len(job.seen),
+        unchanged=len(job.same),
+        inserted=len(job.keys) - known,
+        updated=known + len(job.same),
+        errors=[error_entry(run_id, problem) for run_id, problem in job.aside],
+    )
+    if not job.root.exists():
+        return
+    names = {run.key: run.id for run in job.known.values()} | {
+        key: run_id for run_id, key in job.keys.items()
+    }
+    stored = [
+        error_entry(names[key], Problem(**row))
+        for row in job.history.problems(job.home)
+        if (key := row.pop("workflow_key")) in names and names[key] in job.seen
+    ]
+    job.stats["errors"] += sorted(
+        stored, key=lambda entry: (entry["path"], entry["line"] or 0, entry["reason"])
+    )
+    totals = job.history.cost_totals(job.project, job.home)
+    job.stats.update(
+        enriched=totals.enriched, total_cost=totals.total_cost, lower_bound_cost=totals.lower_bound_cost
+    )

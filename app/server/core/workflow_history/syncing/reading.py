@@ -1,0 +1,100 @@
+"""Phases 1 to 3 for some runs, and what there is to learn from them: orders in, read runs out.
+
+Any process can do it: everything that goes in and comes out can be pickled, and no database is asked.
+"""
+
+from __future__ import annotations
+
+from ..enrichment import enrich
+from ..errors import WorkflowHistoryError
+from ..models import ScannedRun, Workflow
+from ..patterns.host import Detector
+from ..scanning import no_run
+from ..scanning.describe import RunFacts, describe, is_run, read_run
+from ..store.records import take_apart
+from ..streams.bookmark import kept
+from .changes import CONTRADICTED, COPIED, OWN, Dated
+from .learning import DetectorFailedError, patterns_of
+from .merging import former_attempts, merged, scored, storable, without_file_times
+from .records import Order, ReadRun, Task
+from .related import features_of
+
+GROWS_FOR = 2 * 24 * 3600  # seconds after its last line in which a stream is expected to grow
+
+_ONE_RUNS_TROUBLE = (ValueError, TypeError, ArithmeticError, LookupError, WorkflowHistoryError)
+
+
+def read_runs(task: Task, detector: Detector | None = None) -> list[ReadRun]:
+    """Take runs through phases 1 to 3; `detector` is the host's own, where it has one."""
+    return [_read_run(task, order, detector) for order in task.orders]
+
+
+def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
+    facts = _phase_1_read(task, order)
+    copied = facts.contradicts_its_file_times or order.copied
+    times = CONTRADICTED if facts.contradicts_its_file_times else COPIED if order.copied else OWN
+    run = ReadRun(facts.id, Dated(times, *order.folder.written), facts.problems)
+    if not is_run(facts):
+        run.left_out = None if facts.problems else no_run(facts.id)
+        return run
+    scanned = describe(facts, copied=copied, now=task.now)
+    before = without_file_times(order.before) if order.before and copied else order.before
+    workflow = merged(before, _phase_2_enrich(run, scanned, before))
+    workflow = _phase_3_score(run, {**workflow, "project": task.project})
+    run.problems = scanned.problems
+    run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
+    _learn(run, workflow, scanned, detector)
+    _take_apart(run, workflow, scanned.fingerprint, task.home)
+    return run
+
+
+def _phase_1_read(task: Task, order: Order) -> RunFacts:
+    return read_run(order.folder, order.marks, growing_from=task.now.timestamp() - GROWS_FOR)
+
+
+def _phase_2_enrich(run: ReadRun, scanned: ScannedRun, before: Workflow | None) -> Workflow:
+    """Add costs; a known run keeps what its former attempts spent."""
+    try:
+        return enrich(scanned, former_attempts(before))
+    except _ONE_RUNS_TROUBLE as error:
+        run.troubles.append(f"its costs cannot be counted: {error}")
+        return scanned.workflow
+
+
+def _phase_3_score(run: ReadRun, workflow: Workflow) -> Workflow:
+    """Add phase metrics and the four scores, with the parts that explain them."""
+    try:
+        return scored(workflow)
+    except _ONE_RUNS_TROUBLE as error:
+        run.troubles.append(f"it cannot be scored: {error}")
+        return workflow
+
+
+def _learn(run: ReadRun, workflow: Workflow, scanned: ScannedRun, detector: Detector | None) -> None:
+    """Find the run's patterns; what was learnt of a run stays when its streams are gone."""
+    if not scanned.streams:
+        return
+    try:
+        run.patterns = patterns_of(workflow, scanned.streams, detector)
+    except DetectorFailedError as error:
+        run.troubles.append(str(error))
+        run.unlearnt = True
+        run.patterns = patterns_of(workflow, scanned.streams, None)
+
+
+def _take_apart(run: ReadRun, workflow: Workflow, fingerprint: str, home: str) -> None:
+    """Turn the run into rows."""
+    whole = {
+        **storable(workflow),
+        "agents_dir": home,
+        "source_state": "present",
+        "fingerprint": fingerprint,
+        "file_times": run.dated.file_times,
+        "first_written_ns": run.dated.first,
+        "last_written_ns": run.dated.last,
+    }
+    run.features = features_of(workflow)
+    try:
+        run.parts = take_apart(whole)
+    except ValueError as error:
+        run.troubles.append(str(error))

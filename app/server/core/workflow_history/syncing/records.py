@@ -1,0 +1,49 @@
+"""What goes to the readers of a sync and what comes back: all of it can be pickled. No behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ..models import Problem, Workflow
+from ..scanning.walk import RunFolder
+from ..store.codec import Row
+from ..store.records import Parts
+from ..streams.bookmark import Bookmark
+from .changes import Dated
+
+
+class Order(NamedTuple):
+    """One run to read."""
+
+    folder: RunFolder
+    before: Workflow | None = None  # what the history knows of it
+    marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
+    copied: bool = False  # its file times are those of a copy
+
+
+class Task(NamedTuple):
+    """Some runs to read, and what they have in common."""
+
+    project: str
+    home: str  # the agents folder, as the history names it
+    now: datetime  # aware UTC
+    orders: tuple[Order, ...]
+
+
+@dataclass(slots=True)
+class ReadRun:
+    """What came of one order. Without `parts` it is no run, or nothing of it could be read."""
+
+    id: str
+    dated: Dated
+    problems: tuple[Problem, ...] = ()
+    troubles: list[str] = field(default_factory=list)  # what went wrong with it in a phase
+    parts: Parts | None = None  # its rows
+    features: Any = None  # what it is compared by
+    patterns: dict[str, list[Row]] = field(default_factory=dict)  # by detector
+    unlearnt: bool = False  # the host's detector has not seen it
+    marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
+    left_out: Problem | None = None
