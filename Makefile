@@ -2,9 +2,10 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV ?= .venv
+SIZE ?= small
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs lock clean
+.PHONY: help demo test lint docs bench lock clean
 
 help:  ## Show the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -34,11 +35,16 @@ lint: $(VENV)/.installed  ## Check style and types
 docs: $(VENV)/.installed  ## Write the generated pages and pictures of docs/ anew
 	@$(BIN)/python -m scripts.make_docs
 
+bench: $(VENV)/.installed  ## Measure what it costs, beside baselines and floors (SIZE=tiny, small or full)
+	@$(BIN)/python -m benchmarks --size $(SIZE)
+
 lock:  ## Compile the pinned requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		-c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		-c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 clean:  ## Remove what the commands above made
-	rm -rf $(VENV) dist build demo-history .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build demo-history benchmark-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measure what the program costs: made-up folders in, figures beside their baselines and floors out."""

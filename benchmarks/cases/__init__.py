@@ -1,0 +1,24 @@
+"""The cases by name, in the order in which they run: each takes the workshop and returns rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..bench import Bench
+from ..results import Row
+from ..series import Series
+from . import first_sync, growth, memory, new_runs, reading, rows, similarity, start_up, unchanged
+
+Case = Callable[[Bench, Series], list[Row]]
+
+CASES: dict[str, Case] = {
+    "first-sync": first_sync.measure,
+    "reading": reading.measure,
+    "start-up": start_up.measure,
+    "growth": growth.measure,
+    "unchanged": unchanged.measure,
+    "new-runs": new_runs.measure,
+    "memory": memory.measure,
+    "similarity": similarity.measure,
+    "rows": rows.measure,
+}

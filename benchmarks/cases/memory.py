@@ -1,0 +1,77 @@
+"""Memory: the whole process tree at a first sync of many runs, and what one huge stream or line adds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import subjects
+from ..bench import Bench
+from ..folders import make_big_stream
+from ..measuring import run_python
+from ..results import Measure, Row, Target
+from ..series import Series, peak_of
+from ..sizes import FULL
+
+_USUAL = 200_000  # bytes: the stream that a huge one is held against
+
+
+def measure(bench: Bench, series: Series) -> list[Row]:
+    """Return the rows; without /proc there is nothing to measure."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        bench.results.left_out.append("memory: it is read from /proc, which this system does not have")
+        return []
+    return [_many_runs(bench, series), *_huge_files(bench)]
+
+
+def _many_runs(bench: Bench, series: Series) -> Row:
+    series.at(series.largest)
+    runs, read = series.read_plainly()
+    bench.say(f"memory of a first sync of {runs:,} runs")
+    peak = peak_of(bench, series.agents)
+    return Row(
+        "memory",
+        f"Memory of a first sync of {runs:,} runs",
+        Measure(peak, "at most, all processes", "bytes"),
+        Measure(read.peak_bytes or 0, "plain way reads all", "bytes"),
+        Measure(peak_of(bench, bench.nothing[0]), "a sync of nothing", "bytes"),
+        Target("< 500 MB", 500e6, peak),
+        as_set=runs >= FULL.series[-1],
+    )
+
+
+def _huge_files(bench: Bench) -> list[Row]:
+    size, line = bench.size.big_stream, bench.size.long_line
+    bench.say("memory of a huge stream and a huge line")
+    usual = _peaks(bench, "usual", _USUAL, 0)
+    stream = _peaks(bench, "stream", size, 0)
+    long = _peaks(bench, "line", line + _USUAL, line)
+    floor = Measure(usual[0], f"with {_USUAL / 1e6:.1f} MB", "bytes")
+    added = stream[0] - usual[0]
+    return [
+        Row(
+            "memory",
+            f"Memory of a first sync of one stream of {size / 1e6:,.0f} MB",
+            Measure(stream[0], "at most, all processes", "bytes"),
+            Measure(stream[1], "plain way reads it", "bytes"),
+            floor,
+            Target("adds < 64 MB", 64e6, added),
+            as_set=size >= FULL.big_stream,
+            notes=(f"it adds {added / 1e6:,.0f} MB",),
+        ),
+        Row(
+            "memory",
+            f"Memory of a first sync of one line of {line / 1e6:,.0f} MB",
+            Measure(long[0], "at most, all processes", "bytes"),
+            Measure(long[1], "plain way reads it", "bytes"),
+            floor,
+            notes=(f"it adds {(long[0] - usual[0]) / 1e6:,.0f} MB",),
+        ),
+    ]
+
+
+def _peaks(bench: Bench, name: str, size: int, line: int) -> tuple[int, int]:
+    """Return the most memory that a first sync of one stream takes, and that the plain way takes."""
+    agents = bench.scratch / f"huge-{name}" / "agents"
+    make_big_stream(agents, size, line=line)
+    plain = run_python("-m", "benchmarks.plain", str(agents), cwd=subjects.ROOT, memory=True)
+    return peak_of(bench, agents), plain.peak_bytes or 0

@@ -1,0 +1,99 @@
+"""Reading: our process against ccusage's on the same transcripts, and costs alone against one raw read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from .. import ccusage, floors, subjects
+from ..bench import Bench
+from ..measuring import Finished, Timing, in_turn, run_python
+from ..results import Measure, Row, Target
+from ..series import Series
+from ..sizes import FULL
+from ..spending import Tokens
+from ..transcripts import make_transcripts
+
+
+def measure(bench: Bench, _series: Series) -> list[Row]:
+    """Return the row of whole processes and the row of costs alone."""
+    return [_whole_process(bench), _costs_alone(bench)]
+
+
+def _whole_process(bench: Bench) -> Row:
+    folder = bench.scratch / "transcripts"
+    written = make_transcripts(folder, bench.size.transcript_bytes)
+    program, version = ccusage.install(bench.cache / "ccusage", offline=bench.offline)
+    if program is None:
+        bench.results.left_out.append(f"ccusage 20 on the same transcripts: {version}")
+    bench.say(f"tokens of {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts")
+    timings = _read_in_turn(bench, folder, program)
+    plain = run_python("-m", "benchmarks.tokens", "--plain", str(folder), cwd=subjects.ROOT)
+    ours = timings["ours"]
+    rival = timings.get("ccusage")
+    baseline = Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "plain way")
+    return Row(
+        "reading",
+        f"Reading {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts, whole process",
+        Measure(ours.median, "tokens summed"),
+        baseline,
+        Measure(timings["raw read"].median, "one raw read"),
+        Target("≤ 0.7× ccusage 20", 0.7, ours.median / rival.median) if rival else None,
+        as_set=bench.size.transcript_bytes >= FULL.transcript_bytes,
+        wrong=_difference(written, timings, plain),
+        notes=(f"the plain way takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",),
+    )
+
+
+def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str, Timing]:
+    contestants: dict[str, Callable[[], object]] = {
+        "ours": partial(run_python, "-m", "benchmarks.tokens", str(folder), cwd=subjects.ROOT),
+        "raw read": partial(floors.raw_read, floors.streams_below(folder)),
+    }
+    if program is not None:
+        contestants["ccusage"] = partial(ccusage.run, program, folder, bench.scratch)
+    return in_turn(contestants, bench.repeat)
+
+
+def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) -> str:
+    """Say so where somebody counts other tokens than were written."""
+    found = {"ours": int(timings["ours"].results[0].output), "the plain way": int(plain.output)}
+    if "ccusage" in timings:
+        found["ccusage"] = ccusage.tokens(timings["ccusage"].results[0])
+    wrong = [f"{name} counts {total:,}" for name, total in found.items() if total != written.total]
+    return f"{written.total:,} tokens were written, {', '.join(wrong)}" if wrong else ""
+
+
+def _costs_alone(bench: Bench) -> Row:
+    agents, written = bench.first
+    bench.say("costs alone")
+    timings = in_turn(
+        {
+            "costs": lambda: _sum_of_costs(subjects.read_costs(agents)),
+            "raw read": partial(floors.raw_read, bench.first_files),
+        },
+        bench.repeat,
+    )
+    took, floor = timings["costs"].median, timings["raw read"].median
+    wrong = [total for total in timings["costs"].results if total != written.nanodollars]
+    return Row(
+        "reading",
+        f"Costs alone of {written.bytes / 1e6:,.0f} MB of streams",
+        Measure(took, "in one process"),
+        Measure(bench.first_read_plainly.median, "plain way"),
+        Measure(floor, "one raw read"),
+        Target("≤ 1.5× one raw read", 1.5, took / floor),
+        as_set=bench.size.first_runs == FULL.first_runs,
+        wrong=f"{wrong[0]} nanodollars read, {written.nanodollars} written" if wrong else "",
+    )
+
+
+def _sum_of_costs(workflows: list[subjects.Workflow]) -> int:
+    """Return what the streams report, nanodollars."""
+    return sum(
+        round(part["cost"] * 1e9)
+        for workflow in workflows
+        for part in workflow.get("phase_costs") or ()
+        if part["cost_basis"] == "reported"
+    )

@@ -1,0 +1,148 @@
+"""Run contestants in turn and take their times, processor seconds and memory. Judges nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+_LOOK_EVERY = 0.02  # seconds between two looks at the memory
+
+
+class ProcessFailedError(RuntimeError):
+    """A measured process ended badly; its text tells how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one contestant took, one entry for each time it ran."""
+
+    seconds: tuple[float, ...]
+    cpu: tuple[float, ...] = ()
+    results: tuple[Any, ...] = ()
+
+    @property
+    def median(self) -> float:
+        """The seconds of the run in the middle."""
+        return median(self.seconds)
+
+    @property
+    def median_cpu(self) -> float:
+        """The processor seconds of the run in the middle."""
+        return median(self.cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One process that ran to its end."""
+
+    seconds: float
+    cpu: float  # user and system, its own children included
+    output: str
+    peak_bytes: int | None  # proportional set size of the whole process tree; None: not looked at
+
+
+def timed(call: Callable[[], Any]) -> Timing:
+    """Run one call once."""
+    gc.collect()
+    cpu, began = time.process_time(), time.perf_counter()
+    result = call()
+    return Timing((time.perf_counter() - began,), (time.process_time() - cpu,), (result,))
+
+
+def in_turn(contestants: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, Timing]:
+    """Run each contestant `repeat` times, in turn, and every other round backwards."""
+    runs: dict[str, list[Timing]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for number in range(repeat):
+        for name in names if number % 2 == 0 else reversed(names):
+            result = timed(contestants[name])
+            value = result.results[0]
+            if isinstance(value, Finished):  # a process tells its own time
+                result = Timing((value.seconds,), (value.cpu,), (value,))
+            runs[name].append(result)
+    return {name: together(found) for name, found in runs.items()}
+
+
+def together(timings: Sequence[Timing]) -> Timing:
+    """Return several timings as one."""
+    return Timing(
+        tuple(s for t in timings for s in t.seconds),
+        tuple(c for t in timings for c in t.cpu),
+        tuple(r for t in timings for r in t.results),
+    )
+
+
+def run_process(
+    words: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, memory: bool = False
+) -> Finished:
+    """Run a process to its end.
+
+    Raises ProcessFailedError with the end of what it said where it fails.
+    """
+    with tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            words, stdout=out, stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})}
+        )
+        watch = _MemoryWatch(process.pid) if memory else None
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak = watch.stop() if watch else None
+        out.seek(0)
+        text = out.read().decode("utf-8", "replace")
+    if process.returncode:
+        raise ProcessFailedError(f"{Path(words[0]).name} ended with {process.returncode}: {text[-800:]}")
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, text, peak)
+
+
+def run_python(*words: str, cwd: Path, memory: bool = False) -> Finished:
+    """Run this interpreter."""
+    return run_process([sys.executable, *words], cwd=cwd, memory=memory)
+
+
+class _MemoryWatch:
+    """Looks at the memory of a process and all below it until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._done = threading.Event()
+        self._peak = 0
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """Return the most that was seen, bytes."""
+        self._done.set()
+        self._thread.join()
+        return self._peak
+
+    def _look(self) -> None:
+        while not self._done.is_set():
+            self._peak = max(self._peak, tree_bytes(self._pid))
+            self._done.wait(_LOOK_EVERY)
+
+
+def tree_bytes(pid: int) -> int:
+    """Return the proportional set size of a process and all below it; 0 where it is gone or no /proc is."""
+    total, waiting = 0, [pid]
+    while waiting:
+        process = Path(f"/proc/{waiting.pop()}")
+        try:
+            rollup = (process / "smaps_rollup").read_text()
+            for task in (process / "task").iterdir():
+                waiting += [int(child) for child in (task / "children").read_text().split()]
+        except (OSError, ValueError):
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total

@@ -1,0 +1,107 @@
+"""Write docs/performance.md: results of one run in, the page out. Run as `python -m benchmarks.page DIR`.
+
+The results lie beside the page as JSON, so that the page can be made anew from them and cannot drift by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from .results import Results, as_markdown, from_json, table
+from .sizes import SIZES, Size
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, DATA, PICTURE = "performance.md", "performance.json", "performance.svg"
+
+_HEAD = """\
+# What it costs
+
+Work grows with what changed, at the speed of the disk: that is the aim, and this page says how far it is
+reached. It is generated from one run of
+
+```
+make bench              # size small, some minutes
+make bench SIZE=full    # the sizes that the targets are set for, up to 40 minutes
+.venv/bin/python -m benchmarks --help
+```
+
+on folders that are made up from a seed; nothing but those folders is read, and nobody's own history is
+touched. `python -m benchmarks.page benchmark-results` puts the results of such a run on this page.
+
+## How to read the table
+
+- Each **figure** is a median. Its **baseline** and its **floor** were measured in the same run, in turn with
+  it where they are short: compare within a row, not with another machine's.
+- The **plain way** is the order's own algorithm, written down honestly in `benchmarks/plain.py`: every line
+  through `json.loads`, each run against each with difflib, a connection, a select and a commit for a row. It
+  runs once. Where it was measured on less and extrapolated, the notes say so.
+- The **floor** is what nobody can do without: a bare walk with `os.scandir` and `stat`, one raw read of the
+  same files, a raw `executemany` of the same rows, a bare interpreter, splitting the texts into words.
+- *Whole command* is the installed `workflow-history`, a process of its own, start-up included. *Start-up* is
+  the same command over an empty folder.
+- *Memory* is the most that the whole process tree holds: proportional set size, looked at fifty times a
+  second.
+- A row whose **result** is wrong is missed, however fast: token totals must equal those that were written,
+  and lists of similar runs those of a full recomputation, to the bit.
+"""
+
+_SMALL = """\
+> These results are of size `{size}`, smaller than the targets are set for: such rows say "at this size".
+"""
+
+_CURVES = """\
+## Cost against size
+
+![seconds against the number of runs, both axes logarithmic](performance.svg)
+
+A first sync compares all runs with each other: that part is the one that need not grow with the runs alone,
+and stands apart. Later syncs compare only what is new with all that is stored.
+"""
+
+
+def render(results: Results) -> str:
+    """Return the whole page."""
+    parts = [_HEAD]
+    if results.size != "full":
+        parts.append(_SMALL.format(size=results.size))
+    parts.append(f"## Results\n\n{as_markdown(results)}")
+    if results.curves:
+        parts.append(_CURVES)
+    parts.append(f"## What is measured\n\n{sizes_table()}")
+    return "\n".join(parts)
+
+
+def sizes_table() -> str:
+    """Return the sizes as Markdown."""
+    names = [field.name for field in fields(Size) if field.name != "name"]
+    rows = [
+        [name.replace("_", " "), *(_number(getattr(size, name)) for size in SIZES.values())] for name in names
+    ]
+    return table(("", *SIZES), rows) + "\n"
+
+
+def _number(value: int | tuple[int, ...]) -> str:
+    return f"{value:,}" if isinstance(value, int) else ", ".join(f"{each:,}" for each in value)
+
+
+def write(docs: Path = DOCS) -> None:
+    """Write the page anew from the results that lie beside it."""
+    results = from_json(json.loads((docs / DATA).read_text(encoding="utf-8")))
+    (docs / PAGE).write_text(render(results), encoding="utf-8")
+
+
+def main(words: list[str]) -> None:
+    """Take over a run's results and write the page."""
+    out = Path(words[0])
+    shutil.copyfile(out / "results.json", DOCS / DATA)
+    if (out / "cost.svg").exists():
+        shutil.copyfile(out / "cost.svg", DOCS / PICTURE)
+    write()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,148 @@
+"""Every call into the program that is measured, and none anywhere else: what changes inside changes here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.server.core.workflow_history import similarity
+from app.server.core.workflow_history.database import init_db
+from app.server.core.workflow_history.enrichment import enrich
+from app.server.core.workflow_history.scanning import read_one
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.location import database_url
+from app.server.core.workflow_history.store.records import Parts, take_apart
+from app.server.core.workflow_history.streams import read_stream
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.core.workflow_history.syncing.merging import COMPLETE, scored, storable
+
+ROOT = Path(__file__).parents[1]
+Workflow = dict[str, Any]
+Lists = dict[str, list[tuple[str, float]]]
+Rows = Parts  # of one run
+
+EAGER = (
+    "import app.server.core.workflow_history.sync, app.server.core.workflow_history.resync, "
+    "app.server.core.workflow_history.cli.app, app.server.core.workflow_history.cli.render.runs"
+)
+"""The whole program imported at once: what `--help` would cost without care."""
+
+
+def command(*words: str, database: Path) -> list[str]:
+    """Return the command line of the installed program."""
+    script = Path(sys.executable).with_name("workflow-history")
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "app.server.core.workflow_history"]
+    return [*program, "--db", str(database), *words]
+
+
+def sync_command(agents: Path, database: Path) -> list[str]:
+    """Return the command that brings a history up to date."""
+    return command("--quiet", "sync", str(agents), database=database)
+
+
+@contextmanager
+def history_at(database: Path) -> Iterator[None]:
+    """Have the program's functions use this history."""
+    before = os.environ.get("WORKFLOW_HISTORY_DB")
+    os.environ["WORKFLOW_HISTORY_DB"] = str(database)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["WORKFLOW_HISTORY_DB"]
+        else:
+            os.environ["WORKFLOW_HISTORY_DB"] = before
+
+
+def make_database(database: Path) -> None:
+    """Make an empty history."""
+    with history_at(database):
+        init_db()
+
+
+def sync(agents: Path, database: Path) -> dict[str, Any]:
+    """Bring a history up to date in this process."""
+    with history_at(database):
+        return sync_workflow_history(silent=True, agents_dir=agents)
+
+
+def read_costs(agents: Path) -> list[Workflow]:
+    """Return every run with its costs, without similarity, database or patterns."""
+    now = datetime.now(UTC)
+    names = sorted(entry.name for entry in os.scandir(agents) if entry.is_dir())
+    runs = (read_one(agents, name, now) for name in names)
+    return [enrich(run) for run in runs if run is not None]
+
+
+def read_tokens(folder: Path) -> int:
+    """Return the tokens of all messages of the streams below a folder, each message counted once."""
+    total = 0
+    for file in sorted(folder.rglob("*.jsonl")):
+        facts = read_stream(file, file.name, "main")
+        for message in facts.messages if facts is not None else ():
+            usage = message.usage
+            total += usage.input + usage.output + usage.cache_read
+            total += usage.cache_write_5m + usage.cache_write_1h
+    return total
+
+
+def all_similar(workflows: Sequence[Workflow]) -> Lists:
+    """Return every workflow's list of similar ones."""
+    return similarity.calculate_all_similarities(workflows)
+
+
+def plainly_similar(workflow: Workflow, workflows: Sequence[Workflow]) -> list[tuple[str, float]]:
+    """Return one list by the plain evaluation of our own formula: each other run, pair by pair."""
+    pairs = [
+        (other["id"], similarity.calculate_similarity_score(workflow, other))
+        for other in workflows
+        if other["id"] != workflow["id"]
+    ]
+    good = [(name, score) for name, score in pairs if score >= 0.5]
+    return sorted(good, key=lambda pair: (-pair[1], pair[0]))[:5]
+
+
+def stored_workflows(database: Path) -> list[Workflow]:
+    """Return what similarity compares of every stored run."""
+    keys = ["id", "project", "nl_input", "status", "total_cost", "duration_seconds"]
+    with History.open(database_url(database)) as history:
+        return history.figures(keys)
+
+
+def stored_lists(database: Path) -> Lists:
+    """Return the lists of similar runs as they are stored, by id; a run without one is left out."""
+    with History.open(database_url(database)) as history:
+        names = {ref.key: ref.id for ref in history.refs()}
+        places = sorted(place for some in history.similarity().lists(list(names)) for place in some)
+    lists: Lists = {}
+    for key, _, other, score in places:
+        if other is not None:
+            lists.setdefault(names[key], []).append((names[other], score))
+    return lists
+
+
+def storable_workflows(agents: Path) -> list[Workflow]:
+    """Return the runs of a folder as a sync takes them apart."""
+    return [storable(scored(workflow)) for workflow in read_costs(agents)]
+
+
+def taken_apart(workflows: Iterable[Workflow]) -> list[Rows]:
+    """Return workflows as the rows that the readers of a sync hand to the writer."""
+    return [take_apart(workflow) for workflow in workflows]
+
+
+def save_parts(database: Path, batches: Iterable[Sequence[Rows]]) -> None:
+    """Insert or merge workflows that are rows already, all in one transaction."""
+    with History.open(database_url(database)) as history, history.transaction():
+        for batch in batches:
+            history.save_parts(batch, replace=COMPLETE)
+
+
+def save_workflows(database: Path, batches: Iterable[Sequence[Workflow]]) -> None:
+    """Take workflows apart and insert or merge them, all in one transaction."""
+    save_parts(database, map(taken_apart, batches))
