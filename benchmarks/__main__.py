@@ -34,11 +34,11 @@ def main(words: Sequence[str] | None = None) -> int:
     began = time.perf_counter()
     try:
         _run(asked.case or list(CASES), Bench(size, scratch, results, out / "cache", offline=asked.offline))
+        results.seconds = time.perf_counter() - began
+        _write(results, out)  # before what was made is removed: of many runs that takes a while
     finally:
         if not asked.keep:
             shutil.rmtree(scratch)
-    results.seconds = time.perf_counter() - began
-    _write(results, out)
     return 0
 
 

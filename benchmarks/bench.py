@@ -31,6 +31,13 @@ class Bench:
         sys.stderr.write(f"  {text}\n")
         sys.stderr.flush()
 
+    def told(self, what: str, timing: Timing) -> tuple[str, ...]:
+        """Return a note where something was not measured as often as the rest."""
+        times = len(timing.seconds)
+        return (
+            () if times == self.repeat else (f"{what} measured {'once' if times == 1 else f'{times} times'}",)
+        )
+
     def new_database(self) -> Path:
         """Return the path of a history that is not there yet."""
         self._databases += 1
@@ -50,7 +57,11 @@ class Bench:
         return agents, database
 
     def start_up(self) -> Finished:
-        """Sync nothing."""
+        """Sync nothing; where everything is measured once, that is measured once for all."""
+        return self._started_once if self.repeat == 1 else self.sync(*self.nothing)
+
+    @cached_property
+    def _started_once(self) -> Finished:
         return self.sync(*self.nothing)
 
     @cached_property

@@ -25,7 +25,7 @@ reached. It is generated from one run of
 
 ```
 make bench              # size small, some minutes
-make bench SIZE=full    # the sizes that the targets are set for, up to 40 minutes
+make bench SIZE=full    # the sizes that the targets are set for, up to 30 minutes
 .venv/bin/python -m benchmarks --help
 ```
 

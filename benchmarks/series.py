@@ -15,7 +15,8 @@ from .measuring import Finished, Timing, in_turn, run_process, run_python, timed
 from .sizes import SMALL_RUN_BYTES, SMALL_RUN_STREAMS
 
 _FIRST_SYNCS = 3  # at most
-_REPEAT_UP_TO = 10_000  # runs: a longer first sync is measured once
+_ONCE_FROM = 10_000  # runs: a longer first sync is measured once
+_TWICE_FROM = 25_000  # runs: longer later syncs are measured twice at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,14 @@ class Series:
         bench = self.bench
         bench.say(f"{runs:,} runs: first sync")
         firsts, database = [], bench.new_database()
-        for number in range(min(bench.repeat, _FIRST_SYNCS) if runs <= _REPEAT_UP_TO else 1):
+        repeat = bench.repeat if runs <= _TWICE_FROM else min(bench.repeat, 2)
+        for number in range(min(bench.repeat, _FIRST_SYNCS) if runs <= _ONCE_FROM else 1):
             database = database if number == 0 else bench.new_database()
             firsts.append(bench.sync(self.agents, database))
         took = Timing(tuple(f.seconds for f in firsts), tuple(f.cpu for f in firsts))
         bench.say(f"{runs:,} runs: {took.median:.1f} s; nothing changed, new runs, similarity alone")
-        unchanged = in_turn(self._contestants(database), bench.repeat)
-        new = [self._with_new_runs(database) for _ in range(bench.repeat)]
+        unchanged = in_turn(self._contestants(database), repeat)
+        new = [self._with_new_runs(database) for _ in range(repeat)]
         new_runs = {name: together([round_[name] for round_ in new]) for name in new[0]}
         workflows = subjects.stored_workflows(database)
         subjects.all_similar(workflows[:2])  # its tables are loaded then

@@ -43,7 +43,7 @@ SIZES = {
         Size(
             name="full", repeat=5, first_runs=1000, stream_bytes=200_000, plain_pairs_of=1000,
             transcript_bytes=700_000_000,
-            series=(781, 1562, 3125, 6250, 12_500, 25_000, 50_000, 100_000), new_runs=100,
+            series=(1563, 3125, 6250, 12_500, 25_000, 50_000, 100_000), new_runs=100,
             similar_of=(10_000, 100_000), pairs_of=50, sample=3, rows=100_000, rows_plain=2000,
             big_stream=700_000_000, long_line=50_000_000,
         ),

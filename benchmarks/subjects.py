@@ -10,21 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.server.core.workflow_history import similarity
+from app.server.core.workflow_history import costing, similarity
 from app.server.core.workflow_history.database import init_db
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.scanning import read_one
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.store.records import Parts, take_apart
-from app.server.core.workflow_history.streams import read_stream
+from app.server.core.workflow_history.streams import read_results
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.syncing.merging import COMPLETE, scored, storable
+from app.server.core.workflow_history.syncing.processes import spread
 
 ROOT = Path(__file__).parents[1]
 Workflow = dict[str, Any]
 Lists = dict[str, list[tuple[str, float]]]
 Rows = Parts  # of one run
+
+_STREAMS = 160  # read in one task
 
 EAGER = (
     "import app.server.core.workflow_history.sync, app.server.core.workflow_history.resync, "
@@ -33,16 +36,21 @@ EAGER = (
 """The whole program imported at once: what `--help` would cost without care."""
 
 
-def command(*words: str, database: Path) -> list[str]:
-    """Return the command line of the installed program."""
+def command(*words: str, database: Path | None = None) -> list[str]:
+    """Return the command line of the installed program; without a database for commands that need none."""
     script = Path(sys.executable).with_name("workflow-history")
     program = [str(script)] if script.exists() else [sys.executable, "-m", "app.server.core.workflow_history"]
-    return [*program, "--db", str(database), *words]
+    return [*program, *(("--db", str(database)) if database else ()), *words]
 
 
 def sync_command(agents: Path, database: Path) -> list[str]:
     """Return the command that brings a history up to date."""
     return command("--quiet", "sync", str(agents), database=database)
+
+
+def cost_command(agents: Path) -> list[str]:
+    """Return the command that adds up what a folder's runs cost, without a history."""
+    return command("cost", "--json", str(agents))
 
 
 @contextmanager
@@ -79,16 +87,25 @@ def read_costs(agents: Path) -> list[Workflow]:
     return [enrich(run) for run in runs if run is not None]
 
 
-def read_tokens(folder: Path) -> int:
-    """Return the tokens of all messages of the streams below a folder, each message counted once."""
-    total = 0
-    for file in sorted(folder.rglob("*.jsonl")):
-        facts = read_stream(file, file.name, "main")
-        for message in facts.messages if facts is not None else ():
-            usage = message.usage
-            total += usage.input + usage.output + usage.cache_read
-            total += usage.cache_write_5m + usage.cache_write_1h
-    return total
+def folder_costs(agents: Path) -> dict[str, Any]:
+    """Return what the command `cost` prints."""
+    return costing.folder_costs(agents)
+
+
+def reported_by_results(files: Sequence[str]) -> int:
+    """Return what the results of streams report, nanodollars: read as `cost` reads them, in its processes."""
+    tasks = [files[start : start + _STREAMS] for start in range(0, len(files), _STREAMS)]
+    return sum(spread(_reported, tasks, _seconds))
+
+
+def _reported(files: Sequence[str]) -> int:
+    every = (read_results(file, file, "main") for file in files)
+    last = (facts.results[-1].total_cost for facts in every if facts is not None)
+    return sum(int(cost * 10**9) for cost in last if cost is not None)
+
+
+def _seconds(files: Sequence[str]) -> float:
+    return sum(Path(file).stat().st_size for file in files) * costing.BYTE_SECONDS
 
 
 def all_similar(workflows: Sequence[Workflow]) -> Lists:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from ..bench import Bench
+from ..measuring import Timing
 from ..results import Measure, Row, Target
 from ..series import Series
 from ..sizes import FULL
@@ -22,6 +23,12 @@ def measure(bench: Bench, series: Series) -> list[Row]:
     """Return a row for each curve: its steepest doubling."""
     points = series.all()
     pair = seconds_a_pair(points[0].database, bench.size.pairs_of)
+    times = {
+        "first sync, similarity apart": {p.runs: p.first_sync for p in points},
+        "nothing changed": {p.runs: p.nothing_changed["sync"] for p in points},
+        f"{bench.size.new_runs} new runs": {p.runs: p.new_runs["sync"] for p in points},
+        "all-pairs similarity": {p.runs: p.similarity for p in points},
+    }
     curves = {
         "first sync, similarity apart": {p.runs: p.first_net - p.similarity.median for p in points},
         "nothing changed": {p.runs: p.unchanged_net for p in points},
@@ -35,10 +42,24 @@ def measure(bench: Bench, series: Series) -> list[Row]:
         "plain way, similarity alone (extrapolated)": {p.runs: pair * p.runs**2 for p in points},
     }
     floor = Measure(steepest(curves["bare walk"]), "bare walk", "x")
-    return [_row(bench, name, curves[name], floor) for name in curves if name != "bare walk"]
+    return [_row(bench, name, curves[name], floor, _repeats(times[name])) for name in times]
 
 
-def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure) -> Row:
+def _repeats(times: Mapping[int, Timing]) -> str:
+    """Say how often each point was measured."""
+    counts: dict[int, list[int]] = {}
+    for runs, timing in times.items():
+        counts.setdefault(len(timing.seconds), []).append(runs)
+    if len(counts) == 1:
+        return f"each point measured {_times(next(iter(counts)))}"
+    return "measured " + ", ".join(f"up to {max(runs):,} runs {_times(n)}" for n, runs in counts.items())
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure, repeats: str) -> Row:
     long = {runs: seconds for runs, seconds in curve.items() if seconds >= NOISE}
     judged = name != "all-pairs similarity" and len(long) > 1
     value = steepest(long)
@@ -54,7 +75,7 @@ def _row(bench: Bench, name: str, curve: Mapping[int, float], floor: Measure) ->
         floor,
         Target(f"≤ {LIMIT}× a doubling", LIMIT, value) if judged else None,
         as_set=bench.size.series == FULL.series,
-        notes=tuple(notes),
+        notes=(*notes, repeats),
     )
 
 

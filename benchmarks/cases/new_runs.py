@@ -38,6 +38,7 @@ def measure(bench: Bench, series: Series) -> list[Row]:
                 f"whole command {took:.2f} s, of which start-up {start:.2f} s",
                 f"{len(subjects.stored_lists(point.database)):,} lists held against a full recomputation",
                 f"the plain way's pairs are extrapolated from those of {bench.size.pairs_of} runs",
+                *bench.told("it was", point.new_runs["sync"]),
             ),
         )
     ]

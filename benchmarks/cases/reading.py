@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from .. import ccusage, floors, subjects
 from ..bench import Bench
-from ..measuring import Finished, Timing, in_turn, run_python
+from ..measuring import Finished, Timing, in_turn, run_process, run_python
 from ..results import Measure, Row, Target
 from ..series import Series
 from ..sizes import FULL
-from ..spending import Tokens
+from ..spending import Tokens, Written
 from ..transcripts import make_transcripts
 
 
@@ -29,26 +30,30 @@ def _whole_process(bench: Bench) -> Row:
         bench.results.left_out.append(f"ccusage 20 on the same transcripts: {version}")
     bench.say(f"tokens of {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts")
     timings = _read_in_turn(bench, folder, program)
-    plain = run_python("-m", "benchmarks.tokens", "--plain", str(folder), cwd=subjects.ROOT)
+    plain = run_python("-m", "benchmarks.tokens", str(folder), cwd=subjects.ROOT)
     ours = timings["ours"]
     rival = timings.get("ccusage")
     baseline = Measure(rival.median, f"ccusage {version}") if rival else Measure(plain.seconds, "plain way")
     return Row(
         "reading",
         f"Reading {bench.size.transcript_bytes / 1e6:,.0f} MB of transcripts, whole process",
-        Measure(ours.median, "tokens summed"),
+        Measure(ours.median, "`cost --json`"),
         baseline,
         Measure(timings["raw read"].median, "one raw read"),
         Target("≤ 0.7× ccusage 20", 0.7, ours.median / rival.median) if rival else None,
         as_set=bench.size.transcript_bytes >= FULL.transcript_bytes,
         wrong=_difference(written, timings, plain),
-        notes=(f"the plain way takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",),
+        notes=(
+            f"{ours.median_cpu:.2f} s of processor"
+            + (f" against {rival.median_cpu:.2f} s of ccusage" if rival else ""),
+            f"the plain way takes {plain.seconds:.1f} s; all of them find {written.total:,} tokens",
+        ),
     )
 
 
 def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str, Timing]:
     contestants: dict[str, Callable[[], object]] = {
-        "ours": partial(run_python, "-m", "benchmarks.tokens", str(folder), cwd=subjects.ROOT),
+        "ours": partial(run_process, subjects.cost_command(folder / "projects"), cwd=bench.scratch),
         "raw read": partial(floors.raw_read, floors.streams_below(folder)),
     }
     if program is not None:
@@ -58,7 +63,8 @@ def _read_in_turn(bench: Bench, folder: Path, program: Path | None) -> dict[str,
 
 def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) -> str:
     """Say so where somebody counts other tokens than were written."""
-    found = {"ours": int(timings["ours"].results[0].output), "the plain way": int(plain.output)}
+    ours = json.loads(timings["ours"].results[0].output)["total_tokens"]
+    found = {"ours": int(ours), "the plain way": int(plain.output)}
     if "ccusage" in timings:
         found["ccusage"] = ccusage.tokens(timings["ccusage"].results[0])
     wrong = [f"{name} counts {total:,}" for name, total in found.items() if total != written.total]
@@ -67,33 +73,39 @@ def _difference(written: Tokens, timings: dict[str, Timing], plain: Finished) ->
 
 def _costs_alone(bench: Bench) -> Row:
     agents, written = bench.first
+    nothing, _ = bench.nothing
     bench.say("costs alone")
     timings = in_turn(
         {
-            "costs": lambda: _sum_of_costs(subjects.read_costs(agents)),
+            "costs": partial(subjects.reported_by_results, bench.first_files),
             "raw read": partial(floors.raw_read, bench.first_files),
+            "command": partial(run_process, subjects.cost_command(agents), cwd=bench.scratch),
+            "start-up": partial(run_process, subjects.cost_command(nothing), cwd=bench.scratch),
         },
         bench.repeat,
     )
     took, floor = timings["costs"].median, timings["raw read"].median
-    wrong = [total for total in timings["costs"].results if total != written.nanodollars]
+    beside = timings["command"].median - timings["start-up"].median
+    whole = f"it walks, reads states, and {written.without_result:,} streams without a result whole"
     return Row(
         "reading",
         f"Costs alone of {written.bytes / 1e6:,.0f} MB of streams",
-        Measure(took, "in one process"),
+        Measure(took, "results of all streams"),
         Measure(bench.first_read_plainly.median, "plain way"),
         Measure(floor, "one raw read"),
         Target("≤ 1.5× one raw read", 1.5, took / floor),
         as_set=bench.size.first_runs == FULL.first_runs,
-        wrong=f"{wrong[0]} nanodollars read, {written.nanodollars} written" if wrong else "",
+        wrong=_wrong_costs(written, timings),
+        notes=(f"the whole command takes {beside:.2f} s beside its start-up ({beside / floor:.1f}×)", whole),
     )
 
 
-def _sum_of_costs(workflows: list[subjects.Workflow]) -> int:
-    """Return what the streams report, nanodollars."""
-    return sum(
-        round(part["cost"] * 1e9)
-        for workflow in workflows
-        for part in workflow.get("phase_costs") or ()
-        if part["cost_basis"] == "reported"
-    )
+def _wrong_costs(written: Written, timings: dict[str, Timing]) -> str:
+    """Say so where somebody reads other costs or tokens than were written."""
+    told = json.loads(timings["command"].results[0].output)
+    found = {*timings["costs"].results, round((told["recorded_cost"] or 0) * 1e9)}
+    if found != {written.nanodollars}:
+        return f"{found} nanodollars read, {written.nanodollars} written"
+    if told["total_tokens"] != written.tokens.total:
+        return f"{told['total_tokens']:,} tokens read, {written.tokens.total:,} written"
+    return ""

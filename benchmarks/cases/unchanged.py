@@ -34,5 +34,5 @@ def _row(bench: Bench, point: Point, counted: int, read: Finished) -> Row:
         Measure(walk, "bare walk"),
         Target("≤ 1.5× a bare walk", 1.5, point.unchanged_net / walk),
         as_set=bench.size.series == FULL.series,
-        notes=tuple(notes),
+        notes=(*notes, *bench.told("it was", timings["sync"])),
     )

@@ -15,6 +15,7 @@ from benchmarks import page, plain, subjects
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES
 from benchmarks.cases.new_runs import lists_that_differ
+from benchmarks.floors import streams_below
 from benchmarks.folders import Shape, change_runs, make_big_stream, make_folder, run_id
 from benchmarks.results import Measure, Results, Row, Target, as_markdown, from_json, rows_table
 from benchmarks.sizes import SIZES, Size
@@ -85,6 +86,10 @@ def test_costs_and_tokens_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert sum(round(cost * 1e9) for cost in reported) == written.nanodollars
     assert sum(workflow["total_tokens"] or 0 for workflow in workflows) == written.tokens.total
     assert len(parts) == written.streams
+    alone = subjects.folder_costs(tmp_path)
+    assert subjects.reported_by_results(streams_below(tmp_path)) == written.nanodollars
+    assert round(alone["recorded_cost"] * 1e9) == written.nanodollars
+    assert alone["total_tokens"] == written.tokens.total
     assert not any(workflow["cost_data"]["cost_disputed"] for workflow in workflows)
 
 
@@ -117,7 +122,8 @@ def test_changes_append_overwrite_and_add_and_a_sync_sees_each_changed_run(tmp_p
 def test_transcripts_hold_the_tokens_that_their_writer_counts(tmp_path: Path) -> None:
     written = make_transcripts(tmp_path, 90_000, each=30_000)
     assert len(list(tmp_path.glob("projects/*/*.jsonl"))) == 3
-    assert subjects.read_tokens(tmp_path) == plain.message_tokens(tmp_path) == written.total > 0
+    read = subjects.folder_costs(tmp_path / "projects")["total_tokens"]
+    assert read == plain.message_tokens(tmp_path) == written.total > 0
 
 
 def test_a_huge_stream_has_its_size_its_long_line_and_its_tokens(tmp_path: Path) -> None:
