@@ -436,7 +436,7 @@ DATABASE = {"sqlalchemy"}
         (("--version",), HEAVY | DRAWING | DATABASE),
         (("list",), HEAVY | DRAWING),
         (("show", "aaaa1111"), HEAVY | DRAWING),
-        (("sync", "{shop}"), HEAVY - {"numpy"}),
+        (("sync", "{shop}"), HEAVY),  # nothing is new
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -22,7 +22,7 @@ LAYERS = (
     ("scanner", "database"),
     ("enrichment", "analytics"),
     ("syncing",),
-    ("sync", "resync"),
+    ("sync", "resync", "costing"),
     ("",),  # the package itself: the public API
     ("demo",),
     ("cli",),

@@ -28,9 +28,10 @@ from app.server.core.workflow_history.store.schema import (
     stream_marks,
     workflows,
 )
+from app.server.core.workflow_history.store.similar import Similarity
 from app.server.core.workflow_history.streams import blocks, long_lines, read_on, read_stream
 from app.server.core.workflow_history.streams.plain import PlainAnswers
-from app.server.core.workflow_history.syncing import batches, readers, reading
+from app.server.core.workflow_history.syncing import batches, processes, readers, reading
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use, usage
 
@@ -439,6 +440,7 @@ class TestCopies:
         sync()
         found = {row["id"]: row for row in get_workflow_history()["workflows"]}
         assert [found[name]["created_at"] for name in ("short", "long")] == [None, None]
+        assert found["short"]["times_source"] is None
         assert all(part["timestamp"] is None for part in found["short"]["phase_costs"])
         assert sync()["unchanged"] == 2
 
@@ -467,14 +469,15 @@ class TestBatches:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "one.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "several.db")
-        monkeypatch.setattr(readers, "PAYS_FROM", -1.0)
+        monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
         monkeypatch.setattr(readers, "TASK_RUNS", 2)
-        monkeypatch.setattr(readers, "_can_fork", lambda: hasattr(os, "fork"))
+        monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
         sync()
         assert everything(tmp_path / "several.db") == everything(tmp_path / "one.db")
 
+    @pytest.mark.parametrize("batch", [1, 2, 3, 5], ids="killed in batch {}".format)
     def test_that_were_stored_before_a_kill_stay_and_the_next_sync_does_the_rest(
-        self, agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
     ) -> None:
         self.fill(agents)
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "undisturbed.db")
@@ -485,19 +488,22 @@ class TestBatches:
         original = History.save_pattern_rows
         calls: list[int] = []
 
-        def killed_third(self: History, found: Any, **options: Any) -> None:
+        def killed(self: History, found: Any, **options: Any) -> None:
             calls.append(len(found))
-            if len(calls) == 3:
+            if len(calls) == batch:
                 raise KeyboardInterrupt
             original(self, found, **options)
 
         with monkeypatch.context() as patched:
-            patched.setattr(History, "save_pattern_rows", killed_third)
+            patched.setattr(History, "save_pattern_rows", killed)
             with pytest.raises(KeyboardInterrupt):
                 sync()
-        assert get_workflow_history()["total"] == 4
+        stored = 2 * (batch - 1)
+        found = get_workflow_history()
+        assert found["total"] == stored
+        assert [run["similar_workflows"] for run in found["workflows"]] == [[]] * stored  # not compared yet
         done = sync()
-        assert (done["unchanged"], done["inserted"]) == (4, 5)
+        assert (done["unchanged"], done["inserted"]) == (stored, 9 - stored)
         assert everything(tmp_path / "killed.db") == everything(tmp_path / "undisturbed.db")
 
     def test_go_on_when_a_reading_process_is_killed(
@@ -507,9 +513,9 @@ class TestBatches:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "undisturbed.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "killed.db")
-        monkeypatch.setattr(readers, "PAYS_FROM", -1.0)
+        monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
         monkeypatch.setattr(readers, "TASK_RUNS", 2)
-        monkeypatch.setattr(readers, "_can_fork", lambda: hasattr(os, "fork"))
+        monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
         parent, original = os.getpid(), reading._phase_1_read
 
         def killed_in_a_child(task: Any, order: Any) -> Any:
@@ -520,3 +526,18 @@ class TestBatches:
         monkeypatch.setattr(reading, "_phase_1_read", killed_in_a_child)
         assert sync()["inserted"] == 9
         assert everything(tmp_path / "killed.db") == everything(tmp_path / "undisturbed.db")
+
+    def test_write_each_list_once(self, agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fill(agents)
+        monkeypatch.setattr(batches, "BATCH_RUNS", 2)
+        monkeypatch.setattr(readers, "TASK_RUNS", 2)
+        written: list[int] = []
+        original = Similarity.save
+
+        def noted(self: Similarity, *given: Any) -> None:
+            written.extend(given[3])  # the keys of the runs whose lists are not as stored
+            original(self, *given)
+
+        monkeypatch.setattr(Similarity, "save", noted)
+        sync()
+        assert len(written) == len(set(written)) == 9

@@ -41,6 +41,12 @@ def test_a_messages_partial_lines_are_one_message_with_the_largest_of_each_field
     assert [(m.message_id, m.usage) for m in facts.messages] == [("m1", TokenUsage(input=1000, output=1000))]
 
 
+def test_a_message_that_comes_again_between_others_keeps_the_largest_of_each_field(tmp_path: Path) -> None:
+    small, large = usage(input=1, output=1), usage(input=1, output=9)
+    facts = read(tmp_path, assistant("m1", small), assistant("m2", large), assistant("m1", large))
+    assert [(m.message_id, m.usage.output) for m in facts.messages] == [("m1", 9), ("m2", 9)]
+
+
 def test_a_result_gives_cost_models_duration_and_turns(tmp_path: Path) -> None:
     facts = read(tmp_path, init(), assistant("m1"), result(0.25, model=OPUS))
     (segment,) = facts.results

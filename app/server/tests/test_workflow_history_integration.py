@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -26,7 +27,7 @@ from app.server.core.workflow_history import (
     scanner,
     sync_workflow_history,
 )
-from app.server.core.workflow_history.errors import AmbiguousWorkflowError
+from app.server.core.workflow_history.errors import AgentsFolderError, AmbiguousWorkflowError
 from app.server.core.workflow_history.patterns import host
 from app.server.core.workflow_history.similarity import calculate_all_similarities
 from app.server.core.workflow_history.store.history import History
@@ -80,6 +81,14 @@ class TestTheOrdersOwn:
         done = sync()
         assert (done["scanned"], done["inserted"], done["failed"]) == (1, 1, 0)
         assert stored("test-workflow-123")["status"] == "completed"
+
+    def test_leaves_the_callers_garbage_collector_as_it_was(self, agents: Path) -> None:
+        spec_run(agents)
+        before = gc.get_threshold()
+        sync()
+        with pytest.raises(AgentsFolderError):
+            sync(agents_dir=agents / "test-workflow-123" / "adw_state.json")
+        assert gc.get_threshold() == before
 
     def test_sync_updates_existing_workflow(self, agents: Path) -> None:
         spec_run(agents)

@@ -12,6 +12,10 @@ from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any
 
+_NUMBERS = (int, float, Decimal)  # a tuple: `int | float` is put together anew at each call
+_LISTS = (list, tuple)
+_LONGEST_DATE = 10  # characters of a date alone
+
 
 def number(value: object) -> float | None:
     """Read a finite number from 0 on; everything else, bools too, is None.
@@ -19,7 +23,7 @@ def number(value: object) -> float | None:
     >>> number(0), number(1.5), number(-1), number(True), number("2"), number(float("nan"))
     (0.0, 1.5, None, None, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     try:
         amount = float(value)
@@ -45,9 +49,9 @@ def word(value: object) -> str | None:
 def agent_runs(costs: object, key: str = "phase_costs") -> list[Mapping[str, Any]]:
     """List the agent runs under `key`; what is no dict is left out."""
     entries = costs.get(key) if isinstance(costs, Mapping) else None
-    if not isinstance(entries, list | tuple):
+    if not isinstance(entries, _LISTS):
         return []
-    return [entry for entry in entries if isinstance(entry, Mapping)]
+    return [entry for entry in entries if type(entry) is dict or isinstance(entry, Mapping)]
 
 
 def moment(value: object) -> datetime | None:
@@ -61,16 +65,20 @@ def moment(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
+    if len(text) <= _LONGEST_DATE and _is_date(text):
         return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def money(amount: float) -> str:

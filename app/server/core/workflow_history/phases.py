@@ -72,6 +72,7 @@ Hence the order: what is done with a thing comes before the thing (`sdlc_planner
 _WORD = re.compile(r"e2e|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
+@lru_cache(maxsize=4_096)
 def words_of(name: str) -> tuple[str, ...]:
     """Return a name's words in lower case, split at punctuation, digits and capitals.
 

@@ -1,8 +1,9 @@
 """Bring a history up to date with an agents folder: files in, rows and statistics out.
 
-It calls the five phases in their order. Runs go through them in batches; what one batch brings is stored
-in one transaction, its lists of similar runs and its patterns included: a sync that is killed leaves a
-whole history, and the next one does the rest.
+It calls the five phases in their order. Runs go through them in batches, and what one batch brings is
+stored in one transaction, its patterns included. Lists of similar runs come with the last batch, for all
+of them: made batch by batch, the same lists would be written again and again. A sync that is killed
+leaves a whole history in which the stored runs are marked as not compared yet; the next one does the rest.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .scanning.walk import RunFolder, find_run, walk_agents_folder
 from .store.history import History
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
+from .syncing.garbage import seldom_collected
 from .syncing.job import Job, Progress, no_stats
 from .syncing.merging import COMPLETE
 from .syncing.records import ReadRun
@@ -50,7 +52,7 @@ def sync_workflow_history(
     stats = no_stats(root, project if project is not None else scanner.project_of(root))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
-        with History.open(database.current_url()) as history:
+        with seldom_collected(), History.open(database.current_url()) as history:
             now, relations = datetime.now(UTC), Relations(history)
             _run_phases(Job(root, stats["project"], history, now, started, progress, stats, relations))
     except Exception as error:
@@ -73,7 +75,7 @@ def _run_phases(job: Job) -> None:
         if not batch and (ending is None or not (ending.has_news or job.relations.outdated)):
             continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
         with job.history.transaction():  # what is like what must not change before it is stored
-            similar = _phase_3e_relate(job, batch or [])
+            similar = _phase_3e_relate(job, batch or [], is_last=is_last)
             _phase_4_store(job, batch or [], similar)
             _phase_5_learn(job, batch or [])
             if ending is not None:
@@ -91,10 +93,16 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
         job.aside.append((None, missing))
         yield []
         return
-    yield from _read(job, _phase_1_scan(job))
-    wrong = [run_id for run_id in wrongly_dated(job.dated, copied_spans(job.dated)) if run_id in job.seen]
+    waiting: list[ReadRun] = []
+    for batch in _read(job, _phase_1_scan(job)):
+        if waiting:
+            yield waiting
+        waiting = batch
+    wrong = {name for name in wrongly_dated(job.dated, copied_spans(job.dated)) if name in job.seen}
+    yield [run for run in waiting if run.id not in wrong]
     if wrong:
-        yield from _read(job, (found for name in wrong if (found := find_run(job.root, name)) is not None))
+        found = (find_run(job.root, name) for name in sorted(wrong))
+        yield from _read(job, (folder for folder in found if folder is not None))
 
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
@@ -124,9 +132,13 @@ def _read(job: Job, folders: Iterator[RunFolder]) -> Iterator[list[ReadRun]]:
     yield from batches(job, chain([first], folders))
 
 
-def _phase_3e_relate(job: Job, batch: Sequence[ReadRun]) -> Changes:
-    """Return what becomes of the lists of similar runs, those of stored runs too."""
-    similar = job.relations.changes_after([run.features for run in batch if run.features])
+def _phase_3e_relate(job: Job, batch: Sequence[ReadRun], *, is_last: bool) -> Changes:
+    """Return what becomes of the lists of similar runs, those of stored runs too: nothing before the last."""
+    features = [run.features for run in batch if run.features]
+    if not is_last:
+        job.relations.take(features)
+        return Changes()
+    similar = job.relations.changes_after(features)
     job.tell("relate", job.stored(batch), job.expected)
     return similar
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from ..models import CostBasis, TokenUsage
+from ..models import CostBasis
 from .money import percent_off, to_float, token_fields, total
-from .shares import Share, merged
+from .shares import Share, usage_of
 from .spending import Spending
 
 DISPUTED_PERCENT = 1.0
@@ -17,21 +18,26 @@ DISPUTED_PERCENT = 1.0
 def cost_fields(spent: Spending, main_model: str | None) -> dict[str, Any]:
     """Return the money and token fields of one stream; every one of them None where nothing is known."""
     everything = (*spent.shares, *spent.loose)
-    entries = [_model_entry(part.model, spent) for part in merged(everything)]
+    on_record, loose = _by_model(spent.shares), _by_model(spent.loose)
+    entries = [
+        _model_entry(model, on_record.get(model), loose.get(model), spent) for model in on_record | loose
+    ]
     return {
         "model": _costliest(entries) or main_model,
         "cost": to_float(spent.cost),
         "cost_basis": spent.basis,
         "lower_bound_cost": to_float(spent.beyond),
         **_comparison(spent),
-        **token_fields(
-            None if spent.basis is None else sum((part.usage for part in everything), TokenUsage())
-        ),
-        "unpriced_tokens": sum(part.unpriced_tokens for part in everything),
+        **token_fields(None if spent.basis is None else usage_of(everything)),
+        "unpriced_tokens": sum([part.unpriced_tokens for part in everything]),
         "models": entries,
         "restarts": spent.restarts,
         "restart_cost": to_float(spent.restart_cost),
     }
+
+
+def _by_model(shares: Iterable[Share]) -> dict[str | None, Share]:
+    return {part.model: part for part in shares}
 
 
 def _costliest(entries: list[dict[str, Any]]) -> str | None:
@@ -53,14 +59,16 @@ def _comparison(spent: Spending) -> dict[str, Any]:
     }
 
 
-def _model_entry(model: str | None, spent: Spending) -> dict[str, Any]:
+def _model_entry(
+    model: str | None, on_record: Share | None, loose: Share | None, spent: Spending
+) -> dict[str, Any]:
     """Return one model's line: its part of the cost, and its part of what was spent beyond it."""
-    on_record = next((part for part in spent.shares if part.model == model), None)
-    loose = next((part for part in spent.loose if part.model == model), None)
     parts = [part for part in (on_record, loose) if part is not None]
     covered = on_record is not None and spent.cost is not None
     cost = _part_of_cost(on_record) if covered and on_record else None
-    beyond = total(part.reported or part.priced_part for part in parts if not (covered and part is on_record))
+    beyond = total(
+        [part.reported or part.priced_part for part in parts if not (covered and part is on_record)]
+    )
     if any(part.unpriced for part in parts):
         basis: CostBasis | None = "unpriced"
     else:
@@ -71,8 +79,8 @@ def _model_entry(model: str | None, spent: Spending) -> dict[str, Any]:
         "cost_basis": basis,
         "computed_cost": to_float(on_record.computed if on_record else None),
         "lower_bound_cost": to_float(beyond or None),
-        **token_fields(sum((part.usage for part in parts), TokenUsage())),
-        "unpriced_tokens": sum(part.unpriced_tokens for part in parts),
+        **token_fields(usage_of(parts)),
+        "unpriced_tokens": sum([part.unpriced_tokens for part in parts]),
     }
 
 

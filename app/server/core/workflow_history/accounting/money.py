@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 
 from ..models import TokenUsage
@@ -48,6 +49,7 @@ def to_float(amount: Decimal | None) -> float | None:
     return float(amount.quantize(NANO_DOLLAR, ROUND_HALF_EVEN)) or 0.0
 
 
+@lru_cache(maxsize=1_024)  # a run's sums take each amount up several times
 def to_decimal(amount: float | None) -> Decimal | None:
     """Return the exact amount that a float of this package stands for.
 

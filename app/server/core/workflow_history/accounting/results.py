@@ -7,10 +7,10 @@ one shows that the process was started anew, and what the earlier one spent is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
 from msgspec import structs
 
 from ..models import CostBasis, ModelCost, ResultSegment, StreamFacts, TokenUsage
@@ -19,8 +19,7 @@ from .money import total
 from .shares import Share, computed_sum, merged, share
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """What a stream's totals say it spent."""
 
     cost: Decimal | None  # USD; None: tokens without a price
@@ -88,7 +87,7 @@ def _last_models(segments: Sequence[ResultSegment]) -> tuple[ModelCost, ...]:
 def _process(segments: Sequence[ResultSegment], main_model: str | None, at: datetime | None) -> Record:
     """Return one process' record: the cost it reports, else tokens x price."""
     costs = [segment.total_cost for segment in segments if segment.total_cost is not None]
-    main_usage = sum((segment.main_usage for segment in segments), TokenUsage())
+    main_usage = sum([segment.main_usage for segment in segments], TokenUsage())
     models = _with_hour_writes(_last_models(segments), main_usage.cache_write_1h, main_model)
     reported = costs[-1] if costs else _sum_if_all_known(models)
     if models:
@@ -104,7 +103,7 @@ def _process(segments: Sequence[ResultSegment], main_model: str | None, at: date
 
 def _priced(*shares: Share) -> Record:
     cost = computed_sum(shares)
-    known = sum((part.priced_part for part in shares), Decimal(0))
+    known = sum([part.priced_part for part in shares], Decimal(0))
     return Record(cost, "unpriced" if cost is None else "computed", known, merged(shares))
 
 
@@ -131,6 +130,8 @@ def _with_hour_writes(
 
 def _summed(records: Sequence[Record]) -> Record:
     """Return the sum over the processes that wrote into one file."""
+    if len(records) == 1:
+        return records[0]
     bases = {record.basis for record in records}
     basis: CostBasis = next(basis for basis in ("unpriced", "computed", "reported") if basis in bases)
     return Record(

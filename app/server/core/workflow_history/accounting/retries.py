@@ -19,6 +19,8 @@ COUNTED = frozenset({"iter", "iteration", "attempt", "try", "round"})
 REPEATED = frozenset({"retry", "rerun", "again"})
 """Words that call a stream a repetition themselves."""
 
+_BEFORE_A_NUMBER = COUNTED | REPEATED
+
 REPEATING_AGENTS = frozenset({"runner", "resolver"})
 """Agents that carry "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
 
@@ -60,7 +62,7 @@ def iteration_of(agent: str) -> tuple[tuple[str, ...], int]:
     """
     words = words_of(agent)
     for place, word in enumerate(words[:-1]):
-        if word in COUNTED | REPEATED and words[place + 1].isdigit():
+        if word in _BEFORE_A_NUMBER and words[place + 1].isdigit():
             return words[:place], int(words[place + 1])
     if len(words) > 2 and words[-1].isdigit() and words[-2].isdigit() and words[-3] in REPEATING_AGENTS:
         return words[:-2], int(words[-2])

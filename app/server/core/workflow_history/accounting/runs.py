@@ -45,17 +45,17 @@ def cost_data(runs: Sequence[AgentRun]) -> CostData:
     bounds = total(_bounds(marked))
     basis = _basis(marked, recorded, bounds)
     only_bounds = recorded is None and basis == "lower_bound"
-    tokens = {key: _count(marked, key) for key in TOKEN_FIELDS}
+    tokens = _token_sums(marked)
     sums = {
         "total_cost": to_float(bounds if only_bounds else recorded),
         "cost_basis": basis,
         "lower_bound_cost": None if only_bounds else to_float(bounds),
         **_comparison(marked),
-        "unpriced_tokens": sum(run.get("unpriced_tokens") or 0 for run in marked),
+        "unpriced_tokens": sum([run.get("unpriced_tokens") or 0 for run in marked]),
         "phase_costs": marked,
         "models": model_totals(marked),
         **tokens,
-        "total_tokens": _sum_known(tokens[key] for key in COUNTED_ONCE),
+        "total_tokens": _sum_known([tokens[key] for key in COUNTED_ONCE]),
         **_retries(marked),
         "price_version": price_version(),
     }
@@ -126,12 +126,12 @@ def model_totals(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _model_sum(model: str | None, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    costs = (to_decimal(entry.get(key)) for entry in entries for key in ("cost", "lower_bound_cost"))
+    costs = [to_decimal(entry.get(key)) for entry in entries for key in ("cost", "lower_bound_cost")]
     return {
         "model": model,
         "cost": to_float(total(costs)),
-        **{key: _count(entries, key) for key in TOKEN_FIELDS},
-        "unpriced_tokens": sum(entry.get("unpriced_tokens") or 0 for entry in entries),
+        **_token_sums(entries),
+        "unpriced_tokens": sum([entry.get("unpriced_tokens") or 0 for entry in entries]),
         "agent_runs": len(entries),
     }
 
@@ -148,10 +148,11 @@ def _usd(run: AgentRun, key: str) -> Decimal | None:
     return to_decimal(amounts.get(key))
 
 
-def _count(records: Iterable[Mapping[str, Any]], key: str) -> int | None:
-    return _sum_known(record.get(key) for record in records)
+def _token_sums(records: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Return the sum of each count over the records that know it."""
+    return {key: _sum_known([record.get(key) for record in records]) for key in TOKEN_FIELDS}
 
 
-def _sum_known(counts: Iterable[int | None]) -> int | None:
+def _sum_known(counts: list[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None

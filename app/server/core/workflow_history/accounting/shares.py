@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from ..errors import PriceUnknownError
 from ..models import MessageUsage, TokenUsage
 from ..pricing import SYNTHETIC, cost_usd
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """What one model spent in one stream."""
 
     model: str | None  # None: the stream names none
@@ -73,10 +73,13 @@ def message_shares(
     messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
 ) -> tuple[Share, ...]:
     """Return one share per model of these messages, each message priced as the request that it is."""
+    nothing = TokenUsage()
     return merged(
-        share(message.model or main_model, message.usage, message.timestamp or at, one_request=True)
-        for message in messages
-        if message.model != SYNTHETIC and message.usage != TokenUsage()
+        [
+            share(message.model or main_model, message.usage, message.timestamp or at, one_request=True)
+            for message in messages
+            if message.model != SYNTHETIC and message.usage != nothing
+        ]
     )
 
 
@@ -84,11 +87,21 @@ def merged(shares: Iterable[Share]) -> tuple[Share, ...]:
     """Return one share per model, in the order in which the models first come."""
     by_model: dict[str | None, Share] = {}
     for part in shares:
-        by_model[part.model] = by_model[part.model] + part if part.model in by_model else part
+        known = by_model.get(part.model)
+        by_model[part.model] = part if known is None else known + part
     return tuple(by_model.values())
 
 
 def computed_sum(shares: Iterable[Share]) -> Decimal | None:
     """Return tokens x price over all shares; None where a price is missing."""
-    costs = [part.computed for part in shares]
-    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+    cost = Decimal(0)
+    for part in shares:
+        if part.computed is None:
+            return None
+        cost += part.computed
+    return cost
+
+
+def usage_of(shares: Iterable[Share]) -> TokenUsage:
+    """Return the tokens of all shares."""
+    return sum([part.usage for part in shares], TokenUsage())

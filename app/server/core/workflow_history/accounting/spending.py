@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from ..models import CostBasis, MessageUsage, StreamFacts
 from .money import total
@@ -13,8 +15,7 @@ from .results import Record, has_record, record_of
 from .shares import Share, computed_sum, message_shares
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(msgspec.Struct, frozen=True):
     """What one stream spent: what is on record, and what was spent beyond that."""
 
     cost: Decimal | None  # USD; None: unknown
@@ -54,18 +55,18 @@ def loose_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
     if not facts.results:
         return ()
     last = last_result_line(facts)
-    return tuple(message for message in facts.messages if message.line > last)
+    return tuple([message for message in facts.messages if message.line > last])
 
 
 def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
     """Return the messages whose spending a total of the stream holds."""
     loose = {message.line for message in loose_messages(facts)}
-    return tuple(message for message in facts.messages if message.line not in loose)
+    return tuple([message for message in facts.messages if message.line not in loose])
 
 
 def last_result_line(facts: StreamFacts) -> int:
     """Return the line of the last result, 1-based; 0 without one."""
-    return max((facts.last_result_line or 0, *(result.line for result in facts.results)))
+    return max([facts.last_result_line or 0, *[result.line for result in facts.results]])
 
 
 def _with_tokens(record: Record, facts: StreamFacts, at: datetime | None) -> Record:
@@ -91,4 +92,4 @@ def _on_record(record: Record, loose: tuple[Share, ...]) -> Spending:
 
 
 def _priced_part(shares: Sequence[Share]) -> Decimal | None:
-    return total(part.priced_part for part in shares) or None
+    return total([part.priced_part for part in shares]) or None

@@ -46,6 +46,17 @@ def countable(streams: Sequence[StreamFacts]) -> dict[str, Countable]:
     return shares
 
 
+def shows_by_results(streams: Iterable[StreamFacts]) -> bool:
+    """Tell whether what each stream may count shows without the messages of those that have results.
+
+    It does where every message is some result's, and no two streams are of one session: they might be
+    copies, which only their messages tell.
+    """
+    every = list(streams)
+    sessions = [marks for stream in every if (marks := _sessions(stream))]
+    return len(set(sessions)) == len(sessions) and not any(loose_messages(stream) for stream in every)
+
+
 def _covered_owners(streams: Iterable[StreamFacts]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for stream in streams:
@@ -77,9 +88,10 @@ def _copies(streams: Iterable[StreamFacts]) -> dict[str, str]:
     copies: dict[str, str] = {}
     kept: dict[object, str] = {}
     ordered = sorted(streams, key=lambda stream: (-len(stream.results), -stream.lines, stream.path))
-    sessions = Counter(_sessions(stream) for stream in ordered)
-    for stream in ordered:
-        marks = _marks(stream, alone=sessions[_sessions(stream)] == 1)
+    sessions = [_sessions(stream) for stream in ordered]
+    times = Counter(sessions)
+    for stream, session in zip(ordered, sessions, strict=True):
+        marks = _marks(stream, session, alone=times[session] == 1)
         original = next((kept[mark] for mark in marks if mark in kept), None)
         if original is None:
             kept.update(dict.fromkeys(marks, stream.path))
@@ -92,13 +104,12 @@ def _sessions(stream: StreamFacts) -> frozenset[str]:
     return frozenset([result.session_id for result in stream.results if result.session_id])
 
 
-def _marks(stream: StreamFacts, *, alone: bool) -> list[object]:
+def _marks(stream: StreamFacts, sessions: frozenset[str], *, alone: bool) -> list[object]:
     """Return what only a copy shares: a result's uuid, or the session together with all message ids.
 
     No other stream is a copy by its session where the stream is `alone` in its own.
     """
     marks: list[object] = [result.uuid for result in stream.results if result.uuid]
-    sessions = _sessions(stream)
     if alone or not sessions or not stream.messages:
         return marks
     return [*marks, (sessions, frozenset([message.message_id for message in stream.messages]))]

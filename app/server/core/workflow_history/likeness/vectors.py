@@ -55,8 +55,14 @@ def text_vector(text: str) -> bytes | None:
     length = np.sqrt(np.dot(both, both))
     if length == 0.0:
         return None
-    vector: Vector = np.clip(np.rint(both * (_LENGTH / length)), -127, 127).astype(np.int8)
+    rounded = np.rint(both * (_LENGTH / length))
+    vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # clip takes longer to start
     return vector.tobytes()
+
+
+def load() -> None:
+    """Load all that the first vector needs, for the processes that are forked from this one."""
+    _templates()
 
 
 _FALLBACK = 2_000  # characters of a text that is nothing but code, links and commands

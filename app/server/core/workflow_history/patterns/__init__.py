@@ -2,7 +2,7 @@
 
 from .occurrences import Tally, detect, pattern_key, tallies_of
 from .operations import operations_of
-from .records import PatternOccurrence, RunOperations, phase_operations, workflow_operations
+from .records import PatternOccurrence, RunOperations, phase_operations, work_of, workflow_operations
 
 __all__ = [
     "PatternOccurrence",
@@ -13,5 +13,6 @@ __all__ = [
     "pattern_key",
     "phase_operations",
     "tallies_of",
+    "work_of",
     "workflow_operations",
 ]

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import TypeVar
 
-from .records import PatternKind, PatternOccurrence, Piece, RunOperations
-from .sequences import Step, phase_signature, sequences_in, steps_of
+import msgspec
+
+from .records import AgentWork, PatternKind, PatternOccurrence, Piece, RunOperations, work_in
+from .sequences import phase_signature, sequences_in, steps_of
 from .shares import DIGITS_OF_NANO, exact_usd, known_amount, pieces_of
+
+Amount = TypeVar("Amount", Decimal, float)
 
 FAILED_OUTCOMES = frozenset({"error", "false_success"})
 
 
 def detect(runs: Sequence[RunOperations]) -> list[PatternOccurrence]:
     """Return every pattern of a workflow, the most frequent of each kind first."""
-    found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies_of(runs).items()]
+    tallies = tallies_of([work_in(run) for run in runs])
+    found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies.items()]
     return sorted(found, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
 
 
@@ -32,8 +39,7 @@ def pattern_key(kind: PatternKind, signature: str) -> str:
     return hashlib.sha256(f"{kind}\0{signature}".encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """What has been added up of one pattern."""
 
     example_path: str | None
@@ -44,7 +50,7 @@ class Tally:
     nanodollars: int | Decimal | None = None  # of the places whose cost is known
     unpriced: int = 0  # parts whose cost is unknown, count
     exact_seconds: float | None = None
-    agents: set[str] = field(default_factory=set)
+    agents: tuple[str, ...] = ()  # each once
 
     @property
     def whole_nanodollars(self) -> int | None:
@@ -56,88 +62,80 @@ class Tally:
         """The time to the millisecond."""
         return None if self.exact_seconds is None else round(self.exact_seconds, 3)
 
-    def spend(self, nanodollars: int | Decimal | None, unpriced: int) -> None:
-        """Add a cost; a sum of nothing known is unknown."""
-        self.unpriced += unpriced
-        if nanodollars is not None:
-            self.nanodollars = nanodollars if self.nanodollars is None else self.nanodollars + nanodollars
+    def by(self, agent: str | None) -> None:
+        """Note whose work it was."""
+        if agent and agent not in self.agents:
+            self.agents = (*self.agents, agent)
 
-    def take(self, seconds: float) -> None:
-        """Add a time."""
-        self.exact_seconds = seconds if self.exact_seconds is None else self.exact_seconds + seconds
+    def take(self, place: Sequence[Piece]) -> None:
+        """Count one place. It succeeded when every part is known not to have failed."""
+        failed, succeeded = False, True
+        nanodollars, seconds = self.nanodollars, self.exact_seconds
+        for piece in place:
+            if piece.failed:
+                failed = True
+            if not piece.succeeded:
+                succeeded = False
+            if piece.unpriced:
+                self.unpriced += piece.unpriced
+            if (spent := piece.nanodollars) is not None:
+                nanodollars = spent if nanodollars is None else nanodollars + spent
+            for some in piece.seconds:
+                seconds = some if seconds is None else seconds + some
+        self.nanodollars, self.exact_seconds = nanodollars, seconds
+        self.count += 1
+        self.failures += failed
+        self.successes += succeeded
 
 
-def tallies_of(runs: Sequence[RunOperations]) -> dict[tuple[PatternKind, str], Tally]:
+def tallies_of(runs: Sequence[AgentWork]) -> dict[tuple[PatternKind, str], Tally]:
     """Return what each pattern of a workflow adds up to."""
     operations: dict[str, Tally] = {}
     sequences: dict[str, Tally] = {}
     seen: set[str] = set()
     for run in runs:
         pieces = pieces_of(run, seen)
-        seen.update([message["message_id"] for message in run["messages"]])
-        _count_operations(operations, pieces, run)
-        _count_sequences(sequences, steps_of(pieces), run)
+        seen.update([message for message, _ in run.weights])
+        _count(operations, [(piece.operation, (piece,)) for piece in pieces], run)
+        _count(sequences, sequences_in(steps_of(pieces)), run)
     found: dict[tuple[PatternKind, str], Tally] = {("operation", n): t for n, t in operations.items()}
     found |= {("sequence", name): tally for name, tally in sequences.items()}
-    if walk := phase_signature(run["phase"] for run in runs):
+    if walk := phase_signature(run.about.get("phase") for run in runs):
         found["phases", walk] = _of_phases(runs)
     return found
 
 
-def _count_operations(tallies: dict[str, Tally], pieces: Iterable[Piece], run: RunOperations) -> None:
-    agent, path = run["agent"], run["path"]
-    for name, _, failed, line, nanodollars, seconds in pieces:
-        tally = tallies.get(name)
-        if tally is None:
-            tally = tallies[name] = Tally(path, line)
-        tally.count += 1
-        if failed:
-            tally.failures += 1
-        elif failed is False:
-            tally.successes += 1
-        tally.spend(nanodollars, nanodollars is None)
-        if seconds is not None:
-            tally.take(seconds)
-        if agent:
-            tally.agents.add(agent)
-
-
-def _count_sequences(tallies: dict[str, Tally], steps: Sequence[Step], run: RunOperations) -> None:
-    """Count each place. It succeeded when every part is known not to have failed."""
-    agent, path = run["agent"], run["path"]
-    for signature, place in sequences_in(steps):
+def _count(tallies: dict[str, Tally], places: Iterable[tuple[str, Sequence[Piece]]], run: AgentWork) -> None:
+    agent, path = run.about.get("agent"), run.about.get("path")
+    for signature, place in places:
         tally = tallies.get(signature)
         if tally is None:
             tally = tallies[signature] = Tally(path, place[0].line)
-        failed, succeeded = False, True
-        for step in place:
-            failed = failed or step.failed
-            succeeded = succeeded and step.succeeded
-            tally.spend(step.nanodollars, step.unpriced)
-            for seconds in step.seconds:
-                tally.take(seconds)
-        tally.count += 1
-        tally.failures += failed
-        tally.successes += succeeded
-        if agent:
-            tally.agents.add(agent)
+        tally.take(place)
+        if agent not in tally.agents:
+            tally.by(agent)
 
 
-def _of_phases(runs: Sequence[RunOperations]) -> Tally:
+def _of_phases(runs: Sequence[AgentWork]) -> Tally:
     """Return the workflow's one walk through its phases.
 
     Its last agent run tells how it ended: an earlier failure was overcome when later agents went on.
     """
-    ended = runs[-1]["outcome"]
-    tally = Tally(runs[0]["path"], None, 1, int(ended == "success"), int(ended in FAILED_OUTCOMES))
+    ended = runs[-1].about.get("outcome")
+    tally = Tally(runs[0].about.get("path"), None, 1, int(ended == "success"), int(ended in FAILED_OUTCOMES))
+    costs = [known_amount(run.about.get("cost")) for run in runs]
+    times = [known_amount(run.about.get("duration_seconds")) for run in runs]
+    tally.unpriced = costs.count(None)
+    tally.nanodollars = _sum([exact_usd(cost).scaleb(DIGITS_OF_NANO) for cost in costs if cost is not None])
+    tally.exact_seconds = _sum([seconds for seconds in times if seconds is not None])
     for run in runs:
-        cost, seconds = known_amount(run["cost"]), known_amount(run["duration_seconds"])
-        tally.spend(None if cost is None else exact_usd(cost).scaleb(DIGITS_OF_NANO), int(cost is None))
-        if seconds is not None:
-            tally.take(seconds)
-        if agent := run["agent"]:
-            tally.agents.add(agent)
+        tally.by(run.about.get("agent"))
     return tally
+
+
+def _sum(amounts: list[Amount]) -> Amount | None:
+    """Add up one after the other, as everywhere here; a sum of nothing known is unknown."""
+    return reduce(add, amounts) if amounts else None
 
 
 def _occurrence(kind: PatternKind, signature: str, tally: Tally) -> PatternOccurrence:

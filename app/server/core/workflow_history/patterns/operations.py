@@ -48,22 +48,23 @@ def operations_of(call: ToolCall) -> tuple[str, ...]:
     >>> operations_of(ToolCall("Read", "README.md", 2)), operations_of(ToolCall("Skill", "commit -m x", 3))
     (('Read',), ('/commit',))
     """
-    return operations_named(call.tool, call.detail)
+    return work_named(call)[0]
 
 
-def operations_named(tool: str, detail: str | None) -> tuple[str, ...]:
-    """Do the same for a tool and what it was called with."""
+def work_named(call: ToolCall) -> tuple[tuple[str, ...], bool]:
+    """Return a call's operations, and whether they are commands: shell, MCP tool, skill; else file work."""
+    tool = call.tool
     if tool in SHELL_TOOLS:
-        return shell_operations(detail or "")
+        return shell_operations(call.detail or ""), True
     if tool in SKILL_TOOLS:
-        return (_skill(detail) or tool,)
+        return (_skill(call.detail) or tool,), True
+    return _of_tool(tool)
+
+
+@lru_cache(maxsize=512)  # few tools, called by the thousand
+def _of_tool(tool: str) -> tuple[tuple[str, ...], bool]:
     name = " ".join(tool.split())[:MAX_OPERATION]
-    return (name,) if name else ()
-
-
-def is_command(tool: str) -> bool:
-    """Tell a command (shell, MCP tool, skill) from work on files and notes."""
-    return tool in SHELL_TOOLS or tool in SKILL_TOOLS or tool.startswith("mcp__")
+    return (name,) if name else (), tool.startswith("mcp__")
 
 
 @lru_cache(maxsize=2048)

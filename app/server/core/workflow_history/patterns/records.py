@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypedDict
 
+import msgspec
+
 from ..models import AgentRun, StreamFacts, TokenUsage, ToolCall
 
 PatternKind = Literal["operation", "sequence", "phases"]
@@ -46,15 +48,25 @@ class RunOperations(TypedDict):
     messages: list[MessageWeight]
 
 
-class Piece(NamedTuple):
-    """One operation of one call, with its part of the stream's cost and time."""
+class AgentWork(NamedTuple):
+    """One agent run as detection reads it: a RunOperations entry, or what such an entry is made of."""
+
+    about: Mapping[str, Any]  # the fields of RunOperations but the last two
+    calls: Sequence[ToolCall]
+    weights: Sequence[tuple[str, float]]  # message id, weight
+
+
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    """One operation of one call with its part of the stream's cost and time, or equal ones in a row."""
 
     operation: str
     command: bool  # a shell command, MCP tool or skill; else work on files and notes
-    failed: bool | None  # None: no tool result was seen
-    line: int  # 1-based
-    nanodollars: int | None  # an estimate
-    seconds: float | None  # an estimate
+    failed: bool  # one of them
+    succeeded: bool  # all of them, as far as is known
+    line: int  # of the first, 1-based
+    nanodollars: int | None  # an estimate, of those whose cost is known
+    unpriced: int  # those whose cost is unknown, count
+    seconds: tuple[float, ...]  # estimates, of each whose time is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,11 @@ class PatternOccurrence:
 def workflow_operations(
     streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]
 ) -> list[RunOperations]:
+    """Return what `work_of` does as a hook is given it."""
+    return [_record(work) for work in work_of(streams, agent_runs)]
+
+
+def work_of(streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]) -> list[AgentWork]:
     """Return what detection needs of a workflow, in the order in which its agents ran.
 
     An agent run without a stream (its file is gone) keeps its phase and cost, and has no calls. Attempts
@@ -89,22 +106,31 @@ def workflow_operations(
         (by_path.pop(run.get("path") or "", None), run) for run in current
     ]
     loose = [(stream, {"agent": stream.agent, "path": stream.path}) for stream in by_path.values()]
-    return in_time_order(
-        [_record(stream, run) for stream, run in [*pairs, *loose] if not run.get("duplicate_of")]
+    return _in_time_order(
+        [_work(stream, run) for stream, run in [*pairs, *loose] if not run.get("duplicate_of")]
     )
 
 
 def phase_operations(phase_costs: Iterable[Mapping[str, Any]]) -> list[RunOperations]:
     """Return what `phase_costs` alone tell: phases with their cost and time, and no calls."""
-    records = [_record(None, run) for run in phase_costs if not run.get("superseded")]
-    return in_time_order(records)
+    current = [_work(None, run) for run in phase_costs if not run.get("superseded")]
+    return [_record(work) for work in _in_time_order(current)]
 
 
-def in_time_order(records: Sequence[RunOperations]) -> list[RunOperations]:
+def work_in(run: RunOperations) -> AgentWork:
+    """Return what an entry tells of its agent run."""
+    calls = [
+        ToolCall(call["tool"], call["detail"], call["line"], call["message_id"], call["failed"])
+        for call in run["calls"]
+    ]
+    return AgentWork(run, calls, [(said["message_id"], said["weight"]) for said in run["messages"]])
+
+
+def _in_time_order(runs: list[AgentWork]) -> list[AgentWork]:
     """Sort by start, where every start is known; else the given order stands, rather than a mixture."""
-    if all(record["timestamp"] for record in records):
-        return sorted(records, key=lambda record: record["timestamp"] or "")
-    return list(records)
+    if all(run.about.get("timestamp") for run in runs):
+        return sorted(runs, key=lambda run: str(run.about["timestamp"]))
+    return runs
 
 
 def weight_of(usage: TokenUsage) -> float:
@@ -118,8 +144,18 @@ def weight_of(usage: TokenUsage) -> float:
     return read + written + usage.output * OUTPUT
 
 
-def _record(stream: StreamFacts | None, run: Mapping[str, Any]) -> RunOperations:
+def _work(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentWork:
     """Put one agent run and its stream together."""
+    if stream is None:
+        return AgentWork(run, (), ())
+    return AgentWork(
+        run, stream.tools, [(said.message_id, weight_of(said.usage)) for said in stream.messages]
+    )
+
+
+def _record(work: AgentWork) -> RunOperations:
+    """Return an agent run as JSON can hold it."""
+    run = work.about
     return {
         "phase": run.get("phase"),
         "agent": run.get("agent"),
@@ -128,8 +164,8 @@ def _record(stream: StreamFacts | None, run: Mapping[str, Any]) -> RunOperations
         "duration_seconds": run.get("duration_seconds"),
         "outcome": run.get("outcome"),
         "timestamp": run.get("timestamp"),
-        "calls": [_call(call) for call in stream.tools] if stream else [],
-        "messages": _weights(stream) if stream else [],
+        "calls": [_call(call) for call in work.calls],
+        "messages": [{"message_id": name, "weight": weight} for name, weight in work.weights],
     }
 
 
@@ -141,7 +177,3 @@ def _call(call: ToolCall) -> CallRecord:
         "message_id": call.message_id,
         "failed": call.failed,
     }
-
-
-def _weights(stream: StreamFacts) -> list[MessageWeight]:
-    return [{"message_id": said.message_id, "weight": weight_of(said.usage)} for said in stream.messages]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from .records import Piece
 
@@ -16,42 +16,38 @@ LONGEST_WHOLE = 8  # steps of a run whose whole sequence is one pattern
 MAX_PHASES = 12  # phases a signature names
 
 
-class Step(NamedTuple):
-    """Equal operations in a row: an agent that runs `git diff` three times takes one step."""
+def steps_of(pieces: Iterable[Piece]) -> list[Piece]:
+    """Return the run's commands as steps; work on files and notes is left out.
 
-    operation: str
-    failed: bool  # one of them
-    succeeded: bool  # all of them, as far as is known
-    line: int  # of the first, 1-based
-    nanodollars: int | None  # of those whose cost is known
-    unpriced: int  # those whose cost is unknown, count
-    seconds: tuple[float, ...]  # of each whose time is known
+    Equal operations in a row are one step: an agent that runs `git diff` three times takes one.
+    """
+    steps: list[Piece] = []
+    last = None
+    for piece in pieces:
+        if piece.command:
+            if piece.operation == last:
+                steps[-1] = _joined(steps[-1], piece)
+            else:
+                steps.append(piece)
+                last = piece.operation
+    return steps
 
 
-def steps_of(pieces: Iterable[Piece]) -> list[Step]:
-    """Return the run's commands as steps; work on files and notes is left out."""
-    commands = (piece for piece in pieces if piece.command)
-    return [_step(operation, list(some)) for operation, some in groupby(commands, key=itemgetter(0))]
-
-
-def _step(operation: str, pieces: Sequence[Piece]) -> Step:
-    if len(pieces) == 1:  # nearly always
-        _, _, failed, line, cost, seconds = pieces[0]
-        known = () if seconds is None else (seconds,)
-        return Step(operation, bool(failed), failed is False, line, cost, int(cost is None), known)
-    costs = [piece.nanodollars for piece in pieces if piece.nanodollars is not None]
-    return Step(
-        operation,
-        any(piece.failed for piece in pieces),
-        all(piece.failed is False for piece in pieces),
-        pieces[0].line,
-        sum(costs) if costs else None,
-        len(pieces) - len(costs),
-        tuple([piece.seconds for piece in pieces if piece.seconds is not None]),
+def _joined(step: Piece, piece: Piece) -> Piece:
+    known = [cost for cost in (step.nanodollars, piece.nanodollars) if cost is not None]
+    return Piece(
+        step.operation,
+        step.command,
+        step.failed or piece.failed,
+        step.succeeded and piece.succeeded,
+        step.line,
+        sum(known) if known else None,
+        step.unpriced + piece.unpriced,
+        step.seconds + piece.seconds,
     )
 
 
-def sequences_in(steps: Sequence[Step]) -> Iterator[tuple[str, Sequence[Step]]]:
+def sequences_in(steps: Sequence[Piece]) -> Iterator[tuple[str, Sequence[Piece]]]:
     """Return each sequence's signature with its steps, once per place.
 
     Places of one signature don't overlap, so that one sequence never counts a call twice; places of
@@ -60,11 +56,15 @@ def sequences_in(steps: Sequence[Step]) -> Iterator[tuple[str, Sequence[Step]]]:
     names = [step.operation for step in steps]
     free_from: dict[tuple[str, ...], int] = {}
     for length in _lengths(len(steps)):
-        for start in range(len(steps) - length + 1):
-            words = tuple(names[start : start + length])
+        for start, words in enumerate(zip(*(names[at:] for at in range(length)), strict=False)):
             if start >= free_from.get(words, 0):
                 free_from[words] = start + length
-                yield ARROW.join(words), steps[start : start + length]
+                yield _signature(words), steps[start : start + length]
+
+
+@lru_cache(maxsize=8_192)  # the same few thousand recur from run to run
+def _signature(operations: tuple[str, ...]) -> str:
+    return ARROW.join(operations)
 
 
 def phase_signature(phases: Iterable[str | None]) -> str | None:

@@ -12,49 +12,58 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
-from .operations import is_command, operations_named
-from .records import Piece, RunOperations
+from .operations import work_named
+from .records import AgentWork, Piece
 
 DIGITS_OF_NANO = 9  # a nanodollar is 1e-9 USD
 MAX_AMOUNT = 1e12  # USD or seconds; more is no record of a run
 
-Part = tuple[Decimal | None, float | None]  # nanodollars, seconds; None: unknown
+_NOTHING = Decimal(0)
+
+Part = tuple[Decimal | None, int | None, float | None]  # nanodollars, whole ones, seconds; None: unknown
+
+_UNKNOWN: Part = None, None, None
 
 
-def pieces_of(run: RunOperations, seen: AbstractSet[str] = frozenset()) -> list[Piece]:
+def pieces_of(run: AgentWork, seen: AbstractSet[str] = frozenset()) -> list[Piece]:
     """Return the operations of a run in their order, each with its part.
 
     `seen` are message ids that an earlier stream of the workflow already told: a resumed session repeats
     them, and they count once.
     """
-    calls = [call for call in run["calls"] if call["message_id"] not in seen]
-    parts = _parts(run, seen, Counter(call["message_id"] for call in calls))
+    calls = [call for call in run.calls if call.message_id not in seen]
+    parts = _parts(run, seen, Counter([call.message_id for call in calls]))
     pieces: list[Piece] = []
     for call in calls:
-        tool, failed, line = call["tool"], call["failed"], call["line"]
-        names = operations_named(tool, call["detail"])
-        cost, seconds = _shared(parts[call["message_id"]], len(names))
-        command = is_command(tool)
-        pieces += [Piece(name, command, failed, line, cost, seconds) for name in names]
+        names, command = work_named(call)
+        cost, seconds = _shared(parts[call.message_id], len(names))
+        failed, succeeded, unpriced = bool(call.failed), call.failed is False, int(cost is None)
+        times = () if seconds is None else (seconds,)
+        pieces += [
+            Piece(name, command, failed, succeeded, call.line, cost, unpriced, times) for name in names
+        ]
     return pieces
 
 
 def _parts(
-    run: RunOperations, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
+    run: AgentWork, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
 ) -> dict[str | None, Part]:
     """Return what one call of each message has of the stream's cost and time."""
-    shares = _shares(run, seen) if calls_of else {}
-    usd, seconds = known_amount(run["cost"]), known_amount(run["duration_seconds"])
+    weights = _weights(run, seen) if calls_of else {}
+    whole = sum(weights.values())
+    usd, seconds = known_amount(run.about.get("cost")), known_amount(run.about.get("duration_seconds"))
     cost = None if usd is None else exact_usd(usd).scaleb(DIGITS_OF_NANO)
     parts: dict[str | None, Part] = {}
     for message, calls in calls_of.items():
-        share = shares.get(message or "")
-        if share is None:
-            parts[message] = None, None
+        weight = weights.get(message or "")
+        if weight is None:
+            parts[message] = _UNKNOWN
             continue
-        part = share / calls
+        part = weight / whole / calls
+        spent = None if cost is None else cost * part
         parts[message] = (
-            None if cost is None else cost * part,
+            spent,
+            None if spent is None else int(spent),
             None if seconds is None else seconds * float(part),
         )
     return parts
@@ -62,9 +71,9 @@ def _parts(
 
 def _shared(part: Part, operations: int) -> tuple[int | None, float | None]:
     """Return what each of a call's operations has of its part: whole nanodollars, rounded down; seconds."""
-    cost, seconds = part
+    cost, whole, seconds = part
     if operations < 2:
-        return None if cost is None else int(cost), seconds
+        return whole, seconds
     return (
         None if cost is None else int(cost / operations),
         None if seconds is None else seconds / operations,
@@ -87,12 +96,10 @@ def exact_usd(amount: float) -> Decimal:
     return Decimal(str(amount))
 
 
-def _shares(run: RunOperations, seen: AbstractSet[str]) -> dict[str, Decimal]:
-    """Return each message's share of the stream, 0 to 1; messages of no weight have none."""
+def _weights(run: AgentWork, seen: AbstractSet[str]) -> dict[str, Decimal]:
+    """Return what each message of the stream weighs; those of no known weight are left out."""
     weights: dict[str, Decimal] = {}
-    for message in run["messages"]:
-        name, weight = message["message_id"], known_amount(message["weight"])
-        if weight and name not in seen:
-            weights[name] = weights.get(name, Decimal(0)) + Decimal(weight)
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+    for name, weight in run.weights:
+        if weight and 0 < weight < MAX_AMOUNT and name not in seen:
+            weights[name] = weights.get(name, _NOTHING) + Decimal(weight)
+    return weights

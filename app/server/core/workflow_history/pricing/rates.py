@@ -25,6 +25,8 @@ class Rate:
 
     def at(self, request_input: int) -> Decimal:
         """Return the rate for a request of so many input tokens, cached ones included."""
+        if not self.tiers:
+            return self.base
         reached = [rate for start, rate in self.tiers if request_input > start]
         return reached[-1] if reached else self.base
 
@@ -56,15 +58,17 @@ class Rates:
             ("1-hour cache write", self.cache_write_1h, usage.cache_write_1h),
             ("web search", self.web_searches, usage.web_searches),
         )
-        return sum((_part(kind, rate, count, request_input) for kind, rate, count in parts), Decimal(0))
+        cost = Decimal(0)
+        for kind, rate, count in parts:
+            if count:
+                cost += _known(kind, rate).at(request_input) * count
+        return cost
 
 
-def _part(kind: str, rate: Rate | None, count: int, request_input: int) -> Decimal:
-    if count == 0:
-        return Decimal(0)
+def _known(kind: str, rate: Rate | None) -> Rate:
     if rate is None:
         raise PriceUnknownError(f"the price table has no {kind} price for this model")
-    return rate.at(request_input) * count
+    return rate
 
 
 def rates_of(price: ModelPrice) -> Rates:

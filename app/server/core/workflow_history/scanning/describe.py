@@ -75,15 +75,28 @@ def read_run(
 
     Streams written to after `growing_from` (seconds since 1970) get a mark for the next time.
     """
-    problems: list[Problem] = []
-    state = read_object(folder.state, problems) if folder.state else None
-    summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
-    prompts = [_prompt(found, problems) for found in folder.files if "prompts/" in found.path]
-    logs = [read_log(found, problems) for found in folder.named(LOG_FILES[0])]
     read = {
         found.path: _stream(found, (marks or {}).get(found.path), growing_from) for found in folder.streams
     }
     streams = [each.facts for each in read.values() if each.facts is not None]
+    found_marks = {path: each.mark for path, each in read.items() if each.mark is not None}
+    return gathered(folder, streams, marks=found_marks)
+
+
+def gathered(
+    folder: RunFolder,
+    streams: Sequence[StreamFacts],
+    *,
+    marks: Mapping[str, Bookmark] | None = None,
+    prompts: bool = True,
+) -> RunFacts:
+    """Read every other telling file of a run whose streams are read; without `prompts`, not those."""
+    problems: list[Problem] = []
+    state = read_object(folder.state, problems) if folder.state else None
+    summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
+    asked = [found for found in folder.files if prompts and "prompts/" in found.path]
+    read = [_prompt(found, problems) for found in asked]
+    logs = [read_log(found, problems) for found in folder.named(LOG_FILES[0])]
     for facts in streams:
         problems.extend(facts.problems)
     return RunFacts(
@@ -92,11 +105,11 @@ def read_run(
         state=state or {},
         has_state=state is not None,
         summaries=tuple((path, value) for path, value in summaries if value is not None),
-        prompts=tuple(prompt for prompt in prompts if prompt is not None),
+        prompts=tuple(prompt for prompt in read if prompt is not None),
         logs=tuple(logs),
         error_log=_error_log(folder, problems),
         streams=tuple(streams),
-        marks={path: each.mark for path, each in read.items() if each.mark is not None},
+        marks=dict(marks or {}),
         problems=tuple(problems),
         window=_window(folder),
     )

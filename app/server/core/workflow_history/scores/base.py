@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import fsum
 from typing import Any
+
+import msgspec
 
 from .constants import SCORE_VERSION
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One reason for a score: what was measured, and how good that is."""
 
     name: str
@@ -21,8 +21,7 @@ class Part:
     reason: str  # one sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(msgspec.Struct, frozen=True):
     """A score with its reasons; `value` is None where the evidence that it cannot do without is missing.
 
     >>> mean([Part("a", 0.5, 40.0, {}, "."), Part("b", 0.25, 100.0, {}, ".")], missing=["c"]).value

@@ -33,6 +33,8 @@ _BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.
 _WIDE_MARKS = str.maketrans({0x3002: ". ", 0xFF01: "! ", 0xFF1F: "? ", 0xFF1A: ": ", 0xFF1B: "; "})
 """The full-width marks that end a sentence, with the space that they carry in themselves."""
 
+_WIDE = re.compile("[\u3002\uff01\uff1f\uff1a\uff1b]")
+
 _LIST_NUMBER = re.compile(r"(?:(?<=\s)|^)[0-9]{1,2}[.)](?=\s|$)")
 
 _CRITERIA = re.compile(
@@ -73,7 +75,9 @@ def score(workflow: Mapping[str, Any]) -> Score:
 def _clean(request: str) -> str:
     """Give one form to equal-looking texts: every run of white space is one space."""
     text = " ".join(request.split())[:MAX_TEXT]
-    return " ".join(unicodedata.normalize("NFKC", text.translate(_WIDE_MARKS)).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_WIDE_MARKS) if _WIDE.search(text) else text)
+    return " ".join(text.split())
 
 
 def _words(text: str) -> float:
@@ -82,8 +86,10 @@ def _words(text: str) -> float:
     >>> _words("Fix the fix"), _words("修复登录")
     (2.0, 2.0)
     """
-    spaced = {"".join(filter(str.isalnum, token)) for token in _UNSPACED.sub(" ", text).casefold().split()}
-    return len(spaced - {""}) + len(set(_UNSPACED.findall(text))) / 2
+    unspaced = set() if text.isascii() else set(_UNSPACED.findall(text))
+    tokens = (_UNSPACED.sub(" ", text) if unspaced else text).casefold().split()
+    spaced = {token if token.isalnum() else "".join(filter(str.isalnum, token)) for token in tokens}
+    return len(spaced - {""}) + len(unspaced) / 2
 
 
 def _details(text: str) -> set[str]:
@@ -103,6 +109,8 @@ def _is_detail(token: str) -> bool:
     >>> [_is_detail(t) for t in ("/api", "and/or", "404", "latest", "userId", "e.g", "--force")]
     [True, False, True, False, True, False, True]
     """
+    if token.isalpha() and token[1:].islower():  # nearly all words
+        return False
     rooted = token.startswith(("/", "./", "../", "~/")) and any(map(str.isalnum, token))
     return rooted or token.count("/") >= 2 or any(map(str.isdigit, token)) or bool(_IN_CODE.search(token))
 

@@ -50,7 +50,7 @@ class History:
         self._url = url
         self._connection = connection
         self._inside = False  # a transaction of the caller's is open
-        self._patterns: dict[ledger.PatternName, int] = {}  # keys; nobody ever deletes a pattern
+        self._patterns = ledger.KnownPatterns()
 
     @classmethod
     @contextmanager
@@ -128,7 +128,7 @@ class History:
     def save_parts(self, parts: Sequence[Parts], *, replace: Sequence[str] = ()) -> SaveCounts:
         """Do the same for workflows that are taken apart already, maybe in another process."""
         with self._writing() as connection:
-            saved = writes.store(connection, writes.folded(parts), _now(), WORKFLOW.columns(replace))
+            saved = writes.store(connection, writes.folded(parts), _now(), replace)
         inserted = len(saved.keys) - len(saved.before)
         return SaveCounts(inserted, len(parts) - inserted, keys=saved.keys)
 
@@ -320,7 +320,7 @@ class History:
             with naming_database(self._url), writing(self._connection) as connection:
                 yield connection
         except BaseException:
-            self._patterns.clear()  # what was rolled back has no key
+            self._patterns.forget(0)  # what was rolled back has no key
             raise
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
@@ -21,16 +22,29 @@ PatternName = tuple[str, str]  # kind, signature
 MOST_KNOWN_PATTERNS = 100_000  # names kept in memory, about 30 MB
 
 
+@dataclass(slots=True)
+class KnownPatterns:
+    """Keys of patterns that need no look into the table: nobody ever deletes a pattern."""
+
+    keys: dict[PatternName, int] = field(default_factory=dict)
+    last: int = 0  # the table's highest key when all of its patterns were known; -1: they never were
+
+    def forget(self, last: int) -> None:
+        """Forget all keys; `last` as above."""
+        self.keys.clear()
+        self.last = last
+
+
 def save_patterns(
     connection: Connection,
     found: Mapping[int, Sequence[Row]],
     detector: str,
     now: str,
-    known: MutableMapping[PatternName, int],
+    known: KnownPatterns,
 ) -> None:
     """Put a detector's findings, as `pattern_rows` gives them, in the place of its former ones.
 
-    `known` holds keys of patterns; those that are looked up or made are added.
+    Keys of patterns that are looked up or made are added to `known`.
     """
     names = {(row[0], row[1]) for rows in found.values() for row in rows}
     _learn_keys(connection, names, now, known)
@@ -40,37 +54,45 @@ def save_patterns(
         connection.execute(delete(occurrences).where(mine))
     rows: list[Row] = []
     for run in runs:  # in the order of the primary key: each row is appended to the table
-        of_run = {known[row[0], row[1]]: row for row in found[run]}
+        of_run = {known.keys[row[0], row[1]]: row for row in found[run]}
         rows += [(run, key, *row[2:], detector) for key, row in sorted(of_run.items())]
     _upsert_occurrences(connection, rows)
-    if len(known) > MOST_KNOWN_PATTERNS:
-        known.clear()
+    if len(known.keys) > MOST_KNOWN_PATTERNS:
+        known.forget(-1)
 
 
-def _learn_keys(
-    connection: Connection, names: Iterable[PatternName], now: str, known: MutableMapping[PatternName, int]
-) -> None:
+def _learn_keys(connection: Connection, names: Iterable[PatternName], now: str, known: KnownPatterns) -> None:
     """Add the keys of these patterns to what is known; new ones are stored."""
-    asked: dict[str, list[str]] = defaultdict(list)
-    for kind, signature in names:
-        if (kind, signature) not in known:
-            asked[kind].append(signature)
-    query = select(patterns.c.signature, patterns.c.key)
-    for kind, signatures in asked.items():
-        for some in chunks(signatures):
-            chosen = query.where(patterns.c.kind == kind, patterns.c.signature.in_(some))
-            known.update({(kind, signature): key for signature, key in connection.execute(chosen)})
-    new = sorted(
-        (kind, signature)
-        for kind, some in asked.items()
-        for signature in some
-        if (kind, signature) not in known
-    )
-    keys = dialect_of(connection).new_keys(connection, patterns, len(new))
+    asked = sorted(name for name in names if name not in known.keys)
+    if not asked:
+        return
+    free = dialect_of(connection).new_keys(connection, patterns, len(asked))
+    if complete := known.last == free[0] - 1:  # as in a first sync: none of them is stored
+        new = asked
+    else:
+        known.keys.update(_stored_keys(connection, asked))
+        new = [name for name in asked if name not in known.keys]
+    keys = free[: len(new)]
     columns = ("key", "kind", "signature", "first_seen_at")
     rows = [(key, *name, now) for key, name in zip(keys, new, strict=True)]
     execute_tuples(connection, insert(patterns), columns, rows)
-    known.update(zip(new, keys, strict=True))
+    known.keys.update(zip(new, keys, strict=True))
+    if complete:
+        known.last = keys[-1]
+
+
+def _stored_keys(connection: Connection, names: Iterable[PatternName]) -> dict[PatternName, int]:
+    """Return the keys of those of these patterns that are stored."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for kind, signature in names:
+        by_kind[kind].append(signature)
+    found: dict[PatternName, int] = {}
+    query = select(patterns.c.signature, patterns.c.key)
+    for kind, signatures in by_kind.items():
+        for some in chunks(signatures):
+            chosen = query.where(patterns.c.kind == kind, patterns.c.signature.in_(some))
+            found.update({(kind, signature): key for signature, key in connection.execute(chosen)})
+    return found
 
 
 def _upsert_occurrences(connection: Connection, rows: Sequence[Row]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -22,6 +23,8 @@ _DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would gi
 
 _PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON knows
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _JSON = msgspec.json.Encoder(decimal_format="number")  # four times as fast as the standard library's
 
 
@@ -35,10 +38,11 @@ def storable_text(value: str) -> str:
     >>> storable_text("a\x00b\ud800")
     'a\ufffdb\ufffd'
     """
-    if value.isascii():
-        return value.replace("\x00", "\ufffd") if "\x00" in value else value
-    cleaned = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value)
-    return cleaned.replace("\x00", "\ufffd")
+    try:
+        value.encode()  # tells of surrogates in a fraction of the time that looking at each letter takes
+    except UnicodeEncodeError:
+        value = _SURROGATE.sub("\ufffd", value)
+    return value.replace("\x00", "\ufffd") if "\x00" in value else value
 
 
 def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each sort

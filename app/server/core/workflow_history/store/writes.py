@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Insert
 
 from .bulk import chunks, execute_tuples, insert_rows
-from .codec import Row, merged
+from .codec import WORKFLOW, Row, merged
 from .dialects import DIALECTS
 from .engine import dialect_of
 from .likeness import mark_written
@@ -92,25 +92,29 @@ def _over(before: Parts, part: Parts) -> Parts:
     return Parts(part.project, part.id, tuple(row), newer.agents, newer.models, similar)
 
 
-def _merged_text(old: str | None, new: str | None) -> str | None:
-    """Lay one JSON text of extra keys over another."""
+def _merged_text(old: str | None, new: str | None, replaced: frozenset[str] = frozenset()) -> str | None:
+    """Lay one JSON text of extra keys over another; the keys in `replaced` are taken as they come."""
     if old is None or new is None or old == new:
         return old if new is None else new
-    return json_text(merged(json.loads(old), json.loads(new)))
+    come = json.loads(new)
+    taken = {key: value for key, value in come.items() if key in replaced}
+    return json_text({**merged(json.loads(old), come), **taken})
 
 
 def store(
-    connection: Connection, parts: Mapping[Identity, Parts], now: str, replaced: frozenset[str] = frozenset()
+    connection: Connection, parts: Mapping[Identity, Parts], now: str, replace: Sequence[str] = ()
 ) -> Saved:
     """Insert or merge workflows with their agent runs and links.
 
-    The columns in `replaced` are taken as they come; in all others null never overwrites.
+    The keys in `replace` are taken as they come; in all others null never overwrites.
     """
+    replaced = WORKFLOW.columns(replace)
+    without_column = frozenset(replace) - WORKFLOW.fields.keys()
     before = stored(connection, list(parts))
     new = [name for name in parts if name not in before]
     numbers = dialect_of(connection).new_keys(connection, workflows, len(new))
     keys = {name: found.key for name, found in before.items()} | dict(zip(new, numbers, strict=True))
-    rows = [_row(keys[name], part.row, before.get(name), now) for name, part in parts.items()]
+    rows = [_row(keys[name], part.row, before.get(name), now, without_column) for name, part in parts.items()]
     execute_tuples(connection, _upsert(connection.dialect.name, replaced), _COLUMNS, rows)
     mark_written(connection, list(keys.values()))
     _replace_agent_runs(connection, {keys[name]: part for name, part in parts.items()}, frozenset(numbers))
@@ -118,13 +122,13 @@ def store(
     return Saved(keys, frozenset(before))
 
 
-def _row(key: int, row: Row, before: Stored | None, now: str) -> Row:
+def _row(key: int, row: Row, before: Stored | None, now: str, replaced: frozenset[str]) -> Row:
     """Return a workflow's row with its key and the history's own times."""
     whole = [key, *row]
     whole[_FIRST_SEEN + 1] = row[_FIRST_SEEN] or now
     whole[_LAST_CHANGED + 1] = now
     if before is not None:
-        whole[_EXTRA + 1] = _merged_text(before.extra, row[_EXTRA])
+        whole[_EXTRA + 1] = _merged_text(before.extra, row[_EXTRA], replaced)
     return tuple(whole)
 
 

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from ..models import Problem, StreamFacts
 from .blocks import Blocks, lines_of
 from .bookmark import FROM, READINGS, Bookmark, Reading, ends_of, packed
+from .results import results_of
 from .sniff import LOOK_AT, sniff
 
-__all__ = ["Bookmark", "StreamRead", "read_on", "read_stream"]
+__all__ = ["Bookmark", "StreamRead", "read_on", "read_results", "read_stream"]
 
 
 class StreamRead(NamedTuple):
@@ -36,6 +37,16 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
     A file that cannot be opened or holds no JSON comes back with format "unreadable" and a problem.
     """
     return read_on(file, path, agent, None, wanted=False).facts
+
+
+def read_results(file: Path | str, path: str, agent: str) -> StreamFacts | None:
+    """Return what a stream cost, without its messages and tools; None where it is to be read whole."""
+    try:
+        with os.fdopen(_open_regular(file), "rb", buffering=0) as handle:
+            status = os.fstat(handle.fileno())
+            return results_of(Blocks(handle, status.st_size), path, agent, status)
+    except OSError:
+        return None  # reading it whole says why
 
 
 def read_on(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from sys import intern
 
 from ..models import (
     MessageUsage,
@@ -55,6 +56,7 @@ class ClaudeReading:
     first_type: str | None = None
     messages_before_init: bool = False
     lines: int = 0
+    usage: tuple[str, Usage] | None = None  # of the message read last: its next line mostly says the same
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
@@ -148,18 +150,23 @@ def _assistant(reading: ClaudeReading, message: Message, number: int, when: date
     if message.model == SYNTHETIC:
         return
     message_id = message.id or f"line {number}"
-    if message.usage is not None:
+    known = reading.messages.get(message_id)
+    if known is not None:
+        message_id = known.message_id  # one text for all that name it: a long stream names it often
+    again = known is not None and known.model is not None and reading.usage == (message_id, message.usage)
+    if message.usage is not None and (reading.transcript or not again):
         final = reading.transcript and message.stop_reason is not None
-        known = reading.messages.get(message_id)
-        new = MessageUsage(message_id, message.model, token_usage(message.usage), number, final, when)
+        model = intern(message.model) if message.model else message.model
+        new = MessageUsage(message_id, model, token_usage(message.usage), number, final, when)
         reading.messages[message_id] = new if known is None else _merged(known, new)
+        reading.usage = message_id, message.usage
     for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, Block) and block.type == "tool_use" and block.name:
             if block.id:
                 if block.id in reading.tool_at:
                     continue  # the same call, repeated on a later line of its message
                 reading.tool_at[block.id] = len(reading.tools)
-            reading.tools.append(ToolCall(block.name, tool_detail(block.input), number, message_id))
+            reading.tools.append(ToolCall(intern(block.name), tool_detail(block.input), number, message_id))
 
 
 def _merged(known: MessageUsage, new: MessageUsage) -> MessageUsage:

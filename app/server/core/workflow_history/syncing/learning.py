@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import WorkflowHistoryError
 from ..models import StreamFacts, Workflow
-from ..patterns import Tally, tallies_of, workflow_operations
+from ..patterns import Tally, tallies_of, work_of, workflow_operations
 from ..patterns.host import Detector
 from ..store.codec import Row
 from ..store.records import pattern_rows
@@ -29,33 +29,36 @@ def patterns_of(
 
     Raises DetectorFailedError where the host's detector does.
     """
-    operations = workflow_operations(streams, workflow.get("phase_costs") or ())
-    ours = tallies_of(operations)
+    agent_runs = workflow.get("phase_costs") or ()
+    ours = tallies_of(work_of(streams, agent_runs))
     rows = [_row(kind, signature, tally) for (kind, signature), tally in ours.items()]
     if detector is None or getattr(detector, "is_built_in", False):
         return {OURS: rows}
-    theirs = _answer(detector, {**workflow, "operations": operations})
+    theirs = _answer(detector, {**workflow, "operations": workflow_operations(streams, agent_runs)})
     return {OURS: rows, THEIRS: pattern_rows(p for p in theirs if (p["kind"], p["signature"]) not in ours)}
 
 
 def _row(kind: str, signature: str, tally: Tally) -> Row:
     return (
         kind,
-        to_text(signature),
+        _text(signature),
         tally.count,
         tally.successes,
         tally.failures,
         tally.whole_nanodollars,
         tally.seconds,
-        _names(tuple(sorted(tally.agents))),
-        None if tally.example_path is None else to_text(tally.example_path),
+        _names(tally.agents),
+        None if tally.example_path is None else _text(tally.example_path),
         tally.example_line,
     )
 
 
+_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand recur from run to run
+
+
 @lru_cache(maxsize=256)  # a few agents find thousands of patterns
 def _names(agents: tuple[str, ...]) -> str:
-    return json_text(agents)
+    return json_text(sorted(agents))
 
 
 def _answer(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from ..enrichment import enrich
 from ..errors import WorkflowHistoryError
 from ..models import ScannedRun, Workflow
 from ..patterns.host import Detector
+from ..pricing import price_version
 from ..scanning import no_run
 from ..scanning.describe import RunFacts, describe, is_run, read_run
 from ..store.records import take_apart
@@ -27,6 +28,17 @@ _ONE_RUNS_TROUBLE = (ValueError, TypeError, ArithmeticError, LookupError, Workfl
 def read_runs(task: Task, detector: Detector | None = None) -> list[ReadRun]:
     """Take runs through phases 1 to 3; `detector` is the host's own, where it has one."""
     return [_read_run(task, order, detector) for order in task.orders]
+
+
+def make_ready() -> None:
+    """Import and load what the first run needs: processes forked from this one then share it.
+
+    That takes as long as a hundred runs, and no sync without news needs it.
+    """
+    from ..likeness.vectors import load  # noqa: PLC0415 - see above
+
+    load()
+    price_version()
 
 
 def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ... import scanner, sync
-from ...errors import AgentsFolderError
-from ...scanning.walk import STATE_FILE
+from ... import sync
+from ..folders import folders_of
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
 from ..screen import error_line, screen_of
@@ -62,19 +61,3 @@ def sync_folder(
         more += [("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")]
     if more:
         screen.next_steps(*more)
-
-
-def folders_of(directory: Path | None) -> list[Path]:
-    """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
-    if directory is None:
-        folder = scanner.agents_dir()
-        if not folder.is_dir():
-            raise AgentsFolderError(
-                f"no such folder: {folder}; name a project or its agents folder: workflow-history sync DIR"
-            )
-        return [folder]
-    if not directory.is_dir():
-        raise AgentsFolderError(f"no such folder: {directory}")
-    if (directory / STATE_FILE).exists():
-        raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
-    return scanner.agents_folders_of(directory)

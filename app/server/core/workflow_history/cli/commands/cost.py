@@ -1,0 +1,76 @@
+"""`workflow-history cost`: what the runs of an agents folder cost; no history is opened or written."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ... import costing
+from ..folders import folders_of
+from ..options import Command
+from ..render.spending import cost_line, cost_report
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history cost path/to/project
+  workflow-history cost --by agent
+  workflow-history cost old/agents --json | jq .recorded_cost
+"""
+
+COSTLIEST = 5
+"""How many runs are shown where nobody asked for all of them."""
+
+
+class Kind(StrEnum):
+    """What costs are grouped by."""
+
+    PHASE = "phase"
+    AGENT = "agent"
+    MODEL = "model"
+    RUN = "run"
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def cost(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        Kind | None,
+        typer.Option(help="Only this table, whole. Without: phases, models and the costliest runs."),
+    ] = None,
+) -> None:
+    """Tell what an agents folder's runs cost, without a history.
+
+    Streams' own totals are read, and messages only where no total covers them. Nothing is written.
+
+    What overwritten or deleted streams cost before, only a history knows: see sync.
+    """
+    screen = screen_of(context)
+    folder, *others = folders_of(directory)
+    kinds = [by.value] if by else ["phase", "model", "run"]
+    found = costing.folder_costs(folder, kinds=kinds)
+    if by is None:
+        found["by"]["run"] = found["by"]["run"][:COSTLIEST]
+    if screen.as_json:
+        screen.give(found)
+    elif screen.quiet:
+        screen.show(cost_line(found))
+    else:
+        screen.show(cost_report(found, screen.width))
+        more = [
+            (f"workflow-history cost {other}", "another agents folder of this project") for other in others
+        ]
+        screen.next_steps(*more, (f"workflow-history sync {folder}", "keep these runs in a history"))

@@ -1,0 +1,23 @@
+"""Find the agents folders that a command is to read: a typed path in, folders out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import scanner
+from ..errors import AgentsFolderError
+from ..scanning.walk import STATE_FILE
+
+
+def folders_of(directory: Path | None) -> list[Path]:
+    """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
+    if directory is None:
+        folder = scanner.agents_dir()
+        if not folder.is_dir():
+            raise AgentsFolderError(f"no such folder: {folder}; name a project or its agents folder")
+        return [folder]
+    if not directory.is_dir():
+        raise AgentsFolderError(f"no such folder: {directory}")
+    if (directory / STATE_FILE).exists():
+        raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
+    return scanner.agents_folders_of(directory)

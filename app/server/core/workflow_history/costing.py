@@ -1,0 +1,190 @@
+"""Tell what the runs of an agents folder cost, without a history: a folder in, sums out. Writes nothing.
+
+Costs are counted as a sync counts them, of runs that no history knows: what overwritten streams cost
+before, only a history remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import scanner
+from .accounting.money import TOKEN_FIELDS
+from .accounting.runs import RECORDED
+from .accounting.sums import spent_at_least, sums_of
+from .enrichment import enrich
+from .models import Problem
+from .scanning.describe import describe, is_run
+from .scanning.spending import read_spending
+from .scanning.times import CopiedSpans
+from .scanning.walk import RunFolder, find_run, walk_agents_folder
+from .syncing.processes import spread
+
+KINDS = ("phase", "model", "agent", "run")
+"""What costs can be grouped by."""
+
+TASK_RUNS = 64  # runs in one task at the most
+TASK_BYTES = 32 << 20  # bytes of streams from which on a task is full
+RUN_SECONDS = 0.0005  # that one run takes, whatever its size
+BYTE_SECONDS = 1 / 1500e6
+
+_OF_AN_AGENT = (
+    "phase", "agent", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens", "models",
+    "outcome", "duplicate_of",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunCosts:
+    """What one run cost, and what else is shown of it; can be sent between processes."""
+
+    id: str
+    created_at: str | None  # ISO 8601 UTC
+    status: str | None  # None: nothing of it could be read
+    cost_basis: str | None  # as weak as its weakest part
+    agents: list[dict[str, Any]]  # of each stream, the fields that are added up
+    problems: tuple[Problem, ...]  # what could not be read
+    written: tuple[int, int]  # when its files were: nanoseconds since 1970
+    is_contradicted: bool  # its file times are a copy's: its agents worked for longer
+
+
+def folder_costs(
+    agents_dir: Path | str, *, project: str | None = None, kinds: Sequence[str] = KINDS
+) -> dict[str, Any]:
+    """Return what a folder's runs cost: sums, and under `by` the groups of each kind, the costliest first.
+
+    Raises AgentsFolderError where it is no folder that can be listed.
+    """
+    root = Path(agents_dir)
+    walk = walk_agents_folder(root)
+    every = list(read_folder(root, walk))
+    runs = [run for run in every if run.status is not None]
+    agents = [agent for run in runs for agent in run.agents]
+    models = _models(runs)
+    problems = [*walk.problems, *(problem for run in every for problem in run.problems)]
+    return {
+        "agents_dir": str(root),
+        "project": project if project is not None else scanner.project_of(root),
+        "runs": len(runs),
+        "agent_runs": len(agents),
+        **sums_of(agents),
+        "partial": any(run.cost_basis not in RECORDED for run in runs),
+        "runs_without_cost": sum(run.cost_basis is None for run in runs),
+        "unpriced_models": sorted({str(name) for name, _, model in models if model.get("unpriced_tokens")}),
+        "by": {kind: _groups(kind, runs, models) for kind in kinds},
+        "problems": [_problem_entry(problem) for problem in problems],
+    }
+
+
+def read_folder(root: Path, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:
+    """Yield what each run cost; file times of copies tell nothing of its day and its prices."""
+    now = datetime.now(UTC)
+    waiting: list[RunCosts] = []
+    for some in spread(partial(_read, now=now), _tasks(folders), _seconds):
+        waiting += some
+    spans = CopiedSpans(run.written for run in waiting if run.is_contradicted)
+    for run in waiting:
+        copied = not run.is_contradicted and spans.hold(*run.written)
+        folder = find_run(root, run.id) if copied else None
+        again = _run_costs(folder, now, copied=True) if folder else None
+        yield again or run
+
+
+def _tasks(folders: Iterable[RunFolder]) -> Iterator[list[RunFolder]]:
+    some: list[RunFolder] = []
+    size = 0
+    for folder in folders:
+        some.append(folder)
+        size += folder.size
+        if len(some) >= TASK_RUNS or size >= TASK_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _seconds(folders: Sequence[RunFolder]) -> float:
+    return sum(RUN_SECONDS + folder.size * BYTE_SECONDS for folder in folders)
+
+
+def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
+    found = (_run_costs(folder, now) for folder in folders)
+    return [run for run in found if run is not None]
+
+
+def _run_costs(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:
+    facts = read_spending(folder)
+    errors = tuple(problem for problem in facts.problems if problem.severity == "error")
+    if not is_run(facts):
+        return RunCosts(facts.id, None, None, None, [], errors, folder.written, False) if errors else None
+    contradicted = facts.contradicts_its_file_times
+    scanned = describe(facts, copied=copied or contradicted, now=now)
+    workflow = enrich(scanned)
+    return RunCosts(
+        facts.id,
+        (workflow["created_at"] or "").replace("+00:00", "Z") or None,  # as a history gives it back
+        workflow["status"],
+        workflow.get("cost_basis"),
+        [{key: agent.get(key) for key in _OF_AN_AGENT} for agent in workflow.get("phase_costs") or ()],
+        errors,
+        folder.written,
+        contradicted,
+    )
+
+
+def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:
+    """Return each agent's entries by model: name, run, entry."""
+    return [
+        (entry["model"], run.id, entry) for run in runs for agent in run.agents for entry in agent["models"]
+    ]
+
+
+def _groups(
+    kind: str, runs: Sequence[RunCosts], models: Sequence[tuple[str | None, str, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return the sums of each group of a kind, the costliest first."""
+    if kind == "run":
+        found = [_run_entry(run) for run in runs]
+    elif kind == "model":
+        found = _added_up(models)
+    else:
+        found = _added_up((agent[kind], run.id, agent) for run in runs for agent in run.agents)
+    return sorted(found, key=lambda entry: (-spent_at_least(entry), str(entry["name"])))
+
+
+def _added_up(entries: Iterable[tuple[str | None, str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    runs: dict[str | None, set[str]] = {}
+    for name, run_id, entry in entries:
+        groups.setdefault(name, []).append(entry)
+        runs.setdefault(name, set()).add(run_id)
+    return [
+        {"name": name, "runs": len(runs[name]), "agent_runs": len(group), **sums_of(group)}
+        for name, group in groups.items()
+    ]
+
+
+def _run_entry(run: RunCosts) -> dict[str, Any]:
+    return {
+        "name": run.id,
+        "created_at": run.created_at,
+        "status": run.status,
+        "cost_basis": run.cost_basis,
+        "agent_runs": len(run.agents),
+        **sums_of(run.agents),
+        "partial": run.cost_basis not in RECORDED,
+    }
+
+
+def _problem_entry(problem: Problem) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "reason": problem.reason,
+        "severity": problem.severity,
+    }

@@ -1,0 +1,43 @@
+"""Read of one run what it cost and when it was, and as little else as can be: files in, RunFacts out."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ..accounting.unique import shows_by_results
+from ..models import StreamFacts
+from ..streams import read_results, read_stream
+from .describe import RunFacts, agent_name, gathered
+from .walk import FoundFile, RunFolder
+
+
+def read_spending(folder: RunFolder) -> RunFacts:
+    """Return what is needed for a run's costs and times; its request is not looked for.
+
+    Streams whose results tell what they cost come without their messages and tools, and cost the same.
+    """
+    return gathered(folder, _streams(folder), prompts=False)
+
+
+def _streams(folder: RunFolder) -> list[StreamFacts]:
+    """Read results alone; where they do not tell all of one stream it is read whole, or all of them are."""
+    by_results = {found: _by_results(found) for found in folder.streams}
+    every = {found: facts or _whole(found) for found, facts in by_results.items()}
+    streams = [facts for facts in every.values() if facts is not None]
+    if len(streams) == 1 or shows_by_results(streams):
+        return streams
+    whole = (_whole(found) if by_results[found] else facts for found, facts in every.items())
+    return [facts for facts in whole if facts is not None]
+
+
+def _by_results(found: FoundFile) -> StreamFacts | None:
+    return _named(found, read_results(found.file, found.shown, agent_name(found.path)))
+
+
+def _whole(found: FoundFile) -> StreamFacts | None:
+    return _named(found, read_stream(found.file, found.shown, agent_name(found.path)))
+
+
+def _named(found: FoundFile, facts: StreamFacts | None) -> StreamFacts | None:
+    """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
+    return None if facts is None else replace(facts, path=found.path)
