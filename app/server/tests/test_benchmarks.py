@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.server.core.workflow_history.scanning import scan
-from benchmarks import page, plain, subjects
+from benchmarks import page, plain, stages, subjects
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES
 from benchmarks.cases.new_runs import lists_that_differ
@@ -132,6 +132,13 @@ def test_a_huge_stream_has_its_size_its_long_line_and_its_tokens(tmp_path: Path)
     assert 400_000 < stream.stat().st_size < 460_000
     assert max(len(line) for line in stream.read_bytes().splitlines()) > 99_000
     assert subjects.read_costs(tmp_path)[0]["total_tokens"] == tokens.total
+
+
+def test_the_stages_of_a_first_sync_are_told_apart(tmp_path: Path) -> None:
+    make_folder(tmp_path, SHAPE)
+    found = stages.measured(tmp_path, runs=2)
+    assert len({name for name, _ in found}) == len(found) > 5
+    assert all(microseconds >= 0 for _, microseconds in found)
 
 
 def test_money_is_written_with_all_its_digits_and_no_more() -> None:
