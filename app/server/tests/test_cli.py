@@ -158,7 +158,7 @@ def test_a_sync_of_a_project_with_several_agents_folders_names_the_others(tmp_pa
 def test_a_sync_of_a_folder_that_is_not_there_is_wrong_usage():
     result = type_in("sync", "no/such/folder")
     assert result.exit_code == 2
-    assert result.stderr == "error: no such folder: no/such/folder\n"
+    assert result.stderr == "error: no such folder: no/such/folder; name a project or its agents folder\n"
     assert result.stdout == ""
 
 

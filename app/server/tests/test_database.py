@@ -651,15 +651,15 @@ def test_a_folders_costs_are_those_of_its_present_runs(history: History) -> None
     here = {"agents_dir": "here", "source_state": "present"}
     history.save(
         [
-            {"id": "a", **here, "total_cost": 0.1, "lower_bound_cost": 0.5},
+            {"id": "a", **here, "total_cost": 0.1, "lower_bound_cost": 0.5, "cost_basis": "lower_bound"},
             {"id": "b", **here, "total_cost": 0.2},
             {"id": "c", **here},
             {"id": "d", **here, "source_state": "gone", "total_cost": 1},
             {"id": "e", **here, "agents_dir": "elsewhere", "total_cost": 1},
         ]
     )
-    assert history.cost_totals("", "here") == (2, 0.3, 0.5)
-    assert history.cost_totals("", "nowhere") == (0, None, None)
+    assert history.cost_totals("", "here") == (2, 0.3, 0.5, 1)
+    assert history.cost_totals("", "nowhere") == (0, None, None, 0)
 
 
 # --- the file

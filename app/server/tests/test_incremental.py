@@ -509,7 +509,7 @@ class TestBatches:
     def test_go_on_when_a_reading_process_is_killed(
         self, agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.fill(agents)
+        self.fill(agents, 30)
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "undisturbed.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "killed.db")
@@ -524,7 +524,7 @@ class TestBatches:
             return original(task, order)
 
         monkeypatch.setattr(reading, "_phase_1_read", killed_in_a_child)
-        assert sync()["inserted"] == 9
+        assert sync()["inserted"] == 30
         assert everything(tmp_path / "killed.db") == everything(tmp_path / "undisturbed.db")
 
     def test_write_each_list_once(self, agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -541,3 +541,35 @@ class TestBatches:
         monkeypatch.setattr(Similarity, "save", noted)
         sync()
         assert len(written) == len(set(written)) == 9
+
+    def test_name_a_problem_once_though_another_sync_stored_the_run_meanwhile(
+        self, agents: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream(run(agents, "a1", {"status": "completed"}), "planner", init(), assistant("m1")[:60])
+        first = sync()
+        with monkeypatch.context() as patched:
+            patched.setattr(History, "stored_runs", lambda *_: {})  # as they were when this sync began
+            sync()
+        assert sync()["errors"] == first["errors"]
+
+
+def test_a_run_whose_files_raise_something_unforeseen_costs_nobody_elses_data(
+    agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good"):
+        stream(run(agents, name, {"status": "completed"}), "planner", init(name), result(0.5, session=name))
+    original = reading.describe
+
+    def describe(facts: Any, **options: Any) -> Any:
+        if facts.id == "bad":
+            raise AttributeError("something unforeseen")
+        return original(facts, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "describe", describe)
+        done = sync()
+    assert (done["inserted"], done["failed"]) == (1, 1)
+    assert [(error["id"], "something unforeseen" in error["reason"]) for error in done["errors"]] == [
+        ("bad", True)
+    ]
+    assert sync()["inserted"] == 1

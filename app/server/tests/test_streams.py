@@ -170,6 +170,20 @@ def test_a_lone_surrogate_in_a_tool_output_costs_no_line(tmp_path: Path) -> None
     assert facts.problems == ()
 
 
+def test_a_first_line_that_is_cut_behind_bytes_that_are_no_utf8_is_named(tmp_path: Path) -> None:
+    facts = read(
+        tmp_path, raw=b'{"type":"user","session_id":"s","message":{"content":"caf\xe9"},"x":"cut off he'
+    )
+    assert (facts.format, facts.cut) == ("unreadable", True)
+    assert reasons(facts) == [(1, "the first line is cut off")]
+
+
+def test_an_odd_side_field_costs_no_money(tmp_path: Path) -> None:
+    facts = read(tmp_path, init(), result(0.25, num_turns=3.0, timestamp={"seconds": 1}))
+    assert [(segment.total_cost, segment.turns) for segment in facts.results] == [(Decimal("0.25"), 3)]
+    assert facts.problems == ()
+
+
 def test_bytes_that_are_no_utf8_are_named(tmp_path: Path) -> None:
     facts = read(
         tmp_path,

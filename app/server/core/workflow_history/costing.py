@@ -18,6 +18,7 @@ from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
 from .enrichment import enrich
+from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
 from .scanning.describe import describe, is_run
 from .scanning.spending import read_spending
@@ -113,8 +114,17 @@ def _seconds(folders: Sequence[RunFolder]) -> float:
 
 
 def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
-    found = (_run_costs(folder, now) for folder in folders)
+    found = (_run_costs_or_none(folder, now) for folder in folders)
     return [run for run in found if run is not None]
+
+
+def _run_costs_or_none(folder: RunFolder, now: datetime) -> RunCosts | None:
+    """Read one run; whatever its files do to that, it costs nobody else's data."""
+    try:
+        return _run_costs(folder, now)
+    except ONE_RUNS_TROUBLE as error:
+        problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
+        return RunCosts(folder.id, None, None, None, [], (problem,), folder.written, False)
 
 
 def _run_costs(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:

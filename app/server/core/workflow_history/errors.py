@@ -1,5 +1,7 @@
 """Everything that can go wrong, as one family of errors; caught once, at the edge."""
 
+from msgspec import MsgspecError
+
 
 class WorkflowHistoryError(Exception):
     """Base of every error this package raises on purpose; its text says what to do next."""
@@ -32,3 +34,17 @@ class DatabaseTooNewError(WorkflowHistoryError):
 
 class AgentsFolderError(WorkflowHistoryError):
     """The agents folder named by the caller is missing or is no folder."""
+
+
+ONE_RUNS_TROUBLE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+    OSError,
+    MsgspecError,
+    WorkflowHistoryError,
+)
+"""What odd files may raise while one run is read: it is that run's trouble, and stops no other."""

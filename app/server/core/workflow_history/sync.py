@@ -42,7 +42,8 @@ def sync_workflow_history(
     """Scan the agents folder and store what is new or changed; return what was done.
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
-    `unchanged` needed no write), failed, gone and left_out; `errors` names what could not be read.
+    `unchanged` needed no write), failed, gone, left_out and partial_costs (runs of which nothing shows all
+    that they spent); `errors` names what could not be read.
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
@@ -119,6 +120,7 @@ def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
         job.tell("scan", number, len(walk.entries))
     for left_out in walk.left_out:
         job.left_out(left_out)
+    job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)
     job.put_aside(None, walk.problems)
 
 
@@ -145,13 +147,12 @@ def _phase_3e_relate(job: Job, batch: Sequence[ReadRun], *, is_last: bool) -> Ch
 
 def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None:
     """Write the runs, the lists of similar ones, what could not be read, and from where to read on."""
-    keys = job.history.save_parts([run.parts for run in batch if run.parts], replace=COMPLETE).keys
-    similar.save(job.history, keys)
-    key_of = {run_id: key for (_, run_id), key in keys.items()}
-    new = {key for run_id, key in key_of.items() if job.is_new(run_id)}
-    job.history.save_run_problems(job.home, {key_of[run.id]: run.problems for run in batch}, new=new)
+    saved = job.history.save_parts([run.parts for run in batch if run.parts], replace=COMPLETE)
+    similar.save(job.history, saved.keys)
+    key_of = {run_id: key for (_, run_id), key in saved.keys.items()}
+    job.history.save_run_problems(job.home, {key_of[run.id]: run.problems for run in batch}, new=saved.new)
     job.history.save_stream_marks(
-        {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in new},
+        {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
         {key_of[run.id]: run.dated.last for run in batch},
     )
     job.keys |= key_of

@@ -17,7 +17,8 @@ def folders_of(directory: Path | None) -> list[Path]:
             raise AgentsFolderError(f"no such folder: {folder}; name a project or its agents folder")
         return [folder]
     if not directory.is_dir():
-        raise AgentsFolderError(f"no such folder: {directory}")
+        what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
+        raise AgentsFolderError(f"{what}; name a project or its agents folder")
     if (directory / STATE_FILE).exists():
         raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
     return scanner.agents_folders_of(directory)

@@ -223,7 +223,7 @@ def _put_good(lists: Lists, floor: Floats, rows: Integers, columns: Integers, sc
 def _put(lists: Lists, at: Integers, columns: Integers, scores: Floats) -> None:
     """Merge pairs into the lists that `at` names: score first, then the order of keys."""
     limit = lists.scores.shape[1]
-    touched = np.unique(at)
+    touched, _ = np.unique(at, return_counts=True)  # asked for less, numpy imports its masked arrays first
     rows = np.concatenate((np.repeat(touched, limit), at))
     columns = np.concatenate((lists.columns[touched].ravel(), columns))
     scores = np.concatenate((lists.scores[touched].ravel(), scores))

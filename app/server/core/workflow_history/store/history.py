@@ -41,6 +41,7 @@ class SaveCounts:
     updated: int  # workflows that were
     failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
     keys: Mapping[Identity, int] = field(default_factory=dict)  # of all that was stored
+    new: AbstractSet[int] = frozenset()  # keys of those that were not there before
 
 
 class History:
@@ -129,8 +130,8 @@ class History:
         """Do the same for workflows that are taken apart already, maybe in another process."""
         with self._writing() as connection:
             saved = writes.store(connection, writes.folded(parts), _now(), replace)
-        inserted = len(saved.keys) - len(saved.before)
-        return SaveCounts(inserted, len(parts) - inserted, keys=saved.keys)
+        new = frozenset(key for name, key in saved.keys.items() if name not in saved.before)
+        return SaveCounts(len(new), len(parts) - len(new), keys=saved.keys, new=new)
 
     def page(self, query: queries.PageQuery) -> tuple[list[Workflow], int]:
         """Return one page of workflows, and how many there are on all pages."""

@@ -48,6 +48,7 @@ class CostTotals(NamedTuple):
     enriched: int  # runs whose cost is known
     total_cost: float | None  # USD
     lower_bound_cost: float | None  # USD
+    partial: int  # runs of which nothing shows all that they spent
 
 
 def workflow_records(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
@@ -143,13 +144,15 @@ def stream_marks_of(connection: Connection, keys: Sequence[int]) -> dict[int, di
 def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTotals:
     """Add up what a project's runs in an agents folder cost that are there now."""
     cost, bound = workflows.c.total_cost_nanodollars, workflows.c.lower_bound_cost_nanodollars
-    query = select(func.count(cost), func.sum(cost), func.sum(bound)).where(
+    partial = case((workflows.c.cost_basis.not_in(("reported", "computed")), 1))
+    query = select(func.count(cost), func.sum(cost), func.sum(bound), func.count(partial)).where(
         workflows.c.project == project,
         workflows.c.agents_dir == agents_dir,
         workflows.c.source_state == "present",
     )
-    known, total, least = connection.execute(query).one()
-    return CostTotals(known, *(None if value is None else to_dollars(value) for value in (total, least)))
+    known, *sums, weak = connection.execute(query).one()
+    total, least = (None if value is None else to_dollars(value) for value in sums)
+    return CostTotals(known, total, least, weak)
 
 
 def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:

@@ -91,7 +91,7 @@ def _link(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
 
 OF_A_SYNC = (
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
-    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars",
+    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis",
 )  # fmt: skip
 """What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
 

@@ -221,7 +221,7 @@ def _result(reading: ClaudeReading, line: Line, number: int, session: str | None
         main_usage=token_usage(line.usage) if line.usage else TokenUsage(),
         duration_ms=_duration(line.duration_ms),
         duration_api_ms=_duration(line.duration_api_ms),
-        turns=line.num_turns,
+        turns=count(line.num_turns) if line.num_turns is not None else None,
         is_error=bool(line.is_error),
         subtype=line.subtype,
         text=line.result[:RESULT_TEXT] if isinstance(line.result, str) else "",

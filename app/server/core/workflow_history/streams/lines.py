@@ -81,7 +81,7 @@ class Line(msgspec.Struct):
     session_id: str | None = None
     sessionId: str | None = None  # noqa: N815 - the transcript's own spelling
     uuid: str | None = None
-    timestamp: str | float | int | None = None
+    timestamp: Any = None
     model: str | None = None
     message: Message | str | None = None
     total_cost_usd: int | float | None = None
@@ -89,7 +89,7 @@ class Line(msgspec.Struct):
     modelUsage: dict[str, ModelEntry] | None = None  # noqa: N815
     duration_ms: int | float | None = None
     duration_api_ms: int | float | None = None
-    num_turns: int | None = None
+    num_turns: int | float | None = None
     is_error: bool | None = None
     result: Any = None
     permission_denials: list[msgspec.Raw] | None = None
@@ -168,7 +168,7 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
     return None
 
 
-def instant(value: str | float | None) -> datetime | None:
+def instant(value: Any) -> datetime | None:
     """Return an aware UTC time from an ISO string with an offset; anything else tells no instant."""
     if not isinstance(value, str):
         return None

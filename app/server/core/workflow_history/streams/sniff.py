@@ -42,11 +42,8 @@ def sniff(lines: Iterable[bytes]) -> Sniffed:
             break
         if not raw.strip():
             continue
-        try:
-            traits = _TRAITS.decode(raw)
-        except UnicodeDecodeError:
-            traits = _TRAITS.decode(raw.decode("utf-8", "replace"))
-        except (msgspec.MsgspecError, RecursionError):
+        traits = _traits(raw)
+        if traits is None:
             seen_text = True
             continue
         seen_json = True
@@ -55,6 +52,17 @@ def sniff(lines: Iterable[bytes]) -> Sniffed:
     if seen_json:
         return "no stream"
     return "no json" if seen_text else "empty"
+
+
+def _traits(raw: bytes) -> _Traits | None:
+    """Return what a line shows, its bytes that are no UTF-8 replaced; None where it is no JSON object."""
+    try:
+        try:
+            return _TRAITS.decode(raw)
+        except UnicodeDecodeError:
+            return _TRAITS.decode(raw.decode("utf-8", "replace"))
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def _dialect(line: _Traits) -> Sniffed | None:

@@ -19,7 +19,7 @@ from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
 
 BATCH_RUNS = 2_000  # stored in one transaction at the most
-BATCH_BYTES = 2 << 30  # of the runs' files, read for one transaction
+BATCH_SECONDS = 5.0  # of reading for one transaction: so much work a kill undoes at the most
 
 logger = logging.getLogger("workflow_history")
 
@@ -28,20 +28,18 @@ def batches(job: Job, folders: Iterable[RunFolder]) -> Iterator[list[ReadRun]]:
     """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
     detector, broken = _detector(job)
     common = Task(job.project, job.home, job.now, ())
-    sizes: dict[str, int] = {}
     batch: list[ReadRun] = []
-    size = 0
-    for runs in read_all(common, _orders(job, folders, sizes), detector):
+    begun = job.seconds
+    for runs in read_all(common, _orders(job, folders), detector):
         for run in runs:
-            size += sizes.pop(run.id)
             if _is_stored(job, run):
                 run.unlearnt |= broken and bool(run.patterns)
                 batch.append(run)
         job.tell("enrich", job.read, job.expected)
         job.tell("score", job.read, job.expected)
-        if len(batch) >= BATCH_RUNS or size >= BATCH_BYTES:
+        if len(batch) >= BATCH_RUNS or job.seconds - begun >= BATCH_SECONDS:
             yield batch
-            batch, size = [], 0
+            batch, begun = [], job.seconds
     yield batch
 
 
@@ -56,7 +54,7 @@ def _detector(job: Job) -> tuple[Detector | None, bool]:
     return (None if getattr(found, "is_built_in", False) else found), False
 
 
-def _orders(job: Job, folders: Iterable[RunFolder], sizes: dict[str, int]) -> Iterator[Order]:
+def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
     """Add to the folders what the history knows of their runs; a run that is another's twin is refused."""
     spans = copied_spans(job.dated)
     left = iter(folders)
@@ -72,7 +70,6 @@ def _orders(job: Job, folders: Iterable[RunFolder], sizes: dict[str, int]) -> It
                 job.refuse(folder.id, twin)
                 continue
             job.ordered += 1
-            sizes[folder.id] = folder.size
             copied = spans.hold(*folder.written)
             yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied)
 
@@ -97,10 +94,10 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     """Take note of what came of a run; tell whether there is anything to store."""
     job.read += 1
     job.same.discard(run.id)
-    for reason in run.troubles:
-        run.problems = (*run.problems, job.trouble(run.id, reason))
+    troubles = [job.trouble(run.id, reason) for reason in run.troubles]
     if run.parts is not None:
         job.dated[run.id] = run.dated
+        run.problems = (*run.problems, *troubles)
         return True
     if run.left_out is not None:
         job.seen.discard(run.id)
@@ -108,4 +105,5 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     else:
         job.stats["failed"] += not run.troubles
         job.put_aside(run.id, run.problems)
+        job.aside.extend((run.id, problem) for problem in troubles)
     return False

@@ -37,9 +37,8 @@ def _missing(job: Job) -> list[str]:
     """Return the runs whose files are not there; an unreadable folder tells nothing."""
     if not job.root.exists():
         return []
-    unreadable = {problem.path.split("/")[0] for _, problem in job.aside}
     ours = (run.id for run in job.known.values() if run.agents_dir == job.home and run.id not in job.seen)
-    return [run_id for run_id in ours if run_id.split("/")[0] not in unreadable]
+    return [run_id for run_id in ours if run_id.split("/")[0] not in job.unreadable]
 
 
 def end(job: Job, ending: Ending) -> None:
@@ -95,5 +94,8 @@ def add_up(job: Job) -> None:
     )
     totals = job.history.cost_totals(job.project, job.home)
     job.stats.update(
-        enriched=totals.enriched, total_cost=totals.total_cost, lower_bound_cost=totals.lower_bound_cost
+        enriched=totals.enriched,
+        total_cost=totals.total_cost,
+        lower_bound_cost=totals.lower_bound_cost,
+        partial_costs=totals.partial,
     )

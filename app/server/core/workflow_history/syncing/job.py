@@ -40,6 +40,7 @@ class Job:
     same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
     dated: dict[str, Dated] = field(default_factory=dict)  # this folder's runs, stored or read by now
     keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
+    unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
     walked: float = 0.0  # share of the folder that was looked through
     ordered: int = 0  # runs to read, as far as the folder was looked through
@@ -59,10 +60,6 @@ class Job:
     def expected(self) -> int:
         """How many runs there will be to read, if the rest of the folder is like what was looked through."""
         return max(self.ordered, round(self.ordered / self.walked)) if self.walked else self.ordered
-
-    def is_new(self, run_id: str) -> bool:
-        """Tell whether a run was not stored before, neither by an earlier sync nor by this one."""
-        return run_id not in self.known and run_id not in self.keys
 
     def stored(self, batch: Sequence[ReadRun]) -> int:
         """Return how many runs are stored when this batch is."""
@@ -99,7 +96,7 @@ class Job:
 def no_stats(root: Path, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed")
-    more = ("gone", "newly_gone", "returned", "left_out", "patterns")
+    more = ("gone", "newly_gone", "returned", "left_out", "patterns", "partial_costs")
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,

@@ -98,8 +98,8 @@ class Neighbours:
         moved[changed] = True
         news = entering(self._table, changed, self._least, THRESHOLD, LIMIT)
         by_key = _ByKey(self._keys)
-        touched = np.flatnonzero(~moved & ((news.columns[:, 0] >= 0) | self._holders(moved, by_key)))
-        rows = np.union1d(touched, changed)
+        affected = (news.columns[:, 0] >= 0) | self._holders(moved, by_key)
+        touched, rows = np.flatnonzero(~moved & affected), np.flatnonzero(moved | affected)
         stored = self._stored(rows, by_key)
         lists, anew = brought_up_to_date(stored.take(touched), news.take(touched), moved)
         news.put(touched, lists)
@@ -113,7 +113,9 @@ class Neighbours:
     def save(self, similarity: Similarity, found: Found, keys: Mapping[Identity, int]) -> None:
         """Store what was found; `keys` names the changed runs, which are stored by now."""
         self.identify(keys)
-        others = np.setdiff1d(np.flatnonzero(found.least != self._least), found.changed)
+        differs = found.least != self._least
+        differs[found.changed] = False
+        others = np.flatnonzero(differs)
         least = [None if score == 0.0 else score for score in found.least[others].tolist()]
         listed = self._keys[found.listed]
         similarity.save(

@@ -5,10 +5,12 @@ Processes pay only where there is much to do, so the first tasks are held back u
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -18,8 +20,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
-from typing import TypeVar
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any, TypeVar
 
 TaskT = TypeVar("TaskT")
 DoneT = TypeVar("DoneT")
@@ -28,6 +33,7 @@ logger = logging.getLogger("workflow_history")
 
 PAYS_FROM = 0.3  # seconds of work
 AHEAD = 3  # tasks handed out for each process
+_PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
 
 def spread(
@@ -55,48 +61,80 @@ def spread(
         yield from map(work, every)
         return
     make_ready()
-    with _processes() as pool:
-        yield from _handed_out(pool, work, every)
+    with _processes() as pool, TemporaryDirectory(prefix="workflow-history-") as folder:
+        yield from _handed_out(pool, partial(_into_file, work, folder), work, every)
 
 
-def _handed_out(pool: Executor, work: Callable[[TaskT], DoneT], tasks: Iterable[TaskT]) -> Iterator[DoneT]:
-    """Keep every process busy, and no more: what is done waits in memory until it is taken.
+def _handed_out(
+    pool: Executor,
+    far: Callable[[TaskT], str],
+    near: Callable[[TaskT], DoneT],
+    tasks: Iterable[TaskT],
+) -> Iterator[DoneT]:
+    """Keep every process busy, and no more: what is done waits until it is taken.
 
     Where a process is killed, this one does what is left.
     """
-    waiting: deque[tuple[TaskT, Future[DoneT]]] = deque()
+    waiting: deque[tuple[TaskT, Future[str]]] = deque()
+    at_hand: list[TaskT] = []
     left = iter(tasks)
     try:
+        _start(pool)
         for task in left:
-            waiting.append((task, pool.submit(work, task)))
+            at_hand.append(task)
+            waiting.append((task, pool.submit(far, task)))
+            at_hand.clear()
             if len(waiting) > AHEAD * _cores():
-                yield waiting[0][1].result()
+                yield _out_of_file(waiting[0][1].result())
                 waiting.popleft()
         while waiting:
-            yield waiting[0][1].result()
+            yield _out_of_file(waiting[0][1].result())
             waiting.popleft()
     except BrokenProcessPool:
-        logger.warning("process_killed tasks_left=%d", len(waiting))
-        yield from map(work, chain([task for task, _ in waiting], left))
+        rest = [*(task for task, _ in waiting), *at_hand]
+        logger.warning("process_killed tasks_left=%d", len(rest))
+        yield from map(near, chain(rest, left))
+
+
+def _into_file(work: Callable[[TaskT], Any], folder: str, task: TaskT) -> str:
+    """Do a task and leave what comes of it in a file; return its name.
+
+    Through a pipe, a process that is killed while it writes would leave its reader waiting for the rest.
+    """
+    with NamedTemporaryFile(dir=folder, delete=False) as file:
+        pickle.dump(work(task), file, pickle.HIGHEST_PROTOCOL)
+    return file.name
+
+
+def _out_of_file(name: str) -> Any:
+    file = Path(name)
+    done = pickle.loads(file.read_bytes())  # noqa: S301 - our own, in a folder of our own
+    file.unlink()
+    return done
 
 
 @contextmanager
 def _processes() -> Iterator[Executor]:
     pool = ProcessPoolExecutor(_cores(), multiprocessing.get_context("fork"), initializer=_begin)
-    with warnings.catch_warnings():
-        # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pool.submit(os.getpid).result()
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _start(pool: Executor) -> None:
+    """Have the processes forked, all of them at once."""
+    with warnings.catch_warnings():
+        # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pool.submit(os.getpid).result()
+
+
 def _begin() -> None:
-    """Settle into a new process: interrupts are its parent's to handle, and what was there is no garbage."""
+    """Settle into a new process: interrupts are its parent's to handle, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    gc.freeze()  # what was there before is no garbage
     gc.set_threshold(100_000, 20, 20)
 
 

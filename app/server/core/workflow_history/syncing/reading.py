@@ -6,7 +6,7 @@ Any process can do it: everything that goes in and comes out can be pickled, and
 from __future__ import annotations
 
 from ..enrichment import enrich
-from ..errors import WorkflowHistoryError
+from ..errors import ONE_RUNS_TROUBLE
 from ..models import ScannedRun, Workflow
 from ..patterns.host import Detector
 from ..pricing import price_version
@@ -22,12 +22,20 @@ from .related import features_of
 
 GROWS_FOR = 2 * 24 * 3600  # seconds after its last line in which a stream is expected to grow
 
-_ONE_RUNS_TROUBLE = (ValueError, TypeError, ArithmeticError, LookupError, WorkflowHistoryError)
-
 
 def read_runs(task: Task, detector: Detector | None = None) -> list[ReadRun]:
     """Take runs through phases 1 to 3; `detector` is the host's own, where it has one."""
-    return [_read_run(task, order, detector) for order in task.orders]
+    return [_read_or_fail(task, order, detector) for order in task.orders]
+
+
+def _read_or_fail(task: Task, order: Order, detector: Detector | None) -> ReadRun:
+    """Read one run; whatever its files do to that, it costs nobody else's data."""
+    try:
+        return _read_run(task, order, detector)
+    except ONE_RUNS_TROUBLE as error:
+        run = ReadRun(order.folder.id, Dated(OWN, *order.folder.written))
+        run.troubles.append(f"it cannot be read: {type(error).__name__}: {error}")
+        return run
 
 
 def make_ready() -> None:
@@ -68,7 +76,7 @@ def _phase_2_enrich(run: ReadRun, scanned: ScannedRun, before: Workflow | None) 
     """Add costs; a known run keeps what its former attempts spent."""
     try:
         return enrich(scanned, former_attempts(before))
-    except _ONE_RUNS_TROUBLE as error:
+    except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
 
@@ -77,7 +85,7 @@ def _phase_3_score(run: ReadRun, workflow: Workflow) -> Workflow:
     """Add phase metrics and the four scores, with the parts that explain them."""
     try:
         return scored(workflow)
-    except _ONE_RUNS_TROUBLE as error:
+    except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"it cannot be scored: {error}")
         return workflow
 

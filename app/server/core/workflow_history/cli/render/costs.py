@@ -97,14 +97,18 @@ def at_least(spent: Spending) -> str:
     return f"≥ {money(spent.known)}" if spent.partial else money(spent.known)
 
 
-def record_and_beyond(recorded: Any, beyond: Any) -> str:
-    """Return both amounts in words, apart.
+def record_and_beyond(recorded: Any, beyond: Any, *, partial: bool = False) -> str:
+    """Return both amounts in words, apart; `partial`: more was spent, and nothing shows how much.
 
     >>> record_and_beyond(12.34, 0.07), record_and_beyond(None, None)
     ('$12.34 on record + at least $0.07 in streams without a result', 'no cost on record')
+    >>> record_and_beyond(12.34, None, partial=True)
+    '$12.34 on record, at least: some work left no record of its cost'
     """
     words = f"{money(recorded)} on record" if exact(recorded) is not None else "no cost on record"
-    return f"{words} + at least {money(beyond)} in streams without a result" if exact(beyond) else words
+    if exact(beyond):
+        return f"{words} + at least {money(beyond)} in streams without a result"
+    return f"{words}, at least: some work left no record of its cost" if partial else words
 
 
 def _anything_recorded(workflow: Mapping[str, Any]) -> bool:

@@ -54,7 +54,9 @@ def cost_report(found: Sums, width: int) -> RenderableType:
 
 def cost_line(found: Sums) -> Text:
     """Return what is on record and what was spent beyond it."""
-    return Text(record_and_beyond(found["recorded_cost"], found["lower_bound_cost"]), "bold")
+    return Text(
+        record_and_beyond(found["recorded_cost"], found["lower_bound_cost"], partial=found["partial"]), "bold"
+    )
 
 
 def spent(sums: Sums) -> Spending:

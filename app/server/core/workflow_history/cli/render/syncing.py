@@ -52,6 +52,8 @@ def count(stats: Stats, key: str) -> int:
 
 def _nothing_found(stats: Stats) -> Text:
     folder = one_line(stats.get("agents_dir") or "the agents folder")
+    if gone := _gone(stats):
+        return Text.assemble(f"No runs in {folder} any more. ", gone)
     return Text(
         f"No runs in {folder}. Name the project or its agents folder: workflow-history sync path/to/project"
     )
@@ -81,12 +83,13 @@ def _seconds(stats: Stats) -> Text:
 
 
 def _money(stats: Stats) -> Text:
-    return Text(record_and_beyond(stats.get("total_cost"), stats.get("lower_bound_cost")))
+    partial = bool(count(stats, "partial_costs"))
+    return Text(record_and_beyond(stats.get("total_cost"), stats.get("lower_bound_cost"), partial=partial))
 
 
 def _short_money(stats: Stats) -> str | None:
     recorded, beyond = exact(stats.get("total_cost")), exact(stats.get("lower_bound_cost"))
-    spent = Spending(recorded, beyond, partial=bool(beyond))
+    spent = Spending(recorded, beyond, partial=bool(beyond or count(stats, "partial_costs")))
     return at_least(spent) if spent.known is not None else None
 
 

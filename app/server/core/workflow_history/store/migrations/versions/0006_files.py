@@ -11,7 +11,7 @@ depends_on = None
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OF_A_SYNC = [
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
-    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars",
+    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis",
 ]  # fmt: skip
 
 
