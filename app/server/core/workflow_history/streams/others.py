@@ -6,6 +6,7 @@ cost. Both count cached tokens inside their input tokens; here they are taken ou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -102,10 +103,7 @@ class GeminiReading:
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
-        for raw in lines_of(block):
-            number += 1
-            self._take(number, raw)
-        return number
+        return _line_by_line(self._take, block, number)
 
     def _take(self, number: int, raw: bytes) -> None:
         line = _decoded(self, number, raw, _GEMINI)
@@ -164,10 +162,7 @@ class CodexReading:
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
-        for raw in lines_of(block):
-            number += 1
-            self._take(number, raw)
-        return number
+        return _line_by_line(self._take, block, number)
 
     def _take(self, number: int, raw: bytes) -> None:
         line = _decoded(self, number, raw, _CODEX)
@@ -199,6 +194,13 @@ class CodexReading:
             problems=tuple(self.problems),
             usage=self.usage,
         )
+
+
+def _line_by_line(take: Callable[[int, bytes], None], block: bytes, number: int) -> int:
+    for raw in lines_of(block):
+        number += 1
+        take(number, raw)
+    return number
 
 
 LineT = TypeVar("LineT", GeminiLine, CodexLine)
