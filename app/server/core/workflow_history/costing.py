@@ -24,7 +24,7 @@ from .scanning.describe import describe, is_run
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
 from .scanning.walk import RunFolder, find_run, walk_agents_folder
-from .syncing.processes import spread
+from .syncing.processes import shared_out, spread
 
 KINDS = ("phase", "model", "agent", "run")
 """What costs can be grouped by."""
@@ -78,35 +78,23 @@ def folder_costs(
         "runs_without_cost": sum(run.cost_basis is None for run in runs),
         "unpriced_models": sorted({str(name) for name, _, model in models if model.get("unpriced_tokens")}),
         "by": {kind: _groups(kind, runs, models) for kind in kinds},
-        "problems": [_problem_entry(problem) for problem in problems],
+        "problems": [problem.as_dict() for problem in problems],
     }
 
 
 def read_folder(root: Path, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:
     """Yield what each run cost; file times of copies tell nothing of its day and its prices."""
     now = datetime.now(UTC)
+    tasks = shared_out(folders, lambda folder: folder.size, TASK_RUNS, TASK_BYTES)
     waiting: list[RunCosts] = []
-    for some in spread(partial(_read, now=now), _tasks(folders), _seconds):
+    for some in spread(partial(_read, now=now), tasks, _seconds):
         waiting += some
     spans = CopiedSpans(run.written for run in waiting if run.is_contradicted)
     for run in waiting:
         copied = not run.is_contradicted and spans.hold(*run.written)
         folder = find_run(root, run.id) if copied else None
-        again = _run_costs(folder, now, copied=True) if folder else None
+        again = _run_costs_or_trouble(folder, now, copied=True) if folder else None
         yield again or run
-
-
-def _tasks(folders: Iterable[RunFolder]) -> Iterator[list[RunFolder]]:
-    some: list[RunFolder] = []
-    size = 0
-    for folder in folders:
-        some.append(folder)
-        size += folder.size
-        if len(some) >= TASK_RUNS or size >= TASK_BYTES:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:
@@ -114,20 +102,20 @@ def _seconds(folders: Sequence[RunFolder]) -> float:
 
 
 def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
-    found = (_run_costs_or_none(folder, now) for folder in folders)
+    found = (_run_costs_or_trouble(folder, now) for folder in folders)
     return [run for run in found if run is not None]
 
 
-def _run_costs_or_none(folder: RunFolder, now: datetime) -> RunCosts | None:
+def _run_costs_or_trouble(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:
     """Read one run; whatever its files do to that, it costs nobody else's data."""
     try:
-        return _run_costs(folder, now)
+        return _run_costs(folder, now, copied=copied)
     except ONE_RUNS_TROUBLE as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
         return RunCosts(folder.id, None, None, None, [], (problem,), folder.written, False)
 
 
-def _run_costs(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:
+def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | None:
     facts = read_spending(folder)
     errors = tuple(problem for problem in facts.problems if problem.severity == "error")
     if not is_run(facts):
@@ -188,13 +176,4 @@ def _run_entry(run: RunCosts) -> dict[str, Any]:
         "agent_runs": len(run.agents),
         **sums_of(run.agents),
         "partial": run.cost_basis not in RECORDED,
-    }
-
-
-def _problem_entry(problem: Problem) -> dict[str, Any]:
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "reason": problem.reason,
-        "severity": problem.severity,
     }

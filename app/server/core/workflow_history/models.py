@@ -77,6 +77,10 @@ class Problem:
     line: int | None = None  # 1-based
     severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the problem as JSON can hold it."""
+        return {"path": self.path, "line": self.line, "reason": self.reason, "severity": self.severity}
+
 
 class MessageUsage(msgspec.Struct, frozen=True, gc=False):
     """What one assistant message spent, once per message id, its lines merged."""

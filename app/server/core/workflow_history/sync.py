@@ -74,6 +74,8 @@ def _run_phases(job: Job) -> None:
         is_last = following is None
         ending = ending_of(job) if is_last else None
         if not batch and (ending is None or not (ending.has_news or job.relations.outdated)):
+            if is_last:
+                add_up(job)
             continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
         with job.history.transaction():  # what is like what must not change before it is stored
             similar = _phase_3e_relate(job, batch or [], is_last=is_last)
@@ -81,7 +83,6 @@ def _run_phases(job: Job) -> None:
             _phase_5_learn(job, batch or [])
             if ending is not None:
                 end(job, ending)
-    add_up(job)
 
 
 def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
@@ -141,7 +142,7 @@ def _phase_3e_relate(job: Job, batch: Sequence[ReadRun], *, is_last: bool) -> Ch
         job.relations.take(features)
         return Changes()
     similar = job.relations.changes_after(features)
-    job.tell("relate", job.stored(batch), job.expected)
+    job.tell("relate", len(job.keys) + len(batch), job.expected)
     return similar
 
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from .. import scanner
 from ..errors import AgentsFolderError
 from ..scanning.walk import STATE_FILE
+
+Directory = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIR",
+        help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
+        show_default=False,
+    ),
+]
+"""What a command that reads a folder is told."""
 
 
 def folders_of(directory: Path | None) -> list[Path]:
@@ -22,3 +36,11 @@ def folders_of(directory: Path | None) -> list[Path]:
     if (directory / STATE_FILE).exists():
         raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
     return scanner.agents_folders_of(directory)
+
+
+def same_for_others(command: str, folders: Sequence[Path]) -> list[tuple[str, str]]:
+    """Return what to type next for a project's other agents folders, each with what it is for."""
+    return [
+        (f"workflow-history {command} {folder}", "another agents folder of this project")
+        for folder in folders
+    ]

@@ -76,7 +76,7 @@ def read_run(
     Streams written to after `growing_from` (seconds since 1970) get a mark for the next time.
     """
     read = {
-        found.path: _stream(found, (marks or {}).get(found.path), growing_from) for found in folder.streams
+        found.path: stream_of(found, (marks or {}).get(found.path), growing_from) for found in folder.streams
     }
     streams = [each.facts for each in read.values() if each.facts is not None]
     found_marks = {path: each.mark for path, each in read.items() if each.mark is not None}
@@ -174,11 +174,18 @@ def undated(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:
     return tuple(replace(stream, modified_at=None) for stream in streams)
 
 
-def _stream(found: FoundFile, mark: Bookmark | None, growing_from: float | None) -> StreamRead:
+def stream_of(
+    found: FoundFile, mark: Bookmark | None = None, growing_from: float | None = None
+) -> StreamRead:
+    """Read one stream of a run whole, or on from its mark; a growing one gets a mark for the next time."""
     wanted = growing_from is not None and found.mtime_ns / 1e9 > growing_from
     read = read_on(found.file, found.shown, agent_name(found.path), mark, wanted=wanted)
-    # Problems carry the path below the agents folder, facts the one below the run's own.
-    return read if read.facts is None else read._replace(facts=replace(read.facts, path=found.path))
+    return read if read.facts is None else read._replace(facts=named_in_run(read.facts, found))
+
+
+def named_in_run(facts: StreamFacts, found: FoundFile) -> StreamFacts:
+    """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
+    return replace(facts, path=found.path)
 
 
 def agent_name(path: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from ..accounting.unique import shows_by_results
 from ..models import StreamFacts
-from ..streams import read_results, read_stream
-from .describe import RunFacts, agent_name, gathered
+from ..streams import read_results
+from .describe import RunFacts, agent_name, gathered, named_in_run, stream_of
 from .walk import FoundFile, RunFolder
 
 
@@ -31,13 +29,9 @@ def _streams(folder: RunFolder) -> list[StreamFacts]:
 
 
 def _by_results(found: FoundFile) -> StreamFacts | None:
-    return _named(found, read_results(found.file, found.shown, agent_name(found.path)))
+    facts = read_results(found.file, found.shown, agent_name(found.path))
+    return None if facts is None else named_in_run(facts, found)
 
 
 def _whole(found: FoundFile) -> StreamFacts | None:
-    return _named(found, read_stream(found.file, found.shown, agent_name(found.path)))
-
-
-def _named(found: FoundFile, facts: StreamFacts | None) -> StreamFacts | None:
-    """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
-    return None if facts is None else replace(facts, path=found.path)
+    return stream_of(found).facts

@@ -12,6 +12,9 @@ from ..scanning.times import CopiedSpans
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 
+GROWS_FOR = 2 * 24 * 3600
+"""Seconds after its last line in which a stream is expected to grow, and its mark is kept."""
+
 CONTRADICTED, COPIED, OWN = "contradicted", "copied", "own"
 """What a run's file times are: contradicted by how long its agents worked, those of a copy, or its own."""
 

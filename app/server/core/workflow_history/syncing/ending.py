@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..models import Problem
+from .changes import GROWS_FOR
 from .job import Job, error_entry
 from .moved import moved_runs
-
-MARKS_LAST_NS = 2 * 24 * 3600 * 10**9
-"""How long a stream's mark is kept after its run was last written to."""
 
 
 class Ending(NamedTuple):
@@ -42,7 +40,7 @@ def _missing(job: Job) -> list[str]:
 
 
 def end(job: Job, ending: Ending) -> None:
-    """Mark what is gone or back, say what moved, and note the sync."""
+    """Mark what is gone or back, say what moved, add up, and note the sync."""
     if ending.lost:
         job.history.mark_gone(ending.lost, job.now)
         for run_id, problem in _moves(job, ending.lost):
@@ -51,7 +49,7 @@ def end(job: Job, ending: Ending) -> None:
     if ending.back:
         job.history.mark_present(ending.back)
     job.history.save_folder_problems(job.home, ending.problems)
-    job.history.forget_stream_marks(int(job.now.timestamp() * 1e9) - MARKS_LAST_NS)
+    job.history.forget_stream_marks(int((job.now.timestamp() - GROWS_FOR) * 1e9))
     add_up(job)
     started = job.now.isoformat()
     job.history.record_sync({**job.stats, "started_at": started, "duration_seconds": job.seconds})
@@ -81,17 +79,7 @@ def add_up(job: Job) -> None:
     )
     if not job.root.exists():
         return
-    names = {run.key: run.id for run in job.known.values()} | {
-        key: run_id for run_id, key in job.keys.items()
-    }
-    stored = [
-        error_entry(names[key], Problem(**row))
-        for row in job.history.problems(job.home)
-        if (key := row.pop("workflow_key")) in names and names[key] in job.seen
-    ]
-    job.stats["errors"] += sorted(
-        stored, key=lambda entry: (entry["path"], entry["line"] or 0, entry["reason"])
-    )
+    job.stats["errors"] += _errors_of_runs(job)
     totals = job.history.cost_totals(job.project, job.home)
     job.stats.update(
         enriched=totals.enriched,
@@ -99,3 +87,18 @@ def add_up(job: Job) -> None:
         lower_bound_cost=totals.lower_bound_cost,
         partial_costs=totals.partial,
     )
+
+
+def _errors_of_runs(job: Job) -> list[dict[str, Any]]:
+    """Return what is wrong with the runs that the folder holds, changed or not, by path."""
+    rows = job.history.problems(job.home)
+    if not rows:
+        return []
+    names = {run.key: run.id for run in job.known.values()}
+    names.update({key: run_id for run_id, key in job.keys.items()})
+    found = [
+        error_entry(names[key], Problem(**row))
+        for row in rows
+        if (key := row.pop("workflow_key")) in names and names[key] in job.seen
+    ]
+    return sorted(found, key=lambda entry: (entry["path"], entry["line"] or 0, entry["reason"]))

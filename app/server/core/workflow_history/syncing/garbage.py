@@ -6,14 +6,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OFTEN_ENOUGH = (100_000, 20, 20)  # Python's own 700, 10, 10 take a third of loading 100,000 stored runs
+OFTEN_ENOUGH = (100_000, 20, 20)  # Python's own 700, 10, 10 take a third of loading 100,000 stored runs
 
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
     """Collect garbage seldom inside, and as often as before afterwards."""
     before = gc.get_threshold()
-    gc.set_threshold(*_OFTEN_ENOUGH)
+    gc.set_threshold(*OFTEN_ENOUGH)
     try:
         yield
     finally:

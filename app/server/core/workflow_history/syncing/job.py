@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from ..models import Problem
 from ..store.history import History
 from ..store.reads import StoredRun
 from .changes import Dated
-from .records import ReadRun
 from .related import Relations
 
 logger = logging.getLogger("workflow_history")
@@ -60,10 +59,6 @@ class Job:
     def expected(self) -> int:
         """How many runs there will be to read, if the rest of the folder is like what was looked through."""
         return max(self.ordered, round(self.ordered / self.walked)) if self.walked else self.ordered
-
-    def stored(self, batch: Sequence[ReadRun]) -> int:
-        """Return how many runs are stored when this batch is."""
-        return len(self.keys.keys() | {run.id for run in batch})
 
     def tell(self, phase: str, done: int, total: int) -> None:
         """Show how far a phase is."""
@@ -111,10 +106,4 @@ def no_stats(root: Path, project: str) -> dict[str, Any]:
 
 def error_entry(run_id: str | None, problem: Problem) -> dict[str, Any]:
     """Return a problem as the statistics name it."""
-    return {
-        "id": run_id,
-        "path": problem.path,
-        "line": problem.line,
-        "reason": problem.reason,
-        "severity": problem.severity,
-    }
+    return {"id": run_id, **problem.as_dict()}

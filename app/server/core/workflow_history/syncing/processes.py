@@ -26,6 +26,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, TypeVar
 
+from .garbage import OFTEN_ENOUGH
+
 TaskT = TypeVar("TaskT")
 DoneT = TypeVar("DoneT")
 
@@ -63,6 +65,26 @@ def spread(
     make_ready()
     with _processes() as pool, TemporaryDirectory(prefix="workflow-history-") as folder:
         yield from _handed_out(pool, partial(_into_file, work, folder), work, every)
+
+
+def shared_out(
+    items: Iterable[TaskT], size: Callable[[TaskT], int], most: int, full_from: int
+) -> Iterator[list[TaskT]]:
+    """Yield the items in shares of at most `most`, each full when its sizes add up to `full_from`.
+
+    >>> list(shared_out([1, 2, 9, 1], lambda number: number, 2, 8))
+    [[1, 2], [9], [1]]
+    """
+    some: list[TaskT] = []
+    total = 0
+    for item in items:
+        some.append(item)
+        total += size(item)
+        if len(some) >= most or total >= full_from:
+            yield some
+            some, total = [], 0
+    if some:
+        yield some
 
 
 def _handed_out(
@@ -135,7 +157,7 @@ def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     gc.freeze()  # what was there before is no garbage
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(*OFTEN_ENOUGH)
 
 
 def _cores() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from ..patterns.host import Detector
-from .processes import spread
+from .processes import shared_out, spread
 from .reading import make_ready, read_runs
 from .records import Order, ReadRun, Task
 
@@ -24,20 +24,9 @@ def read_all(
     A host's own detector may keep a state of its own: then all is read in this process.
     """
     work = partial(read_runs, detector=detector)
-    return spread(work, _tasks(common, orders), _seconds, here=detector is not None, make_ready=make_ready)
-
-
-def _tasks(common: Task, orders: Iterable[Order]) -> Iterator[Task]:
-    some: list[Order] = []
-    size = 0
-    for order in orders:
-        some.append(order)
-        size += order.folder.size
-        if len(some) >= TASK_RUNS or size >= TASK_BYTES:
-            yield common._replace(orders=tuple(some))
-            some, size = [], 0
-    if some:
-        yield common._replace(orders=tuple(some))
+    shares = shared_out(orders, lambda order: order.folder.size, TASK_RUNS, TASK_BYTES)
+    tasks = (common._replace(orders=tuple(some)) for some in shares)
+    return spread(work, tasks, _seconds, here=detector is not None, make_ready=make_ready)
 
 
 def _seconds(task: Task) -> float:

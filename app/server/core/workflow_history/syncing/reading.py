@@ -14,13 +14,11 @@ from ..scanning import no_run
 from ..scanning.describe import RunFacts, describe, is_run, read_run
 from ..store.records import take_apart
 from ..streams.bookmark import kept
-from .changes import CONTRADICTED, COPIED, OWN, Dated
+from .changes import CONTRADICTED, COPIED, GROWS_FOR, OWN, Dated
 from .learning import DetectorFailedError, patterns_of
 from .merging import former_attempts, merged, scored, storable, without_file_times
 from .records import Order, ReadRun, Task
 from .related import features_of
-
-GROWS_FOR = 2 * 24 * 3600  # seconds after its last line in which a stream is expected to grow
 
 
 def read_runs(task: Task, detector: Detector | None = None) -> list[ReadRun]:
@@ -51,8 +49,8 @@ def make_ready() -> None:
 
 def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     facts = _phase_1_read(task, order)
-    copied = facts.contradicts_its_file_times or order.copied
     times = CONTRADICTED if facts.contradicts_its_file_times else COPIED if order.copied else OWN
+    copied = times != OWN
     run = ReadRun(facts.id, Dated(times, *order.folder.written), facts.problems)
     if not is_run(facts):
         run.left_out = None if facts.problems else no_run(facts.id)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ... import costing
-from ..folders import folders_of
+from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
 from ..render.spending import cost_line, cost_report
 from ..screen import screen_of
@@ -39,14 +38,7 @@ class Kind(StrEnum):
 @app.command(epilog=EXAMPLES, cls=Command)
 def cost(
     context: typer.Context,
-    directory: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR",
-            help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
-            show_default=False,
-        ),
-    ] = None,
+    directory: Directory = None,
     by: Annotated[
         Kind | None,
         typer.Option(help="Only this table, whole. Without: phases, models and the costliest runs."),
@@ -70,7 +62,7 @@ def cost(
         screen.show(cost_line(found))
     else:
         screen.show(cost_report(found, screen.width))
-        more = [
-            (f"workflow-history cost {other}", "another agents folder of this project") for other in others
-        ]
-        screen.next_steps(*more, (f"workflow-history sync {folder}", "keep these runs in a history"))
+        screen.next_steps(
+            *same_for_others("cost", others),
+            (f"workflow-history sync {folder}", "keep these runs in a history"),
+        )

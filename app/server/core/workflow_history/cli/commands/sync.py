@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ... import sync
-from ..folders import folders_of
+from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
 from ..screen import error_line, screen_of
@@ -26,14 +25,7 @@ Examples:
 @app.command(name="sync", epilog=EXAMPLES, cls=Command)
 def sync_folder(
     context: typer.Context,
-    directory: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR",
-            help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
-            show_default=False,
-        ),
-    ] = None,
+    directory: Directory = None,
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
     ] = None,
@@ -56,7 +48,7 @@ def sync_folder(
             error_line(f"runs that could not be read: {failed}; sync without --quiet names them")
         return
     screen.show(sync_summary(stats, screen.width))
-    more = [(f"workflow-history sync {other}", "another agents folder of this project") for other in others]
+    more = same_for_others("sync", others)
     if count(stats, "scanned") and not unchanged(stats):
         more += [("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")]
     if more:
