@@ -12,10 +12,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
-    ("models",),
+    ("models", "filters", "columns"),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
+    ("forecasting", "watching"),
     # what touches files or the database
     ("streams",),
     ("scanning", "store"),
@@ -23,6 +24,7 @@ LAYERS = (
     ("enrichment", "analytics"),
     ("syncing",),
     ("sync", "resync", "costing"),
+    ("answers",),
     ("",),  # the package itself: the public API
     ("demo",),
     ("cli",),
@@ -40,6 +42,10 @@ PURE = (
     "patterns",
     "similarity",
     "text",
+    "filters",
+    "columns",
+    "forecasting",
+    "watching",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -36,7 +36,7 @@ def tables(file: Path) -> set[str]:
     with sqlite3.connect(file) as connection:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     connection.close()
-    return {name for (name,) in rows}
+    return {name for (name,) in rows if not name.startswith("run_search")}  # virtual, and what it makes
 
 
 def execute(file: Path, statement: str) -> None:
@@ -68,7 +68,12 @@ def migrated(tmp_path: Path) -> Path:
 def test_the_migrations_make_the_tables_of_the_schema(migrated: Path) -> None:
     with connect(database_url(migrated)) as connection:
         context = MigrationContext.configure(
-            connection, opts={"version_table": migrate.VERSION_TABLE, "compare_type": True}
+            connection,
+            opts={
+                "version_table": migrate.VERSION_TABLE,
+                "compare_type": True,
+                "include_name": lambda name, kind, _: kind != "table" or not name.startswith("run_search"),
+            },
         )
         assert compare_metadata(context, metadata) == []
     assert tables(migrated) == {*metadata.tables, *VIEWS, migrate.VERSION_TABLE}

@@ -156,6 +156,7 @@ def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None
         {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
         {key_of[run.id]: run.dated.last for run in batch},
     )
+    job.history.pack_columns()
     job.keys |= key_of
     job.tell("store", len(job.keys), job.expected)
 

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, func, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError
+
+from .search import SEARCH_TABLE
+from .search_words import Piece, fts5
 
 LOCK_WAIT_SECONDS = 30.0
 
@@ -26,6 +42,7 @@ class Dialect:
     settle: Callable[[Connection], None]  # after the last write, outside a transaction
     damages: Callable[[Connection], list[str]]  # what the database itself finds broken
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
+    with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
 
 
@@ -83,6 +100,12 @@ def _sqlite_file(url: URL) -> Path | None:
     return Path(url.database) if url.database else None
 
 
+def _sqlite_with_words(pieces: Sequence[Piece]) -> Select[Any]:
+    found = table(SEARCH_TABLE)
+    matches = literal_column(SEARCH_TABLE).op("MATCH")(fts5(pieces))
+    return select(literal_column("rowid")).select_from(found).where(matches)
+
+
 def _sqlite_version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
@@ -105,6 +128,7 @@ DIALECTS = {
         settle=_sqlite_settle,
         damages=_sqlite_damages,
         file=_sqlite_file,
+        with_words=_sqlite_with_words,
         version=_sqlite_version,
     ),
 }

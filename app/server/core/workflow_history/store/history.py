@@ -9,26 +9,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import URL, Connection, select, table, text
 
 from ..errors import InvalidQueryError, WorkflowHistoryError
+from ..filters import RunFilter
 from ..models import Problem, Workflow
 from ..statistics import Sums
 from . import checks, ledger, names, queries, reads, writes
+from .blocks import missing_blocks
 from .codec import WORKFLOW, Row
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
+from .filters import conditions
 from .location import database_url
 from .migrate import ensure_schema, stored_revision
 from .names import WorkflowRef
 from .reads import CostTotals, StoredRun
 from .records import Parts, pattern_rows, take_apart
+from .schema import workflows
 from .similar import Similarity
 from .sums import sums_by_group
 from .values import to_time
 from .views import VIEWS
 from .writes import Identity
+
+if TYPE_CHECKING:  # numpy comes with it
+    from ..columns import Columns, Family
 
 __all__ = ["History", "SaveCounts", "WorkflowRef"]
 
@@ -175,6 +182,34 @@ class History:
         """Return what the runs of each status, model, template and cost basis add up to."""
         with self._reading() as connection:
             return sums_by_group(connection)
+
+    def matching(self, wanted: RunFilter) -> list[int]:
+        """Return the keys of the runs that a filter means, rising."""
+        with self._reading() as connection:
+            found = conditions(wanted, dialect_of(connection))
+            cursor: Any = connection.execute(select(workflows.c.key).where(*found)).cursor
+            return sorted([key for (key,) in cursor.fetchall()])  # the driver's rows: there may be many
+
+    # --- many runs as columns
+
+    def columns(self, family: Family, names: Sequence[str]) -> Columns:
+        """Return some columns of every run, agent run or model's share; see `columns.COLUMNS`."""
+        from .columns import read_columns  # noqa: PLC0415 - numpy takes longer to import than most commands take
+
+        with self._reading() as connection:
+            return read_columns(connection, family, names)
+
+    def pack_columns(self) -> None:
+        """Pack the columns of the runs that were written since: reading them is a hundred times as fast."""
+        from .columns import pack_columns  # noqa: PLC0415 - see above
+
+        with self._writing() as connection:
+            pack_columns(connection)
+
+    def has_unpacked_columns(self) -> bool:
+        """Tell whether runs were written since their columns were packed."""
+        with self._reading() as connection:
+            return bool(missing_blocks(connection, "runs", "key"))
 
     # --- what a sync needs
 

@@ -207,4 +207,4 @@ def figures(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
     """Return some keys of every stored workflow, without its agent runs and links."""
     codec = WORKFLOW.only(keys)
     columns = [workflows.c[field.column] for field in codec.fields.values()]
-    return [codec.decode(row) for row in _dicts(connection, select(*columns))]
+    return [codec.decode(row) for row in _dicts(connection, select(*columns).order_by(workflows.c.key))]

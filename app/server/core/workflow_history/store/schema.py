@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -96,11 +97,14 @@ OF_A_SYNC = (
 """What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
 
 FIGURES = (
-    "total_cost_nanodollars", "id", "project", "status", "model_used", "workflow_template", "cost_basis",
-    "lower_bound_cost_nanodollars", "duration_seconds", "total_tokens", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_creation_tokens", "created_at", "started_at",
+    "created_at", "id", "project", "status", "workflow_template", "issue_class", "model_used",
+    "total_cost_nanodollars", "total_tokens", "duration_seconds", "nl_clarity_score",
+    "cost_efficiency_score", "performance_score", "quality_score", "source_state",
 )  # fmt: skip
-"""What sums and sorted lists look at, the usual sort key first: likewise."""
+"""What runs are filtered by, in the usual order of a list: likewise."""
+
+SORTED = ("total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template")
+"""What else lists are sorted by: an index each, so that any page of them is found at once."""
 
 workflows = Table(
     "workflows",
@@ -162,10 +166,17 @@ workflows = Table(
     _extra("state keys without a column; unreadable_values: what no column could hold"),
     UniqueConstraint("project", "id"),
     Index("ix_workflows_id_project", "id", "project"),
-    Index("ix_workflows_created_at_id_project", "created_at", "id", "project"),
     Index("ix_workflows_status_created_at_id_project", "status", "created_at", "id", "project"),
     Index("ix_workflows_of_a_sync", *OF_A_SYNC),
     Index("ix_workflows_figures", *FIGURES),
+    *(Index(f"ix_workflows_{name}_id_project", name, "id", "project") for name in SORTED),
+    Index("ix_workflows_status_id_project", "status", "id", "project"),
+    Index(
+        "ix_workflows_with_error",
+        "key",
+        sqlite_where=text("error_message <> ''"),
+        postgresql_where=text("error_message <> ''"),
+    ),
     comment="one row per run",
 )
 
@@ -210,7 +221,10 @@ agent_runs = Table(
     _text("session_id", "session that the stream names"),
     _text("format", "kind of stream: claude, gemini, codex ..."),
     _extra("keys without a column; unreadable_values: what no column could hold"),
-    Index("ix_agent_runs_phase", "phase"),
+    *(
+        Index(f"ix_agent_runs_{name}_workflow_key", name, "workflow_key")
+        for name in ("phase", "agent", "model")
+    ),
     comment="one row per stream and attempt: an agent's work in one phase of a run",
 )
 
@@ -319,6 +333,17 @@ stream_marks = Table(
     ),
     Index("ix_stream_marks_written_ns", "written_ns"),
     comment="streams that may still grow: a sync reads on from here",
+)
+
+column_blocks = Table(
+    "column_blocks",
+    metadata,
+    Column("family", Text, primary_key=True, comment="runs, agent_runs or models"),
+    Column("name", Text, primary_key=True, comment="the column"),
+    Column("block", Integer, primary_key=True, comment="runs with these keys, divided by 512"),
+    Column("data", LargeBinary, nullable=False, comment="the values of these runs, packed"),
+    Index("ix_column_blocks_block", "block"),
+    comment="figures packed by column, for sums over many runs; made of the other tables, may be emptied",
 )
 
 sync_runs = Table(

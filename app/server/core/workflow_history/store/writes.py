@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Insert
 
+from .blocks import drop_blocks
 from .bulk import chunks, execute_tuples, insert_rows
 from .codec import WORKFLOW, Row, merged
 from .dialects import DIALECTS
@@ -117,6 +118,7 @@ def store(
     rows = [_row(keys[name], part.row, before.get(name), now, without_column) for name, part in parts.items()]
     execute_tuples(connection, _upsert(connection.dialect.name, replaced), _COLUMNS, rows)
     mark_written(connection, list(keys.values()))
+    drop_blocks(connection, keys.values())
     _replace_agent_runs(connection, {keys[name]: part for name, part in parts.items()}, frozenset(numbers))
     _link_similar(connection, {keys[name]: part for name, part in parts.items()})
     return Saved(keys, frozenset(before))
@@ -198,6 +200,7 @@ def forget_fingerprints(connection: Connection, keys: Sequence[int]) -> None:
 
 def mark_gone(connection: Connection, keys: Sequence[int], at: str) -> None:
     """Note that the files of these runs are no longer there; a first time noted stays."""
+    drop_blocks(connection, keys)
     values = {"source_state": "gone", "gone_at": func.coalesce(workflows.c.gone_at, at)}
     for some in chunks(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(some)).values(values))
@@ -205,6 +208,7 @@ def mark_gone(connection: Connection, keys: Sequence[int], at: str) -> None:
 
 def mark_present(connection: Connection, keys: Sequence[int]) -> None:
     """Note that the files of these runs are there again."""
+    drop_blocks(connection, keys)
     values = {"source_state": "present", "gone_at": None}
     for some in chunks(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(some)).values(values))

@@ -28,6 +28,7 @@ def ending_of(job: Job) -> Ending:
     job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
     problems = tuple(problem for _, problem in job.aside)
     news = bool(lost or back) or not job.history.knows_folder_problems(job.home, problems)
+    news = news or job.history.has_unpacked_columns()
     return Ending(lost, back, problems, news)
 
 
@@ -48,6 +49,7 @@ def end(job: Job, ending: Ending) -> None:
             job.history.save_run_problems(job.home, {key: [problem]}, new={key})
     if ending.back:
         job.history.mark_present(ending.back)
+    job.history.pack_columns()
     job.history.save_folder_problems(job.home, ending.problems)
     job.history.forget_stream_marks(int((job.now.timestamp() - GROWS_FOR) * 1e9))
     add_up(job)

@@ -1,0 +1,93 @@
+"""What a caller may narrow an answer to: plain values in, a checked filter out. No SQL, no command line.
+
+Everything combines: a run must meet all that is asked for. Several values of one name mean any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+from typing import Final, NamedTuple
+
+from .errors import InvalidQueryError
+
+SCORES: Final[Mapping[str, str]] = {
+    "clarity": "nl_clarity_score",
+    "cost_efficiency": "cost_efficiency_score",
+    "performance": "performance_score",
+    "quality": "quality_score",
+}
+"""What the scores are called when asked for, and their keys in a run."""
+
+
+class Range(NamedTuple):
+    """Amounts from `least` to `most`, both included; None: open on that side."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, name: str) -> None:
+        """Raise InvalidQueryError where it is no range."""
+        given = [value for value in self if value is not None]
+        if not all(isinstance(value, int | float) and isfinite(value) for value in given):
+            raise InvalidQueryError(f"{name}={tuple(self)} is no range of numbers")
+        if len(given) == 2 and given[0] > given[1]:
+            raise InvalidQueryError(
+                f"{name}: {given[0]:g} is more than {given[1]:g}; say the lesser one first"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are meant; without any value: all. Raises InvalidQueryError, which names what is allowed."""
+
+    search: str | None = None  # full text; see docs/asking.md
+    status: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    template: tuple[str, ...] = ()
+    issue_class: tuple[str, ...] = ()  # with or without its slash
+    model: tuple[str, ...] = ()  # a part of the name is enough; any agent of the run may have used it
+    phase: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    pattern: str | None = None  # its key, or what recurs as it is shown
+    cost: Range | None = None  # USD on record
+    tokens: Range | None = None  # all tokens
+    duration: Range | None = None  # seconds
+    scores: Mapping[str, Range] = field(default_factory=dict)  # by SCORES, 0 to 100
+    created_from: datetime | None = None  # aware
+    created_before: datetime | None = None  # aware
+    has_error: bool | None = None
+    gone: bool | None = None  # only this history knows the run
+
+    def __post_init__(self) -> None:
+        for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
+            _check_words(name, getattr(self, name))
+        for name in ("search", "pattern"):
+            if getattr(self, name) is not None and not isinstance(getattr(self, name), str):
+                raise InvalidQueryError(f"{name}={getattr(self, name)!r} is not allowed; use text or None")
+        for name, bounds in (("cost", self.cost), ("tokens", self.tokens), ("duration", self.duration)):
+            if bounds is not None:
+                bounds.check(name)
+        for name, bounds in self.scores.items():
+            if name not in SCORES:
+                raise InvalidQueryError(f"no score {name!r}; use one of: {', '.join(SCORES)}")
+            bounds.check(name)
+        for name in ("created_from", "created_before"):
+            _check_moment(name, getattr(self, name))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all runs are meant."""
+        return self == RunFilter()
+
+
+def _check_words(name: str, value: object) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
+        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a tuple of texts")
+
+
+def _check_moment(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
+        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a datetime with a time zone")
