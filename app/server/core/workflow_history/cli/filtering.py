@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, NamedTuple
+from inspect import Parameter, Signature
+from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperOption
+from typer.main import get_command
 
 from ..errors import InvalidQueryError
 from ..filters import SCORES, Range, RunFilter
@@ -163,23 +164,39 @@ class FilterCommand(Command):
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        self.params.extend(_option(one) for one in NARROWING)
+        holder = typer.Typer(add_completion=False)
+        holder.command()(_narrowing())
+        self.params.extend(get_command(holder).params)
 
 
-def _option(one: Narrowing) -> TyperOption:
-    def narrow(context: typer.Context, _param: object, given: Any) -> None:
-        if given is not None and given != ():
+def _narrowing() -> Callable[..., None]:
+    """Return a function that takes every option of NARROWING, as Typer reads one."""
+
+    def narrowing(**_given: Any) -> None:
+        """Take the options; their callbacks have done all there is to do."""
+
+    annotations = {f"option_{place}": _annotation(one) for place, one in enumerate(NARROWING)}
+    narrowing.__annotations__ = annotations
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None)
+        for name, annotation in annotations.items()
+    ]
+    narrowing.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return narrowing
+
+
+def _annotation(one: Narrowing) -> Any:
+    def narrow(context: typer.Context, given: Any) -> None:
+        if given is not None and given != []:
             context.meta[_META] = replace(filter_of(context), **one.take(given))
 
-    return TyperOption(
-        param_decls=one.words.split(),
+    option = typer.Option(
+        *one.words.split(),
         metavar=one.value or "",
-        type=str if one.value else bool,
-        is_flag=one.value is None,
-        default=None,
-        multiple=one.many,
         callback=narrow,
         expose_value=False,
         help=one.help,
         rich_help_panel="Which runs",
     )
+    kind = bool if one.value is None else list[str] if one.many else str
+    return Annotated[kind | None, option]

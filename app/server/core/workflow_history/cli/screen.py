@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import typer
 from rich.console import Console, RenderableType
 
+from ..answers.shapes import to_json
 from .options import settings_of
 from .render.hints import next_lines
 from .render.marks import STAND_INS
@@ -62,6 +63,10 @@ class Screen:
         """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""
         self.out.file.write(json.dumps(data, indent=2, default=str) + "\n")
         self.out.file.flush()
+
+    def answer(self, found: Any) -> None:
+        """Print an answer as JSON, with the version of its shape."""
+        self.give(to_json(found))
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:

@@ -56,7 +56,9 @@ def _holding(search: str, dialect: Dialect) -> list[ColumnElement[bool]]:
     if not pieces:
         return [false()]
     asked, left_out = ([piece for piece in pieces if piece.left_out is out] for out in (False, True))
-    found = [workflows.c.key.in_(dialect.with_words(asked))] if asked else []
+    found: list[ColumnElement[bool]] = []
+    if asked:
+        found.append(workflows.c.key.in_(dialect.with_words(asked)))
     return found + [workflows.c.key.not_in(dialect.with_words([piece])) for piece in left_out]
 
 
