@@ -47,8 +47,8 @@ def printed(renderable: RenderableType, width: int = 100, *, colour: bool = Fals
     return console.file.getvalue()
 
 
-def page_of(*runs: dict[str, Any], total: int | None = None) -> dict[str, Any]:
-    return {"workflows": list(runs), "total": len(runs) if total is None else total, "limit": 20, "offset": 0}
+def page_of(*runs: dict[str, Any], total: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    return list(runs), len(runs) if total is None else total
 
 
 def run(**fields: Any) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_hostile_text_reaches_the_terminal_nowhere(width):
     views = (
         story(bad, width, likes=hostile(likes()), full=True),
         story(bad, width),
-        run_list(page_of(bad, bad), width),
+        run_list(*page_of(bad, bad), width),
         sync_summary(
             hostile(stats(errors=[problem()], left_out_paths=[{"path": "x", "reason": "y"}])), width
         ),
@@ -240,7 +240,7 @@ def test_markup_in_a_request_is_shown_and_not_obeyed():
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 140, 200])
 def test_the_table_fits_and_the_request_keeps_twenty_characters(width):
     rows = [run(), run(id="adw_1768107407_591289bf", project="omni"), run(id="x", nl_input=None)]
-    text = printed(run_list(page_of(*rows), width), width)
+    text = printed(run_list(*page_of(*rows), width), width)
     assert max(cell_len(line) for line in text.splitlines()) <= width
     assert "Let customers export" in text
     assert "$2.63" in text
@@ -248,7 +248,7 @@ def test_the_table_fits_and_the_request_keeps_twenty_characters(width):
 
 def test_a_narrow_table_loses_columns_and_not_runs():
     rows = [run(id=f"run{number:05}") for number in range(7)]
-    wide, narrow = (printed(run_list(page_of(*rows), width), width) for width in (140, 60))
+    wide, narrow = (printed(run_list(*page_of(*rows), width), width) for width in (140, 60))
     assert "4.4M" in wide
     assert "4.4M" not in narrow
     assert all(row["id"] in narrow for row in rows)
@@ -258,30 +258,30 @@ def test_a_narrow_table_loses_columns_and_not_runs():
     "odd", [{}, {"id": None}, {"status": 7, "nl_input": 5}, {"created_at": "yesterday", "total_cost": "many"}]
 )
 def test_odd_runs_are_listed_and_shown_without_a_crash(odd):
-    assert printed(run_list(page_of(odd), 80), 80)
+    assert printed(run_list(*page_of(odd), 80), 80)
     assert printed(story(odd, 80), 80)
 
 
 def test_the_footer_says_what_of_how_many_and_keeps_lower_bounds_apart():
     rows = [run(total_cost=0.1), run(total_cost=0.2), run(cost_basis="lower_bound", lower_bound_cost=0.07)]
-    text = printed(run_list(page_of(*rows, total=243), 100))
+    text = printed(run_list(*page_of(*rows, total=243), 100))
     assert "3 of 243 runs · these: $2.93 on record + at least $0.07 in streams without a result" in text
     assert "≥ at least" in text
 
 
 def test_signs_are_explained_only_where_they_are_shown():
-    assert "gone" not in printed(run_list(page_of(run()), 140), 140)
-    gone = printed(run_list(page_of(run(source_state="gone")), 140), 140)
+    assert "gone" not in printed(run_list(*page_of(run()), 140), 140)
+    gone = printed(run_list(*page_of(run(source_state="gone")), 140), 140)
     assert "† gone" in gone
     assert "† its files are gone" in gone
-    derived = printed(run_list(page_of(run(times_basis="derived", utc_offset_minutes=None)), 140), 140)
+    derived = printed(run_list(*page_of(run(times_basis="derived", utc_offset_minutes=None)), 140), 140)
     assert "~2026-03-12 08:14Z" in derived
     assert "~ time taken from the files · Z UTC" in derived
 
 
 def test_several_projects_get_a_column():
-    assert "omni" in printed(run_list(page_of(run(), run(project="omni")), 140), 140)
-    assert "shop" not in printed(run_list(page_of(run(), run()), 140), 140)
+    assert "omni" in printed(run_list(*page_of(run(), run(project="omni")), 140), 140)
+    assert "shop" not in printed(run_list(*page_of(run(), run()), 140), 140)
 
 
 # One run's story

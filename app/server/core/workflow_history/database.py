@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import URL
 
 from .errors import InvalidQueryError, WorkflowNotFoundError
+from .filters import RunFilter
 from .models import Workflow
 from .patterns.sequences import without_parts
 from .statistics import Sums
 from .store.engine import exists
-from .store.history import History
+from .store.history import History, Page
 from .store.location import database_url, default_location
 from .store.queries import PageQuery
 
@@ -144,11 +145,18 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
 ) -> dict[str, Any]:
     """Return one page: {workflows, total, limit, offset}; unknown sort values come last.
 
-    Raises InvalidQueryError, a ValueError that names the allowed values.
+    `search` finds words, see docs/asking.md. Raises InvalidQueryError, a ValueError that names the
+    allowed values.
     """
-    query = PageQuery(limit, offset, status, search, sort_by, sort_order)
+    if status is not None and not isinstance(status, str):
+        raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
+    wanted = RunFilter(search=search, status=() if status is None else (status,))
+    query = PageQuery(wanted, sort_by, sort_order, limit, offset)
+    page = page_of(query)
+    return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}
+
+
+def page_of(query: PageQuery) -> Page:
+    """Return one page of the history; an empty one where there is no history yet."""
     with existing() as history:
-        if history is None:
-            return {"workflows": [], "total": 0, "limit": limit, "offset": offset}
-        workflows, total = history.page(query)
-    return {"workflows": workflows, "total": total, "limit": limit, "offset": offset}
+        return Page([], 0, None) if history is None else history.page(query)

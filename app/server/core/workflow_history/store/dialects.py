@@ -23,6 +23,7 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
 from .search import SEARCH_TABLE
@@ -46,9 +47,18 @@ class Dialect:
     version: Callable[[Connection], int]  # changes when another connection has stored something
 
 
+class _HintingCompiler(SQLiteCompiler):
+    """SQLAlchemy's compiler for SQLite, which leaves out a hint at the index to use."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002 - given
+        """Return the hint as it stands behind a table."""
+        return text
+
+
 def _sqlite_engine(url: URL) -> Engine:
     # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": LOCK_WAIT_SECONDS})
+    engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

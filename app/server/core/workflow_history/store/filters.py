@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, false, func, literal_column, or_, select
 
 from ..filters import SCORES, Range, RunFilter
 from .dialects import Dialect
@@ -16,20 +16,54 @@ from .values import storable_text, to_time
 _NANODOLLARS = 1_000_000_000  # in one US dollar
 
 
-def conditions(wanted: RunFilter, dialect: Dialect) -> list[ColumnElement[bool]]:
-    """Return what a run must meet, all of it."""
+NAMED: Final = {
+    "status": workflows.c.status,
+    "project": workflows.c.project,
+    "template": workflows.c.workflow_template,
+    "issue_class": workflows.c.issue_class,
+    "model": agent_runs.c.model,
+    "phase": agent_runs.c.phase,
+    "agent": agent_runs.c.agent,
+}
+"""The columns of the filters that are names."""
+
+
+class Conditions(NamedTuple):
+    """What a run must meet: all of it."""
+
+    own: list[ColumnElement[bool]]  # of its own columns
+    within: list[Select[Any]]  # runs by key: it must be in each
+    with_words: list[Select[Any]]  # likewise, out of the full-text index
+    outside: list[Select[Any]]  # runs by key: it must be in none
+    has_own_index: bool  # the conditions are those of an index of their own
+
+    def clauses(self, *, one_by_one: bool = False) -> list[ColumnElement[bool]]:
+        """Return the conditions as SQL.
+
+        `one_by_one` looks each run up in the sets instead of making them: better where a list soon
+        has as many runs as are wanted. Not so in the full-text index: each look would search anew.
+        """
+        sets = [_has(keys) if one_by_one else workflows.c.key.in_(keys) for keys in self.within]
+        sets += [workflows.c.key.in_(keys) for keys in self.with_words]
+        return [*self.own, *sets, *(workflows.c.key.not_in(keys) for keys in self.outside)]
+
+
+def _has(keys: Select[Any]) -> ColumnElement[bool]:
+    (column,) = keys.selected_columns
+    return exists(keys.where(column == workflows.c.key).correlate(workflows))
+
+
+def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
+    """Return what a run must meet."""
     own = workflows.c
     found = [
         *_any_of(own.status, wanted.status),
         *_any_of(own.project, wanted.project),
-        *_any_of(own.workflow_template, wanted.template),
-        *_any_of(own.issue_class, _with_and_without_slash(wanted.issue_class)),
+        *_any_of(own.workflow_template, _with_and_without("adw_", wanted.template)),
+        *_any_of(own.issue_class, _with_and_without("/", wanted.issue_class)),
         *_within(own.total_cost_nanodollars, wanted.cost, _NANODOLLARS),
         *_within(own.total_tokens, wanted.tokens),
         *_within(own.duration_seconds, wanted.duration),
-        *_of_agents(agent_runs.c.phase, wanted.phase),
-        *_of_agents(agent_runs.c.agent, wanted.agent),
-        *_of_models(wanted.model),
     ]
     for name, bounds in wanted.scores.items():
         found += _within(own[SCORES[name]], bounds)
@@ -37,37 +71,57 @@ def conditions(wanted: RunFilter, dialect: Dialect) -> list[ColumnElement[bool]]
         found.append(own.created_at >= to_time(wanted.created_from))
     if wanted.created_before is not None:
         found.append(own.created_at < to_time(wanted.created_before))
-    if wanted.has_error is not None:
-        with_error = select(own.key).where(own.error_message != "")
-        found.append(own.key.in_(with_error) if wanted.has_error else own.key.not_in(with_error))
     if wanted.gone is not None:
         is_gone = func.coalesce(own.source_state, "") == "gone"
         found.append(is_gone if wanted.gone else ~is_gone)
+    by_status = wanted == RunFilter(status=wanted.status)  # or all runs
+    return _with_sets(wanted, Conditions(found, [], [], [], by_status), dialect)
+
+
+def _with_sets(wanted: RunFilter, found: Conditions, dialect: Dialect) -> Conditions:
+    """Add what other tables and indexes say of a run."""
+    if wanted.phase:
+        found.within.append(_of_agents(agent_runs.c.phase.in_(_storable(wanted.phase))))
+    if wanted.agent:
+        found.within.append(_of_agents(agent_runs.c.agent.in_(_storable(wanted.agent))))
+    if wanted.model:
+        found.within.append(_of_agents(agent_runs.c.model.in_(_model_names(wanted.model))))
     if wanted.pattern is not None:
-        found.append(own.key.in_(_with_pattern(wanted.pattern)))
+        found.within.append(_with_pattern(wanted.pattern))
+    if wanted.has_error is not None:
+        others = workflows.alias()
+        # Literally as the partial index has it: a bound value would keep the database from it.
+        with_error = select(others.c.key).where(others.c.error_message != literal_column("''"))
+        (found.within if wanted.has_error else found.outside).append(with_error)
     if wanted.search is not None and wanted.search.strip():
-        found += _holding(wanted.search, dialect)
+        _add_search(wanted.search, found, dialect)
     return found
 
 
-def _holding(search: str, dialect: Dialect) -> list[ColumnElement[bool]]:
-    """Return what runs meet that hold all words of a search; one without any word is held by none."""
+def _add_search(search: str, found: Conditions, dialect: Dialect) -> None:
+    """Add what runs meet that hold all words of a search; one without any word is held by none."""
     pieces = pieces_of(storable_text(search))
-    if not pieces:
-        return [false()]
     asked, left_out = ([piece for piece in pieces if piece.left_out is out] for out in (False, True))
-    found: list[ColumnElement[bool]] = []
     if asked:
-        found.append(workflows.c.key.in_(dialect.with_words(asked)))
-    return found + [workflows.c.key.not_in(dialect.with_words([piece])) for piece in left_out]
+        found.with_words.append(dialect.with_words(asked))
+    elif not left_out:
+        found.own.append(false())
+    found.outside.extend(dialect.with_words([piece]) for piece in left_out)
+
+
+def _storable(words: Sequence[str]) -> list[str]:
+    return [storable_text(word) for word in words]
 
 
 def _any_of(column: ColumnElement[Any], words: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [column.in_([storable_text(word) for word in words])] if words else []
+    return [column.in_(_storable(words))] if words else []
 
 
-def _with_and_without_slash(words: Sequence[str]) -> list[str]:
-    return [form for word in words for form in (word.removeprefix("/"), f"/{word.removeprefix('/')}")]
+def _with_and_without(prefix: str, words: Sequence[str]) -> list[str]:
+    """Return each word in both forms: tables show the short one, files have the long one."""
+    return [
+        form for word in words for form in (word.removeprefix(prefix), prefix + word.removeprefix(prefix))
+    ]
 
 
 def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> list[ColumnElement[bool]]:
@@ -85,21 +139,22 @@ def _in_units(amount: float, unit: int) -> float:
     return round(amount * unit) if unit > 1 else amount
 
 
-def _of_agents(column: ColumnElement[Any], words: Sequence[str]) -> list[ColumnElement[bool]]:
-    if not words:
-        return []
-    runs = select(agent_runs.c.workflow_key).where(*_any_of(column, words))
-    return [workflows.c.key.in_(runs)]
+def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:
+    return select(agent_runs.c.workflow_key).where(clause)
 
 
-def _of_models(words: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Return what runs meet of which some agent used such a model; a part of the name is enough."""
-    if not words:
-        return []
-    names = select(agent_runs.c.model).distinct().where(
-        or_(*(agent_runs.c.model.icontains(storable_text(word), autoescape=True) for word in words))
-    )  # fmt: skip
-    return [workflows.c.key.in_(select(agent_runs.c.workflow_key).where(agent_runs.c.model.in_(names)))]
+def _model_names(words: Sequence[str]) -> Select[Any]:
+    """Select the models whose names hold one of the words.
+
+    Each name is found from the one before it, so that a handful of names does not cost a look at
+    every agent run.
+    """
+    model = agent_runs.c.model
+    names = select(func.min(model).label("name")).cte("names", recursive=True)
+    following = select(func.min(model)).where(model > names.c.name).scalar_subquery()
+    names = names.union_all(select(following).where(names.c.name.is_not(None)))
+    holds = (names.c.name.icontains(storable_text(word), autoescape=True) for word in words)
+    return select(names.c.name).where(or_(*holds))
 
 
 def _with_pattern(name: str) -> Select[Any]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import URL, Connection, select, table, text
 
@@ -20,11 +20,13 @@ from ..statistics import Sums
 from . import checks, ledger, names, queries, reads, writes
 from .blocks import missing_blocks
 from .codec import WORKFLOW, Row
+from .cursor import Cursor
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
-from .filters import conditions
+from .filters import NAMED, conditions
 from .location import database_url
 from .migrate import ensure_schema, stored_revision
 from .names import WorkflowRef
+from .paging import page_keys
 from .reads import CostTotals, StoredRun
 from .records import Parts, pattern_rows, take_apart
 from .schema import workflows
@@ -49,6 +51,14 @@ class SaveCounts:
     failures: tuple[tuple[str, str], ...] = ()  # id and reason of what could not be stored
     keys: Mapping[Identity, int] = field(default_factory=dict)  # of all that was stored
     new: AbstractSet[int] = frozenset()  # keys of those that were not there before
+
+
+class Page(NamedTuple):
+    """One page of workflows."""
+
+    workflows: list[Workflow]
+    total: int  # on all pages
+    last: Cursor | None  # to go on after; None: there are no more
 
 
 class History:
@@ -140,12 +150,12 @@ class History:
         new = frozenset(key for name, key in saved.keys.items() if name not in saved.before)
         return SaveCounts(len(new), len(parts) - len(new), keys=saved.keys, new=new)
 
-    def page(self, query: queries.PageQuery) -> tuple[list[Workflow], int]:
+    def page(self, query: queries.PageQuery) -> Page:
         """Return one page of workflows, and how many there are on all pages."""
         with self._reading() as connection:
-            total = connection.scalar(query.total()) or 0
-            keys = connection.scalars(query.keys()).all()
-            return list(reads.workflow_records(connection, keys).values()), total
+            found = page_keys(connection, query)
+            runs = list(reads.workflow_records(connection, found.keys).values())
+            return Page(runs, found.total, found.last)
 
     def refs(
         self,
@@ -187,8 +197,15 @@ class History:
         """Return the keys of the runs that a filter means, rising."""
         with self._reading() as connection:
             found = conditions(wanted, dialect_of(connection))
-            cursor: Any = connection.execute(select(workflows.c.key).where(*found)).cursor
+            cursor: Any = connection.execute(select(workflows.c.key).where(*found.clauses())).cursor
             return sorted([key for (key,) in cursor.fetchall()])  # the driver's rows: there may be many
+
+    def names(self, name: str) -> list[str]:
+        """Return the names that a filter of `filters.NAMED` finds something by, in their order."""
+        column = NAMED[name]
+        with self._reading() as connection:
+            found = connection.scalars(select(column).distinct().where(column != "").order_by(column))
+            return [str(word) for word in found]
 
     # --- many runs as columns
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Column, Select, and_, or_, select
 
 from ..errors import InvalidQueryError
+from ..filters import RunFilter
 from .codec import WORKFLOW
+from .cursor import Cursor
 from .schema import workflows
 from .values import storable_text
 
 SORT_KEYS = tuple(
     key
-    for key, field in WORKFLOW.fields.items()
-    if field.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+    for key, known in WORKFLOW.fields.items()
+    if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
 )
 SORT_ORDERS = ("ASC", "DESC")
-SEARCHED = ("nl_input", "id", "adw_id", "branch_name", "plan_file", "error_message", "issue_number")
 _MOST_ROWS = 2**63 - 1  # as many as a database can count
 
 
@@ -26,60 +27,48 @@ _MOST_ROWS = 2**63 - 1  # as many as a database can count
 class PageQuery:
     """One page of the history, checked: raises InvalidQueryError, which names what is allowed."""
 
-    limit: int = 50
-    offset: int = 0
-    status: str | None = None
-    search: str | None = None
+    wanted: RunFilter = field(default_factory=RunFilter)
     sort_by: str = "created_at"
     sort_order: str = "DESC"
+    limit: int = 50
+    offset: int = 0
+    after: Cursor | None = None  # the last row of the page before; instead of an offset
 
     def __post_init__(self) -> None:
-        _check_count("limit", self.limit)
-        _check_count("offset", self.offset)
-        _check_text("status", self.status)
-        _check_text("search", self.search)
+        check_count("limit", self.limit)
+        check_count("offset", self.offset)
         if self.sort_by not in SORT_KEYS:
             raise InvalidQueryError(
                 f"sort_by={self.sort_by!r} is unknown; use one of: {', '.join(SORT_KEYS)}"
             )
         if not isinstance(self.sort_order, str) or self.sort_order.upper() not in SORT_ORDERS:
             raise InvalidQueryError(f"sort_order={self.sort_order!r} is unknown; use ASC or DESC")
+        if self.after is not None and self.offset:
+            raise InvalidQueryError("a cursor and an offset together say two places; give one of them")
 
-    def total(self) -> Select[Any]:
-        """Count the rows of all pages."""
-        return select(func.count()).select_from(workflows).where(*self._filters())
+    @property
+    def descending(self) -> bool:
+        """Whether the largest come first."""
+        return self.sort_order.upper() == "DESC"
 
-    def keys(self) -> Select[Any]:
-        """Name the rows of this page; id and project decide among equals, unknown values come last."""
-        column = workflows.c[WORKFLOW.fields[self.sort_by].column]
-        # A column named twice would keep the database from its index.
-        ties = [tie for tie in (workflows.c.id, workflows.c.project) if tie is not column]
-        if self.sort_order.upper() == "DESC":
-            order = [column.desc().nulls_last(), *(tie.desc() for tie in ties)]
-        else:
-            order = [column.asc().nulls_last(), *(tie.asc() for tie in ties)]
-        rows = select(workflows.c.key).where(*self._filters()).order_by(*order)
-        return rows.limit(self.limit).offset(self.offset)
+    @property
+    def column(self) -> Column[Any]:
+        """The column that decides the order."""
+        return workflows.c[WORKFLOW.fields[self.sort_by].column]
 
-    def _filters(self) -> list[ColumnElement[bool]]:
-        filters: list[ColumnElement[bool]] = []
-        if self.status is not None:
-            filters.append(workflows.c.status == storable_text(self.status))
-        if self.search:
-            term = storable_text(self.search)
-            columns = [workflows.c[name] for name in SEARCHED]
-            filters.append(or_(*(column.icontains(term, autoescape=True) for column in columns)))
-        return filters
+    @property
+    def order(self) -> list[Column[Any]]:
+        """All columns that decide: id and project among equals. One named twice would cost the index."""
+        return [
+            self.column,
+            *(tie for tie in (workflows.c.id, workflows.c.project) if tie is not self.column),
+        ]
 
 
-def _check_count(name: str, value: Any) -> None:
+def check_count(name: str, value: Any) -> None:
+    """Raise InvalidQueryError where `value` is no number of rows."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
         raise InvalidQueryError(f"{name}={value!r} is not allowed; use a whole number of 0 or more")
-
-
-def _check_text(name: str, value: Any) -> None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidQueryError(f"{name}={value!r} is not allowed; use text or None")
 
 
 def named(reference: str, project: str | None = None) -> Select[Any]:

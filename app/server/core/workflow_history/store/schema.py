@@ -103,7 +103,9 @@ FIGURES = (
 )  # fmt: skip
 """What runs are filtered by, in the usual order of a list: likewise."""
 
-SORTED = ("total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template")
+SORTED = ("total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template",
+    "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "status",
+)  # fmt: skip
 """What else lists are sorted by: an index each, so that any page of them is found at once."""
 
 workflows = Table(
@@ -170,7 +172,6 @@ workflows = Table(
     Index("ix_workflows_of_a_sync", *OF_A_SYNC),
     Index("ix_workflows_figures", *FIGURES),
     *(Index(f"ix_workflows_{name}_id_project", name, "id", "project") for name in SORTED),
-    Index("ix_workflows_status_id_project", "status", "id", "project"),
     Index(
         "ix_workflows_with_error",
         "key",

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ... import database, demo, sync
+from ... import demo, sync
+from ...answers.finding import find_runs
 from ...errors import WorkflowHistoryError
 from ..options import DATABASE_VARIABLE, Command
 from ..render.costs import spending
@@ -60,14 +61,18 @@ def make_demo(
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
     if there and (runs, seed) != (RUNS, SEED):
         note(f"the demo in {directory} was there already: --runs and --seed change nothing")
-    page = database.get_workflow_history(limit=SHOWN)
+    page = find_runs(limit=SHOWN)
     if screen.as_json:
         screen.give({"folder": str(agents), "database": str(history), "sync": stats})
-    elif not screen.quiet and page["workflows"]:
-        screen.show(sync_summary({**stats, "errors": []}, screen.width), "", run_list(page, screen.width))
+    elif not screen.quiet and page.workflows:
+        screen.show(
+            sync_summary({**stats, "errors": []}, screen.width),
+            "",
+            run_list(page.workflows, page.total, screen.width),
+        )
         opened = f"workflow-history --db {shlex.quote(str(history))}"
         screen.next_steps(
-            (f"{opened} show {_telling(page['workflows'])['id']}", "one run's story"),
+            (f"{opened} show {_telling(page.workflows)['id']}", "one run's story"),
             (f"{opened} list --sort cost", "the costliest"),
             ("workflow-history sync path/to/project", "your own runs"),
         )

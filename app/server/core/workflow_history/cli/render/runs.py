@@ -42,12 +42,11 @@ class _Cell(NamedTuple):
     most: int = 32  # cells
 
 
-def run_list(page: Mapping[str, Any], width: int) -> RenderableType:
-    """Return the table of a page of runs with a line of sums below it."""
-    runs = page["workflows"]
+def run_list(runs: Sequence[Run], total: int, width: int) -> RenderableType:
+    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages."""
     shown = fit(_columns(runs), width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
-    return Group(grid(shown, width, ruled=True), "", _sums(page), *_legend(runs, keys))
+    return Group(grid(shown, width, ruled=True), "", _sums(runs, total), *_legend(runs, keys))
 
 
 def no_runs(*, filtered: bool) -> Text:
@@ -114,8 +113,7 @@ def _workflow(run: Run) -> Text:
     return Text(" ".join(word for word in (named, one_line(kind) if kind else None) if word) or UNKNOWN)
 
 
-def _sums(page: Mapping[str, Any]) -> Text:
-    runs, total = page["workflows"], page["total"]
+def _sums(runs: Sequence[Run], total: int) -> Text:
     spent = all_spending(runs)
     count = counted(total, "run") if len(runs) == total else f"{len(runs):,} of {counted(total, 'run')}"
     money = record_and_beyond(spent.recorded, spent.beyond)

@@ -19,7 +19,8 @@ _FIGURES = [
     "cost_efficiency_score", "performance_score", "quality_score", "source_state",
 ]  # fmt: skip
 _SORTED = (
-    "total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template", "status",
+    "total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template",
+    "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "status",
 )  # fmt: skip
 _OF_AGENTS = ("phase", "agent", "model")
 _SEARCHED = ("nl_input", "error_message", "branch_name", "plan_file", "id", "adw_id", "issue_number")

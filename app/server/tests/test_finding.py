@@ -1,0 +1,364 @@
+"""Lists are narrowed by anything that combines, found by words, and paged without a gap or a repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
+from app.server.core.workflow_history.cli.filtering import moment_of, range_of, seconds_of
+from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.filters import Range, RunFilter
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.search_words import pieces_of
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TEMPLATES, PHASES, MODELS = (
+    ("adw_sdlc", "adw_patch", None),
+    ("plan", "build", "review"),
+    ("opus-4", "sonnet-5"),
+)
+
+
+def run(number: int) -> dict[str, Any]:
+    """One of many runs, with equal and with unknown values."""
+    return {
+        "id": f"run-{number:02}",
+        "project": "shop" if number % 3 else "desk",
+        "status": ("completed", "failed", "running")[number % 3],
+        "created_at": None if number % 11 == 0 else (START + timedelta(days=number // 2)).isoformat(),
+        "workflow_template": TEMPLATES[number % len(TEMPLATES)],
+        "issue_class": ("/bug", "/feature")[number % 2],
+        "model_used": MODELS[number % 2],
+        "nl_input": f"Export table {number % 7} as CSV" if number % 4 else f"Fix the login of page {number}",
+        "error_message": "TimeoutError: too slow" if number % 5 == 0 else None,
+        "branch_name": f"feature-{number}",
+        "total_cost": None if number % 6 == 0 else number / 8,
+        "total_tokens": number * 1000,
+        "duration_seconds": None if number % 7 == 0 else float(number * 10),
+        "quality_score": None if number % 2 else float(number),
+        "source_state": "gone" if number % 8 == 0 else "present",
+        "phase_costs": [
+            {"phase": phase, "agent": f"{phase}ner", "model": MODELS[number % 2]}
+            for phase in PHASES[: 1 + number % 3]
+        ],
+    }
+
+
+RUNS = [run(number) for number in range(40)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    file = tmp_path_factory.mktemp("finding") / "history.db"
+    with History.open(file) as opened:
+        keys = opened.save(RUNS).keys
+        pattern = [{"kind": "operation", "signature": "make test", "count": 1}]
+        opened.save_patterns({key: pattern for (_, run_id), key in keys.items() if run_id < "run-05"})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(database, "DB_PATH", file)
+            yield opened
+
+
+def within(value: float | None, bounds: Range | None) -> bool:
+    if bounds is None:
+        return True
+    if value is None:
+        return False
+    return (bounds.least is None or value >= bounds.least) and (bounds.most is None or value <= bounds.most)
+
+
+def meets(one: dict[str, Any], wanted: RunFilter) -> bool:
+    """Say the same of a run in plain words."""
+    phases = {entry["phase"] for entry in one["phase_costs"]}
+    agents = {entry["agent"] for entry in one["phase_costs"]}
+    words = one["nl_input"].lower() + " " + (one["error_message"] or "").lower()
+    made = None if one["created_at"] is None else datetime.fromisoformat(one["created_at"])
+    return all(
+        [
+            not wanted.status or one["status"] in wanted.status,
+            not wanted.project or one["project"] in wanted.project,
+            not wanted.template or one["workflow_template"] in wanted.template,
+            not wanted.issue_class or one["issue_class"].strip("/") in wanted.issue_class,
+            not wanted.model or any(name in one["model_used"] for name in wanted.model),
+            not wanted.phase or phases & set(wanted.phase),
+            not wanted.agent or agents & set(wanted.agent),
+            within(one["total_cost"], wanted.cost),
+            within(one["total_tokens"], wanted.tokens),
+            within(one["duration_seconds"], wanted.duration),
+            all(within(one["quality_score"], bounds) for bounds in wanted.scores.values()),
+            wanted.created_from is None or (made is not None and made >= wanted.created_from),
+            wanted.created_before is None or (made is not None and made < wanted.created_before),
+            wanted.has_error is None or wanted.has_error == (one["error_message"] is not None),
+            wanted.gone is None or wanted.gone == (one["source_state"] == "gone"),
+            wanted.pattern is None or one["id"] < "run-05",
+            wanted.search is None or wanted.search in words,
+        ]
+    )
+
+
+def ranges(most: float) -> st.SearchStrategy[Range | None]:
+    pairs = st.tuples(st.floats(0, most), st.floats(0, most)).map(sorted).map(lambda pair: Range(*pair))
+    return st.none() | pairs | st.floats(0, most).map(lambda value: Range(value, None))
+
+
+def some(*words: str) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(words), max_size=2).map(tuple)
+
+
+moments = st.none() | st.integers(0, 20).map(lambda days: START + timedelta(days=days))
+filters = st.builds(
+    RunFilter,
+    search=st.sampled_from([None, None, "csv", "login", "timeouterror"]),
+    status=some("completed", "failed"),
+    project=some("shop", "desk"),
+    template=some("adw_sdlc", "adw_patch"),
+    issue_class=some("bug", "feature"),
+    model=some("opus", "sonnet-5"),
+    phase=some(*PHASES),
+    agent=some("planner", "reviewner"),
+    pattern=st.sampled_from([None, None, None, "make test"]),
+    cost=ranges(5),
+    tokens=ranges(40_000),
+    duration=ranges(400),
+    scores=st.sampled_from([{}, {}, {"quality": Range(10, 30)}]),
+    created_from=moments,
+    created_before=moments,
+    has_error=st.sampled_from([None, True, False]),
+    gone=st.sampled_from([None, None, True, False]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(filters)
+def test_whatever_is_asked_for_combines(forty: History, wanted: RunFilter) -> None:
+    expected = {one["id"] for one in RUNS if meets(one, wanted)}
+    page = find_runs(wanted, limit=100)
+    assert {one["id"] for one in page.workflows} == expected
+    assert page.total == len(expected) == len(forty.matching(wanted))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    filters,
+    st.sampled_from([*SORT_NAMES, "id", "project", "branch_name", "issue_class"]),
+    st.sampled_from(["asc", "desc"]),
+    st.integers(1, 11),
+)
+def test_cursors_and_offsets_walk_the_same_list(wanted: RunFilter, sort: str, order: str, limit: int) -> None:
+    def page(**where: Any) -> Any:
+        return find_runs(wanted, sort=sort, order=order, limit=limit, **where)
+
+    whole = [one["id"] for one in find_runs(wanted, sort=sort, order=order, limit=100).workflows]
+    by_cursor, cursor = [], None
+    while True:
+        found = page(cursor=cursor)
+        by_cursor += [one["id"] for one in found.workflows]
+        cursor = found.next_cursor
+        if cursor is None:
+            break
+    by_offset = [one["id"] for offset in range(0, 44, limit) for one in page(offset=offset).workflows]
+    assert by_cursor == by_offset == whole
+    assert len(set(whole)) == len(whole)
+
+
+def test_a_cursor_stays_good_while_runs_come_and_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "history.db")
+    with History.open(tmp_path / "history.db") as history:
+        history.save(RUNS)
+        seen: list[str] = []
+        cursor = None
+        for turn in range(20):
+            page = find_runs(sort="id", order="asc", limit=5, cursor=cursor)
+            seen += [one["id"] for one in page.workflows]
+            history.save([{**run(1), "id": f"run-0{turn}-late"}])
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    old = {one["id"] for one in RUNS}
+    assert [name for name in seen if name in old] == sorted(old)
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "💥", "a" * 5000, "k5U", "-_-_"])
+def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidQueryError, match="start without it"):
+        find_runs(cursor=cursor)
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    cursor = find_runs(limit=3).next_cursor
+    assert cursor
+    for other in ({"sort": "cost"}, {"order": "asc"}, {"where": RunFilter(status=("failed",))}):
+        with pytest.raises(InvalidQueryError, match="start without it"):
+            find_runs(limit=3, cursor=cursor, **other)
+    with pytest.raises(InvalidQueryError, match="offset"):
+        find_runs(limit=3, cursor=cursor, offset=3)
+
+
+# --- words
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "history.db")
+    for run_id, text in {
+        "percent": "100% done",
+        "underscore": "a_b",
+        "csv": "Export the orders as CSV, not as PDF",
+        "exports": "CSV exporting of orders is slow",
+        "order": "as orders go: the CSV",
+        "accent": "Übersicht der Aufträge für Zoë",
+        "quote": 'say "hello" OR NOT NEAR(a b)',
+    }.items():
+        database.insert_workflow({"id": run_id, "nl_input": text})
+    database.insert_workflow(
+        {"id": "branch", "branch_name": "feature-9-login", "error_message": "E0420 at x.py"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("100%", ["percent"]),
+        ("csv export", ["csv", "exports"]),  # all words, each a beginning
+        ("expor*", ["csv", "exports"]),
+        ('"export"', ["csv"]),  # this very word
+        ('"orders as"', ["csv"]),  # side by side
+        ('"as orders"', ["order"]),
+        ('"expor"*', ["csv", "exports"]),
+        ("csv -pdf", ["exports", "order"]),
+        ('orders -"as orders"', ["csv", "exports"]),
+        ("-csv -100", ["accent", "branch", "quote", "underscore"]),
+        ("ubersicht", ["accent"]),
+        ("ZOE", ["accent"]),
+        ("feature-9", ["branch"]),
+        ("login", ["branch"]),
+        ("e042", ["branch"]),
+        ("NEAR(", ["quote"]),
+        ("or not", ["quote"]),
+        ("a_b", ["quote", "underscore"]),
+        ("\\", []),
+        ('"', []),
+        ("'; DROP TABLE workflows; --", []),
+        ("lone \ud800", []),
+        ("nul \x00", []),
+    ],
+)
+def test_a_search_finds_words(texts: None, search: str, found: list[str]) -> None:
+    page = find_runs(RunFilter(search=search), sort="id", order="asc")
+    assert [one["id"] for one in page.workflows] == found
+
+
+@pytest.mark.parametrize("search", ["", "   ", "\n"])
+def test_a_search_for_nothing_finds_all(texts: None, search: str) -> None:
+    assert find_runs(RunFilter(search=search)).total == 8
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60))
+def test_no_text_breaks_a_search(search: str) -> None:
+    assert 0 <= find_runs(RunFilter(search=search)).total <= 40
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("ab\"*-:^+() {}'\\ANDORNEAR"), max_size=30))
+def test_no_operator_of_the_database_can_be_typed(search: str) -> None:
+    assert find_runs(RunFilter(search=search)).total <= 40
+
+
+def test_a_search_of_a_thousand_words_is_cut() -> None:
+    assert len(pieces_of(" ".join(f"word{number}" for number in range(1000)))) == 64
+    assert find_runs(RunFilter(search="csv " * 1000)).total == 30
+
+
+def test_what_is_written_later_is_found_and_what_it_replaced_is_not(texts: None) -> None:
+    database.update_workflow("csv", {"nl_input": "Import spreadsheets"})
+    assert [one["id"] for one in find_runs(RunFilter(search="spreadsheet")).workflows] == ["csv"]
+    assert [one["id"] for one in find_runs(RunFilter(search="pdf")).workflows] == []
+
+
+# --- words that name something
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (RunFilter(status=("faild",)), "did you mean failed"),
+        (RunFilter(template=("sdcl",)), "adw_sdlc"),
+        (RunFilter(model=("gpt",)), "opus-4, sonnet-5"),
+        (RunFilter(phase=("plann",)), "did you mean plan"),
+        (RunFilter(project=("shoop",)), "did you mean shop"),
+    ],
+)
+def test_a_slip_in_a_name_is_told_with_the_names_there_are(wanted: RunFilter, told: str) -> None:
+    with pytest.raises(InvalidQueryError, match=told):
+        find_runs(wanted)
+
+
+def test_a_usual_status_that_no_run_has_is_no_slip() -> None:
+    assert find_runs(RunFilter(status=("incomplete",))).total == 0
+
+
+def test_a_template_is_known_by_its_short_name() -> None:
+    assert find_runs(RunFilter(template=("sdlc",))).total == 14
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cost": Range(5, 1)},
+        {"cost": Range(float("nan"), None)},
+        {"scores": {"beauty": Range(1, 2)}},
+        {"status": "failed"},
+        {"status": (1,)},
+        {"search": b"x"},
+        {"created_from": datetime(2026, 1, 1)},  # noqa: DTZ001 - just that is refused
+        {"created_before": "2026-01-01"},
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQueryError):
+        RunFilter(**wrong)
+
+
+# --- what is typed
+
+
+def test_moments_are_typed_as_people_say_them() -> None:
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    assert moment_of("7d", now) == now - timedelta(days=7)
+    assert moment_of("36h", now) == now - timedelta(hours=36)
+    assert moment_of("2026-03-01T10:00+02:00") == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert moment_of("yesterday", now) == datetime(2026, 3, 9).astimezone()
+    for wrong in ("soon", "", "7x", "2026-13-01"):
+        with pytest.raises(InvalidQueryError, match="7d"):
+            moment_of(wrong)
+
+
+def test_ranges_are_typed_with_two_dots() -> None:
+    assert range_of("1..2") == (1, 2)
+    assert range_of("..2") == (None, 2)
+    assert range_of("2") == range_of("2..") == (2, None)
+    assert range_of("1m30s..2h", seconds_of) == (90, 7200)
+    for wrong in ("a..b", "1..2..3", "1m2"):
+        with pytest.raises(InvalidQueryError):
+            range_of(wrong)
+
+
+def test_there_is_nothing_to_find_where_there_is_no_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "none.db")
+    page = find_runs(RunFilter(status=("x",)))
+    assert (page.workflows, page.total, page.next_cursor) == ([], 0, None)
+    assert not (tmp_path / "none.db").exists()
