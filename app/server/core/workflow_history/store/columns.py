@@ -29,6 +29,8 @@ _SAMPLE: dict[Family, str] = {"runs": "key", "agent_runs": "workflow_key", "mode
 _SIZES = (np.uint8, np.uint16, np.uint32)
 """What whole numbers are packed in where they fit; the largest value stands for unknown."""
 
+_MOST = {np.dtype(size).itemsize: np.iinfo(size).max for size in _SIZES}
+
 
 class _Packed(msgspec.Struct, array_like=True):
     """One column of one block."""
@@ -92,7 +94,7 @@ def _assembled(family: Family, names: Sequence[str], blocks: Sequence[Block]) ->
         elif kinds[name] == "real":
             real[name] = np.concatenate(parts) if parts else np.empty(0, np.float64)
         else:
-            whole[name] = np.concatenate(parts) if parts else np.empty(0, np.int64)
+            whole[name] = _whole(parts)
     return Columns(family, len(whole[_SAMPLE[family]]), words, whole, real)
 
 
@@ -116,13 +118,21 @@ def _pack(kind: Kind, values: Values) -> _Packed:
 
 
 def _unpack(kind: Kind, packed: _Packed) -> Values:
+    """Return the values as they are packed: whole numbers as small as they were made."""
     values: npt.NDArray[Any] = np.frombuffer(packed.data, np.dtype(packed.dtype))
-    if kind == "words":
-        return Words(values.astype(np.int32), tuple(packed.words))
-    if kind == "real" or values.dtype == np.int64:
-        return values
-    whole = values.astype(np.int64)
-    whole[values == np.iinfo(values.dtype).max] = UNKNOWN
+    return Words(values, tuple(packed.words)) if kind == "words" else values
+
+
+def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
+    """Return whole numbers one after the other, in full size."""
+    whole = np.empty(sum(map(len, parts)), np.int64)
+    start = 0
+    for part in parts:
+        end = start + len(part)
+        whole[start:end] = part
+        if part.dtype != np.int64:
+            whole[start:end][part == _MOST[part.dtype.itemsize]] = UNKNOWN
+        start = end
     return whole
 
 
