@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.server.core.workflow_history import costing, similarity
-from app.server.core.workflow_history.database import init_db
+from app.server.core.workflow_history import costing, demo, similarity
+from app.server.core.workflow_history.answers.finding import find_runs
+from app.server.core.workflow_history.database import existing, find_workflow, init_db
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.scanning import read_one
 from app.server.core.workflow_history.store.history import History
@@ -163,3 +164,46 @@ def save_parts(database: Path, batches: Iterable[Sequence[Rows]]) -> None:
 def save_workflows(database: Path, batches: Iterable[Sequence[Workflow]]) -> None:
     """Take workflows apart and insert or merge them, all in one transaction."""
     save_parts(database, map(taken_apart, batches))
+
+
+def demo_runs(scratch: Path, runs: int, end: datetime) -> list[tuple[Workflow, list[dict[str, Any]]]]:
+    """Return the runs of a demo as the history holds them, each with its patterns."""
+    agents, database = scratch / "agents", scratch / "demo.db"
+    demo.make_agents_folder(agents, runs=runs, seed=1, end=end)
+    sync(agents, database)
+    made = ("similar_workflows", "pattern_count", "cost_data")  # stored elsewhere or made at reading
+    with History.open(database_url(database)) as history:
+        stored = history.read([ref.key for ref in history.refs()])
+        return [
+            ({name: value for name, value in run.items() if name not in made}, history.patterns(key))
+            for key, run in stored.items()
+        ]
+
+
+def save_with_patterns(
+    database: Path, batches: Iterable[Sequence[tuple[Workflow, Sequence[dict[str, Any]]]]]
+) -> None:
+    """Store runs and their patterns, and pack their columns, a batch in a transaction."""
+    with History.open(database_url(database)) as history:
+        for batch in batches:
+            with history.transaction():
+                keys = history.save([run for run, _ in batch]).keys
+                found = {keys[run["project"], run["id"]]: patterns for run, patterns in batch}
+                history.save_patterns(found)
+                history.pack_columns()
+
+
+def list_page(**asked: Any) -> int:
+    """Ask for a page of a list; return how many runs there are on all pages."""
+    return find_runs(asked.pop("where", None), **asked).total
+
+
+def whole_run(name: str) -> Workflow | None:
+    """Ask for one run's whole story."""
+    return find_workflow(name)
+
+
+def every_row() -> list[Workflow]:
+    """Read every run's figures into Python: what any question costs without an index or columns."""
+    with existing() as history:
+        return [] if history is None else history.figures()

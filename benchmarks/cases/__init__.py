@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..bench import Bench
 from ..results import Row
 from ..series import Series
-from . import first_sync, growth, memory, new_runs, reading, rows, similarity, start_up, unchanged
+from . import first_sync, growth, memory, new_runs, questions, reading, rows, similarity, start_up, unchanged
 
 Case = Callable[[Bench, Series], list[Row]]
 
@@ -21,4 +21,5 @@ CASES: dict[str, Case] = {
     "memory": memory.measure,
     "similarity": similarity.measure,
     "rows": rows.measure,
+    "questions": questions.measure,
 }

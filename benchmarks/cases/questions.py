@@ -1,0 +1,95 @@
+"""Questions to a large history: each kind's slowest, against reading every run's figures into Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from app.server.core.workflow_history.filters import Range, RunFilter
+
+from .. import subjects
+from ..asking import make_history
+from ..bench import Bench
+from ..measuring import in_turn, timed
+from ..results import Measure, Row, Target
+from ..series import Series
+from ..sizes import FULL
+
+_LIMIT = 0.100  # seconds
+_REPEAT = 5
+
+Question = Callable[[], object]
+
+
+def measure(bench: Bench, _series: Series) -> list[Row]:
+    """Return a row for each kind of question."""
+    database, runs = bench.new_database(), bench.size.rows
+    bench.say(f"a history of {runs:,} runs to put questions to")
+    make_history(bench.scratch, runs, database)
+    with subjects.history_at(database):
+        plainly = timed(subjects.every_row)
+        baseline = Measure(plainly.median, "every run's figures into Python")
+        kinds = _kinds(runs)
+        bench.say(f"{sum(map(len, kinds.values()))} questions")
+        rows = [_row(bench, kind, questions, baseline) for kind, questions in kinds.items()]
+    database.unlink()
+    return rows
+
+
+def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: Measure) -> Row:
+    for question in questions.values():
+        question()  # what is imported and loaded once
+    timings = in_turn(questions, _REPEAT)
+    name, slowest = max(timings.items(), key=lambda item: item[1].median)
+    all_of_them = ", ".join(f"{what} {timing.median * 1000:.0f}" for what, timing in timings.items())
+    return Row(
+        "questions",
+        f"{kind} among {bench.size.rows:,} runs",
+        Measure(slowest.median, f"the slowest: {name}"),
+        baseline,
+        None,
+        Target("< 100 ms each", _LIMIT, slowest.median),
+        as_set=bench.size.rows == FULL.rows,
+        notes=(f"milliseconds: {all_of_them}",),
+    )
+
+
+def _kinds(runs: int) -> dict[str, dict[str, Question]]:
+    ask: Any = partial(partial, subjects.list_page)
+    end = max(0, runs - 20)
+    page = ask(limit=1)()
+    return {
+        "Lists": {
+            "the newest": ask(),
+            "the last page": ask(offset=end),
+            "the costliest": ask(sort="cost"),
+            "the cheapest, last page": ask(sort="cost", order="asc", offset=end),
+            "by duration, in the middle": ask(sort="duration", offset=page // 2),
+            "by model, last page": ask(sort="model", offset=end),
+            "by quality, last page": ask(sort="quality", offset=end),
+        },
+        "Filtered lists": {
+            name: ask(where=where)
+            for name, where in {
+                "failed": RunFilter(status=("failed",)),
+                "of a workflow": RunFilter(template=("adw_sdlc_iso",)),
+                "of a cost": RunFilter(cost=Range(1, 2)),
+                "of a phase": RunFilter(phase=("review",)),
+                "of an agent": RunFilter(agent=("sdlc_planner",)),
+                "of a model": RunFilter(model=("opus",)),
+                "without an error": RunFilter(has_error=False),
+                "since a day": RunFilter(created_from=datetime(2025, 9, 1, tzinfo=UTC)),
+            }.items()
+        }
+        | {"of an agent, last page": ask(where=RunFilter(agent=("sdlc_planner",)), offset=int(runs * 0.7))},
+        "Searches": {
+            "a rare word": ask(where=RunFilter(search="ticket4711")),
+            "two words": ask(where=RunFilter(search="csv export")),
+            "a phrase": ask(where=RunFilter(search='"as CSV"')),
+            "a word of nearly all": ask(where=RunFilter(search="the")),
+            "the same by cost": ask(where=RunFilter(search="the"), sort="cost"),
+            "a word that is not there": ask(where=RunFilter(search="-csv")),
+        },
+    }
