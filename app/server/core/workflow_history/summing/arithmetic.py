@@ -118,11 +118,13 @@ def _at(values: Any, tenths: Sequence[int], unit: int) -> list[float]:
     """Return the values so many tenths of the way up; only as much is sorted as these need."""
     last = len(values) - 1
     steps = [divmod(last * tenth, 10) for tenth in tenths]
-    values = np.partition(values, [place for lower, _ in steps for place in (lower, min(lower + 1, last))])
-    return [
-        _between(values[lower].item(), values[min(lower + 1, last)].item(), rest, unit)
-        for lower, rest in steps
-    ]
+    places = [(lower, min(lower + 1, last)) for lower, _ in steps]
+    values = np.partition(values, [place for both in places for place in both])
+    found = []
+    for (lower, upper), (_, rest) in zip(places, steps, strict=True):
+        low, high = values[[lower, upper]].tolist()
+        found.append(_between(low, high, rest, unit))
+    return found
 
 
 def _between(low: float, high: float, tenths: int, unit: int) -> float:

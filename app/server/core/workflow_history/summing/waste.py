@@ -62,7 +62,12 @@ class _Agents:
 
 def waste_of(runs: Columns, agents: Columns) -> Waste:
     """Return what was spent in vain, by kind, and where."""
-    own, each = _at_least(runs.whole["total_cost"], runs.whole["lower_bound_cost"]), _Agents(agents, runs)
+    each = _Agents(agents, runs)
+    # A run spent at least what its agent runs did, whatever its own total says.
+    own = np.maximum(
+        _at_least(runs.whole["total_cost"], runs.whole["lower_bound_cost"]),
+        _by_run(each.spent, each.run, len(runs)),
+    )
     touched = each.touched()
     counted = _once(touched, each)
     # A failed run's whole cost is wasted, also what no agent run shows.
