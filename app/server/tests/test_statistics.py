@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import sqlite3
 import statistics as plain
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,10 +28,13 @@ from app.server.core.workflow_history.answers.statistics import (
     trend,
     waste,
 )
+from app.server.core.workflow_history.cli import filtering
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.summing import arithmetic, clock, grouping
 
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -578,6 +583,25 @@ def test_what_cannot_be_asked_is_a_usage_error_in_one_line(history: Path, words:
     printed = run(*words)
     assert printed.exit_code == 2
     assert printed.output.startswith("error: ")
+
+
+@given(values=st.lists(st.none() | st.floats(0, 1e9), max_size=40))
+def test_a_sparkline_has_a_sign_for_each_value_and_a_gap_only_for_what_is_unknown(
+    values: list[float | None],
+) -> None:
+    line = marks.sparkline(values)
+    assert [sign == " " for sign in line] == [value is None for value in values]
+    assert [sign == "▁" for sign in line] == [value == 0 for value in values]
+    assert line.translate(marks.STAND_INS).isascii()
+    known = [(value, sign) for value, sign in zip(values, line, strict=True) if value is not None]
+    assert [sign for _, sign in sorted(known)] == sorted(sign for _, sign in known)
+
+
+@pytest.mark.parametrize(
+    "module", [arithmetic, clock, grouping, filtering], ids=lambda module: module.__name__
+)
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_what_is_a_lower_bound_says_so(history: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -76,10 +76,14 @@ def spent(parts: Columns) -> tuple[Integers, Integers, Flags]:
     beyond = np.where(recorded, bound, _both(cost, bound))
     cost = np.where(recorded, cost, UNKNOWN)
     more = _any_word(parts.words["cost_basis"], _BASES_OF_MORE) | known(beyond)
-    if "is_copy" in parts.whole:
-        copied = parts.whole["is_copy"] == 1
-        return np.where(copied, UNKNOWN, cost), np.where(copied, UNKNOWN, beyond), more & ~copied
-    return cost, beyond, more
+    copied = _copies(parts)
+    return _unless(copied, cost), _unless(copied, beyond), more if copied is None else more & ~copied
+
+
+def _copies(parts: Columns) -> Flags | None:
+    """Tell which parts are copies; None where none is."""
+    copied = parts.whole["is_copy"] == 1 if "is_copy" in parts.whole else np.zeros(0, np.bool_)
+    return copied if copied.any() else None
 
 
 def entries_of_parts(parts: Columns, groups: Grouping, wanted: Integers) -> tuple[Entries, Codes]:
@@ -95,7 +99,7 @@ def entries_of_parts(parts: Columns, groups: Grouping, wanted: Integers) -> tupl
     starts = np.flatnonzero(np.diff(pair, prepend=-1))
     cost, beyond, more = spent(parts)
     total = _Together(order, starts)
-    copied = parts.whole["is_copy"] == 1 if "is_copy" in parts.whole else None
+    copied = _copies(parts)
     found = Entries(
         runs=run[starts],
         cost=total.known(cost),
@@ -112,28 +116,36 @@ class _Together:
     """Puts together what lies side by side once rows are in order."""
 
     def __init__(self, order: Integers, starts: Integers) -> None:
+        sizes = np.diff(starts, append=len(order))
         self._order, self._starts = order, starts
-        self._longest = int(np.diff(starts, append=len(order)).max(initial=0))
+        self._longest = int(sizes.max(initial=0))
+        self._entry = np.empty(len(order), np.int64)  # of each row
+        self._entry[order] = np.repeat(np.arange(len(starts)), sizes)
 
     def any(self, flags: Flags) -> Flags:
         """Tell where one is set."""
-        found: Flags = np.logical_or.reduceat(flags[self._order], self._starts)
+        found = np.zeros(len(self._starts), np.bool_)
+        found[self._entry[flags]] = True
         return found
 
     def known(self, values: Integers) -> Integers:
         """Add up what is known; unknown where nothing is."""
         there = known(values)
+        if self._longest <= 1:
+            return values[self._order]
         if not there.any():
             return np.full(len(self._starts), UNKNOWN)
-        filled = roomy(values if there.all() else np.where(there, values, 0), self._longest)
-        total: Integers = np.add.reduceat(filled[self._order], self._starts)
+        total: Integers = self._sum(roomy(np.where(there, values, 0), self._longest))
         return total if there.all() else np.where(self.any(there), total, UNKNOWN)
 
     def seconds(self, values: Floats) -> Floats:
         """Add up what is known; unknown where nothing is."""
         there = known(values)
-        total: Floats = np.add.reduceat(np.where(there, values, 0.0)[self._order], self._starts)
+        total: Floats = self._sum(np.where(there, values, 0.0))
         return total if there.all() else np.where(self.any(there), total, np.nan)
+
+    def _sum(self, values: Any) -> Any:
+        return np.add.reduceat(values[self._order], self._starts)
 
 
 def _durations(parts: Columns, total: _Together) -> Floats:
