@@ -24,13 +24,14 @@ from app.server.core.workflow_history.errors import (
     WorkflowNotFoundError,
 )
 from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.statistics import history_statistics, statistics_of
+from app.server.core.workflow_history.statistics import Sums, history_statistics, statistics_of
 from app.server.core.workflow_history.store.codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.likeness import PairRow
 from app.server.core.workflow_history.store.records import pattern_rows, take_apart
 from app.server.core.workflow_history.store.values import to_nanodollars, to_time
 from app.server.core.workflow_history.store.views import VIEWS
+from app.server.core.workflow_history.summing import contract
 
 KINDS = {
     "text": st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])),
@@ -594,6 +595,10 @@ def test_no_view_is_read_by_a_made_up_name(history: History) -> None:
 # --- sums
 
 
+def summed(history: History) -> list[Sums]:
+    return contract.sums_of(history.columns("runs", contract.COLUMNS))
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(
@@ -618,19 +623,19 @@ def test_no_view_is_read_by_a_made_up_name(history: History) -> None:
         max_size=12,
     )
 )
-def test_sums_made_by_the_database_are_those_over_all_its_rows(
+def test_sums_made_of_the_columns_are_those_over_all_rows(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
 ) -> None:
     file = tmp_path_factory.mktemp("sums") / "history.db"
     with History.open(file) as history:
         history.save([{**row, "id": str(number)} for number, row in enumerate(rows)])
-        by_database, by_hand = statistics_of(history.sums()), history_statistics(history.figures())
+        by_columns, by_hand = statistics_of(summed(history)), history_statistics(history.figures())
     means = ("average_duration", "average_tokens", "average_cache_efficiency")
     for name in means:
         mean = by_hand.pop(name)
-        assert by_database.pop(name) == (mean if mean is None else pytest.approx(mean, rel=1e-9))
-    assert by_database == by_hand
-    assert [*by_database["by_status"]] == [*by_hand["by_status"]]
+        assert by_columns.pop(name) == (mean if mean is None else pytest.approx(mean, rel=1e-9))
+    assert by_columns == by_hand
+    assert [*by_columns["by_status"]] == [*by_hand["by_status"]]
 
 
 def test_analytics_of_the_whole_history_need_no_rows_given() -> None:
@@ -643,7 +648,7 @@ def test_analytics_of_the_whole_history_need_no_rows_given() -> None:
 
 def test_a_sum_may_pass_what_one_column_holds(history: History) -> None:
     history.save([{"id": str(number), "total_cost": "9000000000.000000001"} for number in range(3)])
-    [group] = history.sums()
+    [group] = summed(history)
     assert group.total_cost == (Decimal("27000000000.000000003"), 3)
 
 

@@ -16,7 +16,7 @@ LAYERS = (
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
-    ("forecasting", "watching"),
+    ("forecasting", "watching", "summing"),
     # what touches files or the database
     ("streams",),
     ("scanning", "store"),
@@ -46,6 +46,7 @@ PURE = (
     "columns",
     "forecasting",
     "watching",
+    "summing",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

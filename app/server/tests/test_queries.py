@@ -18,6 +18,7 @@ from app.server.core.workflow_history.filters import Range, RunFilter
 from app.server.core.workflow_history.models import Problem
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
+from app.server.core.workflow_history.summing import contract
 
 
 @pytest.fixture(autouse=True)
@@ -213,8 +214,7 @@ ONLY_FROM_AN_INDEX: dict[str, Callable[[History], Any]] = {
     "what a sync looks at": lambda history: history.stored_runs("p"),
     "what a sync adds up": lambda history: history.cost_totals("p", "agents"),
 }
-SUMS_AND_LISTS: dict[str, Callable[[History], Any]] = {
-    "the sums of all runs": lambda history: history.sums(),
+LISTS: dict[str, Callable[[History], Any]] = {
     "of a template": lambda history: history.page(PageQuery(RunFilter(template=("t",)))),
     "of a cost": lambda history: history.page(PageQuery(RunFilter(cost=Range(0, 0.5)), "total_cost")),
     "of a phase": lambda history: history.page(PageQuery(RunFilter(phase=("plan",)))),
@@ -271,8 +271,16 @@ def test_a_sync_looks_at_stored_runs_in_one_index_alone(
     assert step.startswith("SEARCH workflows USING COVERING INDEX ix_workflows_of_a_sync")
 
 
-@pytest.mark.parametrize("ask", SUMS_AND_LISTS.values(), ids=SUMS_AND_LISTS.keys())
-def test_sums_and_other_sort_keys_read_an_index_not_the_wide_rows(
+def test_the_sums_of_all_runs_read_packed_columns_and_no_whole_table(history: History) -> None:
+    with_rows(history)
+    history.pack_columns()
+    steps = plans(history, lambda opened: opened.columns("runs", contract.COLUMNS))
+    assert [step for step in steps if "column_blocks" in step]
+    assert [step for step in steps if reads_a_whole_table(step)] == []
+
+
+@pytest.mark.parametrize("ask", LISTS.values(), ids=LISTS.keys())
+def test_other_sort_keys_read_an_index_not_the_wide_rows(
     history: History, ask: Callable[[History], Any]
 ) -> None:
     with_rows(history)

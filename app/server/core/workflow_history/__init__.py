@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.statistics import overview, run_statistics, trend, waste
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -29,10 +30,14 @@ __all__ = [
     "get_workflow_history",
     "init_db",
     "insert_workflow",
+    "overview",
     "resync_all_completed_workflows",
     "resync_workflow_cost",
+    "run_statistics",
     "sync_workflow_history",
+    "trend",
     "update_workflow",
+    "waste",
 ]
 
 _HOMES = {
@@ -43,10 +48,14 @@ _HOMES = {
     "get_workflow_history": "database",
     "init_db": "database",
     "insert_workflow": "database",
+    "overview": "answers.statistics",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
+    "run_statistics": "answers.statistics",
     "sync_workflow_history": "sync",
+    "trend": "answers.statistics",
     "update_workflow": "database",
+    "waste": "answers.statistics",
 }
 """Where each public name lives. Importing them all takes longer than most commands take to run."""
 

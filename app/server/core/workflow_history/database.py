@@ -92,7 +92,10 @@ def sums() -> list[Sums]:
     with existing() as history:
         if history is None:
             return []
-        return history.sums()
+        # numpy takes longer to import than most commands take
+        from .summing import contract  # noqa: PLC0415
+
+        return contract.sums_of(history.columns("runs", contract.COLUMNS))
 
 
 def find_workflow(reference: str) -> Workflow | None:

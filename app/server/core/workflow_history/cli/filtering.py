@@ -118,6 +118,21 @@ def dollars_of(given: str) -> float:
     return float(given.strip().removeprefix("$"))
 
 
+def period_of(given: str) -> timedelta:
+    """Read a length of time in hours, days or weeks: `36h`, `30d`, `4w`.
+
+    >>> period_of("4w").days
+    28
+    """
+    ago = _AGO.fullmatch(given.strip().lower())
+    if ago is None:
+        raise InvalidQueryError(f"{given!r} is no period; say it as 36h, 30d or 4w")
+    try:
+        return timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+    except (OverflowError, ValueError) as error:
+        raise InvalidQueryError(f"a period of {given!r} is longer than the calendar") from error
+
+
 def moment_of(given: str, now: datetime | None = None) -> datetime:
     """Read a moment: a date or time in ISO 8601 (of this machine's zone), `7d` ago, `today`, `yesterday`."""
     text, current = given.strip().lower(), now or datetime.now(UTC).astimezone()

@@ -16,7 +16,6 @@ from sqlalchemy import URL, Connection, select, table, text
 from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..filters import RunFilter
 from ..models import Problem, Workflow
-from ..statistics import Sums
 from . import checks, ledger, names, queries, reads, writes
 from .blocks import missing_blocks
 from .codec import WORKFLOW, Row
@@ -31,7 +30,6 @@ from .reads import CostTotals, StoredRun
 from .records import Parts, pattern_rows, take_apart
 from .schema import workflows
 from .similar import Similarity
-from .sums import sums_by_group
 from .values import to_time
 from .views import VIEWS
 from .writes import Identity
@@ -187,11 +185,6 @@ class History:
             )
         with self._reading() as connection:
             return reads.figures(connection, keys)
-
-    def sums(self) -> list[Sums]:
-        """Return what the runs of each status, model, template and cost basis add up to."""
-        with self._reading() as connection:
-            return sums_by_group(connection)
 
     def matching(self, wanted: RunFilter) -> list[int]:
         """Return the keys of the runs that a filter means, rising."""

@@ -7,7 +7,7 @@ always says the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.text import Text
@@ -41,6 +41,7 @@ OUTCOMES = {
 STAND_INS = str.maketrans({
     "✓": "+", "✗": "x", "●": "*", "◐": "~", "○": "o", "†": "!", "≥": ">", "\N{EN DASH}": "-",
     "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
+    "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
     **dict.fromkeys("█▉▊▋▌▍▏", "#"),
 })  # fmt: skip
 """ASCII for the signs, one for one, for terminals that know no more."""
@@ -48,6 +49,7 @@ STAND_INS = str.maketrans({
 _OTHER = Mark("·", "")
 _MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 def status(word: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
@@ -90,6 +92,23 @@ def bar(share: float | None, width: int) -> str:
     eighths = max(1, round(min(share, 1.0) * width * 8))
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return a sign for each value, as high as it is beside the largest; a gap for what is unknown.
+
+    Only 0 is at the very bottom.
+
+    >>> sparkline([0, 0.1, 4, None, 8]), sparkline([0, 0]), sparkline([])
+    ('▁▂▅ █', '▁▁', '')
+    """
+    most = max([value for value in values if value is not None], default=0)
+    top = len(_HEIGHTS) - 1
+    heights = [
+        None if value is None else 0 if value <= 0 or not most else max(1, round(value / most * top))
+        for value in values
+    ]
+    return "".join(" " if height is None else _HEIGHTS[height] for height in heights)
 
 
 def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:

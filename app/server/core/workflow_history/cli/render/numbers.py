@@ -123,6 +123,21 @@ def percent(value: Any) -> str:
     return "<0.1%" if short == 0 else f"{short:+}%"
 
 
+def share(value: Any) -> str:
+    """Return a share of 0 to 1 in percent; nothing and all are only shown where it is exactly so.
+
+    >>> share(0.871), share(0.999), share(0.0001), share(1.0), share(0)
+    ('87%', '>99%', '<1%', '100%', '0%')
+    """
+    part = number(value)
+    if part is None:
+        return UNKNOWN
+    whole = round(100 * part)
+    if whole <= 0 < part:
+        return "<1%"
+    return ">99%" if whole >= 100 > 100 * part else f"{whole}%"
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Return a count and its noun.
 

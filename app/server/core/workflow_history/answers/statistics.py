@@ -1,0 +1,186 @@
+"""What runs add up to, what was spent in vain and what changed: questions in, typed answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import database
+from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words
+from ..errors import InvalidQueryError
+from ..filters import RunFilter
+from ..summing.clock import LOCAL, offset_in
+from ..summing.entries import PART_COLUMNS, RUN_COLUMNS, entries_of_parts, entries_of_runs
+from ..summing.figures import Groups, all_of, figures_of
+from ..summing.grouping import GROUPINGS, OF_A_PART, OF_TIME, Grouping, by_words, grouping_named, of_runs
+from ..summing.records import (
+    Change,
+    Figures,
+    Overview,
+    RunStatistics,
+    Spread,
+    TokenSums,
+    Trend,
+    Waste,
+    WasteKind,
+    WastePlace,
+)
+from ..summing.trend import trend_of
+from ..summing.waste import AGENT_COLUMNS, waste_of
+
+if TYPE_CHECKING:
+    from ..store.history import History
+
+__all__ = [
+    "GROUPINGS",
+    "Change",
+    "Figures",
+    "Overview",
+    "RunStatistics",
+    "Spread",
+    "TokenSums",
+    "Trend",
+    "Waste",
+    "WasteKind",
+    "WastePlace",
+    "overview",
+    "run_statistics",
+    "trend",
+    "waste",
+]
+
+ALL_RUNS = RunFilter()
+USUAL_PERIOD = timedelta(days=30)
+
+
+def run_statistics(
+    by: str = "month", where: RunFilter = ALL_RUNS, *, across: str | None = None, tz: str = LOCAL
+) -> RunStatistics:
+    """Return what runs add up to, grouped by one of GROUPINGS; `across`: by a second one within each.
+
+    `tz` names the zone that days and hours are of, such as Europe/Berlin; "local" is this machine's.
+    Raises InvalidQueryError where a grouping or zone is unknown, or more groups of time come out than 5,000.
+    """
+    with _asked(where, tz) as asked:
+        return asked.statistics(by, across)
+
+
+def waste(where: RunFilter = ALL_RUNS) -> Waste:
+    """Return what was spent in vain: failed runs, retries, false successes, errors, cut-off streams."""
+    with _asked(where) as asked:
+        return asked.waste()
+
+
+def trend(
+    period: timedelta = USUAL_PERIOD, where: RunFilter = ALL_RUNS, *, now: datetime | None = None
+) -> Trend:
+    """Return how the runs of the period that ends now differ from those of the equally long one before."""
+    if _has_dates(where):
+        raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
+    with _asked(where) as asked:
+        return asked.trend(period, now)
+
+
+def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | None = None) -> Overview:
+    """Return the first look: totals, by week, template, model and phase, what was wasted, what changed."""
+    with _asked(where, tz) as asked:
+        weeks, templates, models, phases = (
+            asked.statistics(by) for by in ("week", "template", "model", "phase")
+        )
+        return Overview(
+            total=weeks.total,
+            weeks=weeks,
+            templates=templates,
+            models=models,
+            phases=phases,
+            waste=asked.waste(),
+            trend=None if _has_dates(where) else asked.trend(USUAL_PERIOD, now),
+        )
+
+
+class _Asked:
+    """The runs that were asked for, in columns."""
+
+    def __init__(self, history: History | None, where: RunFilter, tz: str) -> None:
+        self._history = history
+        self._tz = tz
+        runs = self._read("runs", ["key", *RUN_COLUMNS])
+        if history is not None and not where.is_empty:
+            runs = runs.take(np.isin(runs.whole["key"], np.array(history.matching(where), np.int64)))
+        self._runs = runs
+
+    def statistics(self, by: str, across: str | None = None) -> RunStatistics:
+        """Return the figures by one thing, or by two."""
+        names = [grouping_named(name) for name in (by, across) if name is not None]
+        parts = [name for name in names if name in OF_A_PART]
+        if len(parts) > 1 or len(set(names)) < len(names):
+            raise InvalidQueryError(
+                f"{names[0]} and {names[1]} cannot be crossed: one of {', '.join(OF_A_PART)} at most, and no "
+                "grouping twice"
+            )
+        found = self._figures(names, parts[0] if parts else None)
+        timely = any(name in OF_TIME for name in names)
+        total = all_of(self._runs)
+        return RunStatistics(
+            names[0], names[1] if across else None, self._tz if timely else None, total, tuple(found)
+        )
+
+    def _figures(self, names: Sequence[str], part: str | None) -> list[Figures]:
+        runs = self._runs
+        if part is None:
+            entries = entries_of_runs(runs)
+            groupings = {name: of_runs(runs, name, self._tz) for name in names}
+        else:
+            family, column = OF_A_PART[part]
+            parts = self._read(family, [*PART_COLUMNS[family], column])
+            grouping = by_words(parts.words[column])
+            entries, codes = entries_of_parts(parts, grouping, runs.whole["key"])
+            of_entries = runs.take(entries.runs)
+            groupings = {
+                name: Grouping(codes, grouping.names) if name == part else of_runs(of_entries, name, self._tz)
+                for name in names
+            }
+        first, *second = [groupings[name] for name in names]
+        return figures_of(entries, Groups(first, *second), runs.words["status"])
+
+    def waste(self) -> Waste:
+        """Return what these runs spent in vain."""
+        return waste_of(self._runs, self._read("agent_runs", AGENT_COLUMNS))
+
+    def trend(self, period: timedelta, now: datetime | None) -> Trend:
+        """Return what changed with these runs."""
+        return trend_of(self._runs, period, now or datetime.now(UTC))
+
+    def _read(self, family: Family, names: Sequence[str]) -> Columns:
+        return _nothing(family, names) if self._history is None else self._history.columns(family, names)
+
+
+@contextmanager
+def _asked(where: RunFilter, tz: str = LOCAL) -> Iterator[_Asked]:
+    offset_in(tz)  # an unknown zone is one, also where there is no run
+    with database.existing() as history:
+        yield _Asked(history, where, tz)
+
+
+def _has_dates(where: RunFilter) -> bool:
+    return where.created_from is not None or where.created_before is not None
+
+
+def _nothing(family: Family, names: Sequence[str]) -> Columns:
+    """Return the columns of no rows: no history is answered as an empty one is."""
+    kinds = {name: COLUMNS[family][name] for name in dict.fromkeys([_KEYS[family], *names])}
+    words = {name: Words.of(()) for name, kind in kinds.items() if kind == "words"}
+    real: dict[str, Floats] = {
+        name: np.empty(0, np.float64) for name, kind in kinds.items() if kind == "real"
+    }
+    whole: dict[str, Integers] = {
+        name: np.empty(0, np.int64) for name in kinds if name not in words and name not in real
+    }
+    return Columns(family, 0, words, whole, real)
+
+
+_KEYS = {"runs": "key", "agent_runs": "workflow_key", "models": "workflow_key"}

@@ -1,0 +1,161 @@
+"""Figures of runs in groups, as a table with bars: an answer in, renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...summing.records import Figures, RunStatistics
+from . import marks
+from .costs import Spending, at_least
+from .numbers import counted, duration, exact, money, share, tokens
+from .runs import no_runs
+from .table import Column, GiveWay, fit, grid
+from .text import UNKNOWN, joined, one_line
+
+BAR: Final = 12  # cells
+MOST_NAME: Final = 40  # cells
+NARROWER: Final = (
+    GiveWay("attempts"),
+    GiveWay("cache"),
+    GiveWay("p90"),
+    GiveWay("tokens"),
+    GiveWay("failed"),
+    GiveWay("mean"),
+    GiveWay("bar"),
+    GiveWay("duration"),
+    GiveWay("median"),
+    GiveWay("success"),
+)
+"""What goes first where the width does not do; name, runs and cost always stay."""
+
+TITLES: Final = {"issue_class": "class"}
+
+
+def statistics_table(found: RunStatistics, width: int, *, filtered: bool = False) -> RenderableType:
+    """Return the table of all groups, the sums of all runs below it."""
+    if not found.total.runs:
+        return no_runs(filtered=filtered)
+    notes = [_time_zone(found), *_legend(found)]
+    return Group(
+        groups_table(found, found.groups, width),
+        "",
+        sums_line(found.total),
+        *[note for note in notes if note is not None],
+    )
+
+
+def groups_table(found: RunStatistics, groups: Sequence[Figures], width: int) -> RenderableType:
+    """Return the table of some groups, each with a bar as long as its cost is beside the largest."""
+    most = max((known_cost(group) for group in groups), default=0.0)
+    columns = [
+        Column("name", TITLES.get(found.by, found.by), _names(found, groups), most=MOST_NAME),
+        *_across(found, groups),
+        _numbers("runs", "runs", groups, lambda g: f"{g.runs:,}"),
+        *_attempts(groups),
+        _numbers("failed", "failed", groups, lambda g: f"{g.failed:,}"),
+        _numbers("success", "success", groups, lambda g: share(g.success_rate)),
+        _numbers("cost", "cost", groups, cost_of),
+        Column("bar", "", tuple(Text(marks.bar(_share(g, most), BAR), "green") for g in groups)),
+        _numbers("mean", "mean", groups, lambda g: money(g.cost.mean)),
+        _numbers("median", "median", groups, lambda g: money(g.cost.median)),
+        _numbers("p90", "p90", groups, lambda g: money(g.cost.p90)),
+        _numbers("tokens", "tokens", groups, lambda g: tokens(g.tokens.total)),
+        _numbers("cache", "cached", groups, lambda g: share(g.cache_hit_share)),
+        *_durations(groups),
+    ]
+    return grid(fit(columns, width, NARROWER), width)
+
+
+def sums_line(total: Figures) -> Text:
+    """Return what all runs together add up to, in a line."""
+    return joined([
+        counted(total.runs, "run"),
+        f"{cost_of(total)} in all",
+        f"{share(total.success_rate)} of {total.completed + total.failed:,} ended well",
+        f"unknown what {counted(total.runs_without_cost, 'run')} cost" if total.runs_without_cost else None,
+    ])  # fmt: skip
+
+
+def cost_of(figures: Figures) -> str:
+    """Return all that a group is known to have spent; `≥` where it spent more."""
+    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
+    return at_least(Spending(exact(figures.cost.total), exact(figures.lower_bound_cost), partial))
+
+
+def known_cost(group: Figures) -> float:
+    """Return all that a group is known to have spent, US dollars; 0 where nothing is."""
+    return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
+
+
+def name_of(by: str, name: str | None) -> Text:
+    """Return a group's name."""
+    if name is None:
+        return Text("unknown", "dim")
+    if by == "model":
+        return Text(marks.short_model(name), "bold")
+    return Text(one_line(name) or UNKNOWN, "bold")
+
+
+def _names(found: RunStatistics, groups: Sequence[Figures]) -> tuple[Text, ...]:
+    """Name each group; crossed, only the first of those that share a name."""
+    before = [None, *groups[:-1]] if groups else []
+    return tuple(
+        Text("")
+        if found.across and former is not None and former.name == group.name
+        else name_of(found.by, group.name)
+        for former, group in zip(before, groups, strict=True)
+    )
+
+
+def _across(found: RunStatistics, groups: Sequence[Figures]) -> list[Column]:
+    if found.across is None:
+        return []
+    cells = tuple(name_of(found.across, group.across) for group in groups)
+    return [Column("across", TITLES.get(found.across, found.across), cells, most=MOST_NAME)]
+
+
+def _attempts(groups: Sequence[Figures]) -> list[Column]:
+    if all(group.agent_runs is None for group in groups):
+        return []
+    return [_numbers("attempts", "agents", groups, lambda g: f"{g.agent_runs or 0:,}")]
+
+
+def _durations(groups: Sequence[Figures]) -> list[Column]:
+    """Return the column of durations, where one is known."""
+    if all(group.duration.median is None for group in groups):
+        return []
+    return [_numbers("duration", "median time", groups, lambda g: duration(g.duration.median))]
+
+
+def _numbers(key: str, title: str, groups: Sequence[Figures], write: Callable[[Figures], str]) -> Column:
+    return Column(key, title, tuple(Text(write(group)) for group in groups), right=True)
+
+
+def _share(group: Figures, most: float) -> float | None:
+    return known_cost(group) / most if most else None
+
+
+def _time_zone(found: RunStatistics) -> Text | None:
+    if found.time_zone is None:
+        return None
+    zone = "this machine's" if found.time_zone == "local" else one_line(found.time_zone)
+    return Text(f"time zone: {zone}", "dim")
+
+
+def _legend(found: RunStatistics) -> list[Text]:
+    notes: list[str | Text | None] = [
+        "≥ at least" if any("≥" in cost_of(group) for group in (found.total, *found.groups)) else None,
+        f"runs and success: of the runs that have this {found.by}" if _shared(found) else None,
+    ]
+    line = joined(notes)
+    line.stylize("dim")
+    return [line] if line.plain else []
+
+
+def _shared(found: RunStatistics) -> bool:
+    """Whether one run is in several groups."""
+    return found.by in {"phase", "agent", "model"}

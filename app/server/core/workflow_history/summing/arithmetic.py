@@ -1,0 +1,149 @@
+"""Add up by group: values and each one's group in, exact sums and places in the order out.
+
+A sum of whole numbers is exact, however large: it is made in parts that floats hold, and put together as
+Python's own whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..columns import UNKNOWN, Flags, Floats, Integers, known
+
+NANODOLLARS: Final = 1_000_000_000  # in one US dollar
+MEDIAN, P90 = 5, 9  # tenths of the way from the least to the most
+_EXACT_IN_A_FLOAT: Final = 1 << 53
+_PART: Final = 21  # bits: so small that two thousand million parts add up exactly in a float
+
+Codes = npt.NDArray[np.integer[Any]]
+
+
+class Sum(NamedTuple):
+    """What a group's known values add up to."""
+
+    total: int | float
+    known: int  # how many are
+
+
+def amounts(values: Integers) -> Integers:
+    """Return amounts; what is below zero is no amount, but unknown."""
+    return np.where(values < 0, UNKNOWN, values)
+
+
+def lengths(values: Floats) -> Floats:
+    """Return durations; what is below zero or without end is unknown."""
+    return np.where((values >= 0) & np.isfinite(values), values, np.nan)
+
+
+def roomy(values: Integers, times: int) -> Any:
+    """Return values of which `times` can be added up: as Python's own numbers where 64 bits might fail."""
+    return values.astype(object) if _largest(values) * times > np.iinfo(np.int64).max else values
+
+
+def counts(codes: Codes, groups: int, where: Flags | None = None) -> list[int]:
+    """Return how many rows each group has, or how many of those of a mask."""
+    found: list[int] = np.bincount(codes if where is None else codes[where], minlength=groups).tolist()
+    return found
+
+
+def sums(values: Integers | Floats, codes: Codes, groups: int) -> list[Sum]:
+    """Return the sum of each group's known values: exact, where they are whole numbers.
+
+    >>> sums(np.array([2, UNKNOWN, 2**62, 2**62]), np.array([0, 0, 1, 1]), 3)
+    [Sum(total=2, known=1), Sum(total=9223372036854775808, known=2), Sum(total=0, known=0)]
+    """
+    some, of = _known_only(values, codes)
+    totals = _real(some, of, groups) if some.dtype.kind == "f" else _whole(some, of, groups)
+    return [Sum(*both) for both in zip(totals, counts(of, groups), strict=True)]
+
+
+def _known_only(values: Any, codes: Codes) -> tuple[Any, Codes]:
+    there = known(values)
+    return (values, codes) if there.all() else (values[there], codes[there])
+
+
+def _real(values: Floats, codes: Codes, groups: int) -> list[float]:
+    found: list[float] = np.bincount(codes, weights=values, minlength=groups).tolist()
+    return found
+
+
+def _whole(values: Any, codes: Codes, groups: int) -> list[int]:
+    if values.dtype == object:  # numbers beyond 64 bits
+        found = [0] * groups
+        for code, value in zip(codes.tolist(), values.tolist(), strict=True):
+            found[code] += value
+        return found
+    if _largest(values) * len(values) < _EXACT_IN_A_FLOAT:
+        return [int(total) for total in _real(values, codes, groups)]
+    low, middle = values & ((1 << _PART) - 1), (values >> _PART) & ((1 << _PART) - 1)
+    parts = [_real(part, codes, groups) for part in (values >> (2 * _PART), middle, low)]
+    return [
+        (int(high) << (2 * _PART)) + (int(mid) << _PART) + int(least)
+        for high, mid, least in zip(*parts, strict=True)
+    ]
+
+
+def _largest(values: Integers) -> int:
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
+
+
+def quantiles(
+    values: Integers | Floats, codes: Codes, groups: int, tenths: Sequence[int], unit: int = 1
+) -> list[list[float | None]]:
+    """Return for each of `tenths` the value so far up in each group, in units; None where none is known.
+
+    Between two values the line between them is taken, as `statistics.quantiles` with "inclusive" does.
+
+    >>> quantiles(np.array([1, 2, 4]), np.array([0, 0, 0]), 2, [MEDIAN, P90])
+    [[2.0, None], [3.6, None]]
+    """
+    some, of = _known_only(values, codes)
+    small = of.astype(np.int16 if groups <= np.iinfo(np.int16).max else np.int32)
+    by_group = some[np.argsort(small, kind="stable")]  # numbers of 16 bits are sorted in one go
+    found: list[list[float | None]] = [[None] * groups for _ in tenths]
+    end = 0
+    for group, number in enumerate(counts(of, groups)):
+        start, end = end, end + number
+        if number:
+            for each, value in zip(found, _at(by_group[start:end], tenths, unit), strict=True):
+                each[group] = value
+    return found
+
+
+def _at(values: Any, tenths: Sequence[int], unit: int) -> list[float]:
+    """Return the values so many tenths of the way up; only as much is sorted as these need."""
+    last = len(values) - 1
+    steps = [divmod(last * tenth, 10) for tenth in tenths]
+    places = [(lower, min(lower + 1, last)) for lower, _ in steps]
+    values = np.partition(values, [place for both in places for place in both])
+    found = []
+    for (lower, upper), (_, rest) in zip(places, steps, strict=True):
+        low, high = values[[lower, upper]].tolist()
+        found.append(_between(low, high, rest, unit))
+    return found
+
+
+def _between(low: float, high: float, tenths: int, unit: int) -> float:
+    """Return the value so many tenths of the way from one to the other.
+
+    >>> _between(1, 2, 5, 10)
+    0.15
+    """
+    if tenths == 0:
+        return low / unit
+    if isinstance(low, int):
+        return (low * (10 - tenths) + high * tenths) / (10 * unit)
+    return (low + (high - low) * tenths / 10) / unit
+
+
+def dollars(nanodollars: float) -> float:
+    """Return US dollars.
+
+    >>> dollars(1_500_000_000)
+    1.5
+    """
+    return nanodollars / NANODOLLARS

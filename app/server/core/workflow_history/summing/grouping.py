@@ -1,0 +1,138 @@
+"""Put rows into groups: columns and what to group by in, each row's group and the groups' names out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from ..columns import NO_WORD, Columns, Family, Flags, Integers, Words, known
+from ..errors import InvalidQueryError
+from .arithmetic import Codes
+from .clock import DAY, HOUR, local_times
+
+MOST_GROUPS: Final = 5_000
+"""Of time: more can neither be read nor drawn."""
+
+OF_A_RUN: Final[Mapping[str, str]] = {
+    "status": "status",
+    "project": "project",
+    "template": "workflow_template",
+    "issue_class": "issue_class",
+}
+"""Groupings by a word of the run, and its column."""
+
+OF_A_PART: Final[Mapping[str, tuple[Family, str]]] = {
+    "phase": ("agent_runs", "phase"),
+    "agent": ("agent_runs", "agent"),
+    "model": ("models", "model"),
+}
+"""Groupings that share a run out, and the family and column that do."""
+
+OF_TIME: Final = ("day", "week", "month", "hour", "weekday")
+
+GROUPINGS: Final = (*OF_TIME, *OF_A_RUN, *OF_A_PART)
+"""Everything that can be grouped by."""
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
+_LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which group each row is in."""
+
+    codes: Codes  # place in `names`
+    names: tuple[str | None, ...]  # None: unknown, always the last
+    days: tuple[date | None, ...] | None = None  # first day of each group; None: no grouping by day
+    in_order: bool = False  # the groups stand in the order of time
+    keeps_empty: bool = False  # a group without a row is there too
+
+
+def grouping_named(by: str) -> str:
+    """Return the grouping that is meant; raises InvalidQueryError where there is none.
+
+    >>> grouping_named("class")
+    'issue_class'
+    """
+    name = "issue_class" if by == "class" else by
+    if name not in GROUPINGS:
+        raise InvalidQueryError(f"no grouping {by!r}; use one of: {', '.join(GROUPINGS)}")
+    return name
+
+
+def by_words(words: Words) -> Grouping:
+    """Group by a word."""
+    codes = np.where(words.codes == NO_WORD, len(words.words), words.codes)
+    return Grouping(codes, (*words.words, None))
+
+
+def of_runs(runs: Columns, by: str, zone: str) -> Grouping:
+    """Group runs by what each of them is or when it was made."""
+    if by in OF_A_RUN:
+        return by_words(runs.words[OF_A_RUN[by]])
+    return _by_time(local_times(runs.whole["created_at"], zone), by)
+
+
+def one_group(rows: int) -> Grouping:
+    """Put all rows into one group."""
+    return Grouping(np.zeros(rows, np.int8), ("all",), keeps_empty=True)
+
+
+def _by_time(local: Integers, by: str) -> Grouping:
+    there = known(local)
+    days = np.clip(local // DAY, _FIRST_DAY, _LAST_DAY)
+    if by == "hour":
+        return _cycle(local % DAY // HOUR, there, tuple(f"{hour:02}" for hour in range(24)))
+    if by == "weekday":
+        return _cycle((days + 3) % 7, there, _WEEKDAYS)  # 1970 began on a Thursday
+    numbers, first_day = _NUMBERED[by]
+    found = numbers(days)
+    first, last = (int(found[there].min()), int(found[there].max())) if there.any() else (0, -1)
+    _check_number(by, first_day(first), first_day(last), last - first + 1)
+    begins = tuple(first_day(number) for number in range(first, last + 1))
+    names = tuple(_NAMES[by](begin) for begin in begins)
+    codes = np.where(there, found - first, len(names))
+    return Grouping(codes, (*names, None), (*begins, None), in_order=True, keeps_empty=True)
+
+
+def _cycle(numbers: Integers, there: Flags, names: tuple[str, ...]) -> Grouping:
+    return Grouping(np.where(there, numbers, len(names)), (*names, None), in_order=True, keeps_empty=True)
+
+
+def _check_number(by: str, first: date, last: date, number: int) -> None:
+    if number > MOST_GROUPS:
+        raise InvalidQueryError(
+            f"{number:,} groups from {first} to {last} are too many by {by}, {MOST_GROUPS:,} at most; "
+            "take a longer unit, or only runs since a certain day"
+        )
+
+
+def _day(number: int) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + min(max(number, _FIRST_DAY), _LAST_DAY))
+
+
+def _month(number: int) -> date:
+    return date(1970 + number // 12, number % 12 + 1, 1)
+
+
+def _months(days: Integers) -> Integers:
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
+_NUMBERED: Mapping[str, tuple[Callable[[Integers], Integers], Callable[[int], date]]] = {
+    "day": (lambda days: days, _day),
+    "week": (lambda days: (days + 3) // 7, lambda number: _day(number * 7 - 3)),
+    "month": (_months, _month),
+}
+"""How the groups of a unit of time are numbered without a gap, and on which day each begins."""
+
+_NAMES: Mapping[str, Callable[[date], str]] = {
+    "day": date.isoformat,
+    "week": lambda day: f"{day.isocalendar().year}-W{day.isocalendar().week:02}",
+    "month": lambda day: f"{day:%Y-%m}",
+}

@@ -1,0 +1,86 @@
+"""Hold a period against the equally long one before: runs and the two periods in, changes out. No clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ..columns import Columns, Integers, known
+from ..errors import InvalidQueryError
+from .figures import all_of
+from .records import Change, Figures, Trend
+
+THIN: Final = 10
+"""Runs: a figure that rests on fewer may have changed by chance."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Figure(NamedTuple):
+    """A figure that is compared."""
+
+    name: str
+    unit: str
+    value: Callable[[Figures], float | None]
+    runs: Callable[[Figures], int]  # that it rests on
+
+
+_FIGURES: Final = (
+    _Figure("runs", "runs", lambda f: f.runs, lambda f: f.runs),
+    _Figure("success_rate", "share", lambda f: f.success_rate, lambda f: f.completed + f.failed),
+    _Figure("cost", "USD", lambda f: f.cost.total, lambda f: f.cost.runs),
+    _Figure("cost_per_run", "USD", lambda f: f.cost.median, lambda f: f.cost.runs),
+    _Figure("duration", "seconds", lambda f: f.duration.median, lambda f: f.duration.runs),
+    _Figure("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
+    _Figure("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
+)
+"""What is compared: cost per run and duration by their medians, which one odd run does not move."""
+
+
+def trend_of(runs: Columns, period: timedelta, now: datetime) -> Trend:
+    """Return how the runs of the period that ends now differ from those of the one before."""
+    if period <= timedelta(0):
+        raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
+    try:
+        begins, before = now - period, now - 2 * period
+    except OverflowError as error:
+        raise InvalidQueryError(f"a period of {period} goes back before the calendar began") from error
+    moments = runs.whole["created_at"]
+    current, former = _between(runs, begins, now), _between(runs, before, begins)
+    first = moments[known(moments)].min(initial=_micro(now))
+    return Trend(
+        begins=begins.astimezone(UTC),
+        ends=now.astimezone(UTC),
+        before_begins=before.astimezone(UTC),
+        before_is_whole=bool(first <= _micro(before)),
+        changes=tuple(_change(figure, current, former) for figure in _FIGURES),
+    )
+
+
+def _between(runs: Columns, begin: datetime, end: datetime) -> Figures:
+    """Return the figures of the runs made from `begin` on and before `end`."""
+    moments: Integers = runs.whole["created_at"]
+    there = runs.take((moments >= _micro(begin)) & (moments < _micro(end)))
+    return all_of(there)
+
+
+def _change(figure: _Figure, current: Figures, former: Figures) -> Change:
+    now, before = figure.value(current), figure.value(former)
+    change = None if now is None or before is None else round(now - before, 9)
+    rests = figure.runs(current), figure.runs(former)
+    return Change(
+        figure=figure.name,
+        unit=figure.unit,
+        now=now,
+        before=before,
+        change=change,
+        change_percent=None if change is None or not before else 100 * change / before,
+        runs_now=rests[0],
+        runs_before=rests[1],
+        thin=min(rests) < THIN,
+    )
+
+
+def _micro(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,159 @@
+"""Tell what was spent in vain: runs and agent runs in, one record out. Every dollar is counted once.
+
+A dollar may be wasted in several ways. It is counted in the first that holds, in this order: its run failed;
+it was spent on doing work again; its agent said success and did nothing; its agent ended with an error; its
+stream was cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from ..columns import Columns, Integers, Words, known
+from .arithmetic import amounts, dollars, roomy, sums
+from .entries import places, spent
+from .grouping import Grouping, by_words
+from .records import Waste, WasteKind, WastePlace
+
+AGENT_COLUMNS: Final = ("phase", "outcome", "cost_basis", "cost", "lower_bound_cost", "retry_cost", "is_copy")
+"""What is needed of agent runs, beside what statistics need of runs."""
+
+FAILED, RETRIES, FALSE, ERRORS, CUT_OFF = KINDS = (
+    "failed_runs", "retries", "false_successes", "errors", "cut_off",
+)  # fmt: skip
+"""Every kind of waste, in the order in which a dollar is counted."""
+
+_OUTCOMES: Final = ((FALSE, "false_success"), (ERRORS, "error"), (CUT_OFF, "incomplete"))
+
+
+class _Agents:
+    """The agent runs of the runs asked for, each with what it spent in nanodollars."""
+
+    def __init__(self, agents: Columns, runs: Columns) -> None:
+        run, there = places(agents.whole["workflow_key"], runs.whole["key"])
+        self.run = run[there]
+        self.columns = agents.take(there)
+        self.spent = _at_least(*spent(self.columns)[:2])
+        status = runs.words["status"].take(self.run)
+        self.failed = status.are("failed")
+        self.at_work = status.are("running")
+
+    def touched(self) -> dict[str, Integers]:
+        """Return by kind what each agent run has of it, whatever the others say; never more than it spent."""
+        outcome, retried = self.columns.words["outcome"], amounts(self.columns.whole["retry_cost"])
+        again = np.minimum(np.where(known(retried), retried, 0), self.spent)
+        found = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: again}
+        for kind, word in _OUTCOMES:
+            ended_so = outcome.are(word)
+            if kind == CUT_OFF:
+                ended_so &= ~self.at_work  # it may yet end well
+            found[kind] = np.where(ended_so, self.spent, 0)
+        return found
+
+    def doubtful(self) -> Integers:
+        """Return the runs in which an agent said success and did nothing."""
+        copied = self.columns.whole["is_copy"] == 1
+        found: Integers = np.unique(self.run[self.columns.words["outcome"].are("false_success") & ~copied])
+        return found
+
+
+def waste_of(runs: Columns, agents: Columns) -> Waste:
+    """Return what was spent in vain, by kind, and where."""
+    each = _Agents(agents, runs)
+    # A run spent at least what its agent runs did, whatever its own total says.
+    own = np.maximum(
+        _at_least(runs.whole["total_cost"], runs.whole["lower_bound_cost"]),
+        _by_run(each.spent, each.run, len(runs)),
+    )
+    touched = each.touched()
+    counted = _once(touched, each)
+    # A failed run's whole cost is wasted, also what no agent run shows.
+    failed = np.where(runs.words["status"].are("failed"), own, 0)
+    in_agents = sum(counted.values(), np.zeros(len(each.run), np.int64))
+    by_run = failed + _by_run(np.where(each.failed, 0, in_agents), each.run, len(runs))
+    doubtful = each.doubtful()
+    doubtful = doubtful[runs.words["status"].are("completed")[doubtful]]
+    wasted, whole = _total(by_run), _total(own)
+    return Waste(
+        runs=len(runs),
+        wasted=dollars(wasted),
+        spent=dollars(whole),
+        share=_share(wasted, whole),
+        kinds=(
+            WasteKind(FAILED, int(np.count_nonzero(failed)), dollars(_total(failed)), 0.0),
+            *(_kind(kind, touched[kind], counted[kind], each.run) for kind in KINDS[1:]),
+        ),
+        doubtful_runs=len(doubtful),
+        doubtful_cost=dollars(_total(own[doubtful])),
+        by_template=_places(by_words(runs.words["workflow_template"]), by_run, own),
+        by_phase=_by_phase(each.columns.words["phase"], in_agents, each.spent, (wasted, whole)),
+    )
+
+
+def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
+    """Return by kind what no kind before it has counted."""
+    left, counted = each.spent, {}
+    for kind in KINDS:
+        counted[kind] = np.minimum(touched[kind], left)
+        left = left - counted[kind]
+    return counted
+
+
+def _kind(kind: str, touched: Integers, counted: Integers, run: Integers) -> WasteKind:
+    runs = len(np.unique(run[touched > 0]))
+    return WasteKind(kind, runs, dollars(_total(counted)), dollars(_total(touched - counted)))
+
+
+def _at_least(recorded: Integers, beyond: Integers) -> Integers:
+    """Return all that is known to have been spent, with room to add it up; 0 where nothing is."""
+    one, other = (roomy(np.where(values < 0, 0, values), 2 * len(values)) for values in (recorded, beyond))
+    total: Integers = one + other
+    return total
+
+
+def _by_run(values: Integers, run: Integers, runs: int) -> Integers:
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    found = np.zeros(runs, values.dtype)
+    found[run[starts]] = np.add.reduceat(values, starts)
+    return found
+
+
+def _by_phase(
+    phases: Words, wasted: Integers, spent_there: Integers, whole: tuple[int, int]
+) -> tuple[WastePlace, ...]:
+    """Return where waste sits; the money of runs that no agent run shows is in no known phase."""
+    groups = by_words(phases)
+    lost, all_spent = _sums_by(groups, wasted), _sums_by(groups, spent_there)
+    lost[-1] += max(0, whole[0] - sum(lost))
+    all_spent[-1] += max(0, whole[1] - sum(all_spent))
+    return _ordered(groups.names, lost, all_spent)
+
+
+def _places(groups: Grouping, wasted: Integers, spent_there: Integers) -> tuple[WastePlace, ...]:
+    return _ordered(groups.names, _sums_by(groups, wasted), _sums_by(groups, spent_there))
+
+
+def _sums_by(groups: Grouping, values: Integers) -> list[int]:
+    return [int(each.total) for each in sums(values, groups.codes, len(groups.names))]
+
+
+def _ordered(
+    names: Sequence[str | None], wasted: Sequence[int], whole: Sequence[int]
+) -> tuple[WastePlace, ...]:
+    found = [
+        WastePlace(name, dollars(lost), dollars(there), _share(lost, there))
+        for name, lost, there in zip(names, wasted, whole, strict=True)
+        if there
+    ]
+    return tuple(sorted(found, key=lambda place: (-place.wasted, place.name is None, place.name or "")))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _total(values: Integers) -> int:
+    return int(sums(values, np.zeros(len(values), np.int8), 1)[0].total)
