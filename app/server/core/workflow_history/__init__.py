@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.similar import similar_runs
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -31,6 +32,7 @@ __all__ = [
     "insert_workflow",
     "resync_all_completed_workflows",
     "resync_workflow_cost",
+    "similar_runs",
     "sync_workflow_history",
     "update_workflow",
 ]
@@ -45,6 +47,7 @@ _HOMES = {
     "insert_workflow": "database",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
+    "similar_runs": "answers.similar",
     "sync_workflow_history": "sync",
     "update_workflow": "database",
 }
