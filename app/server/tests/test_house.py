@@ -17,6 +17,7 @@ LAYERS = (
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching"),
+    ("comparing", "explaining"),
     # what touches files or the database
     ("streams",),
     ("scanning", "store"),
@@ -46,6 +47,8 @@ PURE = (
     "columns",
     "forecasting",
     "watching",
+    "comparing",
+    "explaining",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

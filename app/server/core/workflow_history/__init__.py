@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.compare import compare_runs
+    from .answers.explain import explain_run
     from .answers.similar import similar_runs
     from .database import (
         get_workflow_by_id,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "compare_runs",
+    "explain_run",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -40,6 +44,8 @@ __all__ = [
 _HOMES = {
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "compare_runs": "answers.compare",
+    "explain_run": "answers.explain",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",

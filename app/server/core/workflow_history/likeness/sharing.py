@@ -34,7 +34,7 @@ class Bonds(NamedTuple):
     """What two texts have in common."""
 
     shared: tuple[Bond, ...]  # the same word in any of its forms, the strongest first
-    akin: tuple[Bond, ...]  # other words of like meaning
+    akin: tuple[Bond, ...]  # words that only one text has, of like meaning
 
 
 def bonds(one: str, other: str, most: int = 6) -> Bonds:
@@ -48,12 +48,23 @@ def bonds(one: str, other: str, most: int = 6) -> Bonds:
     if not mine or not theirs:
         return Bonds((), ())
     gave = _amounts(mine, theirs)
-    roots, other_roots = [stem(word) for word in mine], [stem(word) for word in theirs]
-    same = np.array(roots)[:, None] == np.array(other_roots)[None, :]
-    names = list(mine), list(theirs)
-    return Bonds(
-        _strongest(names, np.where(same, gave, 0.0), most), _strongest(names, np.where(same, 0.0, gave), most)
+    same = (
+        np.array([stem(word) for word in mine])[:, None] == np.array([stem(word) for word in theirs])[None, :]
     )
+    names = list(mine), list(theirs)
+    alone = ~same.any(axis=1)[:, None] & ~same.any(axis=0)[None, :]
+    shared, akin = np.where(same, gave, 0.0), np.where(alone, gave, 0.0)
+    return Bonds(_strongest(names, shared, most), _strongest(names, akin, most))
+
+
+def lacking(text: str, other: str, most: int = 8) -> tuple[str, ...]:
+    """Return the heaviest words of a text that the other lacks in any form.
+
+    >>> lacking("Export suppliers as CSV", "Exporting the orders as CSV")
+    ('suppliers',)
+    """
+    roots = {stem(word) for word in weighted_words(other)}
+    return tuple([word for word in _heaviest(text) if stem(word) not in roots][:most])
 
 
 def _heaviest(text: str) -> dict[str, int]:

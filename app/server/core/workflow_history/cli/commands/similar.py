@@ -10,7 +10,7 @@ import typer
 from ...answers.similar import similar_runs
 from ...errors import InvalidQueryError
 from ..filtering import FilterCommand, filter_of
-from ..render.similar import ids_of, similar_report
+from ..render.similar import full_name, ids_of, similar_report
 from ..screen import screen_of
 
 app = typer.Typer(add_completion=False)
@@ -59,8 +59,9 @@ def similar(
     else:
         screen.show(similar_report(found, screen.width))
         if found.runs:
-            best = found.runs[0].id
-            against = f"compare {found.id} {best}" if found.id else f"show {best}"
+            best = full_name(found.runs[0].project, found.runs[0].id)
+            own = full_name(found.project, found.id) if found.id else None
+            against = f"compare {own} {best}" if own else f"show {best}"
             purpose = "side by side" if found.id else "the nearest run's story"
             screen.next_steps((f"workflow-history {against}", purpose))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -36,15 +37,16 @@ def similar_report(found: SimilarRuns, width: int) -> RenderableType:
 
 def ids_of(found: SimilarRuns) -> list[Text]:
     """Return the full ids alone."""
-    return [Text(_full_id(run.project, run.id)) for run in found.runs]
+    return [Text(full_name(run.project, run.id)) for run in found.runs]
 
 
-def _full_id(project: str | None, run_id: str) -> str:
-    return one_line(f"{project}/{run_id}" if project else run_id)
+def full_name(project: str | None, run_id: str) -> str:
+    """Return how a run is called, as every command takes it."""
+    return shlex.quote(one_line(f"{project}/{run_id}" if project else run_id))
 
 
 def _head(found: SimilarRuns, width: int) -> Text:
-    name = _full_id(found.project, found.id) if found.id else "the text"
+    name = full_name(found.project, found.id) if found.id else "the text"
     lines = lines_of(found.request or "")
     title = Text.assemble("Like ", (name, "bold"))
     return (
@@ -69,7 +71,7 @@ def _nothing(found: SimilarRuns) -> str:
 def _run(run: SimilarRun, width: int, *, whole: bool) -> list[RenderableType]:
     """Return a run's lines; a text's score is that of its words, which needs no line of parts."""
     cost = {"total_cost": run.cost, "cost_basis": run.cost_basis, "lower_bound_cost": run.lower_bound_cost}
-    name = Text(_full_id(run.project, run.id), "bold")
+    name = Text(full_name(run.project, run.id), "bold")
     facts = joined([name, marks.status(run.status), short_cost(cost), duration(run.duration_seconds)])
     score = Text.assemble((f"{run.score:.2f} ", "bold"), (marks.bar(run.score, BAR), "cyan"), " ", facts)
     lines = lines_of(run.request or "")
