@@ -21,6 +21,7 @@ from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowN
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.likeness.sharing import bonds
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.likeness import LikenessRow
 from app.server.core.workflow_history.sync import sync_workflow_history
 
 ASKED = "let users download the suppliers table as a spreadsheet"
@@ -144,6 +145,23 @@ def test_packed_and_unpacked_vectors_give_the_same_answer(tmp_path_factory, requ
         assert similar_runs(text="Export orders") == before
         expected = [f"r{place}" for place, text in enumerate(requests) if text == "Export orders"]
         assert [run.id for run in before.runs] == expected
+
+
+def test_packed_vectors_are_those_of_the_rows_and_leave_out_what_was_written_since(tmp_path):
+    store(tmp_path, *({"id": f"r{place}", "nl_input": f"Export table {place}"} for place in range(5)))
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    with History.open(tmp_path / "history.db") as history:
+        history.pack_columns()
+        kept = history.similarity()
+        rows = [LikenessRow._make(row) for some in kept.rows(similarity.MODEL_VERSION) for row in some]
+        assert len(rows) == 5
+        packed = kept.vectors(similarity.MODEL_VERSION)
+        assert packed.keys.tolist() == [row.key for row in rows]
+        assert [vector.tobytes() for vector in packed.vectors] == [row.vector for row in rows]
+        history.update("shop/r2", {"nl_input": "Rotate the keys"})
+        assert len(kept.vectors(similarity.MODEL_VERSION).keys) == len(rows) - 1
+        kept.save("words-0", [(rows[0].key, bytes(160), None, None, None, None)], [], [], [])
+        assert rows[0].key not in kept.vectors(similarity.MODEL_VERSION).keys.tolist()
 
 
 def test_equal_scores_come_in_the_order_of_project_and_id(tmp_path):

@@ -133,7 +133,7 @@ def save_likeness(connection: Connection, rows: Iterable[LikenessRow], model: st
 
 def _noting_keys(rows: Iterable[LikenessRow], keys: list[int]) -> Iterator[LikenessRow]:
     for row in rows:
-        keys.append(row.key)
+        keys.append(row[0])
         yield row
 
 

@@ -37,9 +37,10 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Tell where a figure comes from: file, line and rule.
+    """Tell where a figure of a run comes from.
 
-    Costs are told by agent run and by tokens times the prices of the day, beside what was reported.
+    The file, the line and the rule. Costs are told by agent run, and by tokens times the prices of the day
+    beside what was reported.
 
     Without FIELD: the main figures, each with its rule.
     """

@@ -46,9 +46,10 @@ def similar(
         typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text.", min=0.0, max=1.0),
     ] = None,
 ) -> None:
-    """Find the runs most like one, or like a task in words, and say why.
+    """Find the runs most like one, or like a task in words.
 
-    The score is made of the text, the status, the cost and the duration. A text alone has only its words.
+    Each with the reasons. The score is made of the text, the status, the cost and the duration; a text alone
+    has only its words.
     """
     screen = screen_of(context)
     found = similar_runs(run_id, _read(text), filter_of(context), limit, threshold)
