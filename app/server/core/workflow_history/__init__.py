@@ -2,8 +2,8 @@
 
 This is the public API. Everything takes and returns dicts in one vocabulary; see docs/schema.md.
 
->>> sorted(__all__)[:3]
-['calculate_phase_metrics', 'calculate_workflow_scores', 'get_history_analytics']
+>>> sorted(__all__)[:2]
+['calculate_phase_metrics', 'calculate_workflow_scores']
 """
 
 from importlib import import_module

@@ -16,7 +16,9 @@ def compare_runs(a: str, b: str) -> Comparison:
     """
     with database.existing() as history:
         if history is None:
-            raise WorkflowNotFoundError(f"no run {a!r}: there is no history yet")
+            raise WorkflowNotFoundError(
+                f"no run {a!r}: there is no history yet; workflow-history sync makes one"
+            )
         keys = [history.find(reference).key for reference in (a, b)]
         runs = history.read(keys)
         return compared(runs[keys[0]], runs[keys[1]])

@@ -25,7 +25,9 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
     """
     with database.existing() as history:
         if history is None:
-            raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet")
+            raise WorkflowNotFoundError(
+                f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
+            )
         key = history.find(reference).key
         run = history.read([key])[key]
         known = Known(

@@ -106,7 +106,9 @@ def similar_runs(
     with database.existing() as history:
         if history is None:
             if reference is not None:
-                raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet")
+                raise WorkflowNotFoundError(
+                    f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
+                )
             return _answer(_Asked(None, None, text), _Terms.of(text, limit, threshold), (0, 0), [])
         asked = _asked(history, reference, text)
         return _found(history, asked, where or RunFilter(), _Terms.of(text, limit, threshold))
