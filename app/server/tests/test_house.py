@@ -17,6 +17,7 @@ LAYERS = (
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
+    ("comparing", "explaining"),
     # what touches files or the database
     ("streams",),
     ("scanning", "store"),
@@ -47,6 +48,8 @@ PURE = (
     "forecasting",
     "watching",
     "summing",
+    "comparing",
+    "explaining",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -2,8 +2,8 @@
 
 This is the public API. Everything takes and returns dicts in one vocabulary; see docs/schema.md.
 
->>> sorted(__all__)[:3]
-['calculate_phase_metrics', 'calculate_workflow_scores', 'get_history_analytics']
+>>> sorted(__all__)[:2]
+['calculate_phase_metrics', 'calculate_workflow_scores']
 """
 
 from importlib import import_module
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
     from .answers.statistics import overview, run_statistics, trend, waste
+    from .answers.compare import compare_runs
+    from .answers.explain import explain_run
+    from .answers.similar import similar_runs
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -25,6 +28,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "compare_runs",
+    "explain_run",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -34,6 +39,7 @@ __all__ = [
     "resync_all_completed_workflows",
     "resync_workflow_cost",
     "run_statistics",
+    "similar_runs",
     "sync_workflow_history",
     "trend",
     "update_workflow",
@@ -43,6 +49,8 @@ __all__ = [
 _HOMES = {
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "compare_runs": "answers.compare",
+    "explain_run": "answers.explain",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",
@@ -52,6 +60,7 @@ _HOMES = {
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
     "run_statistics": "answers.statistics",
+    "similar_runs": "answers.similar",
     "sync_workflow_history": "sync",
     "trend": "answers.statistics",
     "update_workflow": "database",

@@ -76,7 +76,7 @@ def sides_of(
 ) -> Sides:
     """Return what is compared beside the vectors; statuses that are new get a code."""
     return Sides(
-        norms=_norms(vectors),
+        norms=squared_lengths(vectors),
         statuses=np.array([codes.setdefault(status, len(codes)) for status in statuses], np.int64),
         costs=np.array(costs, np.float64),
         durations=np.array(durations, np.float64),
@@ -144,7 +144,8 @@ def joined_vectors(parts: Sequence[Vectors]) -> Vectors:
     return np.concatenate(_equally_wide(parts or [np.zeros((0, 0), np.int8)]))
 
 
-def _norms(vectors: Vectors) -> Integers:
+def squared_lengths(vectors: Vectors) -> Integers:
+    """Return the squared length of each vector; 0: no text."""
     norms = np.zeros(len(vectors), np.int64)
     for start in range(0, len(vectors), _BLOCK):
         some = vectors[start : start + _BLOCK].astype(np.int32)

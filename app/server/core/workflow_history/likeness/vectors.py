@@ -45,7 +45,7 @@ def text_vector(text: str) -> bytes | None:
     >>> text_vector(" ... ") is None
     True
     """
-    words = _weighted_words(read_request(text)) or dict.fromkeys(split_words(text[:_FALLBACK]), 1)
+    words = weighted_words(text)
     if not words:
         return None
     senses = _senses()
@@ -58,6 +58,22 @@ def text_vector(text: str) -> bytes | None:
     rounded = np.rint(both * (_LENGTH / length))
     vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # clip takes longer to start
     return vector.tobytes()
+
+
+def weighted_words(text: str) -> dict[str, int]:
+    """Return the words of a request that count, and how much each does.
+
+    >>> weighted_words("Sort the orders")
+    {'sort': 96, 'orders': 96}
+    """
+    return _weighted_words(read_request(text)) or dict.fromkeys(split_words(text[:_FALLBACK]), 1)
+
+
+def senses_of(words: Iterable[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the meaning and the fingerprint of each word, one row each."""
+    senses = _senses()
+    rows = senses.rows(words)
+    return rows[:, : senses.width], rows[:, senses.width :]
 
 
 def load() -> None:

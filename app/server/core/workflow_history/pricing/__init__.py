@@ -10,11 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..models import TokenUsage
 
-__all__ = ["SYNTHETIC", "cost_usd", "price_version"]
+if TYPE_CHECKING:  # the price table comes with it
+    from .rates import Units
+
+__all__ = ["SYNTHETIC", "cost_usd", "price_version", "priced_units"]
 
 SYNTHETIC = "<synthetic>"
 """What Claude Code calls messages that it made up itself: no model answered, nothing is billed."""
@@ -26,6 +29,16 @@ def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request:
         return Decimal(0)
     cost: Decimal = _prices().cost_usd(model, usage, at, one_request=one_request)
     return cost
+
+
+def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[Units]:
+    """Return what `usage` is made of, each kind with its base rate at the moment `at`.
+
+    A rate that the table does not give is None. Raises PriceUnknownError where the model or its price
+    at that moment is unknown.
+    """
+    units: list[Units] = _prices().priced_units(model, usage, at)
+    return units
 
 
 def price_version() -> str:

@@ -16,7 +16,7 @@ from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstr
 from ..errors import PriceUnknownError
 from ..models import TokenUsage
 from .names import find_model
-from .rates import Rates, rates_of
+from .rates import Rates, Units, rates_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request:
         return _rates_at(model, at).cost(usage, one_request=one_request)
     except PriceUnknownError as unknown:
         raise PriceUnknownError(f"{model}: {unknown}") from unknown
+
+
+def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[Units]:
+    """Return what `usage` is made of with the base rates at the moment `at`; raises PriceUnknownError."""
+    return _rates_at(model, at).units(usage, one_request=False)
 
 
 def price_version() -> str:

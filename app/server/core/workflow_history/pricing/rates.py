@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
 from genai_prices.types import ModelPrice, TieredPrices
 
 from ..errors import PriceUnknownError
@@ -31,6 +32,14 @@ class Rate:
         return reached[-1] if reached else self.base
 
 
+class Units(msgspec.Struct, frozen=True, gc=False):
+    """What was spent of one kind, and its price."""
+
+    kind: str  # input, output, cache read, 5-minute cache write, 1-hour cache write, web search
+    count: int  # tokens; requests of web searches
+    rate: Decimal | None  # USD per unit; None: the table gives no price for it
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What a model costs per unit; None: the table gives no price for it."""
@@ -49,8 +58,15 @@ class Rates:
         is put at the base rate and may be too low. Raises PriceUnknownError where units were spent
         and no rate is known.
         """
+        cost = Decimal(0)
+        for units in self.units(usage, one_request=one_request):
+            cost += _known(units.kind, units.rate) * units.count
+        return cost
+
+    def units(self, usage: TokenUsage, *, one_request: bool) -> list[Units]:
+        """Return what was spent by kind, each with its rate; a kind without any is left out."""
         request_input = usage.input + usage.cache_read + usage.cache_write if one_request else 0
-        parts = (
+        kinds = (
             ("input", self.input, usage.input),
             ("output", self.output, usage.output),
             ("cache read", self.cache_read, usage.cache_read),
@@ -58,14 +74,14 @@ class Rates:
             ("1-hour cache write", self.cache_write_1h, usage.cache_write_1h),
             ("web search", self.web_searches, usage.web_searches),
         )
-        cost = Decimal(0)
-        for kind, rate, count in parts:
-            if count:
-                cost += _known(kind, rate).at(request_input) * count
-        return cost
+        return [
+            Units(kind, count, None if rate is None else rate.at(request_input))
+            for kind, rate, count in kinds
+            if count
+        ]
 
 
-def _known(kind: str, rate: Rate | None) -> Rate:
+def _known(kind: str, rate: Decimal | None) -> Decimal:
     if rate is None:
         raise PriceUnknownError(f"the price table has no {kind} price for this model")
     return rate

@@ -15,12 +15,16 @@ from .schema import column_blocks, workflows
 RUNS_IN_A_BLOCK: Final = 512
 """So few that one changed run costs little, so many that a hundred thousand are read in a moment."""
 
+VECTORS: Final = "likeness"
+"""The family of the vectors of requests; its blocks are named by the model that made them."""
 
-def drop_blocks(connection: Connection, keys: Iterable[int]) -> None:
-    """Drop the blocks in which these runs are; they are packed anew at the end of a sync."""
+
+def drop_blocks(connection: Connection, keys: Iterable[int], *, family: str | None = None) -> None:
+    """Drop the blocks in which these runs are, of one family or all; a sync packs them anew at its end."""
     touched = sorted({key // RUNS_IN_A_BLOCK for key in keys})
     if touched:
-        connection.execute(delete(column_blocks).where(column_blocks.c.block.in_(touched)))
+        of = [] if family is None else [column_blocks.c.family == family]
+        connection.execute(delete(column_blocks).where(column_blocks.c.block.in_(touched), *of))
 
 
 def missing_blocks(connection: Connection, family: str, name: str) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, null, or_, select, update
 
+from .blocks import VECTORS, drop_blocks
 from .bulk import chunks, execute_tuples
 from .engine import dialect_of
 from .schema import likeness, similar_pairs, workflows
@@ -82,6 +83,16 @@ def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
     return _many(connection, query)
 
 
+def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return project and id of some runs, by key."""
+    columns = workflows.c
+    found: dict[int, tuple[str, str]] = {}
+    for some in chunks(keys):
+        query = select(columns.key, columns.project, columns.id).where(columns.key.in_(some))
+        found.update({key: (project, run_id) for key, project, run_id in _rows(connection, query)})
+    return found
+
+
 def likeness_rows(connection: Connection, model: str) -> Iterator[list[LikenessRow]]:
     """Yield what `model` made of every run whose list is up to date, by key, many at a time."""
     query = select(*_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
@@ -115,7 +126,15 @@ def save_likeness(connection: Connection, rows: Iterable[LikenessRow], model: st
     statement = dialect_of(connection).insert(likeness).values({"text_model": literal(model)})
     new = {name: statement.excluded[name] for name in ("text_model", *names[1:])}
     change = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new)
-    _run_many(connection, change, names, rows)
+    keys: list[int] = []
+    _run_many(connection, change, names, _noting_keys(rows, keys))
+    drop_blocks(connection, keys, family=VECTORS)
+
+
+def _noting_keys(rows: Iterable[LikenessRow], keys: list[int]) -> Iterator[LikenessRow]:
+    for row in rows:
+        keys.append(row[0])
+        yield row
 
 
 def save_least(connection: Connection, least: Iterable[tuple[int, float | None]]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from . import likeness
 from .engine import dialect_of
 from .likeness import LikenessRow, PairRow, StaleRun
+
+if TYPE_CHECKING:  # numpy comes with it
+    from .vectors import StoredVectors
 
 Access = Callable[[], AbstractContextManager[Connection]]
 
@@ -42,10 +45,22 @@ class Similarity:
         with self._reading() as connection:
             yield from likeness.run_names(connection)
 
+    def names_of(self, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return project and id of some runs, by key."""
+        with self._reading() as connection:
+            return likeness.names_of(connection, keys)
+
     def rows(self, model: str) -> Iterator[list[LikenessRow]]:
         """Yield what `model` made of each run whose list is up to date, many at a time."""
         with self._reading() as connection:
             yield from likeness.likeness_rows(connection, model)
+
+    def vectors(self, model: str) -> StoredVectors:
+        """Return what `model` made of the requests of all runs whose lists are up to date, as arrays."""
+        from .vectors import read_vectors  # noqa: PLC0415 - numpy takes longer to import than most commands
+
+        with self._reading() as connection:
+            return read_vectors(connection, model)
 
     def lists(self, keys: Sequence[int]) -> Iterator[list[PairRow]]:
         """Yield the stored lists of runs place by place, many at a time."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ..options import Command
+from ..render.runs import full_id
 from ..render.story import story
 from ..screen import screen_of
 
@@ -48,6 +50,20 @@ def show(
         return
     likes = [{**like, "workflow": _known(run, like)} for like in run.get("similar_workflows") or ()]
     screen.show(story(run, screen.width, likes=likes, full=full))
+    screen.next_steps(*_next(run, likes))
+
+
+def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return what to ask next of a run; it is held against the run most like it."""
+    name = shlex.quote(full_id(run))
+    steps = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
+    if likes:
+        steps.append((f"workflow-history similar {name}", "why these runs are like it"))
+        known = likes[0].get("workflow")
+        if known:
+            other = shlex.quote(full_id(known))
+            steps.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
+    return steps
 
 
 def _known(run: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str, Any] | None:

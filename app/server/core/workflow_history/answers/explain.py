@@ -1,0 +1,58 @@
+"""From which file, line and rule a figure of a run comes: `explain_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import database
+from ..errors import WorkflowNotFoundError
+from ..explaining import Explanation, Known, explained
+from ..patterns.sequences import without_parts
+from ..pricing import price_version
+from ..store.history import History
+
+__all__ = ["Explanation", "explain_run"]
+
+
+def explain_run(reference: str, field: str | None = None) -> Explanation:
+    """Return where a figure of a run comes from; without `field`, where its main figures come from.
+
+    `field` is any key of the run, a phase or an agent. Whether a file is still there is looked up; none
+    is read. Raises InvalidQueryError, which names the fields, WorkflowNotFoundError or
+    AmbiguousWorkflowError.
+    """
+    with database.existing() as history:
+        if history is None:
+            raise WorkflowNotFoundError(
+                f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
+            )
+        key = history.find(reference).key
+        run = history.read([key])[key]
+        known = Known(
+            run,
+            is_there=_is_there,
+            installed=price_version(),
+            likes=_likes(history, run),
+            patterns=tuple(without_parts(history.patterns(key))),
+        )
+    return explained(known, field)
+
+
+def _likes(
+    history: History, run: Mapping[str, Any]
+) -> tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...]:
+    """Return the links to similar runs, each with the run where the history knows it."""
+    links = run.get("similar_workflows") or ()
+    names = [(str(link.get("project") or ""), str(link["id"])) for link in links]
+    keys = history.keys_of(names)
+    runs = history.read(list(keys.values()))
+    return tuple((link, runs.get(keys.get(name, -1))) for link, name in zip(links, names, strict=True))
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # no permission, or no path at all
+        return False

@@ -1,0 +1,60 @@
+"""`workflow-history explain`: from which file, line and rule a figure of a run comes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...answers.explain import explain_run
+from ..options import Command
+from ..render.explaining import explanation, in_a_line
+from ..render.similar import full_name
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history explain a1b2c3d4
+  workflow-history explain a1b2c3d4 cost
+  workflow-history explain a1b2c3d4 build
+  workflow-history explain a1b2c3d4 quality --json
+"""
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def explain(
+    context: typer.Context,
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A run: its id, project/id, or a beginning that only it has.")
+    ],
+    field: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FIELD]",
+            help="cost, status, duration, tokens, quality or any other key of a run; a phase or an agent.",
+        ),
+    ] = None,
+) -> None:
+    """Tell where a figure of a run comes from.
+
+    The file, the line and the rule. Costs are told by agent run, and by tokens times the prices of the day
+    beside what was reported.
+
+    Without FIELD: the main figures, each with its rule.
+    """
+    screen = screen_of(context)
+    found = explain_run(run_id, field)
+    if screen.as_json:
+        screen.answer(found)
+    elif screen.quiet:
+        screen.show(in_a_line(found))
+    else:
+        screen.show(explanation(found, screen.width))
+        if found.of:
+            name = full_name(found.project, found.id)
+            screen.next_steps(
+                (f"workflow-history explain {name} cost", "each agent's part, its file and line"),
+                (f"workflow-history explain {name} quality", "what a score is made of"),
+            )

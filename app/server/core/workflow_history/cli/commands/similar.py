@@ -1,0 +1,76 @@
+"""`workflow-history similar`: the runs most like one, or like a task that has not run yet, and why."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ...answers.similar import similar_runs
+from ...errors import InvalidQueryError
+from ..filtering import FilterCommand, filter_of
+from ..render.similar import full_name, ids_of, similar_report
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history similar a1b2c3d4
+  workflow-history similar a1b2c3d4 --status completed --threshold 0.3
+  workflow-history similar --text "let users download the list as a file"
+  cat issue.md | workflow-history similar --text - --json
+"""
+
+MOST_TEXT = 1_000_000  # characters of standard input; no request is that long
+
+
+@app.command(epilog=EXAMPLES, cls=FilterCommand)
+def similar(
+    context: typer.Context,
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="A run: its id, project/id, or a beginning that only it has."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", "-t", metavar="TEXT", help="A task in words; - reads standard input."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", help="At most this many; 5, or 10 for a text.", min=1),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text.", min=0.0, max=1.0),
+    ] = None,
+) -> None:
+    """Find the runs most like one, or like a task in words.
+
+    Each with the reasons. The score is made of the text, the status, the cost and the duration; a text alone
+    has only its words.
+    """
+    screen = screen_of(context)
+    found = similar_runs(run_id, _read(text), filter_of(context), limit, threshold)
+    if screen.as_json:
+        screen.answer(found)
+    elif screen.quiet:
+        screen.show(*ids_of(found))
+    else:
+        screen.show(similar_report(found, screen.width))
+        if found.runs:
+            best = full_name(found.runs[0].project, found.runs[0].id)
+            own = full_name(found.project, found.id) if found.id else None
+            against = f"compare {own} {best}" if own else f"show {best}"
+            purpose = "side by side" if found.id else "the nearest run's story"
+            screen.next_steps((f"workflow-history {against}", purpose))
+
+
+def _read(text: str | None) -> str | None:
+    if text != "-":
+        return text
+    given = sys.stdin.read(MOST_TEXT)
+    if not given.strip():
+        raise InvalidQueryError("nothing came by standard input; give the text after --text")
+    return given

@@ -1,0 +1,305 @@
+"""Two runs side by side: a comparison in, tables out; a narrow screen loses columns, not phases. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from . import marks
+from .numbers import counted, duration, money, percent, tokens
+from .story.section import section
+from .table import Column, GiveWay, fit, grid
+from .text import UNKNOWN, cut, joined, lines_of, one_line
+
+if TYPE_CHECKING:
+    from ...comparing.shapes import Comparison, Contribution, Figure, Side, Step, Work
+
+MOST_WIDTH = 120  # cells
+BAR = 12  # cells
+LEAST_NAME = 22  # cells
+CANCELLED = 1.5  # a share from which parts that cancel out make shares mislead
+NAMES = {
+    "cost": "cost",
+    "input_tokens": "tokens in",
+    "output_tokens": "tokens out",
+    "cache_read_tokens": "cache read",
+    "cache_creation_tokens": "cache written",
+    "total_tokens": "all tokens",
+    "cache_hit_share": "from the cache",
+    "duration_seconds": "time",
+    "turns": "turns",
+    "tool_calls": "tool calls",
+    "tool_errors": "tool errors",
+    "agent_runs": "agents",
+    "retry_count": "retries",
+    "retry_cost": "retries cost",
+    "nl_clarity_score": "clarity",
+    "cost_efficiency_score": "cost efficiency",
+    "performance_score": "performance",
+    "quality_score": "quality",
+    "workflow_template": "workflow",
+    "issue_class": "class",
+    "model_used": "model",
+    "cost_basis": "cost basis",
+    "current_phase": "last phase",
+    "error_message": "error",
+}
+NARROWER = (
+    GiveWay("turns"),
+    GiveWay("tokens"),
+    GiveWay("cost_bar"),
+    GiveWay("percent"),
+    GiveWay("time_difference"),
+)
+"""What goes first where the width does not do."""
+
+
+def comparison(found: Comparison, width: int) -> RenderableType:
+    """Return both runs side by side."""
+    within = min(width, MOST_WIDTH)
+    blocks: list[RenderableType] = [_head("A", found.a, found.request.a, within)]
+    blocks += [_head("B", found.b, found.request.b, within), *_requests(found, within), ""]
+    blocks += [section("Runs", within, "difference: B less A"), _runs(found, within), ""]
+    if found.phases:
+        blocks += [section("Phases", within), _phases(found, within), ""]
+    blocks += [section("Where the difference comes from", within), *_origins(found, within)]
+    notes = [*_models(found), *_prices(found), *found.notes]
+    if notes:
+        blocks += ["", *(Text(f"! {one_line(note)}", style="magenta") for note in notes)]
+    return Group(*blocks)
+
+
+def cost_sentence(found: Comparison) -> Text:
+    """Return what the difference in cost comes from, in one sentence."""
+    cost = found.figures[0]
+    if cost.difference is None:
+        return Text("unknown which of both cost more: the cost of one is not known")
+    more = "more" if cost.difference > 0 else "less"
+    sure = "" if cost.certain else "at the known amounts, "
+    if not cost.difference:
+        return Text(f"{sure}both cost the same: {money(cost.a)}")
+    by = "" if cost.percent is None else f" ({percent(cost.percent)})"
+    start = f"{sure}B cost {money(abs(cost.difference))} {more} than A{by}"
+    largest = next(iter(found.cost_from), None)
+    if largest is None or largest.share is None or largest.share <= 0:
+        return Text(start)
+    where = f"in {one_line(largest.phase)}" if largest.phase else "beyond the agents"
+    return Text(f"{start}; {money(abs(largest.difference))} {more} {where}")
+
+
+def _head(letter: str, side: Side, request: str | None, width: int) -> RenderableType:
+    name = f"{side.project}/{side.id}" if side.project else side.id
+    line = Text.assemble(
+        (f"{letter}  ", "bold cyan"), (one_line(name), "bold"), "  ", marks.status(side.status)
+    )
+    lines = lines_of(request or "")
+    asked = Text(cut(f"   {one_line(lines[0])}" if lines else "   no request found", width))
+    return Group(line, asked)
+
+
+def _requests(found: Comparison, width: int) -> list[RenderableType]:
+    """Return how alike the requests are, and the words that only one of them has."""
+    asked = found.request
+    if asked.same is None:
+        return [Text("   the requests cannot be compared: one is unknown", style="dim")]
+    if asked.same:
+        return [Text("   the same request, word for word", style="dim")]
+    alike = f"alike {found.similarity:.2f}"
+    text = None if asked.likeness is None else f"their words {asked.likeness:.2f}"
+    lines: list[RenderableType] = [Text.assemble("   ", joined([alike, text]))]
+    for label, words in (("both", asked.shared), ("only A", asked.only_a), ("only B", asked.only_b)):
+        if words:
+            lines.append(Text(cut(f"   {label:<6}  {', '.join(map(one_line, words))}", width), style="dim"))
+    return lines
+
+
+def _runs(found: Comparison, width: int) -> RenderableType:
+    facts = [(fact.name, _word(fact.name, fact.a), _word(fact.name, fact.b)) for fact in found.facts]
+    facts = [each for each, fact in zip(facts, found.facts, strict=True) if not fact.same or each[1]]
+    figures = [each for each in found.figures if each.a is not None or each.b is not None]
+    empty = Text("")
+    differ = [empty if fact.same else Text("differs", style="magenta") for fact in found.facts]
+    columns = [
+        _column("name", "", [*(NAMES.get(f[0], f[0]) for f in facts), *(NAMES[f.name] for f in figures)]),
+        _column("a", "A", [*(f[1] for f in facts), *(_amount(f, f.a) for f in figures)], right=True),
+        _column("b", "B", [*(f[2] for f in facts), *(_amount(f, f.b) for f in figures)], right=True),
+        Column(
+            "difference",
+            "B - A",
+            (*differ, *(_difference(figure) for figure in figures)),
+            right=True,
+        ),
+        _column("percent", "", [*("" for _ in facts), *(_percent(f) for f in figures)], right=True),
+    ]
+    return grid(columns, width)
+
+
+def _word(name: str, value: str | None) -> str:
+    if value is None:
+        return UNKNOWN
+    if name == "model_used":
+        return marks.short_model(value)
+    return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), 24)
+
+
+def _amount(figure: Figure, value: float | None) -> str:
+    writers: dict[str, Callable[[float | None], str]] = {
+        "USD": money,
+        "tokens": tokens,
+        "seconds": duration,
+        "share": lambda share: UNKNOWN if share is None else f"{share * 100:.1f}%",
+        "score": lambda score: UNKNOWN if score is None else f"{score:.0f}",
+        "count": lambda count: UNKNOWN if count is None else f"{count:,.0f}",
+    }
+    return writers[figure.unit](value)
+
+
+def _difference(figure: Figure, style: str = "") -> Text:
+    """Return B less A with its sign; a tilde where a cost is only a lower bound."""
+    if figure.difference is None:
+        return Text(UNKNOWN)
+    if figure.unit == "share":
+        return Text(f"{figure.difference * 100:+.1f} pp", style=style)
+    amount = _amount(figure, abs(figure.difference))
+    sign = "" if amount in {"0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
+    sure = "" if figure.certain else "~"
+    return Text(f"{sure}{sign}{amount}", style=style)
+
+
+def _percent(figure: Figure) -> str:
+    return "" if figure.percent is None or figure.unit in {"share", "score"} else percent(figure.percent)
+
+
+def _phases(found: Comparison, width: int) -> RenderableType:
+    """Return a row for each phase, and for each agent where a phase has several; the last row is the sum."""
+    rows: list[tuple[Text, Step]] = []
+    for phase in found.phases:
+        rows.append((Text(one_line(phase.step.name), style="bold"), phase.step))
+        if len(phase.agents) > 1:
+            rows += [(Text(f"  {one_line(agent.name)}"), agent) for agent in phase.agents]
+    most = max((work.cost or 0.0 for _, step in rows for work in (step.a, step.b) if work), default=0.0)
+    steps = [step for _, step in rows]
+    costs, times = ([_figure(step, name) for step in steps] for name in ("cost", "duration_seconds"))
+    columns = [
+        Column("name", "phase", (*(name for name, _ in rows), Text("all", style="bold")), flexible=True),
+        *_sides(steps, costs, found.figures[0], "cost"),
+        Column("cost_bar", "A, B", (*(_bars(step, most) for step in steps), Text(""))),
+        *_sides(steps, times, next(f for f in found.figures if f.name == "duration_seconds"), "time"),
+        *(
+            _pair(key, title, [_figure(step, name) for step in steps], found, name)
+            for key, title, name in (
+                ("tokens", "tokens", "total_tokens"),
+                ("turns", "turns", "turns"),
+            )
+        ),
+    ]
+    return grid(fit(columns, width, NARROWER, LEAST_NAME), width)
+
+
+def _figure(step: Step, name: str) -> Figure:
+    return next(figure for figure in step.figures if figure.name == name)
+
+
+def _sides(steps: Sequence[Step], figures: Sequence[Figure], whole: Figure, what: str) -> list[Column]:
+    """Return A's and B's column of an amount, and their difference; costs come with the outcomes."""
+    is_cost = what == "cost"
+    ours = [_cell(step.a, _amount(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    theirs = [_cell(step.b, _amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    differences = [_difference(figure) for figure in figures]
+    columns = [
+        Column(f"{what}_a", f"A {what}", (*ours, Text(_amount(whole, whole.a), "bold")), right=True),
+        Column(f"{what}_b", f"B {what}", (*theirs, Text(_amount(whole, whole.b), "bold")), right=True),
+        Column(f"{what}_difference", "B - A", (*differences, _difference(whole, "bold")), right=True),
+    ]
+    if is_cost:
+        shares = [Text(_percent(figure)) for figure in figures]
+        columns.append(Column("percent", "", (*shares, Text(_percent(whole))), right=True))
+    return columns
+
+
+def _cell(work: Work | None, amount: str, *, marked: bool) -> Text:
+    if work is None:
+        return Text("none", style="dim")
+    if not marked:
+        return Text(amount)
+    least = "" if work.cost_is_certain or work.cost is None else "≥ "
+    return Text.assemble(marks.outcome(work.outcome), f" {least}{amount}")
+
+
+def _pair(key: str, title: str, figures: Sequence[Figure], found: Comparison, name: str) -> Column:
+    whole = next(figure for figure in found.figures if figure.name == name)
+    cells = [Text(f"{_amount(f, f.a)} → {_amount(f, f.b)}") for f in (*figures, whole)]
+    return Column(key, f"{title} A → B", tuple(cells), right=True)
+
+
+def _bars(step: Step, most: float) -> Text:
+    """Return A's bar and B's, to one scale."""
+    half = BAR // 2
+    costs = [None if work is None else work.cost for work in (step.a, step.b)]
+    shares = [None if cost is None or not most else cost / most for cost in costs]
+    return Text.assemble((marks.bar(shares[0], half), "green"), " ", (marks.bar(shares[1], half), "cyan"))
+
+
+def _origins(found: Comparison, width: int) -> list[RenderableType]:
+    lines: list[RenderableType] = [Text(cost_sentence(found).plain, style="bold")]
+    if found.cost_from:
+        lines.append(_contributions("cost", found.cost_from, money, width))
+    if found.duration_from:
+        slower = next(iter(found.duration_from))
+        where = one_line(slower.phase)
+        way = "more" if slower.difference > 0 else "less"
+        lines += ["", Text(f"agents' time: the most in {where}, {duration(abs(slower.difference))} {way}")]
+        lines.append(_contributions("time", found.duration_from, duration, width))
+    return lines
+
+
+def _contributions(
+    key: str, parts: Sequence[Contribution], write: Callable[[float], str], width: int
+) -> RenderableType:
+    most = max(abs(part.difference) for part in parts)
+    signs = [("+" if part.difference > 0 else "-") + write(abs(part.difference)) for part in parts]
+    shares = ["" if part.share is None else f"{part.share * 100:.0f}%" for part in parts]
+    cancelled = any(part.share is None or abs(part.share) > CANCELLED for part in parts)
+    bars = [
+        Text(marks.bar(abs(part.difference) / most, BAR), "red" if part.difference > 0 else "green")
+        for part in parts
+    ]
+    columns = [
+        _column("phase", "phase", [part.phase or "beyond the agents" for part in parts]),
+        _column(key, f"B - A, {key}", signs, right=True),
+        *([] if cancelled else [_column("share", "of it", shares, right=True)]),
+        Column("bar", "", tuple(bars)),
+    ]
+    return grid(columns, width)
+
+
+def _models(found: Comparison) -> list[str]:
+    return [
+        f"{one_line(each.phase)} ran on {_names(each.a)} in A and on {_names(each.b)} in B"
+        for each in found.other_models
+    ]
+
+
+def _names(models: Sequence[str]) -> str:
+    return ", ".join(marks.short_model(model) for model in models) or "an unknown model"
+
+
+def _prices(found: Comparison) -> list[str]:
+    changed = {change.model for change in found.price_changes}
+    lines = []
+    for model in sorted(changed):
+        rates = [change for change in found.price_changes if change.model == model]
+        first = rates[0]
+        more = f", and {counted(len(rates) - 1, 'more rate')}" if len(rates) > 1 else ""
+        lines.append(
+            f"{marks.short_model(model)} had another price on B's day: {first.kind} {money(first.a)} → "
+            f"{money(first.b)} a million{more}"
+        )
+    return lines
+
+
+def _column(key: str, title: str, cells: Sequence[str], *, right: bool = False) -> Column:
+    return Column(key, title, tuple(Text(one_line(cell)) for cell in cells), right=right)

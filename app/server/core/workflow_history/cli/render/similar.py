@@ -1,0 +1,107 @@
+"""The runs most like one, each with the reasons: an answer in, renderables out. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from . import marks
+from .costs import short_cost
+from .numbers import counted, duration
+from .text import cut, joined, lines_of, one_line
+
+if TYPE_CHECKING:
+    from ...answers.similar import SharedWord, SimilarRun, SimilarRuns
+
+BAR = 10  # cells
+MOST_WIDTH = 120  # cells
+INDENT = "  "
+
+
+def similar_report(found: SimilarRuns, width: int) -> RenderableType:
+    """Return what was asked, the runs with their reasons, and what must be said about them."""
+    within = min(width, MOST_WIDTH)
+    blocks: list[RenderableType] = [_head(found, within), _terms(found)]
+    if found.note:
+        blocks.append(Text(found.note, style="magenta"))
+    for run in found.runs:
+        blocks += ["", *_run(run, within, whole=found.basis == "run")]
+    if not found.runs:
+        blocks += ["", Text(_nothing(found))]
+    return Group(*blocks)
+
+
+def ids_of(found: SimilarRuns) -> list[Text]:
+    """Return the full ids alone."""
+    return [Text(full_name(run.project, run.id)) for run in found.runs]
+
+
+def full_name(project: str | None, run_id: str) -> str:
+    """Return how a run is called, as every command takes it."""
+    return shlex.quote(one_line(f"{project}/{run_id}" if project else run_id))
+
+
+def _head(found: SimilarRuns, width: int) -> Text:
+    name = full_name(found.project, found.id) if found.id else "the text"
+    lines = lines_of(found.request or "")
+    title = Text.assemble("Like ", (name, "bold"))
+    return (
+        title.append(f": {cut(one_line(lines[0]), max(20, width - title.cell_len - 2))}") if lines else title
+    )
+
+
+def _terms(found: SimilarRuns) -> Text:
+    silent = f"{found.without_request:,} of them without a request" if found.without_request else None
+    held = f"held against {counted(found.compared, 'run')}"
+    line = joined([held, silent, f"shown from a score of {found.threshold:g}"])
+    line.stylize("dim")
+    return line
+
+
+def _nothing(found: SimilarRuns) -> str:
+    if not found.compared:
+        return "No run to compare with."
+    return "No run is that much like it. A lower --threshold shows what comes nearest."
+
+
+def _run(run: SimilarRun, width: int, *, whole: bool) -> list[RenderableType]:
+    """Return a run's lines; a text's score is that of its words, which needs no line of parts."""
+    cost = {"total_cost": run.cost, "cost_basis": run.cost_basis, "lower_bound_cost": run.lower_bound_cost}
+    name = Text(full_name(run.project, run.id), "bold")
+    facts = joined([name, marks.status(run.status), short_cost(cost), duration(run.duration_seconds)])
+    score = Text.assemble((f"{run.score:.2f} ", "bold"), (marks.bar(run.score, BAR), "cyan"), " ", facts)
+    lines = lines_of(run.request or "")
+    request = cut(one_line(lines[0]), width - len(INDENT)) if lines else "no request found"
+    found: list[RenderableType] = [score, Text(INDENT + request)]
+    if whole:
+        found.append(_why(run))
+    for label, words in (("shares", run.shared), ("akin", run.akin)):
+        if words:
+            found.append(_words(label, words, width))
+    return found
+
+
+def _why(run: SimilarRun) -> Text:
+    """Return how much of the score each part gave."""
+    told = [
+        f"{part.name} {part.gave:.2f}" if part.gave is not None else f"{part.name} unknown"
+        for part in run.parts
+    ]
+    line = Text(f"{INDENT}made of  ", style="dim")
+    return line.append_text(joined([*told]))
+
+
+def _words(label: str, words: tuple[SharedWord, ...], width: int) -> Text:
+    """Return as many words as a line takes, the strongest first; a whole word stays whole."""
+    line = f"{INDENT}{label:<7}  "
+    for place, each in enumerate(words):
+        pair = one_line(each.word if each.word == each.other else f"{each.word} ~ {each.other}")
+        longer = line + (", " if place else "") + pair
+        if place and cell_len(longer) > width:
+            break
+        line = longer
+    return Text(cut(line, width), style="dim")

@@ -1,0 +1,104 @@
+"""What is known when a figure is explained: the run and the little around it, handed in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ..accounting.money import to_decimal, to_float, total
+from ..evidence import agent_runs, number
+from .shapes import Explanation, Part, Plain, PriceTables, Source
+
+Agent = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One run, and what is around it."""
+
+    run: Mapping[str, Any]
+    is_there: Callable[[str], bool] = bool  # tells whether a path is a file now
+    installed: str = ""  # version of the price table
+    likes: tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...] = ()  # links and the runs they name
+    patterns: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def agents(self) -> list[Agent]:
+        """Its agent runs, former attempts too."""
+        return agent_runs(self.run)
+
+    @property
+    def prices(self) -> PriceTables:
+        """The price tables of then and now."""
+        stored = self.run.get("price_version")
+        return PriceTables(stored, self.installed, stored == self.installed)
+
+    def path(self, inside: str) -> str:
+        """Return a path inside the run's folder, absolute where the folder is known."""
+        home = self.run.get("agents_dir")
+        return f"{home}/{self.run.get('id')}/{inside}" if home else inside
+
+    def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
+        """Return a place in one of its files."""
+        path = self.path(inside)
+        unknown = overwritten or not self.run.get("agents_dir") or ".." in inside.split("/")
+        there = None if unknown else self.is_there(path)
+        return Source(path, line, there, says)
+
+    def told(
+        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/explaining.md", **more: Any
+    ) -> Explanation:
+        """Return the explanation of a field with its stored value."""
+        given = {"value": plain(self.run.get(name)), **more}
+        return Explanation(
+            id=str(self.run.get("id")),
+            project=str(self.run.get("project") or ""),
+            field=name,
+            unit=unit,
+            rule=rule,
+            docs=docs,
+            **given,
+        )
+
+    def sum_of(
+        self, name: str, rule: str, parts: Sequence[Part], *, unit: str, docs: str, **more: Any
+    ) -> Explanation:
+        """Return the explanation of a sum: exact, with what the parts leave over."""
+        added = exact_total(parts)
+        value = to_decimal(number(self.run.get(name))) if "value" not in more else to_decimal(more["value"])
+        rest = None if added is None or value is None else to_float(value - added)
+        whole = None if added is None else to_float(added)
+        notes = tuple(more.pop("notes", ()))
+        if rest:
+            notes += ("the parts do not make the whole: the history was given the total without all parts",)
+        return self.told(
+            name,
+            rule,
+            unit=unit,
+            docs=docs,
+            parts=tuple(parts),
+            total=whole,
+            remainder=rest,
+            notes=notes,
+            **more,
+        )
+
+
+def exact_total(parts: Sequence[Part]) -> Decimal | None:
+    """Return the sum of the parts that add; None where none is known."""
+    return total([to_decimal(number(part.value)) for part in parts if part.adds])
+
+
+def plain(value: Any) -> Plain:
+    """Return a value as an explanation can hold it; lists and dicts by their length.
+
+    >>> plain(0.5), plain([1, 2]), plain({})
+    (0.5, '2 entries', 'none')
+    """
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}" if value else "none"
+    return str(value)

@@ -1,0 +1,81 @@
+"""Do the arithmetic of an agent's own sum again: tokens and a day in, terms out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ..accounting.money import to_decimal, to_float, total
+from ..errors import PriceUnknownError
+from ..evidence import moment, number
+from ..models import TokenUsage
+from ..pricing import SYNTHETIC, priced_units
+from .known import Agent, Known
+from .shapes import Arithmetic, Term
+
+_MILLION = 1_000_000
+
+
+def arithmetic_of(known: Known, agent: Agent) -> tuple[Arithmetic, ...]:
+    """Return one sum for each model of an agent run, by the installed price table."""
+    at = _priced_at(known, agent)
+    entries = agent.get("models") or ([agent] if _usage(agent) != TokenUsage() else [])
+    return tuple(_arithmetic(entry, at) for entry in entries)
+
+
+def _priced_at(known: Known, agent: Agent) -> datetime | None:
+    """Return the moment whose prices count: the stream's own start, else the run's."""
+    own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
+    when = moment(own or known.run.get("started_at") or known.run.get("created_at"))
+    return when.astimezone(UTC) if when is not None and when.tzinfo else None
+
+
+def _arithmetic(entry: Mapping[str, Any], at: datetime | None) -> Arithmetic:
+    model, usage = entry.get("model"), _usage(entry)
+    when = None if at is None else at.isoformat()
+    stored = total([to_decimal(number(entry.get(key))) for key in ("computed_cost", "lower_bound_cost")])
+    if model is None or model == SYNTHETIC:
+        return Arithmetic(model, when, (), None, to_float(stored), None, "the stream names no model")
+    try:
+        units = priced_units(model, usage, at)
+    except PriceUnknownError as unknown:
+        return Arithmetic(model, when, (), None, to_float(stored), None, str(unknown))
+    costs = [None if each.rate is None else each.rate * each.count for each in units]
+    whole = None if None in costs else total(costs) or Decimal(0)
+    rounded = to_decimal(to_float(whole))
+    difference = None if rounded is None or stored is None else rounded - stored
+    terms = tuple(
+        Term(each.kind, each.count, _per_million(each.rate), to_float(cost))
+        for each, cost in zip(units, costs, strict=True)
+    )
+    why = _why(difference, entry) if whole is not None else "the price table lacks one of these rates"
+    return Arithmetic(model, when, terms, to_float(whole), to_float(stored), to_float(difference), why)
+
+
+def _why(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
+    if difference is None or not difference:
+        return None
+    if entry.get("cost_basis") == "lower_bound" or entry.get("lower_bound_cost") is not None:
+        return "the stored sum was made message by message, each at its own time and its own tier"
+    return "the stored sum was made by another price table, at another time, or message by message"
+
+
+def _per_million(rate: Decimal | None) -> float | None:
+    return None if rate is None else float(rate * _MILLION)
+
+
+def _usage(entry: Mapping[str, Any]) -> TokenUsage:
+    def count(key: str) -> int:
+        return int(number(entry.get(key)) or 0)
+
+    hour = count("cache_creation_1h_tokens")
+    return TokenUsage(
+        count("input_tokens"),
+        count("output_tokens"),
+        count("cache_read_tokens"),
+        count("cache_creation_tokens") - hour,
+        hour,
+        count("web_searches"),
+    )

@@ -1,0 +1,164 @@
+"""Explain when a run was and how long it took: the place that tells it, or why it is unknown. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..evidence import number
+from ..scores import phase_metrics
+from ..scores.constants import BOTTLENECK_SHARE
+from .costs import sources_of
+from .known import Known
+from .shapes import Explanation, Part, Plain, Source
+
+DOCS = "docs/how-it-works.md"
+
+_BASES = {
+    "reported": "as its files report it",
+    "derived": "derived from file times: a stream carries no clock, its file's time is its end",
+    None: "no file tells it",
+}
+_RULES = {
+    "created_at": "the first there is of: the state, its phases, the log, the run's id, the files' times",
+    "started_at": "the state's word, else when the run was made",
+    "completed_at": "the state's word, its phases or the log; where times are derived, the last file's",
+}
+
+
+def moment_of(known: Known, name: str) -> Explanation:
+    """Explain one of the run's times."""
+    run = known.run
+    return known.told(
+        name,
+        f"{_RULES[name]}; {_BASES.get(run.get('times_basis'), 'as given')}",
+        docs=DOCS,
+        inputs=_inputs(known, "times_basis", "times_source", "utc_offset_minutes", "time_zone_known"),
+        sources=place_of(known, run.get("times_source")),
+        why_unknown=_why_no_time(known, name),
+        notes=_zone_notes(known),
+    )
+
+
+def duration(known: Known) -> Explanation:
+    """Explain how long the run took, beside what its agents took."""
+    run = known.run
+    parts = tuple(
+        Part(
+            str(agent.get("agent") or "unnamed"),
+            agent.get("duration_seconds"),
+            adds=False,
+            rule="the sum of its results' own durations",
+            sources=sources_of(known, agent),
+        )
+        for agent in known.agents
+    )
+    return known.told(
+        "duration_seconds",
+        f"{_BASES.get(run.get('duration_basis'), 'as given')}; "
+        "not the sum of its agents, which pause and may work side by side",
+        unit="seconds",
+        docs=DOCS,
+        inputs=_inputs(known, "duration_basis", "duration_source", "started_at", "completed_at"),
+        sources=place_of(known, run.get("duration_source")),
+        parts=parts,
+        why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
+    )
+
+
+def phase_durations(known: Known) -> Explanation:
+    """Explain the seconds of each phase."""
+    return known.told(
+        "phase_durations",
+        "the seconds of each phase's agent runs added up, overwritten attempts too; unknown ones stay out",
+        unit="seconds",
+        docs="docs/scores.md",
+        parts=_phases(known),
+        why_unknown=None if known.run.get("phase_durations") else "no agent run tells how long it took",
+    )
+
+
+def bottleneck(known: Known) -> Explanation:
+    """Explain which phase took the most time."""
+    durations = known.run.get("phase_durations") or {}
+    whole = sum(seconds for seconds in durations.values() if number(seconds) is not None)
+    return known.told(
+        "bottleneck_phase",
+        f"the longest phase, where it takes more than {BOTTLENECK_SHARE:.0%} of all phases' seconds",
+        docs="docs/scores.md",
+        inputs={"all_phases_seconds": whole},
+        parts=_phases(known),
+        why_unknown=None
+        if known.run.get("bottleneck_phase")
+        else "no phase took that much, or no agent run tells how long it took",
+    )
+
+
+def idle_time(known: Known) -> Explanation:
+    """Explain the time in which no agent worked."""
+    agents = [agent for agent in known.agents if agent.get("superseded") is not True]
+    parts = tuple(
+        Part(
+            str(agent.get("agent") or "unnamed"),
+            None,
+            adds=False,
+            rule=f"at work, its times {agent.get('time_basis') or 'unknown'}",
+            inputs={"from": agent.get("timestamp"), "to": agent.get("ended_at")},
+            sources=sources_of(known, agent),
+        )
+        for agent in agents
+    )
+    again = phase_metrics(known.run)["idle_time_seconds"]
+    return known.told(
+        "idle_time_seconds",
+        "the seconds between the first agent's start and the last one's end in which none worked",
+        unit="seconds",
+        docs="docs/scores.md",
+        inputs={"counted_again_seconds": again},
+        parts=parts,
+        why_unknown=None
+        if known.run.get("idle_time_seconds") is not None
+        else "some agent's start or end is unknown: its work would pass for idle time",
+    )
+
+
+def place_of(known: Known, source: Any) -> tuple[Source, ...]:
+    """Return the file that a word on a source names; none where it names no file.
+
+    >>> place_of(Known({"id": "a"}), "adw_state.json: created_at")[0].path
+    'adw_state.json'
+    """
+    if not isinstance(source, str):
+        return ()
+    file, _, key = source.partition(": ")
+    if not file.endswith((".json", ".txt", ".jsonl", ".log", ".md")):
+        return ()
+    if file == "execution.log":  # it lies in a folder that is called like the workflow
+        template = known.run.get("workflow_template")
+        file = f"{template}/{file}" if template else file
+    return (known.source(file, None, f"its {key}" if key else "what it says"),)
+
+
+def _phases(known: Known) -> tuple[Part, ...]:
+    durations = known.run.get("phase_durations") or {}
+    return tuple(
+        Part(str(phase), number(seconds), adds=False, rule="its agent runs' seconds")
+        for phase, seconds in durations.items()
+    )
+
+
+def _why_no_time(known: Known, name: str) -> str | None:
+    if known.run.get(name) is not None:
+        return None
+    if name == "completed_at" and known.run.get("status") in ("running", "unknown"):
+        return f"the run's status is {known.run['status']}: no end is known"
+    return "no file tells it, and the files' own times are those of a copy or are missing"
+
+
+def _zone_notes(known: Known) -> tuple[str, ...]:
+    if known.run.get("time_zone_known") is False:
+        return ("the times were written without a zone and stand as if they were UTC",)
+    return ()
+
+
+def _inputs(known: Known, *names: str) -> dict[str, Plain]:
+    return {name: known.run.get(name) for name in names}

@@ -1,0 +1,80 @@
+"""The vectors of all requests, read from packed blocks or from the rows: a connection in, arrays out.
+
+Whoever stores a vector drops its block, so that a block is never out of date; see `blocks`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, insert, select
+
+from ..columns import Integers
+from ..likeness.table import joined_vectors, squared_lengths, vectors_of
+from .blocks import RUNS_IN_A_BLOCK, VECTORS, missing_blocks
+from .bulk import execute_tuples
+from .schema import column_blocks, likeness
+
+
+class StoredVectors(NamedTuple):
+    """What a model made of the requests of the runs whose lists are up to date."""
+
+    keys: Integers  # of the runs, rising
+    vectors: npt.NDArray[np.int8]  # one row each; all zero: no text
+    norms: Integers  # squared lengths; 0: no text
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    keys: bytes  # int64
+    vectors: bytes  # int8, equally many for each run
+    norms: bytes  # int64
+
+
+def read_vectors(connection: Connection, model: str) -> StoredVectors:
+    """Return the vectors that `model` made."""
+    columns, decoder = column_blocks.c, msgspec.msgpack.Decoder(_Packed)
+    query = select(columns.block, columns.data).where(columns.family == VECTORS, columns.name == model)
+    cursor: Any = connection.execute(query).cursor
+    blocks = {block: _unpacked(decoder.decode(data)) for block, data in cursor.fetchall()}
+    for block in missing_blocks(connection, VECTORS, model):
+        blocks[block] = _read(connection, model, block)
+    parts = [blocks[block] for block in sorted(blocks)]
+    if not parts:
+        return StoredVectors(np.empty(0, np.int64), joined_vectors([]), np.empty(0, np.int64))
+    return StoredVectors(
+        np.concatenate([part.keys for part in parts]),
+        joined_vectors([part.vectors for part in parts]),
+        np.concatenate([part.norms for part in parts]),
+    )
+
+
+def pack_vectors(connection: Connection, model: str) -> None:
+    """Pack what is not packed, in the caller's transaction."""
+    rows = []
+    for block in missing_blocks(connection, VECTORS, model):
+        found = _read(connection, model, block)
+        packed = _Packed(found.keys.tobytes(), found.vectors.tobytes(), found.norms.tobytes())
+        rows.append((VECTORS, model, block, msgspec.msgpack.encode(packed)))
+    execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
+
+
+def _read(connection: Connection, model: str, block: int) -> StoredVectors:
+    """Return the vectors of one block's runs, read from their rows."""
+    own, first = likeness.c, block * RUNS_IN_A_BLOCK
+    query = select(own.workflow_key, own.text_vector).where(
+        own.workflow_key.between(first, first + RUNS_IN_A_BLOCK - 1), own.text_model == model
+    )
+    cursor: Any = connection.execute(query.order_by(own.workflow_key)).cursor
+    rows = cursor.fetchall()
+    vectors = vectors_of([vector for _, vector in rows])
+    return StoredVectors(np.array([key for key, _ in rows], np.int64), vectors, squared_lengths(vectors))
+
+
+def _unpacked(packed: _Packed) -> StoredVectors:
+    keys = np.frombuffer(packed.keys, np.int64)
+    vectors = np.frombuffer(packed.vectors, np.int8)
+    width = len(vectors) // len(keys) if len(keys) else 0
+    return StoredVectors(keys, vectors.reshape(len(keys), width), np.frombuffer(packed.norms, np.int64))
