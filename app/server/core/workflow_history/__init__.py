@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.forecast import calibration, forecast, forecast_run
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "calibration",
+    "forecast",
+    "forecast_run",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -38,6 +42,9 @@ __all__ = [
 _HOMES = {
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "calibration": "answers.forecast",
+    "forecast": "answers.forecast",
+    "forecast_run": "answers.forecast",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",

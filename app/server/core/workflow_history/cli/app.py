@@ -21,6 +21,7 @@ COMMANDS = {
     "sync": "Read an agents folder into the history.",
     "list": "List the runs, newest first.",
     "show": "Show one run's whole story.",
+    "forecast": "Tell what a run will cost and take, and how well such forecasts held.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",

@@ -88,6 +88,14 @@ def likeness_rows(connection: Connection, model: str) -> Iterator[list[LikenessR
     return _many(connection, query)
 
 
+def text_vectors(connection: Connection, model: str) -> tuple[list[int], list[bytes | None]]:
+    """Return the text vectors that `model` made of the runs that were not written since, by key."""
+    columns = likeness.c
+    query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
+    rows = _rows(connection, query.order_by(columns.workflow_key))
+    return [key for key, _ in rows], [vector for _, vector in rows]
+
+
 _COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
 
 

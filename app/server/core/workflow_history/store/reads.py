@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from ..models import Workflow
 from .bulk import chunks
-from .codec import WORKFLOW
+from .codec import AGENT_RUN, WORKFLOW
 from .records import Pair, agent_record, put_together
 from .schema import (
     agent_runs,
@@ -95,6 +95,30 @@ def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list
         for some in chunks(keys)
         for key, agents in agents_by_workflow(connection, some).items()
     }
+
+
+def stage_entries(connection: Connection, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return what workflows' agents spent, in the order of their work: little of each, and no models."""
+    columns = agent_runs.c
+    query = select(columns.workflow_key, *(columns[AGENT_RUN.fields[key].column] for key in _OF_A_STAGE))
+    query = query.order_by(columns.workflow_key, columns.ordinal)
+    codec = AGENT_RUN.only(_OF_A_STAGE)
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for some in chunks(keys):
+        for row in _dicts(connection, query.where(columns.workflow_key.in_(some))):
+            found[row["workflow_key"]].append(codec.decode(row))
+    return found
+
+
+_OF_A_STAGE = (
+    "phase",
+    "cost",
+    "cost_basis",
+    "lower_bound_cost",
+    "duration_seconds",
+    "outcome",
+    "duplicate_of",
+)
 
 
 def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[Pair]]:
