@@ -117,8 +117,9 @@ def _came(amount: float | None, told: Figure, *, unfinished: bool) -> str | None
 
 def _flight(asker: _Asker) -> Flight:
     """Return what is still to come, by all runs that have ended."""
-    own = stages_of(asker.run.get("phase_costs") or ())
-    stage = current_stage(asker.run.get("phase_costs") or (), asker.run.get("current_phase"))
+    agents = asker.history.stage_entries([asker.key]).get(asker.key, [])
+    own = stages_of(agents)
+    stage = current_stage(own, asker.run.get("current_phase"))
     found = asker.weighed(FOREVER)
     why = found.why_not or ("it has not begun, as far as is known" if stage is None else None)
     cost, _ = totals_of(own)

@@ -32,16 +32,15 @@ def read_past(history: History) -> Past:
 def read_texts(history: History, past: Past, rows: Integers) -> Texts:
     """Return the text vectors of some runs, those that are missing made of the requests."""
     keys = past.keys[rows]
-    stored, found = history.similarity().vectors(MODEL_VERSION)
+    stored, found = history.similarity().vectors(MODEL_VERSION, np.sort(keys).tolist())
     nothing = bytes(vector_size())
     table = np.frombuffer(b"".join([vector or nothing for vector in found]), np.int8)
-    table = table.reshape(-1, vector_size())
-    places = np.searchsorted(np.array(stored, np.int64), keys)
-    there = np.zeros(len(keys), np.bool_)
-    inside = places < len(stored)
-    there[inside] = np.array(stored, np.int64)[places[inside]] == keys[inside]
+    order = np.argsort(keys)
+    places = order[np.searchsorted(keys, np.array(stored, np.int64), sorter=order)]
     vectors = np.zeros((len(keys), vector_size()), np.int8)
-    vectors[there] = table[places[there]]
+    vectors[places] = table.reshape(-1, vector_size())
+    there = np.zeros(len(keys), np.bool_)
+    there[places] = True
     lacking = np.flatnonzero(~there)
     for place, vector in _made(history, keys, lacking[-MOST_TEXTS:]):
         vectors[place] = vector

@@ -15,6 +15,7 @@ from ..phases import PHASES, phase_of
 from .past import Amounts
 
 Agent = Mapping[str, Any]
+"""What one agent spent: phase, cost_nanodollars, lower_bound_cost_nanodollars, duration_seconds ..."""
 
 _RECORDED = frozenset({"reported", "computed"})
 
@@ -24,13 +25,6 @@ class Amount(NamedTuple):
 
     value: int  # nanodollars or microseconds; UNKNOWN where nothing is known
     exact: bool  # False: at least so much
-
-    def __add__(self, other: object) -> Amount:
-        """Add both; what is unknown makes the sum an "at least"."""
-        if not isinstance(other, Amount):
-            return NotImplemented
-        there = [one.value for one in (self, other) if one.value != UNKNOWN]
-        return Amount(sum(there) if there else UNKNOWN, self.exact and other.exact)
 
 
 NOTHING = Amount(0, True)
@@ -62,16 +56,15 @@ def _stage(phase: str, agents: Sequence[Agent]) -> Stage:
     return Stage(phase, _sum(costs), _sum([_duration(agent) for agent in agents]))
 
 
-def _sum(amounts: Iterable[Amount]) -> Amount:
-    total = Amount(UNKNOWN, True)
-    for amount in amounts:
-        total = total + amount
-    return total
+def _sum(amounts: Sequence[Amount]) -> Amount:
+    """Add up what is known; what is not makes the sum an "at least"."""
+    there = [amount.value for amount in amounts if amount.value != UNKNOWN]
+    return Amount(sum(there) if there else UNKNOWN, all(amount.exact for amount in amounts))
 
 
 def _cost(agent: Agent) -> Amount:
-    recorded, beyond = number(agent.get("cost")), number(agent.get("lower_bound_cost"))
-    known = [round(amount * 1e9) for amount in (recorded, beyond) if amount is not None]
+    recorded, beyond = agent.get("cost_nanodollars"), agent.get("lower_bound_cost_nanodollars")
+    known = [amount for amount in (recorded, beyond) if amount is not None]
     exact = recorded is not None and beyond is None and agent.get("cost_basis") in _RECORDED
     return Amount(sum(known) if known else UNKNOWN, exact)
 
@@ -95,12 +88,11 @@ def in_phase(runs: Sequence[Sequence[Stage]], phase: str) -> tuple[Amounts, Amou
     return columns_of([_totals(stages) for stages in own])
 
 
-def current_stage(agents: Sequence[Agent], named: str | None) -> tuple[str, int] | None:
+def current_stage(stages: Sequence[Stage], named: str | None) -> tuple[str, int] | None:
     """Return the phase a run is in, and how many earlier stages of that phase it went through.
 
     `named`: what its state calls the phase, if that is more than a guess; else its last agent tells.
     """
-    stages = stages_of(agents)
     phase = phase_of(named) if named else "other"
     if phase == "other":
         if not stages:
@@ -128,7 +120,7 @@ def totals_of(stages: Sequence[Stage]) -> tuple[Amount, Amount]:
 
 
 def _totals(stages: Sequence[Stage]) -> tuple[Amount, Amount]:
-    return _sum(stage.cost for stage in stages), _sum(stage.duration for stage in stages)
+    return _sum([stage.cost for stage in stages]), _sum([stage.duration for stage in stages])
 
 
 def columns_of(pairs: Sequence[tuple[Amount, Amount]]) -> tuple[Amounts, Amounts]:

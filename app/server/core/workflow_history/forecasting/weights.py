@@ -35,8 +35,11 @@ OTHER_CONTEXT: Final = 0.5
 LEAST_WEIGHT: Final = 0.01
 """A run that counts less is left out."""
 
-MOST_RUNS: Final = 500
-"""Only so many runs are looked at, those that count most: more would not change a figure."""
+MOST_RUNS: Final = 200
+"""Only so many runs are looked at, those that count most: more would hardly change a figure."""
+
+MOST_CANDIDATES: Final = 20_000
+"""Only so many runs are weighed, the latest: in so long a history the older ones tell of other times."""
 
 LEAST_LIKENESS: Final = 1.0
 """Sum of the neighbours' weights without which a request of no known template is not forecast."""
@@ -74,7 +77,7 @@ def candidates(past: Past, question: Question) -> Integers:
         fit &= past.templates.are(question.template)
     if question.without is not None:
         fit &= past.keys != question.without
-    return np.flatnonzero(fit)
+    return np.flatnonzero(fit)[-MOST_CANDIDATES:]
 
 
 def likeness(vectors: Vectors, others: Vectors) -> Vectors:

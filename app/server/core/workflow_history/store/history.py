@@ -228,8 +228,8 @@ class History:
         with self._reading() as connection:
             return reads.agent_records(connection, keys)
 
-    def stage_entries(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-        """Return what workflows' agents spent and how long they took, without the rest of their entries."""
+    def stage_entries(self, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+        """Return what workflows' agents spent and how long they took, amounts in nanodollars."""
         with self._reading() as connection:
             return reads.stage_entries(connection, keys)
 

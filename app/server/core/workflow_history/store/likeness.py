@@ -88,11 +88,15 @@ def likeness_rows(connection: Connection, model: str) -> Iterator[list[LikenessR
     return _many(connection, query)
 
 
-def text_vectors(connection: Connection, model: str) -> tuple[list[int], list[bytes | None]]:
-    """Return the text vectors that `model` made of the runs that were not written since, by key."""
+def text_vectors(
+    connection: Connection, model: str, keys: Sequence[int]
+) -> tuple[list[int], list[bytes | None]]:
+    """Return keys and text vectors of those of some runs that `model` compared and nobody wrote since."""
     columns = likeness.c
     query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
-    rows = _rows(connection, query.order_by(columns.workflow_key))
+    rows = [
+        row for some in chunks(keys) for row in _rows(connection, query.where(columns.workflow_key.in_(some)))
+    ]
     return [key for key, _ in rows], [vector for _, vector in rows]
 
 

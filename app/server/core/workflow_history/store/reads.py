@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from ..models import Workflow
 from .bulk import chunks
-from .codec import AGENT_RUN, WORKFLOW
+from .codec import WORKFLOW
 from .records import Pair, agent_record, put_together
 from .schema import (
     agent_runs,
@@ -97,28 +97,22 @@ def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list
     }
 
 
-def stage_entries(connection: Connection, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return what workflows' agents spent, in the order of their work: little of each, and no models."""
+def stage_entries(connection: Connection, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """Return what workflows' agents spent, in the order of their work: some columns as they are stored."""
     columns = agent_runs.c
-    query = select(columns.workflow_key, *(columns[AGENT_RUN.fields[key].column] for key in _OF_A_STAGE))
+    query = select(columns.workflow_key, *(columns[name] for name in _OF_A_STAGE))
     query = query.order_by(columns.workflow_key, columns.ordinal)
-    codec = AGENT_RUN.only(_OF_A_STAGE)
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for some in chunks(keys):
         for row in _dicts(connection, query.where(columns.workflow_key.in_(some))):
-            found[row["workflow_key"]].append(codec.decode(row))
+            found[row["workflow_key"]].append(row)
     return found
 
 
 _OF_A_STAGE = (
-    "phase",
-    "cost",
-    "cost_basis",
-    "lower_bound_cost",
-    "duration_seconds",
-    "outcome",
-    "duplicate_of",
-)
+    "phase", "cost_nanodollars", "cost_basis", "lower_bound_cost_nanodollars", "duration_seconds",
+    "outcome", "duplicate_of",
+)  # fmt: skip
 
 
 def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[Pair]]:

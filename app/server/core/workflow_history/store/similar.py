@@ -47,10 +47,10 @@ class Similarity:
         with self._reading() as connection:
             yield from likeness.likeness_rows(connection, model)
 
-    def vectors(self, model: str) -> tuple[list[int], list[bytes | None]]:
-        """Return the keys, rising, and text vectors (None: no words) of the runs whose list is up to date."""
+    def vectors(self, model: str, keys: Sequence[int]) -> tuple[list[int], list[bytes | None]]:
+        """Return keys and text vectors (None: no words) of those of some runs whose list is up to date."""
         with self._reading() as connection:
-            return likeness.text_vectors(connection, model)
+            return likeness.text_vectors(connection, model, keys)
 
     def lists(self, keys: Sequence[int]) -> Iterator[list[PairRow]]:
         """Yield the stored lists of runs place by place, many at a time."""
