@@ -26,7 +26,7 @@ HALF_LIFE: Final = 60 * 86_400 * 1_000_000
 ENOUGH: Final = 10.0
 """Sum of weights up to which neighbours are filled up with the level: the latest runs of the template."""
 
-LEVEL_HALF: Final = 15
+LEVEL_HALF: Final = 30
 """Runs of the level after which weight is halved: the latest tell most."""
 
 OTHER_CONTEXT: Final = 0.5
