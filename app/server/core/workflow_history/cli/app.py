@@ -21,7 +21,7 @@ COMMANDS = {
     "sync": "Read an agents folder into the history.",
     "list": "List the runs, newest first.",
     "show": "Show one run's whole story.",
-    "forecast": "Tell what a run will cost and take, and how well such forecasts held.",
+    "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",
