@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .answers.compare import compare_runs
     from .answers.explain import explain_run
     from .answers.similar import similar_runs
+    from .answers.forecast import calibration, forecast, forecast_run
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -30,6 +31,9 @@ __all__ = [
     "calculate_workflow_scores",
     "compare_runs",
     "explain_run",
+    "calibration",
+    "forecast",
+    "forecast_run",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -51,6 +55,9 @@ _HOMES = {
     "calculate_workflow_scores": "analytics",
     "compare_runs": "answers.compare",
     "explain_run": "answers.explain",
+    "calibration": "answers.forecast",
+    "forecast": "answers.forecast",
+    "forecast_run": "answers.forecast",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",

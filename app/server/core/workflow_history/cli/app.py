@@ -25,6 +25,7 @@ COMMANDS = {
     "similar": "Find the runs most like one, or like a task in words.",
     "compare": "Hold two runs side by side.",
     "explain": "Tell where a figure of a run comes from.",
+    "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",

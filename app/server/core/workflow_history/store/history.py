@@ -241,6 +241,11 @@ class History:
         with self._reading() as connection:
             return reads.agent_records(connection, keys)
 
+    def stage_entries(self, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+        """Return what workflows' agents spent and how long they took, amounts in nanodollars."""
+        with self._reading() as connection:
+            return reads.stage_entries(connection, keys)
+
     def forget_fingerprints(self, keys: Sequence[int]) -> None:
         """Have these runs read again by the next sync."""
         with self._writing() as connection:

@@ -99,6 +99,18 @@ def likeness_rows(connection: Connection, model: str) -> Iterator[list[LikenessR
     return _many(connection, query)
 
 
+def text_vectors(
+    connection: Connection, model: str, keys: Sequence[int]
+) -> tuple[list[int], list[bytes | None]]:
+    """Return keys and text vectors of those of some runs that `model` compared and nobody wrote since."""
+    columns = likeness.c
+    query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
+    rows = [
+        row for some in chunks(keys) for row in _rows(connection, query.where(columns.workflow_key.in_(some)))
+    ]
+    return [key for key, _ in rows], [vector for _, vector in rows]
+
+
 _COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
 
 

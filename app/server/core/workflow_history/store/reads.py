@@ -97,6 +97,24 @@ def agent_records(connection: Connection, keys: Sequence[int]) -> dict[int, list
     }
 
 
+def stage_entries(connection: Connection, keys: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """Return what workflows' agents spent, in the order of their work: some columns as they are stored."""
+    columns = agent_runs.c
+    query = select(columns.workflow_key, *(columns[name] for name in _OF_A_STAGE))
+    query = query.order_by(columns.workflow_key, columns.ordinal)
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for some in chunks(keys):
+        for row in _dicts(connection, query.where(columns.workflow_key.in_(some))):
+            found[row["workflow_key"]].append(row)
+    return found
+
+
+_OF_A_STAGE = (
+    "phase", "cost_nanodollars", "cost_basis", "lower_bound_cost_nanodollars", "duration_seconds",
+    "outcome", "duplicate_of",
+)  # fmt: skip
+
+
 def _similar(connection: Connection, keys: Sequence[int]) -> dict[int, list[Pair]]:
     pairs = similar_pairs.c
     query = (

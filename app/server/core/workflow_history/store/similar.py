@@ -62,6 +62,11 @@ class Similarity:
         with self._reading() as connection:
             return read_vectors(connection, model)
 
+    def vectors_of(self, model: str, keys: Sequence[int]) -> tuple[list[int], list[bytes | None]]:
+        """Return keys and text vectors (None: no words) of those of some runs whose list is up to date."""
+        with self._reading() as connection:
+            return likeness.text_vectors(connection, model, keys)
+
     def lists(self, keys: Sequence[int]) -> Iterator[list[PairRow]]:
         """Yield the stored lists of runs place by place, many at a time."""
         with self._reading() as connection:

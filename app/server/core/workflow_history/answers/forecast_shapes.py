@@ -1,0 +1,121 @@
+"""What a forecast answers with: typed values, money in US dollars, time in seconds. No rule, no number made.
+
+Where too little is known a figure is None, and `why_not` says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What an amount will be: about 8 in 10 such runs lie from `p10` to `p90`."""
+
+    median: float | None  # US dollars, or seconds
+    p10: float | None
+    p90: float | None
+    runs: int  # past runs in which it is known
+    at_least: int  # of those, known only as "at least"
+    worth: float  # as many equally weighted, fully known runs would say as much
+    why_not: str | None  # None: there is a figure
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessChance:
+    """How likely it completes, of runs that complete or fail."""
+
+    share: float | None  # 0 to 1
+    low: float | None  # 80% interval of the share
+    high: float | None
+    completed: int  # past runs
+    ended: int  # past runs that completed or failed
+    worth: float  # as many equally weighted runs would say as much
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseForecast:
+    """One phase of the run, where it has that phase."""
+
+    phase: str
+    share: float  # of the runs, 0 to 1, that go through it
+    runs: int  # past runs that did
+    cost: Figure  # US dollars
+    duration: Figure  # seconds of work
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run that a forecast rests on."""
+
+    id: str
+    project: str  # empty: none named
+    weight: float  # 1: asks for the same, now
+    similarity: float  # of the texts, 0 to 1
+    status: str | None
+    cost: float | None  # US dollars
+    cost_at_least: bool  # more was spent than is known
+    duration_seconds: float | None
+    created_at: datetime | None
+    template: str | None
+    request: str | None  # its beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a forecast is for."""
+
+    text: str | None
+    template: str | None
+    issue_class: str | None  # without a slash
+    project: str | None
+    before: datetime | None  # only runs that had ended by then were looked at; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will cost, how long it will take and how likely it succeeds."""
+
+    asked: Asked
+    cost: Figure  # US dollars, all attempts
+    duration: Figure  # seconds
+    success: SuccessChance
+    phases: tuple[PhaseForecast, ...]  # in the usual order
+    runs: tuple[PastRun, ...]  # the heaviest of those it rests on
+    rests_on: int  # past runs with any weight
+    neighbours: float  # what the runs with a like text count together
+    weak: tuple[str, ...]  # what must be known about it, a sentence each
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """What is still to come of a run that has not ended."""
+
+    phase: str | None  # that it is in; None: it has not begun
+    spent: float | None  # US dollars so far
+    spent_at_least: bool
+    elapsed_seconds: float | None  # so far, at the last sync
+    rest_cost: Figure
+    rest_duration: Figure  # seconds of work
+    total_cost: Figure
+    total_duration: Figure
+    success: SuccessChance
+    runs: int  # past runs that came as far
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """What would have been forecast before a stored run, beside what came or is still to come."""
+
+    id: str
+    project: str  # empty: none named
+    status: str | None
+    cost: float | None  # US dollars spent
+    cost_at_least: bool
+    duration_seconds: float | None
+    cost_was: str | None  # below, within or above the forecast; None: not known or not to be said yet
+    duration_was: str | None
+    forecast: Forecast  # from the runs that had ended before it began
+    flight: Flight | None  # None: it has ended

@@ -1,0 +1,154 @@
+"""How forecasts held, as tables: the answer in, renderables out. Pure; each share says its sample size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...answers.calibration import Calibration, ErrorOf, FigureCalibration, Held, TemplateCalibration
+from . import marks
+from .intervals import Show, share
+from .numbers import counted, duration, money
+from .story.section import section
+from .table import Column, GiveWay, fit, grid
+from .text import UNKNOWN, said
+
+_BAR = 20  # cells
+_NAMES = {
+    "forecast": "forecast",
+    "mean": "mean of all runs before",
+    "median": "median of all runs before",
+    "template median": "median of its template's runs before",
+}
+
+
+def calibration_report(found: Calibration, width: int, *, brief: bool = False) -> RenderableType:
+    """Return how forecasts held; `brief`: the two lines that matter."""
+    if not found.tried:
+        return Text("No stored run that has ended and a date: nothing to forecast.")
+    figures = (("Cost", found.cost, money), ("Duration", found.duration, duration))
+    if brief:
+        return Group(*(_sentence(title, figure) for title, figure, _ in figures))
+    lines: list[RenderableType] = [*_head(found)]
+    for title, figure, show in figures:
+        lines += ["", section(title, width), _sentence(title, figure)]
+        if figure.held is not None:
+            lines += [_reliability(figure.held, width), "", _errors(figure, show, width)]
+    lines += ["", section("Success", width), *_success(found, width)]
+    if found.templates:
+        lines += ["", section("By template", width, "intervals held"), _templates(found.templates, width)]
+    return Group(*lines)
+
+
+def _head(found: Calibration) -> list[Text]:
+    which = "" if found.tried == found.runs else f" the latest {found.tried:,} of"
+    runs = f"Of{which} {counted(found.runs, 'stored run')}, each forecast from those ended before it alone,"
+    got = (
+        f"{found.cost.forecast:,} got a forecast of the cost and {found.duration.forecast:,} one of the time."
+    )
+    lines = [Text(f"{runs} {got}")]
+    without = [
+        f"{found.thin:,} had too few runs before them",
+        f"{found.unlike:,} named no template and had none alike",
+    ]
+    lines.append(Text(f"No forecast of the cost: {', '.join(without)}.", "dim"))
+    if found.undated:
+        lines.append(Text(f"{counted(found.undated, 'run')} without a date left out.", "dim"))
+    if found.tried < found.runs:
+        lines.append(Text("--all forecasts every one of them.", "dim"))
+    return lines
+
+
+def _sentence(title: str, figure: FigureCalibration) -> Text:
+    held = figure.held
+    if held is None:
+        return Text(f"{title}: no run was forecast of which is known what came.")
+    return Text.assemble(
+        f"{title}: p10 to p90 held ",
+        (f"{held.share:.1%}", "bold"),
+        f" of {counted(held.count, 'run')} (95%: {held.low:.1%} to {held.high:.1%}); 80% is meant.",
+    )
+
+
+def _reliability(held: Held, width: int) -> RenderableType:
+    rows = (
+        ("below p10", 0.1, held.below),
+        ("p10 to p90", 0.8, held.held),
+        ("above p90", 0.1, held.above),
+    )
+    columns = [
+        Column("where", "came", tuple(Text(name) for name, _, _ in rows)),
+        _right("meant", "meant", [f"{meant:.0%}" for _, meant, _ in rows]),
+        _right("was", "was", [f"{count / held.count:.1%}" for _, _, count in rows]),
+        _right("runs", "runs", [f"{count:,}" for _, _, count in rows]),
+        _bars([count / held.count for _, _, count in rows]),
+    ]
+    return grid(fit(columns, width, (GiveWay("bar"),)), width)
+
+
+def _errors(figure: FigureCalibration, show: Show, width: int) -> RenderableType:
+    every = [*figure.errors, *figure.errors_with_template]
+    columns = [
+        Column("way", "median error of", tuple(Text(_NAMES[one.name]) for one in every)),
+        _right("runs", "runs", [f"{one.count:,}" for one in every]),
+        _right("absolute", "off by", [show(one.absolute) for one in every]),
+        _right("log", "log error", [_log(one) for one in every]),
+        _bars([one.log or 0.0 for one in every], 1.0),
+    ]
+    return grid(fit(columns, width, (GiveWay("bar"), GiveWay("runs"))), width)
+
+
+def _log(error: ErrorOf) -> str:
+    return UNKNOWN if error.log is None else f"{error.log:.3f}"
+
+
+def _success(found: Calibration, width: int) -> list[RenderableType]:
+    success = found.success
+    if success.brier is None or success.brier_base is None:
+        return [Text("No run was forecast that completed or failed.")]
+    line = Text.assemble(
+        "Brier score ",
+        (f"{success.brier:.4f}", "bold"),
+        f" over {counted(success.count, 'run')}, less is better; "
+        f"{success.brier_base:.4f} by telling each the share of all runs before it.",
+    )
+    columns = [
+        Column("told", "told", tuple(Text(f"{b.least:.0%} to {b.most:.0%}") for b in success.bins)),
+        _right("mean", "mean", [f"{one.told:.1%}" for one in success.bins]),
+        _right("was", "completed", [f"{one.completed:.1%}" for one in success.bins]),
+        _right("runs", "runs", [f"{one.count:,}" for one in success.bins]),
+        _bars([one.completed for one in success.bins]),
+    ]
+    return [line, grid(fit(columns, width, (GiveWay("bar"),)), width)]
+
+
+def _templates(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:
+    columns = [
+        Column("name", "template", tuple(said(one.template or "none named", "bold") for one in templates)),
+        *_held("cost", [one.cost for one in templates]),
+        *_held("time", [one.duration for one in templates]),
+    ]
+    return grid(fit(columns, width, (GiveWay("time_range"), GiveWay("cost_range"))), width)
+
+
+def _held(title: str, every: Sequence[Held | None]) -> list[Column]:
+    return [
+        _right(f"{title}_share", title, [UNKNOWN if one is None else share(one.share) for one in every]),
+        _right(f"{title}_range", "95%", [_range(one) for one in every]),
+        _right(f"{title}_runs", "runs", [UNKNOWN if one is None else f"{one.count:,}" for one in every]),
+    ]
+
+
+def _range(one: Held | None) -> str:
+    return UNKNOWN if one is None else f"{share(one.low)} to {share(one.high)}"
+
+
+def _bars(shares: Sequence[float], top: float = 1.0) -> Column:
+    return Column("bar", "", tuple(Text(marks.bar(one / top, _BAR), "green") for one in shares))
+
+
+def _right(key: str, title: str, cells: Sequence[Any]) -> Column:
+    return Column(key, title, tuple(Text(cell) for cell in cells), right=True)

@@ -1,0 +1,90 @@
+"""Hold forecasts against what came: pairs in, shares and errors with their sample sizes out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..columns import Floats
+from .chances import NINETEEN_IN_TWENTY, wilson
+
+
+class Case(NamedTuple):
+    """One figure of one run: what was forecast and what came. In nanodollars or microseconds."""
+
+    came: int
+    p10: int
+    median: int
+    p90: int
+    mean: float  # of all earlier runs
+    plain_median: float  # of all earlier runs
+    template_median: float  # of the earlier runs of its template; NaN where it names none
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How often an interval held."""
+
+    count: int
+    held: int
+    below: int  # came below p10
+    above: int  # came above p90
+    share: float
+    low: float  # 95% interval of the share
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How far off one way of forecasting was, over `count` cases."""
+
+    count: int
+    absolute: float  # median of the absolute errors, in the unit of the figure
+    log: float  # median of the absolute errors of the logarithm: 0.1 is about 10% off
+
+
+def held(cases: Sequence[Case]) -> Held | None:
+    """Return how often the interval held; None without a case."""
+    if not cases:
+        return None
+    below = sum(case.came < case.p10 for case in cases)
+    above = sum(case.came > case.p90 for case in cases)
+    inside = len(cases) - below - above
+    share = inside / len(cases)
+    return Held(len(cases), inside, below, above, share, *wilson(share, len(cases), NINETEEN_IN_TWENTY))
+
+
+def errors(came: Floats, told: Floats) -> Errors | None:
+    """Return how far off told amounts were; the logarithm is of amounts above 0. None without a case.
+
+    >>> errors(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 4.0])).absolute
+    0.0
+    """
+    there = ~np.isnan(told)
+    came, told = came[there], told[there]
+    if not len(came):
+        return None
+    above = (came > 0) & (told > 0)
+    logs = np.abs(np.log(came[above] / told[above]))
+    log = float(np.median(logs)) if len(logs) else float("nan")
+    return Errors(len(came), float(np.median(np.abs(came - told))), log)
+
+
+class Ending(NamedTuple):
+    """The chance that a run was given, that of all earlier runs, and what became of it."""
+
+    told: float  # 0 to 1
+    base: float  # 0 to 1
+    completed: bool
+
+
+def brier(told: Sequence[float], completed: Sequence[bool]) -> float:
+    """Return Brier's score, 0 (sure and right) to 1; saying one half always makes 0.25.
+
+    >>> brier([1.0, 0.5], [True, False])
+    0.125
+    """
+    return float(np.mean(np.square(np.array(told) - np.array(completed, np.float64))))

@@ -1,0 +1,126 @@
+"""Past runs as a forecast sees them: columns and text vectors in, arrays in the order of time out. Pure.
+
+What a run that was cut off or left no full record spent is known only as "at least": it is kept as that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..columns import UNKNOWN, Columns, Flags, Floats, Integers, Words, known
+
+Vectors = npt.NDArray[np.float32]
+
+COLUMNS: Final = (
+    "key", "project", "status", "workflow_template", "issue_class", "cost_basis", "created_at",
+    "total_cost", "lower_bound_cost", "duration_seconds",
+)  # fmt: skip
+"""The columns of `runs` that are looked at."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MICROSECONDS = 1_000_000  # in a second
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """One figure of many runs."""
+
+    values: Integers  # nanodollars or microseconds; UNKNOWN where nothing is known
+    exact: Flags  # False: at least so much
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Dated runs in the order in which they began; all arrays are equally long."""
+
+    keys: Integers
+    began: Integers  # µs since 1970
+    ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs
+    templates: Words
+    classes: Words  # without a slash
+    projects: Words
+    cost: Amounts  # nanodollars
+    duration: Amounts  # microseconds
+    completed: Flags
+    failed: Flags
+    undated: int  # runs left out: nothing tells when they were
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def place(self, key: int) -> int | None:
+        """Return where a run stands; None where it has no date."""
+        found = np.flatnonzero(self.keys == key)
+        return int(found[0]) if len(found) else None
+
+
+def past_of(runs: Columns) -> Past:
+    """Return the past that some columns of runs hold."""
+    dated = known(runs.whole["created_at"])
+    undated = len(runs) - int(np.count_nonzero(dated))
+    runs = runs.take(dated)
+    runs = runs.take(np.lexsort((runs.whole["key"], runs.whole["created_at"])))
+    began, statuses = runs.whole["created_at"], runs.words["status"]
+    cut_off = statuses.are("incomplete")
+    duration = _microseconds(runs.real["duration_seconds"])
+    lasted = np.where(duration == UNKNOWN, 0, duration)
+    return Past(
+        runs.whole["key"],
+        began,
+        np.where(statuses.are("running"), UNKNOWN, began + lasted),
+        runs.words["workflow_template"],
+        _without_slash(runs.words["issue_class"]),
+        runs.words["project"],
+        Amounts(spent(runs.whole["total_cost"], runs.whole["lower_bound_cost"]), _recorded(runs) & ~cut_off),
+        Amounts(duration, ~cut_off),
+        statuses.are("completed"),
+        statuses.are("failed"),
+        undated,
+    )
+
+
+def spent(recorded: Integers, beyond: Integers) -> Integers:
+    """Return what is on record and what is known beyond it together, nanodollars.
+
+    >>> spent(np.array([5, UNKNOWN, UNKNOWN]), np.array([2, 3, UNKNOWN])).tolist()[:2]
+    [7, 3]
+    """
+    there = known(recorded) | known(beyond)
+    total = np.where(known(recorded), recorded, 0) + np.where(known(beyond), beyond, 0)
+    return np.where(there, total, UNKNOWN)
+
+
+def bare_class(name: str) -> str:
+    """Return a class of issue without its slash."""
+    return name.strip().removeprefix("/")
+
+
+def unit_vectors(vectors: npt.NDArray[np.int8]) -> Vectors:
+    """Return vectors of length 1; those without words stay zero."""
+    found = vectors.astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
+    found /= np.where(lengths > 0, lengths, 1)[:, None]
+    return found
+
+
+def _recorded(runs: Columns) -> Flags:
+    basis = runs.words["cost_basis"]
+    whole: Flags = (basis.are("reported") | basis.are("computed")) & ~known(runs.whole["lower_bound_cost"])
+    return whole
+
+
+def _microseconds(seconds: Floats) -> Integers:
+    there = known(seconds) & (seconds >= 0) & (seconds < 1e9)
+    return np.where(there, np.rint(np.where(there, seconds, 0) * _MICROSECONDS), UNKNOWN).astype(np.int64)
+
+
+def _without_slash(classes: Words) -> Words:
+    places: dict[str, int] = {}
+    table = [places.setdefault(bare_class(word), len(places)) for word in classes.words]
+    return Words(np.array([*table, -1], np.int32)[classes.codes], tuple(places))

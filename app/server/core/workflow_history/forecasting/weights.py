@@ -1,0 +1,117 @@
+"""Weigh past runs for one that is to be forecast: a question in, runs and their weights out. Pure.
+
+A weight of 1 is a run that asks for the same, now. See docs/forecasts.md for how the constants were found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ..columns import UNKNOWN, Floats, Integers, Words
+from ..likeness.pair_scores import COSINE_FLOOR
+from .past import Past, Vectors
+
+UNLIKE: Final = 0.3
+"""Similarity of texts up to which a run is no neighbour: a common vocabulary brings tasks so near."""
+
+SAME_TASK: Final = 0.6
+"""Similarity of texts from which a run counts in full."""
+
+HALF_LIFE: Final = 60 * 86_400 * 1_000_000
+"""Age at which a neighbour counts half, µs before the latest candidate: prices, models, prompts change."""
+
+ENOUGH: Final = 10.0
+"""Sum of weights up to which neighbours are filled up with the level: the latest runs of the template."""
+
+LEVEL_HALF: Final = 30
+"""Runs of the level after which weight is halved: the latest tell most."""
+
+OTHER_CONTEXT: Final = 0.5
+"""What a run counts that is of another class of issue, and again of another project."""
+
+LEAST_WEIGHT: Final = 0.01
+"""A run that counts less is left out."""
+
+MOST_RUNS: Final = 200
+"""Only so many runs are looked at, those that count most: more would hardly change a figure."""
+
+MOST_CANDIDATES: Final = 20_000
+"""Only so many runs are weighed, the latest: in so long a history the older ones tell of other times."""
+
+LEAST_LIKENESS: Final = 1.0
+"""Sum of the neighbours' weights without which a request of no known template is not forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be forecast, and when that is asked."""
+
+    at: int  # µs since 1970; only runs that had ended before are looked at
+    template: str | None = None
+    issue_class: str | None = None  # without a slash
+    project: str | None = None
+    without: int | None = None  # key of the run itself, where it is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Past runs and how much each counts, in the order of time."""
+
+    rows: Integers  # places in the past
+    weights: Floats  # 0 to 1
+    alike: Floats  # similarity of the texts, 0 to 1
+    neighbours: float  # sum of the weights that the texts alone gave
+
+
+def candidates(past: Past, question: Question) -> Integers:
+    """Return the runs that had ended before the question, of its template where it names one.
+
+    A run that began at that very moment, or ended at it, is not before it.
+    """
+    fit = past.ended < question.at
+    fit &= (past.ended != UNKNOWN) & (past.began < question.at)
+    if question.template is not None:
+        fit &= past.templates.are(question.template)
+    if question.without is not None:
+        fit &= past.keys != question.without
+    return np.flatnonzero(fit)[-MOST_CANDIDATES:]
+
+
+def likeness(vectors: Vectors, others: Vectors) -> Vectors:
+    """Return how alike texts are, 0 to 1: a row for each of `vectors`, a column for each of `others`."""
+    cosines = vectors @ others.T
+    cosines -= np.float32(COSINE_FLOOR)
+    cosines /= np.float32(1.0 - COSINE_FLOOR)
+    return np.clip(cosines, 0.0, 1.0, out=cosines)
+
+
+def weigh(past: Past, question: Question, rows: Integers, alike: Floats) -> Evidence:
+    """Weigh candidates by text and age, and fill up with the level as far as neighbours are few."""
+    context = _context(past.classes, question.issue_class, rows)
+    context *= _context(past.projects, question.project, rows)
+    near = np.clip((alike - UNLIKE) / (SAME_TASK - UNLIKE), 0.0, 1.0)
+    began = past.began[rows]
+    near *= context * np.exp2((began - began.max(initial=0)) / HALF_LIFE)
+    level = (1.0 - near) * context * np.exp2(-np.arange(len(rows) - 1, -1, -1.0) / LEVEL_HALF)
+    neighbours, most = float(near.sum()), float(level.sum())
+    share = min(1.0, max(0.0, ENOUGH - neighbours) / most) if most > 0 else 0.0
+    weights = near + share * level
+    kept = _heaviest(weights)
+    return Evidence(rows[kept], weights[kept], alike[kept], neighbours)
+
+
+def _heaviest(weights: Floats) -> Integers:
+    """Return what is worth looking at, in the order of time; of equal weights the latest."""
+    there = np.flatnonzero(weights >= LEAST_WEIGHT)
+    order = np.lexsort((-there, -weights[there]))
+    return np.sort(there[order[:MOST_RUNS]])
+
+
+def _context(words: Words, asked: str | None, rows: Integers) -> Floats:
+    if asked is None:
+        return np.ones(len(rows))
+    same = words.codes[rows] == words.code(asked)
+    return np.where(same, 1.0, OTHER_CONTEXT)
