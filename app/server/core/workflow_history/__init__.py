@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.budgets import check_budgets
+    from .answers.watch import find_anomalies
+    from .config import read_config
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -24,11 +27,14 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "check_budgets",
+    "find_anomalies",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
     "init_db",
     "insert_workflow",
+    "read_config",
     "resync_all_completed_workflows",
     "resync_workflow_cost",
     "sync_workflow_history",
@@ -38,11 +44,14 @@ __all__ = [
 _HOMES = {
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "check_budgets": "answers.budgets",
+    "find_anomalies": "answers.watch",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",
     "init_db": "database",
     "insert_workflow": "database",
+    "read_config": "config",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
     "sync_workflow_history": "sync",

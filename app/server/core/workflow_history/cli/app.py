@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
+from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .options import CommandGroup
 
 COMMANDS = {
@@ -22,6 +22,8 @@ COMMANDS = {
     "list": "List the runs, newest first.",
     "show": "Show one run's whole story.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
+    "anomalies": "Tell what got worse lately, and which runs stand out.",
+    "check": "Hold spending against budgets; for CI and cron.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",
     "db": "Tell about the history's database.",
@@ -65,7 +67,7 @@ class LazyGroup(CommandGroup):
         """Run the command; whatever goes wrong becomes one calm line and an exit code."""
         try:
             return super().invoke(ctx)
-        except (AgentsFolderError, InvalidQueryError) as error:
+        except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
             raise _told(str(error), USAGE) from error
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error

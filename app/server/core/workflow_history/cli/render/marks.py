@@ -41,7 +41,7 @@ OUTCOMES = {
 STAND_INS = str.maketrans({
     "✓": "+", "✗": "x", "●": "*", "◐": "~", "○": "o", "†": "!", "≥": ">", "\N{EN DASH}": "-",
     "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
-    **dict.fromkeys("█▉▊▋▌▍▏", "#"),
+    **dict.fromkeys("█▉▊▋▌▍▏", "#"), **dict(zip("▁▂▃▄▅▆▇", "_.-~=+*", strict=True)),
 })  # fmt: skip
 """ASCII for the signs, one for one, for terminals that know no more."""
 
