@@ -9,9 +9,9 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from .. import database
-from ..columns import known
+from ..columns import Columns, known
 from ..config import Config
-from ..errors import InvalidQueryError
+from ..errors import ConfigError, InvalidQueryError
 from ..store.history import History
 from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
 from ..watching.words import budget_sentence
@@ -58,20 +58,19 @@ class Budget:
 class BudgetReport:
     """All budgets, those that are passed first."""
 
+    ok: bool  # no budget is passed, and nothing got worse that was asked about
     config: str  # the file
     since: datetime  # runs made from then on are held against budgets for one run
     until: datetime  # now; days, weeks and months that lie between are judged
     time_zone: str | None  # of days, weeks and months; None: this machine's
     passed: int
     near: int
+    latest_run: (
+        datetime | None
+    )  # in the history: what was not synced cannot be judged; None: no run has a time
     undated_runs: int  # runs without a time: no day is known to be theirs
     budgets: tuple[Budget, ...]
     regressions: tuple[Finding, ...] | None  # of the latest runs; None: nobody asked
-
-    @property
-    def ok(self) -> bool:
-        """Whether no budget is passed, and nothing got worse that was asked about."""
-        return not self.passed and not self.regressions
 
 
 def check_budgets(
@@ -84,7 +83,7 @@ def check_budgets(
     """Return how every budget stands: for runs made `since` (a day ago), and the days since then.
 
     A budget is passed by what was spent at least; exactly at the limit is within.
-    Raises InvalidQueryError where `since` is after `now`.
+    Raises InvalidQueryError where `since` is after `now`, ConfigError where there is no history.
     """
     until = now or datetime.now(UTC)
     start = since or until - timedelta(days=1)
@@ -92,36 +91,52 @@ def check_budgets(
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
     periods = list(_periods(start, until, config.time_zone))
     with database.existing() as history:
-        found, undated = ([], 0) if history is None else _judged(history, config, periods, start, until)
+        if history is None:
+            raise ConfigError(
+                f"there is no history at {database.location()} yet; workflow-history sync makes one"
+            )
+        runs = history.columns("runs", BUDGET_COLUMNS)
+        found = _judged(history, runs, config, periods, start, until)
     order: dict[State, int] = {"passed": 0, "near": 1, "within": 2}
     found.sort(key=lambda budget: order[budget.state])
     states = [budget.state for budget in found]
-    zone = None if config.time_zone is None else config.time_zone.key
+    dated = known(runs.whole["created_at"])
+    worse = find_anomalies().regressions if regressions else None
     return BudgetReport(
-        str(config.path), start, until, zone, states.count("passed"), states.count("near"), undated,
-        tuple(found), find_anomalies().regressions if regressions else None,
-    )  # fmt: skip
+        ok="passed" not in states and not worse,
+        config=str(config.path),
+        since=start,
+        until=until,
+        time_zone=None if config.time_zone is None else config.time_zone.key,
+        passed=states.count("passed"),
+        near=states.count("near"),
+        latest_run=moment_of(int(runs.whole["created_at"].max())) if dated.any() else None,
+        undated_runs=int((~dated).sum()),
+        budgets=tuple(found),
+        regressions=worse,
+    )
 
 
 def _judged(
-    history: History, config: Config, periods: Sequence[Period], since: datetime, until: datetime
-) -> tuple[list[Budget], int]:
-    runs = history.columns("runs", BUDGET_COLUMNS)
+    history: History,
+    runs: Columns,
+    config: Config,
+    periods: Sequence[Period],
+    *judged_between: datetime,
+) -> list[Budget]:
+    since, until = judged_between
     judged = judge(runs, config.budgets, periods, _microseconds(since))
     shown = [_shown(one) for one in judged]
     keys = runs.whole["key"]
     names = names_of(history, [int(keys[row]) for rows in shown for row in rows])
     found = []
     for one, rows in zip(judged, shown, strict=True):
-        costs = dict(zip(one.rows.tolist(), one.costs.tolist(), strict=True))
         named = tuple(
-            BudgetRun(*names[int(keys[row])], costs[row] / _NANODOLLARS)
-            for row in rows
-            if int(keys[row]) in names
+            BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS)
+            for row, cost in zip(rows, one.costs.tolist(), strict=False)
         )
         found.append(_budget(one, named, (since, until), config.time_zone))
-    undated = int((~known(runs.whole["created_at"])).sum())
-    return found, undated
+    return found
 
 
 def _shown(one: Judged) -> list[int]:

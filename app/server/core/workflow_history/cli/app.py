@@ -22,7 +22,7 @@ COMMANDS = {
     "list": "List the runs, newest first.",
     "show": "Show one run's whole story.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
-    "anomalies": "Tell what got worse lately, and which runs stand out.",
+    "anomalies": "Tell what got worse or better lately, and which runs stand out.",
     "check": "Hold spending against budgets; for CI and cron.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",

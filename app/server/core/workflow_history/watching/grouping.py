@@ -64,6 +64,9 @@ def _group(lane: Lane, projects: Words, changes: Sequence[Change]) -> Group:
     names = [name for name in (*same, (None, "cost")) if name != main.name]
     along = [change for name in dict.fromkeys(names) if (change := along_with(lane, name, main))]
     told = {main.name, *(change.name for change in along)}
+    told |= {
+        (None, measure) for phase, measure in told if phase is not None
+    }  # the whole run follows its phase
     return Group(
         lane,
         main,

@@ -49,7 +49,7 @@ def check(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Hold spending against budgets; for CI and cron.
 
-    Exit code 0: all within; 1: a budget is passed; 2: the file is missing or faulty.
+    Exit code 0: all within; 1: a budget is passed; 2: the file is faulty, or there is none.
 
     With --quiet nothing is printed where all is well.
     """

@@ -98,7 +98,10 @@ def _marked(mark: tuple[str, str], *lines: Text) -> RenderableType:
 
 def budget_report(found: BudgetReport, width: int) -> RenderableType:
     """Return how every budget stands, those that are passed first, each with the runs it went to."""
-    blocks = [_budget(budget, width) for budget in found.budgets]
+    shown = _worth_a_line(found.budgets)
+    blocks = [_budget(budget, width) for budget in shown]
+    if earlier := len(found.budgets) - len(shown):
+        blocks.append(_marked(_MARKS["within"], Text(f"{earlier:,} earlier: all within their budgets")))
     if found.regressions is not None:
         blocks += [_finding(finding, width) for finding in found.regressions]
         if not found.regressions:
@@ -123,12 +126,31 @@ def _budget(budget: Budget, width: int) -> RenderableType:
     return _marked(_MARKS[budget.state], *lines)
 
 
+def _worth_a_line(budgets: Sequence[Budget]) -> list[Budget]:
+    """Return what is not within, and of all that is within the latest day, week and month."""
+    latest = {(budget.scope, budget.name, budget.span): budget.start for budget in budgets}
+    for budget in budgets:
+        key = budget.scope, budget.name, budget.span
+        latest[key] = max(latest[key], budget.start)
+    return [
+        budget
+        for budget in budgets
+        if budget.state != "within" or latest[budget.scope, budget.name, budget.span] == budget.start
+    ]
+
+
 def _verdict(found: BudgetReport) -> Text:
     told: Sequence[str] = [
         *([f"{counted(found.passed, 'budget')} passed"] if found.passed else []),
         *([f"{found.near} near the limit"] if found.near else []),
         *([f"{counted(len(found.regressions), 'regression')}"] if found.regressions else []),
     ]
-    if not told:
-        return Text(f"all within {counted(len(found.budgets), 'budget')}", "green")
-    return Text(", ".join(told), "magenta" if found.ok else "red")
+    verdict = (
+        Text(", ".join(told), "magenta" if found.ok else "red")
+        if told
+        else Text(f"all within {counted(len(found.budgets), 'budget')}", "green")
+    )
+    latest = (
+        "no run with a time" if found.latest_run is None else f"latest run {found.latest_run:%Y-%m-%d %H:%M}Z"
+    )
+    return joined([verdict, latest])
