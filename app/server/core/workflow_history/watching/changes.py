@@ -20,7 +20,7 @@ from .series import MEASURES, Lane, Measure, Name
 from .significance import Split, best_rate_split, best_split, chance_at, rate_chance_at
 
 LEAST_BEFORE: Final = 10  # runs
-LEAST_SINCE: Final = 6  # runs
+LEAST_SINCE: Final = 5  # runs
 CUT: Final = 0.01  # chance below which a series is cut; all series together are judged later
 FAR: Final = 1.0  # robust standard deviations of the runs before, which a median must move at least
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution

@@ -59,7 +59,8 @@ def _together(lane: Lane, one: Change, other: Change) -> bool:
 
 
 def _group(lane: Lane, projects: Words, changes: Sequence[Change]) -> Group:
-    main = _reason(changes)
+    reason = _reason(changes)
+    main = _priced(lane, reason)
     same = [(main.phase, measure) for measure in MEASURES]
     names = [name for name in (*same, (None, "cost")) if name != main.name]
     along = [change for name in dict.fromkeys(names) if (change := along_with(lane, name, main))]
@@ -76,6 +77,12 @@ def _group(lane: Lane, projects: Words, changes: Sequence[Change]) -> Group:
         _switch(lane.models.get(main.phase), main),
         _switch(projects, main),
     )
+
+
+def _priced(lane: Lane, reason: Change) -> Change:
+    """Return a change as one of its phase's cost, where that moved too; the chance stays the reason's."""
+    cost = None if reason.measure == "cost" else along_with(lane, (reason.phase, "cost"), reason)
+    return reason if cost is None or cost.is_worse != reason.is_worse else cost
 
 
 def _weight(change: Change) -> tuple[bool, int, float]:

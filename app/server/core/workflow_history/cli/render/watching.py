@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ...answers.budgets import Budget, BudgetReport
 from ...answers.watch import Anomalies, Finding, StandOut
+from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
 from .numbers import counted, money
 from .sparkline import sparkline
 from .story.section import section
@@ -47,8 +48,10 @@ def _head(found: Anomalies) -> Text:
 
 def _looked_at(found: Anomalies) -> str:
     if not found.series:
-        return "too few of one template to judge: it takes 10 runs before and 6 since"
-    return f"{counted(found.series, 'series', 'series')} of template, phase and measure looked at"
+        return (
+            f"too few of one template to judge: it takes {LEAST_BEFORE} runs before and {LEAST_SINCE} since"
+        )
+    return f"{counted(found.series, 'series', 'series')} judged"
 
 
 def _finding(finding: Finding, width: int) -> RenderableType:
