@@ -21,7 +21,7 @@ LAYERS = (
     # what touches files or the database
     ("streams",),
     ("scanning", "store"),
-    ("scanner", "database"),
+    ("scanner", "database", "config"),
     ("enrichment", "analytics"),
     ("syncing",),
     ("sync", "resync", "costing"),

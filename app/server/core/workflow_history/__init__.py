@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .answers.explain import explain_run
     from .answers.similar import similar_runs
     from .answers.forecast import calibration, forecast, forecast_run
+    from .answers.budgets import check_budgets
+    from .answers.watch import find_anomalies
+    from .config import read_config
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -34,12 +37,15 @@ __all__ = [
     "calibration",
     "forecast",
     "forecast_run",
+    "check_budgets",
+    "find_anomalies",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
     "init_db",
     "insert_workflow",
     "overview",
+    "read_config",
     "resync_all_completed_workflows",
     "resync_workflow_cost",
     "run_statistics",
@@ -58,12 +64,15 @@ _HOMES = {
     "calibration": "answers.forecast",
     "forecast": "answers.forecast",
     "forecast_run": "answers.forecast",
+    "check_budgets": "answers.budgets",
+    "find_anomalies": "answers.watch",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",
     "init_db": "database",
     "insert_workflow": "database",
     "overview": "answers.statistics",
+    "read_config": "config",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
     "run_statistics": "answers.statistics",

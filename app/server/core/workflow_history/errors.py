@@ -32,6 +32,10 @@ class DatabaseTooNewError(WorkflowHistoryError):
     """The database was written by a newer version of this program."""
 
 
+class ConfigError(WorkflowHistoryError):
+    """The file with the settings is missing or says what is not allowed; names file and key."""
+
+
 class AgentsFolderError(WorkflowHistoryError):
     """The agents folder named by the caller is missing or is no folder."""
 

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
+from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .options import CommandGroup
 
 COMMANDS = {
@@ -27,6 +27,8 @@ COMMANDS = {
     "explain": "Tell where a figure of a run comes from.",
     "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
+    "anomalies": "Tell what got worse or better lately, and which runs stand out.",
+    "check": "Hold spending against budgets; for CI and cron.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",
     "db": "Tell about the history's database.",
@@ -70,7 +72,7 @@ class LazyGroup(CommandGroup):
         """Run the command; whatever goes wrong becomes one calm line and an exit code."""
         try:
             return super().invoke(ctx)
-        except (AgentsFolderError, InvalidQueryError) as error:
+        except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
             raise _told(str(error), USAGE) from error
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error

@@ -1,0 +1,220 @@
+"""How spending stands against the budgets: settings and the history in, the state of every budget out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from .. import database
+from ..columns import Columns, known
+from ..config import Config
+from ..errors import ConfigError, InvalidQueryError
+from ..store.history import History
+from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
+from ..watching.words import budget_sentence
+from .watch import Finding, find_anomalies, moment_of, names_of
+
+SHOWN: Final = 5  # runs of each budget
+_NANODOLLARS: Final = 1e9
+_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRun:
+    """One run that a budget was spent on."""
+
+    id: str
+    project: str | None
+    cost: float  # USD at least
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget and how it stands."""
+
+    scope: Scope  # all, template, project
+    name: str | None  # of the template or project
+    span: Span  # run: each run made since; else a calendar day, week or month
+    start: datetime  # of the day, week or month; of the runs that are judged
+    end: datetime  # the first moment after it
+    limit: float  # USD
+    spent: float  # USD at least; for one run: by the costliest
+    share: float | None  # used of the limit, 1: all; None: a limit of 0
+    state: State  # within, near (80% and more), passed
+    at_least: bool  # more may have been spent
+    runs: int  # judged
+    unknown_runs: int  # whose cost is unknown: they count as nothing spent
+    runs_over: int  # above a budget for one run; 0 for a day, week or month
+    never_seen: bool  # the history has no run of this template or project: a slip of the pen?
+    costliest: tuple[BudgetRun, ...]  # that passed a budget for one run; else those it went to, at most 5
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReport:
+    """All budgets, those that are passed first."""
+
+    ok: bool  # no budget is passed, and nothing got worse that was asked about
+    config: str  # the file
+    since: datetime  # runs made from then on are held against budgets for one run
+    until: datetime  # now; days, weeks and months that lie between are judged
+    time_zone: str | None  # of days, weeks and months; None: this machine's
+    passed: int
+    near: int
+    latest_run: (
+        datetime | None
+    )  # in the history: what was not synced cannot be judged; None: no run has a time
+    undated_runs: int  # runs without a time: no day is known to be theirs
+    budgets: tuple[Budget, ...]
+    regressions: tuple[Finding, ...] | None  # of the latest runs; None: nobody asked
+
+
+def check_budgets(
+    config: Config,
+    since: datetime | None = None,
+    now: datetime | None = None,
+    *,
+    regressions: bool = False,
+) -> BudgetReport:
+    """Return how every budget stands: for runs made `since` (a day ago), and the days since then.
+
+    A budget is passed by what was spent at least; exactly at the limit is within.
+    Raises InvalidQueryError where `since` is after `now`, ConfigError where there is no history.
+    """
+    until = now or datetime.now(UTC)
+    start = since or until - timedelta(days=1)
+    if start > until:
+        raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
+    periods = list(_periods(start, until, config.time_zone))
+    with database.existing() as history:
+        if history is None:
+            raise ConfigError(
+                f"there is no history at {database.location()} yet; workflow-history sync makes one"
+            )
+        runs = history.columns("runs", BUDGET_COLUMNS)
+        found = _judged(history, runs, config, periods, start, until)
+    order: dict[State, int] = {"passed": 0, "near": 1, "within": 2}
+    found.sort(key=lambda budget: order[budget.state])
+    states = [budget.state for budget in found]
+    dated = known(runs.whole["created_at"])
+    worse = find_anomalies().regressions if regressions else None
+    return BudgetReport(
+        ok="passed" not in states and not worse,
+        config=str(config.path),
+        since=start,
+        until=until,
+        time_zone=None if config.time_zone is None else config.time_zone.key,
+        passed=states.count("passed"),
+        near=states.count("near"),
+        latest_run=moment_of(int(runs.whole["created_at"].max())) if dated.any() else None,
+        undated_runs=int((~dated).sum()),
+        budgets=tuple(found),
+        regressions=worse,
+    )
+
+
+def _judged(
+    history: History,
+    runs: Columns,
+    config: Config,
+    periods: Sequence[Period],
+    *judged_between: datetime,
+) -> list[Budget]:
+    since, until = judged_between
+    judged = judge(runs, config.budgets, periods, _microseconds(since))
+    shown = [_shown(one) for one in judged]
+    keys = runs.whole["key"]
+    names = names_of(history, [int(keys[row]) for rows in shown for row in rows])
+    found = []
+    for one, rows in zip(judged, shown, strict=True):
+        named = tuple(
+            BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS)
+            for row, cost in zip(rows, one.costs.tolist(), strict=False)
+        )
+        found.append(_budget(one, named, (since, until), config.time_zone))
+    return found
+
+
+def _shown(one: Judged) -> list[int]:
+    """Return the rows of the runs that are named: those over a budget for one run, else the costliest."""
+    least = one.limit if one.span == "run" else 0
+    return [
+        row for row, cost in zip(one.rows.tolist()[:SHOWN], one.costs.tolist(), strict=False) if cost > least
+    ]
+
+
+def _budget(
+    one: Judged, runs: tuple[BudgetRun, ...], judged: tuple[datetime, datetime], zone: ZoneInfo | None
+) -> Budget:
+    start, end = judged
+    if one.period is not None:
+        start, end = (_local(moment, zone) for moment in one.period[1:])
+    over = int((one.costs > one.limit).sum()) if one.span == "run" else 0
+    return Budget(
+        scope=one.scope,
+        name=one.name,
+        span=one.span,
+        start=start,
+        end=end,
+        limit=one.limit / _NANODOLLARS,
+        spent=one.spent / _NANODOLLARS,
+        share=one.share if one.limit else None,
+        state=one.state,
+        at_least=one.at_least,
+        runs=len(one.rows),
+        unknown_runs=one.unknown,
+        runs_over=over,
+        never_seen=not one.ever,
+        costliest=runs,
+        sentence=budget_sentence(one, start, over),
+    )
+
+
+# --- days, weeks and months
+
+
+def _periods(since: datetime, until: datetime, zone: ZoneInfo | None) -> Iterator[Period]:
+    """Yield every day, week and month that has a moment between the two."""
+    first, last = _local_date(since, zone), _local_date(until, zone)
+    for span in ("month", "week", "day"):
+        start = _start_of(span, first)
+        while start <= last:
+            end = _next(span, start)
+            yield Period(span, _midnight(start, zone), _midnight(end, zone))
+            start = end
+
+
+def _start_of(span: Literal["day", "week", "month"], day: date) -> date:
+    if span == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if span == "month" else day
+
+
+def _next(span: Literal["day", "week", "month"], start: date) -> date:
+    if span == "month":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if span == "week" else 1)
+
+
+def _midnight(day: date, zone: ZoneInfo | None) -> int:
+    """Return when a day begins, µs since 1970; on this machine's clock where no zone is given."""
+    begins = (
+        datetime.combine(day, time(), tzinfo=zone) if zone else datetime.combine(day, time()).astimezone()
+    )
+    return _microseconds(begins)
+
+
+def _local_date(moment: datetime, zone: ZoneInfo | None) -> date:
+    return moment.astimezone(zone).date()
+
+
+def _local(microseconds: int, zone: ZoneInfo | None) -> datetime:
+    return moment_of(microseconds).astimezone(zone)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,278 @@
+"""What got worse or better lately, and which runs stand out: a filter in, findings with their figures out.
+
+"Lately" is counted back from the latest run, never from today: the same history gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import numpy as np
+
+from .. import database
+from ..columns import Columns, Floats, Integers
+from ..errors import InvalidQueryError
+from ..filters import RunFilter
+from ..store.history import History
+from ..watching.changes import Change
+from ..watching.findings import FALSE_DISCOVERIES, Watched, watch
+from ..watching.grouping import Group
+from ..watching.outliers import Outlier
+from ..watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since
+from ..watching.words import group_sentence, outlier_sentence
+
+RECENT: Final = timedelta(days=30)
+SHOWN_RUNS: Final = 5  # of each finding
+SHOWN_OUTLIERS: Final = 20
+CURVE: Final = 32  # medians that draw a series
+_NANODOLLARS: Final = 1e9
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """One run."""
+
+    id: str
+    project: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measure before and after.
+
+    Cost in USD, duration in seconds, turns as a count; failures, cache and tool_errors as shares, 0 to 1.
+    """
+
+    phase: str | None  # None: the run as a whole
+    measure: MeasureName
+    before: float  # median; of failures the share of runs
+    before_runs: int
+    after: float
+    after_runs: int
+    ratio: float | None  # after by before; None: 0 before
+    robust_z: float | None  # how far the median moved, in robust standard deviations; None for failures
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One lasting change, with everything that came of it."""
+
+    template: str | None  # None: runs of no named template
+    worse: bool
+    since: datetime  # when the first run after the change was made
+    main: Figure
+    p: float  # chance of a difference as large anywhere in the series, if nothing had changed
+    along: tuple[Figure, ...]  # what else moved at that moment: of the same phase, and the whole run's cost
+    others: tuple[Figure, ...]  # changes of other phases at about the same time
+    extra_cost: float | None  # USD more than before, all runs since; below 0: saved; None: no matter of money
+    model_before: str | None  # the usual one just before and since, where it changed; else None
+    model_after: str | None
+    project_before: str | None  # likewise
+    project_after: str | None
+    runs: tuple[RunName, ...]  # the most telling first, at most 5
+    curve: tuple[float, ...]  # medians of the main measure over time, oldest first, at most 32
+    curve_change: int  # the first entry of the curve after the change
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandOut:
+    """One recent run far above others of its template and phase."""
+
+    id: str
+    project: str | None
+    template: str | None
+    created_at: datetime
+    phase: str | None  # None: the run as a whole
+    measure: MeasureName
+    value: float  # units as in Figure
+    usual: float  # median of those it is held against
+    like_runs: int  # how many these are
+    modified_z: float  # 3.5 and more is far (Iglewicz and Hoaglin)
+    extra_cost: float | None  # USD above the median; None: no matter of money
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anomalies:
+    """What changed lately."""
+
+    runs: int  # that were looked at
+    latest: datetime | None  # the last of them; None: there is none with a time
+    recent_since: datetime | None  # from then on runs are recent
+    series: int  # template, phase and measure with enough runs to be judged
+    false_discovery_rate: float  # share of the regressions and improvements that may be chance
+    regressions: tuple[Finding, ...]  # the most money first
+    improvements: tuple[Finding, ...]
+    stand_outs: tuple[StandOut, ...]  # single runs, the most money first, at most 20
+    stand_outs_found: int
+
+
+def find_anomalies(where: RunFilter | None = None, recent: timedelta | int = RECENT) -> Anomalies:
+    """Return what changed lately among the runs of a filter, and which runs stand out.
+
+    `recent` is an age against the latest run, or a number of runs. A filter's phases narrow to these phases.
+    Raises InvalidQueryError where `recent` is not above 0.
+    """
+    _check(recent)
+    wanted = where or RunFilter()
+    with database.existing() as history:
+        if history is None:
+            return _answer(0, None, None, Watched(0, (), (), ()), {})
+        runs, agents = _narrowed(history, wanted)
+        created = runs.whole["created_at"]
+        age, number = (
+            (recent // timedelta(microseconds=1), None) if isinstance(recent, timedelta) else (None, recent)
+        )
+        since = recent_since(created, age, number)
+        if since is None:
+            return _answer(len(runs), None, None, Watched(0, (), (), ()), {})
+        found = watch(runs, agents, since, wanted.phase)
+        keys = runs.whole["key"]
+        places = [place for group in (*found.regressions, *found.improvements) for place in _telling(group)]
+        places += [int(one.lane.rows[one.row]) for one in found.outliers[:SHOWN_OUTLIERS]]
+        named = names_of(history, [int(keys[place]) for place in places])
+    names = {place: named[int(keys[place])] for place in places}
+    return _answer(len(runs), int(created.max()), since, found, names)
+
+
+def _check(recent: object) -> None:
+    zero = timedelta() if isinstance(recent, timedelta) else 0
+    if isinstance(recent, bool) or not isinstance(recent, timedelta | int) or recent <= zero:  # type: ignore[operator]
+        raise InvalidQueryError(f"recent={recent!r} is not allowed; use an age or a number of runs above 0")
+
+
+def _narrowed(history: History, where: RunFilter) -> tuple[Columns, Columns]:
+    runs = history.columns("runs", RUN_COLUMNS)
+    agents = history.columns("agent_runs", AGENT_COLUMNS)
+    if where.is_empty:
+        return runs, agents
+    keys = np.array(history.matching(where), np.int64)
+    return runs.take(np.isin(runs.whole["key"], keys)), agents
+
+
+def names_of(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+    """Return id and project of some runs by key."""
+    read = history.read(sorted(set(keys)))
+    return {key: (run["id"], run.get("project") or None) for key, run in read.items()}
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Return a moment, UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+Names = dict[int, tuple[str, str | None]]
+"""Id and project of a run, by its place in the columns."""
+
+
+def _answer(runs: int, latest: int | None, since: int | None, found: Watched, names: Names) -> Anomalies:
+    return Anomalies(
+        runs=runs,
+        latest=None if latest is None else moment_of(latest),
+        recent_since=None if since is None else moment_of(since),
+        series=found.series,
+        false_discovery_rate=FALSE_DISCOVERIES,
+        regressions=tuple(_finding(group, names) for group in found.regressions),
+        improvements=tuple(_finding(group, names) for group in found.improvements),
+        stand_outs=tuple(_stand_out(one, names) for one in found.outliers[:SHOWN_OUTLIERS]),
+        stand_outs_found=len(found.outliers),
+    )
+
+
+def _finding(group: Group, names: Names) -> Finding:
+    main = group.main
+    models, projects = group.models or (None, None), group.projects or (None, None)
+    curve, change = _curve(group)
+    return Finding(
+        template=group.lane.template,
+        worse=main.is_worse,
+        since=moment_of(int(group.lane.created_at[main.since])),
+        main=_figure(main),
+        p=main.chance,
+        along=tuple(_figure(one) for one in group.along),
+        others=tuple(_figure(one) for one in group.others),
+        extra_cost=None if group.extra is None else group.extra / _NANODOLLARS,
+        model_before=models[0],
+        model_after=models[1],
+        project_before=projects[0],
+        project_after=projects[1],
+        runs=tuple(RunName(*names[place]) for place in _telling(group)),
+        curve=curve,
+        curve_change=change,
+        sentence=group_sentence(group),
+    )
+
+
+def _figure(change: Change) -> Figure:
+    phase, measure = change.name
+    return Figure(
+        phase=phase,
+        measure=measure,  # type: ignore[arg-type]  # names are checked where they are made
+        before=_in_units(measure, change.before),
+        before_runs=len(change.before_rows),
+        after=_in_units(measure, change.after),
+        after_runs=len(change.after_rows),
+        ratio=change.ratio,
+        robust_z=change.distance,
+    )
+
+
+def _in_units(measure: str, value: float) -> float:
+    return value / _NANODOLLARS if measure == "cost" else value
+
+
+def _telling(group: Group) -> list[int]:
+    """Return the places of the runs that show a change best: those that moved furthest, then the latest."""
+    main = group.main
+    sign = 1.0 if main.after > main.before else -1.0
+    order = np.lexsort((-main.after_rows, -sign * main.after_values))[:SHOWN_RUNS]
+    places: list[int] = group.lane.rows[main.after_rows[order]].tolist()
+    return places
+
+
+def _curve(group: Group) -> tuple[tuple[float, ...], int]:
+    """Return a series as a few medians, and the first of them after the change; no median has both sides."""
+    main = group.main
+    values = group.lane.figures[main.name]
+    before, after = values[main.before_rows], main.after_values
+    size = max(1, -(-(len(before) + len(after)) // CURVE))
+    sides = [_medians(side, size) for side in (before, after)]
+    return tuple(_in_units(main.measure, value) for side in sides for value in side), len(sides[0])
+
+
+def _medians(values: Floats, size: int) -> list[float]:
+    groups: list[Integers] = np.array_split(np.arange(len(values)), max(1, len(values) // size))
+    return [
+        float(np.mean(values[some]) if size > 1 and _is_rate(values) else np.median(values[some]))
+        for some in groups
+    ]
+
+
+def _is_rate(values: Floats) -> bool:
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def _stand_out(one: Outlier, names: Names) -> StandOut:
+    run_id, project = names[int(one.lane.rows[one.row])]
+    phase, measure = one.name
+    return StandOut(
+        id=run_id,
+        project=project,
+        template=one.lane.template,
+        created_at=moment_of(int(one.lane.created_at[one.row])),
+        phase=phase,
+        measure=measure,  # type: ignore[arg-type]  # see above
+        value=_in_units(measure, one.value),
+        usual=_in_units(measure, one.usual),
+        like_runs=one.like,
+        modified_z=one.score,
+        extra_cost=one.extra / _NANODOLLARS if measure == "cost" else None,
+        sentence=outlier_sentence(one, run_id),
+    )

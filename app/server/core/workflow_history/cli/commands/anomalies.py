@@ -1,0 +1,81 @@
+"""`workflow-history anomalies`: what got worse or better lately, and which runs stand out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from ...answers.watch import Anomalies, find_anomalies
+from ...errors import InvalidQueryError
+from ..filtering import FilterCommand, filter_of
+from ..render.watching import anomalies, sentences
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history anomalies
+  workflow-history anomalies --recent 7d --template adw_sdlc_iso
+  workflow-history anomalies --recent 50 --phase plan
+  workflow-history anomalies --json | jq '.regressions[].sentence'
+"""
+
+_AGE = re.compile(r"(\d+)([hdw])")
+_LONGEST = 100_000  # of each unit, and runs: more is a slip
+
+
+@app.command(name="anomalies", epilog=EXAMPLES, cls=FilterCommand)
+def show_anomalies(
+    context: typer.Context,
+    recent: Annotated[
+        str,
+        typer.Option(metavar="AGE_OR_RUNS", help="What counts as lately: 7d, 4w, or a number of runs."),
+    ] = "30d",
+) -> None:
+    """Tell what got worse or better lately, and which runs stand out.
+
+    Cost, failures, duration, turns, cache hits and failing tool calls, by template and phase.
+
+    Lately is counted back from the latest run. Changes that may be chance are left out.
+    """
+    screen = screen_of(context)
+    found = find_anomalies(filter_of(context), recent_of(recent))
+    if screen.as_json:
+        screen.answer(found)
+    elif screen.quiet:
+        screen.show(*sentences(found.regressions))
+    else:
+        screen.show(anomalies(found, screen.width))
+        screen.next_steps(*_next(found))
+
+
+def recent_of(given: str) -> timedelta | int:
+    """Read an age or a number of runs.
+
+    >>> recent_of("2w"), recent_of("50")
+    (datetime.timedelta(days=14), 50)
+    """
+    text = given.strip().lower()
+    age = _AGE.fullmatch(text)
+    number = int(age[1]) if age else int(text) if text.isdecimal() else 0
+    if not 0 < number <= _LONGEST:
+        raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
+    return timedelta(hours=number * {"h": 1, "d": 24, "w": 168}[age[2]]) if age else number
+
+
+def _next(found: Anomalies) -> list[tuple[str, str]]:
+    steps = []
+    for finding in (*found.regressions, *found.improvements)[:1]:
+        if finding.runs:
+            steps.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
+        if finding.template is not None:
+            same = f"--template {shlex.quote(finding.template)} --since {finding.since:%Y-%m-%d}"
+            steps.append((f"workflow-history list {same}", "the runs since then"))
+    if not steps and found.stand_outs:
+        steps.append((f"workflow-history show {shlex.quote(found.stand_outs[0].id)}", "the one furthest out"))
+    return steps

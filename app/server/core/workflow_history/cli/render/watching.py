@@ -1,0 +1,159 @@
+"""Findings and budgets as sentences with a mark each: answers in, Rich renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...answers.budgets import Budget, BudgetReport
+from ...answers.watch import Anomalies, Finding, StandOut
+from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
+from .numbers import counted, money
+from .sparkline import sparkline
+from .story.section import section
+from .text import cut, joined, one_line
+
+_MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
+
+
+def anomalies(found: Anomalies, width: int) -> RenderableType:
+    """Return what got worse, what got better and which runs stand out."""
+    if found.recent_since is None:
+        return Text("No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare.")
+    blocks: list[RenderableType] = [_head(found)]
+    if not found.regressions:
+        blocks += ["", Text("✓ nothing got worse that is more than chance", "green")]
+    for title, findings in (("Got worse", found.regressions), ("Got better", found.improvements)):
+        if findings:
+            blocks += ["", section(title, width), *(_finding(finding, width) for finding in findings)]
+    if found.stand_outs:
+        blocks += ["", section("Runs that stand out", width), *map(_stand_out, found.stand_outs)]
+    if len(found.stand_outs) < found.stand_outs_found:
+        blocks.append(Text(f"  and {found.stand_outs_found - len(found.stand_outs):,} more", "dim"))
+    return Group(*blocks)
+
+
+def sentences(findings: Iterable[Finding]) -> list[Text]:
+    """Return one line for each finding."""
+    return [Text(one_line(finding.sentence)) for finding in findings]
+
+
+def _head(found: Anomalies) -> Text:
+    since = f"recent: since {found.recent_since:%Y-%m-%d}"
+    return joined([Text(counted(found.runs, "run"), "bold"), since, _looked_at(found)])
+
+
+def _looked_at(found: Anomalies) -> str:
+    if not found.series:
+        return (
+            f"too few of one template to judge: it takes {LEAST_BEFORE} runs before and {LEAST_SINCE} since"
+        )
+    return f"{counted(found.series, 'series', 'series')} judged"
+
+
+def _finding(finding: Finding, width: int) -> RenderableType:
+    mark = ("✗", "red") if finding.worse else ("✓", "green")
+    lines = [_split(finding.sentence), _curve(finding), _runs(finding, width)]
+    return _marked(mark, *(line for line in lines if line is not None))
+
+
+def _split(sentence: str) -> Text:
+    """Return a sentence, what matters most in bold."""
+    head, colon, rest = one_line(sentence).partition(": ")
+    return Text.assemble((head, "bold"), colon, rest)
+
+
+def _curve(finding: Finding) -> Text:
+    drawn = sparkline(finding.curve)
+    at = finding.curve_change
+    style = "red" if finding.worse else "green"
+    line = Text.assemble((drawn[:at], "dim"), (drawn[at:], style))
+    if finding.extra_cost is not None:
+        more = f"{money(abs(finding.extra_cost))} {'more' if finding.extra_cost > 0 else 'less'} since then"
+        line.append(f"  {more}", "bold")
+    return line
+
+
+def _runs(finding: Finding, width: int) -> Text | None:
+    names = ", ".join(one_line(run.id) for run in finding.runs)
+    return Text(cut(f"runs: {names}", width - 4), "dim") if names else None
+
+
+def _stand_out(one: StandOut) -> RenderableType:
+    return _marked(("·", ""), _split(one.sentence))
+
+
+def _marked(mark: tuple[str, str], *lines: Text) -> RenderableType:
+    """Return lines that stand to the right of a mark, however often they wrap."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    for place, line in enumerate(lines):
+        table.add_row(Text(mark[0], mark[1]) if place == 0 else "", line)
+    return table
+
+
+# --- budgets
+
+
+def budget_report(found: BudgetReport, width: int) -> RenderableType:
+    """Return how every budget stands, those that are passed first, each with the runs it went to."""
+    shown = _worth_a_line(found.budgets)
+    blocks = [_budget(budget, width) for budget in shown]
+    if earlier := len(found.budgets) - len(shown):
+        blocks.append(_marked(_MARKS["within"], Text(f"{earlier:,} earlier: all within their budgets")))
+    if found.regressions is not None:
+        blocks += [_finding(finding, width) for finding in found.regressions]
+        if not found.regressions:
+            blocks.append(_marked(_MARKS["within"], Text("nothing got worse that is more than chance")))
+    if found.undated_runs:
+        silent = f"{counted(found.undated_runs, 'run')} without a time: in no day, week or month"
+        blocks.append(_marked(_MARKS["near"], Text(silent)))
+    return Group(*blocks, "", _verdict(found))
+
+
+def passed(found: BudgetReport) -> list[Text]:
+    """Return one line for each budget that is passed and each regression."""
+    over = [Text(one_line(budget.sentence)) for budget in found.budgets if budget.state == "passed"]
+    return over + sentences(found.regressions or ())
+
+
+def _budget(budget: Budget, width: int) -> RenderableType:
+    lines = [Text(one_line(budget.sentence))]
+    if budget.state != "within" and budget.costliest:
+        most = [f"{one_line(run.id)} {money(run.cost)}" for run in budget.costliest]
+        lines.append(Text(cut(f"most: {', '.join(most)}", width - 4), "dim"))
+    return _marked(_MARKS[budget.state], *lines)
+
+
+def _worth_a_line(budgets: Sequence[Budget]) -> list[Budget]:
+    """Return what is not within, and of all that is within the latest day, week and month."""
+    latest = {(budget.scope, budget.name, budget.span): budget.start for budget in budgets}
+    for budget in budgets:
+        key = budget.scope, budget.name, budget.span
+        latest[key] = max(latest[key], budget.start)
+    return [
+        budget
+        for budget in budgets
+        if budget.state != "within" or latest[budget.scope, budget.name, budget.span] == budget.start
+    ]
+
+
+def _verdict(found: BudgetReport) -> Text:
+    told: Sequence[str] = [
+        *([f"{counted(found.passed, 'budget')} passed"] if found.passed else []),
+        *([f"{found.near} near the limit"] if found.near else []),
+        *([f"{counted(len(found.regressions), 'regression')}"] if found.regressions else []),
+    ]
+    verdict = (
+        Text(", ".join(told), "magenta" if found.ok else "red")
+        if told
+        else Text(f"all within {counted(len(found.budgets), 'budget')}", "green")
+    )
+    latest = (
+        "no run with a time" if found.latest_run is None else f"latest run {found.latest_run:%Y-%m-%d %H:%M}Z"
+    )
+    return joined([verdict, latest])

@@ -1,0 +1,178 @@
+"""Hold spending against budgets: columns of runs, limits and periods in, the state of each budget out.
+
+Money is whole nanodollars, so that a budget is passed by the first nanodollar above it, and not before.
+What was spent at least counts; a run whose cost is unknown is counted as unknown, and never as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from ..columns import Columns, Flags, Integers, known
+from .series import on_record
+
+NEAR: Final = 0.8  # share of a budget from which on it is said to be near its limit
+BUDGET_COLUMNS: Final = (
+    "key", "project", "workflow_template", "cost_basis", "created_at", "total_cost", "lower_bound_cost",
+)  # fmt: skip
+
+Span = Literal["run", "day", "week", "month"]
+Scope = Literal["all", "template", "project"]
+State = Literal["within", "near", "passed"]
+
+
+class Limits(NamedTuple):
+    """Budgets of one scope, nanodollars; None: no budget."""
+
+    run: int | None = None  # for any one run
+    day: int | None = None
+    week: int | None = None
+    month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """All budgets there are."""
+
+    overall: Limits = field(default_factory=Limits)
+    templates: Mapping[str, Limits] = field(default_factory=dict)
+    projects: Mapping[str, Limits] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> list[tuple[Scope, str | None, Limits]]:
+        """Every scope with its name and its limits."""
+        return [
+            ("all", None, self.overall),
+            *(("template", name, limits) for name, limits in self.templates.items()),
+            *(("project", name, limits) for name, limits in self.projects.items()),
+        ]
+
+
+class Period(NamedTuple):
+    """A day, week or month, µs since 1970."""
+
+    span: Literal["day", "week", "month"]
+    start: int
+    end: int  # the first moment after it
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One budget and what was spent of it."""
+
+    scope: Scope
+    name: str | None  # of the template or project
+    span: Span
+    period: Period | None  # None: a budget for one run
+    limit: int  # nanodollars
+    spent: int  # nanodollars at least; of a budget for one run: by the costliest
+    at_least: bool  # more may have been spent
+    rows: Integers  # the runs of it, the costliest first
+    costs: Integers  # theirs, nanodollars; 0 where unknown
+    unknown: int  # runs whose cost is unknown
+    ever: bool  # the history has runs of this scope at all
+
+    @property
+    def share(self) -> float:
+        """The part that is used, 1: all."""
+        return self.spent / self.limit if self.limit else float(self.spent > 0)
+
+    @property
+    def state(self) -> State:
+        """Whether it is passed; exactly at the limit is within."""
+        if self.spent > self.limit:
+            return "passed"
+        return "near" if self.limit and self.spent >= NEAR * self.limit else "within"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What each run spent at least, and how sure that is."""
+
+    cost: Integers  # nanodollars, 0 where unknown
+    unknown: Flags
+    partial: Flags  # unknown, or not wholly on record
+
+
+def judge(runs: Columns, budgets: Budgets, periods: Sequence[Period], since: int) -> list[Judged]:
+    """Return the state of every budget; budgets for one run are held against the runs made `since`."""
+    spent, created = _spent(runs), runs.whole["created_at"]
+    recent = known(created) & (created >= since)
+    found = []
+    for scope, name, limits in budgets.scopes:
+        own = _of_scope(runs, scope, name)
+        ever = bool(own.any())
+        if limits.run is not None:
+            judged = recent & own & ~_with_own_limit(runs, budgets, scope)
+            found.append(
+                _judged(spent, judged, scope=scope, name=name, period=None, limit=limits.run, ever=ever)
+            )
+        for period in periods:
+            limit = getattr(limits, period.span)
+            if limit is not None:
+                inside = own & (created >= period.start) & (created < period.end)
+                found.append(
+                    _judged(spent, inside, scope=scope, name=name, period=period, limit=limit, ever=ever)
+                )
+    return found
+
+
+def _spent(runs: Columns) -> _Spent:
+    total, beyond = runs.whole["total_cost"], runs.whole["lower_bound_cost"]
+    amounts = [np.where(known(values), values, 0) for values in (total, beyond)]
+    unknown = ~known(total) & ~known(beyond)
+    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~on_record(runs))
+
+
+def _of_scope(runs: Columns, scope: Scope, name: str | None) -> Flags:
+    if name is None:
+        return np.full(len(runs), True)
+    return runs.words["project" if scope == "project" else "workflow_template"].are(name)
+
+
+def _with_own_limit(runs: Columns, budgets: Budgets, scope: Scope) -> Flags:
+    """Tell which runs a narrower limit holds for: a template's before a project's before that of all."""
+    narrower: list[tuple[Scope, str]] = []
+    if scope != "template":
+        narrower += [
+            ("template", name) for name, limits in budgets.templates.items() if limits.run is not None
+        ]
+    if scope == "all":
+        narrower += [("project", name) for name, limits in budgets.projects.items() if limits.run is not None]
+    found = np.full(len(runs), False)
+    for other, name in narrower:
+        found |= _of_scope(runs, other, name)
+    return found
+
+
+def _judged(
+    spent: _Spent,
+    inside: Flags,
+    *,
+    scope: Scope,
+    name: str | None,
+    period: Period | None,
+    limit: int,
+    ever: bool,
+) -> Judged:
+    rows = np.flatnonzero(inside)
+    rows = rows[np.argsort(-spent.cost[rows], kind="stable")]
+    costs = spent.cost[rows]
+    counted = rows if period is not None else rows[:1]
+    return Judged(
+        scope=scope,
+        name=name,
+        span="run" if period is None else period.span,
+        period=period,
+        limit=limit,
+        spent=int(costs.sum() if period is not None else costs.max(initial=0)),
+        at_least=bool(spent.partial[counted].any()),
+        rows=rows,
+        costs=costs,
+        unknown=int(spent.unknown[rows].sum()),
+        ever=ever,
+    )
