@@ -18,7 +18,7 @@ LAYERS = (
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching"),
     # what touches files or the database
-    ("streams",),
+    ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database"),
     ("enrichment", "analytics"),

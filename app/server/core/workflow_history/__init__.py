@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.export import export
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "export",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -38,6 +40,7 @@ __all__ = [
 _HOMES = {
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "export": "answers.export",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",

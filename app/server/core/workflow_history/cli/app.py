@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -15,16 +16,19 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from ..errors import AgentsFolderError, InvalidQueryError, WorkflowHistoryError
-from .options import CommandGroup
+from .options import COMPLETION_VARIABLE, CommandGroup
 
 COMMANDS = {
     "sync": "Read an agents folder into the history.",
     "list": "List the runs, newest first.",
     "show": "Show one run's whole story.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
+    "export": "Take runs, agent runs or patterns out, as CSV, JSON Lines or Parquet.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",
     "db": "Tell about the history's database.",
+    "schema": "Print the JSON Schema of what a command gives with --json.",
+    "completion": "Print what teaches a shell to complete commands, options and ids.",
 }
 """Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
 
@@ -58,6 +62,14 @@ class LazyGroup(CommandGroup):
         self.listing = True
         try:
             super().format_help(ctx, formatter)
+        finally:
+            self.listing = False
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return the commands that begin so, without importing them."""
+        self.listing = True
+        try:
+            return super().shell_complete(ctx, incomplete)
         finally:
             self.listing = False
 
@@ -133,5 +145,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, or tell a shell what it may complete."""
+    if COMPLETION_VARIABLE in os.environ:
+        import_module(".completing", __package__).answer(app)
     app(prog_name="workflow-history")
