@@ -92,7 +92,7 @@ def named(reference: str, project: str | None = None) -> Select[Any]:
 
 
 def starting_with(prefix: str, limit: int, *, whole_projects: bool = False) -> Select[Any]:
-    """Select the workflows whose id, or "project/id", begins with `prefix`; "project/" may name all of its."""
+    """Select the workflows whose id, or "project/id", begins so; "project/" may mean all of its."""
     text = storable_text(prefix)
     project, slash, rest = text.partition("/")
     named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))

@@ -34,7 +34,14 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Write there. Without: to standard output.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write there. Without: to standard output.",
+            show_default=False,
+        ),
     ] = STANDARD_OUTPUT,
     kind: Annotated[
         str | None,
