@@ -235,7 +235,8 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
 
 def test_json_has_the_keys_of_the_python_functions(shop):
     type_in("sync", str(shop))
-    assert json.loads(type_in("list", "--json").stdout) == database.get_workflow_history(limit=20)
+    page = {"schema_version": 1, **database.get_workflow_history(limit=20)}
+    assert json.loads(type_in("list", "--json").stdout) == page
     shown = json.loads(type_in("--json", "show", "aaaa1111").stdout)
     assert shown["id"] == "aaaa1111"
     assert shown["phase_costs"][0]["cost"] == 0.25
@@ -301,7 +302,8 @@ def test_the_database_is_found_by_option_from_either_side_of_the_command(shop, t
 def test_the_database_tells_its_place_and_version(shop, tmp_path):
     type_in("sync", str(shop))
     assert "history.db" in type_in("db", "path").output
-    assert json.loads(type_in("db", "version", "--json").stdout)["schema_version"]
+    version = json.loads(type_in("db", "version", "--json").stdout)["database_version"]
+    assert version == database.schema_version()
 
 
 def test_a_sound_database_is_said_to_be_and_a_damaged_one_fails(shop, monkeypatch):

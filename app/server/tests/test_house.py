@@ -19,7 +19,7 @@ LAYERS = (
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
     # what touches files or the database
-    ("streams",),
+    ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database", "config"),
     ("enrichment", "analytics"),

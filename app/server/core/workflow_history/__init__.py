@@ -15,10 +15,13 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .answers.compare import compare_runs
     from .answers.explain import explain_run
     from .answers.similar import similar_runs
+    from .answers.finding import find_runs
+    from .filters import Range, RunFilter
     from .answers.forecast import calibration, forecast, forecast_run
     from .answers.budgets import check_budgets
     from .answers.watch import find_anomalies
     from .config import read_config
+    from .answers.export import export
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -30,15 +33,19 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .sync import sync_workflow_history
 
 __all__ = [
+    "Range",
+    "RunFilter",
     "calculate_phase_metrics",
     "calculate_workflow_scores",
+    "calibration",
+    "check_budgets",
     "compare_runs",
     "explain_run",
-    "calibration",
+    "export",
+    "find_anomalies",
+    "find_runs",
     "forecast",
     "forecast_run",
-    "check_budgets",
-    "find_anomalies",
     "get_history_analytics",
     "get_workflow_by_id",
     "get_workflow_history",
@@ -57,15 +64,19 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Range": "filters",
+    "RunFilter": "filters",
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
+    "calibration": "answers.forecast",
+    "check_budgets": "answers.budgets",
     "compare_runs": "answers.compare",
     "explain_run": "answers.explain",
-    "calibration": "answers.forecast",
+    "export": "answers.export",
+    "find_anomalies": "answers.watch",
+    "find_runs": "answers.finding",
     "forecast": "answers.forecast",
     "forecast_run": "answers.forecast",
-    "check_budgets": "answers.budgets",
-    "find_anomalies": "answers.watch",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints, is_typeddict
 
 import msgspec
 
-SCHEMA_VERSION: Final = 1
-"""Rises when a key goes or changes its meaning; a new key alone does not raise it."""
+from ..exporting.version import SCHEMA_VERSION
+from .comments import comments_of
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+VERSION: Final = {"const": SCHEMA_VERSION, "description": "version of this shape"}
 
 
 def to_json(answer: Any) -> dict[str, Any]:
@@ -18,8 +22,16 @@ def to_json(answer: Any) -> dict[str, Any]:
 
     Every field is there, unknown ones as null; money in US dollars, times in ISO 8601.
     """
-    values: dict[str, Any] = plain(answer)
-    return {"schema_version": SCHEMA_VERSION, **values}
+    return versioned(plain(answer))
+
+
+def versioned(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given as JSON with the version of its shape first.
+
+    A list has no place for it: give it a name in an object.
+    """
+    # The version first, and last too: a run's state file may have a key of this name.
+    return {"schema_version": SCHEMA_VERSION} | {**given, "schema_version": SCHEMA_VERSION}
 
 
 def plain(value: Any) -> Any:
@@ -38,14 +50,36 @@ def plain(value: Any) -> Any:
 
 
 def json_schema(answer: type) -> dict[str, Any]:
-    """Return the JSON Schema of an answer, its `schema_version` included."""
+    """Return the JSON Schema of an answer, its `schema_version` included; comments are descriptions."""
     (reference,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
-    whole = components[reference["$ref"].rsplit("/", 1)[-1]]
-    version = {"const": SCHEMA_VERSION, "description": "version of this shape"}
+    classes = {found.__name__: found for found in _classes_in(answer)}
+    parts = {name: _described(part, classes[name]) for name, part in components.items()}
+    whole = parts.pop(reference["$ref"].rsplit("/", 1)[-1])
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         **whole,
-        "properties": {"schema_version": version, **whole["properties"]},
-        "required": ["schema_version", *whole["properties"]],
-        "$defs": {name: part for name, part in components.items() if part is not whole},
+        "properties": {"schema_version": VERSION, **whole["properties"]},
+        "required": ["schema_version", *whole["required"]],
+        "$defs": parts,
     }
+
+
+def _classes_in(hint: Any) -> Iterator[type]:
+    """Yield the classes with fields that a type is made of."""
+    if is_dataclass(hint) or is_typeddict(hint):
+        yield hint
+        for part in get_type_hints(hint).values():
+            yield from _classes_in(part)
+    for part in get_args(hint):
+        yield from _classes_in(part)
+
+
+def _described(schema: dict[str, Any], record: type) -> dict[str, Any]:
+    """Return a class's schema with the meaning of its fields; what is always given is required."""
+    said, parts = comments_of(record), schema["properties"]
+    properties = {
+        name: {**parts[name], "description": said[name]} if name in said else parts[name]
+        for name in get_type_hints(record)
+    }
+    required = getattr(record, "__required_keys__", properties)
+    return {**schema, "properties": properties, "required": [name for name in properties if name in required]}

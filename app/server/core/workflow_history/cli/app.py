@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -15,23 +16,26 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
-from .options import CommandGroup
+from .options import COMPLETION_VARIABLE, CommandGroup
 
 COMMANDS = {
     "sync": "Read an agents folder into the history.",
-    "list": "List the runs, newest first.",
+    "list": "Find runs: by words, status, cost, phase and more.",
     "show": "Show one run's whole story.",
-    "stats": "Tell what runs add up to, what was wasted and what changed.",
-    "similar": "Find the runs most like one, or like a task in words.",
-    "compare": "Hold two runs side by side.",
     "explain": "Tell where a figure of a run comes from.",
+    "compare": "Hold two runs side by side.",
+    "similar": "Find the runs most like one, or like a task in words.",
+    "stats": "Tell what runs add up to, what was wasted and what changed.",
     "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
-    "cost": "Tell what an agents folder's runs cost, without a history.",
     "anomalies": "Tell what got worse or better lately, and which runs stand out.",
     "check": "Hold spending against budgets; for CI and cron.",
+    "export": "Take runs, agent runs or patterns out, as CSV, JSON Lines or Parquet.",
+    "cost": "Tell what an agents folder's runs cost, without a history.",
     "resync": "Count the costs of known runs anew.",
     "demo": "Make a demo history to look around in.",
     "db": "Tell about the history's database.",
+    "schema": "Print the JSON Schema of what a command gives with --json.",
+    "completion": "Print what teaches a shell to complete commands, options and ids.",
 }
 """Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
 
@@ -65,6 +69,14 @@ class LazyGroup(CommandGroup):
         self.listing = True
         try:
             super().format_help(ctx, formatter)
+        finally:
+            self.listing = False
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return the commands that begin so, without importing them."""
+        self.listing = True
+        try:
+            return super().shell_complete(ctx, incomplete)
         finally:
             self.listing = False
 
@@ -140,5 +152,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, or tell a shell what it may complete."""
+    if COMPLETION_VARIABLE in os.environ:
+        import_module(".completing", __package__).answer(app)
     app(prog_name="workflow-history")

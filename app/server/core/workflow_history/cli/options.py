@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
+
+COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
+"""Set by a shell's script while it asks what a word may become."""
 
 
 @dataclass(slots=True)
@@ -69,7 +73,10 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, their types said only where there is a value to type."""
-        return _tidy(super().get_params(ctx))
+        params = _tidy(super().get_params(ctx))
+        if ctx.resilient_parsing:  # a shell asks for words
+            import_module(".completing", __package__).teach(params)
+        return params
 
 
 class CommandGroup(TyperGroup):

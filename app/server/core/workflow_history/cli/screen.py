@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import typer
 from rich.console import Console, RenderableType
 
-from ..answers.shapes import to_json
+from ..answers.shapes import to_json, versioned
 from .options import settings_of
 from .render.hints import next_lines
 from .render.marks import STAND_INS
@@ -59,14 +59,18 @@ class Screen:
         history = f" --db {shlex.quote(self.database)}" if self.database and "--db " not in rest else ""
         return f"{_program(name)}{history} {rest}"
 
-    def give(self, data: Any) -> None:
-        """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""
-        self.out.file.write(json.dumps(data, indent=2, default=str) + "\n")
-        self.out.file.flush()
+    def give(self, data: Mapping[str, Any]) -> None:
+        """Print an object as JSON, with the version of its shape."""
+        self.write_json(versioned(data))
 
     def answer(self, found: Any) -> None:
         """Print an answer as JSON, with the version of its shape."""
-        self.give(to_json(found))
+        self.write_json(to_json(found))
+
+    def write_json(self, data: Mapping[str, Any]) -> None:
+        """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""
+        self.out.file.write(json.dumps(data, indent=2, default=str) + "\n")
+        self.out.file.flush()
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from sqlalchemy import URL, Connection, select, table, text
 
 from ..errors import InvalidQueryError, WorkflowHistoryError
+from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, ledger, names, queries, reads, writes
+from . import checks, ledger, names, queries, reads, takeout, writes
 from .blocks import missing_blocks
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
@@ -126,6 +127,16 @@ class History:
                 return found
             return names.beginning(connection, reference)
 
+    def newest(self, prefix: str, most: int) -> list[WorkflowRef]:
+        """Return the newest workflows whose id, or "project/id", begins so."""
+        with self._reading() as connection:
+            return names.newest(connection, prefix, most)
+
+    def words(self, column: str, prefix: str, most: int) -> list[str]:
+        """Return the words of a column of runs or agent runs that begin so."""
+        with self._reading() as connection:
+            return names.words(connection, column, prefix, most)
+
     # --- workflows, many at a time
 
     def save(self, batch: Sequence[Mapping[str, Any]], *, replace: Sequence[str] = ()) -> SaveCounts:
@@ -223,6 +234,14 @@ class History:
         """Tell whether runs were written since their columns were packed."""
         with self._reading() as connection:
             return bool(missing_blocks(connection, "runs", "key"))
+
+    # --- whole tables
+
+    def batches(self, source: takeout.Source, names: Sequence[str], wanted: RunFilter) -> Iterator[Batch]:
+        """Yield some columns of a table batch by batch; all of them are of one moment."""
+        columns = [source.columns[name] for name in names]
+        with self._reading() as connection:
+            yield from source.batches(connection, conditions(wanted, dialect_of(connection)), columns)
 
     # --- what a sync needs
 

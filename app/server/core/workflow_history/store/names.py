@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, select
 
 from ..errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from . import queries
+from .schema import agent_runs, workflows
 
 _MOST_CANDIDATES = 10  # as many as a message can name
 
@@ -49,6 +50,19 @@ def beginning(connection: Connection, prefix: str) -> WorkflowRef:
     if found is None:
         raise WorkflowNotFoundError(f"no stored workflow is called {prefix!r}, nor begins so")
     return found
+
+
+def newest(connection: Connection, prefix: str, most: int) -> list[WorkflowRef]:
+    """Return the newest workflows whose id, or "project/id", begins with `prefix`."""
+    query = queries.starting_with(prefix, most, whole_projects=True).order_by(None)
+    return refs(connection, query.order_by(workflows.c.created_at.desc().nulls_last()))
+
+
+def words(connection: Connection, name: str, prefix: str, most: int) -> list[str]:
+    """Return the words that runs or their agents have in a column and that begin with `prefix`."""
+    column = (workflows if name in workflows.c else agent_runs).c[name]
+    query = select(column).distinct().where(column.startswith(prefix, autoescape=True))
+    return list(connection.scalars(query.order_by(column).limit(most)))
 
 
 def _only(reference: str, found: Sequence[WorkflowRef]) -> WorkflowRef | None:

@@ -80,13 +80,13 @@ def named(reference: str, project: str | None = None) -> Select[Any]:
     return query if project is None else query.where(workflows.c.project == project)
 
 
-def starting_with(prefix: str, limit: int) -> Select[Any]:
-    """Select the workflows whose id, or "project/id", begins with `prefix`."""
+def starting_with(prefix: str, limit: int, *, whole_projects: bool = False) -> Select[Any]:
+    """Select the workflows whose id, or "project/id", begins so; "project/" may mean all of its."""
     text = storable_text(prefix)
-    project, _, rest = text.partition("/")
+    project, slash, rest = text.partition("/")
     named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
     matching = workflows.c.id.startswith(text, autoescape=True)
-    matching = or_(matching, named) if rest else matching
+    matching = or_(matching, named) if rest or (slash and whole_projects) else matching
     return _identities().where(matching).order_by(workflows.c.id, workflows.c.project).limit(limit)
 
 

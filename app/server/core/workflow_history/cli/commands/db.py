@@ -41,7 +41,7 @@ def version(context: typer.Context) -> None:
     """Print the version of the database's tables."""
     screen = screen_of(context)
     if screen.as_json:
-        screen.give({"schema_version": database.schema_version()})
+        screen.give({"database_version": database.schema_version()})
     else:
         screen.show(said(database.schema_version()))
 

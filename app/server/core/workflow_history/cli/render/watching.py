@@ -11,8 +11,8 @@ from rich.text import Text
 from ...answers.budgets import Budget, BudgetReport
 from ...answers.watch import Anomalies, Finding, StandOut
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
+from .marks import sparkline
 from .numbers import counted, money
-from .sparkline import sparkline
 from .story.section import section
 from .text import cut, joined, one_line
 

@@ -1,0 +1,161 @@
+"""JSON Schemas of all that commands give with --json: a name in, a schema out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from ..accounting.money import RUN_SUMS
+from ..errors import InvalidQueryError
+from ..exporting.fields import Field
+from ..store.codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
+from ..store.schema import agent_runs, model_usage, workflows
+from ..store.takeout import described
+from . import given
+from .export import TABLES, Exported
+from .shapes import DIALECT, VERSION, json_schema
+
+Schema = dict[str, Any]
+
+_TYPES: Final[Mapping[str, Schema]] = {
+    "text": {"type": ["string", "null"]},
+    "whole": {"type": ["integer", "null"]},
+    "real": {"type": ["number", "null"]},
+    "money": {"type": ["number", "null"]},
+    "time": {"type": ["string", "null"], "format": "date-time"},
+    "flag": {"type": ["boolean", "null"]},
+    "dict": {"type": ["object", "null"]},
+    "list": {"type": ["array", "null"]},
+}
+
+
+def schema_of(name: str) -> Schema:
+    """Return the JSON Schema with this name; raises InvalidQueryError, which names all of them."""
+    if name not in PUBLISHED:
+        raise InvalidQueryError(f"no schema {name!r}; use one of: {', '.join(PUBLISHED)}")
+    return {"$schema": DIALECT, **PUBLISHED[name](), "title": name}
+
+
+def _answer(answer: type) -> Callable[[], Schema]:
+    """Return what makes the schema of a typed answer."""
+    return partial(_with_runs, answer)
+
+
+def _with_runs(answer: type) -> Schema:
+    """Return an answer's schema, its runs spelled out."""
+    schema = json_schema(answer)
+    parts = schema["$defs"]
+    if given.Run.__name__ in parts:
+        parts[given.Run.__name__] = _run_object()
+        parts |= _parts_of_a_run()
+    return schema
+
+
+def _run() -> Schema:
+    return {**_run_object(), "$defs": _parts_of_a_run()}
+
+
+def _shown_run() -> Schema:
+    run, beside = _run(), json_schema(given.BesideARun)
+    return {
+        **run,
+        "description": "One run, with what recurs in it and what could not be read.",
+        "properties": {"schema_version": VERSION, **run["properties"], **beside["properties"]},
+        "required": ["schema_version", *run["required"], *given.BesideARun.__annotations__],
+        "$defs": {**run["$defs"], **beside["$defs"]},
+    }
+
+
+def _run_object() -> Schema:
+    run = _object(
+        "One run. Other keys of its state file are kept beside these.", described(WORKFLOW, workflows)
+    )
+    links: Schema = {
+        "phase_costs": _list_of("agent_run", "each agent's work, former attempts too"),
+        "cost_data": {
+            "anyOf": [{"$ref": "#/$defs/cost_data"}, {"type": "null"}],
+            "description": "all that is known of what the run spent",
+        },
+        "similar_workflows": _list_of("similar_run", "the runs most like it, best first"),
+        "pattern_count": {"type": "integer", "description": "patterns that it shows"},
+    }
+    for name in ("project", "id"):
+        run["properties"][name] = {**run["properties"][name], "type": "string"}
+    return {**run, "properties": run["properties"] | links, "required": [*run["required"], *links]}
+
+
+def _parts_of_a_run() -> Schema:
+    agent = _object("One agent's work in one phase.", described(AGENT_RUN, agent_runs))
+    agent["properties"]["models"] = _list_of("model", "what each model took of it")
+    agent["required"].append("models")
+    of_runs = {field.name: field for field in described(WORKFLOW, workflows)}
+    money = _object("All that is known of what a run spent.", [of_runs[key] for key in RUN_SUMS])
+    money["properties"] |= {
+        "models": {"type": "array", "items": {"type": "object"}, "description": "sums of each model"},
+        "phase_costs": _list_of("agent_run", "as in the run"),
+    }
+    money["required"] += ["models", "phase_costs"]
+    return {
+        "agent_run": agent,
+        "model": _object("What one model took of an agent run.", described(MODEL_USAGE, model_usage)),
+        "cost_data": money,
+        "similar_run": _part(given.SimilarRun),
+    }
+
+
+def _part(record: type) -> Schema:
+    """Return a class's schema as a part of another's, which has the version."""
+    whole = json_schema(record)
+    return {
+        "description": whole["description"],
+        "type": "object",
+        "properties": {name: part for name, part in whole["properties"].items() if name != "schema_version"},
+        "required": [name for name in whole["required"] if name != "schema_version"],
+    }
+
+
+def _line(what: str) -> Schema:
+    """Return the schema of one line of JSON Lines; which columns it has was asked for."""
+    schema = _object(f"One line of export {what} as JSON Lines.", TABLES[what].fields)
+    properties = {"schema_version": VERSION, **schema["properties"]}
+    return {**schema, "properties": properties, "required": ["schema_version"]}
+
+
+def _object(description: str, fields: Iterable[Field]) -> Schema:
+    properties = {field.name: {**_TYPES[field.kind], **_meaning(field)} for field in fields}
+    return {
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _meaning(field: Field) -> Schema:
+    unit = field.unit if field.unit and field.unit not in field.meaning else None
+    said = ", ".join(part for part in (field.meaning, unit) if part)
+    return {"description": said} if said else {}
+
+
+def _list_of(part: str, description: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/$defs/{part}"}, "description": description}
+
+
+PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
+    "sync": _answer(given.Synced),
+    "list": _answer(given.Page),
+    "show": _shown_run,
+    "run": _run,
+    "cost": _answer(given.FolderCosts),
+    "export": _answer(Exported),
+    **{f"export-{what}": partial(_line, what) for what in TABLES},
+    "resync": _answer(given.ManyResynced),
+    "resync-one": _answer(given.Resynced),
+    "demo": _answer(given.DemoMade),
+    "db-path": _answer(given.DatabasePath),
+    "db-version": _answer(given.DatabaseVersion),
+    "db-check": _answer(given.DatabaseCheck),
+    "completion": _answer(given.CompletionScript),
+}
+"""What there is a schema of: a command's name, with what is special about it; one line for each."""

@@ -1,0 +1,49 @@
+"""`workflow-history completion`: the script that teaches a shell to complete this program's words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # as in completing
+
+from ..options import COMPLETION_VARIABLE, Command
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  bash, in ~/.bashrc:  eval "$(workflow-history completion bash)"
+  zsh, in ~/.zshrc after compinit:  eval "$(workflow-history completion zsh)"
+  fish:  workflow-history completion fish > ~/.config/fish/completions/workflow-history.fish
+  PowerShell, in $PROFILE:  workflow-history completion powershell | Out-String | Invoke-Expression
+"""
+
+
+class Shell(StrEnum):
+    """The shells that can be taught."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+    POWERSHELL = "powershell"
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def completion(
+    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="Which shell is to learn it.")]
+) -> None:
+    """Print what teaches a shell to complete commands, options and ids.
+
+    Ids, names and words of the history are completed too, at most 50 of them, from the history in use.
+    """
+    screen = screen_of(context)
+    script = get_completion_script(
+        prog_name="workflow-history", complete_var=COMPLETION_VARIABLE, shell=shell.value
+    )
+    if screen.as_json:
+        screen.give({"shell": shell.value, "script": script})
+    else:
+        screen.out.file.write(f"{script}\n")

@@ -1,0 +1,89 @@
+"""`workflow-history export`: rows of the history to a file or to standard output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...answers.export import TABLES
+from ...answers.export import export as take_out
+from ...errors import InvalidQueryError
+from ...exporting.formats import FORMATS
+from ..filtering import FilterCommand, filter_of
+from ..render.exporting import exported
+from ..screen import screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history export --output runs.csv
+  workflow-history export agent-runs --since 30d --output agents.parquet
+  workflow-history export runs --status failed --columns id,status,total_cost
+  workflow-history export runs --columns all --format jsonl | jq .id
+"""
+
+STANDARD_OUTPUT = Path("-")
+
+
+@app.command(name="export", epilog=EXAMPLES, cls=FilterCommand)
+def export_rows(  # noqa: PLR0917 - a command line has many options
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write there. Without: to standard output.",
+            show_default=False,
+        ),
+    ] = STANDARD_OUTPUT,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            help=f"{', '.join(FORMATS)}. Without: as the file's ending says; csv to standard output.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="These columns, with commas between; all: every one there is."),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave CSV cells as they are that a spreadsheet would run.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Take runs, agent runs or patterns out, as CSV, JSON Lines or Parquet.
+
+    The oldest come first. A file is written whole or not at all, for its owner alone.
+
+    In CSV, text that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
+    screen = screen_of(context)
+    names = None if columns is None else [name.strip() for name in columns.split(",") if name.strip()]
+    piped = output == STANDARD_OUTPUT
+    given = kind or ("jsonl" if piped and screen.as_json else None)
+    if piped and (given == "parquet" or (screen.as_json and given != "jsonl")):
+        raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
+    found = take_out(
+        what,
+        sys.stdout.buffer if piped else output,
+        format=given,
+        columns=names,
+        where=filter_of(context),
+        raw=raw,
+        force=force,
+    )
+    if piped:
+        sys.stdout.buffer.flush()
+    elif screen.as_json:
+        screen.answer(found)
+    elif not screen.quiet:
+        screen.show(exported(found))

@@ -1,0 +1,89 @@
+"""What is taken out of a table: for each column its name, kind, unit and meaning. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+Kind = Literal["text", "whole", "real", "money", "time", "flag", "dict", "list"]
+"""As columns are marked in the store: money in whole nanodollars, time as UTC text; None is unknown."""
+
+Batch = Sequence[Sequence[Any]]
+"""Some rows, column by column, in the order of the table's fields."""
+
+_NANODOLLARS = 1_000_000_000  # in one US dollar
+
+_UNITS = {
+    "_seconds": "seconds",
+    "_tokens": "tokens",
+    "_percent": "percent",
+    "_score": "points",
+    "_minutes": "minutes",
+}
+_KIND_UNITS = {"money": "US dollars", "time": "ISO 8601, UTC"}
+_KINDS: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "real", datetime: "time"}
+
+
+class Field(NamedTuple):
+    """One column of what is taken out."""
+
+    name: str
+    kind: Kind
+    meaning: str = ""
+
+    @property
+    def unit(self) -> str | None:
+        """What its numbers count.
+
+        >>> Field("duration_seconds", "real").unit, Field("cost", "money").unit, Field("turns", "whole").unit
+        ('seconds', 'US dollars', None)
+        """
+        ending = next((unit for end, unit in _UNITS.items() if self.name.endswith(end)), None)
+        return _KIND_UNITS.get(self.kind) or (ending if self.kind in {"whole", "real"} else None)
+
+
+def fields_of(record: type, money: Collection[str] = ()) -> tuple[Field, ...]:
+    """Return the fields of a flat dataclass; those named in `money` hold US dollars.
+
+    What is neither a number, a text, a time nor a truth value is taken out as JSON.
+    """
+    hints = get_type_hints(record)
+    return tuple(
+        Field(field.name, "money" if field.name in money else _kind(hints[field.name]))
+        for field in fields(record)
+    )
+
+
+def _kind(hint: Any) -> Kind:
+    if get_origin(hint) in (Union, UnionType):
+        kinds = {_kind(part) for part in get_args(hint) if part is not NoneType}
+        if kinds == {"whole", "real"}:
+            return "real"
+        return kinds.pop() if len(kinds) == 1 else "text"
+    if get_origin(hint) is Literal:
+        return _KINDS.get(type(get_args(hint)[0]), "text")
+    if get_origin(hint) is dict or is_dataclass(hint):
+        return "dict"
+    if get_origin(hint) in (tuple, list):
+        return "list"
+    return _KINDS.get(hint, "text")
+
+
+def batch_of(records: Iterable[Any], wanted: Sequence[Field]) -> Batch:
+    """Return dataclasses as one batch of the columns that are wanted."""
+    rows = list(records)
+    return [[_stored(getattr(row, field.name), field.kind) for row in rows] for field in wanted]
+
+
+def _stored(value: Any, kind: Kind) -> Any:
+    """Return a dataclass's value as the store would hold it."""
+    if value is None:
+        return None
+    if kind == "money":
+        return round(value * _NANODOLLARS)
+    if kind == "time":
+        return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    return value

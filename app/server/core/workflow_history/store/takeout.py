@@ -1,0 +1,172 @@
+"""Whole tables on their way out, batch by batch in a fixed order: conditions in, columns out.
+
+Values are as the tables hold them: money in nanodollars, times as text, objects as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+
+from ..exporting.fields import Batch, Field
+from .bulk import chunks
+from .codec import AGENT_RUN, WORKFLOW, Codec
+from .schema import agent_runs, occurrences, patterns, workflows
+
+RUNS_AT_A_TIME: Final = 2_000
+
+_FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with microseconds")
+"""Ends of comments that say what a kind says already."""
+
+Conditions = Sequence[ColumnElement[bool]]
+
+
+class Source(NamedTuple):
+    """One table that can be taken out."""
+
+    fields: tuple[Field, ...]
+    usual: tuple[str, ...]  # names of the fields that are taken where nobody names some
+    columns: Mapping[str, ColumnElement[Any]]  # by the names of the fields
+    batches: Callable[[Connection, Conditions, Sequence[ColumnElement[Any]]], Iterator[Batch]]
+
+
+def described(codec: Codec, table: Table) -> tuple[Field, ...]:
+    """Return what a table's dicts show, each key with its kind and meaning."""
+    shown = {key: field for key, field in codec.fields.items() if key not in codec.hidden}
+    return tuple(_field(key, field.kind, table.c[field.column]) for key, field in shown.items())
+
+
+def _field(name: str, kind: Any, column: ColumnElement[Any]) -> Field:
+    meaning = str(getattr(column, "comment", None) or "")
+    for filling in _FILLING:
+        meaning = meaning.removesuffix(filling)
+    return Field(name, kind, meaning)
+
+
+def batches_of_runs(
+    connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[Batch]:
+    """Yield runs, the oldest first."""
+    for keys in _keys(connection, wanted):
+        query = select(workflows.c.key, *columns).where(workflows.c.key.in_(keys))
+        rows = {key: row for key, *row in _rows(connection, query)}
+        yield list(zip(*[rows[key] for key in keys], strict=True))
+
+
+def batches_of_agent_runs(
+    connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[Batch]:
+    """Yield agent runs, those of the oldest run first, each run's in their order."""
+    own = agent_runs.c
+    for keys in _keys(connection, wanted):
+        query = select(own.workflow_key, *columns).join(workflows, workflows.c.key == own.workflow_key)
+        rows: dict[int, list[Any]] = {key: [] for key in keys}
+        for key, *row in _rows(connection, query.where(own.workflow_key.in_(keys)).order_by(own.ordinal)):
+            rows[key].append(row)
+        yield list(zip(*chain.from_iterable(rows.values()), strict=True)) or [[] for _ in columns]
+
+
+def batches_of_patterns(
+    connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[Batch]:
+    """Yield what recurs in two runs or more of those that are meant, in the order of its name."""
+    query = select(*columns).join(occurrences, occurrences.c.pattern_key == patterns.c.key)
+    if wanted:
+        query = query.where(occurrences.c.workflow_key.in_(select(workflows.c.key).where(*wanted)))
+    query = query.group_by(patterns.c.key).having(func.count() > 1)
+    cursor: Any = connection.execute(query.order_by(patterns.c.kind, patterns.c.signature)).cursor
+    while rows := cursor.fetchmany(RUNS_AT_A_TIME):
+        yield list(zip(*rows, strict=True))
+
+
+def _keys(connection: Connection, wanted: Conditions) -> Iterator[Sequence[int]]:
+    """Yield the runs that are meant by creation, id and project, as many as are read at a time."""
+    own = workflows.c
+    query = select(own.key).where(*wanted).order_by(own.created_at.asc().nulls_last(), own.id, own.project)
+    return chunks([key for (key,) in _rows(connection, query)], RUNS_AT_A_TIME)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
+    """Return the driver's own tuples: what is written out needs no row objects, nor JSON taken apart."""
+    cursor: Any = connection.execute(query).cursor
+    rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def _of_runs() -> Source:
+    fields = (
+        *described(WORKFLOW, workflows),
+        Field("extra", "dict", "state keys without a column"),
+    )
+    columns = {field.name: workflows.c.extra for field in fields[-1:]}
+    columns |= {key: workflows.c[field.column] for key, field in WORKFLOW.fields.items()}
+    return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
+
+
+_USUAL_OF_RUNS = (
+    "project", "id", "status", "created_at", "completed_at", "duration_seconds", "workflow_template",
+    "issue_class", "issue_number", "model_used", "nl_input", "branch_name", "total_cost", "cost_basis",
+    "lower_bound_cost", "retry_count", "retry_cost", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_creation_tokens", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
+    "performance_score", "quality_score", "error_message", "source_state",
+)  # fmt: skip
+_USUAL_OF_AGENT_RUNS = (
+    "project", "run_id", "run_created_at", "workflow_template", "run_status", "ordinal", "phase", "agent",
+    "model", "outcome", "cost", "cost_basis", "lower_bound_cost", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "timestamp", "duration_seconds", "turns", "tool_calls",
+    "tool_errors", "is_retry", "superseded", "duplicate_of", "path", "line",
+)  # fmt: skip
+_OF_ITS_RUN = {
+    "project": "project",
+    "run_id": "id",
+    "run_created_at": "created_at",
+    "workflow_template": "workflow_template",
+    "run_status": "status",
+}
+"""What an agent run says of its run, and the run's key for it."""
+
+
+def _of_agent_runs() -> Source:
+    of_runs = {field.name: field for field in described(WORKFLOW, workflows)}
+    fields = (
+        *(of_runs[key]._replace(name=name) for name, key in _OF_ITS_RUN.items()),
+        Field("ordinal", "whole", "place in the run, from 0"),
+        *described(AGENT_RUN, agent_runs),
+        Field("extra", "dict", "keys without a column"),
+    )
+    columns: dict[str, ColumnElement[Any]] = {
+        **{name: workflows.c[WORKFLOW.fields[key].column] for name, key in _OF_ITS_RUN.items()},
+        "ordinal": agent_runs.c.ordinal,
+        "extra": agent_runs.c.extra,
+        **{key: agent_runs.c[field.column] for key, field in AGENT_RUN.fields.items()},
+    }
+    return Source(fields, _USUAL_OF_AGENT_RUNS, columns, batches_of_agent_runs)
+
+
+def _of_patterns() -> Source:
+    own, seen = patterns.c, occurrences.c
+    found: dict[Field, ColumnElement[Any]] = {
+        Field("kind", "text", "operation or sequence"): own.kind,
+        Field("signature", "text", "what recurs, in normal form"): own.signature,
+        Field("status", "text", "detected, accepted or dismissed"): own.status,
+        Field("first_seen_at", "time", "when it was first stored"): own.first_seen_at,
+        Field("runs", "whole", "runs that show it"): func.count(),
+        Field("count", "whole", "times seen"): func.sum(seen["count"]),
+        Field("successes", "whole", "times it went well"): func.sum(seen.successes),
+        Field("failures", "whole", "times it failed"): func.sum(seen.failures),
+        Field("cost", "money", "spent on it"): func.sum(seen.cost_nanodollars),
+        Field("duration_seconds", "real", "time spent on it"): func.sum(seen.seconds),
+    }
+    columns = {field.name: column for field, column in found.items()}
+    return Source(tuple(found), tuple(columns), columns, batches_of_patterns)
+
+
+SOURCES: Final[Mapping[str, Source]] = {
+    "runs": _of_runs(),
+    "agent-runs": _of_agent_runs(),
+    "patterns": _of_patterns(),
+}
+"""The tables that can be taken out."""

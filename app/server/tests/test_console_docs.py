@@ -1,0 +1,77 @@
+"""The pages' output is what the program prints: each page is filled in again, and must be as it was."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import console_docs
+from scripts.console_docs import ConsoleError, filled
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("console")
+    console_docs.make_demo(made)
+    return made
+
+
+def block(*lines: str) -> str:
+    return "\n".join(
+        ["# A page", "```console", *lines, "```", "", "```", "$ workflow-history list", "```", ""]
+    )
+
+
+@pytest.mark.parametrize("page", console_docs.pages(), ids=lambda page: page.name)
+def test_every_pages_output_is_up_to_date(folder, page):
+    text = page.read_text()
+    assert text == filled(text, folder), "run: python -m scripts.console_docs"
+
+
+def test_the_map_of_all_questions_has_output():
+    assert "\n$ workflow-history list" in (console_docs.ROOT / "docs" / "asking.md").read_text()
+
+
+def test_a_page_that_was_filled_in_stays_as_it_is(folder):
+    once = filled(block("$ workflow-history list -n 1 -q", "old output"), folder)
+    assert "old output" not in once
+    assert once.count("demo-history/") == 1
+    assert once.endswith("```\n$ workflow-history list\n```\n")
+    assert filled(once, folder) == once
+
+
+def test_a_command_that_fails_shows_its_error_and_exit_code(folder):
+    text = filled(block("$ workflow-history show zz"), folder)
+    assert "error: no run 'zz' in this history; workflow-history list shows them\nexit code 1\n```" in text
+
+
+def test_output_can_be_cut(folder):
+    text = filled(block("$ workflow-history export --columns id | head -2"), folder)
+    assert text.splitlines()[3] == "id"
+    assert text.splitlines()[5] == "```"
+
+
+def test_an_option_holds_for_its_own_command_alone(folder):
+    text = filled(block("$ workflow-history --db none.db list", "$ workflow-history list -n 1 -q"), folder)
+    assert "No runs yet." in text
+    assert "demo-history/" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("$ workflow-history db path", "shows where it ran"),
+        ("$ workflow-history list | sort", "only workflow-history"),
+        ("some output", "without a command"),
+    ],
+)
+def test_what_would_differ_between_machines_is_refused(folder, line, said):
+    with pytest.raises(ConsoleError, match=said):
+        filled(block(line), folder)
+
+
+def test_the_surroundings_are_as_they_were(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "77")
+    here = Path.cwd()
+    filled(block("$ workflow-history list -n 1"), folder)
+    assert Path.cwd() == here
+    assert console_docs.os.environ["COLUMNS"] == "77"

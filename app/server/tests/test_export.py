@@ -1,0 +1,377 @@
+"""Taking a history out: real histories in, files of three formats out that other programs read."""
+
+import csv
+import io
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history import demo, export, sync
+from app.server.core.workflow_history.answers.export import TABLES, of_records
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowHistoryError
+from app.server.core.workflow_history.exporting.cells import defused, is_formula, tidy
+from app.server.core.workflow_history.exporting.target import whole_file
+from app.server.core.workflow_history.exporting.values import ascii_json, dollars
+from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.store import takeout
+from app.server.core.workflow_history.store.history import History
+
+END = datetime(2026, 3, 31, 18, tzinfo=UTC)
+HOSTILE = '=HYPERLINK("http://x";"y")'
+
+
+def run_of(name: str, **facts: object) -> dict[str, object]:
+    return {"id": name, "project": "shop", "created_at": "2026-03-01T10:00:00Z", **facts}
+
+
+def store(tmp_path: Path, *runs: dict[str, object]) -> None:
+    with History.open(tmp_path / "history.db") as history:
+        history.save(runs)
+
+
+@pytest.fixture
+def demo_history(tmp_path: Path) -> None:
+    demo.make_agents_folder(tmp_path / "agents", runs=30, end=END)
+    sync.sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+
+
+def csv_of(what: str = "runs", **options: object) -> list[dict[str, str]]:
+    text = io.BytesIO()
+    export(what, text, format="csv", **options)
+    return list(csv.DictReader(io.StringIO(text.getvalue().decode(), newline="")))
+
+
+def lines_of(what: str = "runs", **options: object) -> list[dict[str, object]]:
+    text = io.BytesIO()
+    export(what, text, format="jsonl", **options)
+    return [json.loads(line, parse_float=Decimal) for line in text.getvalue().splitlines()]
+
+
+def type_in(*words: str, **env: str):
+    return CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": "120", **env})
+
+
+# What is in it
+
+
+@pytest.mark.parametrize("what", ["runs", "agent-runs"])
+def test_every_format_holds_the_same_rows(demo_history, tmp_path, what):
+    rows, lines = csv_of(what, columns=["all"]), lines_of(what, columns=["all"])
+    export(what, tmp_path / "all.parquet", columns=["all"])
+    table = pq.read_table(tmp_path / "all.parquet")
+    assert len(rows) == len(lines) == table.num_rows
+    assert list(rows[0]) == list(lines[0])[1:] == table.column_names == [f.name for f in TABLES[what].fields]
+    for name in ("total_cost", "retry_cost") if what == "runs" else ("cost", "retry_cost"):
+        exact = table.column(name).to_pylist()
+        assert [Decimal(row[name]) if row[name] else None for row in rows] == exact
+        assert [None if line[name] is None else Decimal(line[name]) for line in lines] == exact
+
+
+def test_sums_of_what_is_taken_out_are_exact_to_the_nanodollar(demo_history, tmp_path):
+    with History.open(tmp_path / "history.db") as history:
+        runs = history.columns("runs", ["total_cost"]).whole["total_cost"].tolist()
+        agents = history.columns("agent_runs", ["cost"]).whole["cost"].tolist()
+    known = [sum(value for value in column if value >= 0) for column in (runs, agents)]
+    taken = [
+        sum(Decimal(row[name]) for row in csv_of(what) if row[name])
+        for what, name in (("runs", "total_cost"), ("agent-runs", "cost"))
+    ]
+    assert [int(total * 1_000_000_000) for total in taken] == known
+    assert known[0] > 0
+
+
+def test_agent_runs_name_their_run(demo_history):
+    runs = {row["id"]: row for row in csv_of()}
+    agents = csv_of("agent-runs")
+    assert {row["run_id"] for row in agents} <= runs.keys()
+    for row in agents:
+        own = runs[row["run_id"]]
+        said = (row["project"], row["run_created_at"], row["workflow_template"], row["run_status"])
+        assert said == (own["project"], own["created_at"], own["workflow_template"], own["status"])
+
+
+def test_runs_come_by_creation_then_id_whatever_the_order_they_were_stored_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(takeout, "RUNS_AT_A_TIME", 2)
+    late, early = "2026-03-02T10:00:00Z", "2026-03-01T10:00:00Z"
+    stored = [("d", None), ("c", late), ("b", early), ("a", early), ("e", late)]
+    store(tmp_path, *(run_of(name, created_at=when) for name, when in stored))
+    assert [row["id"] for row in csv_of()] == ["a", "b", "c", "e", "d"]
+
+
+def test_a_filter_narrows_every_table(demo_history):
+    failed = {row["id"] for row in csv_of(where=RunFilter(status=("failed",)))}
+    assert failed
+    assert len(failed) < 30
+    agents = csv_of("agent-runs", where=RunFilter(status=("failed",)))
+    assert {row["run_id"] for row in agents} <= failed
+    few, all_of_them = csv_of("patterns", where=RunFilter(status=("failed",))), csv_of("patterns")
+    assert sum(int(row["runs"]) for row in few) < sum(int(row["runs"]) for row in all_of_them)
+
+
+def test_patterns_are_those_that_two_runs_show(demo_history):
+    rows = csv_of("patterns")
+    assert rows
+    assert min(int(row["runs"]) for row in rows) >= 2
+    assert rows == sorted(rows, key=lambda row: (row["kind"], row["signature"]))
+
+
+def test_what_is_unknown_is_an_empty_cell_null_or_null(tmp_path):
+    store(tmp_path, run_of("a"))
+    (row,), (line,) = csv_of(), lines_of()
+    assert row["total_cost"] == ""
+    assert line["total_cost"] is None
+    export("runs", tmp_path / "a.parquet")
+    assert pq.read_table(tmp_path / "a.parquet").column("total_cost").to_pylist() == [None]
+
+
+def test_other_state_keys_are_taken_out_with_all_columns(tmp_path):
+    store(tmp_path, run_of("a", port=9100))
+    assert csv_of(columns=["id", "extra"]) == [{"id": "a", "extra": '{"port":9100}'}]
+    assert lines_of(columns=["extra"])[0]["extra"] == {"port": 9100}
+
+
+def test_parquet_says_units_and_types(demo_history, tmp_path):
+    export("agent-runs", tmp_path / "a.parquet")
+    schema = pq.read_schema(tmp_path / "a.parquet")
+    assert str(schema.field("cost").type) == "decimal128(19, 9)"
+    assert schema.field("cost").metadata[b"unit"] == b"US dollars"
+    assert schema.field("duration_seconds").metadata[b"unit"] == b"seconds"
+    assert str(schema.field("run_created_at").type) == "timestamp[us, tz=UTC]"
+    assert schema.metadata[b"schema_version"] == b"1"
+
+
+def test_the_largest_amount_of_money_keeps_its_last_digit(tmp_path):
+    store(tmp_path, run_of("a", total_cost=Decimal("9223372035.854775806")))
+    export("runs", tmp_path / "a.parquet", columns=["total_cost"])
+    wanted = Decimal("9223372035.854775806")
+    assert Decimal(csv_of()[0]["total_cost"]) == lines_of()[0]["total_cost"] == wanted
+    assert pq.read_table(tmp_path / "a.parquet").column("total_cost").to_pylist() == [wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    name: str
+    open_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """As an answer of another topic has them."""
+
+    month: str
+    runs: int
+    cost: float | None
+    success: float | None
+    ended: bool
+    shares: tuple[Share, ...]
+
+
+def test_any_answers_flat_records_can_be_taken_out(tmp_path):
+    groups = [
+        Group("2026-01", 2, 0.1 + 0.2, 0.5, True, (Share("plan", END),)),
+        Group("2026-02", 0, None, None, False, ()),
+    ]
+    table = of_records(Group, lambda _where: groups, money=("cost",))
+    assert csv_of("months", table=table) == [
+        {
+            "month": "2026-01",
+            "runs": "2",
+            "cost": "0.3",
+            "success": "0.5",
+            "ended": "true",
+            "shares": '[{"name":"plan","open_since":"2026-03-31T18:00:00Z"}]',
+        },
+        {"month": "2026-02", "runs": "0", "cost": "", "success": "", "ended": "false", "shares": "[]"},
+    ]
+    assert lines_of("months", table=table)[0]["shares"][0]["name"] == "plan"
+    export("months", tmp_path / "months.parquet", table=table)
+    assert pq.read_table(tmp_path / "months.parquet").column("cost").to_pylist() == [Decimal("0.3"), None]
+
+
+def test_an_empty_history_gives_a_header_and_no_rows(tmp_path):
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        assert export("runs", tmp_path / name).rows == 0
+    assert (tmp_path / "a.csv").read_text().startswith("project,id,status")
+    assert (tmp_path / "a.jsonl").read_text() == ""
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 0
+    assert not (tmp_path / "history.db").exists()
+
+
+# Spreadsheets
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        '"=1',
+        "' =1",
+        "\u201c=1",
+        "\u3000=1",
+        "\ufeff=1",
+        "\uff1d1",
+    ],
+)
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path, text):
+    store(tmp_path, run_of("a", nl_input=text))
+    cell = csv_of()[0]["nl_input"]
+    assert cell.startswith("'")
+    assert cell[1:] == tidy(text)
+    assert csv_of(raw=True)[0]["nl_input"] == tidy(text)
+
+
+def test_a_formula_is_still_harmless_after_control_characters_are_out(tmp_path):
+    store(tmp_path, run_of("a", nl_input=f"\x1b\x08{HOSTILE}", error_message='two\r\nlines, "quoted"'))
+    (row,) = csv_of()
+    assert row["nl_input"] == f"'{HOSTILE}"
+    assert row["error_message"] == 'two\nlines, "quoted"'
+
+
+def test_numbers_and_json_are_no_text(tmp_path):
+    store(tmp_path, run_of("a", utc_offset_minutes=-300, port="=1"))
+    assert csv_of(columns=["utc_offset_minutes", "extra"]) == [
+        {"utc_offset_minutes": "-300", "extra": '{"port":"=1"}'}
+    ]
+
+
+@given(st.text())
+def test_what_was_defused_can_be_had_back_and_runs_nowhere(text):
+    cell = defused(text)
+    assert (cell[1:] if is_formula(cell) else cell) == text
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_json_lines_say_text_as_it_was_in_ascii(text):
+    said = ascii_json({"text": text})
+    assert json.loads(said) == {"text": text}
+    assert said.isascii()
+    assert said.isprintable()
+
+
+@given(st.integers(-(2**63), 2**63))
+def test_dollars_are_exact(nanodollars):
+    assert Decimal(dollars(nanodollars)) * 1_000_000_000 == nanodollars
+
+
+# Files
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(tmp_path):
+    store(tmp_path, run_of("a"))
+    file = tmp_path / "runs.csv"
+    file.write_text("mine")
+    with pytest.raises(WorkflowHistoryError, match="is there already; --force overwrites it"):
+        export("runs", file)
+    assert file.read_text() == "mine"
+    assert export("runs", file, force=True).rows == 1
+    assert "shop,a" in file.read_text()
+
+
+def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def broken(_where: RunFilter) -> list[Group]:
+        raise WorkflowHistoryError("the disk is full")
+
+    with pytest.raises(WorkflowHistoryError, match="the disk is full"):
+        export("months", folder / "a.csv", table=of_records(Group, broken))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
+    file = tmp_path / "a.csv"
+
+    def write_while_another_does() -> None:
+        with whole_file(file, force=False) as new:
+            new.write(b"late")
+            file.write_text("first")
+
+    with pytest.raises(WorkflowHistoryError, match="is there already"):
+        write_while_another_does()
+    assert file.read_text() == "first"
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_folder_or_a_device_is_never_overwritten(tmp_path):
+    for place in (tmp_path, Path(os.devnull)):
+        with pytest.raises(WorkflowHistoryError, match="is no file"):
+            export("runs", place, format="csv", force=True)
+
+
+def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(WorkflowHistoryError, match=r"pip install 'workflow-history\[parquet\]'"):
+        export("runs", tmp_path / "a.parquet")
+    assert not list(tmp_path.glob("*a.parquet*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"what": "dreams", "to": "a.csv"}, "no table 'dreams' to take out; use one of: runs"),
+        ({"what": "runs", "to": "a.xlsx"}, "does not tell the format"),
+        (
+            {"what": "runs", "to": "a.csv", "format": "xml"},
+            "no format 'xml'; use one of: csv, jsonl, parquet",
+        ),
+        (
+            {"what": "runs", "to": "a.csv", "columns": ["id", "beauty"]},
+            "no column beauty; use all",
+        ),
+        ({"what": "runs", "to": "a.csv", "columns": []}, "no columns named"),
+        ({"what": "runs", "to": "a.csv", "columns": ["fingerprint"]}, "no column fingerprint"),
+    ],
+    ids=["table", "ending", "format", "column", "none", "hidden"],
+)
+def test_a_wrong_wish_names_what_there_is(words, said):
+    with pytest.raises(InvalidQueryError, match=said):
+        export(**words)
+
+
+# The command
+
+
+def test_the_command_writes_to_standard_output_or_a_file(demo_history, tmp_path):
+    printed = type_in("export", "--columns", "id, status", "--status", "failed")
+    assert printed.exit_code == 0, printed.output
+    assert printed.stdout.splitlines()[0] == "id,status"
+    assert {line.split(",")[1] for line in printed.stdout.splitlines()[1:]} == {"failed"}
+    told = type_in("export", "agent-runs", "-o", str(tmp_path / "a.jsonl"))
+    rows = (tmp_path / "a.jsonl").read_text().count("\n")
+    assert told.stdout.startswith(f"{rows} agent runs to ")
+    again = type_in("export", "agent-runs", "-o", str(tmp_path / "a.jsonl"))
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "--force overwrites it" in again.stderr
+    assert type_in("export", "-q", "-o", str(tmp_path / "b.csv")).output == ""
+
+
+def test_json_gives_lines_or_tells_what_was_written(demo_history, tmp_path):
+    first = json.loads(type_in("export", "--json").stdout.splitlines()[0])
+    assert first["schema_version"] == 1
+    told = json.loads(type_in("export", "-o", str(tmp_path / "a.csv"), "--json").stdout)
+    assert (told["schema_version"], told["rows"], told["format"]) == (1, 30, "csv")
+
+
+@pytest.mark.parametrize("words", [["--format", "parquet"], ["--json", "--format", "csv"]], ids=str)
+def test_what_standard_output_cannot_hold_is_wrong_usage(words):
+    result = type_in("export", *words)
+    assert result.exit_code == 2
+    assert "--output FILE" in result.stderr

@@ -1,0 +1,124 @@
+"""Fill in what commands print: Markdown with blocks of commands in, the same with their real output out.
+
+A block fenced as ```console holds lines that begin with "$ workflow-history"; below each of them comes
+what it prints against the demo: 240 runs that end on 2026-03-31 at 18:00 UTC, 100 columns, no colours.
+`| head -N` after a command keeps the first N lines. Run by `make docs`; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import chdir, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history import demo, sync
+from app.server.core.workflow_history.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[1]
+AGENTS, HISTORY = "demo-history/agents", "demo-history/history.db"
+END = datetime(2026, 3, 31, 18, tzinfo=UTC)
+SURROUNDINGS = {
+    "TZ": "UTC",
+    "COLUMNS": "100",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+    "WORKFLOW_HISTORY_DB": HISTORY,
+}
+UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_AGENTS")
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CUT = re.compile(r"\|\s*head\s+-(\d+)$")
+
+
+class ConsoleError(ValueError):
+    """A block that cannot be filled in the same way on every machine."""
+
+
+def pages() -> list[Path]:
+    """Return the pages that may hold blocks."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def filled(text: str, folder: Path) -> str:
+    """Return a page with the output of its commands, which are run in the demo's folder."""
+    with _inside(folder):
+        return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
+
+
+def make_demo(folder: Path) -> None:
+    """Make the demo and its history in a folder."""
+    with _inside(folder):
+        demo.make_agents_folder(Path(AGENTS), runs=240, seed=1, end=END)
+        sync.sync_workflow_history(silent=True, agents_dir=AGENTS)
+        _name_no_machine(Path(HISTORY))
+
+
+def _name_no_machine(history: Path) -> None:
+    """Have the history say where the runs lie as seen from the demo's folder, not from the disk's root."""
+    with closing(sqlite3.connect(history)) as connection, connection:
+        for table in ("workflows", "problems", "sync_runs"):
+            connection.execute(f"UPDATE {table} SET agents_dir = ?", [AGENTS])  # noqa: S608 - written here
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, in surroundings that are the same on every machine."""
+    kept = dict(os.environ)
+    os.environ.update(SURROUNDINGS, HOME=str(folder))
+    for name in UNSET:
+        os.environ.pop(name, None)
+    time.tzset()
+    try:
+        with chdir(folder):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+        time.tzset()
+
+
+def _block(text: str, folder: Path) -> str:
+    commands = [line for line in text.splitlines() if line.startswith("$ workflow-history ")]
+    if not commands:
+        raise ConsoleError(f"a block without a command: {text[:60]!r}")
+    return "\n".join(f"{line}\n{_output(line, folder)}" for line in commands)
+
+
+def _output(line: str, folder: Path) -> str:
+    """Return what a command prints, each line ended; its exit code last where it failed."""
+    typed = line.removeprefix("$ ")
+    cut = _CUT.search(typed)
+    program, *words = shlex.split(_CUT.sub("", typed))
+    if {"|", ">", "&&"} & set(words):
+        raise ConsoleError(f"only workflow-history and `| head -N` can be run here: {line}")
+    result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db holds for one command
+    lines = [part.rstrip() for part in result.output.strip("\n").splitlines()]
+    lines = lines[: int(cut[1])] if cut else lines
+    if result.exit_code:
+        lines.append(f"exit code {result.exit_code}")
+    if str(folder) in "\n".join(lines):
+        raise ConsoleError(f"{line} shows where it ran; its output differs on every machine")
+    return "".join(f"{part}\n" for part in lines)
+
+
+def main() -> None:
+    """Write every page's blocks anew."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_demo(folder)
+        for page in pages():
+            text = page.read_text(encoding="utf-8")
+            page.write_text(filled(text, folder), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

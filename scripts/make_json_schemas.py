@@ -1,0 +1,30 @@
+"""Write docs/json/: a JSON Schema of everything that a command gives with --json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_of
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "json"
+
+
+def files() -> dict[str, str]:
+    """Return the text of every file by its name."""
+    return {f"{name}.schema.json": json.dumps(schema_of(name), indent=2) + "\n" for name in PUBLISHED}
+
+
+def main() -> None:
+    """Write the files, and take away those that nothing is published under any more."""
+    written = files()
+    FOLDER.mkdir(exist_ok=True)
+    for file in FOLDER.glob("*.schema.json"):
+        if file.name not in written:
+            file.unlink()
+    for name, text in written.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
