@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
-    from .answers.statistics import overview, run_statistics, trend, waste
+    from .answers.budgets import check_budgets
     from .answers.compare import compare_runs
     from .answers.explain import explain_run
-    from .answers.similar import similar_runs
+    from .answers.export import export
     from .answers.finding import find_runs
-    from .filters import Range, RunFilter
     from .answers.forecast import calibration, forecast, forecast_run
-    from .answers.budgets import check_budgets
+    from .answers.similar import similar_runs
+    from .answers.statistics import overview, run_statistics, trend, waste
     from .answers.watch import find_anomalies
     from .config import read_config
-    from .answers.export import export
     from .database import (
         get_workflow_by_id,
         get_workflow_history,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
         insert_workflow,
         update_workflow,
     )
+    from .filters import Range, RunFilter
     from .resync import resync_all_completed_workflows, resync_workflow_cost
     from .sync import sync_workflow_history
 

@@ -3,7 +3,7 @@
 Annotations are evaluated here: as text, a TypedDict would not see which keys are not required.
 """
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class Run(TypedDict):
@@ -25,7 +25,7 @@ class Page(TypedDict):
     total: int  # runs on all pages
     limit: int  # runs on a page at the most
     offset: int  # runs before this page
-    next_cursor: NotRequired[str | None]  # what the next page is asked for with; null: there is none
+    next_cursor: str | None  # what the next page is asked for with; null: there is none
 
 
 class Problem(TypedDict):
@@ -182,6 +182,12 @@ class DemoMade(TypedDict):
     folder: str  # its agents folder
     database: str  # its history
     sync: dict[str, Any]  # what its sync gave, as in the schema `sync`
+
+
+class ConfigMade(TypedDict):
+    """A settings file that was written."""
+
+    config: str  # where it lies
 
 
 class DatabasePath(TypedDict):

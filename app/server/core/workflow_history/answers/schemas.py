@@ -7,14 +7,22 @@ from functools import partial
 from typing import Any, Final
 
 from ..accounting.money import RUN_SUMS
+from ..comparing import Comparison
 from ..errors import InvalidQueryError
+from ..explaining import Explanation
 from ..exporting.fields import Field
 from ..store.codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
 from ..store.schema import agent_runs, model_usage, workflows
 from ..store.takeout import described
 from . import given
+from .budgets import BudgetReport
+from .calibration import Calibration
 from .export import TABLES, Exported
+from .forecast_shapes import Forecast, RunForecast
 from .shapes import DIALECT, VERSION, json_schema
+from .similar import SimilarRuns
+from .statistics import Overview, RunStatistics, Trend, Waste
+from .watch import Anomalies
 
 Schema = dict[str, Any]
 
@@ -147,6 +155,19 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "list": _answer(given.Page),
     "show": _shown_run,
     "run": _run,
+    "explain": _answer(Explanation),
+    "compare": _answer(Comparison),
+    "similar": _answer(SimilarRuns),
+    "stats": _answer(RunStatistics),
+    "stats-overview": _answer(Overview),
+    "stats-waste": _answer(Waste),
+    "stats-trend": _answer(Trend),
+    "forecast": _answer(Forecast),
+    "forecast-run": _answer(RunForecast),
+    "forecast-calibration": _answer(Calibration),
+    "anomalies": _answer(Anomalies),
+    "check": _answer(BudgetReport),
+    "check-init": _answer(given.ConfigMade),
     "cost": _answer(given.FolderCosts),
     "export": _answer(Exported),
     **{f"export-{what}": partial(_line, what) for what in TABLES},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -64,14 +64,17 @@ def json_schema(answer: type) -> dict[str, Any]:
     }
 
 
-def _classes_in(hint: Any) -> Iterator[type]:
-    """Yield the classes with fields that a type is made of."""
-    if is_dataclass(hint) or is_typeddict(hint):
-        yield hint
-        for part in get_type_hints(hint).values():
-            yield from _classes_in(part)
-    for part in get_args(hint):
-        yield from _classes_in(part)
+def _classes_in(hint: Any) -> set[type]:
+    """Return the classes with fields that a type is made of; a class may hold itself."""
+    found: set[type] = set()
+    waiting = [hint]
+    while waiting:
+        one = waiting.pop()
+        if (is_dataclass(one) or is_typeddict(one)) and one not in found:
+            found.add(one)
+            waiting += get_type_hints(one).values()
+        waiting += get_args(one)
+    return found
 
 
 def _described(schema: dict[str, Any], record: type) -> dict[str, Any]:

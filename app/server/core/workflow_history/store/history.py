@@ -241,7 +241,8 @@ class History:
         """Yield some columns of a table batch by batch; all of them are of one moment."""
         columns = [source.columns[name] for name in names]
         with self._reading() as connection:
-            yield from source.batches(connection, conditions(wanted, dialect_of(connection)), columns)
+            clauses = conditions(wanted, dialect_of(connection)).clauses()
+            yield from source.batches(connection, clauses, columns)
 
     # --- what a sync needs
 
