@@ -202,7 +202,7 @@ def test_an_empty_history_says_what_to_type():
 def test_an_unknown_sort_key_is_wrong_usage():
     result = type_in("list", "--sort", "beauty")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: sort_by='beauty'")
+    assert result.stderr.startswith("error: cannot sort by 'beauty'")
 
 
 @pytest.mark.parametrize("name", ["aaaa1111", "shop/aaaa1111", "aaaa"])
@@ -235,7 +235,7 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
 
 def test_json_has_the_keys_of_the_python_functions(shop):
     type_in("sync", str(shop))
-    page = {"schema_version": 1, **database.get_workflow_history(limit=20)}
+    page = {"schema_version": 1, **database.get_workflow_history(limit=20), "next_cursor": None}
     assert json.loads(type_in("list", "--json").stdout) == page
     shown = json.loads(type_in("--json", "show", "aaaa1111").stdout)
     assert shown["id"] == "aaaa1111"

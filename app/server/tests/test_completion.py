@@ -73,7 +73,7 @@ def offered(column: str, beginning: str = "") -> list[str]:
         ("workflow-history db ", ["path", "version", "check"]),
         ("workflow-history show --fu", ["--full"]),
         ("workflow-history export --status ", STATUSES),
-        ("workflow-history list --sort c", ["cost"]),
+        ("workflow-history list --sort co", ["cost"]),
         ("workflow-history cost --by ", ["phase", "agent", "model", "run"]),
         ("workflow-history export a", ["agent-runs"]),
         ("workflow-history export --columns id,run_c", ["id,run_created_at"]),

@@ -134,8 +134,7 @@ def test_every_schema_is_one_and_says_what_its_fields_mean(name):
     Draft202012Validator.check_schema(schema)
     for part in (schema, *schema.get("$defs", {}).values()):
         assert part["description"]
-        silent = [key for key, told in part["properties"].items() if "description" not in told]
-        assert set(silent) <= {"id", "ok", "success", "phase", "agent", "model", "run"}, part
+        assert all(told["description"] for told in part["properties"].values()), part
 
 
 def test_the_published_files_are_up_to_date():

@@ -78,10 +78,13 @@ def _classes_in(hint: Any) -> set[type]:
 
 
 def _described(schema: dict[str, Any], record: type) -> dict[str, Any]:
-    """Return a class's schema with the meaning of its fields; what is always given is required."""
+    """Return a class's schema with the meaning of its fields; what is always given is required.
+
+    A field without a comment is called as its name says.
+    """
     said, parts = comments_of(record), schema["properties"]
     properties = {
-        name: {**parts[name], "description": said[name]} if name in said else parts[name]
+        name: {**parts[name], "description": said.get(name, name.replace("_", " "))}
         for name in get_type_hints(record)
     }
     required = getattr(record, "__required_keys__", properties)

@@ -20,7 +20,7 @@ from .options import COMPLETION_VARIABLE, CommandGroup
 
 COMMANDS = {
     "sync": "Read an agents folder into the history.",
-    "list": "Find runs: by words, status, cost, phase and more.",
+    "list": "Find runs by words, status, cost, phase and more; the newest first.",
     "show": "Show one run's whole story.",
     "explain": "Tell where a figure of a run comes from.",
     "compare": "Hold two runs side by side.",

@@ -95,7 +95,7 @@ WORDS: Final[dict[str, Complete]] = {
     "WHAT": _of("..answers.export", "TABLES"),
     "SCHEMA": _of("..answers.schemas", "PUBLISHED"),
     "--status": _fixed("completed", "failed", "running", "incomplete", "unknown"),
-    "--sort": _of(".commands.list", "SORT_NAMES"),
+    "--sort": _of("..answers.finding", "SORT_NAMES"),
     "--format": _of("..exporting.formats", "FORMATS"),
     "--columns": _columns,
     "--score": _fixed(*(f"{name}:" for name in SCORES)),

@@ -46,7 +46,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     ] = "when",
     order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
 ) -> None:
-    """List the runs, newest first.
+    """Find runs by words, status, cost, phase and more; the newest first.
 
     What narrows the list combines; where it can be given more than once, any of the values will do.
 
