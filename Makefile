@@ -42,7 +42,7 @@ lock:  ## Compile the pinned requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		-c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+		-c requirements.txt --all-extras --group dev pyproject.toml -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		-c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
-from app.server.core.workflow_history.cli.filtering import moment_of, range_of, seconds_of
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import Range, RunFilter
+from app.server.core.workflow_history.narrowing import moment_of, range_of, seconds_of
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.search_words import pieces_of
 

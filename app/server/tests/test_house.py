@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
+    ("narrowing",),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
@@ -28,6 +29,7 @@ LAYERS = (
     ("answers",),
     ("",),  # the package itself: the public API
     ("demo",),
+    ("web",),
     ("cli",),
     ("__main__",),
 )
@@ -44,6 +46,7 @@ PURE = (
     "similarity",
     "text",
     "filters",
+    "narrowing",
     "columns",
     "forecasting",
     "watching",

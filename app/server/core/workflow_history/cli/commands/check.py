@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...answers.budgets import check_budgets
 from ...config import read_config, write_example
-from ..filtering import moment_of
+from ...narrowing import moment_of
 from ..options import Command
 from ..render.text import one_line
 from ..render.watching import budget_report, passed

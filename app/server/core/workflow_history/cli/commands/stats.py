@@ -8,8 +8,9 @@ import typer
 
 from ...answers import statistics
 from ...errors import InvalidQueryError
+from ...narrowing import period_of
 from ...summing.clock import LOCAL
-from ..filtering import FilterCommand, filter_of, period_of
+from ..filtering import FilterCommand, filter_of
 from ..render.overview import overview_report, total_line
 from ..render.statistics import statistics_table
 from ..render.trends import trend_report
