@@ -14,23 +14,29 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
+from app.server.core.workflow_history import wording
 from app.server.core.workflow_history.cli import render
-from app.server.core.workflow_history.cli.render import marks, numbers
-from app.server.core.workflow_history.cli.render.costs import short_cost, spending
+from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.cli.render.hints import next_lines
 from app.server.core.workflow_history.cli.render.problems import problem_lines
 from app.server.core.workflow_history.cli.render.resyncing import many_resyncs
 from app.server.core.workflow_history.cli.render.runs import run_list
 from app.server.core.workflow_history.cli.render.story import story
 from app.server.core.workflow_history.cli.render.syncing import sync_summary
-from app.server.core.workflow_history.cli.render.text import UNKNOWN, clean, cut, cut_middle, one_line
+from app.server.core.workflow_history.wording import numbers
+from app.server.core.workflow_history.wording.costs import short_cost, spending
+from app.server.core.workflow_history.wording.text import UNKNOWN, clean, cut, cut_middle, one_line
 from scripts.make_pictures import likes, sample_run
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[2J\x1b[31mred [bold red]markup[/] \u202egnp.exe\u2066 \x9b1m\x00\x08\r\n"
     "[link=file:///etc/passwd]next[/link] \u200b\ud800 \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ :bomb:"
 )
-MODULES = [module.name for module in pkgutil.walk_packages(render.__path__, f"{render.__name__}.")]
+MODULES = [
+    module.name
+    for package in (render, wording)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+]
 
 
 def printed(renderable: RenderableType, width: int = 100, *, colour: bool = False) -> str:

@@ -18,7 +18,7 @@ LAYERS = (
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
-    ("comparing", "explaining"),
+    ("comparing", "explaining", "wording"),
     # what touches files or the database
     ("streams", "exporting"),
     ("scanning", "store"),
@@ -53,6 +53,7 @@ PURE = (
     "summing",
     "comparing",
     "explaining",
+    "wording",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

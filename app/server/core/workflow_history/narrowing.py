@@ -1,4 +1,4 @@
-"""What narrows an answer to some runs, in words as people type them: texts in, a checked filter out. Opens nothing.
+"""What narrows an answer to some runs, in words as people type them: texts in, a checked filter out.
 
 The command line takes these as options, REST and pages as parameters of the same names.
 """

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
 from rich.text import Text
 
-from .render.text import one_line
+from ..wording.text import one_line
 
 Report = Callable[[str, int, int], None]
 """Called with a phase's name, how much of it is done, and how much there is so far."""

@@ -17,10 +17,10 @@ import typer
 from rich.console import Console, RenderableType
 
 from ..answers.shapes import to_json, versioned
+from ..wording.text import one_line
 from .options import settings_of
 from .render.hints import next_lines
 from .render.marks import STAND_INS
-from .render.text import one_line
 
 PIPED_WIDTH = 120  # cells, where there is no terminal that would tell
 

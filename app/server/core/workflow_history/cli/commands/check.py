@@ -12,8 +12,8 @@ from rich.text import Text
 from ...answers.budgets import check_budgets
 from ...config import read_config, write_example
 from ...narrowing import moment_of
+from ...wording.text import one_line
 from ..options import Command
-from ..render.text import one_line
 from ..render.watching import budget_report, passed
 from ..screen import screen_of
 

@@ -14,8 +14,8 @@ import typer
 from ... import demo, sync
 from ...answers.finding import find_runs
 from ...errors import WorkflowHistoryError
+from ...wording.costs import spending
 from ..options import DATABASE_VARIABLE, Command
-from ..render.costs import spending
 from ..render.runs import run_list
 from ..render.syncing import sync_summary
 from ..screen import note, screen_of

@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...answers.calibration import Calibration, ErrorOf, FigureCalibration, Held, TemplateCalibration
+from ...wording.numbers import counted, duration, money
+from ...wording.text import UNKNOWN
 from . import marks
 from .intervals import Show, share
-from .numbers import counted, duration, money
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, said
+from .text import said
 
 _BAR = 20  # cells
 _NAMES = {

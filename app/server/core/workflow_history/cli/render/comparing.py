@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...wording.agents import short_model
+from ...wording.numbers import counted, duration, money, percent, tokens
+from ...wording.text import UNKNOWN, cut, lines_of, one_line
 from . import marks
-from .numbers import counted, duration, money, percent, tokens
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, cut, joined, lines_of, one_line
+from .text import joined
 
 if TYPE_CHECKING:
     from ...comparing.shapes import Comparison, Contribution, Figure, Side, Step, Work
@@ -141,7 +143,7 @@ def _word(name: str, value: str | None) -> str:
     if value is None:
         return UNKNOWN
     if name == "model_used":
-        return marks.short_model(value)
+        return short_model(value)
     return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), 24)
 
 
@@ -284,7 +286,7 @@ def _models(found: Comparison) -> list[str]:
 
 
 def _names(models: Sequence[str]) -> str:
-    return ", ".join(marks.short_model(model) for model in models) or "an unknown model"
+    return ", ".join(short_model(model) for model in models) or "an unknown model"
 
 
 def _prices(found: Comparison) -> list[str]:
@@ -295,7 +297,7 @@ def _prices(found: Comparison) -> list[str]:
         first = rates[0]
         more = f", and {counted(len(rates) - 1, 'more rate')}" if len(rates) > 1 else ""
         lines.append(
-            f"{marks.short_model(model)} had another price on B's day: {first.kind} {money(first.a)} → "
+            f"{short_model(model)} had another price on B's day: {first.kind} {money(first.a)} → "
             f"{money(first.b)} a million{more}"
         )
     return lines

@@ -12,11 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from . import marks
-from .numbers import counted, duration, exact, moment, number, percent
+from ...wording.agents import short_model
+from ...wording.numbers import counted, duration, exact, moment, number, percent
+from ...wording.text import UNKNOWN, cut, lines_of, one_line
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, cut, joined, lines_of, one_line
+from .text import joined
 
 if TYPE_CHECKING:
     from ...explaining.shapes import Arithmetic, Explanation, Part, Source
@@ -239,7 +240,7 @@ def _arithmetic(found: Explanation, width: int) -> list[RenderableType]:
     blocks: list[RenderableType] = ["", section("Tokens times the price of the day", width, note)]
     if rows:
         columns = [
-            _words("model", "model", [marks.short_model(model) for model, *_ in rows]),
+            _words("model", "model", [short_model(model) for model, *_ in rows]),
             _words("kind", "kind", [kind for _, kind, *_ in rows]),
             _words("count", "count", [f"{count:,}" for *_, count, _ in rows], right=True),
             _words("rate", "USD a million", [f"{rate:g}" for _, _, rate, _, _ in rows], right=True),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from ...answers.export import Exported
-from .numbers import counted
-from .text import joined, one_line
+from ...wording.numbers import counted
+from ...wording.text import one_line
+from .text import joined
 
 _OF_WHAT = {"runs": "run", "agent-runs": "agent run", "patterns": "pattern"}
 

@@ -9,12 +9,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, Forecast, PastRun, PhaseForecast
+from ...wording.numbers import duration, money
+from ...wording.text import UNKNOWN, cut, one_line
 from . import marks
 from .intervals import Show, amount_line, between, share, span, success_line, top_of
-from .numbers import duration, money
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, cut, joined, one_line, said
+from .text import joined, said
 
 _BAR = 20  # cells
 _PHASES_NARROWER = (

@@ -6,12 +6,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, Flight, RunForecast
+from ...wording.numbers import counted, duration, money
+from ...wording.text import one_line
 from . import marks
 from .forecast import figure_lines, headline, phase_table, runs_table, weak_lines
 from .intervals import Show, amount_line, between, success_line
-from .numbers import counted, duration, money
 from .story.section import section
-from .text import joined, one_line, said
+from .text import joined, said
 
 _VERDICTS = {
     "below": "less than was to be expected",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from .text import one_line
+from ...wording.text import one_line
 
 
 def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, SuccessChance
-from .numbers import counted
-from .text import UNKNOWN, one_line
+from ...wording.numbers import counted
+from ...wording.text import UNKNOWN, one_line
 
 Show = Callable[[Any], str]
 """An amount in, the words for it out."""

@@ -6,14 +6,12 @@ always says the same.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rich.text import Text
 
-from .numbers import counted, exact, number, percent
-from .text import UNKNOWN, one_line
+from ...wording.text import one_line
 
 
 class Mark(NamedTuple):
@@ -47,7 +45,6 @@ STAND_INS = str.maketrans({
 """ASCII for the signs, one for one, for terminals that know no more."""
 
 _OTHER = Mark("·", "")
-_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
@@ -64,21 +61,6 @@ def outcome(word: Any) -> Text:
     """Return the sign of how an agent's work ended."""
     mark = OUTCOMES.get(word, _OTHER)
     return Text(mark.sign, style=mark.style)
-
-
-def short_model(name: Any) -> str:
-    """Return a model's name without maker, date and version, for tables.
-
-    >>> short_model("claude-sonnet-4-5-20250929"), short_model("us.anthropic.claude-opus-4-5-20251101-v1:0")
-    ('sonnet-4-5', 'opus-4-5')
-    >>> short_model("gemini-2.5-pro")
-    'gemini-2.5-pro'
-    """
-    if name is None:
-        return UNKNOWN
-    text = one_line(name)
-    match = _MODEL.fullmatch(text)
-    return match.group(1) if match else text
 
 
 def bar(share: float | None, width: int) -> str:
@@ -109,36 +91,3 @@ def sparkline(values: Sequence[float | None]) -> str:
         for value in values
     ]
     return "".join(" " if height is None else _HEIGHTS[height] for height in heights)
-
-
-def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
-    """Return what must be said about an agent's row beside its numbers, a word or two each.
-
-    >>> remarks({"outcome": "incomplete", "superseded": True, "retries": 1})
-    ['cut off', 'overwritten']
-    """
-    words = {
-        "error": "error",
-        "false_success": "did nothing",
-        "incomplete": "no result yet" if at_work else "cut off",
-        "empty": "empty",
-        "unreadable": "unreadable",
-    }
-    found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
-    restarts = int(number(agent.get("restarts")) or 0)
-    repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
-    if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway
-        found.append("retry")
-    if restarts:
-        found.append(counted(restarts, "restart"))
-    if agent.get("superseded"):
-        found.append("overwritten")
-    elif agent.get("gone") or agent.get("source_state") == "gone":
-        found.append("gone")
-    if agent.get("duplicate_of"):
-        found.append(f"copy of {one_line(agent['duplicate_of'])}")
-    if agent.get("cost_disputed"):
-        found.append(f"own sum {percent(agent.get('cost_difference_percent'))}")
-    if exact(agent.get("unpriced_tokens")):
-        found.append("no price")
-    return found

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...summing.records import Figures, Overview, RunStatistics
+from ...wording.costs import record_and_beyond
+from ...wording.numbers import counted, duration, money, share, tokens
 from . import marks
-from .costs import record_and_beyond
-from .numbers import counted, duration, money, share, tokens
 from .runs import no_runs
 from .statistics import groups_table, known_cost, sums_line
 from .story.section import section

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .numbers import number
-from .text import cut_middle, one_line, said
+from ...wording.numbers import number
+from ...wording.text import cut_middle, one_line
+from .text import said
 
 MOST = 10
 

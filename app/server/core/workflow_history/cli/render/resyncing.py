@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from .numbers import counted
-from .text import joined, one_line
+from ...wording.numbers import counted
+from ...wording.text import one_line
+from .text import joined
 
 MOST = 10
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...wording.agents import short_model
+from ...wording.costs import all_spending, record_and_beyond, short_cost
+from ...wording.numbers import counted, duration, moment, tokens
+from ...wording.text import UNKNOWN, lines_of, one_line
 from . import marks
-from .costs import all_spending, record_and_beyond, short_cost
-from .numbers import counted, duration, moment, tokens
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, joined, lines_of, one_line
+from .text import joined
 
 Run = Mapping[str, Any]
 
@@ -81,7 +83,7 @@ def _columns(runs: Sequence[Run]) -> list[Column]:
         _Cell("request", "request", request_line),
         _Cell("workflow", "workflow", _workflow),
         _Cell("template", "workflow", lambda run: Text(_workflow(run).plain.partition(" ")[0])),
-        _Cell("model", "model", lambda run: Text(marks.short_model(run.get("model_used")))),
+        _Cell("model", "model", lambda run: Text(short_model(run.get("model_used")))),
         _Cell("cost", "cost", lambda run: Text(short_cost(run)), right=True),
         _Cell("duration", "time", lambda run: Text(duration(run.get("duration_seconds"))), right=True),
         _Cell("tokens", "tokens", lambda run: Text(tokens(run.get("total_tokens"))), right=True),

@@ -9,10 +9,11 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...wording.costs import short_cost
+from ...wording.numbers import counted, duration
+from ...wording.text import cut, lines_of, one_line
 from . import marks
-from .costs import short_cost
-from .numbers import counted, duration
-from .text import cut, joined, lines_of, one_line
+from .text import joined
 
 if TYPE_CHECKING:
     from ...answers.similar import SharedWord, SimilarRun, SimilarRuns

@@ -9,13 +9,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...wording.agents import short_model
+from ...wording.costs import Spending, at_least, record_and_beyond
+from ...wording.numbers import counted, exact, moment, tokens
+from ...wording.text import one_line
 from . import marks
-from .costs import Spending, at_least, record_and_beyond
-from .numbers import counted, exact, moment, tokens
 from .problems import problem_lines
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import joined, one_line
+from .text import joined
 
 Sums = Mapping[str, Any]
 
@@ -124,7 +126,7 @@ def _of_a_run(groups: Sequence[Sums]) -> list[Column]:
 def _name(kind: str, group: Sums) -> Text:
     name = group["name"]
     if kind == "model":
-        return Text(marks.short_model(name) if name else "unknown", "bold")
+        return Text(short_model(name) if name else "unknown", "bold")
     return Text(one_line(name), "bold")
 
 

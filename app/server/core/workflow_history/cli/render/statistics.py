@@ -9,12 +9,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...summing.records import Figures, RunStatistics
+from ...wording.agents import short_model
+from ...wording.costs import Spending, at_least
+from ...wording.numbers import counted, duration, exact, money, share, tokens
+from ...wording.text import UNKNOWN, one_line
 from . import marks
-from .costs import Spending, at_least
-from .numbers import counted, duration, exact, money, share, tokens
 from .runs import no_runs
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, joined, one_line
+from .text import joined
 
 BAR: Final = 12  # cells
 MOST_NAME: Final = 40  # cells
@@ -96,7 +98,7 @@ def name_of(by: str, name: str | None) -> Text:
     if name is None:
         return Text("unknown", "dim")
     if by == "model":
-        return Text(marks.short_model(name), "bold")
+        return Text(short_model(name), "bold")
     return Text(one_line(name) or UNKNOWN, "bold")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from .costs import Spending, at_least, record_and_beyond
-from .numbers import counted, duration, exact, number
+from ...wording.costs import Spending, at_least, record_and_beyond
+from ...wording.numbers import counted, duration, exact, number
+from ...wording.text import one_line
 from .problems import problem_lines
-from .text import joined, one_line
+from .text import joined
 
 MOST_LEFT_OUT = 3
 

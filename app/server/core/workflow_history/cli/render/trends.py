@@ -11,9 +11,10 @@ from rich.text import Text
 
 from ...summing.records import Change, Trend
 from ...summing.trend import THIN
-from .numbers import counted, duration, money, percent, share, tokens
+from ...wording.numbers import counted, duration, money, percent, share, tokens
+from ...wording.text import UNKNOWN
 from .table import Column, GiveWay, fit, grid
-from .text import UNKNOWN, joined
+from .text import joined
 
 WORDS: Final = {
     "runs": "runs",

@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...summing.records import Waste, WasteKind, WastePlace
+from ...wording.numbers import counted, money, share
+from ...wording.text import one_line
 from . import marks
-from .numbers import counted, money, share
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import joined, one_line
+from .text import joined
 
 BAR: Final = 16  # cells
 WORDS: Final = {

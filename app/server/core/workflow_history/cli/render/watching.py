@@ -11,10 +11,11 @@ from rich.text import Text
 from ...answers.budgets import Budget, BudgetReport
 from ...answers.watch import Anomalies, Finding, StandOut
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
+from ...wording.numbers import counted, money
+from ...wording.text import cut, one_line
 from .marks import sparkline
-from .numbers import counted, money
 from .story.section import section
-from .text import cut, joined, one_line
+from .text import joined
 
 _MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
 

@@ -10,11 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ....wording.costs import BASES, RECORDED, at_least, record_and_beyond, spending
+from ....wording.numbers import counted, duration, exact, moment, money, number, offset_name, percent, tokens
+from ....wording.text import UNKNOWN, clean, cut, lines_of, one_line
 from .. import marks
-from ..costs import BASES, RECORDED, at_least, record_and_beyond, spending
-from ..numbers import counted, duration, exact, moment, money, number, offset_name, percent, tokens
 from ..runs import full_id
-from ..text import UNKNOWN, clean, cut, joined, lines_of, one_line, said
+from ..text import joined, said
 
 REQUEST_LINES = 5
 ERROR_CHARACTERS = 400

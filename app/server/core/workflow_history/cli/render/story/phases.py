@@ -10,11 +10,12 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ....wording.agents import remarks, short_model
+from ....wording.costs import Spending, agent_spending, at_least, together
+from ....wording.numbers import counted, duration, money, number, tokens
+from ....wording.text import UNKNOWN, one_line
 from .. import marks
-from ..costs import Spending, agent_spending, at_least, together
-from ..numbers import counted, duration, money, number, tokens
 from ..table import Column, GiveWay, fit, grid
-from ..text import UNKNOWN, one_line
 from .section import section
 
 Agent = Mapping[str, Any]
@@ -124,7 +125,7 @@ def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:
 
 def _agent_row(phase: str, agent: Agent, *, at_work: bool) -> Row:
     name = Text(("" if phase else "  ") + one_line(agent.get("agent") or "unnamed"))
-    if notes := marks.remarks(agent, at_work=at_work):
+    if notes := remarks(agent, at_work=at_work):
         name.append("  " + ", ".join(notes), style="magenta")
     cached = _sum(number(agent.get(key)) for key in ("cache_read_tokens", "cache_creation_tokens"))
     return Row(
@@ -135,7 +136,7 @@ def _agent_row(phase: str, agent: Agent, *, at_work: bool) -> Row:
         number(agent.get("duration_seconds")),
         number(agent.get("turns")),
         {"in": number(agent.get("input_tokens")), "out": number(agent.get("output_tokens")), "cache": cached},
-        marks.short_model(agent.get("model")),
+        short_model(agent.get("model")),
     )
 
 

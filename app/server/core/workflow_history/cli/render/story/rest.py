@@ -10,13 +10,14 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ....wording.costs import short_cost
+from ....wording.numbers import money, number
+from ....wording.text import UNKNOWN, one_line
 from .. import marks
-from ..costs import short_cost
-from ..numbers import money, number
 from ..problems import problem_lines
 from ..runs import request_line
 from ..table import Column, GiveWay, fit, grid
-from ..text import UNKNOWN, joined, one_line, said
+from ..text import joined, said
 from .section import section
 
 SCORES = (

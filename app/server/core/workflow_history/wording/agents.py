@@ -1,0 +1,60 @@
+"""Words about models and agents: names and rows of agent runs in, what people say of them out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .numbers import counted, exact, number, percent
+from .text import UNKNOWN, one_line
+
+_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
+
+
+def short_model(name: Any) -> str:
+    """Return a model's name without maker, date and version, for tables.
+
+    >>> short_model("claude-sonnet-4-5-20250929"), short_model("us.anthropic.claude-opus-4-5-20251101-v1:0")
+    ('sonnet-4-5', 'opus-4-5')
+    >>> short_model("gemini-2.5-pro")
+    'gemini-2.5-pro'
+    """
+    if name is None:
+        return UNKNOWN
+    text = one_line(name)
+    match = _MODEL.fullmatch(text)
+    return match.group(1) if match else text
+
+
+def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
+    """Return what must be said about an agent's row beside its numbers, a word or two each.
+
+    >>> remarks({"outcome": "incomplete", "superseded": True, "retries": 1})
+    ['cut off', 'overwritten']
+    """
+    words = {
+        "error": "error",
+        "false_success": "did nothing",
+        "incomplete": "no result yet" if at_work else "cut off",
+        "empty": "empty",
+        "unreadable": "unreadable",
+    }
+    found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
+    restarts = int(number(agent.get("restarts")) or 0)
+    repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
+    if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway
+        found.append("retry")
+    if restarts:
+        found.append(counted(restarts, "restart"))
+    if agent.get("superseded"):
+        found.append("overwritten")
+    elif agent.get("gone") or agent.get("source_state") == "gone":
+        found.append("gone")
+    if agent.get("duplicate_of"):
+        found.append(f"copy of {one_line(agent['duplicate_of'])}")
+    if agent.get("cost_disputed"):
+        found.append(f"own sum {percent(agent.get('cost_difference_percent'))}")
+    if exact(agent.get("unpriced_tokens")):
+        found.append("no price")
+    return found

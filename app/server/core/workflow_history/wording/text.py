@@ -1,0 +1,92 @@
+"""Make text of unknown origin safe to show: any string in, harmless words out. Pure; prints nothing.
+
+Requests, file names and error messages come from other people's files: none of them may move the cursor,
+colour the terminal, turn the reading direction or pose as our own output.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+UNKNOWN = "\N{EN DASH}"
+"""What is printed where nothing is known; never 0."""
+
+_ESCAPES = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)"  # titles, links
+    "|\x1b[ -/]*[0-~]"
+)
+_NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and family emojis
+
+
+def clean(given: Any) -> str:
+    r"""Return text without control codes; lines stay lines.
+
+    >>> clean("\x1b[31mred\x1b[0m\x07 and\r\n\u202eback")
+    'red and\nback'
+    """
+    if given is None:
+        return UNKNOWN
+    text = given if isinstance(given, str) else str(given)
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ESCAPES.sub("", _NEW_LINES.sub("\n", text)).expandtabs(4)
+    return "".join(_harmless(character) for character in text)
+
+
+def one_line(given: Any) -> str:
+    r"""Return text without control codes on one line, its white space single.
+
+    >>> one_line("  Add\n\n\texport ")
+    'Add export'
+    """
+    return " ".join(clean(given).split())
+
+
+def lines_of(given: str) -> list[str]:
+    r"""Return the lines of a text that say something, clean.
+
+    >>> lines_of("Add export\n\n  - as CSV\n")
+    ['Add export', '  - as CSV']
+    """
+    return [line.rstrip() for line in clean(given).split("\n") if line.strip()]
+
+
+def cut(text: str, width: int) -> str:
+    """Return text of at most `width` cells, an ellipsis where something is missing.
+
+    >>> cut("Add an export", 8), cut("Add", 8)
+    ('Add an…', 'Add')
+    """
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 0 else ""
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Return a path of at most `width` cells: its end tells most, its beginning something.
+
+    >>> cut_middle("a1b2c3d4/sdlc_planner/raw_output.jsonl", 24)
+    'a1b2c3d…raw_output.jsonl'
+    """
+    if cell_len(text) <= width:
+        return text
+    head = max(0, (width - 1) // 3)
+    tail = text
+    while tail and cell_len(tail) > width - 1 - head:
+        tail = tail[1:]
+    return set_cell_size(text, head).rstrip() + "…" + tail
+
+
+def _harmless(character: str) -> str:
+    if character == "\n" or character in _JOINERS:
+        return character
+    category = unicodedata.category(character)
+    if category == "Cs":  # half of a pair: cannot be written out
+        return "\ufffd"
+    return "" if category in {"Cc", "Cf"} else character
