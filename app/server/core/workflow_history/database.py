@@ -163,3 +163,9 @@ def page_of(query: PageQuery) -> Page:
     """Return one page of the history; an empty one where there is no history yet."""
     with existing() as history:
         return Page([], 0, None) if history is None else history.page(query)
+
+
+def brief_page_of(query: PageQuery) -> Page:
+    """Return the same page with just what a list shows of each run."""
+    with existing() as history:
+        return Page([], 0, None) if history is None else history.brief_page(query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -12,6 +12,7 @@ from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..store.cursor import Cursor, list_name
 from ..store.filters import NAMED
+from ..store.history import Page
 from ..store.queries import SORT_KEYS, PageQuery
 
 SORT_NAMES: Final = {
@@ -58,12 +59,36 @@ def find_runs(
     `sort` is one of SORT_NAMES or any column of a run; `cursor` is the `next_cursor` of the page before.
     Raises InvalidQueryError, which names what is allowed.
     """
+    return _page(where, sort, order, limit, offset, cursor, database.page_of)
+
+
+def find_run_rows(
+    where: RunFilter | None = None,
+    *,
+    sort: str = "when",
+    order: str = "desc",
+    limit: int = 50,
+    offset: int = 0,
+    cursor: str | None = None,
+) -> RunPage:
+    """Return the same page with just what a list shows of each run, a RunRow each: many times as fast."""
+    return _page(where, sort, order, limit, offset, cursor, database.brief_page_of)
+
+
+def _page(  # noqa: PLR0917 - both of the above take them by name
+    where: RunFilter | None,
+    sort: str,
+    order: str,
+    limit: int,
+    offset: int,
+    cursor: str | None,
+    read: Callable[[PageQuery], Page],
+) -> RunPage:
     wanted = RunFilter() if where is None else where
     sort_by = _sort_key(sort)
     name = list_name(wanted, sort_by, order)
     after = None if cursor is None else Cursor.read(cursor, name)
-    query = PageQuery(wanted, sort_by, order, limit, offset, after)
-    page = database.page_of(query)
+    page = read(PageQuery(wanted, sort_by, order, limit, offset, after))
     if not page.total:
         check_words(wanted)
     following = None if page.last is None else page.last.text(name)

@@ -10,6 +10,51 @@ class Run(TypedDict):
     """One run; its keys are those of the tables."""
 
 
+class RunRow(TypedDict):
+    """What a list shows of a run."""
+
+    project: str  # empty: none named
+    id: str  # unique in its project
+    status: str | None  # completed, failed, running, incomplete, unknown
+    status_reason: str | None  # what the status was read from
+    created_at: str | None  # ISO 8601, UTC
+    started_at: str | None  # ISO 8601, UTC
+    completed_at: str | None  # ISO 8601, UTC
+    times_basis: str | None  # reported: times stand in the files; derived: from ids or file stamps
+    utc_offset_minutes: int | None  # the run's local time less UTC
+    time_zone_known: bool | None  # false: its times were written without a zone
+    duration_seconds: float | None  # length of the run
+    issue_number: str | None  # issue worked on
+    issue_class: str | None  # such as /feature
+    workflow_template: str | None  # workflow that was run
+    model_used: str | None  # the costliest model
+    branch_name: str | None  # branch worked on
+    current_phase: str | None  # phase that the state names
+    total_cost: float | None  # US dollars on record; of a run without any record, its lower bound
+    cost_basis: str | None  # reported, computed, lower_bound or unpriced: the weakest of the parts
+    lower_bound_cost: float | None  # spent at least beyond the record, US dollars
+    retry_count: int | None  # attempts after the first
+    total_tokens: int | None  # of all four kinds
+    nl_clarity_score: float | None  # 0 to 100
+    cost_efficiency_score: float | None  # 0 to 100
+    performance_score: float | None  # 0 to 100
+    quality_score: float | None  # 0 to 100
+    source_state: str | None  # present, or gone: its files are no longer there
+    agents_dir: str | None  # folder it was read from
+    nl_input: str | None  # the beginning of its request
+    error_message: str | None  # the beginning of what went wrong
+
+
+class RunRows(TypedDict):
+    """One page of the history, a row for each run."""
+
+    workflows: list[RunRow]  # the runs of this page
+    total: int  # runs on all pages
+    limit: int  # runs on a page at the most
+    offset: int  # runs before this page
+    next_cursor: str | None  # what the next page is asked for with; null: there is none
+
+
 class SimilarRun(TypedDict):
     """A run that is like another."""
 

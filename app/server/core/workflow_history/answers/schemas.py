@@ -153,6 +153,7 @@ def _list_of(part: str, description: str) -> Schema:
 PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "sync": _answer(given.Synced),
     "list": _answer(given.Page),
+    "runs": _answer(given.RunRows),
     "show": _shown_run,
     "run": _run,
     "explain": _answer(Explanation),

@@ -29,6 +29,7 @@ COMMANDS = {
     "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     "anomalies": "Tell what got worse or better lately, and which runs stand out.",
     "check": "Hold spending against budgets; for CI and cron.",
+    "serve": "Show the history in the browser, live, and answer programs by REST.",
     "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
     "resync": "Count the costs of known runs anew.",

@@ -20,6 +20,7 @@ from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
 from . import checks, ledger, names, queries, reads, takeout, writes
 from .blocks import missing_blocks
+from .brief import brief_runs
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
@@ -166,6 +167,12 @@ class History:
             found = page_keys(connection, query)
             runs = list(reads.workflow_records(connection, found.keys).values())
             return Page(runs, found.total, found.last)
+
+    def brief_page(self, query: queries.PageQuery) -> Page:
+        """Return one page of the little that a list shows of runs."""
+        with self._reading() as connection:
+            found = page_keys(connection, query)
+            return Page(brief_runs(connection, found.keys), found.total, found.last)
 
     def refs(
         self,

@@ -1,0 +1,80 @@
+"""`workflow-history serve`: the history in the browser and for programs, until it is stopped."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from ...errors import WorkflowHistoryError
+from ..folders import Directory, folders_of
+from ..options import Command
+from ..screen import Screen, screen_of
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLES = """
+Examples:
+  workflow-history serve
+  workflow-history serve path/to/project --port 8080
+  workflow-history serve --host 0.0.0.0 --name history.example --token new
+"""
+
+NEW = "new"
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def serve(  # noqa: PLR0917 - a command line has many options
+    context: typer.Context,
+    directory: Directory = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Listen there; others need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Listen there; 0 takes a free one.", min=0, max=65535)] = 8765,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="Answer only to who knows it; new makes one.",
+            envvar="WORKFLOW_HISTORY_TOKEN",
+        ),
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Go by this host name too; may be repeated.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Sync the folder as it changes.")
+    ] = True,
+    project: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+    ] = None,
+) -> None:
+    """Show the history in the browser, and follow the agents folder live.
+
+    Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
+    """
+    screen = screen_of(context)
+    # What the server is made of is an extra, and takes longer to import than most commands take.
+    try:
+        from ...web.serving import Settings, serve_forever  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise WorkflowHistoryError(
+            f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
+        ) from error
+    folder = folders_of(directory)[0] if follow else None
+    made = secrets.token_urlsafe(24) if token == NEW else token
+    settings = Settings(
+        host=host, port=port, token=made, names=tuple(name or ()), agents_dir=folder, project=project
+    )
+    serve_forever(settings, lambda address: _say(screen, address, made))
+
+
+def _say(screen: Screen, address: str, token: str | None) -> None:
+    if screen.as_json:
+        screen.give({"address": address})
+    elif not screen.quiet:
+        screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
+        if token is not None:
+            screen.out.print(f"its token: {token}", soft_wrap=True)
+        screen.out.print("Ctrl-C stops it", style="dim")

@@ -1,0 +1,42 @@
+"""Read the little of runs that a list shows: keys in, flat dicts out, in one query; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+
+from .bulk import chunks
+from .codec import WORKFLOW
+from .schema import workflows
+
+KEYS: Final = (
+    "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
+    "utc_offset_minutes", "duration_seconds", "issue_number", "issue_class",
+    "workflow_template", "model_used", "branch_name", "current_phase", "total_cost", "cost_basis",
+    "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
+    "performance_score", "quality_score", "source_state", "agents_dir",
+)  # fmt: skip
+"""What of a run is in a list, by its own name."""
+
+TEXTS: Final = {"nl_input": 400, "error_message": 400}
+"""Of these only the beginning, so many characters: a request may be a book."""
+
+_CODEC: Final = WORKFLOW.only(KEYS)
+
+
+def brief_runs(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Return these runs in the order of `keys`; unknown ones are left out."""
+    own = workflows.c
+    columns = [own[field.column] for field in _CODEC.fields.values()]
+    texts = [func.substr(own[name], 1, most).label(name) for name, most in TEXTS.items()]
+    zone = own.extra["time_zone_known"].as_boolean().label("time_zone_known")
+    beside = ("time_zone_known", *TEXTS)
+    query = select(own.key, *columns, zone, *texts)
+    found: dict[int, dict[str, Any]] = {}
+    for some in chunks(keys):
+        for row in connection.execute(query.where(own.key.in_(some))).mappings():
+            brief = _CODEC.decode(dict(row))
+            found[row["key"]] = brief | {name: row[name] for name in beside}
+    return [found[key] for key in keys if key in found]

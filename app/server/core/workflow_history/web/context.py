@@ -1,0 +1,26 @@
+"""What answers need beside the request: an app's own things, kept where every handler finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One server's own things."""
+
+    settings: Settings
+
+
+def context_of(request: Request) -> Context:
+    """Return the things of the app that was asked."""
+    return cast("Context", request.app.state.context)
+
+
+Here = Annotated[Context, Depends(context_of)]
+"""A handler's parameter that holds them."""

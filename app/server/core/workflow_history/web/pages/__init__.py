@@ -1,0 +1,21 @@
+"""Pages for people: one router and one template a page; whatever stands in a run is text, never markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+
+from . import login, runs
+
+STATIC: Final = Path(__file__).parent / "static"
+_ROUTERS: Final = (runs.router, login.router)
+
+
+def pages() -> APIRouter:
+    """Return all of them as one; programs ask the REST part."""
+    whole = APIRouter(include_in_schema=False)
+    for router in _ROUTERS:
+        whole.include_router(router)
+    return whole

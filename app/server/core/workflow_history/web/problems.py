@@ -1,0 +1,96 @@
+"""Errors as answers: an exception in, a status code and a problem (RFC 9457) or a page out."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ..errors import (
+    AmbiguousWorkflowError,
+    InvalidQueryError,
+    WorkflowHistoryError,
+    WorkflowNotFoundError,
+)
+from ..wording.text import one_line
+from .rendering import problem_page
+
+logger = logging.getLogger("workflow_history")
+
+MEDIA_TYPE: Final = "application/problem+json"
+_STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
+    (WorkflowNotFoundError, 404),
+    (AmbiguousWorkflowError, 409),
+    (InvalidQueryError, 422),
+    (WorkflowHistoryError, 503),  # the database cannot be read or written
+)
+"""What an error of ours means to a client; the first that fits."""
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "What is wrong with a request, as RFC 9457 has it.",
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "description": "always about:blank: the status says it all"},
+        "title": {"type": "string", "description": "the status in words"},
+        "status": {"type": "integer", "description": "the HTTP status code"},
+        "detail": {"type": "string", "description": "what is wrong, and what to do about it"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """Return a problem as JSON."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Have every error of an app answered."""
+    app.add_exception_handler(WorkflowHistoryError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    status = next(code for kind, code in _STATUS if isinstance(error, kind))
+    return _answer(request, status, one_line(str(error)))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    found: Any = error
+    return _answer(request, 422, "; ".join(_named(each) for each in found.errors()))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    found: Any = error
+    detail = found.detail if found.detail != HTTPStatus(found.status_code).phrase else _hint(request)
+    return _answer(request, found.status_code, detail, found.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    logger.error("request failed path=%s", request.url.path, exc_info=error)
+    return _answer(request, 500, "something went wrong here; the server's own output says what")
+
+
+def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        return problem(status, detail, headers)
+    return problem_page(request, status, detail)
+
+
+def _named(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
+    return one_line(f"{where}: {error['msg']}")
+
+
+def _hint(request: Request) -> str:
+    return f"nothing is served at {one_line(request.url.path)[:200]} this way"

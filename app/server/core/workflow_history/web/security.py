@@ -1,0 +1,136 @@
+"""Who may ask what: each request in, let through or refused before anything of the history is read.
+
+Loopback is no protection from a page in the same browser: the Host header must be ours (a foreign name that
+resolves to this machine is refused), and what changes something needs a header that no foreign page can send.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import problem
+from .settings import Settings
+
+COOKIE: Final = "workflow_history_token"
+CHANGING: Final = "x-workflow-history"  # header of requests that change something; any value
+LOGIN: Final = "/login"
+MOST_BODY: Final = 64 * 1024  # bytes of a request
+_OPEN_PATHS: Final = ("/static/", LOGIN)
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+
+HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """Asks every request who it is, and every answer to be careful."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def careful(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._refused(scope)
+        await (refused or self._app)(scope, _bounded(receive), careful)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if _host_name(headers.get("host", "")) not in self._settings.hosts:
+            return problem(421, "this server does not go by that name; serve --name NAME makes it known")
+        if scope["method"] not in _SAFE_METHODS and not _comes_from_us(scope["path"], headers):
+            return problem(403, f"what changes something needs the header {CHANGING}: 1")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MOST_BODY:
+            return problem(413, f"a request holds at most {MOST_BODY} bytes")
+        return None if self._is_known(scope["path"], headers) else _ask_for_token(scope, headers)
+
+    def _is_known(self, path: str, headers: Headers) -> bool:
+        token = self._settings.token
+        return token is None or path.startswith(_OPEN_PATHS) or is_token(token, _given_token(headers))
+
+
+def is_token(token: str, given: str | None) -> bool:
+    """Tell whether a token is the right one, in the same time whatever is wrong with it."""
+    return given is not None and secrets.compare_digest(token.encode(), given.encode())
+
+
+def _given_token(headers: Headers) -> str | None:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if cookie is None else cookie.value
+
+
+def _ask_for_token(scope: Scope, headers: Headers) -> Response:
+    if "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/"):
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        return RedirectResponse(f"{LOGIN}?next={quote(scope['path'] + query, safe='')}", 303)
+    return problem(401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+
+
+def _comes_from_us(path: str, headers: Headers) -> bool:
+    """Tell whether a request that changes something was sent by our pages, or by no page at all."""
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    if path == LOGIN:  # a form has no headers of its own; a browser says where it stood
+        origin = headers.get("origin")
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return CHANGING in headers
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without port and brackets.
+
+    >>> _host_name("localhost:8765"), _host_name("[::1]:80"), _host_name("evil.example")
+    ('localhost', '::1', 'evil.example')
+    """
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Stop listening to a body that is longer than it said, or said nothing of its length."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if read > MOST_BODY else message
+
+    return counted

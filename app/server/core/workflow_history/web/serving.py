@@ -1,0 +1,52 @@
+"""Listen and serve: settings in; nothing comes back until the server is stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from ..errors import WorkflowHistoryError
+from .app import create_app
+from .settings import Settings
+
+__all__ = ["Settings", "serve_forever"]
+
+_SECONDS_TO_END = 3  # that open answers have when the server stops
+
+
+def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until somebody stops it; `ready` is told the address once it answers."""
+    listening = _listen(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SECONDS_TO_END,
+    )
+    ready(_address(settings, listening))
+    uvicorn.Server(config).run([listening])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((settings.host, settings.port))
+        found.listen(1024)
+    except OSError as error:
+        found.close()
+        raise WorkflowHistoryError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; try --port 0"
+        ) from error
+    return found
+
+
+def _address(settings: Settings, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}/"

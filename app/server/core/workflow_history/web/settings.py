@@ -1,0 +1,53 @@
+"""What one server is told at its start: words of the command line in, checked settings out. Opens nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InvalidQueryError
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
+LEAST_TOKEN = 16  # characters
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one server serves."""
+
+    host: str = DEFAULT_HOST  # address to listen on
+    port: int = DEFAULT_PORT
+    token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
+    names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
+    agents_dir: Path | None = None  # folder that is followed; None: none
+    project: str | None = None  # that its runs are stored under; None: as a sync names it
+
+    def __post_init__(self) -> None:
+        """Refuse what would show the history to strangers."""
+        if self.token is not None and len(self.token) < LEAST_TOKEN:
+            raise InvalidQueryError(f"a token has at least {LEAST_TOKEN} characters")
+        if self.token is None and not is_loopback(self.host):
+            raise InvalidQueryError(
+                f"other machines reach {self.host}: --token new makes a token that everybody must know"
+            )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names in a Host header that are this server's."""
+        return _LOOPBACK_NAMES | {self.host.lower(), *(name.lower() for name in self.names)}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
