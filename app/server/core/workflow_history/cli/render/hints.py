@@ -10,15 +10,21 @@ from rich.text import Text
 from .text import one_line
 
 
+LEAD = "next:  "
+
+
 def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:
-    """Return the commands below each other; what they are for is left out where the line is too short."""
-    lead = "next:  "
+    """Return the commands below each other; where a line is too short, what they are for stands below each."""
     widest = max(cell_len(command) for command, _ in commands)
-    told = all(len(lead) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
+    beside = all(len(LEAD) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
     for number, (command, purpose) in enumerate(commands):
-        line = Text.assemble((lead if number == 0 else " " * len(lead), "dim"), (one_line(command), "bold"))
-        if told:
-            line.append(" " * (widest + 2 - cell_len(command)) + purpose, style="dim")
-        lines.append(line)
+        gap = " " * (widest + 2 - cell_len(command)) if beside else "\n" + " " * (len(LEAD) + 2)
+        lines.append(
+            Text.assemble(
+                (LEAD if number == 0 else " " * len(LEAD), "dim"),
+                (one_line(command), "bold"),
+                (gap + purpose, "dim"),
+            )
+        )
     return Text("\n").join(lines)
