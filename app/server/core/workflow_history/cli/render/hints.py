@@ -9,12 +9,11 @@ from rich.text import Text
 
 from .text import one_line
 
-
 LEAD = "next:  "
 
 
 def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:
-    """Return the commands below each other; where a line is too short, what they are for stands below each."""
+    """Return the commands below each other; what each is for stands beside it, or below where lines are short."""
     widest = max(cell_len(command) for command, _ in commands)
     beside = all(len(LEAD) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
