@@ -13,7 +13,7 @@ LEAD = "next:  "
 
 
 def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:
-    """Return the commands below each other; what each is for stands beside it, or below where lines are short."""
+    """Return the commands below each other, what each is for beside it, or below it where lines are short."""
     widest = max(cell_len(command) for command, _ in commands)
     beside = all(len(LEAD) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
