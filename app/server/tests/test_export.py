@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, export, sync
-from app.server.core.workflow_history.answers.export import TABLES, of_records
+from app.server.core.workflow_history.answers.export import TABLES
+from app.server.core.workflow_history.answers.statistics import run_statistics
+from app.server.core.workflow_history.answers.statistics_rows import statistics_table
+from app.server.core.workflow_history.answers.tables import of_records
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowHistoryError
 from app.server.core.workflow_history.exporting.cells import defused, is_formula, tidy
@@ -197,6 +201,37 @@ def test_any_answers_flat_records_can_be_taken_out(tmp_path):
     assert lines_of("months", table=table)[0]["shares"][0]["name"] == "plan"
     export("months", tmp_path / "months.parquet", table=table)
     assert pq.read_table(tmp_path / "months.parquet").column("cost").to_pylist() == [Decimal("0.3"), None]
+
+
+def test_statistics_are_the_groups_of_runs_as_rows(demo_history, tmp_path):
+    asked = run_statistics("template", RunFilter(status=("completed",)), across="class", tz="UTC")
+    table = statistics_table("template", "class", tz="UTC")
+    rows = lines_of("statistics", table=table, where=RunFilter(status=("completed",)))
+    assert [(row["name"], row["across"]) for row in rows] == [(g.name, g.across) for g in asked.groups]
+    assert [Decimal(row["cost"]) for row in rows] == [Decimal(str(g.cost.total)) for g in asked.groups]
+    assert [row["runs"] for row in rows] == [group.runs for group in asked.groups]
+    assert [float(row["duration_median"]) for row in rows] == [g.duration.median for g in asked.groups]
+
+
+def test_statistics_are_by_month_unless_asked_otherwise_and_by_command_line_too(demo_history, tmp_path):
+    months = [row["name"] for row in lines_of("statistics")]
+    assert months == sorted(months)
+    assert all(re.fullmatch(r"\d{4}-\d\d", month) for month in months)
+    told = type_in("export", "statistics", "--by", "week", "--across", "status", "--tz", "UTC")
+    rows = list(csv.DictReader(io.StringIO(told.stdout, newline="")))
+    assert {row["across"] for row in rows} >= {"completed", "failed"}
+    assert all(datetime.fromisoformat(row["first_day"]).weekday() == 0 for row in rows)
+    wrong = type_in("export", "runs", "--by", "week")
+    assert wrong.exit_code == 2
+    assert "export statistics --by month" in wrong.stderr
+
+
+def test_what_statistics_do_not_know_is_an_empty_cell_and_no_zero(tmp_path):
+    store(tmp_path, run_of("a", status="running"))
+    (row,) = csv_of("statistics")
+    assert (row["runs"], row["completed"], row["cost_runs"]) == ("1", "0", "0")
+    unknown = ("success_rate", "cost", "cost_median", "total_tokens", "cache_hit_share", "duration")
+    assert [row[name] for name in unknown] == [""] * len(unknown)
 
 
 def test_an_empty_history_gives_a_header_and_no_rows(tmp_path):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Final
 
-from ..database import existing
 from ..errors import InvalidQueryError
-from ..exporting.fields import Batch, Field, batch_of, fields_of
+from ..exporting.fields import Batch, Field
 from ..exporting.formats import ENDINGS, FORMATS
 from ..exporting.target import whole_file
 from ..exporting.writer import Writer
 from ..filters import RunFilter
-from ..store.takeout import SOURCES, Source
+from ..store.takeout import SOURCES
+from .statistics_rows import statistics_table
+from .tables import Table, of_source
 
 ALL_COLUMNS: Final = ("all",)
 
@@ -23,43 +24,17 @@ ALL_COLUMNS: Final = ("all",)
 class Exported:
     """What was taken out."""
 
-    what: str  # runs, agent-runs or patterns
+    what: str  # runs, agent-runs, patterns or statistics
     format: str  # csv, jsonl or parquet
     path: str | None  # of the file; null: an open file was given
     columns: tuple[str, ...]  # their names, in order
     rows: int  # without the header
 
 
-class Table(NamedTuple):
-    """Something that can be taken out."""
-
-    fields: tuple[Field, ...]
-    usual: tuple[str, ...]  # names of the fields that are taken where nobody names some
-    batches: Callable[[RunFilter, Sequence[Field]], Iterator[Batch]]
-
-
-def of_source(source: Source) -> Table:
-    """Return a table of the database as something that can be taken out."""
-
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Iterator[Batch]:
-        with existing() as history:
-            if history is not None:
-                yield from history.batches(source, [field.name for field in wanted], where)
-
-    return Table(source.fields, source.usual, batches)
-
-
-def of_records(record: type, ask: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()) -> Table:
-    """Return the flat dataclasses that an answer holds as a table; fields in `money` hold US dollars."""
-    fields = fields_of(record, money)
-
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Iterator[Batch]:
-        yield batch_of(ask(where), wanted)
-
-    return Table(fields, tuple(field.name for field in fields), batches)
-
-
-TABLES: Final[Mapping[str, Table]] = {name: of_source(source) for name, source in SOURCES.items()}
+TABLES: Final[Mapping[str, Table]] = {
+    **{name: of_source(source) for name, source in SOURCES.items()},
+    "statistics": statistics_table("month"),
+}
 """All that can be taken out, by name."""
 
 
@@ -74,7 +49,7 @@ def export(
     force: bool = False,
     table: Table | None = None,
 ) -> Exported:
-    """Write runs, agent-runs or patterns, or a `table` that is called `what`, to a file; memory is bounded.
+    """Write one of TABLES, or a `table` that is called `what`, to a file; memory is bounded.
 
     `format` is csv, jsonl or parquet; without it, the path's ending says which. `columns` are names,
     ("all",) for every one. A path gets the whole file or nothing; one that is there raises

@@ -36,7 +36,7 @@ def answer(app: Callable[..., Any]) -> None:
 def teach(params: Iterable[Any]) -> None:
     """Have options and arguments complete what stands in WORDS, by an option's name or a metavar."""
     for param in params:
-        names = param.opts if param.param_type_name == "option" else [param.metavar]
+        names = [*(param.opts if param.param_type_name == "option" else ()), param.metavar]
         found = next((WORDS[name] for name in names if name in WORDS), None)
         if found is not None:
             param._custom_shell_complete = _completer(found)  # noqa: SLF001 - what Typer's own way sets
@@ -93,6 +93,7 @@ def _columns(_context: Any, beginning: str) -> Sequence[str]:
 WORDS: Final[dict[str, Complete]] = {
     "ID": _runs,
     "WHAT": _of("..answers.export", "TABLES"),
+    "KEY": _of("..answers.statistics", "GROUPINGS"),
     "SCHEMA": _of("..answers.schemas", "PUBLISHED"),
     "--status": _fixed("completed", "failed", "running", "incomplete", "unknown"),
     "--sort": _of("..answers.finding", "SORT_NAMES"),

@@ -10,8 +10,10 @@ import typer
 
 from ...answers.export import TABLES
 from ...answers.export import export as take_out
+from ...answers.statistics_rows import statistics_table
 from ...errors import InvalidQueryError
 from ...exporting.formats import FORMATS
+from ...summing.clock import LOCAL
 from ..filtering import FilterCommand, filter_of
 from ..render.exporting import exported
 from ..screen import screen_of
@@ -24,9 +26,11 @@ Examples:
   workflow-history export agent-runs --since 30d --output agents.parquet
   workflow-history export runs --status failed --columns id,status,total_cost
   workflow-history export runs --columns all --format jsonl | jq .id
+  workflow-history export statistics --by week --tz UTC --output weeks.csv
 """
 
 STANDARD_OUTPUT = Path("-")
+STATISTICS = "statistics"  # the one table that is made of a question
 
 
 @app.command(name="export", epilog=EXAMPLES, cls=FilterCommand)
@@ -58,9 +62,18 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave CSV cells as they are that a spreadsheet would run.")
     ] = False,
+    by: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Statistics by this: month, template, phase ...")
+    ] = None,
+    across: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Within each group of statistics, by this as well.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--tz", metavar="ZONE", help="Days of statistics are of this time zone.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Take runs, agent runs or patterns out, as CSV, JSON Lines or Parquet.
+    """Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.
 
     The oldest come first. A file is written whole or not at all, for its owner alone.
 
@@ -72,6 +85,8 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     given = kind or ("jsonl" if piped and screen.as_json else None)
     if piped and (given == "parquet" or (screen.as_json and given != "jsonl")):
         raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
+    if what != STATISTICS and (by or across or zone):
+        raise InvalidQueryError("--by, --across and --tz are of statistics: export statistics --by month")
     found = take_out(
         what,
         sys.stdout.buffer if piped else output,
@@ -80,6 +95,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         where=filter_of(context),
         raw=raw,
         force=force,
+        table=statistics_table(by or "month", across, zone or LOCAL) if what == STATISTICS else None,
     )
     if piped:
         sys.stdout.buffer.flush()
