@@ -397,6 +397,7 @@ def test_commands_to_type_are_never_cut_and_say_below_what_they_are_for():
     command = "workflow-history --db some/long/folder/history.db show a1b2c3d4"
     lines = printed(next_lines([(command, "one run's story")], 60), 200).splitlines()
     assert [line.rstrip() for line in lines] == [f"next:  {command}", "         one run's story"]
+    assert "one run" not in printed(next_lines([(command, "one run's story")], 20), 200)
 
 
 def test_what_a_command_is_for_stands_beside_it_where_there_is_room():

@@ -10,6 +10,7 @@ from rich.text import Text
 from .text import one_line
 
 LEAD = "next:  "
+BELOW = " " * (len(LEAD) + 2)
 
 
 def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:
@@ -18,12 +19,11 @@ def next_lines(commands: Sequence[tuple[str, str]], width: int) -> Text:
     beside = all(len(LEAD) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
     for number, (command, purpose) in enumerate(commands):
-        gap = " " * (widest + 2 - cell_len(command)) if beside else "\n" + " " * (len(LEAD) + 2)
-        lines.append(
-            Text.assemble(
-                (LEAD if number == 0 else " " * len(LEAD), "dim"),
-                (one_line(command), "bold"),
-                (gap + purpose, "dim"),
-            )
-        )
+        lead = LEAD if number == 0 else " " * len(LEAD)
+        line = Text.assemble((lead, "dim"), (one_line(command), "bold"))
+        if beside:
+            line.append(" " * (widest + 2 - cell_len(command)) + purpose, style="dim")
+        elif cell_len(BELOW + purpose) <= width:
+            line.append(f"\n{BELOW}{purpose}", style="dim")
+        lines.append(line)
     return Text("\n").join(lines)
