@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -320,14 +321,25 @@ def test_a_sound_database_is_said_to_be_and_a_damaged_one_fails(shop, monkeypatc
 # The demo
 
 
-def test_the_demo_keeps_to_its_folder_and_says_what_to_type(tmp_path):
+def test_the_demo_keeps_to_its_folder(tmp_path):
     result = type_in("demo", str(tmp_path / "demo"), "--runs", "12")
     assert result.exit_code == 0, result.output
     assert {path.name for path in (tmp_path / "demo").iterdir()} >= {"agents", "history.db"}
     assert not (tmp_path / "history.db").exists()
-    command = re.search(r"next:\s+workflow-history (--db \S+ show \S+)", result.output)
-    assert command
-    assert type_in(*command[1].split()).exit_code == 0
+
+
+def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
+    result = type_in("demo", str(tmp_path / "demo"))
+    commands = re.findall(r"^(?:next:)? +workflow-history (--db .*?)$", result.output, re.MULTILINE)
+    answers = {}
+    for command in commands:
+        words = shlex.split(command.split("   ")[0])
+        answers[words[2]] = type_in(*words)
+        assert answers[words[2]].exit_code == 0, answers[words[2]].output
+    assert answers.keys() >= {"stats", "show", "anomalies", "similar", "forecast"}
+    assert "plan in adw_sdlc_iso costs" in answers["anomalies"].output
+    assert len(re.findall(r"^  .*\b(?:CSV|comma)\b", answers["similar"].output, re.MULTILINE)) >= 5
+    assert "8 in 10 such runs end between" in answers["forecast"].output
 
 
 def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp_path):

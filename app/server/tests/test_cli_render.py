@@ -399,8 +399,16 @@ def test_ten_problems_are_shown_errors_first_and_the_rest_counted():
     assert "and 3 more: --json shows all" in text
 
 
-def test_commands_to_type_are_never_cut():
+def test_commands_to_type_are_never_cut_and_say_below_what_they_are_for():
     command = "workflow-history --db some/long/folder/history.db show a1b2c3d4"
-    text = printed(next_lines([(command, "one run's story")], 60), 200)
-    assert command in text
-    assert "one run" not in text
+    lines = printed(next_lines([(command, "one run's story")], 60), 200).splitlines()
+    assert [line.rstrip() for line in lines] == [f"next:  {command}", "         one run's story"]
+    assert "one run" not in printed(next_lines([(command, "one run's story")], 20), 200)
+
+
+def test_what_a_command_is_for_stands_beside_it_where_there_is_room():
+    text = printed(next_lines([("a list", "all runs"), ("a stats", "sums")], 60), 60)
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "next:  a list   all runs",
+        "       a stats  sums",
+    ]

@@ -1,5 +1,6 @@
 """The pages' output is what the program prints: each page is filled in again, and must be as it was."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,23 @@ def block(*lines: str) -> str:
 def test_every_pages_output_is_up_to_date(folder, page):
     text = page.read_text()
     assert text == filled(text, folder), "run: python -m scripts.console_docs"
+
+
+def test_what_one_page_writes_no_other_finds(folder):
+    text = block("$ workflow-history check --init -q")
+    assert filled(text, folder) == filled(text, folder)
+    assert "no settings in" in filled(block("$ workflow-history check"), folder)
+
+
+def test_the_readmes_python_answers_with_figures_of_the_demo(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "history.db"))
+    code = (console_docs.ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    code = code.replace("from workflow_history", "from app.server.core.workflow_history")
+    exec(code.replace("path/to/project", str(folder / "demo-history")), {})  # noqa: S102 - our own
+    said = capsys.readouterr().out
+    assert "240 new, 0 unchanged, 0 failed\nbuild 64 " in said
+    assert re.search(r"^\$\d\.\d\d to \$\d\.\d\d, from \d+ runs$", said, re.MULTILINE)
+    assert "2026-03-13 plan in adw_sdlc_iso costs 2.5 times as much" in said
 
 
 def test_the_map_of_all_questions_has_output():

@@ -15,7 +15,7 @@ from app.server.core.workflow_history.forecasting.backtest import backtests, lat
 from app.server.core.workflow_history.forecasting.chances import chance_of, wilson
 from app.server.core.workflow_history.forecasting.intervals import kish, read_bounds
 from app.server.core.workflow_history.forecasting.measuring import Case, brier, held
-from app.server.core.workflow_history.forecasting.past import Past, past_of, unit_vectors
+from app.server.core.workflow_history.forecasting.past import Past, past_of, text_vectors
 from app.server.core.workflow_history.forecasting.remaining import progress_of, rest_of
 from app.server.core.workflow_history.forecasting.stages import current_stage, from_stage, stages_of
 from app.server.core.workflow_history.forecasting.weights import Question, candidates, likeness, weigh
@@ -65,7 +65,7 @@ def vectors(count: int, seed: int) -> np.ndarray:
     themes = source.integers(-60, 60, (3, 160))
     noise = source.integers(-60, 60, (count, 160))
     mixed = themes[source.integers(0, 3, count)] * source.integers(0, 3, (count, 1)) + noise
-    return unit_vectors(np.clip(mixed, -127, 127).astype(np.int8))
+    return text_vectors(np.clip(mixed, -127, 127).astype(np.int8))
 
 
 RUNS = st.lists(

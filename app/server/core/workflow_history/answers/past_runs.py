@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..columns import Integers
-from ..forecasting.past import COLUMNS, Past, Vectors, past_of, unit_vectors
+from ..forecasting.past import COLUMNS, Past, Vectors, past_of, text_vectors
 from ..likeness.vectors import text_vector, vector_size
 from ..similarity import MODEL_VERSION
 from ..store.history import History
@@ -44,13 +44,13 @@ def read_texts(history: History, past: Past, rows: Integers) -> Texts:
     lacking = np.flatnonzero(~there)
     for place, vector in _made(history, keys, lacking[-MOST_TEXTS:]):
         vectors[place] = vector
-    return Texts(unit_vectors(vectors), max(0, len(lacking) - MOST_TEXTS))
+    return Texts(text_vectors(vectors), max(0, len(lacking) - MOST_TEXTS))
 
 
 def read_request(text: str) -> Vectors:
     """Return the vector of a request, of length 1; zero where it has no words."""
     vector = text_vector(text) or bytes(vector_size())
-    return unit_vectors(np.frombuffer(vector, np.int8).reshape(1, -1))
+    return text_vectors(np.frombuffer(vector, np.int8).reshape(1, -1))
 
 
 def _made(history: History, keys: Integers, places: Integers) -> list[tuple[int, npt.NDArray[np.int8]]]:

@@ -18,27 +18,38 @@ from typer.main import get_command
 from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .options import COMPLETION_VARIABLE, CommandGroup
 
-COMMANDS = {
-    "sync": "Read an agents folder into the history.",
-    "list": "Find runs by words, status, cost, phase and more; the newest first.",
-    "show": "Show one run's whole story.",
-    "explain": "Tell where a figure of a run comes from.",
-    "compare": "Hold two runs side by side.",
-    "similar": "Find the runs most like one, or like a task in words.",
-    "stats": "Tell what runs add up to, what was wasted and what changed.",
-    "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
-    "anomalies": "Tell what got worse or better lately, and which runs stand out.",
-    "check": "Hold spending against budgets; for CI and cron.",
-    "serve": "Show the history in the browser, live, and answer programs by REST.",
-    "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
-    "cost": "Tell what an agents folder's runs cost, without a history.",
-    "resync": "Count the costs of known runs anew.",
-    "demo": "Make a demo history to look around in.",
-    "db": "Tell about the history's database.",
-    "schema": "Print the JSON Schema of what a command gives with --json.",
-    "completion": "Print what teaches a shell to complete commands, options and ids.",
+PANELS = {
+    "Start here": {
+        "demo": "Make a demo history to look around in.",
+        "sync": "Read an agents folder into the history.",
+        "serve": "Show the history in the browser, live, and answer programs by REST.",
+        "cost": "Tell what an agents folder's runs cost, without a history.",
+    },
+    "Single runs": {
+        "list": "Find runs by words, status, cost, phase and more; the newest first.",
+        "show": "Show one run's whole story.",
+        "explain": "Tell where a figure of a run comes from.",
+        "similar": "Find the runs most like one, or like a task in words.",
+        "compare": "Hold two runs side by side.",
+    },
+    "All runs together": {
+        "stats": "Tell what runs add up to, what was wasted and what changed.",
+        "anomalies": "Tell what got worse or better lately, and which runs stand out.",
+        "check": "Hold spending against budgets; for CI and cron.",
+        "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
+    },
+    "Take out and keep": {
+        "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
+        "schema": "Print the JSON Schema of what a command gives with --json.",
+        "resync": "Count the costs of known runs anew.",
+        "db": "Tell about the history's database.",
+        "completion": "Print what teaches a shell to complete commands, options and ids.",
+    },
 }
 """Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
+
+COMMANDS = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
+_PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in commands}
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
@@ -47,6 +58,8 @@ Examples:
   workflow-history sync path/to/project
   workflow-history list --status failed
   workflow-history show a1b2c3d4
+  workflow-history stats --by phase
+  workflow-history forecast --text "Add CSV export to the orders page"
 """
 
 
@@ -63,7 +76,9 @@ class LazyGroup(CommandGroup):
         """Return a command; while the help is written, its name and summary alone."""
         if cmd_name not in COMMANDS:
             return None
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if self.listing else load(cmd_name)
+        if not self.listing:
+            return load(cmd_name)
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANEL_OF[cmd_name])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help without importing the commands."""

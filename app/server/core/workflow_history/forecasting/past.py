@@ -101,12 +101,9 @@ def bare_class(name: str) -> str:
     return name.strip().removeprefix("/")
 
 
-def unit_vectors(vectors: npt.NDArray[np.int8]) -> Vectors:
-    """Return vectors of length 1; those without words stay zero."""
-    found = vectors.astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
-    found /= np.where(lengths > 0, lengths, 1)[:, None]
-    return found
+def text_vectors(vectors: npt.NDArray[np.int8]) -> Vectors:
+    """Return vectors to multiply: whole numbers still, whose products a float of 32 bits holds exactly."""
+    return vectors.astype(np.float32)
 
 
 def _recorded(runs: Columns) -> Flags:

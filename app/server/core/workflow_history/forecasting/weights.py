@@ -81,11 +81,22 @@ def candidates(past: Past, question: Question) -> Integers:
 
 
 def likeness(vectors: Vectors, others: Vectors) -> Vectors:
-    """Return how alike texts are, 0 to 1: a row for each of `vectors`, a column for each of `others`."""
+    """Return how alike texts are, 0 to 1: a row for each of `vectors`, a column for each of `others`.
+
+    Two texts are as alike in a table of any size: what is added up are whole numbers, without rounding.
+    """
     cosines = vectors @ others.T
+    cosines *= _shrink(vectors)[:, None]
+    cosines *= _shrink(others)
     cosines -= np.float32(COSINE_FLOOR)
     cosines /= np.float32(1.0 - COSINE_FLOOR)
     return np.clip(cosines, 0.0, 1.0, out=cosines)
+
+
+def _shrink(vectors: Vectors) -> Vectors:
+    """Return what makes each vector one of length 1; one without words stays zero."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return (1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def weigh(past: Past, question: Question, rows: Integers, alike: Floats) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,8 @@ FOLDER = "agents"
 HISTORY = "history.db"
 RUNS, SEED = 240, 1
 SHOWN = 12  # runs in the list
+TASK = "CSV export for suppliers"
+"""A task as the planted family of similar tasks asks for it; see demo/tasks.py."""
 
 
 @app.command(name="demo", epilog=EXAMPLES, cls=Command)
@@ -71,11 +74,17 @@ def make_demo(
             run_list(page.workflows, page.total, screen.width),
         )
         opened = f"workflow-history --db {shlex.quote(str(history))}"
-        screen.next_steps(
-            (f"{opened} show {_telling(page.workflows)['id']}", "one run's story"),
-            (f"{opened} list --sort cost", "the costliest"),
-            ("workflow-history sync path/to/project", "your own runs"),
-        )
+        asked = ((f"{opened} {question}", purpose) for question, purpose in _questions(page.workflows))
+        screen.next_steps(*asked, ("workflow-history sync path/to/project", "your own runs"))
+
+
+def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield what to ask the demo, so that what is planted in it is found, each with what it answers."""
+    yield "stats", "what it all cost, and where"
+    yield f"show {_telling(runs)['id']}", "one run's story"
+    yield "anomalies", "what got worse"
+    yield f'similar --text "{TASK}"', "was it done before?"
+    yield f'forecast --text "{TASK}"', "what will it cost?"
 
 
 def _is_demo(directory: Path) -> bool:

@@ -50,6 +50,10 @@ def sync_folder(
     screen.show(sync_summary(stats, screen.width))
     more = same_for_others("sync", others)
     if count(stats, "scanned") and not unchanged(stats):
-        more += [("workflow-history list", "the runs"), ("workflow-history show ID", "one run's story")]
+        more += [
+            ("workflow-history list", "the runs"),
+            ("workflow-history stats", "what they cost, and where"),
+            ("workflow-history show ID", "one run's story"),
+        ]
     if more:
         screen.next_steps(*more)
