@@ -229,6 +229,13 @@ class DemoMade(TypedDict):
     sync: dict[str, Any]  # what its sync gave, as in the schema `sync`
 
 
+class Serving(TypedDict):
+    """Where a server answers."""
+
+    address: str  # of its first page
+    token: str | None  # that it asks for; null: none
+
+
 class ConfigMade(TypedDict):
     """A settings file that was written."""
 

@@ -175,6 +175,7 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "resync": _answer(given.ManyResynced),
     "resync-one": _answer(given.Resynced),
     "demo": _answer(given.DemoMade),
+    "serve": _answer(given.Serving),
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),

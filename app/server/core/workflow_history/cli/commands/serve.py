@@ -50,7 +50,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
     ] = None,
 ) -> None:
-    """Show the history in the browser, and follow the agents folder live.
+    """Show the history in the browser, live, and answer programs by REST.
 
     Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
     """
@@ -72,7 +72,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
 
 def _say(screen: Screen, address: str, token: str | None) -> None:
     if screen.as_json:
-        screen.give({"address": address})
+        screen.give({"address": address, "token": token})
     elif not screen.quiet:
         screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if token is not None:
