@@ -1,0 +1,113 @@
+"""Drawings for rows of a table: amounts on a scale that the rows share in, strips without words out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from .over_time import Point, marked, runs_of_known
+from .stacked import KINDS
+from .svg import drawing, element, said, strip
+from .units import Unit, place_of
+
+
+def bar(value: float | None, end: float, title: str, kind: str = "") -> Markup:
+    """Return a level bar; without a mark where the value is unknown."""
+    if value is None:
+        return strip(title, class_="bar unknown")
+    return strip(title, _level(0, 100 * place_of(value, end), kind), class_="bar")
+
+
+def pair(first: float | None, second: float | None, end: float, title: str) -> Markup:
+    """Return two bars, one below the other."""
+    parts = [
+        _level(0, 100 * place_of(value, end), kind, y=y, height=7)
+        for value, kind, y in ((first, "a", 1), (second, "b", 10))
+        if value is not None
+    ]
+    return strip(title, *parts, class_="bar pair", height=18)
+
+
+def difference(value: float, end: float, title: str) -> Markup:
+    """Return a bar that goes from the middle: to the right where it is more, to the left where less."""
+    wide = 50 * place_of(abs(value), end)
+    mark = _level(50 if value > 0 else 50 - wide, wide, "more" if value > 0 else "less")
+    return strip(
+        title, mark, element("rect", x=49.8, y=0, width=0.4, height=12, class_="middle"), class_="bar"
+    )
+
+
+class Bounds(NamedTuple):
+    """An interval: 8 in 10 lie from `low` to `high`."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class Part(NamedTuple):
+    """One part of a whole."""
+
+    name: str
+    value: float
+    said: str
+
+
+def parts_of_a_whole(parts: Sequence[Part], end: float, title: str) -> Markup:
+    """Return one bar made of parts, in the colours of their places."""
+    marks, begin = [], 0.0
+    for kind, part in enumerate(parts):
+        wide = 100 * place_of(part.value, end)
+        box = element("rect", said(part.said), x=begin, y=1, width=wide, height=10, class_=f"k{kind % KINDS}")
+        marks.append(box)
+        begin += wide
+    return strip(title, *marks, class_="bar parts")
+
+
+def interval(bounds: Bounds, end: float, title: str, came: float | None = None) -> Markup:
+    """Return an interval with its middle; `came`: what it was in truth."""
+    begin, finish = 100 * place_of(bounds.low, end), 100 * place_of(bounds.high, end)
+    marks = [
+        element("rect", x=0, y=5.5, width=100, height=1, class_="rail"),
+        _level(begin, max(0.6, finish - begin), "span", y=3, height=6),
+        _level(100 * place_of(bounds.middle, end) - 0.6, 1.2, "median", y=0, height=12),
+    ]
+    if came is not None:
+        marks.append(_level(100 * place_of(came, end) - 0.4, 0.8, "came", y=0, height=12))
+    return strip(title, *marks, class_="bar interval")
+
+
+def sparkline(points: Sequence[Point], end: float, title: str, unit: Unit) -> Markup:
+    """Return a line without axes; rows that share `end` can be held against each other."""
+    wide, high = 150.0, 30.0
+    step = wide / max(1, len(points))
+    at = {
+        place: ((place + 0.5) * step, high - 3 - place_of(point.value, end) * (high - 6))
+        for place, point in enumerate(points)
+        if point.value is not None
+    }
+    lines = [
+        element("polyline", points=" ".join(f"{at[p][0]:.1f},{at[p][1]:.1f}" for p in piece), class_="line")
+        for piece in runs_of_known(points)
+        if len(piece) > 1
+    ]
+    few = len(at) <= 60
+    dots = [
+        element("circle", cx=x, cy=y, r=1.6, class_=f"dot{marked(points[place])}")
+        for place, (x, y) in at.items()
+        if few or points[place].thin
+    ]
+    over = [
+        element("rect", said(point.title), x=place * step, y=0, width=step, height=high, class_="hit")
+        for place, point in enumerate(points)
+    ]
+    floor = element("line", x1=0, x2=wide, y1=high - 3, y2=high - 3, class_="grid")
+    known = [unit.say(point.value) for point in points if point.value is not None]
+    about = f"From {known[0]} to {known[-1]}." if known else "Nothing is known."
+    return drawing(wide, high, title, about, floor, *lines, *dots, class_="spark", over=Markup("").join(over))
+
+
+def _level(x: float, width: float, kind: str, *, y: float = 1, height: float = 10) -> Markup:
+    return element("rect", x=x, y=y, width=width, height=height, class_=f"fill {kind}".strip())
