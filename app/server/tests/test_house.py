@@ -18,7 +18,7 @@ LAYERS = (
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
-    ("comparing", "explaining", "wording"),
+    ("comparing", "explaining"),
     # what touches files or the database
     ("streams", "exporting"),
     ("scanning", "store"),
@@ -27,6 +27,7 @@ LAYERS = (
     ("syncing",),
     ("sync", "resync", "costing"),
     ("answers",),
+    ("wording",),
     ("",),  # the package itself: the public API
     ("demo",),
     ("web",),

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...answers.calibration import Calibration, ErrorOf, FigureCalibration, Held, TemplateCalibration
+from ...wording.forecasts import Show
 from ...wording.numbers import counted, duration, money
 from ...wording.text import UNKNOWN
 from . import marks
-from .intervals import Show, share
+from .intervals import share
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import said

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...wording import comparing as wording
 from ...wording.agents import short_model
-from ...wording.numbers import counted, duration, money, percent, tokens
+from ...wording.comparing import NAMES, amount, difference, in_percent
+from ...wording.numbers import duration, money
 from ...wording.text import UNKNOWN, cut, lines_of, one_line
 from . import marks
 from .story.section import section
@@ -23,32 +25,6 @@ MOST_WIDTH = 120  # cells
 BAR = 12  # cells
 LEAST_NAME = 22  # cells
 CANCELLED = 1.5  # a share from which parts that cancel out make shares mislead
-NAMES = {
-    "cost": "cost",
-    "input_tokens": "tokens in",
-    "output_tokens": "tokens out",
-    "cache_read_tokens": "cache read",
-    "cache_creation_tokens": "cache written",
-    "total_tokens": "all tokens",
-    "cache_hit_share": "from the cache",
-    "duration_seconds": "time",
-    "turns": "turns",
-    "tool_calls": "tool calls",
-    "tool_errors": "tool errors",
-    "agent_runs": "agents",
-    "retry_count": "retries",
-    "retry_cost": "retries cost",
-    "nl_clarity_score": "clarity",
-    "cost_efficiency_score": "cost efficiency",
-    "performance_score": "performance",
-    "quality_score": "quality",
-    "workflow_template": "workflow",
-    "issue_class": "class",
-    "model_used": "model",
-    "cost_basis": "cost basis",
-    "current_phase": "last phase",
-    "error_message": "error",
-}
 NARROWER = (
     GiveWay("turns"),
     GiveWay("tokens"),
@@ -68,7 +44,7 @@ def comparison(found: Comparison, width: int) -> RenderableType:
     if found.phases:
         blocks += [section("Phases", within), _phases(found, within), ""]
     blocks += [section("Where the difference comes from", within), *_origins(found, within)]
-    notes = [*_models(found), *_prices(found), *found.notes]
+    notes = wording.remarks(found)
     if notes:
         blocks += ["", *(Text(f"! {one_line(note)}", style="magenta") for note in notes)]
     return Group(*blocks)
@@ -76,20 +52,7 @@ def comparison(found: Comparison, width: int) -> RenderableType:
 
 def cost_sentence(found: Comparison) -> Text:
     """Return what the difference in cost comes from, in one sentence."""
-    cost = found.figures[0]
-    if cost.difference is None:
-        return Text("unknown which of both cost more: the cost of one is not known")
-    more = "more" if cost.difference > 0 else "less"
-    sure = "" if cost.certain else "at the known amounts, "
-    if not cost.difference:
-        return Text(f"{sure}both cost the same: {money(cost.a)}")
-    by = "" if cost.percent is None else f" ({percent(cost.percent)})"
-    start = f"{sure}B cost {money(abs(cost.difference))} {more} than A{by}"
-    largest = next(iter(found.cost_from), None)
-    if largest is None or largest.share is None or largest.share <= 0:
-        return Text(start)
-    where = f"in {one_line(largest.phase)}" if largest.phase else "beyond the agents"
-    return Text(f"{start}; {money(abs(largest.difference))} {more} {where}")
+    return Text(wording.cost_sentence(found))
 
 
 def _head(letter: str, side: Side, request: str | None, width: int) -> RenderableType:
@@ -126,15 +89,15 @@ def _runs(found: Comparison, width: int) -> RenderableType:
     differ = [empty if fact.same else Text("differs", style="magenta") for fact in found.facts]
     columns = [
         _column("name", "", [*(NAMES.get(f[0], f[0]) for f in facts), *(NAMES[f.name] for f in figures)]),
-        _column("a", "A", [*(f[1] for f in facts), *(_amount(f, f.a) for f in figures)], right=True),
-        _column("b", "B", [*(f[2] for f in facts), *(_amount(f, f.b) for f in figures)], right=True),
+        _column("a", "A", [*(f[1] for f in facts), *(amount(f, f.a) for f in figures)], right=True),
+        _column("b", "B", [*(f[2] for f in facts), *(amount(f, f.b) for f in figures)], right=True),
         Column(
             "difference",
             "B - A",
-            (*differ, *(_difference(figure) for figure in figures)),
+            (*differ, *(Text(difference(figure)) for figure in figures)),
             right=True,
         ),
-        _column("percent", "", [*("" for _ in facts), *(_percent(f) for f in figures)], right=True),
+        _column("percent", "", [*("" for _ in facts), *(in_percent(f) for f in figures)], right=True),
     ]
     return grid(columns, width)
 
@@ -145,34 +108,6 @@ def _word(name: str, value: str | None) -> str:
     if name == "model_used":
         return short_model(value)
     return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), 24)
-
-
-def _amount(figure: Figure, value: float | None) -> str:
-    writers: dict[str, Callable[[float | None], str]] = {
-        "USD": money,
-        "tokens": tokens,
-        "seconds": duration,
-        "share": lambda share: UNKNOWN if share is None else f"{share * 100:.1f}%",
-        "score": lambda score: UNKNOWN if score is None else f"{score:.0f}",
-        "count": lambda count: UNKNOWN if count is None else f"{count:,.0f}",
-    }
-    return writers[figure.unit](value)
-
-
-def _difference(figure: Figure, style: str = "") -> Text:
-    """Return B less A with its sign; a tilde where a cost is only a lower bound."""
-    if figure.difference is None:
-        return Text(UNKNOWN)
-    if figure.unit == "share":
-        return Text(f"{figure.difference * 100:+.1f} pp", style=style)
-    amount = _amount(figure, abs(figure.difference))
-    sign = "" if amount in {"0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
-    sure = "" if figure.certain else "~"
-    return Text(f"{sure}{sign}{amount}", style=style)
-
-
-def _percent(figure: Figure) -> str:
-    return "" if figure.percent is None or figure.unit in {"share", "score"} else percent(figure.percent)
 
 
 def _phases(found: Comparison, width: int) -> RenderableType:
@@ -208,17 +143,17 @@ def _figure(step: Step, name: str) -> Figure:
 def _sides(steps: Sequence[Step], figures: Sequence[Figure], whole: Figure, what: str) -> list[Column]:
     """Return A's and B's column of an amount, and their difference; costs come with the outcomes."""
     is_cost = what == "cost"
-    ours = [_cell(step.a, _amount(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
-    theirs = [_cell(step.b, _amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
-    differences = [_difference(figure) for figure in figures]
+    ours = [_cell(step.a, amount(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    theirs = [_cell(step.b, amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    differences = [Text(difference(figure)) for figure in figures]
     columns = [
-        Column(f"{what}_a", f"A {what}", (*ours, Text(_amount(whole, whole.a), "bold")), right=True),
-        Column(f"{what}_b", f"B {what}", (*theirs, Text(_amount(whole, whole.b), "bold")), right=True),
-        Column(f"{what}_difference", "B - A", (*differences, _difference(whole, "bold")), right=True),
+        Column(f"{what}_a", f"A {what}", (*ours, Text(amount(whole, whole.a), "bold")), right=True),
+        Column(f"{what}_b", f"B {what}", (*theirs, Text(amount(whole, whole.b), "bold")), right=True),
+        Column(f"{what}_difference", "B - A", (*differences, Text(difference(whole), "bold")), right=True),
     ]
     if is_cost:
-        shares = [Text(_percent(figure)) for figure in figures]
-        columns.append(Column("percent", "", (*shares, Text(_percent(whole))), right=True))
+        shares = [Text(in_percent(figure)) for figure in figures]
+        columns.append(Column("percent", "", (*shares, Text(in_percent(whole))), right=True))
     return columns
 
 
@@ -233,7 +168,7 @@ def _cell(work: Work | None, amount: str, *, marked: bool) -> Text:
 
 def _pair(key: str, title: str, figures: Sequence[Figure], found: Comparison, name: str) -> Column:
     whole = next(figure for figure in found.figures if figure.name == name)
-    cells = [Text(f"{_amount(f, f.a)} → {_amount(f, f.b)}") for f in (*figures, whole)]
+    cells = [Text(f"{amount(f, f.a)} → {amount(f, f.b)}") for f in (*figures, whole)]
     return Column(key, f"{title} A → B", tuple(cells), right=True)
 
 
@@ -276,31 +211,6 @@ def _contributions(
         Column("bar", "", tuple(bars)),
     ]
     return grid(columns, width)
-
-
-def _models(found: Comparison) -> list[str]:
-    return [
-        f"{one_line(each.phase)} ran on {_names(each.a)} in A and on {_names(each.b)} in B"
-        for each in found.other_models
-    ]
-
-
-def _names(models: Sequence[str]) -> str:
-    return ", ".join(short_model(model) for model in models) or "an unknown model"
-
-
-def _prices(found: Comparison) -> list[str]:
-    changed = {change.model for change in found.price_changes}
-    lines = []
-    for model in sorted(changed):
-        rates = [change for change in found.price_changes if change.model == model]
-        first = rates[0]
-        more = f", and {counted(len(rates) - 1, 'more rate')}" if len(rates) > 1 else ""
-        lines.append(
-            f"{short_model(model)} had another price on B's day: {first.kind} {money(first.a)} → "
-            f"{money(first.b)} a million{more}"
-        )
-    return lines
 
 
 def _column(key: str, title: str, cells: Sequence[str], *, right: bool = False) -> Column:

@@ -9,10 +9,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, Forecast, PastRun, PhaseForecast
+from ...wording import forecasts as wording
+from ...wording.forecasts import Show, between, spent
 from ...wording.numbers import duration, money
 from ...wording.text import UNKNOWN, cut, one_line
 from . import marks
-from .intervals import Show, amount_line, between, share, span, success_line, top_of
+from .intervals import amount_line, share, span, success_line, top_of
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import joined, said
@@ -41,24 +43,7 @@ def forecast_report(found: Forecast, width: int) -> RenderableType:
 
 def headline(found: Forecast) -> Text:
     """Return the forecast in one sentence."""
-    if found.cost.median is None and found.duration.median is None:
-        reasons = dict.fromkeys((found.cost.why_not, found.duration.why_not))
-        return Text(f"No forecast: {'; '.join(one_line(why) for why in reasons)}.", "bold")
-    middle = [show(figure.median) for figure, show in _pairs(found) if figure.median is not None]
-    return Text(f"About {' and '.join(middle)}; 8 in 10 such runs {_ends(found)}.", "bold")
-
-
-def _pairs(found: Forecast) -> tuple[tuple[Figure, Show], tuple[Figure, Show]]:
-    return (found.cost, money), (found.duration, duration)
-
-
-def _ends(found: Forecast) -> str:
-    parts = []
-    if found.cost.median is not None:
-        parts.append(f"end between {money(found.cost.p10)} and {money(found.cost.p90)}")
-    if found.duration.median is not None:
-        parts.append(f"take {between(found.duration, duration)}")
-    return " and ".join(parts)
+    return Text(wording.headline(found), "bold")
 
 
 def figure_lines(found: Forecast) -> list[Text]:
@@ -123,16 +108,12 @@ def runs_table(runs: Sequence[PastRun], width: int) -> RenderableType:
         _right("weight", "counts", [f"{run.weight:.2f}" for run in runs]),
         _right("alike", "alike", [share(run.similarity) for run in runs]),
         Column("status", "", tuple(marks.status(run.status, sign_only=True) for run in runs)),
-        _right("cost", "cost", [_cost(run) for run in runs]),
+        _right("cost", "cost", [spent(run.cost, at_least=run.cost_at_least) for run in runs]),
         _right("duration", "time", [duration(run.duration_seconds) for run in runs]),
         Column("template", "workflow", tuple(said(run.template or UNKNOWN) for run in runs), most=22),
         Column("request", "asked for", tuple(said(run.request) for run in runs), flexible=True),
     ]
     return grid(fit(columns, width, _RUNS_NARROWER), width)
-
-
-def _cost(run: PastRun) -> str:
-    return f"≥ {money(run.cost)}" if run.cost is not None and run.cost_at_least else money(run.cost)
 
 
 def _right(key: str, title: str, cells: Sequence[str]) -> Column:

@@ -6,19 +6,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, Flight, RunForecast
+from ...wording import forecasts as wording
+from ...wording.forecasts import VERDICTS, Show, between, spent
 from ...wording.numbers import counted, duration, money
-from ...wording.text import one_line
 from . import marks
 from .forecast import figure_lines, headline, phase_table, runs_table, weak_lines
-from .intervals import Show, amount_line, between, success_line
+from .intervals import amount_line, success_line
 from .story.section import section
 from .text import joined, said
-
-_VERDICTS = {
-    "below": "less than was to be expected",
-    "within": "as was to be expected",
-    "above": "more than was to be expected",
-}
 
 
 def run_report(found: RunForecast, width: int) -> RenderableType:
@@ -40,24 +35,7 @@ def run_report(found: RunForecast, width: int) -> RenderableType:
 
 def run_headline(found: RunForecast) -> Text:
     """Return what matters of it in one sentence."""
-    flight = found.flight
-    if flight is None:
-        return Text(_normal(found), "bold")
-    where = f"in {one_line(flight.phase)}" if flight.phase else "in no phase that is known"
-    so_far = f"{where} after {_spent(flight.spent, at_least=flight.spent_at_least)}"
-    if flight.elapsed_seconds is not None:
-        so_far += f" and {duration(flight.elapsed_seconds)}"
-    if flight.total_cost.median is None:
-        return Text(f"Now {so_far}; no forecast of the end: {one_line(flight.total_cost.why_not)}.", "bold")
-    end = f"about {money(flight.total_cost.median)}, 8 in 10 {between(flight.total_cost, money)}"
-    return Text(f"Now {so_far}; in the end {end}.", "bold")
-
-
-def _normal(found: RunForecast) -> str:
-    told = [(name, was) for name, was in (("cost", found.cost_was), ("time", found.duration_was)) if was]
-    if not told:
-        return "Nothing to hold it against."
-    return "; ".join(f"{name}: {_VERDICTS[was]}" for name, was in told).capitalize() + "."
+    return Text(wording.run_headline(found), "bold")
 
 
 def _head(found: RunForecast) -> Text:
@@ -93,7 +71,7 @@ def _in_all(flight: Flight) -> str:
 
 def _came(found: RunForecast) -> list[RenderableType]:
     open_end = " so far" if found.flight is not None else ""
-    cost = _spent(found.cost, at_least=found.cost_at_least) + open_end
+    cost = spent(found.cost, at_least=found.cost_at_least) + open_end
     lasted = duration(found.duration_seconds) + open_end
     return [
         _verdict("cost", cost, found.cost_was),
@@ -104,8 +82,4 @@ def _came(found: RunForecast) -> list[RenderableType]:
 
 def _verdict(title: str, amount: str, was: str | None) -> Text:
     line = Text.assemble((f"{title:<10}", "dim"), (amount, "bold"))
-    return line.append(f"  {_VERDICTS[was]}", "magenta" if was == "above" else "dim") if was else line
-
-
-def _spent(amount: float | None, *, at_least: bool) -> str:
-    return f"≥ {money(amount)}" if amount is not None and at_least else money(amount)
+    return line.append(f"  {VERDICTS[was]}", "magenta" if was == "above" else "dim") if was else line

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from rich.text import Text
 
 from ...answers.forecast_shapes import Figure, SuccessChance
+from ...wording.forecasts import Show, between
 from ...wording.numbers import counted
 from ...wording.text import UNKNOWN, one_line
-
-Show = Callable[[Any], str]
-"""An amount in, the words for it out."""
-
-
-def between(figure: Figure, show: Show) -> str:
-    """Return an interval in words; a dash where there is none."""
-    if figure.p10 is None or figure.p90 is None:
-        return UNKNOWN
-    low, high = show(figure.p10), show(figure.p90)
-    return low if low == high else f"{low} to {high}"
 
 
 def span(figure: Figure, top: float, width: int) -> str:

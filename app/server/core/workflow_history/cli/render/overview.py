@@ -10,13 +10,14 @@ from rich.text import Text
 from ...summing.records import Figures, Overview, RunStatistics
 from ...wording.costs import record_and_beyond
 from ...wording.numbers import counted, duration, money, share, tokens
+from ...wording.statistics import known_cost, length, wasted_of
 from . import marks
 from .runs import no_runs
-from .statistics import groups_table, known_cost, sums_line
+from .statistics import groups_table, sums_line
 from .story.section import section
 from .text import joined
-from .trends import length, trend_line
-from .waste import waste_parts, wasted_of
+from .trends import trend_line
+from .waste import waste_parts
 
 TOP: Final = 5
 """Groups of each kind that are shown; --by shows them all."""

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
-from ...wording.costs import Spending, at_least
-from ...wording.numbers import counted, duration, exact, money, share, tokens
+from ...wording.numbers import counted, duration, money, share, tokens
+from ...wording.statistics import cost_of, known_cost
 from ...wording.text import UNKNOWN, one_line
 from . import marks
 from .runs import no_runs
@@ -80,17 +80,6 @@ def sums_line(total: Figures) -> Text:
         f"{share(total.success_rate)} of {total.completed + total.failed:,} ended well",
         f"unknown what {counted(total.runs_without_cost, 'run')} cost" if total.runs_without_cost else None,
     ])  # fmt: skip
-
-
-def cost_of(figures: Figures) -> str:
-    """Return all that a group is known to have spent; `≥` where it spent more."""
-    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
-    return at_least(Spending(exact(figures.cost.total), exact(figures.lower_bound_cost), partial))
-
-
-def known_cost(group: Figures) -> float:
-    """Return all that a group is known to have spent, US dollars; 0 where nothing is."""
-    return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
 
 
 def name_of(by: str, name: str | None) -> Text:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,29 +10,10 @@ from rich.text import Text
 
 from ...summing.records import Change, Trend
 from ...summing.trend import THIN
-from ...wording.numbers import counted, duration, money, percent, share, tokens
-from ...wording.text import UNKNOWN
+from ...wording.statistics import CHANGES, before_of, length, now_of, signed
 from .table import Column, GiveWay, fit, grid
 from .text import joined
 
-WORDS: Final = {
-    "runs": "runs",
-    "success_rate": "ended well",
-    "cost": "cost on record",
-    "cost_per_run": "cost of a run, median",
-    "duration": "time of a run, median",
-    "tokens": "tokens",
-    "cache_hit_share": "read from the cache",
-}
-"""What each figure is called."""
-
-_WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
-    "runs": lambda value: UNKNOWN if value is None else f"{value:,.0f}",
-    "share": share,
-    "USD": money,
-    "seconds": duration,
-    "tokens": tokens,
-}
 _NARROWER: Final = (GiveWay("runs"), GiveWay("note"))
 
 
@@ -49,33 +29,10 @@ def trend_line(found: Trend) -> Text | None:
         return None
     told = ("cost", "cost_per_run", "success_rate")
     return joined([
-        f"{written(by_name['runs'])} runs ({signed(by_name['runs'])})",
-        *(f"{WORDS[name]} {written(by_name[name])} ({signed(by_name[name])})" for name in told),
+        f"{now_of(by_name['runs'])} runs ({signed(by_name['runs'])})",
+        *(f"{CHANGES[name]} {now_of(by_name[name])} ({signed(by_name[name])})" for name in told),
         "few runs" if by_name["cost_per_run"].thin else None,
     ])  # fmt: skip
-
-
-def length(found: Trend) -> str:
-    """Return how long the period is."""
-    span = found.ends - found.begins
-    return (
-        counted(span.days, "day")
-        if span % timedelta(days=1) == timedelta(0)
-        else duration(span.total_seconds())
-    )
-
-
-def written(change: Change) -> str:
-    """Return what a figure is now."""
-    return _WRITE[change.unit](change.now)
-
-
-def signed(change: Change) -> str:
-    """Return how a figure changed: a share in points, anything else in percent of what it was."""
-    if change.unit == "share":
-        points = percent(None if change.change is None else 100 * change.change)
-        return points if change.change is None else points.replace("%", " points")
-    return percent(change.change_percent)
 
 
 def _head(found: Trend) -> Text:
@@ -99,9 +56,9 @@ def _young(found: Trend) -> list[Text]:
 
 def _table(changes: Sequence[Change], width: int) -> RenderableType:
     columns = [
-        Column("figure", "", tuple(Text(WORDS[change.figure], "bold") for change in changes)),
-        _numbers("before", "before", [_WRITE[change.unit](change.before) for change in changes]),
-        _numbers("now", "now", [written(change) for change in changes]),
+        Column("figure", "", tuple(Text(CHANGES[change.figure], "bold") for change in changes)),
+        _numbers("before", "before", [before_of(change) for change in changes]),
+        _numbers("now", "now", [now_of(change) for change in changes]),
         _numbers("change", "change", [signed(change) for change in changes]),
         _numbers("runs", "of runs", [f"{c.runs_before:,} → {c.runs_now:,}" for c in changes]),
         Column("note", "", tuple(Text("few runs" if change.thin else "", "magenta") for change in changes)),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ...summing.records import Waste, WasteKind, WastePlace
 from ...wording.numbers import counted, money, share
+from ...wording.statistics import WASTE, wasted_of
 from ...wording.text import one_line
 from . import marks
 from .story.section import section
@@ -17,14 +18,6 @@ from .table import Column, GiveWay, fit, grid
 from .text import joined
 
 BAR: Final = 16  # cells
-WORDS: Final = {
-    "failed_runs": "runs that failed",
-    "retries": "work done again",
-    "false_successes": "success said, nothing done",
-    "errors": "agents that ended with an error",
-    "cut_off": "streams cut off",
-}
-"""What each kind of waste is called."""
 
 _NARROWER: Final = (GiveWay("bar"), GiveWay("above"), GiveWay("spent"), GiveWay("runs"))
 
@@ -45,24 +38,15 @@ def waste_line(found: Waste) -> Text:
     return Text.assemble(("Spent in vain: ", "bold"), wasted_of(found))
 
 
-def wasted_of(found: Waste) -> Text:
-    """Return how much was wasted, and of how much."""
-    if not found.spent:
-        return Text("nothing is known of what these runs spent")
-    if not found.wasted:
-        return Text(f"nothing that shows, of {money(found.spent)}")
-    return Text(f"at least {money(found.wasted)} of {money(found.spent)} ({share(found.share)})")
-
-
 def waste_parts(found: Waste) -> Text:
     """Return the kinds that there are, in a line."""
-    return joined([f"{WORDS[kind.kind]} {money(kind.cost)}" for kind in found.kinds if kind.cost])
+    return joined([f"{WASTE[kind.kind]} {money(kind.cost)}" for kind in found.kinds if kind.cost])
 
 
 def _kinds(found: Waste, width: int) -> RenderableType:
     most = max(kind.cost for kind in found.kinds)
     columns = [
-        Column("kind", "in vain", tuple(Text(WORDS[kind.kind], "bold") for kind in found.kinds)),
+        Column("kind", "in vain", tuple(Text(WASTE[kind.kind], "bold") for kind in found.kinds)),
         _numbers("runs", "runs", [f"{kind.runs:,}" for kind in found.kinds]),
         _numbers("cost", "cost", [money(kind.cost) for kind in found.kinds]),
         Column("bar", "", tuple(_bar(kind.cost, most) for kind in found.kinds)),

@@ -1,0 +1,74 @@
+"""Say what a forecast tells: the answer in, sentences out. Pure; what is not known is said, never made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..answers.forecast_shapes import Figure, Forecast, RunForecast
+from .numbers import duration, money
+from .text import UNKNOWN, one_line
+
+Show = Callable[[Any], str]
+"""An amount in, the words for it out."""
+
+VERDICTS = {
+    "below": "less than was to be expected",
+    "within": "as was to be expected",
+    "above": "more than was to be expected",
+}
+"""What is said of what came."""
+
+
+def between(figure: Figure, show: Show) -> str:
+    """Return an interval in words; a dash where there is none."""
+    if figure.p10 is None or figure.p90 is None:
+        return UNKNOWN
+    low, high = show(figure.p10), show(figure.p90)
+    return low if low == high else f"{low} to {high}"
+
+
+def headline(found: Forecast) -> str:
+    """Return a forecast in one sentence."""
+    if found.cost.median is None and found.duration.median is None:
+        reasons = dict.fromkeys((found.cost.why_not, found.duration.why_not))
+        return f"No forecast: {'; '.join(one_line(why) for why in reasons)}."
+    pairs: tuple[tuple[Figure, Show], ...] = ((found.cost, money), (found.duration, duration))
+    middle = [show(figure.median) for figure, show in pairs if figure.median is not None]
+    return f"About {' and '.join(middle)}; 8 in 10 such runs {_ends(found)}."
+
+
+def run_headline(found: RunForecast) -> str:
+    """Return what matters of a stored run's forecast in one sentence."""
+    flight = found.flight
+    if flight is None:
+        return _normal(found)
+    where = f"in {one_line(flight.phase)}" if flight.phase else "in no phase that is known"
+    so_far = f"{where} after {spent(flight.spent, at_least=flight.spent_at_least)}"
+    if flight.elapsed_seconds is not None:
+        so_far += f" and {duration(flight.elapsed_seconds)}"
+    if flight.total_cost.median is None:
+        return f"Now {so_far}; no forecast of the end: {one_line(flight.total_cost.why_not)}."
+    end = f"about {money(flight.total_cost.median)}, 8 in 10 {between(flight.total_cost, money)}"
+    return f"Now {so_far}; in the end {end}."
+
+
+def spent(amount: float | None, *, at_least: bool) -> str:
+    """Return an amount of money, `≥` where more was spent."""
+    return f"≥ {money(amount)}" if amount is not None and at_least else money(amount)
+
+
+def _ends(found: Forecast) -> str:
+    parts = []
+    if found.cost.median is not None:
+        parts.append(f"end between {money(found.cost.p10)} and {money(found.cost.p90)}")
+    if found.duration.median is not None:
+        parts.append(f"take {between(found.duration, duration)}")
+    return " and ".join(parts)
+
+
+def _normal(found: RunForecast) -> str:
+    told = [(name, was) for name, was in (("cost", found.cost_was), ("time", found.duration_was)) if was]
+    if not told:
+        return "Nothing to hold it against."
+    return "; ".join(f"{name}: {VERDICTS[was]}" for name, was in told).capitalize() + "."
