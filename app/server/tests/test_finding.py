@@ -96,6 +96,7 @@ def meets(one: dict[str, Any], wanted: RunFilter) -> bool:
             all(within(one["quality_score"], bounds) for bounds in wanted.scores.values()),
             wanted.created_from is None or (made is not None and made >= wanted.created_from),
             wanted.created_before is None or (made is not None and made < wanted.created_before),
+            wanted.has_cost is None or wanted.has_cost == (one["total_cost"] is not None),
             wanted.has_error is None or wanted.has_error == (one["error_message"] is not None),
             wanted.gone is None or wanted.gone == (one["source_state"] == "gone"),
             wanted.pattern is None or one["id"] < "run-05",
@@ -131,6 +132,7 @@ filters = st.builds(
     scores=st.sampled_from([{}, {}, {"quality": Range(10, 30)}]),
     created_from=moments,
     created_before=moments,
+    has_cost=st.sampled_from([None, True, False]),
     has_error=st.sampled_from([None, True, False]),
     gone=st.sampled_from([None, None, True, False]),
 )

@@ -58,6 +58,7 @@ class RunFilter:
     scores: Mapping[str, Range] = field(default_factory=dict)  # by SCORES, 0 to 100
     created_from: datetime | None = None  # aware
     created_before: datetime | None = None  # aware
+    has_cost: bool | None = None  # something is known of its cost
     has_error: bool | None = None
     gone: bool | None = None  # only this history knows the run
 

@@ -163,6 +163,7 @@ NARROWING = (
     Narrowing("--score", "NAME:RANGE", _scores, "Scored so: quality:..50.", many=True),
     Narrowing("--since", "TIME", _since, "Made from then on: 2026-03-01, 7d (ago), today."),
     Narrowing("--until", "TIME", _until, "Made until then, that day included."),
+    Narrowing("--known-cost/--unknown-cost", None, _one("has_cost"), "Its cost is known, or is not."),
     Narrowing("--error/--no-error", None, _one("has_error"), "With an error, or without."),
     Narrowing("--gone/--present", None, _one("gone"), "Its files are gone, or still there."),
 )  # fmt: skip

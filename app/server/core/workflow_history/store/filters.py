@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, literal_column, or_, select
+from sqlalchemy import CTE, Column, ColumnElement, Select, exists, false, func, literal_column, or_, select
 
 from ..filters import SCORES, Range, RunFilter
 from .dialects import Dialect
@@ -71,6 +71,9 @@ def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
         found.append(own.created_at >= to_time(wanted.created_from))
     if wanted.created_before is not None:
         found.append(own.created_at < to_time(wanted.created_before))
+    if wanted.has_cost is not None:
+        cost = own.total_cost_nanodollars
+        found.append(cost.is_not(None) if wanted.has_cost else cost.is_(None))
     if wanted.gone is not None:
         is_gone = func.coalesce(own.source_state, "") == "gone"
         found.append(is_gone if wanted.gone else ~is_gone)
@@ -144,17 +147,23 @@ def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:
 
 
 def _model_names(words: Sequence[str]) -> Select[Any]:
-    """Select the models whose names hold one of the words.
-
-    Each name is found from the one before it, so that a handful of names does not cost a look at
-    every agent run.
-    """
-    model = agent_runs.c.model
-    names = select(func.min(model).label("name")).cte("names", recursive=True)
-    following = select(func.min(model)).where(model > names.c.name).scalar_subquery()
-    names = names.union_all(select(following).where(names.c.name.is_not(None)))
+    """Select the models whose names hold one of the words."""
+    names = names_in(agent_runs.c.model)
     holds = (names.c.name.icontains(storable_text(word), autoescape=True) for word in words)
     return select(names.c.name).where(or_(*holds))
+
+
+def names_in(column: Column[Any]) -> CTE:
+    """Return the different words of a column, called `name`; NULL may be among them.
+
+    With an index each is found from the one before it, so that a handful of names does not cost a look at
+    every run.
+    """
+    if not any(index.columns[0] is column for index in column.table.indexes):
+        return select(column.label("name")).distinct().cte("names")
+    names = select(func.min(column).label("name")).cte("names", recursive=True)
+    following = select(func.min(column)).where(column > names.c.name).scalar_subquery()
+    return names.union_all(select(following).where(names.c.name.is_not(None)))
 
 
 def _with_pattern(name: str) -> Select[Any]:

@@ -24,7 +24,7 @@ from .brief import brief_runs
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
 from .engine import connect, dialect_of, make_file, naming_database, reading, writing
-from .filters import NAMED, conditions
+from .filters import NAMED, conditions, names_in
 from .location import database_url
 from .migrate import ensure_schema, stored_revision
 from .names import WorkflowRef
@@ -214,10 +214,10 @@ class History:
 
     def names(self, name: str) -> list[str]:
         """Return the names that a filter of `filters.NAMED` finds something by, in their order."""
-        column = NAMED[name]
+        found = names_in(NAMED[name])
+        query = select(found.c.name).where(found.c.name != "").order_by(found.c.name)
         with self._reading() as connection:
-            found = connection.scalars(select(column).distinct().where(column != "").order_by(column))
-            return [str(word) for word in found]
+            return [str(word) for word in connection.scalars(query)]
 
     # --- many runs as columns
 
