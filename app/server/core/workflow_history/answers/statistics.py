@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from .. import database
-from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words
+from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
-from ..summing.clock import LOCAL, offset_in
+from ..summing.clock import DAY, LOCAL, offset_in
 from ..summing.entries import PART_COLUMNS, RUN_COLUMNS, entries_of_parts, entries_of_runs
 from ..summing.figures import Groups, all_of, figures_of
 from ..summing.grouping import GROUPINGS, OF_A_PART, OF_TIME, Grouping, by_words, grouping_named, of_runs
@@ -23,6 +23,7 @@ from ..summing.records import (
     Overview,
     RunStatistics,
     Spread,
+    Timeline,
     TokenSums,
     Trend,
     Waste,
@@ -42,6 +43,7 @@ __all__ = [
     "Overview",
     "RunStatistics",
     "Spread",
+    "Timeline",
     "TokenSums",
     "Trend",
     "Waste",
@@ -49,12 +51,18 @@ __all__ = [
     "WastePlace",
     "overview",
     "run_statistics",
+    "timeline",
     "trend",
     "waste",
 ]
 
 ALL_RUNS = RunFilter()
 USUAL_PERIOD = timedelta(days=30)
+UNITS: Final[Mapping[str, int]] = {"day": 45, "week": 400, "month": 400 * 366}
+"""Units of a time line, and how many days of runs each is for."""
+
+OF_MATTER: Final = tuple(name for name in GROUPINGS if name not in OF_TIME)
+"""Groupings by something else than time."""
 
 
 def run_statistics(
@@ -67,6 +75,34 @@ def run_statistics(
     """
     with _asked(where, tz) as asked:
         return asked.statistics(by, across)
+
+
+def timeline(
+    where: RunFilter = ALL_RUNS,
+    *,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str = LOCAL,
+    period: timedelta = USUAL_PERIOD,
+    now: datetime | None = None,
+) -> Timeline:
+    """Return runs over time, by one of UNITS; None: by that which gives some dozens.
+
+    `across`: by a grouping of no time as well; `period` and `now`: as in `trend`. Raises InvalidQueryError.
+    """
+    if by not in (None, *UNITS):
+        raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(UNITS)}")
+    if across is not None and grouping_named(across) in OF_TIME:
+        raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(OF_MATTER)}")
+    with _asked(where, tz) as asked:
+        unit = by or asked.unit()
+        return Timeline(
+            by=unit,
+            whole=asked.statistics(unit),
+            groups=asked.statistics(across) if across else None,
+            crossed=asked.statistics(unit, across) if across else None,
+            trend=None if _has_dates(where) else asked.trend(period, now),
+        )
 
 
 def waste(where: RunFilter = ALL_RUNS) -> Waste:
@@ -108,6 +144,7 @@ class _Asked:
     def __init__(self, history: History | None, where: RunFilter, tz: str) -> None:
         self._history = history
         self._tz = tz
+        self._parts: dict[str, Columns] = {}
         runs = self._read("runs", ["key", *RUN_COLUMNS])
         if history is not None and not where.is_empty:
             runs = runs.take(np.isin(runs.whole["key"], np.array(history.matching(where), np.int64)))
@@ -136,7 +173,9 @@ class _Asked:
             groupings = {name: of_runs(runs, name, self._tz) for name in names}
         else:
             family, column = OF_A_PART[part]
-            parts = self._read(family, [*PART_COLUMNS[family], column])
+            if part not in self._parts:
+                self._parts[part] = self._read(family, [*PART_COLUMNS[family], column])
+            parts = self._parts[part]
             grouping = by_words(parts.words[column])
             entries, codes = entries_of_parts(parts, grouping, runs.whole["key"])
             of_entries = runs.take(entries.runs)
@@ -146,6 +185,13 @@ class _Asked:
             }
         first, *second = [groupings[name] for name in names]
         return figures_of(entries, Groups(first, *second), runs.words["status"])
+
+    def unit(self) -> str:
+        """Return the unit of time that gives some dozens of groups."""
+        made = self._runs.whole["created_at"]
+        made = made[known(made)]
+        days = (int(made.max()) - int(made.min())) / DAY if len(made) else 0.0
+        return next((unit for unit, most in UNITS.items() if days <= most), "month")
 
     def waste(self) -> Waste:
         """Return what these runs spent in vain."""

@@ -61,6 +61,17 @@ class RunStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """Some runs over time, and what they are made of."""
+
+    by: str  # day, week or month
+    whole: RunStatistics  # by time
+    groups: RunStatistics | None  # by the second grouping alone; None: none was asked for
+    crossed: RunStatistics | None  # the second grouping within each time
+    trend: Trend | None  # None where the runs asked for are of certain days already
+
+
+@dataclass(frozen=True, slots=True)
 class WasteKind:
     """Money that one kind of mishap cost."""
 
