@@ -38,7 +38,14 @@ def stacked(
     parts = [_column(frame, place, series, unit, points[place]) for place in range(len(points))]
     labels = [point.label for point in points]
     return drawing(
-        width, _HEIGHT, title, about, frame.axes(unit, labels), *parts, class_="wide", over=frame.hits(points)
+        width,
+        _HEIGHT,
+        title,
+        about,
+        frame.axes(unit, labels),
+        *parts,
+        class_="stacked",
+        over=frame.hits(points),
     )
 
 

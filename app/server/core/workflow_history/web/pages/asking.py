@@ -1,0 +1,55 @@
+"""What the pages that add up share: an address in, the filter that it means and the form that shows it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import Request
+
+from ... import database
+from ...errors import InvalidQueryError
+from ...filters import RunFilter
+from ..views.narrow import Choice, Narrow, narrow
+from ..wanted import asked_of
+
+_NAMES: Final = ("template", "model", "project")
+_MOST: Final = 300  # words of one field
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page was asked."""
+
+    where: RunFilter
+    given: dict[str, Any]  # what narrows, as it was typed
+    query: dict[str, str]  # the last value of every parameter
+
+    def word(self, name: str, usual: str = "", allowed: Sequence[str] | None = None) -> str:
+        """Return one parameter; raises InvalidQueryError where it is not allowed."""
+        value = self.query.get(name) or usual
+        if allowed is not None and value not in allowed:
+            raise InvalidQueryError(
+                f"no {name} {value!r}; use one of: {', '.join(each for each in allowed if each)}"
+            )
+        return value
+
+    def form(self, path: str, own: Sequence[Choice] = (), *, ages: bool = True) -> Narrow:
+        """Return the form that narrows the page."""
+        return narrow(path, self.given, words(), own, ages=ages)
+
+
+def question(request: Request) -> Question:
+    """Return what a request asks; raises InvalidQueryError where a filter cannot be read."""
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
+    asked = asked_of(query)
+    if asked.problems:
+        raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in asked.problems.items()))
+    return Question(asked.where, asked.given, {name: values[-1] for name, values in query.items()})
+
+
+def words() -> dict[str, list[str]]:
+    """Return the words of the history that a form offers."""
+    with database.existing() as history:
+        return {name: [] if history is None else history.names(name)[:_MOST] for name in _NAMES}

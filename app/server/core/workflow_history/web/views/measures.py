@@ -1,0 +1,64 @@
+"""What is drawn of runs over time: the measures, each with its unit, its value and how many runs it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ...summing.records import Figures
+from ...wording.numbers import counted
+from ...wording.statistics import cost_of, known_cost
+from ..charts.over_time import Kind
+from ..charts.units import COUNT, MONEY, SECONDS, SHARE, TOKENS, Unit
+
+FEW: Final = 5
+"""Runs: a share or a median of fewer is drawn hollow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One thing that is drawn over time."""
+
+    change: str  # the figure of a trend that it is
+    title: str
+    unit: Unit
+    kind: Kind
+    value: Callable[[Figures], float | None]
+    runs: Callable[[Figures], int]  # that the value rests on
+    good: str | None = None  # which way is better: up or down; None: neither
+    say: Callable[[Figures], str] | None = None  # None: as the unit does
+
+    def said(self, figures: Figures) -> str:
+        """Return the value in words."""
+        return self.say(figures) if self.say else self.unit.say(self.value(figures))
+
+    def is_thin(self, figures: Figures) -> bool:
+        """Tell whether it rests on so few runs that chance makes it; a sum never does."""
+        return self.kind == "line" and 0 < self.runs(figures) < FEW
+
+    def told(self, figures: Figures, label: str) -> str:
+        """Return all of it in a sentence."""
+        few = ", few runs" if self.is_thin(figures) else ""
+        return f"{label}: {self.said(figures)} ({counted(self.runs(figures), 'run')}{few})"
+
+
+def _cost(figures: Figures) -> float | None:
+    nothing = figures.cost.total is None and figures.lower_bound_cost is None
+    return None if nothing else known_cost(figures)
+
+
+MEASURES: Final = (
+    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, say=cost_of),
+    Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
+            lambda f: f.cost.runs, "down"),
+    Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
+            lambda f: f.completed + f.failed, "up"),
+    Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
+    Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
+            lambda f: f.duration.runs, "down"),
+    Measure("tokens", "Tokens", TOKENS, "columns", lambda f: f.tokens.total, lambda f: f.runs),
+    Measure("cache_hit_share", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_share,
+            lambda f: f.runs, "up"),
+)  # fmt: skip
+"""In the order of the page."""

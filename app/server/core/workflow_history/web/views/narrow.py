@@ -1,0 +1,98 @@
+"""The form that narrows a page to some runs: what is given in, its fields and chips out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from ...narrowing import NARROWING
+from ...wording.text import cut, one_line
+from ..rendering import address
+
+AGES: Final = {"7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last year"}
+_WORDS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
+_MOST_CHIP: Final = 40  # cells
+
+
+class Choice(NamedTuple):
+    """One field: values with their words, and which of them is chosen."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
+
+
+class Chip(NamedTuple):
+    """A filter that no field shows, and the address without it."""
+
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """All of the form."""
+
+    path: str
+    choices: tuple[Choice, ...]
+    kept: tuple[tuple[str, str], ...]  # parameters that the form repeats
+    chips: tuple[Chip, ...]
+    clear: str | None  # the address without any filter; None: there is none
+
+
+def narrow(
+    path: str,
+    given: Mapping[str, Any],
+    words: Mapping[str, Sequence[str]],
+    own: Sequence[Choice] = (),
+    *,
+    ages: bool = True,
+) -> Narrow:
+    """Return the form of a page; `words`: what the history knows by filter, `own`: the page's own fields."""
+    fields = [_age(given)] if ages else []
+    fields += [
+        field for name, label in _WORDS.items() if (field := _by_name(name, label, given, words)) is not None
+    ]
+    shown = {field.name for field in fields}
+    query = {**given, **{choice.name: choice.chosen for choice in own}}
+    rest = [
+        (one.name, value)
+        for one in NARROWING
+        if one.name in given and one.name not in shown
+        for value in (given[one.name] if one.many else [given[one.name]])
+    ]
+    return Narrow(
+        path,
+        (*own, *fields),
+        tuple(rest),
+        tuple(_chip(path, query, name, value) for name, value in rest),
+        address(path, {choice.name: choice.chosen for choice in own}) if given else None,
+    )
+
+
+def _age(given: Mapping[str, Any]) -> Choice:
+    chosen = given.get("since", "")
+    options = {"": "any time", **AGES} | (
+        {chosen: f"since {one_line(chosen)}"} if chosen not in AGES and chosen else {}
+    )
+    return Choice("since", "Runs of", tuple(options.items()), chosen)
+
+
+def _by_name(
+    name: str, label: str, given: Mapping[str, Any], words: Mapping[str, Sequence[str]]
+) -> Choice | None:
+    """Return a field for one value; several are chips, and a single project needs no field."""
+    values = given.get(name, ())
+    known = [*dict.fromkeys([*words.get(name, ()), *values])]
+    if len(values) > 1 or len(known) < 2:
+        return None
+    options = (("", "any"), *((word, cut(one_line(word), 44)) for word in known))
+    return Choice(name, label, options, values[0] if values else "")
+
+
+def _chip(path: str, query: Mapping[str, Any], name: str, value: str) -> Chip:
+    given = query[name]
+    rest = [each for each in given if each != value] if isinstance(given, list) else None
+    return Chip(f"{name}: {cut(one_line(value), _MOST_CHIP)}", address(path, {**query, name: rest}))

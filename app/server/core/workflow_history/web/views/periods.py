@@ -1,0 +1,69 @@
+"""Days, weeks and months as pages name and link them: a first day in, words and an address out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from ...filters import RunFilter
+from ...summing.clock import LOCAL
+from ..rendering import address
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """How the periods of one page are named and where they lead."""
+
+    by: str  # day, week or month
+    zone: tzinfo | None  # that days are of; None: this machine's
+    now: datetime
+    given: Mapping[str, Any]  # parameters that narrow the page
+    where: RunFilter
+
+    def short(self, first: date) -> str:
+        """Return a name for an axis.
+
+        >>> Periods("month", None, datetime.max, {}, RunFilter()).short(date(2026, 3, 1))
+        'Mar 2026'
+        """
+        return f"{first:%b %Y}" if self.by == "month" else f"{first:%b} {first.day}"
+
+    def long(self, first: date) -> str:
+        """Return a whole name."""
+        return {"month": f"{first:%B %Y}", "week": f"week of {first}"}.get(self.by, f"{first:%a} {first}")
+
+    def end(self, first: date) -> date:
+        """Return the first day after a period."""
+        if self.by == "month":
+            return (first + timedelta(days=31)).replace(day=1)
+        return first + timedelta(days=7 if self.by == "week" else 1)
+
+    def is_unfinished(self, first: date) -> bool:
+        """Tell whether a period is not over."""
+        return self._begin(self.end(first)) > self.now
+
+    def address(self, first: date, **more: Any) -> str:
+        """Return the list of the runs of a period; days that the page leaves out are left out there too."""
+        end = self.end(first)
+        starts_later = self.where.created_from is not None and self.where.created_from > self._begin(first)
+        ends_before = self.where.created_before is not None and self.where.created_before < self._begin(end)
+        if self.zone is None:
+            since, until = first.isoformat(), (end - timedelta(days=1)).isoformat()
+        else:
+            since, until = self._begin(first).isoformat(), self._begin(end).isoformat()
+        dates = {
+            "since": self.given["since"] if starts_later else since,
+            "until": self.given["until"] if ends_before else until,
+        }
+        return address("/", {**self.given, **more, **dates})
+
+    def _begin(self, day: date) -> datetime:
+        naive = datetime.combine(day, time())
+        return naive.replace(tzinfo=self.zone) if self.zone else naive.astimezone()
+
+
+def zone_words(name: str) -> str:
+    """Return what is said of a time zone."""
+    return "this machine's" if name == LOCAL else name

@@ -1,0 +1,117 @@
+"""Runs over time as a page shows them: the answer in, cards, changes and rows of a table out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from markupsafe import Markup
+
+from ...summing.records import Change, Figures, Timeline
+from ...wording.statistics import before_of, cost_of, now_of, signed
+from ..charts.over_time import Point, over_time
+from .measures import MEASURES, Measure
+from .periods import Periods
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One measure over time."""
+
+    measure: Measure
+    chart: Markup
+    whole: str  # of all runs of the page
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One period in the table."""
+
+    name: str
+    href: str | None
+    figures: Figures
+    cost: str
+    thin: tuple[str, ...]  # titles of what rests on few runs
+    unfinished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One figure now and before."""
+
+    title: str
+    now: str
+    before: str
+    signed: str
+    way: str  # better, worse or nothing
+    change: Change
+
+
+def cards(found: Timeline, periods: Periods) -> list[Card]:
+    """Return a card for every measure."""
+    timed = by_day(found.whole.groups)
+    return [
+        Card(measure, _chart(measure, timed, periods), measure.said(found.whole.total))
+        for measure in MEASURES
+    ]
+
+
+def rows(found: Timeline, periods: Periods) -> list[Row]:
+    """Return the periods with a run, the newest first; runs without a time last."""
+    timed = [(day, one) for day, one in reversed(by_day(found.whole.groups)) if one.runs]
+    silent = [one for one in found.whole.groups if one.first_day is None]
+    return [*(_row(day, one, periods) for day, one in timed), *(_row(None, one, periods) for one in silent)]
+
+
+def changes(found: Timeline) -> list[ChangeRow]:
+    """Return what changed, in the order of the cards."""
+    by_name = {} if found.trend is None else {change.figure: change for change in found.trend.changes}
+    return [
+        ChangeRow(
+            measure.title, now_of(change), before_of(change), signed(change), _way(measure, change), change
+        )
+        for measure in MEASURES
+        if (change := by_name.get(measure.change)) is not None
+    ]
+
+
+def by_day(groups: Sequence[Figures]) -> list[tuple[date, Figures]]:
+    """Return the groups of a known time, each with its first day."""
+    return [(one.first_day, one) for one in groups if one.first_day is not None]
+
+
+def point(measure: Measure, day: date, one: Figures, periods: Periods) -> Point:
+    """Return what is drawn of one period."""
+    unfinished = periods.is_unfinished(day)
+    told = measure.told(one, periods.long(day)) if one.runs else f"{periods.long(day)}: no run"
+    return Point(
+        periods.short(day),
+        told + (", not over yet" if unfinished else ""),
+        measure.value(one),
+        thin=measure.is_thin(one),
+        unfinished=unfinished,
+        href=periods.address(day) if one.runs else None,
+    )
+
+
+def _chart(measure: Measure, timed: Sequence[tuple[date, Figures]], periods: Periods) -> Markup:
+    points = [point(measure, day, one, periods) for day, one in timed]
+    return over_time(measure.title, points, measure.unit, measure.kind)
+
+
+def _row(day: date | None, one: Figures, periods: Periods) -> Row:
+    return Row(
+        name="no time known" if day is None else periods.long(day),
+        href=None if day is None else periods.address(day),
+        figures=one,
+        cost=cost_of(one),
+        thin=tuple(measure.title for measure in MEASURES if measure.is_thin(one)),
+        unfinished=day is not None and periods.is_unfinished(day),
+    )
+
+
+def _way(measure: Measure, change: Change) -> str:
+    if measure.good is None or change.thin or not change.change:
+        return ""
+    return "better" if (change.change > 0) == (measure.good == "up") else "worse"
