@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from .settings import Settings
+from .words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Context:
     """One server's own things."""
 
     settings: Settings
+    words: Words = field(default_factory=Words)
 
 
 def context_of(request: Request) -> Context:

@@ -5,22 +5,25 @@ They are the options of the command line without their dashes, and take the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
 
+from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..narrowing import NARROWING, Narrowing, filter_from
 
 MOST_CHARACTERS: Final = 500  # of one value
 MOST_VALUES: Final = 50  # of one parameter
+_YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
 def _reading() -> Callable[..., RunFilter]:
     """Return a function that takes every parameter of NARROWING, as FastAPI reads one."""
-    names = {f"narrow_{one.name}": one for one in NARROWING}  # "class" cannot be a parameter of Python
+    names = {f"narrow_{place}": one for place, one in enumerate(NARROWING)}  # no name of Python: "class"
 
     def wanted(**given: Any) -> RunFilter:
         return filter_from({names[name].name: value for name, value in given.items()})
@@ -48,7 +51,39 @@ Wanted = Annotated[RunFilter, Depends(_reading())]
 """A handler's parameter: which runs an answer is about."""
 
 
-def given_of(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the narrowing part of a query string, as links and forms repeat it."""
-    names = {one.name for one in NARROWING}
-    return {name: value for name, value in query.items() if name in names and value not in (None, "", [])}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query string asks for, and what of it cannot be read: a form shows both."""
+
+    where: RunFilter  # of what could be read
+    given: dict[str, Any]  # as it was typed, by parameter: links and forms repeat it
+    problems: dict[str, str]  # by parameter
+
+
+def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
+    """Read the narrowing part of a query string; a faulty part stops no other.
+
+    >>> asked_of({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
+    {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
+    """
+    where, given, problems = RunFilter(), {}, {}
+    for one in NARROWING:
+        values = [value for value in query.get(one.name, ()) if value.strip()]
+        if values:
+            given[one.name] = values if one.many else values[-1]
+            try:
+                where = replace(where, **one.take(_checked(one, values)))
+            except InvalidQueryError as error:
+                problems[one.name] = str(error)
+    return Asked(where, given, problems)
+
+
+def _checked(one: Narrowing, values: Sequence[str]) -> Any:
+    if len(values) > MOST_VALUES or any(len(value) > MOST_CHARACTERS for value in values):
+        raise InvalidQueryError(f"at most {MOST_VALUES} values of {MOST_CHARACTERS} characters are taken")
+    if one.value is not None:
+        return list(values) if one.many else values[-1]
+    word = values[-1].lower()
+    if word not in _YES | _NO:
+        raise InvalidQueryError(f"{values[-1]!r} is not allowed; use true or false")
+    return word in _YES

@@ -33,7 +33,7 @@ def clean(given: Any) -> str:
     if given is None:
         return UNKNOWN
     text = given if isinstance(given, str) else str(given)
-    if text.isascii() and text.isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     text = _ESCAPES.sub("", _NEW_LINES.sub("\n", text)).expandtabs(4)
     return "".join(_harmless(character) for character in text)

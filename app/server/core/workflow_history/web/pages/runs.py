@@ -2,27 +2,112 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.finding import find_run_rows
+from ...answers.finding import SORT_NAMES, STATUSES, RunPage, find_run_rows
+from ...errors import InvalidQueryError
+from ...filters import RunFilter
+from ...wording.runs import legend_words, sums_words
+from ..context import Here
 from ..rendering import page
-from ..wanted import Wanted, given_of
+from ..wanted import Asked, asked_of
+from .listing import MOST_PAGES, SIZE, SIZES, SORTS, View, chips, columns, places, views
 
 router = APIRouter()
 
+_MOST_WORDS: Final = 200  # of one filter that are offered
+_ORDERS: Final = ("desc", "asc")
+
 
 @router.get("/")
-def runs(
-    request: Request,
-    where: Wanted,
-    sort: Annotated[str, Query(max_length=100)] = "when",
-    order: Annotated[Literal["desc", "asc"], Query()] = "desc",
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-) -> Response:
-    """Return a page of runs."""
-    found = find_run_rows(where, sort=sort, order=order, limit=50, offset=offset)
+def runs(request: Request, here: Here) -> Response:
+    """Return a page of runs; what is wrong with the address stands in the form, beside what was typed."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
-    return page(request, "runs.html", found=found, given=given_of(query), sort=sort, order=order)
+    asked = asked_of(query)
+    view, wrong = _view(query, asked)
+    found, trouble = None, wrong
+    if not asked.problems and not trouble:
+        try:
+            found = _found(asked.where, view, query.get("after", [None])[-1])
+        except InvalidQueryError as error:
+            trouble = str(error)
+    words = _words(asked, here.words.all())
+    return page(
+        request,
+        "runs.html",
+        status=200 if found else 422,
+        view=view,
+        found=found,
+        problems=asked.problems,
+        trouble=trouble,
+        words=words,
+        views=views(view),
+        chips=chips(view),
+        sizes=SIZES,
+        sorts=SORTS,
+        sort_key=SORT_NAMES.get(view.sort, view.sort),
+        **_shown(view, found, words["project"]),
+    )
+
+
+def _shown(view: View, found: RunPage | None, projects: Sequence[str]) -> dict[str, Any]:
+    """Return what stands around the rows of a page."""
+    if found is None:
+        return {"columns": [], "places": None, "sums": [], "legend": []}
+    return {
+        "columns": columns(view, found.workflows, projects),
+        "places": places(view, found),
+        "sums": sums_words(found.workflows, found.total),
+        "legend": legend_words(found.workflows),
+    }
+
+
+def _view(query: Mapping[str, Sequence[str]], asked: Asked) -> tuple[View, str | None]:
+    """Return how the list is looked at, and what is wrong with that."""
+    try:
+        order, sort = _word(query, "order", _ORDERS), _last(query, "sort", "when")
+        limit, number = _whole(query, "limit", SIZE, SIZES[-1]), _whole(query, "page", 1, MOST_PAGES)
+        return View(asked.given, sort, order, limit, number), None
+    except InvalidQueryError as error:
+        return View(asked.given), str(error)
+
+
+def _last(query: Mapping[str, Sequence[str]], name: str, usual: str) -> str:
+    return next((value for value in reversed(query.get(name, ())) if value), usual)
+
+
+def _word(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[str]) -> str:
+    given = _last(query, name, allowed[0])
+    if given not in allowed:
+        raise InvalidQueryError(f"{name} {given!r} is not allowed; use {' or '.join(allowed)}")
+    return given
+
+
+def _whole(query: Mapping[str, Sequence[str]], name: str, usual: int, most: int) -> int:
+    given = _last(query, name, str(usual))
+    if not (given.isascii() and given.isdecimal() and len(given) < 9 and 1 <= int(given) <= most):
+        raise InvalidQueryError(f"{name} {given!r} is not allowed; use a whole number from 1 to {most:,}")
+    return int(given)
+
+
+def _found(where: RunFilter, view: View, cursor: str | None) -> RunPage:
+    """Return the runs of a view's page: by cursor, else by its number."""
+    order: dict[str, Any] = {"sort": view.sort, "order": view.order, "limit": view.limit}
+    if cursor and view.page > 1:
+        try:
+            return find_run_rows(where, **order, cursor=cursor)
+        except InvalidQueryError:  # `since=7d` means other runs a moment later: then the number says where
+            return find_run_rows(where, **order, offset=view.offset)
+    return find_run_rows(where, **order, offset=view.offset)
+
+
+def _words(asked: Asked, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return what each filter by name offers: the history's own words, and those that were asked for."""
+    known = {name: list(words[:_MOST_WORDS]) for name, words in stored.items()}
+    known["class"] = known.pop("issue_class")
+    known["status"] = [*STATUSES, *known["status"]]
+    return {name: [*dict.fromkeys([*words, *asked.given.get(name, ())])] for name, words in known.items()}

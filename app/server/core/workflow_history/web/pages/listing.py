@@ -1,0 +1,164 @@
+"""The list of runs as a view: what its address says in, the addresses of what stands around it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from ...answers.finding import SORT_NAMES, RunPage
+from ...narrowing import NARROWING, Narrowing
+from ...wording.text import cut, one_line
+from ..rendering import address
+
+SIZES: Final = (25, 50, 100, 200)  # runs on a page
+SIZE: Final = 50
+MOST_PAGES: Final = 1_000_000
+_MOST_CHIP: Final = 40  # characters
+
+
+class Column(NamedTuple):
+    """A column of the list."""
+
+    key: str
+    title: str
+    sort: str | None = None  # as SORT_NAMES or a run calls it
+    first: str = "asc"  # the order of the first click
+
+
+COLUMNS: Final = (
+    Column("id", "id", "id"),
+    Column("project", "project", "project"),
+    Column("when", "when", "when", "desc"),
+    Column("status", "status", "status"),
+    Column("request", "request"),
+    Column("workflow", "workflow", "template"),
+    Column("model", "model", "model"),
+    Column("cost", "cost", "cost", "desc"),
+    Column("duration", "time", "duration", "desc"),
+    Column("tokens", "tokens", "tokens", "desc"),
+)
+SORTS: Final = (*dict.fromkeys([*SORT_NAMES, "status", "id", "project", "issue_class"]),)
+"""What the form offers to sort by."""
+
+VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("All", {}),
+    ("Running now", {"status": ["running"]}),
+    ("Failed this week", {"status": ["failed"], "since": "7d"}),
+    ("Costliest", {"sort": "cost"}),
+    ("Without cost", {"known-cost": "false"}),
+)
+"""Views that everybody has: a name, and what its address says."""
+
+
+class Link(NamedTuple):
+    """Words that lead somewhere."""
+
+    words: str
+    href: str
+    on: bool = False  # it is where we are
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the list is looked at: all of it is in its address."""
+
+    given: Mapping[str, Any]  # the filters, as they were typed
+    sort: str = "when"
+    order: str = "desc"
+    limit: int = SIZE  # runs on a page
+    page: int = 1
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """What its address says, but for the page; what goes without saying is left out."""
+        said = {"sort": (self.sort, "when"), "order": (self.order, "desc"), "limit": (self.limit, SIZE)}
+        return {**self.given, **{name: value for name, (value, usual) in said.items() if value != usual}}
+
+    @property
+    def offset(self) -> int:
+        """Runs before the page."""
+        return (self.page - 1) * self.limit
+
+    def at(self, **changes: Any) -> str:
+        """Return the address of this view with some things changed, on its first page."""
+        return address("/", self.query, **changes)
+
+    def without(self, name: str, value: str | None = None) -> str:
+        """Return the address of this view without a filter, or without one of its values."""
+        rest = [] if value is None else [each for each in self.given[name] if each != value]
+        return address("/", {**self.query, name: rest})
+
+    def sorted_by(self, column: Column) -> str:
+        """Return where a click on a column's head leads: to its order, then to the other one."""
+        turned = "asc" if self.order == "desc" else "desc"
+        order = turned if column.sort == self.sort else column.first
+        changes = {"sort": None if column.sort == "when" else column.sort}
+        return self.at(**changes, order=None if order == "desc" else order)
+
+    def toggled(self, name: str, value: str) -> Link:
+        """Return a chip that adds a value of a filter, or takes it out."""
+        values = list(self.given.get(name, ()))
+        on = value in values
+        wanted = [each for each in values if each != value] if on else [*values, value]
+        return Link(value, address("/", {**self.query, name: wanted}), on)
+
+
+def views(view: View) -> list[Link]:
+    """Return the links to the views that everybody has."""
+    return [Link(name, address("/", said), view.query == said) for name, said in VIEWS]
+
+
+def chips(view: View) -> list[Link]:
+    """Return the filters that are on, each with the address without it."""
+    found = []
+    for one in NARROWING:
+        given = view.given.get(one.name)
+        if one.many:
+            found += [
+                Link(_chip(one, value), view.without(one.name, value), on=True) for value in given or ()
+            ]
+        elif given is not None:
+            found.append(Link(_chip(one, given), view.without(one.name), on=True))
+    return found
+
+
+def _chip(one: Narrowing, value: str) -> str:
+    if one.value is None:
+        yes, _, no = one.words.partition("/")
+        word = yes if value.lower() in {"true", "1", "yes", "on"} else no
+        return word.removeprefix("--").replace("-", " ")
+    return f"{one.name}: {cut(one_line(value), _MOST_CHIP)}"
+
+
+class Places(NamedTuple):
+    """The pages that a page leads to; None: there is none."""
+
+    where: str
+    first: str | None
+    previous: str | None
+    next: str | None
+    last: str | None
+
+
+def places(view: View, found: RunPage) -> Places:
+    """Return the pages around one: on by cursor, so that no run is missed, back and far by number."""
+    pages = max(1, -(-found.total // view.limit))
+    back, on = view.page > 1, view.page < pages
+    return Places(
+        f"page {view.page:,} of {pages:,}",
+        view.at() if back else None,
+        view.at(page=view.page - 1 if view.page > 2 else None) if back else None,
+        view.at(page=view.page + 1, after=found.next_cursor) if on else None,
+        view.at(page=pages) if on else None,
+    )
+
+
+def columns(view: View, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
+    """Return the columns that a list shows: its project where there are several, and what it is sorted by."""
+    shown = [column for column in COLUMNS if column.key != "project" or len(projects) > 1]
+    key = SORT_NAMES.get(view.sort, view.sort)
+    listed = {SORT_NAMES.get(column.sort or "", column.sort) for column in shown}
+    if key not in listed and any(key in run for run in runs):
+        shown.append(Column(key, one_line(view.sort).replace("_", " "), view.sort))
+    return shown
