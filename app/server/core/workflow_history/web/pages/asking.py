@@ -1,4 +1,4 @@
-"""What the pages that add up share: an address in, the filter that it means and the form that shows it out."""
+"""What the pages that add up share: an address in, the filter that it means and the form for it out."""
 
 from __future__ import annotations
 

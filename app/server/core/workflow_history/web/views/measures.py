@@ -1,4 +1,4 @@
-"""What is drawn of runs over time: the measures, each with its unit, its value and how many runs it rests on."""
+"""What is drawn of runs over time: measures, each with its unit, value and what it rests on. Pure."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class _Splitting:
         )
 
     def _line(self, measure: Measure, end: float, group: str | None, name: str) -> Markup:
-        """Return one group's line; in a period without a run of it nothing was spent, and no median is known."""
+        """Return one group's line; in a period without a run of it nothing was spent, no median is known."""
         cells, empty = self._cells[group], 0.0 if measure.kind == "columns" else None
         points = [
             point(measure, day, cells[day], self._periods)
