@@ -28,6 +28,7 @@ COMMANDS = {
     "stats": "Tell what runs add up to, what was wasted and what changed.",
     "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     "anomalies": "Tell what got worse or better lately, and which runs stand out.",
+    "patterns": "Tell what agents do again and again, and what a script would save.",
     "check": "Hold spending against budgets; for CI and cron.",
     "export": "Take runs, agent runs or patterns out, as CSV, JSON Lines or Parquet.",
     "cost": "Tell what an agents folder's runs cost, without a history.",
