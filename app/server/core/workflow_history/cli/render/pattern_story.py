@@ -110,12 +110,10 @@ def _steady(one: RankedPattern) -> Text | None:
     if one.stability is None:
         return None
     if one.kind == "operation":
-        return Text(
-            f"{share(one.stability)}: {counted(one.runs, 'run')} by {counted(one.count, 'time')}; 100%: once a run"
-        )
-    return Text(
-        f"{share(one.stability)}: so often it goes on to the end, of all times that its first step is done"
-    )
+        often = f"{counted(one.runs, 'run')} by {counted(one.count, 'time')}"
+        return Text(f"{share(one.stability)}: {often}; 100% would be once in each run")
+    gone_on = "of all times that its first step is done, so many go on to the end"
+    return Text(f"{share(one.stability)}: {gone_on}")
 
 
 def _script(one: RankedPattern) -> Text:
