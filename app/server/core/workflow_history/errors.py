@@ -15,6 +15,10 @@ class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
     """No stored workflow has this id."""
 
 
+class PatternNotFoundError(WorkflowHistoryError, LookupError):
+    """No stored pattern has this id."""
+
+
 class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
     """An id stands for several workflows; `candidates` holds them as "project/id"."""
 
