@@ -50,7 +50,7 @@ def save_patterns(
     names = {(row[0], row[1]) for rows in found.values() for row in rows}
     _learn_keys(connection, names, now, known)
     runs = sorted(found)
-    by_run = {run: {known.keys[row[0], row[1]]: row[2:] for row in found[run]} for run in runs}
+    by_run = {run: {known.keys[row[0], row[1]]: row for row in found[run]} for run in runs}
     before = parts_before(connection, runs, detector, by_run)
     for some in chunks(runs):
         mine = occurrences.c.workflow_key.in_(some) & (occurrences.c.detector == detector)
@@ -59,8 +59,8 @@ def save_patterns(
     after: dict[int, list[Part]] = defaultdict(list)
     for run, of_run in by_run.items():  # in the order of the primary key: each row is appended to the table
         for key, row in sorted(of_run.items()):
-            rows.append((run, key, *row, detector))
-            after[key].append(row[:5])
+            rows.append((run, key, *row[2:], detector))
+            after[key].append(row[2:7])
     _upsert_occurrences(connection, rows)
     move_sums(connection, before, after)
     if len(known.keys) > MOST_KNOWN_PATTERNS:
