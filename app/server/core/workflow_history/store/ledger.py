@@ -14,6 +14,7 @@ from ..models import Problem
 from .bulk import chunks, execute_tuples, insert_rows
 from .codec import SYNC_RUN, Row
 from .engine import dialect_of
+from .pattern_sums import Part, move_sums, parts_before
 from .schema import occurrences, patterns, problems, stream_marks, sync_runs
 from .values import storable_text
 
@@ -49,20 +50,27 @@ def save_patterns(
     names = {(row[0], row[1]) for rows in found.values() for row in rows}
     _learn_keys(connection, names, now, known)
     runs = sorted(found)
+    by_run = {run: {known.keys[row[0], row[1]]: row for row in found[run]} for run in runs}
+    before = parts_before(connection, runs, detector, by_run)
     for some in chunks(runs):
         mine = occurrences.c.workflow_key.in_(some) & (occurrences.c.detector == detector)
         connection.execute(delete(occurrences).where(mine))
     rows: list[Row] = []
-    for run in runs:  # in the order of the primary key: each row is appended to the table
-        of_run = {known.keys[row[0], row[1]]: row for row in found[run]}
-        rows += [(run, key, *row[2:], detector) for key, row in sorted(of_run.items())]
+    after: dict[int, list[Part]] = defaultdict(list)
+    for run, of_run in by_run.items():  # in the order of the primary key: each row is appended to the table
+        for key, row in sorted(of_run.items()):
+            rows.append((run, key, *row[2:], detector))
+            after[key].append(row[2:7])
     _upsert_occurrences(connection, rows)
+    move_sums(connection, before, after)
     if len(known.keys) > MOST_KNOWN_PATTERNS:
         known.forget(-1)
 
 
 def _learn_keys(connection: Connection, names: Iterable[PatternName], now: str, known: KnownPatterns) -> None:
     """Add the keys of these patterns to what is known; new ones are stored."""
+    from ..patterns.occurrences import pattern_key  # noqa: PLC0415 - reading needs no detection
+
     asked = sorted(name for name in names if name not in known.keys)
     if not asked:
         return
@@ -73,8 +81,8 @@ def _learn_keys(connection: Connection, names: Iterable[PatternName], now: str, 
         known.keys.update(_stored_keys(connection, asked))
         new = [name for name in asked if name not in known.keys]
     keys = free[: len(new)]
-    columns = ("key", "kind", "signature", "first_seen_at")
-    rows = [(key, *name, now) for key, name in zip(keys, new, strict=True)]
+    columns = ("key", "id", "kind", "signature", "first_seen_at")
+    rows = [(key, pattern_key(*name), *name, now) for key, name in zip(keys, new, strict=True)]
     execute_tuples(connection, insert(patterns), columns, rows)
     known.keys.update(zip(new, keys, strict=True))
     if complete:
