@@ -15,6 +15,9 @@ from app.server.core.workflow_history.cli.render.text import UNKNOWN
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
+GROUPS = {"patterns": ("show", "accept", "dismiss", "reset"), "db": ("path", "version", "check")}
+"""Commands that have commands of their own."""
+
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
 UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
 
@@ -49,7 +52,7 @@ def page() -> str:
     """Return the whole page."""
     with _plain_terminal():
         sections = [_section("##"), *(_section("##", name) for name in COMMANDS)]
-        sections += [_section("###", "db", name) for name in ("path", "version", "check")]
+        sections += [_section("###", group, name) for group, names in GROUPS.items() for name in names]
     return "\n\n".join([HEAD.rstrip(), *sections]) + "\n"
 
 

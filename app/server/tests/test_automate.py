@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal, localcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
 
-from app.server.core.workflow_history import (
-    RunFilter,
-    decide_pattern,
-    demo,
-    find_patterns,
-    show_pattern,
-    sync_workflow_history,
-)
-from app.server.core.workflow_history.answers.pattern_shapes import RankedPattern
-from app.server.core.workflow_history.cli import completing
-from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
-from app.server.core.workflow_history.errors import (
-    AmbiguousPatternError,
-    InvalidQueryError,
-    PatternNotFoundError,
-)
 from app.server.core.workflow_history.patterns import pattern_key
 from app.server.core.workflow_history.patterns.folding import common_stretch, folded_under
 from app.server.core.workflow_history.patterns.programs import OWN_TOOLS
@@ -40,7 +19,6 @@ from app.server.core.workflow_history.patterns.ranking import Habit, rank
 from app.server.core.workflow_history.patterns.recurring import Recurring
 from app.server.core.workflow_history.patterns.savings import a_month, saving
 from app.server.core.workflow_history.patterns.sequences import ARROW
-from app.server.core.workflow_history.store.history import History
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 HABIT = ARROW.join(BUILD_LOOP)

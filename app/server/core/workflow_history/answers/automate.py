@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -20,14 +20,15 @@ from ..patterns.ranking import Habit, is_scriptable, rank
 from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import KEEP_SHARE, known_cost
 from ..store.history import History
+from ..store.recurrence import STATUSES, PatternExample
 from .pattern_shapes import Example, PatternDecision, Patterns, PatternStory, Span, ranked, usd
 
 Kind = Literal["operation", "sequence", "phases"]
 
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
-STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
 USUAL_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
 EXAMPLES: Final = 5  # of one pattern
+_LEAST_DIGITS: Final = 4  # of the beginning of an id
 _NAMED: Final = 10  # patterns that a message can name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,7 +89,7 @@ def show_pattern(
     _check_numbers(examples, keep_share)
     with _history() as history:
         known = _the_one(history, pattern_id)
-        patterns = history.recurring(where, least_runs=1)
+        patterns = _with(history, known, where)
         habit = next((one for one in rank(patterns, keep_share) if one.pattern.id == known.id), None)
         if habit is None:
             raise PatternNotFoundError(f"none of these runs shows {known.signature!r}; ask for other ones")
@@ -128,13 +129,24 @@ def _history() -> Iterator[History]:
 def _the_one(history: History, given: str) -> Recurring:
     found = history.find_pattern(given)
     if not found:
+        short = " (the beginning of an id has four digits or more)" if len(given) < _LEAST_DIGITS else ""
         raise PatternNotFoundError(
-            f"no pattern {given!r} in this history; workflow-history patterns --all shows them"
+            f"no pattern {given!r} in this history{short}; workflow-history patterns --all shows them"
         )
     if len(found) > 1:
         told = ", ".join(f"{one.id} ({one.signature})" for one in found[:_NAMED])
         raise AmbiguousPatternError(given, [one.id for one in found], told)
     return found[0]
+
+
+def _with(history: History, known: Recurring, where: RunFilter | None) -> list[Recurring]:
+    """Return what recurs, with a pattern that may be seen in one run alone; most are, and are not read."""
+    found = history.recurring(where)
+    if any(one.id == known.id for one in found):
+        return found
+    if where is None or where.is_empty:
+        return [*found, known]
+    return history.recurring(where, least_runs=1)
 
 
 def _is_told(habit: Habit, kinds: Sequence[Kind] | None) -> bool:
@@ -153,17 +165,17 @@ def _span(history: History, where: RunFilter | None) -> Span:
     return Span(len(runs), *(None if end is None else _EPOCH + timedelta(microseconds=end) for end in ends))
 
 
-def _example(place: Sequence[Any]) -> Example:
-    project, run, created_at, count, nanodollars, path, line, agents_dir = place
+def _example(place: PatternExample) -> Example:
+    path = place.example_path
     return Example(
-        run=run,
-        project=project or None,
-        created_at=created_at,
-        count=count,
-        cost=usd(nanodollars),
-        agents_dir=agents_dir,
-        path=None if path is None else f"{run}/{path}",
-        line=line,
+        run=place.id,
+        project=place.project or None,
+        created_at=place.created_at,
+        count=place.times,
+        cost=usd(place.nanodollars),
+        agents_dir=place.agents_dir,
+        path=None if path is None else f"{place.id}/{path}",
+        line=place.example_line,
     )
 
 

@@ -94,7 +94,7 @@ class Example:
     run: str  # id of the run
     project: str | None
     created_at: str | None  # ISO 8601 UTC, when the run was made
-    count: int  # times in this run
+    count: int | None  # times in this run; None: unknown
     cost: float | None  # USD in this run, an estimate; None: unknown
     agents_dir: str | None  # agents folder that the run was read from
     path: str | None  # file with an example, relative to the agents folder

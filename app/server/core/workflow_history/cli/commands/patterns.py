@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
@@ -49,7 +48,7 @@ KeepShare = Annotated[
     typer.Option(
         "--keep-share",
         metavar="SHARE",
-        help="Of each time this share of the cost stays with a script, of a sequence at least one call.",
+        help="This share of the cost stays with a script, of a sequence no less than one call.",
     ),
 ]
 
@@ -74,17 +73,15 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also phases, the agents' own tools, and what another pattern tells."),
+        typer.Option("--all", help="Also phases, the agents' own tools, and what tells the same."),
     ] = False,
     keep_share: KeepShare = KEEP_SHARE,
 ) -> None:
     """Tell what agents do again and again, and what a script would save.
 
-    That comes first where a script is worth most: what it would save, as far as it is sure to end well and
-    to go the same way again.
+    Where a script is worth most comes first; what was dismissed is left out.
 
-    Left out: what was dismissed, reading, editing and planning (the agents' own tools), and what is a part
-    of another pattern.
+    So are the agents' own tools (reading, editing, planning) and what tells the same again.
     """
     if context.invoked_subcommand is not None:
         return
@@ -111,12 +108,16 @@ def patterns(  # noqa: PLR0917 - a command line has many options
 def _next(found: Patterns) -> list[tuple[str, str]]:
     if not found.patterns:
         return [("workflow-history patterns --all", "everything that recurs")]
-    first = short_id(found.patterns[0].id)
-    return [
-        (f"workflow-history patterns show {first}", "where it is seen, and what its worth is made of"),
-        (f"workflow-history patterns accept {first}", "a script is to do it"),
-        (f"workflow-history patterns dismiss {first}", "not to be shown again"),
+    told = [
+        (f"workflow-history patterns show {short_id(found.patterns[0].id)}", "where, and why it is first")
     ]
+    undecided = [short_id(one.id) for one in found.patterns if one.status == "detected" and one.scriptable]
+    for name in undecided[:1]:
+        told += [
+            (f"workflow-history patterns accept {name}", "a script is to do it"),
+            (f"workflow-history patterns dismiss {name}", "not to be shown again"),
+        ]
+    return told
 
 
 @app.command(
@@ -144,7 +145,7 @@ def show(
 
 def _after(found: PatternStory) -> list[tuple[str, str]]:
     one = found.pattern
-    steps = [(f"workflow-history list --pattern {shlex.quote(one.signature)}", "the runs that show it")]
+    steps = [(f"workflow-history list --pattern {short_id(one.id)}", "the runs that show it")]
     if one.status == "detected":
         steps += [
             (f"workflow-history patterns accept {short_id(one.id)}", "a script is to do it"),

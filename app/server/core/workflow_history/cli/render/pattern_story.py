@@ -17,6 +17,7 @@ from .table import Column, GiveWay, fit, grid
 from .text import UNKNOWN, joined, one_line, said
 
 MOST_PARTS: Final = 8
+LEAST_PLACE: Final = 40  # cells, as long as another column can give way
 _NARROWER: Final = (GiveWay("count"), GiveWay("when"), GiveWay("cost"))
 
 
@@ -29,7 +30,7 @@ def pattern_story(found: PatternStory, width: int) -> RenderableType:
         note = f"{more:,} more: --json" if more > 0 else ""
         blocks += ["", section("Tells of these, too", width, note), _parts(one.parts[:MOST_PARTS], width)]
     if found.examples:
-        blocks += ["", section("Seen in", width, "the newest runs"), _examples(found.examples, width)]
+        blocks += ["", section("Seen in", width, "the newest runs"), *_examples(found.examples, width)]
     return Group(*blocks)
 
 
@@ -162,19 +163,33 @@ def _parts(parts: tuple[PatternPart, ...], width: int) -> RenderableType:
     return grid(fit(columns, width, _NARROWER), width)
 
 
-def _examples(examples: tuple[Example, ...], width: int) -> RenderableType:
+def _examples(examples: tuple[Example, ...], width: int) -> list[RenderableType]:
+    """Return the places; the folder that all of them lie in is said once."""
+    folders = {one_line(each.agents_dir) for each in examples if each.agents_dir}
     columns = [
         Column("run", "run", tuple(said(each.run, "bold") for each in examples)),
         Column("when", "when", tuple(Text(moment(each.created_at)) for each in examples)),
-        Column("count", "times", tuple(Text(f"{each.count:,}") for each in examples), right=True),
+        Column("count", "times", tuple(Text(_times(each)) for each in examples), right=True),
         Column("cost", "cost", tuple(Text(estimate(each.cost)) for each in examples), right=True),
-        Column("place", "place", tuple(map(_place, examples)), flexible=True, most=200, wraps=True),
+        Column(
+            "place",
+            "file and line",
+            tuple(_place(each, whole=len(folders) > 1) for each in examples),
+            flexible=True,
+            most=200,
+            wraps=True,
+        ),
     ]
-    return grid(fit(columns, width, _NARROWER), width)
+    table = grid(fit(columns, width, _NARROWER, LEAST_PLACE), width)
+    return [table, Text(f"in {folders.pop()}", "dim", overflow="fold")] if len(folders) == 1 else [table]
 
 
-def _place(each: Example) -> Text:
+def _times(each: Example) -> str:
+    return UNKNOWN if each.count is None else f"{each.count:,}"
+
+
+def _place(each: Example, *, whole: bool) -> Text:
     if each.path is None:
         return Text(UNKNOWN)
-    path = PurePath(one_line(each.agents_dir or "")) / one_line(each.path)
+    path = PurePath(one_line(each.agents_dir or "") if whole else "") / one_line(each.path)
     return Text(f"{path}:{each.line}" if each.line else str(path))

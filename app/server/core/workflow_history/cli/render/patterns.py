@@ -17,9 +17,12 @@ from .text import UNKNOWN, joined, one_line
 BAR: Final = 8  # cells
 ID: Final = 8  # digits that are shown; four and more will do
 MOST_SIGNATURE: Final = 90  # cells
-LEAST_SIGNATURE: Final = 30  # cells, as long as another column can give way
+LEAST_SIGNATURE: Final = 28  # cells, as long as another column can give way
 MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
 """What was decided, as a sign and its style."""
+
+PART: Final = "▎"
+"""Stands before what another pattern tells already."""
 
 _NARROWER: Final = (
     GiveWay("kind"),
@@ -60,6 +63,15 @@ def estimate(amount: float | None, *, at_least: bool = False) -> str:
     return UNKNOWN if amount is None else f"{'≥' if at_least else '≈'} {money(amount)}"
 
 
+def bounded(amount: float | None, *, at_least: bool = False) -> str:
+    """Return an amount below a heading that says it is an estimate.
+
+    >>> bounded(1.5), bounded(1.5, at_least=True)
+    ('$1.50', '≥ $1.50')
+    """
+    return estimate(amount, at_least=at_least).removeprefix("≈ ")
+
+
 def span_line(span: Span) -> Text:
     """Return which runs were asked."""
     when = None if span.first is None else f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}"
@@ -71,22 +83,25 @@ def _head(found: Patterns) -> Text:
     return joined([
         span_line(found.span),
         count if shown == found.found else f"{shown:,} of {count}",
-        f"{found.folded:,} more are parts of these: --all" if found.folded else None,
+        f"{found.folded:,} more tell the same: --all" if found.folded else None,
     ])  # fmt: skip
 
 
 def _table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
     most = max((one.worth or 0.0 for one in patterns), default=0.0)
+    names = tuple(map(_name, patterns))
     columns = [
         Column("id", "id", tuple(Text(short_id(one.id), "bold") for one in patterns)),
-        Column("signature", "pattern", tuple(map(_name, patterns)), flexible=True, most=MOST_SIGNATURE),
+        Column("signature", "pattern", names, flexible=True, most=MOST_SIGNATURE, wraps=True),
         Column("kind", "kind", tuple(Text(one_line(one.kind), "dim") for one in patterns)),
         _numbers("runs", "runs", patterns, lambda one: f"{one.runs:,}"),
         _numbers("count", "times", patterns, lambda one: f"{one.count:,}"),
-        _numbers("cost", "cost", patterns, lambda one: estimate(one.cost, at_least=one.cost_at_least)),
+        _numbers("cost", "cost ≈", patterns, lambda one: bounded(one.cost, at_least=one.cost_at_least)),
         _numbers("success", "well", patterns, lambda one: share(one.success_rate)),
         _numbers("steady", "steady", patterns, lambda one: share(one.stability)),
-        _numbers("saved", "would save", patterns, saved_of),
+        _numbers(
+            "saved", "would save ≈", patterns, lambda one: bounded(one.saved, at_least=one.saved_at_least)
+        ),
         Column("bar", "worth", tuple(Text(marks.bar(_share(one, most), BAR), "green") for one in patterns)),
     ]  # fmt: skip
     return grid(fit(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
@@ -100,6 +115,8 @@ def saved_of(one: RankedPattern) -> str:
 def _name(one: RankedPattern) -> Text:
     sign, style = MARKS[one.status]
     name = Text(one_line(one.signature))
+    if one.part_of is not None:
+        name = Text.assemble((PART, "dim"), " ", name)
     return Text.assemble((sign, style), " ", name) if sign else name
 
 
@@ -116,14 +133,19 @@ def _numbers(
 def _legend(found: Patterns) -> list[Text]:
     together = estimate(found.commands_cost, at_least=found.commands_cost_at_least)
     kept = f"{share(found.keep_share)} of the cost"
-    lines = (
-        f"all commands {together}; the rows overlap: never add them up" if found.commands_cost else None,
-        f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
-        "worth: that, as far as it is sure to end well and to go the same way again (steady)",
-        "≈ an estimate · ≥ an estimate, at least" if _bounded(found.patterns) else "≈ an estimate",
-    )
-    return [Text(line, "dim") for line in lines if line]
-
-
-def _bounded(patterns: Sequence[RankedPattern]) -> bool:
-    return any(one.cost_at_least or one.saved_at_least for one in patterns)
+    shown = found.patterns
+    lines = [f"all commands {together}; the rows overlap: never add them up"] if found.commands_cost else []
+    if any(one.scriptable for one in shown):
+        lines += [
+            f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
+            "worth: that, as far as it is sure to end well and to go the same way again (steady)",
+        ]
+    signs = {
+        "≈ an estimate": True,
+        "≥ at least": any(one.cost_at_least or one.saved_at_least for one in shown),
+        f"{PART} told by another one": any(one.part_of is not None for one in shown),
+        "✓ accepted": any(one.status == "accepted" for one in shown),
+        "✗ dismissed": any(one.status == "dismissed" for one in shown),
+    }
+    lines.append(" · ".join(sign for sign, there in signs.items() if there))
+    return [Text(line, "dim") for line in lines]
