@@ -7,26 +7,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
 from .recurring import Recurring
 from .savings import known_cost, steps_of
 
-MOST_OF_THE_TIMES: Final = Fraction(4, 5)
-"""As often, beside the one that is folded, must the other one be seen."""
-
-MOST_OF_THE_STEPS: Final = Fraction(2, 3)
-"""As many steps of the one that is folded must stand in the other one, side by side."""
+MOST_OF_THE_TIMES: Final = 80
+"""Percent: as often, beside the one that is folded, must the other one be seen."""
 
 
 def folded_under(patterns: Iterable[Recurring]) -> dict[str, Recurring]:
     """Return by id the sequences and operations that another sequence tells already, and which.
 
     The costliest stands for the others; one that was accepted stands for itself, before all others. Of a
-    sequence most steps must stand in the other one, or in that one done again and again, and the other one
-    must be seen nearly as often or more. Of an operation most times must lie in the sequence.
+    sequence two thirds of the steps, and two, must stand side by side in the other one, or in that one done
+    again and again, and the other one must be seen nearly as often or more. Of an operation most times must
+    lie in the sequence.
     """
     order = sorted(patterns, key=_first_to_stand)
     kept: dict[tuple[str, ...], list[Recurring]] = defaultdict(list)  # by two steps in a row
@@ -57,17 +54,17 @@ def _first_to_stand(pattern: Recurring) -> tuple[bool, int, int, int, str]:
 
 def _tells(other: Recurring, one: Recurring) -> bool:
     """Tell whether a sequence says what another one says."""
-    if other.count < MOST_OF_THE_TIMES * one.count:
+    if 100 * other.count < MOST_OF_THE_TIMES * one.count:
         return False
     steps = steps_of(one)
     alike = common_stretch(steps, steps_of(other))
-    return alike >= 2 and alike >= MOST_OF_THE_STEPS * len(steps)
+    return alike >= 2 and 3 * alike >= 2 * len(steps)
 
 
 def _holds(other: Recurring, operation: Recurring) -> bool:
     """Tell whether most times of an operation lie in a sequence."""
     within = other.count * steps_of(other).count(operation.signature)
-    return within >= MOST_OF_THE_TIMES * operation.count
+    return 100 * within >= MOST_OF_THE_TIMES * operation.count
 
 
 def common_stretch(steps: Sequence[str], other: Sequence[str]) -> int:

@@ -63,7 +63,7 @@ def stability_of(pattern: Recurring, counts: Mapping[str, int]) -> float | None:
     does it, the more it is an answer to what the agent saw.
     """
     if pattern.kind == "operation":
-        return pattern.runs / pattern.count if pattern.count else None
+        return min(1.0, pattern.runs / pattern.count) if pattern.count else None
     begun = counts.get(steps_of(pattern)[0])
     return min(1.0, pattern.count / begun) if begun and pattern.kind == "sequence" else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from .recurring import Recurring
@@ -32,7 +33,12 @@ class Saving:
 
 def steps_of(pattern: Recurring) -> tuple[str, ...]:
     """Return the operations that a pattern is made of; an operation is one."""
-    return tuple(pattern.signature.split(ARROW)) if pattern.kind == "sequence" else (pattern.signature,)
+    return _parted(pattern.signature) if pattern.kind == "sequence" else (pattern.signature,)
+
+
+@lru_cache(maxsize=8_192)  # each is held against many others
+def _parted(signature: str) -> tuple[str, ...]:
+    return tuple(signature.split(ARROW))
 
 
 def share_kept(pattern: Recurring, keep_share: float) -> Fraction:
@@ -55,7 +61,7 @@ def saving(pattern: Recurring, keep_share: float) -> Saving:
     cost, known = known_cost(pattern), pattern.successes + pattern.failures
     if cost is None or not known:
         return Saving(None, at_least=False)
-    well = Fraction(pattern.successes, pattern.count)
+    well = Fraction(pattern.successes, max(pattern.count, known))
     saved = int(cost * well * (1 - share_kept(pattern, keep_share)))
     return Saving(saved, at_least=bool(pattern.unpriced_runs) or known < pattern.count)
 

@@ -11,7 +11,6 @@ from ...answers.automate import (
 )
 from ...answers.automate import (
     KINDS,
-    STATUSES,
     USUAL_STATUSES,
     decide_pattern,
     find_patterns,
@@ -19,6 +18,7 @@ from ...answers.automate import (
 )
 from ...answers.pattern_shapes import Patterns, PatternStory
 from ...patterns.savings import KEEP_SHARE
+from ...store.recurrence import STATUSES
 from ..filtering import FilterCommand, FilterGroup, filter_of
 from ..options import Command
 from ..render.pattern_story import pattern_story, story_line

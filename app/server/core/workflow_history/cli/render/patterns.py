@@ -31,6 +31,7 @@ _NARROWER: Final = (
     GiveWay("steady"),
     GiveWay("success"),
     GiveWay("count"),
+    GiveWay("cost"),
 )
 
 
@@ -134,7 +135,11 @@ def _legend(found: Patterns) -> list[Text]:
     together = estimate(found.commands_cost, at_least=found.commands_cost_at_least)
     kept = f"{share(found.keep_share)} of the cost"
     shown = found.patterns
-    lines = [f"all commands {together}; the rows overlap: never add them up"] if found.commands_cost else []
+    lines = (
+        [f"all commands that recur {together}; the rows overlap: never add them up"]
+        if found.commands_cost
+        else []
+    )
     if any(one.scriptable for one in shown):
         lines += [
             f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
