@@ -58,6 +58,7 @@ def recurring(
         query = _stored().where(own.runs >= least_runs)
         if least_runs > 1:  # literally as the partial index has it: most patterns are seen in one run
             query = query.where(own.runs > literal_column("1"))
+            query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
     else:
         met = conditions(wanted, dialect_of(connection)).clauses()
         query = _summed_anew(select(workflows.c.key).where(*met), least_runs)
