@@ -164,6 +164,15 @@ def test_sums_of_seconds_do_not_drift(history: History) -> None:
     assert [found.seconds for found in history.recurring()] == [0.3]
 
 
+def test_amounts_that_no_run_can_have_are_unknown_and_stop_nothing(history: History) -> None:
+    keys = with_runs(history, "a", "b")
+    odd = seen("x", 2**62, successes=-1, cost=9e9, seconds=1e300)
+    history.save_patterns({key: [odd] for key in keys}, detector="host")
+    [found] = history.recurring()
+    assert (found.count, found.successes, found.unpriced_runs, found.untimed_runs) == (0, 0, 2, 2)
+    assert history.check() == []
+
+
 # --- decisions
 
 
