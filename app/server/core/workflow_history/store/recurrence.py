@@ -26,9 +26,7 @@ if TYPE_CHECKING:  # the detection comes with it
 STATUSES: Final = ("detected", "accepted", "dismissed")
 
 _ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
-_AS_STORED: Final = (
-    *_ABOUT[:5], "runs", "count", "successes", "failures", "unpriced_runs", "untimed_runs",
-)  # fmt: skip
+"""The columns of a pattern that are no sums, in the order of Recurring, as are the sums."""
 
 
 class PatternExample(NamedTuple):
@@ -58,6 +56,7 @@ def recurring(
         query = _stored().where(own.runs >= least_runs)
         if least_runs > 1:  # literally as the partial index has it: most patterns are seen in one run
             query = query.where(own.runs > literal_column("1"))
+            query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
     else:
         met = conditions(wanted, dialect_of(connection)).clauses()
         query = _summed_anew(select(workflows.c.key).where(*met), least_runs)
@@ -135,15 +134,12 @@ def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
 def _records(connection: Connection, query: Select[Any]) -> list[Recurring]:
     from ..patterns.recurring import Recurring  # noqa: PLC0415 - the detection comes with it
 
-    found = [
-        Recurring(
-            **{name: row[name] for name in _AS_STORED},
-            decided_at=_time(row["decided_at"]),
-            first_seen_at=_time(row["first_seen_at"]),
-            nanodollars=row["cost_nanodollars"],
-            seconds=row["milliseconds"] / 1000,
+    cursor: Any = connection.execute(query).cursor
+    found = [  # of the driver's rows: there may be many thousands
+        Recurring(*about, _time(decided_at), _time(first_seen_at), *sums, milliseconds / 1000, untimed_runs)
+        for (*about, decided_at, first_seen_at), sums, milliseconds, untimed_runs in (
+            (row[:7], row[7:13], *row[13:]) for row in cursor.fetchall()
         )
-        for row in connection.execute(query).mappings()
     ]
     return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
 
