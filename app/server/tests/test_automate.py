@@ -27,6 +27,7 @@ from app.server.core.workflow_history import (
 )
 from app.server.core.workflow_history.answers.pattern_shapes import Patterns
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.render.marks import STAND_INS
 from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
 from app.server.core.workflow_history.errors import (
     AmbiguousPatternError,
@@ -583,6 +584,15 @@ def test_a_run_leads_to_what_its_patterns_cost_everywhere(synced: Path):
     named = re.search(r"patterns show ([0-9a-f]{8})", type_in("show", run).output)
     assert named is not None
     assert show_pattern(named[1]).pattern.kind == "sequence"
+
+
+def test_a_terminal_that_knows_ascii_only_shows_all_signs():
+    shown = [finding(seq("a", "b"), 4), finding("a", 4)]
+    store(x=shown, y=shown)
+    decide_pattern("a", "accepted")
+    for words in (["patterns", "--all"], ["patterns", "show", "a"]):
+        said = type_in(*words).output.translate(STAND_INS)
+        assert said.isascii(), said
 
 
 def test_no_text_of_a_run_can_move_the_cursor():

@@ -27,7 +27,7 @@ Kind = Literal["operation", "sequence", "phases"]
 
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 USUAL_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
-EXAMPLES: Final = 5  # of one pattern
+SHOWN_EXAMPLES: Final = 5  # of one pattern
 _LEAST_DIGITS: Final = 4  # of the beginning of an id
 _NAMED: Final = 10  # patterns that a message can name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +79,7 @@ def show_pattern(
     where: RunFilter | None = None,
     *,
     keep_share: float = KEEP_SHARE,
-    examples: int = EXAMPLES,
+    examples: int = SHOWN_EXAMPLES,
 ) -> PatternStory:
     """Return one pattern, over the runs of a filter, with the newest places that show it.
 

@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from ...answers.automate import (
-    EXAMPLES as SHOWN_EXAMPLES,
-)
-from ...answers.automate import (
     KINDS,
+    SHOWN_EXAMPLES,
     USUAL_STATUSES,
     decide_pattern,
     find_patterns,
