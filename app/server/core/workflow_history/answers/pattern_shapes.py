@@ -49,6 +49,7 @@ class RankedPattern:
     cost_at_least: bool  # it cost more: what some runs paid for it is unknown
     cost_per_time: float | None  # USD; at least, where the cost is
     seconds: float | None  # an estimate; None: unknown
+    seconds_at_least: bool  # it took longer: how long it took in some runs is unknown
     kept_share: float | None  # of its cost that stays with a script; None: no script can do it
     saved: float | None  # USD that a script would have saved, an estimate; None: unknown
     saved_at_least: bool  # more would have been saved: some costs or ends are unknown
@@ -149,6 +150,7 @@ def ranked(habit: Habit, span: Span, keep_share: float) -> RankedPattern:
         cost_at_least=cost is not None and pattern.unpriced_runs > 0,
         cost_per_time=None if cost is None or not pattern.count else cost / pattern.count / _NANODOLLARS,
         seconds=None if pattern.untimed_runs >= pattern.runs else pattern.seconds,
+        seconds_at_least=pattern.runs > pattern.untimed_runs > 0,
         kept_share=float(share_kept(pattern, keep_share)) if habit.scriptable else None,
         saved=usd(saved.nanodollars),
         saved_at_least=saved.at_least,

@@ -91,7 +91,8 @@ def _cost(one: RankedPattern) -> Text:
     if one.cost is None:
         return Text(f"{UNKNOWN} nothing shows what it cost")
     each = f"{estimate(one.cost_per_time, at_least=one.cost_at_least)} each time"
-    time = None if one.seconds is None else f"≈ {duration(one.seconds)} of work"
+    sign = "≥" if one.seconds_at_least else "≈"
+    time = None if one.seconds is None else f"{sign} {duration(one.seconds)} of work"
     return joined([Text(estimate(one.cost, at_least=one.cost_at_least), "bold"), each, time])
 
 
