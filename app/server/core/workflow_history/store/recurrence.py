@@ -6,7 +6,7 @@ Also the one thing that people say of a pattern: whether it is worth anything. N
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, update
 
@@ -22,8 +22,6 @@ from .values import from_time, storable_text
 
 if TYPE_CHECKING:  # the detection comes with it
     from ..patterns.recurring import PatternStatus, Recurring
-
-STATUSES: Final = ("detected", "accepted", "dismissed")
 
 _ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
 
@@ -99,8 +97,11 @@ def decide(
 
     Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
     """
-    if status not in STATUSES:
-        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(STATUSES)}")
+    from ..patterns.recurring import PatternStatus  # noqa: PLC0415 - the detection comes with it
+
+    allowed = get_args(PatternStatus)
+    if status not in allowed:
+        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
     decided = status != "detected"
     values = {
         "status": status,
