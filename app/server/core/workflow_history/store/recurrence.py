@@ -5,8 +5,8 @@ Also the one thing that people say of a pattern: whether it is worth anything. N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, update
 
@@ -23,10 +23,7 @@ from .values import from_time, storable_text
 if TYPE_CHECKING:  # the detection comes with it
     from ..patterns.recurring import PatternStatus, Recurring
 
-STATUSES: Final = ("detected", "accepted", "dismissed")
-
 _ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
-"""The columns of a pattern that are no sums, in the order of Recurring, as are the sums."""
 
 
 class PatternExample(NamedTuple):
@@ -100,8 +97,11 @@ def decide(
 
     Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
     """
-    if status not in STATUSES:
-        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(STATUSES)}")
+    from ..patterns.recurring import PatternStatus  # noqa: PLC0415 - the detection comes with it
+
+    allowed = get_args(PatternStatus)
+    if status not in allowed:
+        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
     decided = status != "detected"
     values = {
         "status": status,
@@ -113,12 +113,15 @@ def decide(
         raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
 
 
-def _about() -> list[ColumnElement[Any]]:
-    return [patterns.c[name] for name in _ABOUT]
+def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return what a Recurring is made of, in the order of its fields."""
+    about = [patterns.c[name] for name in _ABOUT]
+    whole = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
+    return [*about, *(whole[name] for name in SUMS)]
 
 
 def _stored() -> Select[Any]:
-    return select(*_about(), *(patterns.c[name] for name in SUMS))
+    return select(*_columns(dict(patterns.c)))
 
 
 def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
@@ -126,21 +129,15 @@ def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
     pattern, run = occurrences.c.pattern_key, occurrences.c.workflow_key
     summed = select(pattern, *(column.label(name) for name, column in ANEW.items())).where(run.in_(runs))
     found = summed.group_by(pattern).having(ANEW["runs"] >= least_runs).subquery()
-    return select(*_about(), *(found.c[name] for name in SUMS)).join(
-        found, found.c.pattern_key == patterns.c.key
-    )
+    return select(*_columns(dict(found.c))).join_from(patterns, found, found.c.pattern_key == patterns.c.key)
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[Recurring]:
     from ..patterns.recurring import Recurring  # noqa: PLC0415 - the detection comes with it
 
-    cursor: Any = connection.execute(query).cursor
-    found = [  # of the driver's rows: there may be many thousands
-        Recurring(*about, _time(decided_at), _time(first_seen_at), *sums, milliseconds / 1000, untimed_runs)
-        for (*about, decided_at, first_seen_at), sums, milliseconds, untimed_runs in (
-            (row[:7], row[7:13], *row[13:]) for row in cursor.fetchall()
-        )
-    ]
+    cursor: Any = connection.execute(query).cursor  # the driver's rows: there may be many thousands
+    rows = [(*row[:5], _time(row[5]), _time(row[6]), *row[7:]) for row in cursor.fetchall()]
+    found = [Recurring(*row) for row in rows]
     return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
 
 
