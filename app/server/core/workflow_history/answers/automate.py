@@ -20,12 +20,13 @@ from ..patterns.ranking import Habit, is_scriptable, rank
 from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import KEEP_SHARE, known_cost
 from ..store.history import History
-from ..store.recurrence import STATUSES, PatternExample
+from ..store.recurrence import PatternExample
 from .pattern_shapes import Example, PatternDecision, Patterns, PatternStory, Span, ranked, usd
 
 Kind = Literal["operation", "sequence", "phases"]
 
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
+STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
 USUAL_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
 SHOWN_EXAMPLES: Final = 5  # of one pattern
 _LEAST_DIGITS: Final = 4  # of the beginning of an id

@@ -106,7 +106,7 @@ WORDS: Final[dict[str, Complete]] = {
     "SCHEMA": _of("..answers.schemas", "PUBLISHED"),
     "--status": _fixed("completed", "failed", "running", "incomplete", "unknown"),
     "--kind": _of("..answers.automate", "KINDS"),
-    "--state": _of("..store.recurrence", "STATUSES"),
+    "--state": _of("..answers.automate", "STATUSES"),
     "--sort": _of("..answers.finding", "SORT_NAMES"),
     "--format": _of("..exporting.formats", "FORMATS"),
     "--columns": _columns,

@@ -9,6 +9,7 @@ import typer
 from ...answers.automate import (
     KINDS,
     SHOWN_EXAMPLES,
+    STATUSES,
     USUAL_STATUSES,
     decide_pattern,
     find_patterns,
@@ -16,7 +17,6 @@ from ...answers.automate import (
 )
 from ...answers.pattern_shapes import Patterns, PatternStory
 from ...patterns.savings import KEEP_SHARE
-from ...store.recurrence import STATUSES
 from ..filtering import FilterCommand, FilterGroup, filter_of
 from ..options import Command
 from ..render.pattern_story import pattern_story, story_line
