@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import sub
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from .bulk import chunks
+from .bulk import chunks, execute_tuples
 from .schema import occurrences, patterns
 
 SUMS: Final = (
@@ -53,6 +54,18 @@ def _anew() -> dict[str, ColumnElement[Any]]:
         "untimed_runs": func.count(case((own.seconds.is_(None), 1))),
     }
 
+
+_MOVED: Final = tuple(f"by_{name}" for name in SUMS)
+_MOVING: Final = (
+    update(patterns)
+    .where(patterns.c.key == bindparam("of"))
+    .values(
+        {
+            name: patterns.c[name] + bindparam(by, type_=BigInteger)
+            for name, by in zip(SUMS, _MOVED, strict=True)
+        }
+    )
+)
 
 ANEW: Final[Mapping[str, ColumnElement[Any]]] = _anew()
 """The same sums out of the occurrences themselves, to be grouped by pattern."""
@@ -115,17 +128,12 @@ def move_sums(
     connection: Connection, before: Mapping[int, list[Part]], after: Mapping[int, list[Part]]
 ) -> None:
     """Take out of each pattern's sums what was `before`, and put in what is `after`, by pattern."""
-    old = {pattern: sums_of(parts) for pattern, parts in before.items()}
-    new = {pattern: sums_of(parts) for pattern, parts in after.items()}
-    changes = []
-    for pattern in sorted(old.keys() | new.keys()):
-        gone, come = old.get(pattern, _NOTHING), new.get(pattern, _NOTHING)
+    changes: list[tuple[int, ...]] = []
+    for pattern in sorted(before.keys() | after.keys()):
+        gone, come = (sums_of(parts[pattern]) if pattern in parts else _NOTHING for parts in (before, after))
         if gone != come:
-            by = {f"by_{name}": b - a for name, a, b in zip(SUMS, gone, come, strict=True)}
-            changes.append({"of": pattern, **by})
-    if changes:
-        moved = {name: patterns.c[name] + bindparam(f"by_{name}", type_=BigInteger) for name in SUMS}
-        connection.execute(update(patterns).where(patterns.c.key == bindparam("of")).values(moved), changes)
+            changes.append((*map(sub, come, gone), pattern))
+    execute_tuples(connection, _MOVING, (*_MOVED, "of"), changes)
 
 
 def wrong_sums(connection: Connection) -> list[str]:
