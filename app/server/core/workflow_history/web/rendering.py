@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 NAVIGATION: Final = (
     Entry("/", "Runs", "r", ("/runs/", "/compare")),
     Entry("/trends", "Trends", "t"),
-    Entry("/insights", "Insights", "i"),
+    Entry("/insights", "Insights", "i", ("/patterns/",)),
     Entry("/forecast", "Forecast", "f"),
     Entry("/syncs", "Syncs", "s"),
 )

@@ -17,10 +17,11 @@ from ...answers.automate import (
 )
 from ...answers.pattern_shapes import Patterns, PatternStory
 from ...patterns.savings import KEEP_SHARE
+from ...wording.patterns import short_id
 from ..filtering import FilterCommand, FilterGroup, filter_of
 from ..options import Command
 from ..render.pattern_story import pattern_story, story_line
-from ..render.patterns import decision_line, pattern_list, short_id
+from ..render.patterns import decision_line, pattern_list
 from ..render.runs import no_runs
 from ..screen import screen_of
 

@@ -11,9 +11,9 @@ import typer
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...patterns import pattern_key
+from ...wording.patterns import short_id
 from ...wording.runs import full_id
 from ..options import Command
-from ..render.patterns import short_id
 from ..render.story import story
 from ..screen import screen_of
 

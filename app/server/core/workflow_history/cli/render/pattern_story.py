@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ...answers.pattern_shapes import Example, PatternPart, PatternStory, RankedPattern
 from ...wording.numbers import counted, duration, moment, money, share
+from ...wording.patterns import estimate, saved_of, short_id
 from ...wording.text import UNKNOWN, one_line
-from .patterns import MARKS, estimate, saved_of, short_id
+from .patterns import MARKS
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import joined, said

@@ -9,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...answers.pattern_shapes import PatternDecision, Patterns, RankedPattern, Span
-from ...wording.numbers import counted, money, share
-from ...wording.text import UNKNOWN, one_line
+from ...wording.numbers import counted, share
+from ...wording.patterns import bounded, estimate, short_id
+from ...wording.text import one_line
 from . import marks
 from .table import Column, GiveWay, fit, grid
 from .text import joined
 
 BAR: Final = 8  # cells
-ID: Final = 8  # digits that are shown; four and more will do
 MOST_SIGNATURE: Final = 90  # cells
 LEAST_SIGNATURE: Final = 28  # cells, as long as another column can give way
 MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
@@ -43,35 +43,12 @@ def pattern_list(found: Patterns, width: int) -> RenderableType:
     return Group(_head(found), "", _table(found.patterns, width), "", *_legend(found))
 
 
-def short_id(pattern_id: str) -> str:
-    """Return as much of an id as is shown and typed."""
-    return pattern_id[:ID]
-
-
 def decision_line(made: PatternDecision) -> Text:
     """Return what was decided."""
     sign, style = MARKS[made.status]
     word = "open again" if made.status == "detected" else made.status
     line = Text.assemble((f"{sign} {word}".strip(), style), f": {one_line(made.signature)}")
     return line if made.note is None else line.append(f" ({one_line(made.note)})", "dim")
-
-
-def estimate(amount: float | None, *, at_least: bool = False) -> str:
-    """Return an amount of money that is an estimate, or a lower bound of one.
-
-    >>> estimate(1.5), estimate(1.5, at_least=True)
-    ('≈ $1.50', '≥ $1.50')
-    """
-    return UNKNOWN if amount is None else f"{'≥' if at_least else '≈'} {money(amount)}"
-
-
-def bounded(amount: float | None, *, at_least: bool = False) -> str:
-    """Return an amount below a heading that says it is an estimate.
-
-    >>> bounded(1.5), bounded(1.5, at_least=True)
-    ('$1.50', '≥ $1.50')
-    """
-    return estimate(amount, at_least=at_least).removeprefix("≈ ")
 
 
 def span_line(span: Span) -> Text:
@@ -107,11 +84,6 @@ def _table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
         Column("bar", "worth", tuple(Text(marks.bar(_share(one, most), BAR), "green") for one in patterns)),
     ]  # fmt: skip
     return grid(fit(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
-
-
-def saved_of(one: RankedPattern) -> str:
-    """Return what a script would have saved."""
-    return estimate(one.saved, at_least=one.saved_at_least)
 
 
 def _name(one: RankedPattern) -> Text:

@@ -13,6 +13,7 @@ from ...answers.watch import Anomalies, Finding, StandOut
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
 from ...wording.numbers import counted, money
 from ...wording.text import cut, one_line
+from ...wording.watching import worth_a_line
 from .marks import sparkline
 from .story.section import section
 from .text import joined
@@ -102,7 +103,7 @@ def _marked(mark: tuple[str, str], *lines: Text) -> RenderableType:
 
 def budget_report(found: BudgetReport, width: int) -> RenderableType:
     """Return how every budget stands, those that are passed first, each with the runs it went to."""
-    shown = _worth_a_line(found.budgets)
+    shown = worth_a_line(found.budgets)
     blocks = [_budget(budget, width) for budget in shown]
     if earlier := len(found.budgets) - len(shown):
         blocks.append(_marked(_MARKS["within"], Text(f"{earlier:,} earlier: all within their budgets")))
@@ -128,19 +129,6 @@ def _budget(budget: Budget, width: int) -> RenderableType:
         most = [f"{one_line(run.id)} {money(run.cost)}" for run in budget.costliest]
         lines.append(Text(cut(f"most: {', '.join(most)}", width - 4), "dim"))
     return _marked(_MARKS[budget.state], *lines)
-
-
-def _worth_a_line(budgets: Sequence[Budget]) -> list[Budget]:
-    """Return what is not within, and of all that is within the latest day, week and month."""
-    latest = {(budget.scope, budget.name, budget.span): budget.start for budget in budgets}
-    for budget in budgets:
-        key = budget.scope, budget.name, budget.span
-        latest[key] = max(latest[key], budget.start)
-    return [
-        budget
-        for budget in budgets
-        if budget.state != "within" or latest[budget.scope, budget.name, budget.span] == budget.start
-    ]
 
 
 def _verdict(found: BudgetReport) -> Text:

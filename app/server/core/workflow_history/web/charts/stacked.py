@@ -15,7 +15,7 @@ from .units import Unit, top_of
 KINDS: Final = 6
 """Kinds that can be told apart."""
 
-_WIDTH, _HEIGHT = 760.0, 210.0
+_WIDTH, _HEIGHT = 1220.0, 210.0
 _NARROW: Final = 380.0
 
 

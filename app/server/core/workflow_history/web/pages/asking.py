@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request
 
-from ... import database
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
+from ..context import Context
 from ..views.narrow import Choice, Narrow, narrow
 from ..wanted import asked_of
-
-_NAMES: Final = ("template", "model", "project")
-_MOST: Final = 300  # words of one field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,9 @@ class Question:
             )
         return value
 
-    def form(self, path: str, own: Sequence[Choice] = (), *, ages: bool = True) -> Narrow:
+    def form(self, path: str, here: Context, own: Sequence[Choice] = (), *, ages: bool = True) -> Narrow:
         """Return the form that narrows the page."""
-        return narrow(path, self.given, words(), own, ages=ages)
+        return narrow(path, self.given, here.words.all(), own, ages=ages)
 
 
 def question(request: Request) -> Question:
@@ -47,9 +44,3 @@ def question(request: Request) -> Question:
     if asked.problems:
         raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in asked.problems.items()))
     return Question(asked.where, asked.given, {name: values[-1] for name, values in query.items()})
-
-
-def words() -> dict[str, list[str]]:
-    """Return the words of the history that a form offers."""
-    with database.existing() as history:
-        return {name: [] if history is None else history.names(name)[:_MOST] for name in _NAMES}

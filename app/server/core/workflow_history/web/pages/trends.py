@@ -14,6 +14,7 @@ from ...narrowing import period_of
 from ...summing.clock import LOCAL
 from ...wording.statistics import length
 from ..charts.stacked import texture
+from ..context import Here
 from ..rendering import page
 from ..views import timeline
 from ..views.measures import FEW
@@ -31,7 +32,7 @@ _PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 
 @router.get("/trends")
-def trends(request: Request) -> Response:
+def trends(request: Request, here: Here) -> Response:
     """Return the page."""
     asked = question(request)
     zone = asked.word("tz", LOCAL)
@@ -56,7 +57,7 @@ def trends(request: Request) -> Response:
         changes=timeline.changes(found),
         rows=timeline.rows(found, periods),
         split=split(found, periods),
-        form=asked.form("/trends", own),
+        form=asked.form("/trends", here, own),
         texture=texture(),
         few=FEW,
         zone=zone_words(zone),

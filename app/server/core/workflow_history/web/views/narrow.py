@@ -13,6 +13,7 @@ from ..rendering import address
 AGES: Final = {"7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last year"}
 _WORDS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
 _MOST_CHIP: Final = 40  # cells
+_MOST_WORDS: Final = 300  # of one field
 
 
 class Choice(NamedTuple):
@@ -85,7 +86,7 @@ def _by_name(
 ) -> Choice | None:
     """Return a field for one value; several are chips, and a single project needs no field."""
     values = given.get(name, ())
-    known = [*dict.fromkeys([*words.get(name, ()), *values])]
+    known = [*dict.fromkeys([*words.get(name, ())[:_MOST_WORDS], *values])]
     if len(values) > 1 or len(known) < 2:
         return None
     options = (("", "any"), *((word, cut(one_line(word), 44)) for word in known))

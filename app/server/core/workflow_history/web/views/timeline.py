@@ -52,8 +52,7 @@ def cards(found: Timeline, periods: Periods) -> list[Card]:
     """Return a card for every measure."""
     timed = by_day(found.whole.groups)
     return [
-        Card(measure, _chart(measure, timed, periods), measure.said(found.whole.total))
-        for measure in MEASURES
+        Card(measure, chart(measure, timed, periods), measure.said(found.whole.total)) for measure in MEASURES
     ]
 
 
@@ -95,7 +94,8 @@ def point(measure: Measure, day: date, one: Figures, periods: Periods) -> Point:
     )
 
 
-def _chart(measure: Measure, timed: Sequence[tuple[date, Figures]], periods: Periods) -> Markup:
+def chart(measure: Measure, timed: Sequence[tuple[date, Figures]], periods: Periods) -> Markup:
+    """Return the drawing of one measure."""
     points = [point(measure, day, one, periods) for day, one in timed]
     return over_time(measure.title, points, measure.unit, measure.kind)
 
