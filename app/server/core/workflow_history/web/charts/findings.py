@@ -10,8 +10,8 @@ from markupsafe import Markup
 from .svg import drawing, element, said, together
 from .units import Unit, place_of, top_of
 
-_WIDTH, _HEIGHT = 360.0, 118.0
-_LEFT, _RIGHT, _TOP, _FLOOR = 8.0, 352.0, 22.0, 98.0
+_WIDTH, _HEIGHT = 320.0, 122.0
+_LEFT, _RIGHT, _TOP, _FLOOR = 6.0, 314.0, 26.0, 102.0
 _MOST: Final = 400  # medians; a plot is no wider
 
 
@@ -48,7 +48,6 @@ def before_after(
         title,
         f"{levels[0].words}; {levels[1].words}.",
         element("line", x1=_LEFT, x2=_RIGHT, y1=_FLOOR, y2=_FLOOR, class_="floor"),
-        element("text", "0", x=_LEFT - 2, y=_FLOOR + 12, class_="tick"),
         element("line", x1=split, x2=split, y1=_TOP - 12, y2=_FLOOR, class_="change"),
         *(_side(name, spots, values, unit) for name, spots, values in sides),
         _level(levels[0].value, end, _LEFT, split, ""),

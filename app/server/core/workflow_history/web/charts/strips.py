@@ -16,8 +16,8 @@ from .units import Unit, place_of
 def bar(value: float | None, end: float, title: str, kind: str = "") -> Markup:
     """Return a level bar; without a mark where the value is unknown."""
     if value is None:
-        return strip(title, class_="bar unknown")
-    return strip(title, _level(0, 100 * place_of(value, end), kind), class_="bar")
+        return strip(title, class_="level unknown")
+    return strip(title, _level(0, 100 * place_of(value, end), kind), class_="level")
 
 
 def pair(first: float | None, second: float | None, end: float, title: str) -> Markup:
@@ -27,7 +27,7 @@ def pair(first: float | None, second: float | None, end: float, title: str) -> M
         for value, kind, y in ((first, "a", 1), (second, "b", 10))
         if value is not None
     ]
-    return strip(title, *parts, class_="bar pair", height=18)
+    return strip(title, *parts, class_="level pair", height=18)
 
 
 def difference(value: float, end: float, title: str) -> Markup:
@@ -35,7 +35,7 @@ def difference(value: float, end: float, title: str) -> Markup:
     wide = 50 * place_of(abs(value), end)
     mark = _level(50 if value > 0 else 50 - wide, wide, "more" if value > 0 else "less")
     return strip(
-        title, mark, element("rect", x=49.8, y=0, width=0.4, height=12, class_="middle"), class_="bar"
+        title, mark, element("rect", x=49.8, y=0, width=0.4, height=12, class_="middle"), class_="level"
     )
 
 
@@ -63,7 +63,7 @@ def parts_of_a_whole(parts: Sequence[Part], end: float, title: str) -> Markup:
         box = element("rect", said(part.said), x=begin, y=1, width=wide, height=10, class_=f"k{kind % KINDS}")
         marks.append(box)
         begin += wide
-    return strip(title, *marks, class_="bar parts")
+    return strip(title, *marks, class_="level parts")
 
 
 def interval(bounds: Bounds, end: float, title: str, came: float | None = None) -> Markup:
@@ -76,7 +76,7 @@ def interval(bounds: Bounds, end: float, title: str, came: float | None = None) 
     ]
     if came is not None:
         marks.append(_level(100 * place_of(came, end) - 0.4, 0.8, "came", y=0, height=12))
-    return strip(title, *marks, class_="bar interval")
+    return strip(title, *marks, class_="level interval")
 
 
 def sparkline(points: Sequence[Point], end: float, title: str, unit: Unit) -> Markup:

@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import insights, login, patterns, runs, trends
+from . import forecast, insights, login, patterns, runs, trends
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, trends.router, insights.router, patterns.router, login.router)
+_ROUTERS: Final = (runs.router, trends.router, insights.router, patterns.router, forecast.router, login.router)
 
 
 def pages() -> APIRouter:

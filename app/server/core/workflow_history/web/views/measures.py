@@ -26,7 +26,6 @@ class Measure:
     kind: Kind
     value: Callable[[Figures], float | None]
     runs: Callable[[Figures], int]  # that the value rests on
-    good: str | None = None  # which way is better: up or down; None: neither
     say: Callable[[Figures], str] | None = None  # None: as the unit does
 
     def said(self, figures: Figures) -> str:
@@ -51,14 +50,14 @@ def _cost(figures: Figures) -> float | None:
 MEASURES: Final = (
     Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, say=cost_of),
     Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
-            lambda f: f.cost.runs, "down"),
+            lambda f: f.cost.runs),
     Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
-            lambda f: f.completed + f.failed, "up"),
+            lambda f: f.completed + f.failed),
     Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
     Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
-            lambda f: f.duration.runs, "down"),
+            lambda f: f.duration.runs),
     Measure("tokens", "Tokens", TOKENS, "columns", lambda f: f.tokens.total, lambda f: f.runs),
     Measure("cache_hit_share", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_share,
-            lambda f: f.runs, "up"),
+            lambda f: f.runs),
 )  # fmt: skip
 """In the order of the page."""

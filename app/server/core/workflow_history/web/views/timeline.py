@@ -9,7 +9,7 @@ from datetime import date
 from markupsafe import Markup
 
 from ...summing.records import Change, Figures, Timeline
-from ...wording.statistics import before_of, cost_of, now_of, signed
+from ...wording.statistics import CHANGES, before_of, cost_of, now_of, signed
 from ..charts.over_time import Point, over_time
 from .measures import MEASURES, Measure
 from .periods import Periods
@@ -44,7 +44,6 @@ class ChangeRow:
     now: str
     before: str
     signed: str
-    way: str  # better, worse or nothing
     change: Change
 
 
@@ -67,9 +66,7 @@ def changes(found: Timeline) -> list[ChangeRow]:
     """Return what changed, in the order of the cards."""
     by_name = {} if found.trend is None else {change.figure: change for change in found.trend.changes}
     return [
-        ChangeRow(
-            measure.title, now_of(change), before_of(change), signed(change), _way(measure, change), change
-        )
+        ChangeRow(CHANGES[measure.change], now_of(change), before_of(change), signed(change), change)
         for measure in MEASURES
         if (change := by_name.get(measure.change)) is not None
     ]
@@ -109,9 +106,3 @@ def _row(day: date | None, one: Figures, periods: Periods) -> Row:
         thin=tuple(measure.title for measure in MEASURES if measure.is_thin(one)),
         unfinished=day is not None and periods.is_unfinished(day),
     )
-
-
-def _way(measure: Measure, change: Change) -> str:
-    if measure.good is None or change.thin or not change.change:
-        return ""
-    return "better" if (change.change > 0) == (measure.good == "up") else "worse"

@@ -1,0 +1,118 @@
+"""What a task will cost and take, whether it will work and why; and the same of a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ...answers.finding import find_run_rows
+from ...answers.forecast import calibration, forecast, forecast_run
+from ...errors import InvalidQueryError
+from ...filters import RunFilter
+from ...wording.forecasts import VERDICTS, headline, run_headline
+from ...wording.text import cut, one_line
+from ..context import Here
+from ..rendering import page
+from ..views import calibrating, forecasting
+from ..views.narrow import Choice
+
+router = APIRouter()
+
+_LONGEST: Final = 8_000  # characters of a task in an address
+_SHOWN: Final = 30  # past runs that are drawn and named
+_RUNNING: Final = 10
+_FIELDS: Final = (("template", "Workflow", "template"), ("class", "Class", "issue_class"),
+                  ("project", "Project", "project"))  # fmt: skip
+_MOST_WORDS: Final = 300
+
+
+@router.get("/forecast")
+def new_task(request: Request, here: Here) -> Response:
+    """Return the page that asks for a task, and what is to be expected of it."""
+    given = {name: value.strip() for name, value in request.query_params.items()}
+    text = given.get("text") or None
+    if text is not None and len(text) > _LONGEST:
+        raise InvalidQueryError(
+            f"a task is at most {_LONGEST:,} characters here; workflow-history forecast --file takes a longer one"
+        )
+    asked = text is not None or bool(given.get("template"))
+    found = (
+        forecast(
+            text, given.get("template") or None, given.get("class") or None, given.get("project") or None, shown=_SHOWN
+        )
+        if asked
+        else None
+    )
+    return page(
+        request,
+        "forecast.html",
+        text=text or "",
+        fields=_fields(given, here.words.all()),
+        found=found,
+        headline=headline(found) if found else None,
+        running=find_run_rows(RunFilter(status=("running",)), limit=_RUNNING).workflows,
+        empty=not any(here.words.all().values()),
+        **_shown(found),
+        **_calibration(given.get("calibration") == "1"),
+    )
+
+
+@router.get("/runs/{run_id}/forecast")
+def stored_run(request: Request, run_id: str, project: str | None = None) -> Response:
+    """Return what was to be expected of a run when it began, and what is still to come of it."""
+    found = forecast_run(run_id if project is None else f"{project}/{run_id}", shown=_SHOWN)
+    flight = found.flight
+    return page(
+        request,
+        "forecast_run.html",
+        found=found,
+        run={"id": found.id, "project": found.project},
+        name=cut(one_line(found.id), 48),
+        headline=run_headline(found),
+        verdicts=VERDICTS,
+        flight=flight,
+        flight_plots=[] if flight is None else forecasting.flight_plots(flight),
+        flight_chance=None if flight is None else forecasting.chance(flight.success),
+        **_shown(found.forecast, (found.cost, found.duration_seconds)),
+    )
+
+
+def _shown(found: Any, came: tuple[float | None, float | None] = (None, None)) -> dict[str, Any]:
+    """Return what templates draw of a forecast."""
+    if found is None:
+        return {"plots": [], "chance": None, "phases": [], "rests": [], "weak": ()}
+    return {
+        "plots": forecasting.plots(found, came),
+        "chance": forecasting.chance(found.success),
+        "phases": forecasting.phases(found.phases),
+        "rests": forecasting.runs(found.runs),
+        "weak": [one_line(line) for line in found.weak],
+    }
+
+
+def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> list[Choice]:
+    """Return the fields that have something to choose from."""
+    fields = []
+    for name, label, column in _FIELDS:
+        chosen = given.get(name, "")
+        known = [one.removeprefix("/") if name == "class" else one for one in words.get(column, ())[:_MOST_WORDS]]
+        options = dict.fromkeys([*known, *([chosen] if chosen else [])])
+        if options:
+            shown = (("", "any"), *((one, cut(one_line(one), 44)) for one in options))
+            fields.append(Choice(name, label, shown, chosen))
+    return fields
+
+
+def _calibration(wanted: bool) -> dict[str, Any]:  # noqa: FBT001 - what a link says
+    if not wanted:
+        return {"calibrated": None, "held": [], "chances": [], "by_template": []}
+    found = calibration()
+    return {
+        "calibrated": found,
+        "held": calibrating.figures(found),
+        "chances": calibrating.chances(found),
+        "by_template": calibrating.templates(found),
+    }
