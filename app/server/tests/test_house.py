@@ -18,7 +18,8 @@ LAYERS = (
     ("phases", "outcomes", "evidence", "pricing", "likeness"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
-    ("comparing", "explaining", "wording"),
+    ("comparing", "explaining"),
+    ("wording",),
     # what touches files or the database
     ("streams", "exporting"),
     ("scanning", "store"),

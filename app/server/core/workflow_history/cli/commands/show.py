@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from ... import database
-from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...answers.likes import likes_of
+from ...errors import WorkflowNotFoundError
 from ...wording.runs import full_id
 from ..options import Command
 from ..render.story import story
@@ -48,7 +49,7 @@ def show(
     if screen.as_json:
         screen.give(run)
         return
-    likes = [{**like, "workflow": _known(run, like)} for like in run.get("similar_workflows") or ()]
+    likes = [{**like.link, "workflow": like.run} for like in likes_of(run)]
     screen.show(story(run, screen.width, likes=likes, full=full))
     screen.next_steps(*_next(run, likes))
 
@@ -64,12 +65,3 @@ def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tu
             other = shlex.quote(full_id(known))
             steps.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
     return steps
-
-
-def _known(run: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what the history knows of a similar run; the same project's where several have its id."""
-    project = like.get("project") or run.get("project")
-    try:
-        return database.get_workflow_by_id(like["id"])
-    except AmbiguousWorkflowError:
-        return database.get_workflow_by_id(f"{project}/{like['id']}")

@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import login, runs
+from . import login, run, runs
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, login.router)
+_ROUTERS: Final = (runs.router, run.router, login.router)
 
 
 def pages() -> APIRouter:
