@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from .. import database
 from ..errors import WorkflowNotFoundError
 from ..explaining import Explanation, Known, explained
 from ..patterns.sequences import without_parts
 from ..pricing import price_version
-from ..store.history import History
+from .likes import likes_in
 
 __all__ = ["Explanation", "explain_run"]
 
@@ -34,21 +32,10 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
             run,
             is_there=_is_there,
             installed=price_version(),
-            likes=_likes(history, run),
+            likes=tuple(likes_in(history, run)),
             patterns=tuple(without_parts(history.patterns(key))),
         )
     return explained(known, field)
-
-
-def _likes(
-    history: History, run: Mapping[str, Any]
-) -> tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...]:
-    """Return the links to similar runs, each with the run where the history knows it."""
-    links = run.get("similar_workflows") or ()
-    names = [(str(link.get("project") or ""), str(link["id"])) for link in links]
-    keys = history.keys_of(names)
-    runs = history.read(list(keys.values()))
-    return tuple((link, runs.get(keys.get(name, -1))) for link, name in zip(links, names, strict=True))
 
 
 def _is_there(path: str) -> bool:

@@ -114,6 +114,12 @@ def similar_runs(
         return _found(history, asked, where or RunFilter(), _Terms.of(text, limit, threshold))
 
 
+def uncompared_runs() -> int:
+    """Return how many runs no sync has compared by their texts: `similar_runs` must read them."""
+    with database.existing() as history:
+        return 0 if history is None else history.similarity().count_without(MODEL_VERSION)
+
+
 class _Asked(NamedTuple):
     """What is compared."""
 

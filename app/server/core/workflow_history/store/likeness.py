@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, null, or_, select, update
 
 from .blocks import VECTORS, drop_blocks
 from .bulk import chunks, execute_tuples
@@ -109,6 +109,13 @@ def text_vectors(
         row for some in chunks(keys) for row in _rows(connection, query.where(columns.workflow_key.in_(some)))
     ]
     return [key for key, _ in rows], [vector for _, vector in rows]
+
+
+def count_without(connection: Connection, model: str) -> int:
+    """Return how many runs `model` has not compared, or that were written since."""
+    compared = select(func.count()).select_from(likeness).where(likeness.c.text_model == model)
+    runs = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
+    return int(runs - connection.execute(compared).scalar_one())
 
 
 _COLUMNS = [column for column in likeness.columns if column.name != "text_model"]

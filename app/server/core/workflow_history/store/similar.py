@@ -35,6 +35,11 @@ class Similarity:
         with self._reading() as connection:
             return likeness.stale_runs(connection, model)
 
+    def count_without(self, model: str) -> int:
+        """Return how many runs `model` has not compared, or that were written since."""
+        with self._reading() as connection:
+            return likeness.count_without(connection, model)
+
     def compared(self, keys: Sequence[int]) -> list[tuple[Any, ...]]:
         """Return key, request, status, cost (nanodollars) and duration (seconds) of runs, as stored."""
         with self._reading() as connection:

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ..wording import agents, costs, numbers, runs, signs
-from ..wording.text import UNKNOWN, clean, cut, one_line
+from ..wording import agents, costs, explaining, numbers, runs, scores, signs
+from ..wording.text import UNKNOWN, clean, cut, cut_middle, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
 
@@ -49,16 +49,29 @@ FILTERS: Final = {
     "counted": numbers.counted,
     "moment": numbers.moment,
     "cost_of": costs.short_cost,
+    "agent_spending": costs.agent_spending,
+    "at_least": costs.at_least,
     "short_model": agents.short_model,
+    "remarks": agents.remarks,
     "one_line": one_line,
     "clean": clean,
     "cut": cut,
+    "cut_middle": cut_middle,
     "full_id": runs.full_id,
     "request_words": runs.request_words,
     "workflow_words": runs.workflow_words,
     "when_words": runs.when_words,
     "is_gone": runs.is_gone,
     "is_derived": runs.is_derived,
+    "score_word": scores.score_word,
+    "score_parts": scores.parts_words,
+    "score_missing": scores.missing_words,
+    "explained_value": explaining.value_words,
+    "explained_short": explaining.short_words,
+    "explained_from": explaining.from_words,
+    "explained_rule": explaining.rule_words,
+    "explained_place": explaining.place_words,
+    "dollars": explaining.dollars,
     "status_sign": signs.status_sign,
     "outcome_sign": signs.outcome_sign,
 }

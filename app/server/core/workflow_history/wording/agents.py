@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .numbers import counted, exact, number, percent
@@ -58,3 +58,11 @@ def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
     if exact(agent.get("unpriced_tokens")):
         found.append("no price")
     return found
+
+
+def by_phase(agents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the agents by phase, phases in the order in which they began."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for agent in agents:
+        groups.setdefault(one_line(agent.get("phase") or "other"), []).append(agent)
+    return list(groups.items())

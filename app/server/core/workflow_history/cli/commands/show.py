@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from ... import database
-from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...answers.likes import likes_of
+from ...errors import WorkflowNotFoundError
 from ...patterns import pattern_key
 from ...wording.patterns import short_id
 from ...wording.runs import full_id
@@ -50,7 +51,7 @@ def show(
     if screen.as_json:
         screen.give(run)
         return
-    likes = [{**like, "workflow": _known(run, like)} for like in run.get("similar_workflows") or ()]
+    likes = [{**like.link, "workflow": like.run} for like in likes_of(run)]
     screen.show(story(run, screen.width, likes=likes, full=full))
     screen.next_steps(*_next(run, likes))
 
@@ -69,12 +70,3 @@ def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tu
         key = short_id(pattern_key(pattern["kind"], pattern["signature"]))
         steps.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
     return steps
-
-
-def _known(run: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what the history knows of a similar run; the same project's where several have its id."""
-    project = like.get("project") or run.get("project")
-    try:
-        return database.get_workflow_by_id(like["id"])
-    except AmbiguousWorkflowError:
-        return database.get_workflow_by_id(f"{project}/{like['id']}")

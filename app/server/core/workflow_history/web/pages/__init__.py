@@ -7,10 +7,19 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import forecast, insights, login, patterns, runs, trends
+from . import compare, forecast, insights, login, patterns, run, runs, trends
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, trends.router, insights.router, patterns.router, forecast.router, login.router)
+_ROUTERS: Final = (
+    runs.router,
+    run.router,
+    trends.router,
+    insights.router,
+    patterns.router,
+    forecast.router,
+    compare.router,
+    login.router,
+)
 
 
 def pages() -> APIRouter:

@@ -36,12 +36,16 @@ def new_task(request: Request, here: Here) -> Response:
     text = given.get("text") or None
     if text is not None and len(text) > _LONGEST:
         raise InvalidQueryError(
-            f"a task is at most {_LONGEST:,} characters here; workflow-history forecast --file takes a longer one"
+            f"a task has at most {_LONGEST:,} characters here; forecast --file takes a longer one"
         )
     asked = text is not None or bool(given.get("template"))
     found = (
         forecast(
-            text, given.get("template") or None, given.get("class") or None, given.get("project") or None, shown=_SHOWN
+            text,
+            given.get("template") or None,
+            given.get("class") or None,
+            given.get("project") or None,
+            shown=_SHOWN,
         )
         if asked
         else None
@@ -98,7 +102,9 @@ def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> lis
     fields = []
     for name, label, column in _FIELDS:
         chosen = given.get(name, "")
-        known = [one.removeprefix("/") if name == "class" else one for one in words.get(column, ())[:_MOST_WORDS]]
+        known = [
+            one.removeprefix("/") if name == "class" else one for one in words.get(column, ())[:_MOST_WORDS]
+        ]
         options = dict.fromkeys([*known, *([chosen] if chosen else [])])
         if options:
             shown = (("", "any"), *((one, cut(one_line(one), 44)) for one in options))
@@ -106,7 +112,7 @@ def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> lis
     return fields
 
 
-def _calibration(wanted: bool) -> dict[str, Any]:  # noqa: FBT001 - what a link says
+def _calibration(wanted: bool) -> dict[str, Any]:
     if not wanted:
         return {"calibrated": None, "held": [], "chances": [], "by_template": []}
     found = calibration()

@@ -50,9 +50,17 @@ def chances(found: Calibration) -> list[Row]:
     """Return the runs that were told about the same chance, and how many of them succeeded."""
     return [
         Row(
-            (f"{one.least:.0%} to {one.most:.0%}", f"{one.told:.0%}", f"{one.completed:.0%}", f"{one.count:,}"),
+            (
+                f"{one.least:.0%} to {one.most:.0%}",
+                f"{one.told:.0%}",
+                f"{one.completed:.0%}",
+                f"{one.count:,}",
+            ),
             interval(
-                Bounds(0.0, one.completed, one.completed), 1.0, f"told {one.told:.0%}, came {one.completed:.0%}", one.told
+                Bounds(0.0, one.completed, one.completed),
+                1.0,
+                f"told {one.told:.0%}, came {one.completed:.0%}",
+                one.told,
             ),
         )
         for one in found.success.bins
@@ -62,7 +70,11 @@ def chances(found: Calibration) -> list[Row]:
 def templates(found: Calibration) -> list[tuple[str, str, str]]:
     """Return how often the intervals of each template's runs held: name, cost, duration."""
     return [
-        (cut(one_line(one.template), 48) if one.template else "none named", _held(one.cost), _held(one.duration))
+        (
+            cut(one_line(one.template), 48) if one.template else "none named",
+            _held(one.cost),
+            _held(one.duration),
+        )
         for one in found.templates
     ]
 

@@ -101,7 +101,9 @@ def chance(found: SuccessChance) -> Chance:
     """Return the chance of success, with what it rests on."""
     rests = f"{found.completed:,} of {counted(found.ended, 'run')} that ended completed"
     if found.share is None or found.low is None or found.high is None:
-        return Chance(UNKNOWN, "", rests if found.ended else "", one_line(found.why_not or "too little is known"), None)
+        return Chance(
+            UNKNOWN, "", rests if found.ended else "", one_line(found.why_not or "too little is known"), None
+        )
     told = f"likely {share(found.low)} to {share(found.high)}"
     drawn = interval(Bounds(found.low, found.share, found.high), 1.0, f"{share(found.share)}, {told}")
     return Chance(share(found.share), told, rests, None, drawn)
@@ -161,7 +163,8 @@ def _plot(title: str, figure: Figure, unit: Unit, dots: Sequence[Dot | None], ca
 def _dot(run: PastRun, value: float | None, unit: Unit) -> Dot | None:
     if value is None:
         return None
-    title = f"{one_line(run.id)[:60]}: {unit.say(value)}, {status_sign(run.status)} {one_line(run.status or 'unknown')}"
+    status = f"{status_sign(run.status)} {one_line(run.status or 'unknown')}"
+    title = f"{one_line(run.id)[:60]}: {unit.say(value)}, {status}"
     href = run_address({"id": run.id, "project": run.project})
     return Dot(value, run.weight, f"{title}, counts {run.weight:.2f}", href, run.status != "failed")
 
@@ -171,5 +174,3 @@ def _interval(figure: Figure, end: float, unit: Unit) -> Markup | None:
         return None
     told = f"{unit.say(figure.median)}, 8 in 10 {between(figure, unit.say)}"
     return interval(Bounds(figure.p10, figure.median, figure.p90), end, told)
-
-

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ....wording.agents import remarks, short_model
+from ....wording.agents import by_phase, remarks, short_model
 from ....wording.costs import Spending, agent_spending, at_least, together
 from ....wording.numbers import counted, duration, money, number, tokens
 from ....wording.text import UNKNOWN, one_line
@@ -54,7 +54,7 @@ def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Return the table of phases, one row per agent; a phase of several agents has its sum above them."""
     agents = run.get("phase_costs") or []
     at_work = run.get("status") == "running"
-    rows = [row for phase, members in _grouped(agents) for row in _rows(phase, members, at_work=at_work)]
+    rows = [row for phase, members in by_phase(agents) for row in _rows(phase, members, at_work=at_work)]
     if not rows:
         return None
     shown = fit(_columns(rows), width, NARROWER, LEAST_AGENT)
@@ -94,14 +94,6 @@ def _model_cost(model: Mapping[str, Any]) -> str:
     return (
         "no price" if model.get("unpriced_tokens") and model.get("cost") is None else money(model.get("cost"))
     )
-
-
-def _grouped(agents: Sequence[Agent]) -> list[tuple[str, list[Agent]]]:
-    """Return the agents by phase, phases in the order in which they began."""
-    groups: dict[str, list[Agent]] = {}
-    for agent in agents:
-        groups.setdefault(one_line(agent.get("phase") or "other"), []).append(agent)
-    return list(groups.items())
 
 
 def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:

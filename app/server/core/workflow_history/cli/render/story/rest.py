@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ....wording.costs import short_cost
 from ....wording.numbers import money, number
+from ....wording.scores import SCORES, missing_words, parts_words, score_word
 from ....wording.text import UNKNOWN, one_line
 from .. import marks
 from ..problems import problem_lines
@@ -19,14 +20,6 @@ from ..runs import request_line
 from ..table import Column, GiveWay, fit, grid
 from ..text import joined, said
 from .section import section
-
-SCORES = (
-    ("nl_clarity_score", "clarity of the request"),
-    ("cost_efficiency_score", "cost efficiency"),
-    ("performance_score", "performance"),
-    ("quality_score", "quality"),
-)
-"""The four scores and their names."""
 
 MOST_PATTERNS = 5
 BAR = 10  # cells
@@ -42,7 +35,7 @@ def scores(run: Run, width: int) -> RenderableType | None:
     parts = run.get("score_parts") or {}
     columns = [
         Column("name", "", tuple(Text(name) for _, name in SCORES)),
-        Column("value", "", tuple(Text(_score(run.get(key)), "bold") for key, _ in SCORES), right=True),
+        Column("value", "", tuple(Text(score_word(run.get(key)), "bold") for key, _ in SCORES), right=True),
         Column("bar", "", tuple(_score_bar(run.get(key)) for key, _ in SCORES)),
         Column("parts", "", tuple(_parts(parts.get(key)) for key, _ in SCORES), flexible=True, wraps=True),
     ]
@@ -116,26 +109,15 @@ def _place(agent: Run) -> Text:
     return Text(place)
 
 
-def _score(value: Any) -> str:
-    known = number(value)
-    return UNKNOWN if known is None else f"{known:.0f}"
-
-
 def _score_bar(value: Any) -> Text:
     known = number(value)
     return Text(marks.bar(None if known is None else known / 100, BAR), style="cyan")
 
 
 def _parts(score: Any) -> Text:
-    """Return a score's parts, each a word and its own value, or the evidence that was missing."""
-    if not isinstance(score, Mapping):
-        return Text("")
-    parts = [part for part in score.get("parts") or () if isinstance(part, Mapping)]
-    words = [f"{one_line(part.get('name'))} {_score(part.get('value'))}" for part in parts]
-    missing = ", ".join(one_line(name).replace("_", " ") for name in score.get("missing") or ())
-    if words:
-        return joined([*words])
-    return Text(f"unknown without {missing}" if missing else "", style="dim")
+    """Return a score's parts, or the evidence that was missing."""
+    words = parts_words(score)
+    return joined([*words]) if words else Text(missing_words(score), style="dim")
 
 
 def _alike(like: Run) -> str:

@@ -1,0 +1,112 @@
+"""One run's whole story as a page: what was asked, how it went, what it cost, where each figure stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from ...answers.explain import explain_run
+from ...answers.likes import likes_of
+from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...wording import story
+from ...wording.agents import by_phase
+from ...wording.costs import agent_spending, at_least, together
+from ...wording.explaining import price_sums
+from ...wording.numbers import number
+from ...wording.scores import SCORES
+from ...wording.text import clean
+from ..api.runs import RunId, known_run, named
+from ..charts.timeline import timeline
+from ..charts.tokens import KINDS, cache_hits, stacks
+from ..rendering import page, run_address
+
+router = APIRouter()
+
+REQUEST_LINES: Final = 14  # shown before somebody asks for the rest
+REQUEST_CHARACTERS: Final = 1_200
+MOST_CHARACTERS: Final = 200_000  # of a request; the rest is in its JSON
+MOST_PATTERNS: Final = 8
+
+Project = Annotated[str | None, Query(max_length=400)]
+
+
+@router.get("/runs/{id}")
+def run(request: Request, run_id: RunId, project: Project = None) -> Response:
+    """Return a run's page; the beginning of an id leads to the whole one."""
+    try:
+        found = known_run(run_id, project)
+    except AmbiguousWorkflowError as error:
+        return _several(request, error)
+    except WorkflowNotFoundError as error:
+        missing = {"code": 404, "title": "No such run", "detail": str(error), "sought": run_id}
+        return page(request, "problem.html", status=404, **missing)
+    if found["id"] != run_id:
+        return RedirectResponse(run_address(found), 307)
+    return page(request, "run.html", run=found, **_values(found))
+
+
+def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
+    """Return the page that lists the runs an id stands for."""
+    names = [name.partition("/") for name in error.candidates]
+    runs = [{"project": project, "id": run_id} for project, _, run_id in names]
+    return page(request, "several.html", status=409, sought=error.workflow_id, runs=runs)
+
+
+def _values(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page shows beside the run itself."""
+    explained = {each.field: each for each in explain_run(named(run["id"], run["project"])).of}
+    agents = run.get("phase_costs") or []
+    return {
+        "at_work": run.get("status") == "running",
+        "when": story.when_fact(run),
+        "took": story.took_fact(run),
+        "cost": story.cost_fact(run),
+        "tokens": story.tokens_fact(run),
+        "gone": story.gone_words(run) if run.get("source_state") == "gone" else None,
+        "hits": cache_hits(run),
+        "request_text": _request(run),
+        "line": timeline(agents),
+        "phases": [_phase(name, members) for name, members in by_phase(agents)],
+        "stacks": [each for each in stacks(agents) if each.total],
+        "kinds": KINDS,
+        "models": _models(run),
+        "scores": SCORES,
+        "likes": likes_of(run),
+        "most_patterns": MOST_PATTERNS,
+        "explained": explained,
+        "prices": price_sums(explained["total_cost"]),
+    }
+
+
+def _request(run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the request's beginning, and the whole where that is more."""
+    if not run.get("nl_input"):
+        return None
+    text = clean(run["nl_input"][:MOST_CHARACTERS]).strip("\n")
+    beginning = "\n".join(text.split("\n")[:REQUEST_LINES])[:REQUEST_CHARACTERS]
+    return {
+        "beginning": beginning,
+        "whole": text if len(text) > len(beginning) else None,
+        "lines": text.count("\n") + 1,
+        "left": max(0, len(run["nl_input"]) - MOST_CHARACTERS),  # characters
+    }
+
+
+def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a phase with its agents, and the sums where there are several."""
+    seconds = [taken for agent in agents if (taken := number(agent.get("duration_seconds"))) is not None]
+    return {
+        "name": name,
+        "agents": agents,
+        "cost": at_least(together([agent_spending(agent) for agent in agents])),
+        "seconds": sum(seconds) if seconds else None,
+    }
+
+
+def _models(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what each model cost, the costliest first."""
+    used = (run.get("cost_data") or {}).get("models") or []
+    return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))

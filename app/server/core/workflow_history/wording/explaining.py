@@ -1,0 +1,159 @@
+"""Where a figure comes from, in a line: an explanation in, words out; values keep all their digits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from ..explaining.shapes import Arithmetic, Explanation, Part, Source
+from .numbers import counted, duration, exact, moment, number, percent
+from .text import UNKNOWN, cut, lines_of, one_line
+
+MOST_REQUEST: Final = 300  # characters of a request
+GONE: Final = "the file is gone: only this history knows"
+TIMES: Final = frozenset(
+    {"created_at", "started_at", "completed_at", "gone_at", "first_seen_at", "last_changed_at"}
+)
+
+
+def value_words(value: Any, unit: str | None, field: str = "") -> str:
+    """Return a value with all of its digits: an explanation is there to be checked."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if number(value) is None:
+        return moment(value) if field in TIMES else cut(one_line(value), MOST_REQUEST)
+    return _NUMBERS.get(unit or "", _plain)(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) or value >= 1e6 else f"{value:,g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,g} s ({duration(value)})" if value >= 60 else f"{value:,g} s"
+
+
+def dollars(value: float) -> str:
+    """Return US dollars to the last nano-dollar that is there.
+
+    >>> dollars(1.4841381), dollars(0.5), dollars(-2e-09)
+    ('$1.4841381', '$0.50', '-$0.000000002')
+    """
+    amount = abs(exact(value) or Decimal(0))
+    digits = f"{amount:,.9f}".rstrip("0")
+    whole, _, rest = digits.partition(".")
+    return f"{'-' if value < 0 else ''}${whole}.{rest.ljust(2, '0')}"
+
+
+_NUMBERS: Final[dict[str, Callable[[float], str]]] = {"USD": dollars, "seconds": _seconds, "percent": percent}
+
+
+def short_words(found: Explanation) -> str:
+    """Return a value in a line; of a request its first."""
+    lines = lines_of(str(found.value)) if found.field == "nl_input" and found.value else None
+    return one_line(lines[0]) if lines else value_words(found.value, found.unit, found.field)
+
+
+def from_words(found: Explanation) -> str:
+    """Return in a few words where a figure is from; its own explanation says more."""
+    if found.why_unknown:
+        return f"unknown: {one_line(found.why_unknown)}"
+    told = found.inputs
+    for basis, source in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
+        if told.get(source):
+            return one_line(f"{told.get(basis)}: {told[source]}")
+    for key in ("status_reason", "nl_input_source"):
+        if told.get(key):
+            return one_line(told[key])
+    if any(part.weight is not None for part in found.parts):
+        return " + ".join(f"{one_line(part.name)} {gave_word(part)}" for part in found.parts)
+    adding = [part for part in found.parts if part.adds]
+    if found.total is not None:
+        basis = f"{one_line(told['cost_basis'])}, " if told.get("cost_basis") else ""
+        return f"{basis}{counted(len(adding), 'part')} added up"
+    return one_line(found.rule)
+
+
+def gave_word(part: Part) -> str:
+    """Return what a part gave to a score."""
+    known = number(part.inputs.get("gave"))
+    return UNKNOWN if known is None else f"{known:g}"
+
+
+def rule_words(part: Part) -> str:
+    """Return a part's rule; what it was made of where that is not the same for all."""
+    if "from" in part.inputs:
+        return f"{moment(part.inputs['from'])} to {moment(part.inputs['to'])}, {one_line(part.rule)}"
+    told = {key: value for key, value in part.inputs.items() if key in {"text", "status", "cost", "duration"}}
+    if part.weight is None and "text" in told:
+        return " · ".join(f"{key} {_alike(value)}" for key, value in told.items())
+    return one_line(part.rule)
+
+
+def place_words(source: Source) -> str:
+    """Return a path that can be opened, with its line."""
+    line = "" if source.line is None else f":{source.line}"
+    return f"{one_line(source.path)}{line}"
+
+
+class PriceRow(NamedTuple):
+    """Tokens of one kind and model, times their rate."""
+
+    model: str | None
+    kind: str
+    rate: float  # USD per million units
+    units: int
+    cost: Decimal  # USD
+
+
+class PriceSums(NamedTuple):
+    """Tokens times the price of the day, over all parts of a sum."""
+
+    table: str  # which table of prices
+    rows: list[PriceRow]
+    sums: str  # what they make, beside what the history holds
+    doubts: list[str]
+
+
+def price_sums(found: Explanation) -> PriceSums | None:
+    """Return tokens times rates, summed over the parts by model, kind and rate; None where there are none."""
+    every = [sum_ for part in found.parts if part.adds for sum_ in part.arithmetic]
+    if not every or found.prices is None:
+        return None
+    tables = found.prices
+    own, stored = (_sum([getattr(each, key) for each in every]) for key in ("total", "stored"))
+    older = f"the history's was made with genai-prices {one_line(tables.stored or 'unknown')}"
+    return PriceSums(
+        f"genai-prices {one_line(tables.installed)}",
+        _price_rows(every),
+        f"{_usd(own)} by this table; {_usd(stored)} is our own sum in the history",
+        [*([] if tables.same else [older]), *dict.fromkeys(one_line(each.why) for each in every if each.why)],
+    )
+
+
+def _price_rows(every: Sequence[Arithmetic]) -> list[PriceRow]:
+    sums: dict[tuple[str | None, str, float], tuple[int, Decimal]] = {}
+    for each in every:
+        for term in each.terms:
+            if term.rate is not None and term.cost is not None:
+                key = (each.model, term.kind, term.rate)
+                count, cost = sums.get(key, (0, Decimal(0)))
+                sums[key] = (count + term.count, cost + Decimal(repr(term.cost)))
+    return [PriceRow(*key, *value) for key, value in sums.items()]
+
+
+def _sum(amounts: Sequence[float | None]) -> Decimal | None:
+    known = [Decimal(repr(amount)) for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _usd(amount: Decimal | None) -> str:
+    return "an unknown amount" if amount is None else dollars(float(amount))
+
+
+def _alike(value: Any) -> str:
+    known = number(value)
+    return "unknown" if known is None else f"{known:.2f}"
