@@ -39,6 +39,9 @@ NAMES: Final = {
 """What figures and facts are called."""
 
 
+CANCELLED: Final = 1.5  # a share from which parts that cancel out make shares mislead
+
+
 def _known(write: Callable[[float], str]) -> Callable[[float | None], str]:
     def written(value: float | None) -> str:
         found = number(value)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ...wording import comparing as wording
 from ...wording.agents import short_model
-from ...wording.comparing import NAMES, amount, difference, in_percent
+from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent
 from ...wording.numbers import duration, money
 from ...wording.text import UNKNOWN, cut, lines_of, one_line
 from . import marks
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MOST_WIDTH = 120  # cells
 BAR = 12  # cells
 LEAST_NAME = 22  # cells
-CANCELLED = 1.5  # a share from which parts that cancel out make shares mislead
 NARROWER = (
     GiveWay("turns"),
     GiveWay("tokens"),

@@ -11,8 +11,8 @@ from .strips import Bounds
 from .svg import drawing, element, link, said, together
 from .units import Unit, place_of, top_of
 
-_WIDTH, _HEIGHT = 420.0, 150.0
-_LEFT, _RIGHT = 12.0, 396.0
+_WIDTH, _HEIGHT = 372.0, 146.0
+_LEFT, _RIGHT = 10.0, 360.0
 _DOTS_TOP, _DOTS_FLOOR = 14.0, 62.0
 _BAND, _THICK = 86.0, 16.0
 _FLOOR: Final = 120.0

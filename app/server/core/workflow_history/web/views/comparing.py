@@ -11,9 +11,9 @@ from markupsafe import Markup
 from ...answers.similar import SimilarRun
 from ...comparing.shapes import Comparison, Contribution, Fact, Figure, Side, Step, Work
 from ...wording.agents import short_model
-from ...wording.comparing import NAMES, amount, difference, in_percent
+from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent
 from ...wording.costs import short_cost
-from ...wording.numbers import duration, money
+from ...wording.numbers import duration, money, share
 from ...wording.runs import full_id
 from ...wording.text import UNKNOWN, cut, one_line
 from ..charts.strips import Part, pair, parts_of_a_whole
@@ -115,12 +115,7 @@ def heads(found: Comparison) -> tuple[Head, Head]:
 def facts(found: Comparison) -> list[FactRow]:
     """Return the words of both that are known of one at least, those that differ first."""
     rows = [
-        FactRow(
-            NAMES.get(fact.name, fact.name.replace("_", " ")),
-            _word(fact, fact.a),
-            _word(fact, fact.b),
-            fact.same,
-        )
+        FactRow(_called(fact.name), _word(fact, fact.a), _word(fact, fact.b), fact.same)
         for fact in found.facts
         if fact.a is not None or fact.b is not None
     ]
@@ -150,22 +145,20 @@ def origins(parts: Sequence[Contribution], unit: str) -> list[OriginRow]:
     for part in parts:
         name = cut(one_line(part.phase), 40) if part.phase else "beyond the agents"
         told = ("+" if part.difference > 0 else "-") + write(abs(part.difference))
-        share = "" if part.share is None or abs(part.share) > 1.5 else f"{part.share:.0%}"
-        rows.append(OriginRow(name, told, share, drawn(part.difference, most, f"{name}: {told}")))
+        rows.append(
+            OriginRow(name, told, _of_it(part.share), drawn(part.difference, most, f"{name}: {told}"))
+        )
     return rows
 
 
 def similarity(found: Comparison) -> Markup:
-    """Return how alike both are, as a bar of its parts."""
-    known = [part for part in found.similarity_parts if part.value is not None]
-    weights = sum(part.weight for part in known) or 1.0
-    parts = [
-        Part(part.name, part.weight * (part.value or 0.0) / weights, f"{part.name} {part.value:.2f}")
-        for part in known
+    """Return how alike both are, as a bar of its parts; one that is unknown takes its place with nothing."""
+    weights = sum(part.weight for part in found.similarity_parts if part.value is not None) or 1.0
+    gave = [
+        (part.name, None if part.value is None else part.weight * part.value / weights)
+        for part in found.similarity_parts
     ]
-    return parts_of_a_whole(
-        parts, 1.0, f"alike {found.similarity:.2f}: {', '.join(part.said for part in parts)}"
-    )
+    return _score(found.similarity, [_part(name, value) for name, value in gave])
 
 
 def likes(found: Sequence[SimilarRun], a: str) -> list[LikeRow]:
@@ -176,6 +169,13 @@ def likes(found: Sequence[SimilarRun], a: str) -> list[LikeRow]:
 def _head(letter: str, side: Side, request: str | None) -> Head:
     run = {"id": side.id, "project": side.project}
     return Head(letter, cut(one_line(full_id(run)), 60), run_address(run), side.status, request)
+
+
+def _of_it(part: float | None) -> str:
+    """Return a share of a difference; none where parts that cancel out would mislead."""
+    if part is None or abs(part) > CANCELLED:
+        return ""
+    return ("-" if part < 0 else "") + share(abs(part))
 
 
 def _word(fact: Fact, value: str | None) -> str:
@@ -225,26 +225,33 @@ def _side(work: Work | None) -> FigureSide:
 def _like(one: SimilarRun, a: str) -> LikeRow:
     run: dict[str, Any] = {"id": one.id, "project": one.project}
     cost = {"total_cost": one.cost, "cost_basis": one.cost_basis, "lower_bound_cost": one.lower_bound_cost}
-    parts = [
-        Part(part.name, part.gave, f"{part.name} {part.gave:.2f}")
-        for part in one.parts
-        if part.gave is not None
-    ]
-    unknown = [f"{part.name} unknown" for part in one.parts if part.gave is None]
+    parts = [_part(part.name, part.gave) for part in one.parts]
     words = [*one.shared, *one.akin]
     return LikeRow(
         cut(one_line(one.id), 28),
         address("/compare", {"a": a, "b": full_id(run)}),
         run_address(run),
         f"{one.score:.2f}",
-        parts_of_a_whole(parts, 1.0, f"alike {one.score:.2f}: {', '.join(part.said for part in parts)}"),
-        ", ".join([*(part.said for part in parts), *unknown]),
+        _score(one.score, parts),
+        ", ".join(part.said for part in parts),
         one.status,
         short_cost(cost),
         duration(one.duration_seconds),
         cut(one_line(one.request), 160) if one.request else UNKNOWN,
         ", ".join(_bond(word.word, word.other) for word in words[:8]),
     )
+
+
+def _part(name: str, gave: float | None) -> Part:
+    return Part(name, gave or 0.0, f"{name} unknown" if gave is None else f"{name} {gave:.2f}")
+
+
+def _score(score: float, parts: Sequence[Part]) -> Markup:
+    return parts_of_a_whole(parts, 1.0, f"alike {score:.2f}: {', '.join(part.said for part in parts)}")
+
+
+def _called(name: str) -> str:
+    return NAMES.get(name, name.replace("_", " "))
 
 
 def _bond(word: str, other: str) -> str:
