@@ -14,7 +14,7 @@ from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..summing.clock import DAY, LOCAL, offset_in
-from ..summing.entries import PART_COLUMNS, RUN_COLUMNS, entries_of_parts, entries_of_runs
+from ..summing.entries import PART_COLUMNS, RUN_COLUMNS, Entries, entries_of_parts, entries_of_runs
 from ..summing.figures import Groups, all_of, figures_of
 from ..summing.grouping import GROUPINGS, OF_A_PART, OF_TIME, Grouping, by_words, grouping_named, of_runs
 from ..summing.records import (
@@ -144,7 +144,7 @@ class _Asked:
     def __init__(self, history: History | None, where: RunFilter, tz: str) -> None:
         self._history = history
         self._tz = tz
-        self._parts: dict[str, Columns] = {}
+        self._shared: dict[str, tuple[Entries, Grouping]] = {}
         runs = self._read("runs", ["key", *RUN_COLUMNS])
         if history is not None and not where.is_empty:
             runs = runs.take(np.isin(runs.whole["key"], np.array(history.matching(where), np.int64)))
@@ -172,19 +172,23 @@ class _Asked:
             entries = entries_of_runs(runs)
             groupings = {name: of_runs(runs, name, self._tz) for name in names}
         else:
-            family, column = OF_A_PART[part]
-            if part not in self._parts:
-                self._parts[part] = self._read(family, [*PART_COLUMNS[family], column])
-            parts = self._parts[part]
-            grouping = by_words(parts.words[column])
-            entries, codes = entries_of_parts(parts, grouping, runs.whole["key"])
+            entries, shared = self._shared_out(part)
             of_entries = runs.take(entries.runs)
             groupings = {
-                name: Grouping(codes, grouping.names) if name == part else of_runs(of_entries, name, self._tz)
-                for name in names
+                name: shared if name == part else of_runs(of_entries, name, self._tz) for name in names
             }
         first, *second = [groupings[name] for name in names]
         return figures_of(entries, Groups(first, *second), runs.words["status"])
+
+    def _shared_out(self, part: str) -> tuple[Entries, Grouping]:
+        """Return what each run spent in each part, and the entries' groups; made once, asked for twice."""
+        if part not in self._shared:
+            family, column = OF_A_PART[part]
+            parts = self._read(family, [*PART_COLUMNS[family], column])
+            grouping = by_words(parts.words[column])
+            entries, codes = entries_of_parts(parts, grouping, self._runs.whole["key"])
+            self._shared[part] = entries, Grouping(codes, grouping.names)
+        return self._shared[part]
 
     def unit(self) -> str:
         """Return the unit of time that gives some dozens of groups."""
