@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
+from .over_time import path
 from .svg import drawing, element, said, together
 from .units import Unit, place_of, top_of
 
@@ -58,7 +59,7 @@ def before_after(
 
 
 def _side(name: str, at: Sequence[tuple[float, float]], values: Sequence[float], unit: Unit) -> Markup:
-    line = element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in at), class_="line")
+    line = element("polyline", points=path(at), class_="line")
     dots = [
         element("circle", said(unit.say(value)), cx=x, cy=y, r=2.4, class_="dot")
         for (x, y), value in zip(at, values, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -136,22 +136,34 @@ def runs_of_known(points: Sequence[Point]) -> list[list[int]]:
     return pieces
 
 
+def lines(points: Sequence[Point], at: Mapping[int, tuple[float, float]]) -> Markup:
+    """Return a line through the known points, `at` their places, broken where one is unknown."""
+    return together(
+        *(
+            element("polyline", points=path([at[place] for place in piece]), class_="line")
+            for piece in runs_of_known(points)
+            if len(piece) > 1
+        )
+    )
+
+
+def path(spots: Iterable[tuple[float, float]]) -> str:
+    """Return places as a line's `points`."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+
+
+def dot(point: Point, at: tuple[float, float], size: float) -> Markup:
+    """Return one point's dot."""
+    return element("circle", cx=at[0], cy=at[1], r=size, class_=f"dot{marked(point)}")
+
+
 def _line(frame: Frame, points: Sequence[Point]) -> Markup:
     at = {
         place: (frame.x(place), frame.y(point.value))
         for place, point in enumerate(points)
         if point.value is not None
     }
-    lines = [
-        element("polyline", points=" ".join(f"{at[p][0]:.1f},{at[p][1]:.1f}" for p in piece), class_="line")
-        for piece in runs_of_known(points)
-        if len(piece) > 1
-    ]
-    dots = [
-        element("circle", cx=x, cy=y, r=2.6, class_=f"dot{marked(points[place])}")
-        for place, (x, y) in at.items()
-    ]
-    return together(*lines, *dots)
+    return together(lines(points, at), *(dot(points[place], spot, 2.6) for place, spot in at.items()))
 
 
 def _columns(frame: Frame, points: Sequence[Point]) -> Markup:

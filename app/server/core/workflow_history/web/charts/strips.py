@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from .over_time import Point, marked, runs_of_known
+from .over_time import Point, dot, lines, runs_of_known
 from .stacked import KINDS
-from .svg import drawing, element, said, strip
+from .svg import drawing, element, said, strip, together
 from .units import Unit, place_of
 
 
@@ -88,17 +88,9 @@ def sparkline(points: Sequence[Point], end: float, title: str, unit: Unit) -> Ma
         for place, point in enumerate(points)
         if point.value is not None
     }
-    lines = [
-        element("polyline", points=" ".join(f"{at[p][0]:.1f},{at[p][1]:.1f}" for p in piece), class_="line")
-        for piece in runs_of_known(points)
-        if len(piece) > 1
-    ]
-    few = len(at) <= 60
-    dots = [
-        element("circle", cx=x, cy=y, r=1.6, class_=f"dot{marked(points[place])}")
-        for place, (x, y) in at.items()
-        if few or points[place].thin
-    ]
+    alone = {piece[0] for piece in runs_of_known(points) if len(piece) == 1}
+    seen = [place for place in at if place in alone or points[place].thin or points[place].unfinished]
+    dots = [dot(points[place], at[place], 1.6) for place in seen]
     over = [
         element("rect", said(point.title), x=place * step, y=0, width=step, height=high, class_="hit")
         for place, point in enumerate(points)
@@ -106,7 +98,8 @@ def sparkline(points: Sequence[Point], end: float, title: str, unit: Unit) -> Ma
     floor = element("line", x1=0, x2=wide, y1=high - 3, y2=high - 3, class_="grid")
     known = [unit.say(point.value) for point in points if point.value is not None]
     about = f"From {known[0]} to {known[-1]}." if known else "Nothing is known."
-    return drawing(wide, high, title, about, floor, *lines, *dots, class_="spark", over=Markup("").join(over))
+    drawn = (floor, lines(points, at), *dots)
+    return drawing(wide, high, title, about, *drawn, class_="spark", over=together(*over))
 
 
 def _level(x: float, width: float, kind: str, *, y: float = 1, height: float = 10) -> Markup:

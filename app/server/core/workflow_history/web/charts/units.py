@@ -33,7 +33,7 @@ _SECONDS: Final = (
     43_200,
     86_400,
 )
-_LEAST: Final = 1e-6  # nothing that is drawn is that small
+_LEAST, _MOST = 1e-6, 1e300  # nothing that is drawn is that small, or that large
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Unit:
         >>> MONEY.marks(1.2), SHARE.marks(0.3), SECONDS.marks(2000), COUNT.marks(1)
         ([0.0, 0.5, 1.0, 1.5], [0.0, 0.5, 1.0], [0.0, 600.0, 1200.0, 1800.0, 2400.0], [0.0, 1.0])
         """
-        end = self.most or (top if top > _LEAST else 1.0)
+        end = self.most or (min(top, _MOST) if top > _LEAST else 1.0)
         step = self.step(end)
         steps = max(1, math.ceil(end / step - 1e-9))
         return [round(place * step, 12) for place in range(steps + 1)]
