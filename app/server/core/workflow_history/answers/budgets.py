@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from .. import database
 from ..columns import Columns, known
 from ..config import Config
-from ..errors import ConfigError, InvalidQueryError
+from ..errors import ConfigMissingError, InvalidQueryError
 from ..store.history import History
 from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
 from ..watching.words import budget_sentence
@@ -92,7 +92,7 @@ def check_budgets(
     periods = list(_periods(start, until, config.time_zone))
     with database.existing() as history:
         if history is None:
-            raise ConfigError(
+            raise ConfigMissingError(
                 f"there is no history at {database.location()} yet; workflow-history sync makes one"
             )
         runs = history.columns("runs", BUDGET_COLUMNS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from .metrics import Metrics
 from .settings import Settings
 
 
@@ -15,9 +16,10 @@ class Context:
     """One server's own things."""
 
     settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """Return the things of the app that was asked."""
     return cast("Context", request.app.state.context)
 

@@ -20,7 +20,7 @@ from ..wording.text import UNKNOWN, clean, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
 
-NAVIGATION: Final = (("/", "Runs"),)
+NAVIGATION: Final = (("/", "Runs"), ("/api", "REST"))
 """The pages that every page leads to: address and name."""
 
 FILTERS: Final = {

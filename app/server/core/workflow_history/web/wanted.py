@@ -5,7 +5,7 @@ They are the options of the command line without their dashes, and take the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import Parameter, Signature
 from typing import Annotated, Any, Final
 
@@ -18,11 +18,11 @@ MOST_CHARACTERS: Final = 500  # of one value
 MOST_VALUES: Final = 50  # of one parameter
 
 
-def _reading() -> Callable[..., RunFilter]:
+def _reading() -> Callable[..., Awaitable[RunFilter]]:
     """Return a function that takes every parameter of NARROWING, as FastAPI reads one."""
     names = {f"narrow_{one.name}": one for one in NARROWING}  # "class" cannot be a parameter of Python
 
-    def wanted(**given: Any) -> RunFilter:
+    async def wanted(**given: Any) -> RunFilter:
         return filter_from({names[name].name: value for name, value in given.items()})
 
     wanted.__signature__ = Signature(  # type: ignore[attr-defined]

@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import login, runs
+from . import about_api, login, metrics, runs
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, login.router)
+_ROUTERS: Final = (runs.router, login.router, about_api.router, metrics.router)
 
 
 def pages() -> APIRouter:
