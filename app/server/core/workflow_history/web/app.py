@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
@@ -25,7 +26,10 @@ from .problems import handle_problems
 from .security import Guard
 from .settings import Settings
 
-_ABOUT = """
+THREADS: Final = 8
+"""That answer at the same time; a long answer takes one until it is given."""
+
+_ABOUT: Final = """
 The history of AI developer workflow runs. Answers have the shapes that `--json` gives on the command line;
 money is US dollars, times are ISO 8601 in UTC, unknown is null.
 """
@@ -62,6 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _serving(_app: FastAPI) -> AsyncIterator[None]:
+    # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     with database.kept_open():
         yield
 

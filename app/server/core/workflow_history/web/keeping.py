@@ -6,6 +6,7 @@ clock, as `since=7d` does. One that says no-store, or has no ETag, is not kept.
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections import OrderedDict
 from collections.abc import Hashable
 from time import monotonic
@@ -43,6 +44,7 @@ class AnswersKept:
         self._seconds = seconds
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
         self._bytes = 0
+        self._under_way: dict[_Key, Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with what is kept where that holds."""
@@ -58,13 +60,22 @@ class AnswersKept:
             scope["route"] = kept.route
             await _give(kept, headers, scope, receive, send)
             return
+        if key in self._under_way:  # somebody asks the same right now: what takes long is done once
+            await self._under_way[key].wait()
+            await self(scope, receive, send)
+            return
+        self._under_way[key] = Event()
+        try:
+            await self._answer(key, mark, scope, receive, send)
+        finally:
+            self._under_way.pop(key).set()
+
+    async def _answer(self, key: _Key, mark: Hashable, scope: Scope, receive: Receive, send: Send) -> None:
         listening = _Listening(send)
         await self._app(scope, receive, listening)
         if listening.body is not None and listening.start is not None:
-            answer = _Answer(
-                mark, monotonic() + self._seconds, listening.start, listening.body, scope.get("route")
-            )
-            self._keep(key, answer)
+            until = monotonic() + self._seconds
+            self._keep(key, _Answer(mark, until, listening.start, listening.body, scope.get("route")))
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         former = self._answers.pop(key, None)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ...answers.compare import compare_runs
 from ...answers.similar import similar_runs
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
 from .parameters import Reference, Shown, TaskText, Threshold
 
@@ -21,7 +21,9 @@ def compare(request: Request, a: Reference, b: Reference) -> Response:
     return reply(request, compare_runs(a, b))
 
 
-@router.get("/similar", summary="The runs most like a task", responses=gives("similar"))
+@router.get(
+    "/similar", summary="The runs most like a task", responses=gives("similar"), openapi_extra=NARROWED
+)
 def similar_to_text(
     request: Request, text: TaskText, where: Wanted, limit: Shown = 10, threshold: Threshold = None
 ) -> Response:

@@ -19,7 +19,7 @@ from ...answers.automate import (
 from ...patterns.recurring import PatternStatus
 from ...patterns.savings import KEEP_SHARE
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
 from .parameters import Changing
 
@@ -58,7 +58,7 @@ class Decision(BaseModel):
     )
 
 
-@router.get("", summary="What recurs", responses=gives("patterns"))
+@router.get("", summary="What recurs", responses=gives("patterns"), openapi_extra=NARROWED)
 def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
     request: Request,
     where: Wanted,
@@ -82,7 +82,7 @@ def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
     return reply(request, found)
 
 
-@router.get("/{id}", summary="One pattern", responses=gives("patterns-show"))
+@router.get("/{id}", summary="One pattern", responses=gives("patterns-show"), openapi_extra=NARROWED)
 def one_pattern(
     request: Request,
     pattern_id: PatternId,

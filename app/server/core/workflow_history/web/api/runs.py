@@ -16,7 +16,7 @@ from ...answers.forecast import forecast_run
 from ...answers.similar import similar_runs
 from ...errors import WorkflowNotFoundError
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
 from .parameters import Changing, Project, RunId, Shown, Threshold, named
 
@@ -26,7 +26,7 @@ MOST_RUNS = 500  # on one page
 MOST_SKIPPED = 10_000_000
 
 
-@router.get("/runs", summary="A page of runs", responses=gives("runs"))
+@router.get("/runs", summary="A page of runs", responses=gives("runs"), openapi_extra=NARROWED)
 def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
     request: Request,
     where: Wanted,
@@ -71,7 +71,9 @@ def list_agent_runs(request: Request, run_id: RunId, project: Project = None) ->
     return reply(request, {name: run[name] for name in ("project", "id", "phase_costs")})
 
 
-@router.get("/runs/{id}/similar", summary="The runs most like one", responses=gives("similar"))
+@router.get(
+    "/runs/{id}/similar", summary="The runs most like one", responses=gives("similar"), openapi_extra=NARROWED
+)
 def similar_to_run(  # noqa: PLR0917 - see list_runs
     request: Request,
     run_id: RunId,

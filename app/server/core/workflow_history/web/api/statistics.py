@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ...answers import statistics
 from ...narrowing import period_of
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
 from .parameters import Zone
 
@@ -20,7 +20,7 @@ By = Annotated[str, Query(max_length=40, description=f"One of {', '.join(statist
 Across = Annotated[str | None, Query(max_length=40, description="Within each group, by this as well.")]
 
 
-@router.get("", summary="Sums by a grouping", responses=gives("stats"))
+@router.get("", summary="Sums by a grouping", responses=gives("stats"), openapi_extra=NARROWED)
 def statistics_by(
     request: Request, where: Wanted, zone: Zone, by: By = "month", across: Across = None
 ) -> Response:
@@ -28,19 +28,21 @@ def statistics_by(
     return reply(request, statistics.run_statistics(by, where, across=across, tz=zone))
 
 
-@router.get("/overview", summary="The first look", responses=gives("stats-overview"))
+@router.get("/overview", summary="The first look", responses=gives("stats-overview"), openapi_extra=NARROWED)
 def statistics_overview(request: Request, where: Wanted, zone: Zone) -> Response:
     """Return totals, sums by week, template, model and phase, what was wasted and what changed."""
     return reply(request, statistics.overview(where, tz=zone))
 
 
-@router.get("/waste", summary="What was spent in vain", responses=gives("stats-waste"))
+@router.get(
+    "/waste", summary="What was spent in vain", responses=gives("stats-waste"), openapi_extra=NARROWED
+)
 def statistics_waste(request: Request, where: Wanted) -> Response:
     """Return what failed runs, retries, false successes and errors cost, each dollar once."""
     return reply(request, statistics.waste(where))
 
 
-@router.get("/trend", summary="What changed", responses=gives("stats-trend"))
+@router.get("/trend", summary="What changed", responses=gives("stats-trend"), openapi_extra=NARROWED)
 def statistics_trend(
     request: Request,
     where: Wanted,

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from ...answers.export import pieces
 from ...answers.statistics_rows import statistics_table
 from ...errors import InvalidQueryError
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import problems
 from .parameters import Zone
 from .statistics import Across
@@ -38,7 +38,9 @@ _GIVES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/{what}", summary="A table as a file", responses=_GIVES, response_class=Response)
+@router.get(
+    "/{what}", summary="A table as a file", responses=_GIVES, response_class=Response, openapi_extra=NARROWED
+)
 def take_out(  # noqa: PLR0917 - a table is asked for in many ways
     what: Annotated[Literal["runs", "agent-runs", "patterns", "statistics"], Path(description="The table.")],
     where: Wanted,

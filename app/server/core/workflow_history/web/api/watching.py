@@ -14,7 +14,7 @@ from ...config import read_config
 from ...errors import InvalidQueryError
 from ...narrowing import moment_of, recent_of
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
 
 router = APIRouter(tags=["watching"])
@@ -24,7 +24,9 @@ LONGEST: Final = timedelta(days=366)  # that is held against budgets at a time
 Moment = Annotated[str | None, Query(max_length=40)]
 
 
-@router.get("/anomalies", summary="What got worse or better", responses=gives("anomalies"))
+@router.get(
+    "/anomalies", summary="What got worse or better", responses=gives("anomalies"), openapi_extra=NARROWED
+)
 def anomalies(
     request: Request,
     where: Wanted,
