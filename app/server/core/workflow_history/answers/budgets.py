@@ -89,7 +89,12 @@ def check_budgets(
     start = since or until - timedelta(days=1)
     if start > until:
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
-    periods = list(_periods(start, until, config.time_zone))
+    try:
+        periods = list(_periods(start, until, config.time_zone))
+    except (ValueError, OverflowError) as error:
+        raise InvalidQueryError(
+            f"{start:%Y-%m-%d} is at an end of the calendar; say a nearer time"
+        ) from error
     with database.existing() as history:
         if history is None:
             raise ConfigMissingError(

@@ -96,6 +96,8 @@ def _answer(request: Request, status: int, detail: str, headers: dict[str, str] 
 
 
 def _named(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "the body is no JSON"
     where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
     return one_line(f"{where}: {error['msg']}")
 
