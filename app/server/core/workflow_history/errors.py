@@ -48,6 +48,10 @@ class ConfigError(WorkflowHistoryError):
     """The file with the settings is missing or says what is not allowed; names file and key."""
 
 
+class ConfigMissingError(ConfigError):
+    """There are no settings, or nothing yet that they could be held against."""
+
+
 class AgentsFolderError(WorkflowHistoryError):
     """The agents folder named by the caller is missing or is no folder."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from .metrics import Metrics
 from .settings import Settings
 from .words import Words
 
@@ -17,9 +18,10 @@ class Context:
 
     settings: Settings
     words: Words = field(default_factory=Words)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """Return the things of the app that was asked."""
     return cast("Context", request.app.state.context)
 

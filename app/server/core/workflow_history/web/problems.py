@@ -13,12 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..errors import (
+    AmbiguousPatternError,
     AmbiguousWorkflowError,
+    ConfigMissingError,
     InvalidQueryError,
+    PatternNotFoundError,
     WorkflowHistoryError,
     WorkflowNotFoundError,
 )
 from ..wording.text import one_line
+from .operations import operation_of
 from .rendering import problem_page
 
 logger = logging.getLogger("workflow_history")
@@ -26,7 +30,10 @@ logger = logging.getLogger("workflow_history")
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
     (WorkflowNotFoundError, 404),
+    (PatternNotFoundError, 404),
+    (ConfigMissingError, 404),
     (AmbiguousWorkflowError, 409),
+    (AmbiguousPatternError, 409),
     (InvalidQueryError, 422),
     (WorkflowHistoryError, 503),  # the database cannot be read or written
 )
@@ -73,7 +80,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     found: Any = error
     detail = found.detail if found.detail != HTTPStatus(found.status_code).phrase else _hint(request)
-    return _answer(request, found.status_code, detail, found.headers)
+    headers = {**(found.headers or {}), **(_allowed(request) if found.status_code == 405 else {})}
+    return _answer(request, found.status_code, one_line(detail), headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
@@ -88,8 +96,19 @@ def _answer(request: Request, status: int, detail: str, headers: dict[str, str] 
 
 
 def _named(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "the body is no JSON"
     where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
     return one_line(f"{where}: {error['msg']}")
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Return the methods of a path: the framework names those of one route alone."""
+    operation = operation_of(request)
+    if operation is None:
+        return {}
+    methods = [*operation.others, *(["HEAD"] if "GET" in operation.others else [])]
+    return {"Allow": ", ".join(methods)}
 
 
 def _hint(request: Request) -> str:

@@ -38,6 +38,7 @@ NAVIGATION: Final = (
     Entry("/insights", "Insights", "i", ("/patterns/",)),
     Entry("/forecast", "Forecast", "f"),
     Entry("/syncs", "Syncs", "s"),
+    Entry("/api", "REST", "a"),
 )
 
 FILTERS: Final = {

@@ -22,6 +22,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
     agents_dir: Path | None = None  # folder that is followed; None: none
+    keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 
     def __post_init__(self) -> None:

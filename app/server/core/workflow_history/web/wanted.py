@@ -1,16 +1,16 @@
 """The parameters that narrow an answer to some runs: a query string in, a checked filter out.
 
-They are the options of the command line without their dashes, and take the same words.
+They are the options of the command line without their dashes, and take the same words. They are read here and
+not by the framework, which takes longer for these seventeen than a list of runs takes to be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from inspect import Parameter, Signature
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Query
+from fastapi import Depends, Request
 
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
@@ -18,37 +18,48 @@ from ..narrowing import NARROWING, Narrowing, filter_from
 
 MOST_CHARACTERS: Final = 500  # of one value
 MOST_VALUES: Final = 50  # of one parameter
-_YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+
+_BY_NAME: Final = {one.name: one for one in NARROWING}
+_YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def _reading() -> Callable[..., RunFilter]:
-    """Return a function that takes every parameter of NARROWING, as FastAPI reads one."""
-    names = {f"narrow_{place}": one for place, one in enumerate(NARROWING)}  # no name of Python: "class"
-
-    def wanted(**given: Any) -> RunFilter:
-        return filter_from({names[name].name: value for name, value in given.items()})
-
-    wanted.__signature__ = Signature(  # type: ignore[attr-defined]
-        [
-            Parameter(name, Parameter.KEYWORD_ONLY, annotation=_annotation(one), default=None)
-            for name, one in names.items()
-        ]
-    )
-    return wanted
+async def wanted(request: Request) -> RunFilter:
+    """Return which runs a request is about; raises InvalidQueryError."""
+    query = request.query_params
+    given = {name: _checked(_BY_NAME[name], query.getlist(name)) for name in query if name in _BY_NAME}
+    return filter_from(given) if given else _ALL
 
 
-def _annotation(one: Narrowing) -> Any:
-    if one.value is None:
-        return Annotated[bool | None, Query(alias=one.name, description=one.help)]
-    value = Annotated[str, Query(max_length=MOST_CHARACTERS)]
+_ALL: Final = RunFilter()
+
+Wanted = Annotated[RunFilter, Depends(wanted)]
+"""A handler's parameter: which runs an answer is about. Its operation is described with NARROWED."""
+
+
+def _checked(one: Narrowing, values: list[str]) -> Any:
+    if len(values) > (MOST_VALUES if one.many else 1):
+        raise InvalidQueryError(f"{one.name} is given more than {MOST_VALUES if one.many else 1} times")
+    if any(len(value) > MOST_CHARACTERS for value in values):
+        raise InvalidQueryError(f"{one.name} has more than {MOST_CHARACTERS} characters")
     if one.many:
-        many = Query(alias=one.name, description=one.help, max_length=MOST_VALUES)
-        return Annotated[list[value] | None, many]
-    return Annotated[str | None, Query(alias=one.name, description=one.help, max_length=MOST_CHARACTERS)]
+        return values
+    if one.value is not None:
+        return values[0]
+    if values[0].lower() not in _YES_OR_NO:
+        raise InvalidQueryError(f"{one.name}={values[0]!r}: say true or false")
+    return _YES_OR_NO[values[0].lower()]
 
 
-Wanted = Annotated[RunFilter, Depends(_reading())]
-"""A handler's parameter: which runs an answer is about."""
+def _described(one: Narrowing) -> dict[str, Any]:
+    text = {"type": "string", "maxLength": MOST_CHARACTERS}
+    schema: dict[str, Any] = {"type": "boolean"} if one.value is None else text
+    if one.many:
+        schema = {"type": "array", "items": text, "maxItems": MOST_VALUES}
+    return {"name": one.name, "in": "query", "required": False, "description": one.help, "schema": schema}
+
+
+NARROWED: Final = {"parameters": [_described(one) for one in NARROWING]}
+"""What an operation that takes a filter adds to its description (`openapi_extra`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class Asked:
 
 
 def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
-    """Read the narrowing part of a query string; a faulty part stops no other.
+    """Read the narrowing part of a query string; a faulty part stops no other, of one value the last counts.
 
     >>> asked_of({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
     {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
@@ -72,18 +83,7 @@ def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
         if values:
             given[one.name] = values if one.many else values[-1]
             try:
-                where = replace(where, **one.take(_checked(one, values)))
+                where = replace(where, **one.take(_checked(one, values if one.many else values[-1:])))
             except InvalidQueryError as error:
                 problems[one.name] = str(error)
     return Asked(where, given, problems)
-
-
-def _checked(one: Narrowing, values: Sequence[str]) -> Any:
-    if len(values) > MOST_VALUES or any(len(value) > MOST_CHARACTERS for value in values):
-        raise InvalidQueryError(f"at most {MOST_VALUES} values of {MOST_CHARACTERS} characters are taken")
-    if one.value is not None:
-        return list(values) if one.many else values[-1]
-    word = values[-1].lower()
-    if word not in _YES | _NO:
-        raise InvalidQueryError(f"{values[-1]!r} is not allowed; use true or false")
-    return word in _YES

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import compare, forecast, insights, login, patterns, run, runs, trends
+from . import about_api, compare, forecast, insights, login, metrics, patterns, run, runs, trends
 
 STATIC: Final = Path(__file__).parent / "static"
 _ROUTERS: Final = (
@@ -19,6 +19,8 @@ _ROUTERS: Final = (
     forecast.router,
     compare.router,
     login.router,
+    about_api.router,
+    metrics.router,
 )
 
 

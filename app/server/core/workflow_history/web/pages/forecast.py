@@ -14,6 +14,7 @@ from ...errors import InvalidQueryError
 from ...filters import RunFilter
 from ...wording.forecasts import VERDICTS, headline, run_headline
 from ...wording.text import cut, one_line
+from ..api.parameters import Project, RunId, named
 from ..context import Here
 from ..rendering import page
 from ..views import calibrating, forecasting
@@ -64,10 +65,10 @@ def new_task(request: Request, here: Here) -> Response:
     )
 
 
-@router.get("/runs/{run_id}/forecast")
-def stored_run(request: Request, run_id: str, project: str | None = None) -> Response:
+@router.get("/runs/{id}/forecast")
+def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return what was to be expected of a run when it began, and what is still to come of it."""
-    found = forecast_run(run_id if project is None else f"{project}/{run_id}", shown=_SHOWN)
+    found = forecast_run(named(run_id, project), shown=_SHOWN)
     flight = found.flight
     return page(
         request,

@@ -18,7 +18,8 @@ from ...wording.explaining import price_sums
 from ...wording.numbers import number
 from ...wording.scores import SCORES
 from ...wording.text import clean
-from ..api.runs import RunId, known_run, named
+from ..api.parameters import RunId, named
+from ..api.runs import known_run
 from ..charts.timeline import timeline
 from ..charts.tokens import KINDS, cache_hits, stacks
 from ..rendering import page, run_address
