@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,9 +107,9 @@ def hostile(text: str) -> dict[str, Any]:
         "times_source", "duration_source", "agents_dir", "bottleneck_phase", "created_at", "completed_at",
     )  # fmt: skip
     short = text[:2_000]
-    told = agent("x", 0, 5.0) | dict.fromkeys(
-        ("phase", "agent", "model", "outcome", "error", "path", "session_id", "cost_basis"), short
-    )
+    of_agent = ("phase", "agent", "model", "outcome", "error", "path", "session_id", "cost_basis")
+    told = agent("x", 0, 5.0) | dict.fromkeys(of_agent, short)
+    part = {"name": short, "value": 1, "weight": 1, "reason": short}
     return {
         "id": f"h{short[:60]}",
         "project": short[:60],
@@ -178,7 +179,7 @@ def check_sound(page: Page) -> None:
         assert "aria-label" in table or table.get("aria-labelledby") in ids, table
     assert all(head.get("scope") in {"col", "row"} for head in page.all("th"))
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -245,7 +246,8 @@ def test_every_link_leads_to_a_page(history: History, client: TestClient) -> Non
 @pytest.mark.parametrize(
     "order",
     ["", "sort=cost", "sort=cost&order=asc", "sort=template", "sort=duration", "sort=tokens&order=asc",
-     "sort=model", "sort=status", "sort=id&order=asc", "status=failed&sort=cost", "search=csv", "since=3000d"],
+     "sort=model", "sort=status", "sort=id&order=asc", "status=failed&sort=cost", "search=csv",
+     "since=3000d"],
 )  # fmt: skip
 def test_pages_show_every_run_once_from_first_to_last(
     order: str, history: History, client: TestClient
