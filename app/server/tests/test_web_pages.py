@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web.app import create_app
+from app.server.core.workflow_history.web.words import KEPT_SECONDS, Words
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 HOSTILE = {
@@ -119,9 +120,7 @@ def hostile(text: str) -> dict[str, Any]:
         "phase_costs": [told],
         "agents_without_stream": [short],
         "similar_workflows": [{"id": short[:60], "project": short[:60], "similarity_score": 0.5}],
-        "score_parts": {
-            "quality_score": {"parts": [{"name": short, "value": 1, "weight": 1, "reason": short}]}
-        },
+        "score_parts": {"quality_score": {"parts": [part]}},
         "quality_score": 50.0,
         short[:40]: short,
     }
@@ -339,6 +338,18 @@ def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client:
     ):
         assert rest in page.links()
     assert "unknown cost" in page.text
+
+
+def test_filters_offer_the_words_of_the_history_and_new_ones_a_moment_later(history: History) -> None:
+    now = [0.0]
+    words = Words(lambda: now[0])
+    assert words.all()["template"] == []
+    save(history, run(1, workflow_template="adw_sdlc"))
+    assert words.all()["template"] == ["adw_sdlc"]
+    save(history, run(2, workflow_template="adw_patch"))
+    assert words.all()["template"] == ["adw_sdlc"]
+    now[0] = KEPT_SECONDS
+    assert words.all()["template"] == ["adw_patch", "adw_sdlc"]
 
 
 def test_an_empty_history_says_what_to_type(client: TestClient) -> None:
