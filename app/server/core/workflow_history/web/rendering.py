@@ -85,6 +85,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -99,6 +100,15 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     headers = {"Cache-Control": "private, no-cache"}
     # Half of a pair, as a damaged file may hold one, cannot be sent.
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
+
+
+def harmless(value: Any) -> Any:
+    r"""Return what a template is about to write without control codes, whoever forgot to clean it.
+
+    >>> harmless("\u202eback"), harmless(3)
+    ('back', 3)
+    """
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:

@@ -29,7 +29,7 @@ def value_words(value: Any, unit: str | None, field: str = "") -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) or value >= 1e6 else f"{value:,g}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,}" if value >= 1e6 else f"{value:,g}"
 
 
 def _seconds(value: float) -> str:

@@ -12,7 +12,7 @@ from ...wording.numbers import duration, number
 Agent = Mapping[str, Any]
 
 LEAST_WIDTH: Final = 0.35  # percent: what took no time is still seen
-LEAST_IDLE: Final = 0.01  # of the whole time; shorter pauses are no news
+LEAST_IDLE: Final = 0.005  # of the whole time; shorter pauses cannot be seen
 _STEPS: Final = (
     0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400,
 )  # fmt: skip
@@ -50,7 +50,8 @@ class Timeline:
     """Agents in the order of their starts, those without a known time last."""
 
     lanes: tuple[Lane, ...]
-    idle: tuple[Bar, ...]  # nobody worked
+    idle: tuple[Bar, ...]  # nobody worked; those that are long enough to see
+    idle_seconds: float  # nobody worked, all in all
     ticks: tuple[Tick, ...]
     seconds: float  # from the first start to the last end
     derived: bool  # some times are those of files
@@ -64,10 +65,12 @@ def timeline(agents: Sequence[Agent]) -> Timeline | None:
         return None
     start = min(begin for begin, _ in known)
     whole = max(end for _, end in known) - start or 1.0
+    gaps = _gaps(known)
     ordered = sorted(spans, key=lambda pair: (pair[1] is None, pair[1] or (0.0, 0.0)))
     return Timeline(
         tuple(Lane(agent, None if span is None else _bar(span, start, whole)) for agent, span in ordered),
-        tuple(_bar(gap, start, whole) for gap in _gaps(known) if gap[1] - gap[0] >= LEAST_IDLE * whole),
+        tuple(_bar(gap, start, whole) for gap in gaps if gap[1] - gap[0] >= LEAST_IDLE * whole),
+        sum(end - begin for begin, end in gaps),
         _ticks(whole),
         whole,
         any(agent.get("time_basis") == "derived" for agent, span in spans if span is not None),

@@ -34,7 +34,7 @@ MOST_PATTERNS: Final = 8
 Project = Annotated[str | None, Query(max_length=400)]
 
 
-@router.get("/runs/{id}")
+@router.get("/runs/{id:path}")  # an id may hold a slash
 def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run's page; the beginning of an id leads to the whole one."""
     try:
@@ -46,7 +46,14 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
         return page(request, "problem.html", status=404, **missing)
     if found["id"] != run_id:
         return RedirectResponse(run_address(found), 307)
-    return page(request, "run.html", run=found, **_values(found))
+    return page(request, "run.html", **_values(found))
+
+
+class Record(dict[str, Any]):
+    """A dict for templates: what is not in it is unknown, and they take any other slip for an error."""
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
@@ -59,8 +66,9 @@ def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
 def _values(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page shows beside the run itself."""
     explained = {each.field: each for each in explain_run(named(run["id"], run["project"])).of}
-    agents = run.get("phase_costs") or []
+    agents = _records(run.get("phase_costs"))
     return {
+        "run": Record(run),
         "at_work": run.get("status") == "running",
         "when": story.when_fact(run),
         "took": story.took_fact(run),
@@ -75,7 +83,9 @@ def _values(run: Mapping[str, Any]) -> dict[str, Any]:
         "kinds": KINDS,
         "models": _models(run),
         "scores": SCORES,
-        "likes": likes_of(run),
+        "likes": [(like.link, like.run and Record(like.run)) for like in likes_of(run)],
+        "patterns": _records(run.get("patterns")),
+        "problems": _records(run.get("problems")),
         "most_patterns": MOST_PATTERNS,
         "explained": explained,
         "prices": price_sums(explained["total_cost"]),
@@ -107,7 +117,11 @@ def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _models(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _records(found: Any) -> list[Record]:
+    return [Record(each) for each in found or () if isinstance(each, Mapping)]
+
+
+def _models(run: Mapping[str, Any]) -> list[Record]:
     """Return what each model cost, the costliest first."""
-    used = (run.get("cost_data") or {}).get("models") or []
+    used = _records((run.get("cost_data") or {}).get("models"))
     return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))
