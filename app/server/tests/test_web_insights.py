@@ -17,6 +17,7 @@ from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.answers.automate import decide_pattern, find_patterns
 from app.server.core.workflow_history.answers.statistics import run_statistics, timeline
 from app.server.core.workflow_history.answers.watch import find_anomalies
+from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.narrowing import filter_from
@@ -118,7 +119,7 @@ def store(*runs: dict[str, Any], tmp_path: Path) -> None:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The demo's history: in it a phase that got dearer, a habit, and a family of tasks are planted."""
     folder = tmp_path_factory.mktemp("demo")
-    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=END, stream_kb=6)
+    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=END)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKFLOW_HISTORY_DB", str(folder / "history.db"))
         sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
@@ -137,7 +138,7 @@ def test_the_planted_regression_stands_on_the_page_with_figures_a_plot_and_its_r
     assert first.main.phase == "plan"
     assert "plan in adw_sdlc_iso costs" in found.text
     assert f"since {first.since:%Y-%m-%d}" in found.text
-    assert {f"/runs/{run.id}?project=demo" for run in first.runs} <= set(found.links("/runs/"))
+    assert {f"/runs/{run.id}?project={run.project}" for run in first.runs} <= set(found.links("/runs/"))
     assert any("finding" in (drawn.get("class") or "") for drawn in found.all("svg"))
 
 
@@ -165,7 +166,7 @@ def test_habits_stand_in_the_order_of_their_worth_and_lead_to_a_page_with_places
 
 @pytest.mark.usefixtures("in_demo")
 def test_the_planted_habit_is_among_the_first():
-    assert "npm run build → npm run lint → npm run typecheck" in page("/insights").text
+    assert " → ".join(BUILD_LOOP) in page("/insights").text
 
 
 @pytest.mark.usefixtures("in_demo")
@@ -254,8 +255,8 @@ def test_how_forecasts_held_is_told_where_it_is_asked_for():
     assert "calibration=1" in page("/forecast").links("/forecast")[-1]
 
 
-@pytest.mark.usefixtures("in_demo")
-def test_a_run_at_work_is_on_the_page_and_leads_to_what_is_still_to_come():
+def test_a_run_at_work_is_on_the_page_and_leads_to_what_is_still_to_come(tmp_path: Path):
+    store(run(0, status="running", current_phase="build"), *map(run, range(1, 30)), tmp_path=tmp_path)
     [href] = page("/forecast").links("/runs/")
     found = page(href)
     assert urlsplit(href).path.endswith("/forecast")
@@ -266,7 +267,7 @@ def test_a_run_at_work_is_on_the_page_and_leads_to_what_is_still_to_come():
 @pytest.mark.usefixtures("in_demo")
 def test_a_run_that_has_ended_stands_beside_its_forecast():
     first = find_anomalies().regressions[0].runs[0]
-    found = page(f"/runs/{first.id}/forecast?project=demo")
+    found = page(f"/runs/{first.id}/forecast?project={first.project}")
     assert "to be expected" in found.text
     assert any(mark.get("class") == "came" for mark in found.all("path"))
 
@@ -274,7 +275,7 @@ def test_a_run_that_has_ended_stands_beside_its_forecast():
 @pytest.mark.usefixtures("in_demo")
 def test_one_run_is_offered_those_most_like_it_with_what_gave_how_much():
     first = find_anomalies().regressions[0].runs[0]
-    found = page(f"/compare?a=demo/{first.id}")
+    found = page(f"/compare?a={first.project}/{first.id}")
     hrefs = found.links("/compare?a=")
     assert len(hrefs) == 8
     assert re.search(r"text 0\.\d\d, status 0\.\d\d, cost 0\.\d\d, duration 0\.\d\d", found.text)
@@ -282,7 +283,7 @@ def test_one_run_is_offered_those_most_like_it_with_what_gave_how_much():
     assert "Two runs side by side" in both.text
     assert "By phase" in both.text
     swapped = next(href for href in both.links("/compare?a=") if "&b=" in href)
-    assert parse_qs(urlsplit(swapped).query)["b"] == [f"demo/{first.id}"]
+    assert parse_qs(urlsplit(swapped).query)["b"] == [f"{first.project}/{first.id}"]
 
 
 @pytest.mark.usefixtures("in_demo")
@@ -290,7 +291,7 @@ def test_no_page_has_a_style_or_a_script_of_its_own_and_every_element_ends():
     first, second = find_anomalies().regressions[0].runs[:2]
     more = (
         "/forecast?text=CSV+export&calibration=1",
-        f"/compare?a=demo/{first.id}&b=demo/{second.id}",
+        f"/compare?a={first.id}&b={second.id}",
         f"/compare?a={first.id}",
         f"/runs/{first.id}/forecast",
         f"/patterns/{find_patterns(limit=1).patterns[0].id}",
@@ -331,9 +332,8 @@ def test_one_run_is_enough_for_every_page(path: str, tmp_path: Path):
 
 
 def test_a_run_without_a_time_and_a_cost_is_a_row_and_no_mark(tmp_path: Path):
-    silent = {"created_at": None, "total_cost": None, "cost_basis": None, "duration_seconds": None}
-    store(run(0, **silent, phase_costs=[]), run(1, **{**silent, "created_at": END.isoformat()}, phase_costs=[]),
-          tmp_path=tmp_path)  # fmt: skip
+    silent = {"total_cost": None, "cost_basis": None, "duration_seconds": None, "phase_costs": []}
+    store(run(0, **silent, created_at=None), run(1, **silent), tmp_path=tmp_path)
     found = page("/trends")
     assert "no time known" in found.text
     medians = [mark for mark in found.all("circle") if (mark.get("class") or "").startswith("dot")]
@@ -441,8 +441,13 @@ def test_hostile_names_stay_words_on_every_page(tmp_path: Path):
     }  # fmt: skip
     store(*[run(number, **nasty, status="failed" if number % 3 else "running") for number in range(12)],
           tmp_path=tmp_path)  # fmt: skip
-    paths = (*PAGES, "/trends?across=phase", "/trends?across=model", "/trends?across=project", "/forecast?text=x",
-             "/compare?a=run-000", "/compare?a=run-000&b=run-001", "/runs/run-000/forecast")  # fmt: skip
+    paths = (
+        *PAGES,
+        *(f"/trends?across={across}" for across in ("phase", "model", "project", "status", "issue_class")),
+        "/forecast?text=x",
+        *(f"/compare?a=run-000{other}" for other in ("", "&b=run-001")),
+        "/runs/run-000/forecast",
+    )
     for path in paths:
         found = page(path)
         assert_clean(found, path)

@@ -12,11 +12,11 @@ from . import about_api, compare, forecast, insights, login, metrics, patterns, 
 STATIC: Final = Path(__file__).parent / "static"
 _ROUTERS: Final = (
     runs.router,
+    forecast.router,  # a run's forecast before a run's page, whose id may hold a slash
     run.router,
     trends.router,
     insights.router,
     patterns.router,
-    forecast.router,
     compare.router,
     login.router,
     about_api.router,
