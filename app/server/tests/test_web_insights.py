@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -70,12 +72,14 @@ class Page(HTMLParser):
         return [href for href in found if href.startswith(beginning)]
 
 
-def client() -> TestClient:
+@cache
+def client(_database: str) -> TestClient:
+    """Return one server for each history: it keeps some of its words for a moment."""
     return TestClient(create_app(), base_url="http://127.0.0.1", headers={"accept": "text/html"})
 
 
 def page(path: str, status: int = 200) -> Page:
-    answer = client().get(path)
+    answer = client(os.environ["WORKFLOW_HISTORY_DB"]).get(path)
     assert answer.status_code == status, answer.text[:2_000]
     return Page(answer.text)
 
