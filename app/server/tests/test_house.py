@@ -14,7 +14,7 @@ LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
     # pure parts: data in, data out
-    ("phases", "outcomes", "evidence", "pricing", "likeness"),
+    ("phases", "outcomes", "evidence", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
@@ -50,6 +50,7 @@ PURE = (
     "summing",
     "comparing",
     "explaining",
+    "proportions",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -19,6 +19,7 @@ from .budgets import BudgetReport
 from .calibration import Calibration
 from .export import TABLES, Exported
 from .forecast_shapes import Forecast, RunForecast
+from .pattern_shapes import PatternDecision, Patterns, PatternStory
 from .shapes import DIALECT, VERSION, json_schema
 from .similar import SimilarRuns
 from .statistics import Overview, RunStatistics, Trend, Waste
@@ -166,6 +167,9 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "forecast-run": _answer(RunForecast),
     "forecast-calibration": _answer(Calibration),
     "anomalies": _answer(Anomalies),
+    "patterns": _answer(Patterns),
+    "patterns-show": _answer(PatternStory),
+    "patterns-decide": _answer(PatternDecision),
     "check": _answer(BudgetReport),
     "check-init": _answer(given.ConfigMade),
     "cost": _answer(given.FolderCosts),

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from ..errors import InvalidQueryError
 from ..filters import SCORES, Range, RunFilter
-from .options import Command
+from .options import Command, CommandGroup
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
@@ -179,9 +179,21 @@ class FilterCommand(Command):
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        holder = typer.Typer(add_completion=False)
-        holder.command()(_narrowing())
-        self.params.extend(get_command(holder).params)
+        self.params.extend(_narrowing_options())
+
+
+class FilterGroup(CommandGroup):
+    """A group that answers by itself where none of its commands is named; its answer can be narrowed too."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.params.extend(_narrowing_options())
+
+
+def _narrowing_options() -> list[Any]:
+    holder = typer.Typer(add_completion=False)
+    holder.command()(_narrowing())
+    return list(get_command(holder).params)
 
 
 def _narrowing() -> Callable[..., None]:
