@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ..columns import UNKNOWN, Columns, Flags, Floats, Integers, Words, known
-from .arithmetic import Codes, amounts, lengths, roomy
+from .arithmetic import Codes, amounts, lengths, roomy, small
 from .grouping import Grouping
 
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 RUN_COLUMNS: Final = (
-    "status", "project", "workflow_template", "issue_class", "created_at", "total_cost",
+    "key", "status", "project", "workflow_template", "issue_class", "created_at", "total_cost",
     "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
 )  # fmt: skip
 """What statistics need of runs."""
@@ -87,16 +88,16 @@ def _copies(parts: Columns) -> Flags | None:
 
 
 def entries_of_parts(parts: Columns, groups: Grouping, wanted: Integers) -> tuple[Entries, Codes]:
-    """Return what each run wanted spent in each group of its parts, and the entries' groups."""
+    """Return what each run wanted spent in each group of its parts, group by group, and their groups."""
     run, there = places(parts.whole["workflow_key"], wanted)
-    codes = groups.codes
+    codes = small(groups.codes, len(groups.names))
     if not there.all():
         parts, run, codes = parts.take(there), run[there], codes[there]
-    # Runs rise already, so that there is little to sort.
-    order = np.argsort(run * len(groups.names) + codes, kind="stable")
+    order = np.argsort(codes, kind="stable")  # runs rise already, so they do within each group
     run, codes = run[order], codes[order]
-    pair = run * len(groups.names) + codes
-    starts = np.flatnonzero(np.diff(pair, prepend=-1))
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = (run[1:] != run[:-1]) | (codes[1:] != codes[:-1])
+    starts = np.flatnonzero(begins)
     cost, beyond, more = spent(parts)
     total = _Together(order, starts)
     copied = _copies(parts)
@@ -107,7 +108,7 @@ def entries_of_parts(parts: Columns, groups: Grouping, wanted: Integers) -> tupl
         more=total.any(more),
         tokens={name: total.known(_unless(copied, amounts(parts.whole[name]))) for name in TOKENS},
         duration=_durations(parts, total),
-        attempts=np.diff(starts, append=len(pair)) if parts.family == "agent_runs" else None,
+        attempts=total.sizes if parts.family == "agent_runs" else None,
     )
     return found, codes[starts]
 
@@ -116,16 +117,15 @@ class _Together:
     """Puts together what lies side by side once rows are in order."""
 
     def __init__(self, order: Integers, starts: Integers) -> None:
-        sizes = np.diff(starts, append=len(order))
+        self.sizes: Integers = np.diff(starts, append=len(order))
         self._order, self._starts = order, starts
-        self._longest = int(sizes.max(initial=0))
-        self._entry = np.empty(len(order), np.int64)  # of each row
-        self._entry[order] = np.repeat(np.arange(len(starts)), sizes)
+        self._longest = int(self.sizes.max(initial=0))
 
     def any(self, flags: Flags) -> Flags:
         """Tell where one is set."""
-        found = np.zeros(len(self._starts), np.bool_)
-        found[self._entry[flags]] = True
+        if not flags.any():
+            return np.zeros(len(self._starts), np.bool_)
+        found: Flags = np.logical_or.reduceat(flags[self._order], self._starts)
         return found
 
     def known(self, values: Integers) -> Integers:
@@ -133,25 +133,33 @@ class _Together:
         there = known(values)
         if self._longest <= 1:
             return values[self._order]
-        if not there.any():
-            return np.full(len(self._starts), UNKNOWN)
-        total: Integers = self._sum(roomy(np.where(there, values, 0), self._longest))
-        return total if there.all() else np.where(self.any(there), total, UNKNOWN)
+        if there.all():
+            return self._sum(roomy(values, self._longest))
+        total = self._sum(roomy(np.where(there, values, 0), self._longest))
+        found: Integers = np.where(self.any(there), total, UNKNOWN)
+        return found
 
     def seconds(self, values: Floats) -> Floats:
         """Add up what is known; unknown where nothing is."""
         there = known(values)
-        total: Floats = self._sum(np.where(there, values, 0.0))
-        return total if there.all() else np.where(self.any(there), total, np.nan)
+        if there.all():
+            return self._sum(values)
+        return np.where(self.any(there), self._sum(np.where(there, values, 0.0)), np.nan)
 
-    def _sum(self, values: Any) -> Any:
-        return np.add.reduceat(values[self._order], self._starts)
+    def unknown(self) -> Floats:
+        """Return seconds that nobody knows."""
+        return np.full(len(self._starts), np.nan)
+
+    def _sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        laid = values[self._order]
+        found: npt.NDArray[Any] = np.add.reduceat(laid, self._starts) if len(laid) else laid
+        return found
 
 
 def _durations(parts: Columns, total: _Together) -> Floats:
     if "duration_seconds" in parts.real:
         return total.seconds(lengths(parts.real["duration_seconds"]))
-    return np.full(len(total.any(np.zeros(len(parts), np.bool_))), np.nan)
+    return total.unknown()  # how long a model took
 
 
 def _both(one: Integers, other: Integers) -> Integers:

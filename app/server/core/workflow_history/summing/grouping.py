@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -37,6 +37,9 @@ OF_TIME: Final = ("day", "week", "month", "hour", "weekday")
 GROUPINGS: Final = (*OF_TIME, *OF_A_RUN, *OF_A_PART)
 """Everything that can be grouped by."""
 
+Group = tuple[str | None, str | None]
+"""The name of a group, and that of the second grouping's group within it."""
+
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
 _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
@@ -51,6 +54,10 @@ class Grouping:
     days: tuple[date | None, ...] | None = None  # first day of each group; None: no grouping by day
     in_order: bool = False  # the groups stand in the order of time
     keeps_empty: bool = False  # a group without a row is there too
+
+    def take(self, rows: Integers) -> Grouping:
+        """Return the grouping of the rows that numbers name."""
+        return replace(self, codes=self.codes[rows])
 
 
 def grouping_named(by: str) -> str:
@@ -78,9 +85,14 @@ def of_runs(runs: Columns, by: str, zone: str) -> Grouping:
     return _by_time(local_times(runs.whole["created_at"], zone), by)
 
 
-def one_group(rows: int) -> Grouping:
-    """Put all rows into one group."""
-    return Grouping(np.zeros(rows, np.int8), ("all",), keeps_empty=True)
+def numbered(by: Grouping, across: Grouping | None = None) -> tuple[Codes, list[Group]]:
+    """Return each row's group and the groups, by one thing or two that are crossed: then only what occurs."""
+    if across is None:
+        return by.codes, [(name, None) for name in by.names]
+    width = len(across.names)
+    pairs, codes = np.unique(by.codes.astype(np.int64) * width + across.codes, return_inverse=True)
+    places = (divmod(pair, width) for pair in pairs.tolist())
+    return codes, [(by.names[first], across.names[second]) for first, second in places]
 
 
 def _by_time(local: Integers, by: str) -> Grouping:
