@@ -175,8 +175,7 @@ class _Asked:
         runs = self._columns("runs", RUN_COLUMNS)
         if self._history is None or self._where.is_empty:
             return runs
-        wanted = np.array(self._history.matching(self._where), np.int64)
-        return runs.take(np.isin(runs.whole["key"], wanted))
+        return runs.take(np.isin(runs.whole["key"], self._history.matching(self._where)))
 
     def _read(self, runs: Columns, keys: range, family: Family, names: Sequence[str]) -> Columns:
         return runs if family == "runs" else self._columns(family, names, keys)

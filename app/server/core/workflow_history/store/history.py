@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sqlalchemy import URL, Connection, select, table, text
+from sqlalchemy import URL, Connection, Text, cast, func, select, table, text
 
 from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..exporting.fields import Batch
@@ -37,7 +37,7 @@ from .views import VIEWS
 from .writes import Identity
 
 if TYPE_CHECKING:  # numpy comes with it
-    from ..columns import Columns, Family
+    from ..columns import Columns, Family, Integers
     from ..summing.digests import Digest
 
 __all__ = ["History", "SaveCounts", "WorkflowRef"]
@@ -199,12 +199,16 @@ class History:
         with self._reading() as connection:
             return reads.figures(connection, keys)
 
-    def matching(self, wanted: RunFilter) -> list[int]:
+    def matching(self, wanted: RunFilter) -> Integers:
         """Return the keys of the runs that a filter means, rising."""
+        import numpy as np  # noqa: PLC0415 - it takes longer to import than most commands take
+
         with self._reading() as connection:
             found = conditions(wanted, dialect_of(connection))
-            cursor: Any = connection.execute(select(workflows.c.key).where(*found.clauses())).cursor
-            return sorted([key for (key,) in cursor.fetchall()])  # the driver's rows: there may be many
+            # As one text: a hundred thousand rows would take four times as long.
+            keys = func.aggregate_strings(cast(workflows.c.key, Text), ",")
+            text = connection.scalar(select(keys).where(*found.clauses()))
+        return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
     def names(self, name: str) -> list[str]:
         """Return the names that a filter of `filters.NAMED` finds something by, in their order."""
