@@ -7,6 +7,7 @@ What is not packed is read from the rows themselves; the answer is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -136,15 +137,14 @@ def _unpack(kind: Kind, packed: _Packed) -> Values:
 
 def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
     """Return whole numbers one after the other, in full size."""
-    whole = np.empty(sum(map(len, parts)), np.int64)
-    start = 0
-    for part in parts:
-        end = start + len(part)
-        whole[start:end] = part
-        if part.dtype != np.int64:
-            whole[start:end][part == _MOST[part.dtype.itemsize]] = UNKNOWN
-        start = end
-    return whole
+    found = [np.empty(0, np.int64)]
+    for dtype, some in groupby(parts, key=lambda part: part.dtype):
+        small = np.concatenate(list(some))
+        whole = small.astype(np.int64, copy=False)
+        if dtype != np.int64:
+            whole[small == _MOST[dtype.itemsize]] = UNKNOWN
+        found.append(whole)
+    return np.concatenate(found)
 
 
 # --- what is not packed

@@ -32,7 +32,7 @@ class Sum(NamedTuple):
 
 def amounts(values: Integers) -> Integers:
     """Return amounts; what is below zero is no amount, but unknown."""
-    return np.where(values < 0, UNKNOWN, values)
+    return np.where(values < 0, UNKNOWN, values) if values.min(initial=0) < 0 else values
 
 
 def lengths(values: Floats) -> Floats:

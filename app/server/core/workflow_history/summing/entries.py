@@ -60,14 +60,14 @@ def entries_of_runs(runs: Columns) -> Entries:
 
 
 def places(keys: Integers, wanted: Integers) -> tuple[Integers, Flags]:
-    """Return of each row's run its place among those wanted, and whether it is one. Both rise."""
-    if not len(keys) or not len(wanted):
+    """Return of each row's run its place among those wanted, which rise, and whether it is one."""
+    if not len(wanted):
         return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
-    each = np.searchsorted(wanted, keys[starts])
-    there = wanted[np.minimum(each, len(wanted) - 1)] == keys[starts]
-    times = np.diff(starts, append=len(keys))
-    return np.repeat(each, times), np.repeat(there, times)
+    first, number = int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
+    table = np.full(number + 2, -1)  # by key, with a place before and one behind for all others
+    table[wanted - (first - 1)] = np.arange(len(wanted))
+    found: Integers = table[np.clip(keys - (first - 1), 0, number + 1)]
+    return found, found >= 0
 
 
 def spent(parts: Columns) -> tuple[Integers, Integers, Flags]:
@@ -124,45 +124,44 @@ class _Together:
 
     def any(self, flags: Flags) -> Flags:
         """Tell where one is set."""
-        if not flags.any():
-            return np.zeros(len(self._starts), np.bool_)
-        return self._sum(flags.astype(np.int64)) > 0
+        return self._any(flags[self._order]) if flags.any() else np.zeros(len(self._starts), np.bool_)
 
     def known(self, values: Integers) -> Integers:
         """Add up what is known; unknown where nothing is."""
-        there = known(values)
         if self._longest <= 1:
             return values[self._order]
-        if there.all():
-            return self._sum(roomy(values, self._longest))
+        there = known(values)
         if not there.any():
             return np.full(len(self._starts), UNKNOWN)
-        total = self._sum(roomy(np.where(there, values, 0), self._longest))
-        found: Integers = np.where(self.any(there), total, UNKNOWN)
+        if there.all():
+            return self._sum(roomy(values, self._longest)[self._order])
+        total = self._sum(roomy(np.where(there, values, 0), self._longest)[self._order])
+        found: Integers = np.where(self._any(there[self._order]), total, UNKNOWN)
         return found
 
     def seconds(self, values: Floats) -> Floats:
         """Add up what is known; unknown where nothing is."""
-        there = known(values)
+        laid = values[self._order]
+        there = known(laid)
         if there.all():
-            return self._sum(values)
-        return np.where(self.any(there), self._sum(np.where(there, values, 0.0)), np.nan)
+            return self._sum(laid)
+        return np.where(self._any(there), self._sum(np.where(there, laid, 0.0)), np.nan)
 
     def unknown(self) -> Floats:
         """Return seconds that nobody knows."""
         return np.full(len(self._starts), np.nan)
 
-    def _sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        laid = values[self._order]
-        if not len(laid):
-            return laid
+    def _any(self, laid: Flags) -> Flags:
+        return self._sum(laid.view(np.int8)) > 0
+
+    def _sum(self, laid: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return each entry's sum of values in order."""
         found: npt.NDArray[Any]
-        if (
-            laid.dtype == np.int64
-        ):  # several times as fast; that 64 bits run over on the way takes itself back
-            found = np.diff(np.cumsum(laid)[self._lasts], prepend=0)
+        if laid.dtype.kind == "i" and len(laid):
+            # Several times as fast; where 64 bits run over on the way, the difference takes it back.
+            found = np.diff(np.cumsum(laid, dtype=np.int64)[self._lasts], prepend=0)
         else:
-            found = np.add.reduceat(laid, self._starts)
+            found = np.add.reduceat(laid, self._starts) if len(laid) else laid
         return found
 
 
@@ -184,4 +183,6 @@ def _unless(left_out: Flags | None, values: Integers) -> Integers:
 
 
 def _any_word(words: Words, wanted: Sequence[str]) -> Flags:
-    return np.isin(words.codes, [words.code(word) for word in wanted])
+    table = np.array([*(word in wanted for word in words.words), False])  # the last: of no word
+    found: Flags = table[words.codes]
+    return found
