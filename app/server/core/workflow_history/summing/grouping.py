@@ -40,6 +40,7 @@ GROUPINGS: Final = (*OF_TIME, *OF_A_RUN, *OF_A_PART)
 Group = tuple[str | None, str | None]
 """The name of a group, and that of the second grouping's group within it."""
 
+_IN_A_TABLE: Final = 1 << 18  # pairs of groups
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
 _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
@@ -90,8 +91,15 @@ def numbered(by: Grouping, across: Grouping | None = None) -> tuple[Codes, list[
     if across is None:
         return by.codes, [(name, None) for name in by.names]
     width = len(across.names)
-    pairs, codes = np.unique(by.codes.astype(np.int64) * width + across.codes, return_inverse=True)
-    places = (divmod(pair, width) for pair in pairs.tolist())
+    pairs = by.codes.astype(np.int64) * width + across.codes
+    if len(by.names) * width <= _IN_A_TABLE:  # far faster than to put them in order
+        occurring = np.flatnonzero(np.bincount(pairs))
+        table = np.zeros(len(by.names) * width, np.int64)
+        table[occurring] = np.arange(len(occurring))
+        codes = table[pairs]
+    else:
+        occurring, codes = np.unique(pairs, return_inverse=True)
+    places = (divmod(pair, width) for pair in occurring.tolist())
     return codes, [(by.names[first], across.names[second]) for first, second in places]
 
 
