@@ -1,4 +1,4 @@
-"""What is kept of blocks of runs makes, merged, what all of them add up to: one answer, whatever is packed."""
+"""What is kept of blocks of runs makes, merged, the sums of them all: one answer, whatever is packed."""
 
 from __future__ import annotations
 
