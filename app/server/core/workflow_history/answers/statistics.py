@@ -206,7 +206,7 @@ def _has_dates(where: RunFilter) -> bool:
 
 def _nothing(family: Family, names: Sequence[str]) -> Columns:
     """Return the columns of no rows: no history is answered as an empty one is."""
-    kinds = {name: COLUMNS[family][name] for name in dict.fromkeys([_KEYS[family], *names])}
+    kinds = {name: COLUMNS[family][name] for name in names}
     words = {name: Words.of(()) for name, kind in kinds.items() if kind == "words"}
     real: dict[str, Floats] = {
         name: np.empty(0, np.float64) for name, kind in kinds.items() if kind == "real"
@@ -215,6 +215,3 @@ def _nothing(family: Family, names: Sequence[str]) -> Columns:
         name: np.empty(0, np.int64) for name in kinds if name not in words and name not in real
     }
     return Columns(family, 0, words, whole, real)
-
-
-_KEYS = {"runs": "key", "agent_runs": "workflow_key", "models": "workflow_key"}

@@ -48,6 +48,11 @@ def all_blocks(connection: Connection) -> range:
     return range(0) if last is None else range(last // RUNS_IN_A_BLOCK + 1)
 
 
+def blocks_of(keys: range) -> range:
+    """Return the blocks that hold runs with these keys."""
+    return range(keys[0] // RUNS_IN_A_BLOCK, keys[-1] // RUNS_IN_A_BLOCK + 1)
+
+
 def spans(blocks: Iterable[int]) -> Iterator[range]:
     """Yield the keys of blocks that follow each other, of a span at most.
 

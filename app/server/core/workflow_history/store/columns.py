@@ -18,12 +18,13 @@ from sqlalchemy import Connection, Select, exists, func, insert, null, select, u
 from ..columns import COLUMNS, UNKNOWN, Columns, Family, Floats, Integers, Kind, Words, joined, known
 from ..errors import InvalidQueryError
 from ..evidence import word
-from .blocks import RUNS_IN_A_BLOCK, missing_blocks, spans
+from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
+from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
 from .bulk import execute_tuples
 from .schema import agent_runs, column_blocks, model_usage, workflows
 
 _EPOCH = np.datetime64(0, "us")
-_SAMPLE: dict[Family, str] = {"runs": "key", "agent_runs": "workflow_key", "models": "workflow_key"}
+_SAMPLE: dict[Family, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
 """One column of each family: where it is packed, all of the family is."""
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
@@ -54,8 +55,8 @@ def read_columns(
         )
     wanted = list(dict.fromkeys([_SAMPLE[family], *names]))
     found: dict[int, Block] = dict(_packed(connection, family, wanted, keys))
-    missing = missing_blocks(connection, family, _SAMPLE[family])
-    for some in spans(block for block in missing if keys is None or block * RUNS_IN_A_BLOCK in keys):
+    asked = all_blocks(connection) if keys is None else blocks_of(keys)
+    for some in spans(block for block in asked if block not in found):
         found[some.start // RUNS_IN_A_BLOCK] = _read(connection, family, wanted, some)
     return _assembled(family, wanted, [found[block] for block in sorted(found)])
 
@@ -66,6 +67,8 @@ def pack_columns(connection: Connection) -> None:
         for block in missing_blocks(connection, family, _SAMPLE[family]):
             [keys] = spans([block])
             values = _read(connection, family, list(columns), keys)
+            if any(not isinstance(value, Words) and value.dtype.kind == "O" for value in values.values()):
+                continue  # sums beyond 64 bits are made anew each time
             rows = [
                 (family, name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
                 for name, value in values.items()
@@ -85,8 +88,8 @@ def _packed(
         columns.family == family, columns.name.in_(names)
     )
     if keys is not None:
-        first, last = keys[0] // RUNS_IN_A_BLOCK, keys[-1] // RUNS_IN_A_BLOCK
-        query = query.where(columns.block.between(first, last))
+        blocks = blocks_of(keys)
+        query = query.where(columns.block.between(blocks[0], blocks[-1]))
     kinds, decoder = COLUMNS[family], msgspec.msgpack.Decoder(_Packed)
     found: dict[int, dict[str, Values]] = {}
     for block, name, data in driver_rows(connection, query):
@@ -140,8 +143,8 @@ def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
     found = [np.empty(0, np.int64)]
     for dtype, some in groupby(parts, key=lambda part: part.dtype):
         small = np.concatenate(list(some))
-        whole = small.astype(np.int64, copy=False)
-        if dtype != np.int64:
+        whole = small if dtype.kind == "O" else small.astype(np.int64, copy=False)
+        if dtype.itemsize in _MOST:
             whole[small == _MOST[dtype.itemsize]] = UNKNOWN
         found.append(whole)
     return np.concatenate(found)
@@ -160,6 +163,8 @@ class _Source(NamedTuple):
 
 def _read(connection: Connection, family: Family, names: Sequence[str], keys: range) -> Block:
     """Return the columns of the runs with these keys, read from their rows."""
+    if family in SHARED_OUT:
+        return _shared_out(connection, family, keys)
     source = _SOURCES[family](names)
     query = source.query.where(source.key.between(keys[0], keys[-1]))
     rows = driver_rows(connection, query.order_by(*source.order))
@@ -168,6 +173,14 @@ def _read(connection: Connection, family: Family, names: Sequence[str], keys: ra
         name: _column(COLUMNS[family][name], name, values)
         for name, values in zip(names, by_column, strict=True)
     }
+
+
+def _shared_out(connection: Connection, family: Family, keys: range) -> Block:
+    """Return what the runs with these keys spent in each phase, agent or model."""
+    parts_family, by = SHARED_OUT[family]
+    parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
+    shares = shares_of(parts, by, family)
+    return {**shares.words, **shares.whole, **shares.real}
 
 
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from ..summing.digests import Digest
-from ..summing.packing import KEPT, NEEDED, Read, decoded, digest_named, encoded
+from ..summing.packing import KEPT, decoded, digest_named, encoded
 from .blocks import DIGESTS, RUNS_IN_A_BLOCK, all_blocks, missing_blocks, spans
 from .bulk import execute_tuples
 from .columns import driver_rows, read_columns
@@ -36,13 +36,7 @@ def read_digests(connection: Connection, name: str) -> list[Digest]:
 def pack_digests(connection: Connection) -> None:
     """Pack what is not packed, in the caller's transaction."""
     for block in missing_blocks(connection, DIGESTS, _SAMPLE):
-        columns = _columns(connection, block)
-        rows = [(DIGESTS, name, block, encoded(digest_named(name, columns))) for name in KEPT]
+        [keys] = spans([block])
+        read = partial(read_columns, connection, keys=keys)
+        rows = [(DIGESTS, name, block, encoded(digest_named(name, read))) for name in KEPT]
         execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
-
-
-def _columns(connection: Connection, block: int) -> Read:
-    """Return what gives the columns of a block, each of which is read once."""
-    [keys] = spans([block])
-    found = {family: read_columns(connection, family, names, keys=keys) for family, names in NEEDED.items()}
-    return lambda family, _: found[family]

@@ -47,6 +47,8 @@ def roomy(values: Integers, times: int) -> Any:
 
 def addable(values: Any) -> Any:
     """Return whole numbers from 0 on all of which can be added up: Python's own where 64 bits might fail."""
+    if int(values.max(initial=0)) * values.size <= _SAFE:  # as nearly always
+        return values
     return values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE else values
 
 

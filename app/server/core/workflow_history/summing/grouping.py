@@ -25,12 +25,12 @@ OF_A_RUN: Final[Mapping[str, str]] = {
 }
 """Groupings by a word of the run, and its column."""
 
-OF_A_PART: Final[Mapping[str, tuple[Family, str]]] = {
-    "phase": ("agent_runs", "phase"),
-    "agent": ("agent_runs", "agent"),
-    "model": ("models", "model"),
+OF_A_PART: Final[Mapping[str, Family]] = {
+    "phase": "run_phases",
+    "agent": "run_agents",
+    "model": "run_models",
 }
-"""Groupings that share a run out, and the family and column that do."""
+"""Groupings that share a run out, and the family that does."""
 
 OF_TIME: Final = ("day", "week", "month", "hour", "weekday")
 

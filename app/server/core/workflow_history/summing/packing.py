@@ -5,29 +5,22 @@ They are kept for some runs at a time, and merged when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from ..columns import Columns, Family
+from ..columns import COLUMNS, Columns, Family
 from .digests import Digest, Values, digest_of
-from .entries import PART_COLUMNS, RUN_COLUMNS, Entries, entries_of_parts
+from .entries import RUN_COLUMNS, Entries, entries_of_shares
 from .figures import all_of
-from .grouping import OF_A_PART, Group, Grouping, by_words, numbered
+from .grouping import OF_A_PART, Group, Grouping, numbered
 from .waste import AGENT_COLUMNS, losses_of
 
 ALL, WASTE = "all", "waste"
 KEPT: Final = (ALL, *OF_A_PART, WASTE)
 """What is kept: of all runs together, by each grouping that shares runs out, and what was spent in vain."""
-
-NEEDED: Final[Mapping[Family, Sequence[str]]] = {
-    "runs": RUN_COLUMNS,
-    "agent_runs": (*PART_COLUMNS["agent_runs"], *AGENT_COLUMNS, "agent"),
-    "models": (*PART_COLUMNS["models"], "model"),
-}
-"""The columns that all of these are made of."""
 
 Read = Callable[[Family, Sequence[str]], Columns]
 """Gives some columns of some runs, at least those that are named."""
@@ -52,11 +45,8 @@ def digest_named(name: str, read: Read) -> Digest:
 
 def parts_of(by: str, read: Read) -> tuple[Entries, Grouping]:
     """Return what each run spent in each of its phases, agents or models, and the groups of these entries."""
-    family, column = OF_A_PART[by]
-    parts = read(family, (*PART_COLUMNS[family], column))
-    grouping = by_words(parts.words[column])
-    entries, codes = entries_of_parts(parts, grouping, read("runs", RUN_COLUMNS).whole["key"])
-    return entries, Grouping(codes, grouping.names)
+    shares = read(OF_A_PART[by], list(COLUMNS[OF_A_PART[by]]))
+    return entries_of_shares(shares, read("runs", RUN_COLUMNS).whole["key"])
 
 
 def encoded(digest: Digest) -> bytes:

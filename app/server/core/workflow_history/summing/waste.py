@@ -15,11 +15,21 @@ import numpy as np
 from ..columns import Columns, Integers, Words, known
 from .arithmetic import addable, amounts, dollars, fitting, sums
 from .digests import Digest
-from .entries import places, spent
+from .entries import places
 from .grouping import Group, by_words
 from .records import Waste, WasteKind, WastePlace
+from .shares import spent
 
-AGENT_COLUMNS: Final = ("phase", "outcome", "cost_basis", "cost", "lower_bound_cost", "retry_cost", "is_copy")
+AGENT_COLUMNS: Final = (
+    "workflow_key",
+    "phase",
+    "outcome",
+    "cost_basis",
+    "cost",
+    "lower_bound_cost",
+    "retry_cost",
+    "is_copy",
+)
 """What is needed of agent runs, beside what statistics need of runs."""
 
 FAILED, RETRIES, FALSE, ERRORS, CUT_OFF = KINDS = (
