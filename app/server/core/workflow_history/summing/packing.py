@@ -20,7 +20,10 @@ from .waste import AGENT_COLUMNS, losses_of
 
 ALL, WASTE = "all", "waste"
 KEPT: Final = (ALL, *OF_A_PART, WASTE)
-"""What is kept: of all runs together, by each grouping that shares runs out, and what was spent in vain."""
+"""What is kept: of all runs together, by each grouping that shares runs out, and what was spent in vain.
+
+By time is not: which day it was depends on who asks. Other groupings are as fast from the columns of runs.
+"""
 
 Read = Callable[[Family, Sequence[str]], Columns]
 """Gives some columns of some runs, at least those that are named."""
