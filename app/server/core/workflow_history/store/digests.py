@@ -6,7 +6,7 @@ What is not packed is made of the columns; the answer is the same.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from sqlalchemy import Connection, insert, select
@@ -37,6 +37,6 @@ def pack_digests(connection: Connection) -> None:
     """Pack what is not packed, in the caller's transaction."""
     for block in missing_blocks(connection, DIGESTS, _SAMPLE):
         [keys] = spans([block])
-        read = partial(read_columns, connection, keys=keys)
+        read = cache(partial(read_columns, connection, keys=keys))
         rows = [(DIGESTS, name, block, encoded(digest_named(name, read))) for name in KEPT]
         execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)

@@ -48,7 +48,7 @@ def digest_named(name: str, read: Read) -> Digest:
 
 def parts_of(by: str, read: Read) -> tuple[Entries, Grouping]:
     """Return what each run spent in each of its phases, agents or models, and the groups of these entries."""
-    shares = read(OF_A_PART[by], list(COLUMNS[OF_A_PART[by]]))
+    shares = read(OF_A_PART[by], tuple(COLUMNS[OF_A_PART[by]]))
     return entries_of_shares(shares, read("runs", RUN_COLUMNS).whole["key"])
 
 
