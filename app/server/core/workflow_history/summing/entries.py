@@ -13,9 +13,11 @@ from .arithmetic import amounts, lengths
 from .grouping import Grouping, by_words
 
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+RUN_NAMES: Final = ("key", "status", "project", "workflow_template", "issue_class", "created_at")
+"""What runs are grouped by."""
+
 RUN_COLUMNS: Final = (
-    "key", "status", "project", "workflow_template", "issue_class", "created_at", "total_cost",
-    "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
+    *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
 )  # fmt: skip
 """What statistics need of runs."""
 
