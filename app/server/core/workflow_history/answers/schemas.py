@@ -18,6 +18,7 @@ from . import given
 from .budgets import BudgetReport
 from .calibration import Calibration
 from .export import TABLES, Exported
+from .following import SyncNow
 from .forecast_shapes import Forecast, RunForecast
 from .shapes import DIALECT, VERSION, json_schema
 from .similar import SimilarRuns
@@ -176,6 +177,7 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "resync-one": _answer(given.Resynced),
     "demo": _answer(given.DemoMade),
     "serve": _answer(given.Serving),
+    "sync-now": _answer(SyncNow),
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),

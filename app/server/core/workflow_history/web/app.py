@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from .api import PREFIX, api
 from .api.described import components
 from .context import Context
+from .live.assembly import Live
 from .pages import STATIC, pages
 from .problems import handle_problems
 from .security import Guard
@@ -33,8 +36,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
+        lifespan=_alive,
     )
-    app.state.context = Context(given)
+    app.state.context = Context(given, Live(given))
     app.include_router(api())
     app.include_router(pages())
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -43,6 +47,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=given)
     _describe(app)
     return app
+
+
+@asynccontextmanager
+async def _alive(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.context.live.running():
+        yield
 
 
 def _describe(app: FastAPI) -> None:

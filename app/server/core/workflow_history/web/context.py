@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from .live.assembly import Live
 from .settings import Settings
 
 
@@ -15,6 +16,7 @@ class Context:
     """One server's own things."""
 
     settings: Settings
+    live: Live
 
 
 def context_of(request: Request) -> Context:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -13,14 +14,15 @@ from .settings import Settings
 
 __all__ = ["Settings", "serve_forever"]
 
-_SECONDS_TO_END = 3  # that open answers have when the server stops
+_SECONDS_TO_END = 1  # that open answers have when the server stops
 
 
 def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve until somebody stops it; `ready` is told the address once it answers."""
     listening = _listen(settings)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -28,7 +30,20 @@ def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
     ready(_address(settings, listening))
-    uvicorn.Server(config).run([listening])
+    _Server(config, app.state.context.live.hub.close).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """A server that ends what would never end by itself before it waits for the rest."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Stop."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _listen(settings: Settings) -> socket.socket:

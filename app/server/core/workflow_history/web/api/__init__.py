@@ -6,10 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from . import runs
+from . import live, runs
 
 PREFIX: Final = "/api/v1"
-_ROUTERS: Final = (runs.router,)
+_ROUTERS: Final = (runs.router, live.router)
 
 
 def api() -> APIRouter:
