@@ -1,13 +1,14 @@
 """The history's database behind five functions: dicts go in and out; each call opens and closes it.
 
+Where a server asks for that, it stays open between calls.
 Many workflows at a time go through `store.history.History`, which these functions use too.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .patterns.sequences import without_parts
 from .statistics import Sums
 from .store.engine import exists
 from .store.history import History, Page
+from .store.kept import KeptHistories
 from .store.location import database_url, default_location
 from .store.queries import PageQuery
 
@@ -29,6 +31,8 @@ DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_VARIABLE)
 """A path or database URL. Set it to use another database; it is read at each call."""
 
 _DB_PATH_AT_IMPORT = DB_PATH
+
+_KEPT = KeptHistories()
 
 
 def current_url() -> URL:
@@ -78,8 +82,19 @@ def existing() -> Iterator[History | None]:
     if not exists(url):
         yield None
         return
-    with History.open(url) as history:
+    with _KEPT.lend(url) as history:
         yield history
+
+
+def kept_open() -> AbstractContextManager[None]:
+    """Keep the history open between calls, until the end of the context: what serves many asks it often."""
+    return _KEPT.keeping()
+
+
+def change_mark() -> Hashable:
+    """Return what is equal as long as nothing was stored in between; None where there is no history yet."""
+    url = current_url()
+    return _KEPT.mark(url) if exists(url) else None
 
 
 def _check_is_dict(workflow: object) -> None:

@@ -70,6 +70,8 @@ class History:
         self._connection = connection
         self._inside = False  # a transaction of the caller's is open
         self._patterns = ledger.KnownPatterns()
+        self._version = self.version()
+        self._unsettled = False  # something was written
 
     @classmethod
     @contextmanager
@@ -79,8 +81,28 @@ class History:
         make_file(url)
         with connect(url) as connection:
             ensure_schema(connection)
-            yield cls(url, connection)
-            dialect_of(url).settle(connection)
+            history = cls(url, connection)
+            yield history
+            history.settle()
+
+    def version(self) -> int:
+        """Return a number that changes when another connection has stored something."""
+        with naming_database(self._url):
+            return dialect_of(self._url).version(self._connection)
+
+    def catch_up(self) -> None:
+        """Have the tables up to date once more, where another program may have changed them."""
+        version = self.version()
+        if version != self._version:
+            with naming_database(self._url):
+                ensure_schema(self._connection)
+            self._version = version
+
+    def settle(self) -> None:
+        """Tell the database that the last write was the last for now."""
+        if self._unsettled:
+            dialect_of(self._url).settle(self._connection)
+            self._unsettled = False
 
     # --- workflows, one at a time
 
@@ -398,6 +420,7 @@ class History:
             yield self._connection
             return
         try:
+            self._unsettled = True
             with naming_database(self._url), writing(self._connection) as connection:
                 yield connection
         except BaseException:
