@@ -6,22 +6,39 @@ from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ..wording import numbers
-from ..wording.agents import short_model
-from ..wording.costs import short_cost
-from ..wording.text import UNKNOWN, clean, one_line
+from ..wording import agents, costs, numbers, runs, signs
+from ..wording.text import UNKNOWN, clean, cut, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
 
-NAVIGATION: Final = (("/", "Runs"),)
-"""The pages that every page leads to: address and name."""
+
+class Entry(NamedTuple):
+    """One page that every page leads to."""
+
+    path: str
+    name: str
+    key: str  # after g
+    below: tuple[str, ...] = ()  # beginnings of the paths that belong to it
+
+    def holds(self, path: str) -> bool:
+        """Tell whether a path is this page, or belongs to it."""
+        return path == self.path or path.startswith(self.below)
+
+
+NAVIGATION: Final = (
+    Entry("/", "Runs", "r", ("/runs/", "/compare")),
+    Entry("/trends", "Trends", "t"),
+    Entry("/insights", "Insights", "i"),
+    Entry("/forecast", "Forecast", "f"),
+    Entry("/syncs", "Syncs", "s"),
+)
 
 FILTERS: Final = {
     "money": numbers.money,
@@ -31,10 +48,19 @@ FILTERS: Final = {
     "percent": numbers.percent,
     "counted": numbers.counted,
     "moment": numbers.moment,
-    "cost_of": short_cost,
-    "short_model": short_model,
+    "cost_of": costs.short_cost,
+    "short_model": agents.short_model,
     "one_line": one_line,
     "clean": clean,
+    "cut": cut,
+    "full_id": runs.full_id,
+    "request_words": runs.request_words,
+    "workflow_words": runs.workflow_words,
+    "when_words": runs.when_words,
+    "is_gone": runs.is_gone,
+    "is_derived": runs.is_derived,
+    "status_sign": signs.status_sign,
+    "outcome_sign": signs.outcome_sign,
 }
 """How templates write values: the words are those of the terminal."""
 
@@ -48,7 +74,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(FILTERS)
+    found.filters.update(FILTERS, exactly=exactly, iso=iso, state_class=state_class, cost_title=cost_title)
     found.globals.update(UNKNOWN=UNKNOWN, address=address, run_address=run_address, navigation=NAVIGATION)
     return found
 
@@ -76,7 +102,7 @@ def address(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -
     """
     wanted = {**(query or {}), **changes}
     given = {name: value for name, value in wanted.items() if value not in (None, "", [], ())}
-    words = urlencode(given, doseq=True)
+    words = urlencode(given, doseq=True, errors="replace")
     return f"{path}?{words}" if words else path
 
 
@@ -86,5 +112,44 @@ def run_address(run: Mapping[str, Any], part: str = "") -> str:
     >>> run_address({"id": "a b", "project": "shop"})
     '/runs/a%20b?project=shop'
     """
-    path = f"/runs/{quote(str(run['id']), safe='')}{part}"
+    path = f"/runs/{quote(str(run['id']), safe='', errors='replace')}{part}"
     return address(path, {"project": run.get("project") or None})
+
+
+def exactly(value: Any) -> str:
+    """Return a count with all of its digits, for who wants to know.
+
+    >>> exactly(1234567), exactly(None) == UNKNOWN
+    ('1,234,567', True)
+    """
+    known = numbers.number(value)
+    return UNKNOWN if known is None else f"{known:,.15g}"
+
+
+def iso(value: Any) -> str | None:
+    """Return a time as a `datetime` attribute takes it, None where it is none.
+
+    >>> iso("2026-01-11T04:56:47+00:00"), iso("<b>")
+    ('2026-01-11T04:56:47+00:00', None)
+    """
+    return str(value) if numbers.is_moment(value) else None
+
+
+def state_class(word: Any) -> str:
+    """Return the class that colours a state or an outcome; a word of the run's own gets no class of its own.
+
+    >>> state_class("failed"), state_class("x skip")
+    ('is-failed', 'is-other')
+    """
+    known = word in signs.STATUS_SIGNS or word in signs.OUTCOME_SIGNS
+    return f"is-{word}" if known else "is-unknown" if not word else "is-other"
+
+
+def cost_title(run: Mapping[str, Any]) -> str:
+    """Return what a run's cost means, in a sentence."""
+    spent, basis = costs.spending(run), run.get("cost_basis")
+    if spent.known is None and not basis:
+        return "unknown: no stream says what was spent"
+    told = costs.record_and_beyond(spent.recorded, spent.beyond, partial=spent.partial)
+    meaning = costs.BASES.get(basis or "")
+    return f"{told}; {meaning}" if meaning else told

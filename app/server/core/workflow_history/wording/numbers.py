@@ -166,6 +166,11 @@ def moment(iso: Any, offset_minutes: Any = None, *, zone_known: Any = None) -> s
     )
 
 
+def is_moment(iso: Any) -> bool:
+    """Tell whether something is a time that `moment` can read."""
+    return _aware(iso) is not None
+
+
 def offset_name(offset_minutes: Any) -> str | None:
     """Return the name of an offset from UTC, None where it is unknown.
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ...answers.finding import SORT_NAMES, find_runs
+from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
-from ..render.runs import full_id, no_runs, run_list
+from ..render.runs import no_runs, run_list
 from ..screen import screen_of
 
 app = typer.Typer(add_completion=False)

@@ -10,8 +10,8 @@ import typer
 
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...wording.runs import full_id
 from ..options import Command
-from ..render.runs import full_id
 from ..render.story import story
 from ..screen import screen_of
 

@@ -7,34 +7,27 @@ always says the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.text import Text
 
+from ...wording.signs import outcome_sign, status_sign
 from ...wording.text import one_line
 
-
-class Mark(NamedTuple):
-    """A sign, and the style that it and its word are written in."""
-
-    sign: str
-    style: str
-
-
-STATUSES = {
-    "completed": Mark("✓", "green"),
-    "failed": Mark("✗", "red"),
-    "running": Mark("●", "cyan"),
-    "incomplete": Mark("◐", "magenta"),
-    "unknown": Mark("?", "dim"),
+_STATUS_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "running": "cyan",
+    "incomplete": "magenta",
+    "unknown": "dim",
 }
-OUTCOMES = {
-    "success": Mark("✓", "green"),
-    "error": Mark("✗", "red"),
-    "false_success": Mark("✗", "red"),
-    "incomplete": Mark("◐", "magenta"),
-    "empty": Mark("○", "red"),
-    "unreadable": Mark("○", "red"),
+_OUTCOME_STYLES = {
+    "success": "green",
+    "error": "red",
+    "false_success": "red",
+    "incomplete": "magenta",
+    "empty": "red",
+    "unreadable": "red",
 }
 STAND_INS = str.maketrans({
     "✓": "+", "✗": "x", "●": "*", "◐": "~", "○": "o", "†": "!", "≥": ">", "\N{EN DASH}": "-",
@@ -44,23 +37,21 @@ STAND_INS = str.maketrans({
 })  # fmt: skip
 """ASCII for the signs, one for one, for terminals that know no more."""
 
-_OTHER = Mark("·", "")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 def status(word: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
     """Return a status: its sign and its word; a run whose files are gone says so."""
-    mark = STATUSES.get(word, _OTHER)
-    label = mark.sign if sign_only else f"{mark.sign} {one_line(word or 'unknown')}"
-    text = Text(label, style=mark.style)
+    sign = status_sign(word)
+    label = sign if sign_only else f"{sign} {one_line(word or 'unknown')}"
+    text = Text(label, style=_STATUS_STYLES.get(word or "unknown", ""))
     return text.append(" †" if sign_only else " † gone", style="dim") if gone else text
 
 
 def outcome(word: Any) -> Text:
     """Return the sign of how an agent's work ended."""
-    mark = OUTCOMES.get(word, _OTHER)
-    return Text(mark.sign, style=mark.style)
+    return Text(outcome_sign(word), style=_OUTCOME_STYLES.get(word, ""))
 
 
 def bar(share: float | None, width: int) -> str:

@@ -9,9 +9,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...wording.agents import short_model
-from ...wording.costs import all_spending, record_and_beyond, short_cost
-from ...wording.numbers import counted, duration, moment, tokens
-from ...wording.text import UNKNOWN, lines_of, one_line
+from ...wording.costs import short_cost
+from ...wording.numbers import duration, tokens
+from ...wording.runs import (
+    NO_REQUEST,
+    is_gone,
+    legend_words,
+    request_words,
+    sums_words,
+    when_words,
+    workflow_words,
+)
+from ...wording.text import UNKNOWN, one_line
 from . import marks
 from .table import Column, GiveWay, fit, grid
 from .text import joined
@@ -48,7 +57,7 @@ def run_list(runs: Sequence[Run], total: int, width: int) -> RenderableType:
     """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages."""
     shown = fit(_columns(runs), width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
-    return Group(grid(shown, width, ruled=True), "", _sums(runs, total), *_legend(runs, keys))
+    return Group(grid(shown, width, ruled=True), "", joined([*sums_words(runs, total)]), *_legend(runs, keys))
 
 
 def no_runs(*, filtered: bool) -> Text:
@@ -60,14 +69,8 @@ def no_runs(*, filtered: bool) -> Text:
 
 def request_line(run: Run) -> Text:
     """Return the first line of a run's request that says something."""
-    lines = lines_of(run.get("nl_input") or "")
-    return Text(one_line(lines[0])) if lines else Text("no request found", style="dim")
-
-
-def full_id(run: Run) -> str:
-    """Return a run's id with its project, as every command takes it."""
-    project = run.get("project")
-    return one_line(f"{project}/{run.get('id')}" if project else run.get("id"))
+    words = request_words(run)
+    return Text(NO_REQUEST, style="dim") if words is None else Text(words)
 
 
 def _columns(runs: Sequence[Run]) -> list[Column]:
@@ -76,13 +79,13 @@ def _columns(runs: Sequence[Run]) -> list[Column]:
         _Cell("id", "id", lambda run: Text(one_line(run.get("id")), "bold")),
         _Cell("short", "id", lambda run: Text(one_line(run.get("id")), "bold"), most=15),
         _Cell("project", "project", lambda run: Text(one_line(run.get("project")) if several else UNKNOWN)),
-        _Cell("when", "when", _when),
-        _Cell("day", "when", _day),
-        _Cell("status", "status", lambda run: marks.status(run.get("status"), gone=_gone(run))),
-        _Cell("mark", "", lambda run: marks.status(run.get("status"), gone=_gone(run), sign_only=True)),
+        _Cell("when", "when", lambda run: Text(when_words(run))),
+        _Cell("day", "when", lambda run: Text(when_words(run).partition(" ")[0])),
+        _Cell("status", "status", lambda run: marks.status(run.get("status"), gone=is_gone(run))),
+        _Cell("mark", "", lambda run: marks.status(run.get("status"), gone=is_gone(run), sign_only=True)),
         _Cell("request", "request", request_line),
-        _Cell("workflow", "workflow", _workflow),
-        _Cell("template", "workflow", lambda run: Text(_workflow(run).plain.partition(" ")[0])),
+        _Cell("workflow", "workflow", lambda run: Text(workflow_words(run))),
+        _Cell("template", "workflow", lambda run: Text(workflow_words(run).partition(" ")[0])),
         _Cell("model", "model", lambda run: Text(short_model(run.get("model_used")))),
         _Cell("cost", "cost", lambda run: Text(short_cost(run)), right=True),
         _Cell("duration", "time", lambda run: Text(duration(run.get("duration_seconds"))), right=True),
@@ -100,55 +103,8 @@ def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
     return Column(cell.key, cell.title, written, right=cell.right, flexible=flexible, most=most)
 
 
-def _when(run: Run) -> Text:
-    when = _moment(run)
-    return Text(f"~{when}" if _derived(run) else when)
-
-
-def _day(run: Run) -> Text:
-    return Text(_when(run).plain.partition(" ")[0])
-
-
-def _workflow(run: Run) -> Text:
-    template, kind = run.get("workflow_template"), run.get("issue_class")
-    named = one_line(template).removeprefix("adw_") if template else None
-    return Text(" ".join(word for word in (named, one_line(kind) if kind else None) if word) or UNKNOWN)
-
-
-def _sums(runs: Sequence[Run], total: int) -> Text:
-    spent = all_spending(runs)
-    count = counted(total, "run") if len(runs) == total else f"{len(runs):,} of {counted(total, 'run')}"
-    money = record_and_beyond(spent.recorded, spent.beyond)
-    return joined([count, money if len(runs) == total else f"these: {money}"])
-
-
 def _legend(runs: Sequence[Run], keys: set[str]) -> list[Text]:
     """Explain the signs that this very table shows."""
-    timed = {"when", "day"} & keys
-    notes = [
-        "~ time taken from the files" if timed and any(_derived(run) for run in runs) else None,
-        "Z UTC, local time unknown" if "when" in keys and any(_utc(run) for run in runs) else None,
-        "? time zone unknown" if "when" in keys and any(_moment(run).endswith("?") for run in runs) else None,
-        "≥ at least" if any("≥" in short_cost(run) for run in runs) else None,
-        "† its files are gone" if any(_gone(run) for run in runs) else None,
-    ]
-    line = joined([*notes])
+    line = joined([*legend_words(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys)])
     line.stylize("dim")
     return [line] if line.plain else []
-
-
-def _derived(run: Run) -> bool:
-    return run.get("times_basis") == "derived" and run.get("created_at") is not None
-
-
-def _utc(run: Run) -> bool:
-    return _moment(run).endswith("Z")
-
-
-def _moment(run: Run) -> str:
-    known = run.get("time_zone_known")
-    return moment(run.get("created_at"), run.get("utc_offset_minutes"), zone_known=known)
-
-
-def _gone(run: Run) -> bool:
-    return run.get("source_state") == "gone"

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from ....wording.costs import BASES, RECORDED, at_least, record_and_beyond, spending
 from ....wording.numbers import counted, duration, exact, moment, money, number, offset_name, percent, tokens
+from ....wording.runs import full_id
 from ....wording.text import UNKNOWN, clean, cut, lines_of, one_line
 from .. import marks
-from ..runs import full_id
 from ..text import joined, said
 
 REQUEST_LINES = 5

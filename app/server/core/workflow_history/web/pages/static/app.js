@@ -1,1 +1,109 @@
+// What every page can do with a script: switch the theme, be driven by the keyboard. Pages work without it.
 "use strict";
+
+const byId = (id) => document.getElementById(id);
+
+/** Keep a word in this browser; a browser that keeps nothing is no trouble. */
+const kept = {
+  get: (name) => { try { return localStorage.getItem(name); } catch { return null; } },
+  set: (name, value) => {
+    try { if (value === null) localStorage.removeItem(name); else localStorage.setItem(name, value); } catch { /* see above */ }
+  },
+};
+
+// --- theme: as the system has it, light, dark, and round again
+const THEMES = ["system", "light", "dark"];
+const themeButton = byId("theme");
+
+function showTheme() {
+  const now = document.documentElement.dataset.theme || "system";
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  themeButton.dataset.now = now;
+  themeButton.setAttribute("aria-label", `Theme: ${now}. Change to ${next}`);
+  themeButton.title = `Theme: ${now}`;
+}
+
+function nextTheme() {
+  const root = document.documentElement;
+  const next = THEMES[(THEMES.indexOf(root.dataset.theme || "system") + 1) % THEMES.length];
+  if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
+  kept.set("theme", next === "system" ? null : next);
+  showTheme();
+}
+
+// --- rows: one of them is "here"; its link is what Enter opens
+const rows = () => [...document.querySelectorAll("table.rows tbody tr")].filter((row) => row.querySelector("a[href]"));
+const linkOf = (row) => row.querySelector("a.open") || row.querySelector("a[href]");
+const here = () => document.activeElement?.closest?.("table.rows tbody tr") || document.querySelector("tr.here");
+
+function move(by) {
+  const all = rows();
+  if (!all.length) return false;
+  const now = all.indexOf(here());
+  const next = now < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, now + by));
+  for (const row of all) row.classList.toggle("here", row === all[next]);
+  linkOf(all[next]).focus({ preventScroll: true });
+  all[next].scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function mark() {
+  const box = here()?.querySelector("input[type=checkbox]");
+  if (!box) return false;
+  box.click();
+  return true;
+}
+
+// --- keys
+function find() {
+  const box = byId("find");
+  box.focus();
+  box.select();
+}
+
+function goTo(key) {
+  document.querySelector(`nav a[data-key="${CSS.escape(key)}"]`)?.click();
+}
+
+function follow(rel) {
+  const link = document.querySelector(`a[rel~="${rel}"]`);
+  link?.click();
+  return Boolean(link);
+}
+
+const KEYS = {
+  "/": find,
+  "?": () => byId("keys").showModal(),
+  j: () => move(1), ArrowDown: () => (here() ? move(1) : false),
+  k: () => move(-1), ArrowUp: () => (here() ? move(-1) : false),
+  c: mark,
+  n: () => follow("next"), p: () => follow("prev"),
+};
+let waiting = 0; // for the second key of "g r": until this moment, in ms
+
+function pressed(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest?.("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog");
+  if (typing) {
+    if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
+    return;
+  }
+  if (event.timeStamp < waiting) {
+    waiting = 0;
+    goTo(event.key);
+    return;
+  }
+  if (event.key === "g") {
+    waiting = event.timeStamp + 1500;
+    return;
+  }
+  if (event.key === "Enter" && event.target === document.body && here()) linkOf(here()).click();
+  const act = KEYS[event.key];
+  if (act && act() !== false) event.preventDefault();
+}
+
+themeButton.addEventListener("click", nextTheme);
+byId("help").addEventListener("click", () => byId("keys").showModal());
+byId("keys").addEventListener("click", (event) => { if (event.target === event.currentTarget) event.target.close(); });
+document.addEventListener("keydown", pressed);
+showTheme();
