@@ -30,7 +30,7 @@ def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    AppStatus.disable_automatic_graceful_drain()  # we end the streams ourselves: see _Server
+    AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
     ready(_address(settings, listening))
     _Server(config, app.state.context.live.hub.close).run([listening])
 

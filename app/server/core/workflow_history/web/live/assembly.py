@@ -11,9 +11,8 @@ from typing import Any
 from ... import database
 from ...answers.following import SyncNow
 from ...answers.shapes import to_json
-from ...store.marks import Marker
 from ..settings import Settings
-from .changes import Changes, mark_of
+from .changes import Changes, mark_now
 from .following import Follower
 from .hub import Client, Hub
 from .syncer import Syncer
@@ -24,22 +23,17 @@ class Live:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._marker = Marker(database.current_url())
         self._last_state = "off"
         self.hub = Hub()
         self.syncer = Syncer(settings, self._synced)
-        self._changes = Changes(self._marker, self.hub.somebody, self._changed)
-
-    def mark(self) -> str:
-        """Return the history's mark as it is now."""
-        return mark_of(self._marker)
+        self._changes = Changes(self.hub.somebody, self._changed)
 
     def welcome(self, since: str | None) -> Client | None:
-        """Let one more listen, told how things stand; `since`: the mark of what it shows."""
+        """Let one more listen, told how things stand; None: too many do. `since`: its mark."""
         client = self.hub.join()
         if client is not None:
             client.tell("sync", _told(self.syncer.now))
-            if since is not None and since != (mark := self.mark()):
+            if since is not None and since != (mark := mark_now()):
                 client.tell("history", {"mark": mark})
         return client
 
@@ -49,7 +43,8 @@ class Live:
         tasks = [asyncio.create_task(self.syncer.run()), asyncio.create_task(self._changes.run())]
         follower = self._follower()
         try:
-            yield
+            with database.kept_open():
+                yield
         finally:
             self.hub.close()
             for task in tasks:
@@ -58,7 +53,6 @@ class Live:
                 await asyncio.gather(*tasks)
             if follower is not None:
                 await asyncio.to_thread(follower.stop)
-            self._marker.close()
 
     def _follower(self) -> Follower | None:
         folder = self._settings.agents_dir

@@ -1,4 +1,4 @@
-"""See that the history was written to, by our sync or by anybody: its mark in, a call when it is another out.
+"""See that the history was written to, by our sync or by anybody: a call with its new mark comes out.
 
 It asks once a second, and only while somebody listens.
 """
@@ -6,19 +6,22 @@ It asks once a second, and only while somebody listens.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import Final
 
-from ...store.marks import Marker
+from ... import database
+from ...errors import WorkflowHistoryError
 
 ASKS_EVERY: Final = 1.0  # seconds
 
+_SERVER: Final = secrets.token_hex(4)  # marks of two servers have nothing to do with each other
+
 
 class Changes:
-    """Compares a history's mark with the one before."""
+    """Compares the history's mark with the one before."""
 
-    def __init__(self, marker: Marker, somebody: asyncio.Event, changed: Callable[[str], None]) -> None:
-        self._marker = marker
+    def __init__(self, somebody: asyncio.Event, changed: Callable[[str], None]) -> None:
         self._somebody = somebody
         self._changed = changed
         self._hurry = asyncio.Event()
@@ -28,11 +31,11 @@ class Changes:
         self._hurry.set()
 
     async def run(self) -> None:
-        """Call `changed` with each new mark, until cancelled."""
-        last = await self._mark()
+        """Tell of each new mark, until cancelled."""
+        last = await asyncio.to_thread(mark_now)
         while True:
             await self._somebody.wait()
-            mark = await self._mark()
+            mark = await asyncio.to_thread(mark_now)
             if mark != last:
                 last = mark
                 self._changed(mark)
@@ -42,11 +45,10 @@ class Changes:
             except TimeoutError:
                 continue
 
-    async def _mark(self) -> str:
-        return await asyncio.to_thread(mark_of, self._marker)
 
-
-def mark_of(marker: Marker) -> str:
-    """Return a history's mark as pages carry it; empty: there is no history."""
-    mark = marker.mark()
-    return "" if mark is None else f"{mark.opened}.{mark.version}"
+def mark_now() -> str:
+    """Return a word that stays as long as nothing is written to the history."""
+    try:
+        return f"{_SERVER}-{database.change_mark()}"
+    except WorkflowHistoryError:  # it cannot be read: pages say why
+        return f"{_SERVER}-unreadable"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ...answers.following import SyncNow, SyncResult
+from ...scanner import project_of
 from ..settings import Settings
 from .worker import SyncFailedError, Worker
 
@@ -32,14 +33,17 @@ class Syncer:
         worker: Worker | None = None,
         retries: tuple[float, float] = RETRIES,
     ) -> None:
-        folder = None if settings.agents_dir is None else str(settings.agents_dir)
+        folder, project = settings.agents_dir, settings.project
+        if folder is not None and project is None:
+            project = project_of(folder)
         self._told = told
         self._worker = worker or Worker()
         self._retries = retries
         self._wanted = asyncio.Event()
-        self._order = {"agents_dir": folder, "project": settings.project}
+        place = None if folder is None else str(folder)
+        self._order = {"agents_dir": place, "project": project}
         self._look_again = LOOK_AGAIN if settings.follow else None
-        self.now = SyncNow("off" if folder is None else "idle", folder, settings.project, watch=None)
+        self.now = SyncNow("off" if place is None else "idle", place, project, watch=None)
 
     @property
     def is_busy(self) -> bool:
@@ -65,14 +69,14 @@ class Syncer:
                 if failures:
                     self._say(next_retry_at=datetime.now(UTC) + timedelta(seconds=self._pause(failures)))
         finally:
-            self._worker.stop()
+            await self._worker.stop()
 
     async def _time_to_sync(self, failures: int) -> None:
         pause = self._pause(failures) if failures else self._look_again
         if pause is not None and pause <= WORKER_RESTS:
             await self._wished_within(pause)
         elif not await self._wished_within(WORKER_RESTS):
-            self._worker.stop()
+            await self._worker.stop()
             await self._wished_within(None if pause is None else pause - WORKER_RESTS)
 
     async def _wished_within(self, seconds: float | None) -> bool:

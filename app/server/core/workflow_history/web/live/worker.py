@@ -49,12 +49,13 @@ class Worker:
         except OSError as error:
             raise self._ended(process, await process.wait()) from error
 
-    def stop(self) -> None:
-        """End the process and its own, at once; the next sync starts one."""
+    async def stop(self) -> None:
+        """End the process and its own, at once; the next sync starts another."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            await process.communicate()  # until its pipes are closed
 
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
