@@ -20,6 +20,7 @@ from .calibration import Calibration
 from .export import TABLES, Exported
 from .following import SyncNow
 from .forecast_shapes import Forecast, RunForecast
+from .running import RunningRuns, RunProgress
 from .shapes import DIALECT, VERSION, json_schema
 from .similar import SimilarRuns
 from .statistics import Overview, RunStatistics, Trend, Waste
@@ -178,6 +179,8 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "demo": _answer(given.DemoMade),
     "serve": _answer(given.Serving),
     "sync-now": _answer(SyncNow),
+    "running": _answer(RunningRuns),
+    "progress": _answer(RunProgress),
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),

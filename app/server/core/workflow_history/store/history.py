@@ -378,6 +378,11 @@ class History:
         with self._writing() as connection:
             ledger.record_sync(connection, sync)
 
+    def syncs(self, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
+        """Return syncs on record below a number, the latest first, and how many there are in all."""
+        with self._reading() as connection:
+            return reads.syncs_of(connection, limit, before)
+
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of one of the VIEWS."""
         if name not in VIEWS:

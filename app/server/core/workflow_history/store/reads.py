@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from ..models import Workflow
 from .bulk import chunks
-from .codec import WORKFLOW
+from .codec import SYNC_RUN, WORKFLOW
 from .records import Pair, agent_record, put_together
 from .schema import (
     agent_runs,
@@ -20,6 +20,7 @@ from .schema import (
     problems,
     similar_pairs,
     stream_marks,
+    sync_runs,
     workflows,
 )
 from .values import to_dollars
@@ -219,6 +220,15 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
         nanos = row.pop("cost_nanodollars")
         row["cost"] = None if nanos is None else to_dollars(int(nanos))
     return rows
+
+
+def syncs_of(connection: Connection, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the recorded syncs below a number, the latest first, and how many there are in all."""
+    total = connection.scalar(select(func.count()).select_from(sync_runs)) or 0
+    own = sync_runs.c
+    query = select(sync_runs).where(own.key < before).order_by(own.key.desc()).limit(limit)
+    rows = connection.execute(query).mappings()
+    return [{"number": row["key"], **SYNC_RUN.decode(dict(row))} for row in rows], total
 
 
 def figures(connection: Connection, keys: Sequence[str]) -> list[Workflow]:

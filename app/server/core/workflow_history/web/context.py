@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from .live.assembly import Live
+from .live.changes import mark_now
 from .settings import Settings
 
 
@@ -26,3 +27,8 @@ def context_of(request: Request) -> Context:
 
 Here = Annotated[Context, Depends(context_of)]
 """A handler's parameter that holds them."""
+
+
+def note_mark(request: Request) -> None:
+    """Note what the history's mark was before a page reads it: the page asks for what came after."""
+    request.state.mark = mark_now()

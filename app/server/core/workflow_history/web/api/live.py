@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -13,10 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ...answers.running import run_progress, running_runs
 from ..context import Here
 from ..live.hub import Client, Hub
 from ..replies import reply
 from .described import gives, problems
+from .runs import Project, RunId, named
 
 logger = logging.getLogger("workflow_history")
 
@@ -64,6 +67,18 @@ async def _until_it_leaves(hub: Hub, client: Client) -> AsyncIterator[ServerSent
             yield message
     finally:
         hub.leave(client)
+
+
+@router.get("/running", summary="The runs that go on", responses=gives("running"))
+def running(request: Request) -> Response:
+    """Return the runs that are not done: where they are, what they spent so far and what is to come."""
+    return reply(request, running_runs(datetime.now(UTC)))
+
+
+@router.get("/runs/{id}/progress", summary="How far one run is", responses=gives("progress"))
+def progress(request: Request, run_id: RunId, project: Project = None) -> Response:
+    """Return where a run is, what it spent so far and what is to come; `flight` is null if it has ended."""
+    return reply(request, run_progress(named(run_id, project), datetime.now(UTC)))
 
 
 @router.get("/syncs/current", summary="How the sync stands", responses=gives("sync-now"))

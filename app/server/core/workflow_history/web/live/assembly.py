@@ -11,6 +11,7 @@ from typing import Any
 from ... import database
 from ...answers.following import SyncNow
 from ...answers.shapes import to_json
+from ...wording.syncing import phase_words
 from ..settings import Settings
 from .changes import Changes, mark_now
 from .following import Follower
@@ -79,7 +80,8 @@ class Live:
 
 def _told(now: SyncNow) -> dict[str, Any]:
     """Return how a sync stands, with the server's time: a browser's clock may be another."""
-    return {**to_json(now), "at": datetime.now(UTC).isoformat()}
+    words = None if now.phase is None else phase_words(now.phase)
+    return {**to_json(now), "phase_words": words, "at": datetime.now(UTC).isoformat()}
 
 
 def _later(loop: asyncio.AbstractEventLoop, call: Any, *values: Any) -> None:

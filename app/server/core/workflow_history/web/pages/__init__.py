@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from . import login, runs
+from ..context import note_mark
+from . import live, login, runs
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, login.router)
+_ROUTERS: Final = (runs.router, live.router, login.router)
 
 
 def pages() -> APIRouter:
     """Return all of them as one; programs ask the REST part."""
-    whole = APIRouter(include_in_schema=False)
+    whole = APIRouter(include_in_schema=False, dependencies=[Depends(note_mark)])
     for router in _ROUTERS:
         whole.include_router(router)
     return whole
