@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -32,7 +33,8 @@ def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
     )
     AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
     ready(_address(settings, listening))
-    _Server(config, app.state.context.live.hub.close).run([listening])
+    with suppress(KeyboardInterrupt):  # the way to stop it
+        _Server(config, app.state.context.live.hub.close).run([listening])
 
 
 class _Server(uvicorn.Server):
