@@ -74,7 +74,7 @@ class KeptHistories:
             _close([kept])
 
     def mark(self, url: URL) -> Hashable:
-        """Return what is equal as long as nothing was stored in between; another process has its own."""
+        """Return what is equal as long as nothing was stored in between; of use in this process alone."""
         with self._lock:
             if self._watching is None or self._watching.place != _place(url):
                 _close([] if self._watching is None else [self._watching])

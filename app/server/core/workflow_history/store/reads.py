@@ -223,7 +223,7 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
 
 
 def syncs_of(connection: Connection, limit: int, before: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the recorded syncs below a number, the latest first, and how many there are in all."""
+    """Return recorded syncs with numbers below `before`, the latest first, and how many there are in all."""
     total = connection.scalar(select(func.count()).select_from(sync_runs)) or 0
     own = sync_runs.c
     query = select(sync_runs).where(own.key < before).order_by(own.key.desc()).limit(limit)

@@ -84,7 +84,9 @@ def progress(request: Request, run_id: RunId, project: Project = None) -> Respon
 @router.get("/syncs/current", summary="How the sync stands", responses=gives("sync-now"))
 def current(request: Request, here: Here) -> Response:
     """Return what is followed, how far a sync is that runs, and how the last one ended."""
-    return reply(request, here.live.syncer.now)
+    answer = reply(request, here.live.syncer.now)
+    answer.headers["Cache-Control"] = "no-store"  # it changes while the history does not
+    return answer
 
 
 @router.post("/syncs", summary="Sync now", status_code=202, responses=gives("sync-now", 202))
