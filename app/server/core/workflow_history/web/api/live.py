@@ -50,7 +50,7 @@ class Events(EventSourceResponse):
 
 
 @router.get("/events", summary="What happens, as it happens", responses=_EVENTS)
-async def events(
+async def stream_events(
     here: Here,
     since: Annotated[str | None, Query(max_length=50, description="The mark of what you have.")] = None,
 ) -> Response:
@@ -70,19 +70,19 @@ async def _until_it_leaves(hub: Hub, client: Client) -> AsyncIterator[ServerSent
 
 
 @router.get("/running", summary="The runs that go on", responses=gives("running"))
-def running(request: Request) -> Response:
+def list_running(request: Request) -> Response:
     """Return the runs that are not done: where they are, what they spent so far and what is to come."""
     return reply(request, running_runs(datetime.now(UTC)))
 
 
 @router.get("/runs/{id}/progress", summary="How far one run is", responses=gives("progress"))
-def progress(request: Request, run_id: RunId, project: Project = None) -> Response:
+def show_progress(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return where a run is, what it spent so far and what is to come; `flight` is null if it has ended."""
     return reply(request, run_progress(named(run_id, project), datetime.now(UTC)))
 
 
 @router.get("/syncs/current", summary="How the sync stands", responses=gives("sync-now"))
-def current(request: Request, here: Here) -> Response:
+def show_current_sync(request: Request, here: Here) -> Response:
     """Return what is followed, how far a sync is that runs, and how the last one ended."""
     answer = reply(request, here.live.syncer.now)
     answer.headers["Cache-Control"] = "no-store"  # it changes while the history does not
@@ -90,7 +90,7 @@ def current(request: Request, here: Here) -> Response:
 
 
 @router.post("/syncs", summary="Sync now", status_code=202, responses=gives("sync-now", 202))
-async def start(request: Request, here: Here) -> Response:
+async def start_sync(request: Request, here: Here) -> Response:
     """Start a sync of the server's folder; 409 where one runs, or there is no folder."""
     syncer = here.live.syncer
     if syncer.now.agents_dir is None:
