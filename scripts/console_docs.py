@@ -1,7 +1,7 @@
 """Fill in what commands print: Markdown with blocks of commands in, the same with their real output out.
 
-A block fenced as ```console holds lines that begin with "$ workflow-history"; below each of them comes
-what it prints against the demo: 240 runs that end on 2026-03-31 at 18:00 UTC, 100 columns, no colours.
+A block fenced as ```console holds lines that begin with "$ workflow-history" or "$ curl"; below each of them
+comes what it prints against the demo: 240 runs that end on 2026-03-31 at 18:00 UTC, 100 columns, no colours.
 `| head -N` after a command keeps the first N lines. Run by `make docs`; a test compares.
 """
 
@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import config, demo, sync
 from app.server.core.workflow_history.cli.app import app
+
+from . import curl_docs
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENTS, HISTORY = "demo-history/agents", "demo-history/history.db"
@@ -50,14 +52,14 @@ def pages() -> list[Path]:
 
 def filled(text: str, folder: Path) -> str:
     """Return a page with the output of its commands, which are run in the demo's folder."""
-    with _inside(folder):
+    with inside(folder):
         Path(config.NAME).unlink(missing_ok=True)  # each page begins with the demo alone
         return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 
 def make_demo(folder: Path) -> None:
     """Make the demo and its history in a folder."""
-    with _inside(folder):
+    with inside(folder):
         demo.make_agents_folder(Path(AGENTS), runs=240, seed=1, end=END)
         sync.sync_workflow_history(silent=True, agents_dir=AGENTS)
         _name_no_machine(Path(HISTORY))
@@ -71,7 +73,7 @@ def _name_no_machine(history: Path) -> None:
 
 
 @contextmanager
-def _inside(folder: Path) -> Iterator[None]:
+def inside(folder: Path) -> Iterator[None]:
     """Work in a folder, in surroundings that are the same on every machine."""
     kept = dict(os.environ)
     os.environ.update(SURROUNDINGS, HOME=str(folder))
@@ -88,7 +90,7 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 def _block(text: str, folder: Path) -> str:
-    commands = [line for line in text.splitlines() if line.startswith("$ workflow-history ")]
+    commands = [line for line in text.splitlines() if line.startswith(("$ workflow-history ", "$ curl "))]
     if not commands:
         raise ConsoleError(f"a block without a command: {text[:60]!r}")
     return "\n".join(f"{line}\n{_output(line, folder)}" for line in commands)
@@ -98,17 +100,23 @@ def _output(line: str, folder: Path) -> str:
     """Return what a command prints, each line ended; its exit code last where it failed."""
     typed = line.removeprefix("$ ")
     cut = _CUT.search(typed)
-    program, *words = shlex.split(_CUT.sub("", typed))
-    if {"|", ">", "&&"} & set(words):
-        raise ConsoleError(f"only workflow-history and `| head -N` can be run here: {line}")
-    result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db holds for one command
-    lines = [part.rstrip() for part in result.output.strip("\n").splitlines()]
+    command = _CUT.sub("", typed)
+    printed, code = (curl_docs.output(command), 0) if command.startswith("curl ") else _run(command, line)
+    lines = [part.rstrip() for part in printed.strip("\n").splitlines()]
     lines = lines[: int(cut[1])] if cut else lines
-    if result.exit_code:
-        lines.append(f"exit code {result.exit_code}")
+    if code:
+        lines.append(f"exit code {code}")
     if str(folder) in "\n".join(lines):
         raise ConsoleError(f"{line} shows where it ran; its output differs on every machine")
     return "".join(f"{part}\n" for part in lines)
+
+
+def _run(command: str, line: str) -> tuple[str, int]:
+    program, *words = shlex.split(command)
+    if {"|", ">", "&&"} & set(words):
+        raise ConsoleError(f"only workflow-history and `| head -N` can be run here: {line}")
+    result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db holds for one command
+    return result.output, result.exit_code
 
 
 def main() -> None:

@@ -15,6 +15,9 @@ from app.server.core.workflow_history.wording.text import UNKNOWN
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
+GROUPS = {"patterns": ("show", "accept", "dismiss", "reset"), "db": ("path", "version", "check")}
+"""Commands that have commands of their own."""
+
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
 UNSET = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "LINES", "TERMINAL_WIDTH", "WORKFLOW_HISTORY_DB")
 
@@ -37,6 +40,7 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
 |---|---|
 | `{UNKNOWN}` | unknown; never 0 |
 | `≥` | at least: more was spent than is on record |
+| `≈` | an estimate |
 | `~` | the time is taken from the files |
 | `Z` | UTC: the run's own offset is unknown |
 | `?` | after a time: it was written without a time zone; as a status: unknown |
@@ -49,7 +53,7 @@ def page() -> str:
     """Return the whole page."""
     with _plain_terminal():
         sections = [_section("##"), *(_section("##", name) for name in COMMANDS)]
-        sections += [_section("###", "db", name) for name in ("path", "version", "check")]
+        sections += [_section("###", group, name) for group, names in GROUPS.items() for name in names]
     return "\n\n".join([HEAD.rstrip(), *sections]) + "\n"
 
 

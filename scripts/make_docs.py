@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from benchmarks import page
 
-from . import console_docs, make_cli_docs, make_json_schemas, make_pictures, make_schema_docs
+from . import (
+    console_docs,
+    make_cli_docs,
+    make_json_schemas,
+    make_pictures,
+    make_rest_examples,
+    make_schema_docs,
+)
 
 
 def main() -> None:
     """Make the pages one after the other."""
     make_schema_docs.main()
     make_json_schemas.main()
+    make_rest_examples.main()
     make_cli_docs.main()
     console_docs.main()
     make_pictures.main()

@@ -21,9 +21,10 @@ from app.server.core.workflow_history.cli.progress import steps
 from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
 from app.server.tests.build import assistant, init
 from scripts import make_cli_docs, make_pictures
+from scripts.make_cli_docs import GROUPS
 
 ROOT = Path(__file__).resolve().parents[3]
-EVERY = [[name] for name in COMMANDS] + [["db", name] for name in ("path", "version", "check")]
+EVERY = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 
 def type_in(*words: str, **env: str) -> Result:

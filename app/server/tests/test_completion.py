@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history.cli import completing
 from app.server.core.workflow_history.cli.app import COMMANDS, app
+from app.server.core.workflow_history.patterns import pattern_key
 from app.server.core.workflow_history.store.history import History
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,6 +86,10 @@ def offered(column: str, beginning: str = "") -> list[str]:
         ("workflow-history resync a1", ["a1"]),
         ("workflow-history export --template ", ["adw_plan"]),
         ("workflow-history lisst x", []),
+        ("workflow-history patterns ", ["show", "accept", "dismiss", "reset"]),
+        ("workflow-history patterns --kind s", ["sequence"]),
+        ("workflow-history patterns --state dis", ["dismissed"]),
+        ("workflow-history patterns show --template ", ["adw_plan"]),
     ],
 )
 def test_a_shell_is_told_what_a_word_can_become(history, line, words):
@@ -121,6 +126,19 @@ def test_no_more_than_fifty_ids_are_offered_and_the_newest_first(tmp_path):
     words = offered("ID", "r")
     assert len(words) == completing.MOST
     assert {word for word in words if word >= "r100"} == {f"r{number}" for number in range(100, 120)}
+
+
+def test_ids_of_patterns_that_recur_are_offered_the_costliest_first(history):
+    cheap, dear, once = (
+        {"kind": "operation", "signature": name, "count": 1} for name in ("ls", "make", "jq")
+    )
+    with History.open(history) as found:
+        keys = [found.find(name).key for name in ("a1", "a2")]
+        seen = [{**cheap, "cost": 0.1}, {**dear, "cost": 0.2}]
+        found.save_patterns({keys[0]: seen, keys[1]: [*seen, once]})
+    ids = [pattern_key("operation", name) for name in ("make", "ls")]
+    assert told("workflow-history patterns show ") == ids
+    assert told(f"workflow-history patterns accept {ids[1][:5]}") == [ids[1]]
 
 
 @pytest.mark.parametrize(

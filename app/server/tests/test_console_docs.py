@@ -1,11 +1,12 @@
 """The pages' output is what the program prints: each page is filled in again, and must be as it was."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from scripts import console_docs
+from scripts import console_docs, make_rest_examples
 from scripts.console_docs import ConsoleError, filled
 
 
@@ -43,6 +44,16 @@ def test_the_readmes_python_answers_with_figures_of_the_demo(folder, tmp_path, m
     assert "240 new, 0 unchanged, 0 failed\nbuild 64 " in said
     assert re.search(r"^\$\d\.\d\d to \$\d\.\d\d, from \d+ runs$", said, re.MULTILINE)
     assert "2026-03-13 plan in adw_sdlc_iso costs 2.5 times as much" in said
+
+
+def test_the_examples_of_rest_are_what_it_answers(folder):
+    kept = json.loads(make_rest_examples.FILE.read_text())
+    made = json.loads(make_rest_examples.made(folder))
+    assert kept.keys() == made.keys()
+    for name, example in made.items():
+        assert example == kept[name] or name == "statistics_trend", (
+            "run: python -m scripts.make_rest_examples"
+        )
 
 
 def test_the_map_of_all_questions_has_output():

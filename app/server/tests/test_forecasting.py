@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from app.server.core.workflow_history.columns import UNKNOWN, Columns, Words
 from app.server.core.workflow_history.forecasting.backtest import backtests, latest
-from app.server.core.workflow_history.forecasting.chances import chance_of, wilson
+from app.server.core.workflow_history.forecasting.chances import chance_of
 from app.server.core.workflow_history.forecasting.intervals import kish, read_bounds
 from app.server.core.workflow_history.forecasting.measuring import Case, brier, held
 from app.server.core.workflow_history.forecasting.past import Past, past_of, text_vectors
 from app.server.core.workflow_history.forecasting.remaining import progress_of, rest_of
 from app.server.core.workflow_history.forecasting.stages import current_stage, from_stage, stages_of
 from app.server.core.workflow_history.forecasting.weights import Question, candidates, likeness, weigh
+from app.server.core.workflow_history.proportions import wilson
 
 DAY = 86_400 * 1_000_000
 TEMPLATES = ("plan_build", "patch", None)

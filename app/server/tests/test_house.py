@@ -15,7 +15,7 @@ LAYERS = (
     ("models", "filters", "columns"),
     ("narrowing",),
     # pure parts: data in, data out
-    ("phases", "outcomes", "evidence", "pricing", "likeness"),
+    ("phases", "outcomes", "evidence", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining", "wording"),
@@ -54,6 +54,7 @@ PURE = (
     "comparing",
     "explaining",
     "wording",
+    "proportions",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -16,6 +16,7 @@ from app.server.core.workflow_history import database
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import Range, RunFilter
 from app.server.core.workflow_history.models import Problem
+from app.server.core.workflow_history.patterns import pattern_key
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
 from app.server.core.workflow_history.summing import contract
@@ -209,6 +210,11 @@ QUERIES: dict[str, Callable[[History], Any]] = {
     "the best": lambda history: history.page(PageQuery(sort_by="quality_score")),
     "by project": lambda history: history.page(PageQuery(sort_by="project", sort_order="ASC")),
     "a batch that is stored again": with_rows,
+    "what recurs": lambda history: history.recurring(),
+    "which sequences recur": lambda history: history.recurring(kinds=["sequence"], statuses=["detected"]),
+    "a pattern by its id": lambda history: history.find_pattern(pattern_key("operation", "ls")),
+    "a pattern by its signature": lambda history: history.find_pattern("ls"),
+    "a decision": lambda history: history.decide_pattern(pattern_key("operation", "ls"), "accepted"),
 }
 ONLY_FROM_AN_INDEX: dict[str, Callable[[History], Any]] = {
     "what a sync looks at": lambda history: history.stored_runs("p"),
@@ -219,6 +225,8 @@ LISTS: dict[str, Callable[[History], Any]] = {
     "of a cost": lambda history: history.page(PageQuery(RunFilter(cost=Range(0, 0.5)), "total_cost")),
     "of a phase": lambda history: history.page(PageQuery(RunFilter(phase=("plan",)))),
     "of an agent, far down": lambda history: history.page(PageQuery(RunFilter(agent=("x",)), offset=9999)),
+    "of a pattern's id": lambda history: history.page(PageQuery(RunFilter(pattern="abcd"))),
+    "examples of a pattern": lambda history: history.pattern_examples(pattern_key("operation", "ls")),
     "of a pattern": lambda history: history.page(PageQuery(RunFilter(pattern="ls"))),
     "with an error": lambda history: history.page(PageQuery(RunFilter(has_error=True))),
     "without an error": lambda history: history.page(PageQuery(RunFilter(has_error=False))),
@@ -248,8 +256,8 @@ def plans(history: History, ask: Callable[[History], Any]) -> list[str]:
 
 
 def reads_a_whole_table(step: str) -> bool:
-    from_index = "COVERING INDEX" in step or "ix_workflows_with_error" in step  # of the few with one
-    return step.startswith("SCAN") and not from_index
+    from_index = "COVERING INDEX", "ix_workflows_with_error", "ix_patterns_recurring"  # of the few
+    return step.startswith("SCAN") and not any(name in step for name in from_index)
 
 
 @pytest.mark.parametrize("ask", QUERIES.values(), ids=QUERIES.keys())

@@ -19,10 +19,10 @@ from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import demo, find_anomalies, init_db, insert_workflow, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.commands.anomalies import recent_of
 from app.server.core.workflow_history.columns import COLUMNS, UNKNOWN, Columns, Words
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.narrowing import recent_of
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.watching.findings import Watched, watch
 from app.server.core.workflow_history.watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
+    from .answers.automate import decide_pattern, find_patterns, show_pattern
     from .answers.budgets import check_budgets
     from .answers.compare import compare_runs
     from .answers.explain import explain_run
@@ -40,9 +41,11 @@ __all__ = [
     "calibration",
     "check_budgets",
     "compare_runs",
+    "decide_pattern",
     "explain_run",
     "export",
     "find_anomalies",
+    "find_patterns",
     "find_runs",
     "forecast",
     "forecast_run",
@@ -56,6 +59,7 @@ __all__ = [
     "resync_all_completed_workflows",
     "resync_workflow_cost",
     "run_statistics",
+    "show_pattern",
     "similar_runs",
     "sync_workflow_history",
     "trend",
@@ -71,9 +75,11 @@ _HOMES = {
     "calibration": "answers.forecast",
     "check_budgets": "answers.budgets",
     "compare_runs": "answers.compare",
+    "decide_pattern": "answers.automate",
     "explain_run": "answers.explain",
     "export": "answers.export",
     "find_anomalies": "answers.watch",
+    "find_patterns": "answers.automate",
     "find_runs": "answers.finding",
     "forecast": "answers.forecast",
     "forecast_run": "answers.forecast",
@@ -87,6 +93,7 @@ _HOMES = {
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
     "run_statistics": "answers.statistics",
+    "show_pattern": "answers.automate",
     "similar_runs": "answers.similar",
     "sync_workflow_history": "sync",
     "trend": "answers.statistics",

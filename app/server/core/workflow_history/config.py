@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from platformdirs import user_config_path
 
-from .errors import ConfigError
+from .errors import ConfigError, ConfigMissingError
 from .watching.budgets import Budgets, Limits
 
 VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
@@ -72,7 +72,7 @@ def read_config(given: Path | None = None) -> Config:
     path = next((place for place in looked if place.is_file()), None)
     if path is None:
         names = " nor ".join(str(place) for place in looked)
-        raise ConfigError(f"no settings in {names}; workflow-history check --init writes a first file")
+        raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
     try:
         said = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -15,6 +15,10 @@ class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
     """No stored workflow has this id."""
 
 
+class PatternNotFoundError(WorkflowHistoryError, LookupError):
+    """No stored pattern has this id."""
+
+
 class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
     """An id stands for several workflows; `candidates` holds them as "project/id"."""
 
@@ -22,6 +26,14 @@ class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
         self.workflow_id = workflow_id
         self.candidates = candidates
         super().__init__(f"{workflow_id!r} is ambiguous; say which one you mean: {', '.join(candidates)}")
+
+
+class AmbiguousPatternError(WorkflowHistoryError, LookupError):
+    """The beginning of an id stands for several patterns; `candidates` holds their ids."""
+
+    def __init__(self, given: str, candidates: list[str], told: str) -> None:
+        self.candidates = candidates
+        super().__init__(f"{given!r} is ambiguous; say which one you mean: {told}")
 
 
 class PriceUnknownError(WorkflowHistoryError, LookupError):
@@ -34,6 +46,10 @@ class DatabaseTooNewError(WorkflowHistoryError):
 
 class ConfigError(WorkflowHistoryError):
     """The file with the settings is missing or says what is not allowed; names file and key."""
+
+
+class ConfigMissingError(ConfigError):
+    """There are no settings, or nothing yet that they could be held against."""
 
 
 class AgentsFolderError(WorkflowHistoryError):

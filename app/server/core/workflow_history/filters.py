@@ -51,7 +51,7 @@ class RunFilter:
     model: tuple[str, ...] = ()  # a part of the name is enough; any agent of the run may have used it
     phase: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
-    pattern: str | None = None  # its key, or what recurs as it is shown
+    pattern: str | None = None  # what recurs as it is shown, its id, or the id's first digits (4 or more)
     cost: Range | None = None  # USD on record
     tokens: Range | None = None  # all tokens
     duration: Range | None = None  # seconds

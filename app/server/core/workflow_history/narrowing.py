@@ -19,6 +19,7 @@ _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
 _AGO = re.compile(r"(\d+)([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
+_LONGEST = 100_000  # hours, days, weeks or runs that are recent: more is a slip
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
@@ -69,7 +70,10 @@ def _since(given: str) -> dict[str, Any]:
 
 def _until(given: str) -> dict[str, Any]:
     end = moment_of(given)
-    return {"created_before": end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end}
+    try:
+        return {"created_before": end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end}
+    except OverflowError as error:
+        raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
 
 
 def range_of(given: str, unit: Callable[[str], float] = float) -> Range:
@@ -130,19 +134,42 @@ def period_of(given: str) -> timedelta:
 
 def moment_of(given: str, now: datetime | None = None) -> datetime:
     """Read a moment: a date or time in ISO 8601 (of this machine's zone), `7d` ago, `today`, `yesterday`."""
-    text, current = given.strip().lower(), now or datetime.now(UTC).astimezone()
+    try:
+        found = _moment(given.strip(), now or datetime.now(UTC).astimezone())
+        found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
+    except (OverflowError, OSError) as error:
+        raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
+    return found
+
+
+def _moment(given: str, current: datetime) -> datetime:
+    text = given.lower()
     if ago := _AGO.fullmatch(text):
         return current - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
     if text in {"today", "yesterday"}:
         day = current.date() - timedelta(days=int(text == "yesterday"))
         return datetime.combine(day, time()).astimezone()
     try:
-        found = datetime.fromisoformat(given.strip())
+        found = datetime.fromisoformat(given)
     except ValueError as error:
         raise InvalidQueryError(
             f"{given!r} is no time; say it as 2026-03-01, 2026-03-01T12:00, 7d (ago), today or yesterday"
         ) from error
     return found if found.tzinfo else found.astimezone()
+
+
+def recent_of(given: str) -> timedelta | int:
+    """Read an age or a number of runs.
+
+    >>> recent_of("2w"), recent_of("50")
+    (datetime.timedelta(days=14), 50)
+    """
+    text = given.strip().lower()
+    age = _AGO.fullmatch(text)
+    number = int(age[1]) if age else int(text) if text.isdecimal() else 0
+    if not 0 < number <= _LONGEST:
+        raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
+    return timedelta(hours=number * _HOURS[age[2]]) if age else number
 
 
 NARROWING = (

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from .. import database
 from ..columns import Columns, known
 from ..config import Config
-from ..errors import ConfigError, InvalidQueryError
+from ..errors import ConfigMissingError, InvalidQueryError
 from ..store.history import History
 from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
 from ..watching.words import budget_sentence
@@ -89,10 +89,15 @@ def check_budgets(
     start = since or until - timedelta(days=1)
     if start > until:
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
-    periods = list(_periods(start, until, config.time_zone))
+    try:
+        periods = list(_periods(start, until, config.time_zone))
+    except (ValueError, OverflowError) as error:
+        raise InvalidQueryError(
+            f"{start:%Y-%m-%d} is at an end of the calendar; say a nearer time"
+        ) from error
     with database.existing() as history:
         if history is None:
-            raise ConfigError(
+            raise ConfigMissingError(
                 f"there is no history at {database.location()} yet; workflow-history sync makes one"
             )
         runs = history.columns("runs", BUDGET_COLUMNS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -11,7 +11,7 @@ from ..errors import InvalidQueryError
 from ..exporting.fields import Batch, Field
 from ..exporting.formats import ENDINGS, FORMATS
 from ..exporting.target import whole_file
-from ..exporting.writer import Writer
+from ..exporting.writer import Sink, Writer, Writing
 from ..filters import RunFilter
 from ..store.takeout import SOURCES
 from .statistics_rows import statistics_table
@@ -66,6 +66,32 @@ def export(
     else:
         rows = _write(FORMATS[name](to, wanted, raw), batches)
     return Exported(what, name, None if path is None else str(path), tuple(f.name for f in wanted), rows)
+
+
+def pieces(
+    what: str,
+    format: str,  # noqa: A002 - as above
+    *,
+    columns: Sequence[str] | None = None,
+    where: RunFilter | None = None,
+    raw: bool = False,
+    table: Table | None = None,
+) -> Iterator[bytes]:
+    """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once."""
+    name = format_of(None, format)
+    source = table or _table(what)
+    wanted = _chosen(source.fields, source.usual if columns is None else columns)
+    return _pieces(FORMATS[name], wanted, raw, source.batches(where or RunFilter(), wanted))
+
+
+def _pieces(begin: Writing, wanted: Sequence[Field], raw: bool, batches: Iterable[Batch]) -> Iterator[bytes]:
+    sink = Sink()
+    writer = begin(sink, wanted, raw)
+    for batch in batches:
+        writer.write(batch)
+        yield sink.taken()
+    writer.finish()
+    yield sink.taken()
 
 
 def format_of(path: Path | None, given: str | None) -> str:

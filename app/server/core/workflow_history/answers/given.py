@@ -146,6 +146,58 @@ class Synced(TypedDict):
     errors: list[SyncError]  # what could not be read
 
 
+class SyncRecord(TypedDict):
+    """One sync on record."""
+
+    number: int  # rises with each
+    started_at: str | None  # ISO 8601, UTC
+    duration_seconds: float | None  # its length
+    agents_dir: str | None  # folder that was read
+    project: str | None  # that the runs are stored under
+    scanned: int | None  # runs found
+    enriched: int | None  # of them, runs whose cost is known
+    inserted: int | None  # runs that were new
+    updated: int | None  # known runs that were brought up to date
+    unchanged: int | None  # known runs that needed no write
+    failed: int | None  # runs in trouble
+    errors_found: int  # what could not be read, how many
+    errors: list[SyncError]  # the first of them, at most 100
+
+
+class SyncRecords(TypedDict):
+    """One page of the syncs on record, the latest first."""
+
+    syncs: list[SyncRecord]  # those of this page
+    total: int  # syncs on all pages
+    limit: int  # syncs on a page at the most
+    next_cursor: str | None  # what the next page is asked for with; null: there is none
+
+
+class AgentRun(TypedDict):
+    """One agent's work; its keys are those of the tables."""
+
+
+class AgentRuns(TypedDict):
+    """All that a run's agents did."""
+
+    project: str  # empty: none named
+    id: str  # of the run
+    phase_costs: list[AgentRun]  # each agent's work, former attempts too
+
+
+class Health(TypedDict):
+    """Whether the server can answer."""
+
+    ok: bool  # the history can be read
+    database_version: str | None  # revision of its tables; null: there is no history yet
+
+
+class SchemaNames(TypedDict):
+    """Which schemas there are."""
+
+    names: list[str]  # of what is given as JSON
+
+
 class Sums(TypedDict):
     """What some agent runs add up to."""
 

@@ -20,6 +20,7 @@ from .calibration import Calibration
 from .export import TABLES, Exported
 from .following import SyncNow
 from .forecast_shapes import Forecast, RunForecast
+from .pattern_shapes import PatternDecision, Patterns, PatternStory
 from .running import RunningRuns, RunProgress
 from .shapes import DIALECT, VERSION, json_schema
 from .similar import SimilarRuns
@@ -59,6 +60,10 @@ def _with_runs(answer: type) -> Schema:
     if given.Run.__name__ in parts:
         parts[given.Run.__name__] = _run_object()
         parts |= _parts_of_a_run()
+    if given.AgentRun.__name__ in parts:
+        of_a_run = _parts_of_a_run()
+        parts[given.AgentRun.__name__] = of_a_run["agent_run"]
+        parts["model"] = of_a_run["model"]
     return schema
 
 
@@ -158,6 +163,7 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "runs": _answer(given.RunRows),
     "show": _shown_run,
     "run": _run,
+    "agent-runs": _answer(given.AgentRuns),
     "explain": _answer(Explanation),
     "compare": _answer(Comparison),
     "similar": _answer(SimilarRuns),
@@ -169,9 +175,15 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "forecast-run": _answer(RunForecast),
     "forecast-calibration": _answer(Calibration),
     "anomalies": _answer(Anomalies),
+    "patterns": _answer(Patterns),
+    "patterns-show": _answer(PatternStory),
+    "patterns-decide": _answer(PatternDecision),
     "check": _answer(BudgetReport),
     "check-init": _answer(given.ConfigMade),
     "cost": _answer(given.FolderCosts),
+    "syncs": _answer(given.SyncRecords),
+    "health": _answer(given.Health),
+    "schemas": _answer(given.SchemaNames),
     "export": _answer(Exported),
     **{f"export-{what}": partial(_line, what) for what in TABLES},
     "resync": _answer(given.ManyResynced),

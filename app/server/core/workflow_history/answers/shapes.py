@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -54,7 +54,9 @@ def json_schema(answer: type) -> dict[str, Any]:
     (reference,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     classes = {found.__name__: found for found in _classes_in(answer)}
     parts = {name: _described(part, classes[name]) for name, part in components.items()}
-    whole = parts.pop(reference["$ref"].rsplit("/", 1)[-1])
+    whole = parts[answer.__name__]
+    if not any(reference == one for part in parts.values() for one in _references(part)):
+        del parts[answer.__name__]  # no answer holds another of its kind
     return {
         "$schema": DIALECT,
         **whole,
@@ -62,6 +64,17 @@ def json_schema(answer: type) -> dict[str, Any]:
         "required": ["schema_version", *whole["required"]],
         "$defs": parts,
     }
+
+
+def _references(schema: Any) -> Iterator[dict[str, str]]:
+    """Yield every reference to another part that stands in a schema."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
 
 
 def _classes_in(hint: Any) -> set[type]:

@@ -70,6 +70,15 @@ def _runs(_context: Any, beginning: str) -> Sequence[str]:
     return [word for word in words if _SAFE.fullmatch(word)]
 
 
+def _patterns(_context: Any, beginning: str) -> Sequence[str]:
+    """Offer the ids of patterns that begin so, the costliest first."""
+    database = import_module("..database", __package__)
+    with database.existing() as history:
+        found = [] if history is None else history.recurring()
+    like = [one for one in found if one.id.startswith(beginning)]
+    return [one.id for one in sorted(like, key=lambda one: -one.nanodollars)[:MOST]]
+
+
 def _stored(column: str) -> Complete:
     """Return what offers the words that the history has in a column."""
 
@@ -92,10 +101,13 @@ def _columns(_context: Any, beginning: str) -> Sequence[str]:
 
 WORDS: Final[dict[str, Complete]] = {
     "ID": _runs,
+    "PATTERN_ID": _patterns,
     "WHAT": _of("..answers.export", "TABLES"),
     "KEY": _of("..answers.statistics", "GROUPINGS"),
     "SCHEMA": _of("..answers.schemas", "PUBLISHED"),
     "--status": _fixed("completed", "failed", "running", "incomplete", "unknown"),
+    "--kind": _of("..answers.automate", "KINDS"),
+    "--state": _of("..answers.automate", "STATUSES"),
     "--sort": _of("..answers.finding", "SORT_NAMES"),
     "--format": _of("..exporting.formats", "FORMATS"),
     "--columns": _columns,

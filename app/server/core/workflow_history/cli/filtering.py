@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from ..filters import RunFilter
 from ..narrowing import NARROWING, Narrowing
-from .options import Command
+from .options import Command, CommandGroup
 
 
 def filter_of(context: typer.Context) -> RunFilter:
@@ -29,9 +29,21 @@ class FilterCommand(Command):
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        holder = typer.Typer(add_completion=False)
-        holder.command()(_narrowing())
-        self.params.extend(get_command(holder).params)
+        self.params.extend(_narrowing_options())
+
+
+class FilterGroup(CommandGroup):
+    """A group that answers by itself where none of its commands is named; its answer can be narrowed too."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.params.extend(_narrowing_options())
+
+
+def _narrowing_options() -> list[Any]:
+    holder = typer.Typer(add_completion=False)
+    holder.command()(_narrowing())
+    return list(get_command(holder).params)
 
 
 def _narrowing() -> Callable[..., None]:

@@ -73,10 +73,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, their types said only where there is a value to type."""
-        params = _tidy(super().get_params(ctx))
-        if ctx.resilient_parsing:  # a shell asks for words
-            import_module(".completing", __package__).teach(params)
-        return params
+        return _taught(ctx, _tidy(super().get_params(ctx)))
 
 
 class CommandGroup(TyperGroup):
@@ -88,7 +85,14 @@ class CommandGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, their types said only where there is a value to type."""
-        return _tidy(super().get_params(ctx))
+        return _taught(ctx, _tidy(super().get_params(ctx)))
+
+
+def _taught(context: Any, params: list[Any]) -> list[Any]:
+    """Have the options complete their words, where a shell asks for some."""
+    if context.resilient_parsing:
+        import_module(".completing", __package__).teach(params)
+    return params
 
 
 def _shared_options() -> list[Any]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..columns import Floats
-from .chances import NINETEEN_IN_TWENTY, wilson
+from ..proportions import NINETEEN_IN_TWENTY, wilson
 
 
 class Case(NamedTuple):

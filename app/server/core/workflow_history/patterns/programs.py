@@ -31,6 +31,16 @@ PIPE_ENDS = _words("head tail tee cat less more")
 SHELLS = _words("bash sh zsh dash ksh fish")
 
 
+OWN_TOOLS = _words(
+    "Read Edit MultiEdit Write NotebookRead NotebookEdit Grep Glob LS TodoRead TodoWrite Task Agent "
+    "TaskCreate TaskUpdate TaskList TaskGet TaskOutput TaskStop BashOutput KillBash KillShell Bash "
+    "EnterPlanMode ExitPlanMode AskUserQuestion ToolSearch WebFetch WebSearch StructuredOutput Skill "
+    "SlashCommand read_file read_many_files write_file replace list_directory glob search_file_content "
+    "grep_search run_shell_command save_memory write_todos google_web_search web_fetch"
+)
+"""Tools that a coding agent thinks with: reading, editing, planning. No script can take them over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wrapper:
     """A program whose words are another command."""

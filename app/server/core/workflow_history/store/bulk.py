@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, insert
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert, Update
 
 T = TypeVar("T")
 
@@ -28,16 +28,19 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 def execute_tuples(
-    connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Run `statement` once for each row, whose values are those of the columns `names`, in that order.
+    """Run `statement` once for each row, whose values are those of `names`, in that order.
+
+    These are the columns of an insert, or the bound parameters of an update.
 
     SQLAlchemy writes the SQL, the driver gets the rows: through `execute` with a list, each row
     would be copied three times, which takes longer than SQLite does to store it.
     """
     if not rows:
         return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+    columns = list(names) if isinstance(statement, Insert) else None
+    compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
     if compiled.positiontup is None:
         connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
     elif compiled.positiontup == list(names):

@@ -5,12 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, func, or_, select
 
 from .engine import dialect_of
+from .pattern_sums import wrong_sums
 from .schema import agent_runs, workflows
 
 
 def damages(connection: Connection) -> list[str]:
     """Return what is wrong, one sentence each; an empty list: all is well."""
-    return [*dialect_of(connection).damages(connection), *_wrong_sums(connection), *_wrong_scores(connection)]
+    return [
+        *dialect_of(connection).damages(connection),
+        *_wrong_sums(connection),
+        *_wrong_scores(connection),
+        *wrong_sums(connection),
+    ]
 
 
 def _wrong_sums(connection: Connection) -> list[str]:

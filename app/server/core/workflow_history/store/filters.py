@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, false, func, literal_column, or_, select
 
 from ..filters import SCORES, Range, RunFilter
 from .dialects import Dialect
@@ -158,6 +159,19 @@ def _model_names(words: Sequence[str]) -> Select[Any]:
 
 
 def _with_pattern(name: str) -> Select[Any]:
-    text = storable_text(name)
-    keys = select(patterns.c.key).where(patterns.c.signature == text)
-    return select(occurrences.c.workflow_key).where(occurrences.c.pattern_key.in_(keys))
+    return select(occurrences.c.workflow_key).where(occurrences.c.pattern_key.in_(patterns_named(name)))
+
+
+def patterns_named(name: str) -> Select[Any] | CompoundSelect[Any]:
+    """Select the keys of the patterns of this signature; else of those whose ids are or begin so."""
+    own, others, text = patterns.c, patterns.alias(), storable_text(name)
+    exact = select(own.key).where(own.signature == text)
+    digits = text.lower()
+    if not _ID.fullmatch(digits):
+        return exact
+    taken = exists(select(others.c.key).where(others.c.signature == text))
+    return exact.union_all(select(own.key).where(own.id >= digits, own.id < digits + "g", ~taken))
+
+
+_ID: Final = re.compile("[0-9a-f]{4,16}")
+"""The id of a pattern, or so much of its beginning that it is no word's."""

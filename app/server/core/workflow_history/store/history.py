@@ -18,7 +18,7 @@ from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, ledger, names, queries, reads, takeout, writes
+from . import checks, ledger, names, queries, reads, recurrence, takeout, writes
 from .blocks import missing_blocks
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
@@ -31,14 +31,16 @@ from .names import WorkflowRef
 from .paging import page_keys
 from .reads import CostTotals, StoredRun
 from .records import Parts, pattern_rows, take_apart
+from .recurrence import PatternExample
 from .schema import workflows
 from .similar import Similarity
 from .values import to_time
 from .views import VIEWS
 from .writes import Identity
 
-if TYPE_CHECKING:  # numpy comes with it
+if TYPE_CHECKING:  # numpy and the detection come with it
     from ..columns import Columns, Family
+    from ..patterns.recurring import PatternStatus, Recurring
 
 __all__ = ["History", "SaveCounts", "WorkflowRef"]
 
@@ -272,6 +274,42 @@ class History:
         with self._reading() as connection:
             clauses = conditions(wanted, dialect_of(connection)).clauses()
             yield from source.batches(connection, clauses, columns)
+
+    # --- patterns over many runs
+
+    def recurring(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        kinds: Sequence[str] | None = None,
+        statuses: Sequence[str] | None = None,
+        least_runs: int = 2,
+    ) -> list[Recurring]:
+        """Return the patterns that at least so many of these runs show, the most widespread first."""
+        with self._reading() as connection:
+            return recurrence.recurring(
+                connection, wanted, kinds=kinds, statuses=statuses, least_runs=least_runs
+            )
+
+    def find_pattern(self, text: str) -> list[Recurring]:
+        """Return the patterns of this signature, else those whose ids are or begin so (4 digits and more)."""
+        with self._reading() as connection:
+            return recurrence.named(connection, text)
+
+    def pattern_examples(
+        self, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
+    ) -> list[PatternExample]:
+        """Return the newest runs that show a pattern; none where no pattern has this id."""
+        with self._reading() as connection:
+            return recurrence.examples(connection, pattern_id, limit, wanted)
+
+    def decide_pattern(self, pattern_id: str, status: PatternStatus, note: str | None = None) -> None:
+        """Note that a pattern is accepted or dismissed, and why; `detected` takes that back.
+
+        Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
+        """
+        with self._writing() as connection:
+            recurrence.decide(connection, pattern_id, status, note, _now())
 
     # --- what a sync needs
 

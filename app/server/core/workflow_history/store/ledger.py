@@ -14,6 +14,7 @@ from ..models import Problem
 from .bulk import chunks, execute_tuples, insert_rows
 from .codec import SYNC_RUN, Row
 from .engine import dialect_of
+from .pattern_sums import SUMS, Part, move_sums, parts_before, sums_of
 from .schema import occurrences, patterns, problems, stream_marks, sync_runs
 from .values import storable_text
 
@@ -47,25 +48,33 @@ def save_patterns(
     Keys of patterns that are looked up or made are added to `known`.
     """
     names = {(row[0], row[1]) for rows in found.values() for row in rows}
-    _learn_keys(connection, names, now, known)
+    new = _learn_keys(connection, names, known)
     runs = sorted(found)
+    by_run = {run: {known.keys[row[0], row[1]]: row for row in found[run]} for run in runs}
+    before = parts_before(connection, runs, detector, by_run)
     for some in chunks(runs):
         mine = occurrences.c.workflow_key.in_(some) & (occurrences.c.detector == detector)
         connection.execute(delete(occurrences).where(mine))
     rows: list[Row] = []
-    for run in runs:  # in the order of the primary key: each row is appended to the table
-        of_run = {known.keys[row[0], row[1]]: row for row in found[run]}
-        rows += [(run, key, *row[2:], detector) for key, row in sorted(of_run.items())]
+    after: dict[int, list[Part]] = defaultdict(list)
+    for run, of_run in by_run.items():  # in the order of the primary key: each row is appended to the table
+        for key, row in sorted(of_run.items()):
+            rows.append((run, key, *row[2:], detector))
+            after[key].append(row[2:7])
+    _store_new(connection, {key: (*name, now, *sums_of(after.pop(key))) for key, name in new.items()})
     _upsert_occurrences(connection, rows)
+    move_sums(connection, before, after)
     if len(known.keys) > MOST_KNOWN_PATTERNS:
         known.forget(-1)
 
 
-def _learn_keys(connection: Connection, names: Iterable[PatternName], now: str, known: KnownPatterns) -> None:
-    """Add the keys of these patterns to what is known; new ones are stored."""
+def _learn_keys(
+    connection: Connection, names: Iterable[PatternName], known: KnownPatterns
+) -> dict[int, PatternName]:
+    """Add the keys of these patterns to what is known; return those that are yet to be stored."""
     asked = sorted(name for name in names if name not in known.keys)
     if not asked:
-        return
+        return {}
     free = dialect_of(connection).new_keys(connection, patterns, len(asked))
     if complete := known.last == free[0] - 1:  # as in a first sync: none of them is stored
         new = asked
@@ -73,12 +82,19 @@ def _learn_keys(connection: Connection, names: Iterable[PatternName], now: str, 
         known.keys.update(_stored_keys(connection, asked))
         new = [name for name in asked if name not in known.keys]
     keys = free[: len(new)]
-    columns = ("key", "kind", "signature", "first_seen_at")
-    rows = [(key, *name, now) for key, name in zip(keys, new, strict=True)]
-    execute_tuples(connection, insert(patterns), columns, rows)
     known.keys.update(zip(new, keys, strict=True))
     if complete:
         known.last = keys[-1]
+    return dict(zip(keys, new, strict=True))
+
+
+def _store_new(connection: Connection, found: Mapping[int, Row]) -> None:
+    """Store new patterns by key: kind, signature, when they were found, and their sums."""
+    from ..patterns.occurrences import pattern_key  # noqa: PLC0415 - reading needs no detection
+
+    columns = ("key", "id", "kind", "signature", "first_seen_at", *SUMS)
+    rows = [(key, pattern_key(row[0], row[1]), *row) for key, row in found.items()]
+    execute_tuples(connection, insert(patterns), columns, rows)
 
 
 def _stored_keys(connection: Connection, names: Iterable[PatternName]) -> dict[PatternName, int]:

@@ -38,9 +38,10 @@ _LOOK_UPS = 2_000
 """So many runs may be looked up in sets of runs; beyond it, making the sets takes less."""
 
 
-def page_keys(connection: Connection, query: PageQuery) -> PageKeys:
-    """Return the rows of a page, and where it ends."""
+def page_keys(connection: Connection, query: PageQuery, *, within: Sequence[Select[Any]] = ()) -> PageKeys:
+    """Return the rows of a page, and where it ends; all must be `within` these sets of runs, too."""
     met = conditions(query.wanted, dialect_of(connection))
+    met.within.extend(within)
     total = connection.scalar(count_of(met)) or 0
     if not query.limit or not total:
         return PageKeys([], total, None)

@@ -185,14 +185,7 @@ def problems_of(connection: Connection, agents_dir: str, key: int | None = None)
 
 def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
     """Return one run's patterns that recur, sequences first, each with how many workflows show it."""
-    names, others = occurrences.c, occurrences.alias()
-    spread = (
-        select(func.count())
-        .where(others.c.pattern_key == names.pattern_key)
-        .correlate(occurrences)
-        .scalar_subquery()
-        .label("workflows")
-    )
+    names, spread = occurrences.c, patterns.c.runs
     query = (
         select(
             patterns.c.kind,
@@ -201,12 +194,12 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
             names.count,
             names.failures,
             names.cost_nanodollars,
-            spread,
+            spread.label("workflows"),
             names.example_path,
             names.example_line,
         )
         .join(patterns, patterns.c.key == names.pattern_key)
-        .where(names.workflow_key == key)
+        .where(names.workflow_key == key, spread > 1)
         .order_by(
             case({"sequence": 0, "operation": 1}, value=patterns.c.kind, else_=2),
             names.cost_nanodollars.desc().nulls_last(),
@@ -214,8 +207,7 @@ def patterns_of(connection: Connection, key: int) -> list[dict[str, Any]]:
             patterns.c.signature,
         )
     )
-    found = [dict(row) for row in connection.execute(query).mappings()]
-    rows = [row for row in found if row["workflows"] > 1]
+    rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
         nanos = row.pop("cost_nanodollars")
         row["cost"] = None if nanos is None else to_dollars(int(nanos))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..accounting import model_totals
 from ..accounting.money import RUN_SUMS
@@ -138,10 +138,21 @@ def pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
         (
             to_text(str(finding["kind"])),
             to_text(str(finding["signature"])),
-            *OCCURRENCE.encode(finding)[0][:-1],  # all but `detector`, which names the rows' whole batch
+            # all but `detector`, which names the rows' whole batch
+            *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
         )
         for finding in findings
     ]
+
+
+def _believed(value: Any) -> Any:
+    """Return a value, None for an amount that no run can have: sums over all runs must fit 64 bits."""
+    most = {int: _MOST_WHOLE, float: _MOST_SECONDS}.get(type(value))
+    return value if most is None or 0 <= value <= most else None
+
+
+_MOST_WHOLE: Final = 10**16  # of a count, or nanodollars: ten million USD
+_MOST_SECONDS: Final = 1e9
 
 
 def put_together(

@@ -45,6 +45,10 @@ def _whole(key: str, comment: str) -> Column[Any]:
     return Column(key, BigInteger, comment=comment, info={"key": key, "kind": "whole"})
 
 
+def _sum(name: str, comment: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False, server_default="0", comment=comment)
+
+
 def _real(key: str, comment: str) -> Column[Any]:
     return Column(key, Double, comment=comment, info={"key": key, "kind": "real"})
 
@@ -285,8 +289,22 @@ patterns = Table(
     Column("signature", Text, nullable=False, comment="what recurs, in normal form"),
     _text("status", "detected, accepted or dismissed", nullable=False, server_default="detected"),
     _time("first_seen_at", "when it was first stored"),
+    _text("id", "16 hexadecimal digits of kind and signature, the same in every history"),
+    _text("note", "why it was accepted or dismissed; null: nobody said"),
+    _time("decided_at", "when it was accepted or dismissed; null: it was not"),
+    _sum("runs", "runs that show it, count"),
+    _sum("count", "times seen in all of them, count"),
+    _sum("successes", "times it went well, count"),
+    _sum("failures", "times it failed, count"),
+    _sum("cost_nanodollars", "spent on it in the runs whose part is known, nanodollars (1e-9 USD)"),
+    _sum("unpriced_runs", "runs whose cost of it is unknown, count; in all of them: the cost is unknown"),
+    # Whole, unlike the seconds of a run: sums of floats drift when parts are taken out and put in again.
+    _sum("milliseconds", "time spent on it where that is known, each run's part rounded, milliseconds"),
+    _sum("untimed_runs", "runs whose time of it is unknown, count; in all of them: the time is unknown"),
     UniqueConstraint("kind", "signature"),
-    comment="work that recurs",
+    Index("ix_patterns_id", "id", unique=True),
+    Index("ix_patterns_recurring", "key", sqlite_where=text("runs > 1"), postgresql_where=text("runs > 1")),
+    comment="work that recurs, each with its sums over all runs",
 )
 
 occurrences = Table(

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, literal_column, select
 
 from ..exporting.fields import Batch, Field
 from .bulk import chunks
 from .codec import AGENT_RUN, WORKFLOW, Codec
+from .pattern_sums import ANEW
 from .schema import agent_runs, occurrences, patterns, workflows
 
 RUNS_AT_A_TIME: Final = 2_000
@@ -73,10 +74,14 @@ def batches_of_patterns(
     connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
 ) -> Iterator[Batch]:
     """Yield what recurs in two runs or more of those that are meant, in the order of its name."""
-    query = select(*columns).join(occurrences, occurrences.c.pattern_key == patterns.c.key)
     if wanted:
-        query = query.where(occurrences.c.workflow_key.in_(select(workflows.c.key).where(*wanted)))
-    query = query.group_by(patterns.c.key).having(func.count() > 1)
+        keys = select(workflows.c.key).where(*wanted)
+        anew = [_ANEW_FOR.get(column, column) for column in columns]
+        query = select(*anew).join(occurrences, occurrences.c.pattern_key == patterns.c.key)
+        query = query.where(occurrences.c.workflow_key.in_(keys))
+        query = query.group_by(patterns.c.key).having(ANEW["runs"] > 1)
+    else:
+        query = select(*columns).where(patterns.c.runs > literal_column("1"))  # as the partial index has it
     cursor: Any = connection.execute(query.order_by(patterns.c.kind, patterns.c.signature)).cursor
     while rows := cursor.fetchmany(RUNS_AT_A_TIME):
         yield list(zip(*rows, strict=True))
@@ -147,21 +152,36 @@ def _of_agent_runs() -> Source:
 
 
 def _of_patterns() -> Source:
-    own, seen = patterns.c, occurrences.c
+    own = patterns.c
     found: dict[Field, ColumnElement[Any]] = {
         Field("kind", "text", "operation or sequence"): own.kind,
         Field("signature", "text", "what recurs, in normal form"): own.signature,
         Field("status", "text", "detected, accepted or dismissed"): own.status,
         Field("first_seen_at", "time", "when it was first stored"): own.first_seen_at,
-        Field("runs", "whole", "runs that show it"): func.count(),
-        Field("count", "whole", "times seen"): func.sum(seen["count"]),
-        Field("successes", "whole", "times it went well"): func.sum(seen.successes),
-        Field("failures", "whole", "times it failed"): func.sum(seen.failures),
-        Field("cost", "money", "spent on it"): func.sum(seen.cost_nanodollars),
-        Field("duration_seconds", "real", "time spent on it"): func.sum(seen.seconds),
+        Field("runs", "whole", "runs that show it"): _STORED["runs"],
+        Field("count", "whole", "times seen"): _STORED["count"],
+        Field("successes", "whole", "times it went well"): _STORED["successes"],
+        Field("failures", "whole", "times it failed"): _STORED["failures"],
+        Field("cost", "money", "spent on it"): _STORED["cost"],
+        Field("duration_seconds", "real", "time spent on it"): _STORED["duration_seconds"],
     }
     columns = {field.name: column for field, column in found.items()}
     return Source(tuple(found), tuple(columns), columns, batches_of_patterns)
+
+
+def _shown_sums(sums: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnElement[Any]]:
+    """Return what is shown of the sums of a pattern: where nothing is known of any run, null."""
+    priced, timed = (sums["runs"] > sums[name] for name in ("unpriced_runs", "untimed_runs"))
+    return {
+        **{name: sums[name] for name in ("runs", "count", "successes", "failures")},
+        "cost": case((priced, sums["cost_nanodollars"])),
+        "duration_seconds": case((timed, sums["milliseconds"] / 1000.0)),
+    }
+
+
+_STORED: Final = _shown_sums(dict(patterns.c))
+_ANEW_FOR: Final = dict(zip(_STORED.values(), _shown_sums(ANEW).values(), strict=True))
+"""The sums over all runs, and for each the same over the runs that are meant."""
 
 
 SOURCES: Final[Mapping[str, Source]] = {

@@ -91,16 +91,14 @@ QUERIES = {
         ORDER BY day_utc
     """,
     "recurring_patterns": """
-        SELECT p.key, p.kind, p.signature, p.status, p.first_seen_at,
-               COUNT(*) AS workflows,
-               SUM(o.count) AS times,
-               SUM(o.successes) * 1.0 / NULLIF(SUM(o.successes) + SUM(o.failures), 0) AS success_share,
-               SUM(o.cost_nanodollars) / 1000000000.0 AS cost_usd,
-               SUM(o.seconds) AS seconds
+        SELECT p.key, p.id, p.kind, p.signature, p.status, p.note, p.first_seen_at,
+               p.runs AS workflows,
+               p.count AS times,
+               p.successes * 1.0 / NULLIF(p.successes + p.failures, 0) AS success_share,
+               CASE WHEN p.runs > p.unpriced_runs THEN p.cost_nanodollars / 1000000000.0 END AS cost_usd,
+               CASE WHEN p.runs > p.untimed_runs THEN p.milliseconds / 1000.0 END AS seconds
         FROM patterns AS p
-        JOIN occurrences AS o ON o.pattern_key = p.key
-        GROUP BY p.key, p.kind, p.signature, p.status, p.first_seen_at
-        HAVING COUNT(*) >= 2
+        WHERE p.runs > 1
         ORDER BY workflows DESC, times DESC, p.kind, p.signature
     """,
     "unreadable": """

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
+from anyio import to_thread
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from .api import PREFIX, api
-from .api.described import components
+from .api import api
+from .api.described import describe
 from .context import Context
+from .heads import Heads
+from .keeping import AnswersKept
 from .live.assembly import Live
+from .metrics import Measured
+from .operations import operations_of
 from .pages import STATIC, pages
-from .problems import handle_problems
+from .problems import Unforeseen, handle_problems
 from .security import Guard
 from .settings import Settings
 
-_ABOUT = """
+THREADS: Final = 8
+"""That answer at the same time; a long answer takes one until it is given."""
+
+_ABOUT: Final = """
 The history of AI developer workflow runs. Answers have the shapes that `--json` gives on the command line;
 money is US dollars, times are ISO 8601 in UTC, unknown is null.
 """
@@ -33,38 +42,53 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Workflow History",
         version="1",
         description=_ABOUT.strip(),
-        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_url=None,  # the REST part gives it, with an ETag
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
-        lifespan=_alive,
+        redirect_slashes=False,
+        generate_unique_id_function=_name_of,
+        lifespan=_serving,
     )
-    app.state.context = Context(given, Live(given))
+    context = Context(given, Live(given))
+    app.state.context = context
     app.include_router(api())
     app.include_router(pages())
     app.mount("/static", StaticFiles(directory=STATIC))
     handle_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(AnswersKept, seconds=given.keep_answers)
+    app.add_middleware(Heads)
+    app.add_middleware(Unforeseen)
     app.add_middleware(Guard, settings=given)
-    _describe(app)
+    app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
+    _have_described(app)
     return app
 
 
 @asynccontextmanager
-async def _alive(app: FastAPI) -> AsyncIterator[None]:
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
+    # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     async with app.state.context.live.running():
         yield
 
 
-def _describe(app: FastAPI) -> None:
-    """Have the description hold the published schemas."""
+def _name_of(route: APIRoute) -> str:
+    """Return what an operation is called: its function's name."""
+    return route.name
 
+
+def _route_of(app: FastAPI, scope: Scope) -> str:
+    """Return which route answered, as metrics have it: never a client's own words."""
+    route = scope.get("route")
+    known = operations_of(app).get(getattr(route, "name", ""))
+    return known.path if known else getattr(route, "path", None) or "none"
+
+
+def _have_described(app: FastAPI) -> None:
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            found = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
-            found.setdefault("components", {}).setdefault("schemas", {}).update(components())
-            app.openapi_schema = found
+            app.openapi_schema = describe(app)
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from .live.assembly import Live
 from .live.changes import mark_now
+from .metrics import Metrics
 from .settings import Settings
 
 
@@ -18,9 +19,10 @@ class Context:
 
     settings: Settings
     live: Live
+    metrics: Metrics = field(default_factory=Metrics)
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """Return the things of the app that was asked."""
     return cast("Context", request.app.state.context)
 

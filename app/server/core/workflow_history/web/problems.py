@@ -11,14 +11,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import (
+    AmbiguousPatternError,
     AmbiguousWorkflowError,
+    ConfigMissingError,
     InvalidQueryError,
+    PatternNotFoundError,
     WorkflowHistoryError,
     WorkflowNotFoundError,
 )
 from ..wording.text import one_line
+from .operations import operation_of
 from .rendering import problem_page
 
 logger = logging.getLogger("workflow_history")
@@ -26,7 +31,10 @@ logger = logging.getLogger("workflow_history")
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
     (WorkflowNotFoundError, 404),
+    (PatternNotFoundError, 404),
+    (ConfigMissingError, 404),
     (AmbiguousWorkflowError, 409),
+    (AmbiguousPatternError, 409),
     (InvalidQueryError, 422),
     (WorkflowHistoryError, 503),  # the database cannot be read or written
 )
@@ -57,7 +65,6 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(WorkflowHistoryError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -73,12 +80,37 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     found: Any = error
     detail = found.detail if found.detail != HTTPStatus(found.status_code).phrase else _hint(request)
-    return _answer(request, found.status_code, detail, found.headers)
+    headers = {**(found.headers or {}), **(_allowed(request) if found.status_code == 405 else {})}
+    return _answer(request, found.status_code, one_line(detail), headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    logger.error("request failed path=%s", request.url.path, exc_info=error)
-    return _answer(request, 500, "something went wrong here; the server's own output says what")
+class Unforeseen:
+    """Answers what nobody foresaw, inside the guard: the framework would answer it outside of that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; an answer that had begun is broken off."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            request = Request(scope)
+            logger.exception("request failed path=%s", one_line(request.url.path))
+            answer = _answer(request, 500, _UNFORESEEN)
+            await answer(scope, receive, send)
+
+
+_UNFORESEEN: Final = "something went wrong here; the server's own output says what"
 
 
 def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -88,8 +120,19 @@ def _answer(request: Request, status: int, detail: str, headers: dict[str, str] 
 
 
 def _named(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "the body is no JSON"
     where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
     return one_line(f"{where}: {error['msg']}")
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Return the methods of a path: the framework names those of one route alone."""
+    operation = operation_of(request)
+    if operation is None:
+        return {}
+    methods = [*operation.others, *(["HEAD"] if "GET" in operation.others else [])]
+    return {"Allow": ", ".join(methods)}
 
 
 def _hint(request: Request) -> str:

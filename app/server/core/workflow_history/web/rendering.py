@@ -38,6 +38,7 @@ NAVIGATION: Final = (
     Entry("/insights", "Insights", "i"),
     Entry("/forecast", "Forecast", "f"),
     Entry("/syncs", "Syncs", "s"),
+    Entry("/api", "REST", "a"),
 )
 
 _AMOUNTS: Final = {"money": numbers.money, "duration": numbers.duration}

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..answers.shapes import to_json, versioned
 
-CACHING = "private, no-cache"  # keep it, but ask whether it still holds
+CACHING: Final = "private, no-cache"  # keep it, but ask whether it still holds
+JSON: Final = "application/json"
 
 
-def reply(request: Request, answer: Any) -> Response:
+def reply(request: Request, answer: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer, or an object, as JSON; 304 where the client has it."""
     data = versioned(answer) if isinstance(answer, Mapping) else to_json(answer)
-    return tagged(request, msgspec.json.encode(data), "application/json")
+    return tagged(request, msgspec.json.encode(data), JSON, headers)
 
 
-def tagged(request: Request, body: bytes, media_type: str) -> Response:
+def tagged(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return a body with its ETag; 304 where the client has it."""
     tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'  # weak: it may go out compressed
-    headers = {"ETag": tag, "Cache-Control": CACHING}
-    if tag in (given.strip() for given in request.headers.get("if-none-match", "").split(",")):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
+    if is_known(tag, request.headers):
+        return not_modified(tag)
+    return Response(
+        body, headers={"ETag": tag, "Cache-Control": CACHING, **(headers or {})}, media_type=media_type
+    )
+
+
+def is_known(tag: str, asked: Headers) -> bool:
+    """Tell whether a client says that it has what a tag stands for."""
+    given = [one.strip() for one in asked.get("if-none-match", "").split(",")]
+    return tag in given or given == ["*"]
+
+
+def not_modified(tag: str) -> Response:
+    """Return what a client gets that has it."""
+    return Response(status_code=304, headers={"ETag": tag, "Cache-Control": CACHING})

@@ -60,7 +60,13 @@ class Guard:
             await send(message)
 
         refused = self._refused(scope)
-        await (refused or self._app)(scope, _bounded(receive), careful)
+        if refused is None and scope["method"] not in _SAFE_METHODS:
+            body = await _whole(receive)
+            if body is None:
+                refused = _too_long()
+            else:
+                receive = _once(body, receive)
+        await (refused or self._app)(scope, receive, careful)
 
     def _refused(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -68,9 +74,11 @@ class Guard:
             return problem(421, "this server does not go by that name; serve --name NAME makes it known")
         if scope["method"] not in _SAFE_METHODS and not _comes_from_us(scope["path"], headers):
             return problem(403, f"what changes something needs the header {CHANGING}: 1")
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            return problem(422, "no text of an address holds NUL")
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MOST_BODY:
-            return problem(413, f"a request holds at most {MOST_BODY} bytes")
+        if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BODY:
+            return _too_long()
         return None if self._is_known(scope["path"], headers) else _ask_for_token(scope, headers)
 
     def _is_known(self, path: str, headers: Headers) -> bool:
@@ -118,19 +126,34 @@ def _host_name(host: str) -> str:
     ('localhost', '::1', 'evil.example')
     """
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        found = urlsplit(f"//{host}")
+        return "" if "@" in host or found.netloc != host else (found.hostname or "").rstrip(".")
     except ValueError:
         return ""
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Stop listening to a body that is longer than it said, or said nothing of its length."""
-    read = 0
+def _too_long() -> Response:
+    return problem(413, f"a request holds at most {MOST_BODY} bytes")
 
-    async def counted() -> Message:
-        nonlocal read
+
+async def _whole(receive: Receive) -> bytes | None:
+    """Return a request's body, however it comes; None: it is too long."""
+    body = b""
+    while True:
         message = await receive()
-        read += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if read > MOST_BODY else message
+        piece: bytes = message.get("body", b"")
+        body += piece
+        if len(body) > MOST_BODY:
+            return None
+        if not message.get("more_body", False):
+            return body
 
-    return counted
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read, and then what else comes: that the client has gone."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def given() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return given

@@ -23,6 +23,7 @@ class Settings:
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
     agents_dir: Path | None = None  # folder that is synced; None: none
     follow: bool = True  # sync it by itself whenever it changes
+    keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 
     def __post_init__(self) -> None:

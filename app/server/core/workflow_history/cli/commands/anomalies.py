@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from ...answers.watch import Anomalies, find_anomalies
-from ...errors import InvalidQueryError
+from ...narrowing import recent_of
 from ..filtering import FilterCommand, filter_of
 from ..render.watching import anomalies, sentences
 from ..screen import screen_of
@@ -24,9 +22,6 @@ Examples:
   workflow-history anomalies --recent 50 --phase plan
   workflow-history anomalies --json | jq '.regressions[].sentence'
 """
-
-_AGE = re.compile(r"(\d+)([hdw])")
-_LONGEST = 100_000  # of each unit, and runs: more is a slip
 
 
 @app.command(name="anomalies", epilog=EXAMPLES, cls=FilterCommand)
@@ -52,20 +47,6 @@ def show_anomalies(
     else:
         screen.show(anomalies(found, screen.width))
         screen.next_steps(*_next(found))
-
-
-def recent_of(given: str) -> timedelta | int:
-    """Read an age or a number of runs.
-
-    >>> recent_of("2w"), recent_of("50")
-    (datetime.timedelta(days=14), 50)
-    """
-    text = given.strip().lower()
-    age = _AGE.fullmatch(text)
-    number = int(age[1]) if age else int(text) if text.isdecimal() else 0
-    if not 0 < number <= _LONGEST:
-        raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
-    return timedelta(hours=number * {"h": 1, "d": 24, "w": 168}[age[2]]) if age else number
 
 
 def _next(found: Anomalies) -> list[tuple[str, str]]:

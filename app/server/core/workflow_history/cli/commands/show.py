@@ -10,8 +10,10 @@ import typer
 
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...patterns import pattern_key
 from ...wording.runs import full_id
 from ..options import Command
+from ..render.patterns import short_id
 from ..render.story import story
 from ..screen import screen_of
 
@@ -63,6 +65,9 @@ def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tu
         if known:
             other = shlex.quote(full_id(known))
             steps.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
+    for pattern in (run.get("patterns") or ())[:1]:
+        key = short_id(pattern_key(pattern["kind"], pattern["signature"]))
+        steps.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
     return steps
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from . import live, runs
+from ..operations import check_parameters
+from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
 
 PREFIX: Final = "/api/v1"
-_ROUTERS: Final = (runs.router, live.router)
+ENDLESS: Final = f"{PREFIX}/events"  # nobody can wait for its end, or be given it again
+_ROUTERS: Final = tuple(
+    part.router
+    for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)
+)
 
 
 def api() -> APIRouter:
     """Return all of them as one."""
-    whole = APIRouter(prefix=PREFIX)
+    whole = APIRouter(prefix=PREFIX, dependencies=[Depends(check_parameters)])
     for router in _ROUTERS:
         whole.include_router(router)
     return whole

@@ -1,29 +1,48 @@
-"""How answers are described to programs: the name of a published schema in, OpenAPI out."""
+"""How answers are described to programs: an app and the names of published schemas in, OpenAPI out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 
 from ...answers.schemas import PUBLISHED
 from ..problems import MEDIA_TYPE, PROBLEM_SCHEMA
+from ..replies import JSON
+from .examples import examples
 
 _PROBLEMS: Final = {
+    400: "The request is not one.",
     401: "The server asks for a token.",
+    403: "What changes something needs the header X-Workflow-History.",
     404: "There is no such thing.",
+    405: "Not by this method; the header Allow names those that are.",
     409: "The name stands for several.",
+    413: "The request is too long.",
+    421: "The server does not go by the name in the header Host.",
     422: "A parameter is not allowed; the detail says which and what is.",
     503: "The database cannot be read now.",
 }
 
 
-def gives(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def gives(name: str) -> dict[int | str, dict[str, Any]]:
     """Return what an operation answers: one of PUBLISHED, or a problem."""
+    return _gives("The answer, as `--json` gives it.", reference(name))
+
+
+def gives_object(description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the same of an object that no schema describes."""
+    return _gives(description, {"type": "object"})
+
+
+def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    tag = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
     return {
-        status: {
-            "description": "The answer, as `--json` gives it.",
-            "content": {"application/json": {"schema": reference(name)}},
-        },
-        304: {"description": "The client has it already."},
+        200: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
+        304: {"description": "The client has it already.", "headers": tag},
         **problems(),
     }
 
@@ -39,6 +58,40 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_WHO: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "the token that serve printed",
+    }
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the whole description, with the published schemas and an example of each answer."""
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    parts = found.setdefault("components", {})
+    parts.setdefault("schemas", {}).update(components())
+    for name in ("HTTPValidationError", "ValidationError"):  # ours are problems
+        parts["schemas"].pop(name, None)
+    parts["securitySchemes"] = _WHO
+    found["security"] = [{"bearer": []}, {}]
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            _show(operation)
+    return found
+
+
+def _show(operation: dict[str, Any]) -> None:
+    """Put an operation's example where its answer is described."""
+    example = examples().get(operation["operationId"])
+    if example is not None:
+        for media in operation["responses"]["200"]["content"].values():
+            media["example"] = example["answer"]
+            break
+
+
+@cache
 def components() -> dict[str, Any]:
     """Return every published schema; parts of one are named after it, so that no two meet."""
     found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}

@@ -19,7 +19,7 @@ from ..context import Here
 from ..live.hub import Client, Hub
 from ..replies import reply
 from .described import gives, problems
-from .runs import Project, RunId, named
+from .parameters import Changing, Project, RunId, named
 
 logger = logging.getLogger("workflow_history")
 
@@ -36,6 +36,8 @@ _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     },
     **problems(),
 }
+
+_ACCEPTED: Final = {202: gives("sync-now")[200], **problems()}
 
 
 class Events(EventSourceResponse):
@@ -89,8 +91,8 @@ def show_current_sync(request: Request, here: Here) -> Response:
     return answer
 
 
-@router.post("/syncs", summary="Sync now", status_code=202, responses=gives("sync-now", 202))
-async def start_sync(request: Request, here: Here) -> Response:
+@router.post("/syncs", summary="Sync now", status_code=202, responses=_ACCEPTED)
+async def start_sync(request: Request, here: Here, _changing: Changing) -> Response:
     """Start a sync of the server's folder; 409 where one runs, or there is no folder."""
     syncer = here.live.syncer
     if syncer.now.agents_dir is None:

@@ -1,33 +1,32 @@
-"""Runs: a page of them, or one whole."""
+"""Runs: a page of them, or one whole, its parts, and what may be asked about it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ... import database
+from ... import database, resync
+from ...answers.explain import explain_run
 from ...answers.finding import SORT_NAMES, find_run_rows
+from ...answers.forecast import forecast_run
+from ...answers.similar import similar_runs
 from ...errors import WorkflowNotFoundError
 from ..replies import reply
-from ..wanted import Wanted
+from ..wanted import NARROWED, Wanted
 from .described import gives
+from .parameters import Changing, Project, RunId, Shown, Threshold, named
 
 router = APIRouter(tags=["runs"])
 
 MOST_RUNS = 500  # on one page
 MOST_SKIPPED = 10_000_000
 
-RunId = Annotated[
-    str, Path(alias="id", max_length=400, description="The run's id, or a beginning that only it has.")
-]
-Project = Annotated[
-    str | None, Query(max_length=400, description="The run's project, where several have the id.")
-]
 
-
-@router.get("/runs", summary="A page of runs", responses=gives("runs"))
+@router.get("/runs", summary="A page of runs", responses=gives("runs"), openapi_extra=NARROWED)
 def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
     request: Request,
     where: Wanted,
@@ -41,9 +40,22 @@ def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
         str | None, Query(max_length=4_000, description="The `next_cursor` of the page before.")
     ] = None,
 ) -> Response:
-    """Return a page of runs, the newest first, narrowed by any parameters together."""
+    """Return a page of runs, the newest first, narrowed by any parameters together.
+
+    The next page's address stands in the header Link too.
+    """
     found = find_run_rows(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
-    return reply(request, found)
+    # Its rows are JSON already: taking each apart would take as long as reading them.
+    answer = {field.name: getattr(found, field.name) for field in fields(found)}
+    return reply(request, answer, next_page(request, found.next_cursor))
+
+
+def next_page(request: Request, cursor: str | None) -> Mapping[str, str]:
+    """Return the header that leads to the next page, where there is one."""
+    if cursor is None:
+        return {}
+    following = request.url.remove_query_params("offset").include_query_params(after=cursor)
+    return {"Link": f'<{following.path}?{following.query}>; rel="next"'}
 
 
 @router.get("/runs/{id}", summary="One run", responses=gives("show"))
@@ -52,14 +64,59 @@ def show_run(request: Request, run_id: RunId, project: Project = None) -> Respon
     return reply(request, known_run(run_id, project))
 
 
-def known_run(run_id: str, project: str | None) -> dict[str, object]:
+@router.get("/runs/{id}/agent-runs", summary="What a run's agents did", responses=gives("agent-runs"))
+def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
+    """Return each agent's work, former attempts too."""
+    run = known_run(run_id, project)
+    return reply(request, {name: run[name] for name in ("project", "id", "phase_costs")})
+
+
+@router.get(
+    "/runs/{id}/similar", summary="The runs most like one", responses=gives("similar"), openapi_extra=NARROWED
+)
+def similar_to_run(  # noqa: PLR0917 - see list_runs
+    request: Request,
+    run_id: RunId,
+    where: Wanted,
+    limit: Shown = 5,
+    threshold: Threshold = None,
+    of_project: Annotated[
+        str | None, Query(alias="of", max_length=400, description="The run's project, where several have it.")
+    ] = None,
+) -> Response:
+    """Return the runs most like one, best first, and why; the parameters narrow among which."""
+    return reply(request, similar_runs(named(run_id, of_project), None, where, limit, threshold))
+
+
+@router.get("/runs/{id}/explain", summary="Where a figure comes from", responses=gives("explain"))
+def explain_figure(
+    request: Request,
+    run_id: RunId,
+    project: Project = None,
+    field: Annotated[
+        str | None, Query(max_length=200, description="Any key of the run, a phase or an agent.")
+    ] = None,
+) -> Response:
+    """Return from which file, line and rule a figure comes; without a field, of the main figures."""
+    return reply(request, explain_run(named(run_id, project), field))
+
+
+@router.get("/runs/{id}/forecast", summary="What is still to come of a run", responses=gives("forecast-run"))
+def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Shown = 10) -> Response:
+    """Return what was to be expected of a run when it began, and of one at work what is still to come."""
+    return reply(request, forecast_run(named(run_id, project), shown=limit))
+
+
+@router.post("/runs/{id}/resync", summary="Count a run's costs anew", responses=gives("resync-one"))
+def resync_run(request: Request, run_id: RunId, _changing: Changing, project: Project = None) -> Response:
+    """Count a run's costs anew from its files; a known cost never falls because a file is gone."""
+    run = known_run(run_id, project)
+    return reply(request, resync.resync_workflow_cost(f"{run['project']}/{run['id']}"))
+
+
+def known_run(run_id: str, project: str | None) -> dict[str, Any]:
     """Return the run that an id stands for; WorkflowNotFoundError where there is none."""
     found = database.find_workflow(named(run_id, project))
     if found is None:
         raise WorkflowNotFoundError(f"no run {named(run_id, project)!r} in this history")
     return dict(found)
-
-
-def named(run_id: str, project: str | None) -> str:
-    """Return a run's name as every answer takes it."""
-    return run_id if project is None else f"{project}/{run_id}"

@@ -8,10 +8,10 @@ from typing import Final
 from fastapi import APIRouter, Depends
 
 from ..context import note_mark
-from . import live, login, runs
+from . import about_api, live, login, metrics, runs
 
 STATIC: Final = Path(__file__).parent / "static"
-_ROUTERS: Final = (runs.router, live.router, login.router)
+_ROUTERS: Final = (runs.router, live.router, login.router, about_api.router, metrics.router)
 
 
 def pages() -> APIRouter:

@@ -1,0 +1,157 @@
+"""What agents do again and again, as a table: answers in, renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...answers.pattern_shapes import PatternDecision, Patterns, RankedPattern, Span
+from ...wording.numbers import counted, money, share
+from ...wording.text import UNKNOWN, one_line
+from . import marks
+from .table import Column, GiveWay, fit, grid
+from .text import joined
+
+BAR: Final = 8  # cells
+ID: Final = 8  # digits that are shown; four and more will do
+MOST_SIGNATURE: Final = 90  # cells
+LEAST_SIGNATURE: Final = 28  # cells, as long as another column can give way
+MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
+"""What was decided, as a sign and its style."""
+
+PART: Final = "▎"
+"""Stands before what another pattern tells already."""
+
+_NARROWER: Final = (
+    GiveWay("kind"),
+    GiveWay("runs"),
+    GiveWay("bar"),
+    GiveWay("steady"),
+    GiveWay("success"),
+    GiveWay("count"),
+    GiveWay("cost"),
+)
+
+
+def pattern_list(found: Patterns, width: int) -> RenderableType:
+    """Return the table, and below it what its figures mean and rest on."""
+    if not found.patterns:
+        return Group(_head(found), Text("Nothing that a script could take over recurs in these runs."))
+    return Group(_head(found), "", _table(found.patterns, width), "", *_legend(found))
+
+
+def short_id(pattern_id: str) -> str:
+    """Return as much of an id as is shown and typed."""
+    return pattern_id[:ID]
+
+
+def decision_line(made: PatternDecision) -> Text:
+    """Return what was decided."""
+    sign, style = MARKS[made.status]
+    word = "open again" if made.status == "detected" else made.status
+    line = Text.assemble((f"{sign} {word}".strip(), style), f": {one_line(made.signature)}")
+    return line if made.note is None else line.append(f" ({one_line(made.note)})", "dim")
+
+
+def estimate(amount: float | None, *, at_least: bool = False) -> str:
+    """Return an amount of money that is an estimate, or a lower bound of one.
+
+    >>> estimate(1.5), estimate(1.5, at_least=True)
+    ('≈ $1.50', '≥ $1.50')
+    """
+    return UNKNOWN if amount is None else f"{'≥' if at_least else '≈'} {money(amount)}"
+
+
+def bounded(amount: float | None, *, at_least: bool = False) -> str:
+    """Return an amount below a heading that says it is an estimate.
+
+    >>> bounded(1.5), bounded(1.5, at_least=True)
+    ('$1.50', '≥ $1.50')
+    """
+    return estimate(amount, at_least=at_least).removeprefix("≈ ")
+
+
+def span_line(span: Span) -> Text:
+    """Return which runs were asked."""
+    when = None if span.first is None else f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}"
+    return joined([Text(counted(span.runs, "run"), "bold"), when])
+
+
+def _head(found: Patterns) -> Text:
+    count, shown = counted(found.found, "pattern"), len(found.patterns)
+    return joined([
+        span_line(found.span),
+        count if shown == found.found else f"{shown:,} of {count}",
+        f"{found.folded:,} more tell the same: --all" if found.folded else None,
+    ])  # fmt: skip
+
+
+def _table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
+    most = max((one.worth or 0.0 for one in patterns), default=0.0)
+    names = tuple(map(_name, patterns))
+    columns = [
+        Column("id", "id", tuple(Text(short_id(one.id), "bold") for one in patterns)),
+        Column("signature", "pattern", names, flexible=True, most=MOST_SIGNATURE, wraps=True),
+        Column("kind", "kind", tuple(Text(one_line(one.kind), "dim") for one in patterns)),
+        _numbers("runs", "runs", patterns, lambda one: f"{one.runs:,}"),
+        _numbers("count", "times", patterns, lambda one: f"{one.count:,}"),
+        _numbers("cost", "cost ≈", patterns, lambda one: bounded(one.cost, at_least=one.cost_at_least)),
+        _numbers("success", "well", patterns, lambda one: share(one.success_rate)),
+        _numbers("steady", "steady", patterns, lambda one: share(one.stability)),
+        _numbers(
+            "saved", "would save ≈", patterns, lambda one: bounded(one.saved, at_least=one.saved_at_least)
+        ),
+        Column("bar", "worth", tuple(Text(marks.bar(_share(one, most), BAR), "green") for one in patterns)),
+    ]  # fmt: skip
+    return grid(fit(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
+
+
+def saved_of(one: RankedPattern) -> str:
+    """Return what a script would have saved."""
+    return estimate(one.saved, at_least=one.saved_at_least)
+
+
+def _name(one: RankedPattern) -> Text:
+    sign, style = MARKS[one.status]
+    name = Text(one_line(one.signature))
+    if one.part_of is not None:
+        name = Text.assemble((PART, "dim"), " ", name)
+    return Text.assemble((sign, style), " ", name) if sign else name
+
+
+def _share(one: RankedPattern, most: float) -> float | None:
+    return one.worth / most if most and one.worth is not None else None
+
+
+def _numbers(
+    key: str, title: str, patterns: Sequence[RankedPattern], write: Callable[[RankedPattern], str]
+) -> Column:
+    return Column(key, title, tuple(Text(write(one)) for one in patterns), right=True)
+
+
+def _legend(found: Patterns) -> list[Text]:
+    together = estimate(found.commands_cost, at_least=found.commands_cost_at_least)
+    kept = f"{share(found.keep_share)} of the cost"
+    shown = found.patterns
+    lines = (
+        [f"all commands that recur {together}; the rows overlap: never add them up"]
+        if found.commands_cost
+        else []
+    )
+    if any(one.scriptable for one in shown):
+        lines += [
+            f"would save: of what ended well, all but {kept}; of a sequence one call stays (--keep-share)",
+            "worth: that, as far as it is sure to end well and to go the same way again (steady)",
+        ]
+    signs = {
+        "≈ an estimate": True,
+        "≥ at least": any(one.cost_at_least or one.saved_at_least for one in shown),
+        f"{PART} told by another one": any(one.part_of is not None for one in shown),
+        "✓ accepted": any(one.status == "accepted" for one in shown),
+        "✗ dismissed": any(one.status == "dismissed" for one in shown),
+    }
+    lines.append(" · ".join(sign for sign, there in signs.items() if there))
+    return [Text(line, "dim") for line in lines]

@@ -1,0 +1,24 @@
+"""How far a share can be trusted: a share and its number of cases in, the interval it lies in out. Pure."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Final
+
+EIGHT_IN_TEN: Final = 1.2815515655446004
+"""Standard deviations to either side that hold 80%."""
+
+NINETEEN_IN_TWENTY: Final = 1.959963984540054
+"""Standard deviations to either side that hold 95%."""
+
+
+def wilson(share: float, count: float, deviations: float) -> tuple[float, float]:
+    """Return Wilson's interval of a share that was seen in `count` cases.
+
+    >>> [round(bound, 3) for bound in wilson(0.8, 100, NINETEEN_IN_TWENTY)]
+    [0.711, 0.867]
+    """
+    square = deviations**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    spread = deviations * sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
+    return max(0.0, middle - spread), min(1.0, middle + spread)

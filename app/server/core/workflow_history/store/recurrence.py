@@ -1,0 +1,145 @@
+"""What agents do again and again: kinds, states and runs asked for go in, summed patterns come out.
+
+Also the one thing that people say of a pattern: whether it is worth anything. No sync takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+
+from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, update
+
+from ..errors import InvalidQueryError, PatternNotFoundError
+from ..filters import RunFilter
+from .engine import dialect_of
+from .filters import conditions, patterns_named
+from .paging import page_keys
+from .pattern_sums import ANEW, SUMS
+from .queries import PageQuery
+from .schema import occurrences, patterns, workflows
+from .values import from_time, storable_text
+
+if TYPE_CHECKING:  # the detection comes with it
+    from ..patterns.recurring import PatternStatus, Recurring
+
+_ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
+
+
+class PatternExample(NamedTuple):
+    """One run that shows a pattern."""
+
+    project: str
+    id: str  # of the run
+    created_at: str | None  # ISO 8601 UTC
+    times: int | None  # in this run
+    nanodollars: int | None  # an estimate
+    example_path: str | None  # the first place: a stream, relative to the run's folder
+    example_line: int | None  # 1-based
+    agents_dir: str | None  # agents folder where the run was found
+
+
+def recurring(
+    connection: Connection,
+    wanted: RunFilter | None = None,
+    *,
+    kinds: Sequence[str] | None = None,
+    statuses: Sequence[str] | None = None,
+    least_runs: int = 2,
+) -> list[Recurring]:
+    """Return the patterns that at least so many of these runs show, the most widespread first."""
+    own = patterns.c
+    if wanted is None or wanted.is_empty:
+        query = _stored().where(own.runs >= least_runs)
+        if least_runs > 1:  # literally as the partial index has it: most patterns are seen in one run
+            query = query.where(own.runs > literal_column("1"))
+            query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
+    else:
+        met = conditions(wanted, dialect_of(connection)).clauses()
+        query = _summed_anew(select(workflows.c.key).where(*met), least_runs)
+    if kinds is not None:
+        query = query.where(own.kind.in_(kinds))
+    if statuses is not None:
+        query = query.where(own.status.in_(statuses))
+    return _records(connection, query)
+
+
+def named(connection: Connection, text: str) -> list[Recurring]:
+    """Return the patterns of this signature; else the one with this id, or all whose ids begin so."""
+    return _records(connection, _stored().where(patterns.c.key.in_(patterns_named(text))))
+
+
+def examples(
+    connection: Connection, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
+) -> list[PatternExample]:
+    """Return the newest runs that show a pattern."""
+    key = select(patterns.c.key).where(patterns.c.id == pattern_id).scalar_subquery()
+    seen, run = occurrences.c, workflows.c
+    with_it = select(seen.workflow_key).where(seen.pattern_key == key)
+    query = PageQuery(wanted if wanted is not None else RunFilter(), limit=limit)
+    keys = page_keys(connection, query, within=[with_it]).keys
+    columns = (
+        run.project, run.id, run.created_at, seen["count"], seen.cost_nanodollars, seen.example_path,
+        seen.example_line, run.agents_dir,
+    )  # fmt: skip
+    rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
+    found = {
+        row[0]: PatternExample(row[1], row[2], _time(row[3]), *row[4:])
+        for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
+    }
+    return [found[key] for key in keys]
+
+
+def decide(
+    connection: Connection, pattern_id: str, status: PatternStatus, note: str | None, now: str
+) -> None:
+    """Note that a pattern is accepted or dismissed, and why; `detected` takes that back.
+
+    Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
+    """
+    from ..patterns.recurring import PatternStatus  # noqa: PLC0415 - the detection comes with it
+
+    allowed = get_args(PatternStatus)
+    if status not in allowed:
+        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
+    decided = status != "detected"
+    values = {
+        "status": status,
+        "note": storable_text(note) if decided and note is not None else None,
+        "decided_at": now if decided else None,
+    }
+    change = update(patterns).where(patterns.c.id == pattern_id).values(values)
+    if not connection.execute(change).rowcount:
+        raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
+
+
+def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return what a Recurring is made of, in the order of its fields."""
+    about = [patterns.c[name] for name in _ABOUT]
+    whole = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
+    return [*about, *(whole[name] for name in SUMS)]
+
+
+def _stored() -> Select[Any]:
+    return select(*_columns(dict(patterns.c)))
+
+
+def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
+    """Select the patterns that at least so many of these runs show, with the sums over these alone."""
+    pattern, run = occurrences.c.pattern_key, occurrences.c.workflow_key
+    summed = select(pattern, *(column.label(name) for name, column in ANEW.items())).where(run.in_(runs))
+    found = summed.group_by(pattern).having(ANEW["runs"] >= least_runs).subquery()
+    return select(*_columns(dict(found.c))).join_from(patterns, found, found.c.pattern_key == patterns.c.key)
+
+
+def _records(connection: Connection, query: Select[Any]) -> list[Recurring]:
+    from ..patterns.recurring import Recurring  # noqa: PLC0415 - the detection comes with it
+
+    cursor: Any = connection.execute(query).cursor  # the driver's rows: there may be many thousands
+    rows = [(*row[:5], _time(row[5]), _time(row[6]), *row[7:]) for row in cursor.fetchall()]
+    found = [Recurring(*row) for row in rows]
+    return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
+
+
+def _time(stored: str | None) -> str | None:
+    return None if stored is None else from_time(stored)

@@ -1,0 +1,102 @@
+"""What agents do again and again: a filter in, ranked patterns out; and what people decided of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from ...answers.automate import (
+    SHOWN_EXAMPLES,
+    USUAL_STATUSES,
+    Kind,
+    decide_pattern,
+    find_patterns,
+    show_pattern,
+)
+from ...patterns.recurring import PatternStatus
+from ...patterns.savings import KEEP_SHARE
+from ..replies import reply
+from ..wanted import NARROWED, Wanted
+from .described import gives
+from .parameters import Changing
+
+router = APIRouter(prefix="/patterns", tags=["patterns"])
+
+MOST_NOTE: Final = 2_000  # characters
+
+PatternId = Annotated[
+    str,
+    Path(
+        alias="id",
+        pattern="^[0-9a-fA-F]{4,16}$",
+        description="The pattern's id, or four digits or more that only it begins with.",
+    ),
+]
+KeepShare = Annotated[
+    float,
+    Query(ge=0, le=1, allow_inf_nan=False, description="This share of the cost stays with a script."),
+]
+
+
+def _plain(text: str) -> str:
+    if "\0" in text or (not text.isascii() and text != text.encode("utf-8", "replace").decode()):
+        raise ValueError("holds what no text holds: NUL, or half of a pair")
+    return text
+
+
+class Decision(BaseModel):
+    """What people think of a pattern."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: PatternStatus = Field(description="accepted, dismissed; detected takes that back")
+    note: Annotated[str, AfterValidator(_plain)] | None = Field(
+        None, max_length=MOST_NOTE, description="why; kept with it"
+    )
+
+
+@router.get("", summary="What recurs", responses=gives("patterns"), openapi_extra=NARROWED)
+def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
+    request: Request,
+    where: Wanted,
+    kind: Annotated[list[Kind] | None, Query(max_length=3, description="Only of these kinds.")] = None,
+    state: Annotated[list[PatternStatus] | None, Query(max_length=3, description="Only so decided.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most this many.")] = 20,
+    everything: Annotated[
+        bool, Query(alias="all", description="Also phases, the agents' own tools, and what tells the same.")
+    ] = False,
+    keep_share: KeepShare = KEEP_SHARE,
+) -> Response:
+    """Return what agents do again and again, that first where a script in their place is worth most."""
+    found = find_patterns(
+        where,
+        kinds=kind,
+        statuses=state or USUAL_STATUSES,
+        limit=limit,
+        keep_share=keep_share,
+        everything=everything,
+    )
+    return reply(request, found)
+
+
+@router.get("/{id}", summary="One pattern", responses=gives("patterns-show"), openapi_extra=NARROWED)
+def one_pattern(
+    request: Request,
+    pattern_id: PatternId,
+    where: Wanted,
+    examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = SHOWN_EXAMPLES,
+    keep_share: KeepShare = KEEP_SHARE,
+) -> Response:
+    """Return what a pattern costs, what a script would save, and where to look at it."""
+    return reply(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
+
+
+@router.post("/{id}", summary="Decide on a pattern", responses=gives("patterns-decide"))
+def decide_on_pattern(
+    request: Request, pattern_id: PatternId, decision: Decision, _changing: Changing
+) -> Response:
+    """Note that a script is to do it, or that it is not to be shown again, and why; syncs keep that."""
+    return reply(request, decide_pattern(pattern_id, decision.status, decision.note))

@@ -1,0 +1,135 @@
+"""Answers that are given again for a moment: a GET of the REST part in, its bytes out, nothing asked anew.
+
+An answer holds while nothing was stored since it was begun, and two seconds at most: some depend on the
+clock, as `since=7d` does. One that says no-store, or has no ETag, is not kept.
+"""
+
+from __future__ import annotations
+
+from asyncio import Event
+from collections import OrderedDict
+from collections.abc import Hashable
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .. import database
+from ..errors import WorkflowHistoryError
+from .api import ENDLESS, PREFIX
+from .replies import is_known, not_modified
+
+MOST_BYTES: Final = 32 * 1024 * 1024  # of all answers that are kept
+MOST_OF_ONE: Final = 1024 * 1024  # bytes of an answer that is kept
+SECONDS: Final = 2.0
+
+_Key = tuple[str, bytes, bool]  # path, query, whether it may be compressed
+
+
+class _Answer(NamedTuple):
+    mark: Hashable  # of the history before it was asked
+    until: float  # seconds of the monotonic clock
+    start: Message
+    body: bytes
+    route: Any  # that gave it
+
+
+class AnswersKept:
+    """Keeps answers, the latest ones, bounded by their bytes."""
+
+    def __init__(self, app: ASGIApp, seconds: float = SECONDS) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
+        self._bytes = 0
+        self._under_way: dict[_Key, Event] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with what is kept where that holds."""
+        asked = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX)
+        asked = asked and scope["path"] != ENDLESS
+        mark = _mark() if asked and self._seconds else None
+        if mark is None:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        key = (scope["path"], scope["query_string"], "gzip" in headers.get("accept-encoding", ""))
+        kept = self._answers.get(key)
+        if kept is not None and kept.mark == mark and monotonic() < kept.until:
+            scope["route"] = kept.route
+            await _give(kept, headers, scope, receive, send)
+            return
+        if key in self._under_way:  # somebody asks the same right now: what takes long is done once
+            await self._under_way[key].wait()
+            await self(scope, receive, send)
+            return
+        self._under_way[key] = Event()
+        try:
+            await self._answer(key, mark, scope, receive, send)
+        finally:
+            self._under_way.pop(key).set()
+
+    async def _answer(self, key: _Key, mark: Hashable, scope: Scope, receive: Receive, send: Send) -> None:
+        listening = _Listening(send)
+        await self._app(scope, receive, listening)
+        if listening.body is not None and listening.start is not None:
+            until = monotonic() + self._seconds
+            self._keep(key, _Answer(mark, until, listening.start, listening.body, scope.get("route")))
+
+    def _keep(self, key: _Key, answer: _Answer) -> None:
+        former = self._answers.pop(key, None)
+        self._answers[key] = answer
+        self._bytes += len(answer.body) - (len(former.body) if former else 0)
+        while self._bytes > MOST_BYTES:
+            _, oldest = self._answers.popitem(last=False)
+            self._bytes -= len(oldest.body)
+
+
+class _Listening:
+    """Passes an answer on, and keeps it where it may be kept."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._pieces: list[bytes] | None = None
+        self._size = 0
+        self.start: Message | None = None
+        self.body: bytes | None = None  # whole; None: it is not to be kept
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = Headers(raw=message["headers"])
+            if message["status"] == 200 and "etag" in headers and "no-store" not in headers["cache-control"]:
+                # A copy: who passes it on adds headers to the list.
+                self.start, self._pieces = {**message, "headers": list(message["headers"])}, []
+        elif self._pieces is not None:
+            self._add(message.get("body", b""), last=not message.get("more_body", False))
+        await self._send(message)
+
+    def _add(self, piece: bytes, *, last: bool) -> None:
+        if self._pieces is None:
+            return
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MOST_OF_ONE:
+            self._pieces = None
+        elif last:
+            self.body = b"".join(self._pieces)
+
+
+def _mark() -> Hashable:
+    try:
+        return database.change_mark()
+    except WorkflowHistoryError:
+        return None  # who reads it says what is wrong
+
+
+async def _give(kept: _Answer, asked: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = Headers(raw=kept.start["headers"])
+    if is_known(headers["etag"], asked):
+        answer: Response = not_modified(headers["etag"])
+        await answer(scope, receive, send)
+        return
+    await send({**kept.start, "headers": list(kept.start["headers"])})
+    await send({"type": "http.response.body", "body": kept.body})
