@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +36,7 @@ def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
     ready(_address(settings, listening))
     with suppress(KeyboardInterrupt):  # the way to stop it
         _Server(config, app.state.context.live.hub.close).run([listening])
+    gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
 
 
 class _Server(uvicorn.Server):
