@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .api import ENDLESS
+
 
 class Heads:
     """Has every GET answer HEAD too; no route needs to know."""
@@ -13,7 +15,7 @@ class Heads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"] == ENDLESS:
             await self._app(scope, receive, send)
             return
 

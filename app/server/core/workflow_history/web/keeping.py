@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import database
 from ..errors import WorkflowHistoryError
-from .api import PREFIX
+from .api import ENDLESS, PREFIX
 from .replies import is_known, not_modified
 
 MOST_BYTES: Final = 32 * 1024 * 1024  # of all answers that are kept
@@ -49,6 +49,7 @@ class AnswersKept:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with what is kept where that holds."""
         asked = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX)
+        asked = asked and scope["path"] != ENDLESS
         mark = _mark() if asked and self._seconds else None
         if mark is None:
             await self._app(scope, receive, send)

@@ -10,6 +10,7 @@ from ..operations import check_parameters
 from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
 
 PREFIX: Final = "/api/v1"
+ENDLESS: Final = f"{PREFIX}/events"  # nobody can wait for its end, or be given it again
 _ROUTERS: Final = tuple(
     part.router
     for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)

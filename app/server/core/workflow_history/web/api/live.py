@@ -37,6 +37,8 @@ _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     **problems(),
 }
 
+_ACCEPTED: Final = {202: gives("sync-now")[200], **problems()}
+
 
 class Events(EventSourceResponse):
     """A stream of events that ends quietly where its client does not keep up."""
@@ -89,7 +91,7 @@ def show_current_sync(request: Request, here: Here) -> Response:
     return answer
 
 
-@router.post("/syncs", summary="Sync now", status_code=202, responses=gives("sync-now", 202))
+@router.post("/syncs", summary="Sync now", status_code=202, responses=_ACCEPTED)
 async def start_sync(request: Request, here: Here, _changing: Changing) -> Response:
     """Start a sync of the server's folder; 409 where one runs, or there is no folder."""
     syncer = here.live.syncer
