@@ -69,9 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _serving(app: FastAPI) -> AsyncIterator[None]:
     # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
     to_thread.current_default_thread_limiter().total_tokens = THREADS
-    with database.kept_open():
-        async with app.state.context.live.running():
-            yield
+    async with app.state.context.live.running():
+        yield
 
 
 def _name_of(route: APIRoute) -> str:
