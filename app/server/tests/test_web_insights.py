@@ -203,6 +203,23 @@ def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(made: Path, tm
     assert "different each time" in page(f"/patterns/{first.id}").text
 
 
+def test_what_the_buttons_send_is_what_the_server_takes(made: Path, tmp_path: Path, monkeypatch):
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(made.read_bytes())
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(copy))
+    script = client(str(copy)).get("/static/insights.js").text
+    path = re.search(r"fetch\(`(/api/v1/patterns/)\$", script)
+    header = re.search(r'"(X-Workflow-History)": "(1)"', script)
+    assert path is not None
+    assert header is not None
+    one = find_patterns(limit=1).patterns[0]
+    for status in ("accepted", "dismissed", "detected"):
+        sent = client(str(copy)).post(
+            path[1] + one.id, headers={header[1]: header[2]}, json={"status": status}
+        )
+        assert sent.json()["status"] == status
+
+
 @pytest.mark.usefixtures("in_demo")
 @pytest.mark.parametrize("query", ["", "?by=month", "?by=day&tz=Asia/Tokyo", "?by=week&tz=America/New_York"])
 def test_every_period_leads_to_exactly_its_runs(query: str):

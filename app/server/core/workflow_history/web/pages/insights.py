@@ -19,6 +19,7 @@ from ...patterns.savings import KEEP_SHARE
 from ...wording.numbers import share
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
+from ..charts.stacked import texture
 from ..context import Here
 from ..rendering import address, page
 from ..views import findings, habits, spending
@@ -58,6 +59,7 @@ def insights(request: Request, here: Here) -> Response:
         lost=lost,
         lost_words=wasted_of(lost),
         waste=spending.waste(lost, asked.given),
+        texture=texture(),
         patterns=patterns,
         habits=habits.rows(patterns.patterns, asked.given, keep),
         keep=share(keep_share_of(keep)),
