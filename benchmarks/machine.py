@@ -8,7 +8,7 @@ import sqlite3
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("workflow-history", "msgspec", "numpy", "sqlalchemy", "typer", "rich")
+_PACKAGES = ("workflow-history", "msgspec", "numpy", "sqlalchemy", "typer", "rich", "fastapi", "uvicorn")
 
 
 def describe_machine() -> dict[str, str]:

@@ -115,8 +115,8 @@ def sizes_table() -> str:
     return table(("", *SIZES), rows) + "\n"
 
 
-def _number(value: int | tuple[int, ...]) -> str:
-    return f"{value:,}" if isinstance(value, int) else ", ".join(f"{each:,}" for each in value)
+def _number(value: float | tuple[int, ...]) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else ", ".join(f"{each:,}" for each in value)
 
 
 def write(docs: Path = DOCS) -> None:

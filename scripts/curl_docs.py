@@ -1,7 +1,7 @@
 """What `curl` prints of the server, for pages: a command line in, its output out; no socket is opened.
 
-Of curl: -s, -i, -G, -X, -H, --json and --data-urlencode. After it may come `| jq FILTER`, of which `.`, `.key`
-and `[number]` are known. The server is the one of the history in use.
+Of curl: -s, -i, -G, -X, -H, --json and --data-urlencode. After it may come `| jq FILTER`, of which `.`,
+`.key` and `[number]` are known. The server is the one of the history in use.
 """
 
 from __future__ import annotations

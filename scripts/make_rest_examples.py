@@ -54,6 +54,9 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
 OF_THE_CLOCK: Final = ("decided_at", "begins", "ends", "before_begins", "started_at", "duration_seconds")
 """Keys whose values are other ones each time, where an answer depends on the clock."""
 
+STORED_AT: Final = ("first_seen_at", "last_changed_at")
+"""Keys whose values are the moment when the demo was stored."""
+
 _CLOCKED: Final = ("decide_on_pattern", "statistics_trend", "list_syncs")
 _MOMENT, _SECONDS = "2026-03-31T18:00:00Z", 1.5
 _MOST_WORDS = 200  # characters of a text
@@ -85,7 +88,7 @@ def _example(client: TestClient, name: str, path: str, body: str | None) -> dict
 
 def _shortened(value: Any, key: str = "", *, clocked: bool = False) -> Any:
     """Return an answer with the first of each list, texts cut, and times of the clock replaced."""
-    if clocked and key in OF_THE_CLOCK and value is not None:
+    if key in STORED_AT or (clocked and key in OF_THE_CLOCK and value is not None):
         return _SECONDS if isinstance(value, float) else _MOMENT
     if isinstance(value, dict):
         return {name: _shortened(inner, name, clocked=clocked) for name, inner in value.items()}

@@ -7,7 +7,19 @@ from collections.abc import Callable
 from ..bench import Bench
 from ..results import Row
 from ..series import Series
-from . import first_sync, growth, memory, new_runs, questions, reading, rows, similarity, start_up, unchanged
+from . import (
+    first_sync,
+    growth,
+    memory,
+    new_runs,
+    questions,
+    reading,
+    rows,
+    serving,
+    similarity,
+    start_up,
+    unchanged,
+)
 
 Case = Callable[[Bench, Series], list[Row]]
 
@@ -22,4 +34,5 @@ CASES: dict[str, Case] = {
     "similarity": similarity.measure,
     "rows": rows.measure,
     "questions": questions.measure,
+    "serving": serving.measure,
 }

@@ -189,6 +189,15 @@ def test_a_case_writes_its_results_and_touches_nothing_else(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_server_is_asked_by_another_process_and_every_answer_is_a_list(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["--size", "tiny", "--case", "serving", "--offline", "--out", str(out)]) == 0
+    rows = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert len(rows) == 3
+    assert not any(row["wrong"] for row in rows)
+    assert all(row["figure"]["value"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=list(SIZES))
 def test_each_size_of_the_series_is_twice_the_one_before_and_leaves_room_for_new_runs(size: Size) -> None:
     for before, after in pairwise(size.series):

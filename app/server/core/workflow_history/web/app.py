@@ -22,7 +22,7 @@ from .keeping import AnswersKept
 from .metrics import Measured
 from .operations import operations_of
 from .pages import STATIC, pages
-from .problems import handle_problems
+from .problems import Unforeseen, handle_problems
 from .security import Guard
 from .settings import Settings
 
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(AnswersKept, seconds=given.keep_answers)
     app.add_middleware(Heads)
+    app.add_middleware(Unforeseen)
     app.add_middleware(Guard, settings=given)
     app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
     _have_described(app)

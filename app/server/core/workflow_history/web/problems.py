@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import (
     AmbiguousPatternError,
@@ -64,7 +65,6 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(WorkflowHistoryError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -84,9 +84,33 @@ async def _http(request: Request, error: Exception) -> Response:
     return _answer(request, found.status_code, one_line(detail), headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    logger.error("request failed path=%s", request.url.path, exc_info=error)
-    return _answer(request, 500, "something went wrong here; the server's own output says what")
+class Unforeseen:
+    """Answers what nobody foresaw, inside the guard: the framework would answer it outside of that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; an answer that had begun is broken off."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            request = Request(scope)
+            logger.exception("request failed path=%s", one_line(request.url.path))
+            answer = _answer(request, 500, _UNFORESEEN)
+            await answer(scope, receive, send)
+
+
+_UNFORESEEN: Final = "something went wrong here; the server's own output says what"
 
 
 def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

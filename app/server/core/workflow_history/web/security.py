@@ -126,7 +126,8 @@ def _host_name(host: str) -> str:
     ('localhost', '::1', 'evil.example')
     """
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        found = urlsplit(f"//{host}")
+        return "" if "@" in host or found.netloc != host else (found.hostname or "").rstrip(".")
     except ValueError:
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -90,6 +91,7 @@ def _show(operation: dict[str, Any]) -> None:
             break
 
 
+@cache
 def components() -> dict[str, Any]:
     """Return every published schema; parts of one are named after it, so that no two meet."""
     found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}

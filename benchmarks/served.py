@@ -1,0 +1,44 @@
+"""A server with a history on a free port of this machine: `python -m benchmarks.served DATABASE SECONDS`.
+
+It prints its address. SECONDS is how long an answer may be given again; 0: each is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.server.core.workflow_history.web.serving import Settings, serve_forever
+
+_SECONDS_TO_END = 20
+
+
+@contextmanager
+def server(database: Path, seconds: float) -> Iterator[int]:
+    """Start one in a process of its own, and stop it; give its port."""
+    words = [sys.executable, "-m", __name__, str(database), str(seconds)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout is None:
+                raise RuntimeError("the server says nothing")
+            yield urlsplit(json.loads(process.stdout.readline())).port or 0
+        finally:
+            process.terminate()
+            process.wait(_SECONDS_TO_END)
+
+
+def main() -> None:
+    """Serve until stopped."""
+    os.environ["WORKFLOW_HISTORY_DB"] = sys.argv[1]
+    settings = Settings(port=0, keep_answers=float(sys.argv[2]))
+    serve_forever(settings, lambda address: print(json.dumps(address), flush=True))  # noqa: T201 - see above
+
+
+if __name__ == "__main__":
+    main()
