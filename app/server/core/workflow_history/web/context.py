@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from .kept import Kept
 from .metrics import Metrics
 from .settings import Settings
 from .words import Words
@@ -18,6 +19,7 @@ class Context:
 
     settings: Settings
     words: Words = field(default_factory=Words)
+    kept: Kept = field(default_factory=Kept)
     metrics: Metrics = field(default_factory=Metrics)
 
 

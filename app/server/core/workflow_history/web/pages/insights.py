@@ -39,8 +39,8 @@ def insights(request: Request, here: Here) -> Response:
     asked = question(request)
     recent, keep = asked.word("recent", "30d"), keep_of(asked)
     everything = asked.word("all") == "1"
-    found = find_anomalies(asked.where, period_of(recent))
-    lost = waste(asked.where)
+    found = here.kept(find_anomalies, asked.where, period_of(recent))
+    lost = here.kept(waste, asked.where)
     patterns = find_patterns(
         asked.where,
         keep_share=keep_share_of(keep),
