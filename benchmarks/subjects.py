@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from app.server.core.workflow_history import costing, demo, similarity
+from app.server.core.workflow_history.answers import statistics
 from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.database import existing, find_workflow, init_db
+from app.server.core.workflow_history.database import existing, find_workflow, get_workflow_by_id, init_db
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.scanning import read_one
 from app.server.core.workflow_history.store.history import History
@@ -198,9 +199,37 @@ def list_page(**asked: Any) -> int:
     return find_runs(asked.pop("where", None), **asked).total
 
 
+def first_names(**asked: Any) -> list[str]:
+    """Return what the first runs of a list are called."""
+    return [f"{run['project']}/{run['id']}" for run in find_runs(**asked).workflows]
+
+
 def whole_run(name: str) -> Workflow | None:
-    """Ask for one run's whole story."""
-    return find_workflow(name)
+    """Ask for one run's whole story, with its patterns and the runs that are like it, as `show` does."""
+    run = find_workflow(name)
+    for like in (run or {}).get("similar_workflows") or ():
+        get_workflow_by_id(f"{like['project']}/{like['id']}")
+    return run
+
+
+def sums(by: str, **asked: Any) -> int:
+    """Ask what runs add up to; return in how many groups."""
+    return len(statistics.run_statistics(by, **asked).groups)
+
+
+def waste() -> float:
+    """Ask what was spent in vain."""
+    return statistics.waste().wasted
+
+
+def trend() -> int:
+    """Ask what changed; return how many figures were compared."""
+    return len(statistics.trend().changes)
+
+
+def overview() -> int:
+    """Ask for the first look; return how many runs it is of."""
+    return statistics.overview().total.runs
 
 
 def every_row() -> list[Workflow]:

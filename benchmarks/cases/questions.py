@@ -19,6 +19,17 @@ from ..sizes import FULL
 
 _LIMIT = 0.100  # seconds
 _REPEAT = 5
+_GROUPINGS = ("month", "template", "phase", "agent", "model")
+_RUNS: dict[str, dict[str, Any]] = {
+    "the newest": {},
+    "the oldest": {"order": "asc"},
+    "the costliest": {"sort": "cost"},
+    "a failed one": {"where": RunFilter(status=("failed",))},
+}
+
+_NOTES = {
+    "Overview": ("five questions in one: by week, template, model and phase, what was wasted, the trend",)
+}
 
 Question = Callable[[], object]
 
@@ -52,7 +63,7 @@ def _row(bench: Bench, kind: str, questions: Mapping[str, Question], baseline: M
         None,
         Target("< 100 ms each", _LIMIT, slowest.median),
         as_set=bench.size.rows == FULL.rows,
-        notes=(f"milliseconds: {all_of_them}",),
+        notes=(f"milliseconds: {all_of_them}", *_NOTES.get(kind, ())),
     )
 
 
@@ -91,5 +102,18 @@ def _kinds(runs: int) -> dict[str, dict[str, Question]]:
             "a word of nearly all": ask(where=RunFilter(search="the")),
             "the same by cost": ask(where=RunFilter(search="the"), sort="cost"),
             "a word that is not there": ask(where=RunFilter(search="-csv")),
+        },
+        "Sums": {
+            **{f"by {by}": partial(subjects.sums, by) for by in _GROUPINGS},
+            "by phase across month": partial(subjects.sums, "phase", across="month"),
+            "failed by phase": partial(subjects.sums, "phase", where=RunFilter(status=("failed",))),
+            "waste": subjects.waste,
+            "trend": subjects.trend,
+        },
+        "Overview": {"all of it": subjects.overview},
+        "One run": {
+            what: partial(subjects.whole_run, name)
+            for what, asked in _RUNS.items()
+            for name in subjects.first_names(limit=1, **asked)
         },
     }

@@ -244,7 +244,7 @@ def test_a_pattern_is_found_by_id_by_its_beginning_and_by_signature(history: His
         assert len(history.matching(RunFilter(pattern=text))) == 2, text
     for text in (name[:3], name + "0", "mak", "", "zzzz"):
         assert history.find_pattern(text) == [], text
-        assert history.matching(RunFilter(pattern=text)) == [], text
+        assert list(history.matching(RunFilter(pattern=text))) == [], text
 
 
 def test_a_signature_goes_before_ids_that_begin_so(history: History) -> None:

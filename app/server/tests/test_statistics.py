@@ -33,6 +33,7 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.store import blocks
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.summing import arithmetic, clock, grouping
 
@@ -598,7 +599,7 @@ def test_a_sparkline_has_a_sign_for_each_value_and_a_gap_only_for_what_is_unknow
 
 
 @pytest.mark.parametrize(
-    "module", [arithmetic, clock, grouping, filtering], ids=lambda module: module.__name__
+    "module", [arithmetic, clock, grouping, blocks, filtering], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0

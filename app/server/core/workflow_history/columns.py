@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-Family = Literal["runs", "agent_runs", "models"]
+Family = Literal["runs", "agent_runs", "models", "run_phases", "run_agents", "run_models"]
 Kind = Literal["words", "money", "time", "whole", "real", "flag"]
 
 UNKNOWN: Final = int(np.iinfo(np.int64).min)
@@ -30,6 +30,15 @@ _TOKENS: dict[str, Kind] = {
     "output_tokens": "whole",
     "cache_read_tokens": "whole",
     "cache_creation_tokens": "whole",
+}
+
+_SHARES: dict[str, Kind] = {
+    "workflow_key": "whole",
+    "name": "words",  # of the phase, agent or model
+    "cost": "money",  # on record
+    "lower_bound_cost": "money",  # spent at least beyond
+    "costs_more": "flag",  # more was spent than is on record
+    **_TOKENS,
 }
 
 COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
@@ -85,6 +94,10 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "lower_bound_cost": "money",
         **_TOKENS,
     },
+    # what each run spent in each of its phases, agents and models: the attempts are put together
+    "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
+    "run_agents": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
+    "run_models": _SHARES,
 }
 """What there is: by family, each column and its kind. Money in nanodollars, time in µs since 1970."""
 

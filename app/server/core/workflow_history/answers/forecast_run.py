@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,7 @@ from .forecast_parts import DOLLAR, SECOND, chance, dollars, seconds, stages_by_
 from .forecast_shapes import Asked, Figure, Flight, Forecast, RunForecast
 from .past_runs import read_past, read_request
 
-__all__ = ["RunForecast", "forecast_run"]
+__all__ = ["RunForecast", "forecast_run", "in_flight"]
 
 IN_FLIGHT: Final = frozenset({"running", "incomplete"})
 """Statuses of runs that may go on."""
@@ -63,6 +64,16 @@ def forecast_run(reference: str, *, shown: int = SHOWN) -> RunForecast:
         past = read_past(history)
         asker = _Asker(history, past, run, found.key, past.place(found.key))
         return _beside(asker, _before(asker, shown))
+
+
+def in_flight(history: History, keys: Sequence[int]) -> list[tuple[dict[str, Any], Flight | None]]:
+    """Return runs with what is still to come of each; None for one that has ended."""
+    past, found = read_past(history), []
+    for key, workflow in history.read(keys).items():
+        run = dict(workflow)
+        asker = _Asker(history, past, run, key, past.place(key))
+        found.append((run, _flight(asker) if run.get("status") in IN_FLIGHT else None))
+    return found
 
 
 def _before(asker: _Asker, shown: int) -> Forecast:

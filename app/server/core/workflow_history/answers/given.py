@@ -286,6 +286,7 @@ class Serving(TypedDict):
 
     address: str  # of its first page
     token: str | None  # that it asks for; null: none
+    agents_dir: str | None  # folder that it follows; null: none
 
 
 class ConfigMade(TypedDict):

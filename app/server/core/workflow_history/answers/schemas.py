@@ -18,8 +18,10 @@ from . import given
 from .budgets import BudgetReport
 from .calibration import Calibration
 from .export import TABLES, Exported
+from .following import SyncNow
 from .forecast_shapes import Forecast, RunForecast
 from .pattern_shapes import PatternDecision, Patterns, PatternStory
+from .running import RunningRuns, RunProgress
 from .shapes import DIALECT, VERSION, json_schema
 from .similar import SimilarRuns
 from .statistics import Overview, RunStatistics, Trend, Waste
@@ -188,6 +190,9 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "resync-one": _answer(given.Resynced),
     "demo": _answer(given.DemoMade),
     "serve": _answer(given.Serving),
+    "sync-now": _answer(SyncNow),
+    "running": _answer(RunningRuns),
+    "progress": _answer(RunProgress),
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),

@@ -221,7 +221,7 @@ def _words_alone(wanted: bytes) -> Sides:
 def _meant(history: History, keys: Integers, own: int | None, where: RunFilter) -> Flags:
     meant = np.ones(len(keys), np.bool_)
     if not where.is_empty:
-        meant = np.isin(keys, np.array(history.matching(where), np.int64))
+        meant = np.isin(keys, history.matching(where))
     return meant & (keys != own) if own is not None else meant
 
 

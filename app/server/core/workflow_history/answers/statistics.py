@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..summing.clock import DAY, LOCAL, offset_in
-from ..summing.entries import PART_COLUMNS, RUN_COLUMNS, Entries, entries_of_parts, entries_of_runs
-from ..summing.figures import Groups, all_of, figures_of
-from ..summing.grouping import GROUPINGS, OF_A_PART, OF_TIME, Grouping, by_words, grouping_named, of_runs
+from ..summing.digests import Digest, digest_of, merged
+from ..summing.entries import RUN_COLUMNS, RUN_NAMES, entries_of_runs
+from ..summing.figures import figures_of, total_of
+from ..summing.grouping import GROUPINGS, OF_A_PART, OF_TIME, Grouping, grouping_named, numbered, of_runs
+from ..summing.packing import ALL, WASTE, Read, digest_named, parts_of
 from ..summing.records import (
     Change,
     Figures,
@@ -31,7 +34,7 @@ from ..summing.records import (
     WastePlace,
 )
 from ..summing.trend import trend_of
-from ..summing.waste import AGENT_COLUMNS, waste_of
+from ..summing.waste import waste_of
 
 if TYPE_CHECKING:
     from ..store.history import History
@@ -128,7 +131,7 @@ def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | No
             asked.statistics(by) for by in ("week", "template", "model", "phase")
         )
         return Overview(
-            total=weeks.total,
+            total=asked.total,
             weeks=weeks,
             templates=templates,
             models=models,
@@ -139,16 +142,12 @@ def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | No
 
 
 class _Asked:
-    """The runs that were asked for, in columns."""
+    """The runs that were asked for: what is kept of all of them, else their columns."""
 
     def __init__(self, history: History | None, where: RunFilter, tz: str) -> None:
         self._history = history
+        self._where = where
         self._tz = tz
-        self._shared: dict[str, tuple[Entries, Grouping]] = {}
-        runs = self._read("runs", ["key", *RUN_COLUMNS])
-        if history is not None and not where.is_empty:
-            runs = runs.take(np.isin(runs.whole["key"], np.array(history.matching(where), np.int64)))
-        self._runs = runs
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Return the figures by one thing, or by two."""
@@ -159,36 +158,33 @@ class _Asked:
                 f"{names[0]} and {names[1]} cannot be crossed: one of {', '.join(OF_A_PART)} at most, and no "
                 "grouping twice"
             )
-        found = self._figures(names, parts[0] if parts else None)
+        found = figures_of(self._digest(by)) if names == parts else self._figures(names, *parts)
         timely = any(name in OF_TIME for name in names)
-        total = all_of(self._runs)
         return RunStatistics(
-            names[0], names[1] if across else None, self._tz if timely else None, total, tuple(found)
+            names[0], names[1] if across else None, self._tz if timely else None, self.total, tuple(found)
         )
 
-    def _figures(self, names: Sequence[str], part: str | None) -> list[Figures]:
-        runs = self._runs
+    @cached_property
+    def total(self) -> Figures:
+        """The figures of all these runs together."""
+        return total_of(self._digest(ALL))
+
+    def _figures(self, names: Sequence[str], part: str | None = None) -> list[Figures]:
+        runs = self._runs if part is None else self._named_runs
+        whole = {name: of_runs(runs, name, self._tz) for name in names if name != part}
         if part is None:
             entries = entries_of_runs(runs)
-            groupings = {name: of_runs(runs, name, self._tz) for name in names}
+            digest = digest_of(entries, *numbered(*whole.values()), runs.words["status"])
         else:
-            entries, shared = self._shared_out(part)
-            of_entries = runs.take(entries.runs)
-            groupings = {
-                name: shared if name == part else of_runs(of_entries, name, self._tz) for name in names
-            }
-        first, *second = [groupings[name] for name in names]
-        return figures_of(entries, Groups(first, *second), runs.words["status"])
+            digest = merged([self._crossed(names, part, whole, some) for some in self._spans(runs)])
+        return figures_of(digest, *(whole.get(name) for name in names))
 
-    def _shared_out(self, part: str) -> tuple[Entries, Grouping]:
-        """Return what each run spent in each part, and the entries' groups; made once, asked for twice."""
-        if part not in self._shared:
-            family, column = OF_A_PART[part]
-            parts = self._read(family, [*PART_COLUMNS[family], column])
-            grouping = by_words(parts.words[column])
-            entries, codes = entries_of_parts(parts, grouping, self._runs.whole["key"])
-            self._shared[part] = entries, Grouping(codes, grouping.names)
-        return self._shared[part]
+    def _crossed(self, names: Sequence[str], part: str, whole: Mapping[str, Grouping], some: _Span) -> Digest:
+        entries, shared_out = parts_of(part, some.read)
+        groupings = [
+            shared_out if name == part else whole[name].take(some.places[entries.runs]) for name in names
+        ]
+        return digest_of(entries, *numbered(*groupings), some.read("runs", RUN_COLUMNS).words["status"])
 
     def unit(self) -> str:
         """Return the unit of time that gives some dozens of groups."""
@@ -199,14 +195,50 @@ class _Asked:
 
     def waste(self) -> Waste:
         """Return what these runs spent in vain."""
-        return waste_of(self._runs, self._read("agent_runs", AGENT_COLUMNS))
+        return waste_of(self._digest(WASTE))
 
     def trend(self, period: timedelta, now: datetime | None) -> Trend:
         """Return what changed with these runs."""
         return trend_of(self._runs, period, now or datetime.now(UTC))
 
-    def _read(self, family: Family, names: Sequence[str]) -> Columns:
-        return _nothing(family, names) if self._history is None else self._history.columns(family, names)
+    def _digest(self, name: str) -> Digest:
+        """Return one of the digests that are kept; of some runs only it is made anew."""
+        kept = self._history.digests(name) if self._history is not None and self._where.is_empty else []
+        return merged(kept or [digest_named(name, some.read) for some in self._spans(self._runs)])
+
+    def _spans(self, runs: Columns) -> Iterator[_Span]:
+        """Yield these runs some at a time; without any, one span of none."""
+        keys, spans = runs.whole["key"], [] if self._history is None else self._history.spans()
+        found = [(span, np.arange(*np.searchsorted(keys, (span.start, span.stop)))) for span in spans]
+        for span, places in [both for both in found if len(both[1])] or [(range(1), np.arange(0))]:
+            yield _Span(places, partial(self._read, runs.take(places), span))
+
+    @property
+    def _named_runs(self) -> Columns:
+        """What these runs are grouped by, and no more where that is read faster."""
+        return self._columns("runs", RUN_NAMES) if self._where.is_empty else self._runs
+
+    @cached_property
+    def _runs(self) -> Columns:
+        runs = self._columns("runs", RUN_COLUMNS)
+        if self._history is None or self._where.is_empty:
+            return runs
+        return runs.take(np.isin(runs.whole["key"], self._history.matching(self._where)))
+
+    def _read(self, runs: Columns, keys: range, family: Family, names: Sequence[str]) -> Columns:
+        return runs if family == "runs" else self._columns(family, names, keys)
+
+    def _columns(self, family: Family, names: Sequence[str], keys: range | None = None) -> Columns:
+        if self._history is None:
+            return _nothing(family, names)
+        return self._history.columns(family, names, keys)
+
+
+class _Span(NamedTuple):
+    """Some of the runs that were asked for."""
+
+    places: Integers  # among all of these
+    read: Read
 
 
 @contextmanager
@@ -222,7 +254,7 @@ def _has_dates(where: RunFilter) -> bool:
 
 def _nothing(family: Family, names: Sequence[str]) -> Columns:
     """Return the columns of no rows: no history is answered as an empty one is."""
-    kinds = {name: COLUMNS[family][name] for name in dict.fromkeys([_KEYS[family], *names])}
+    kinds = {name: COLUMNS[family][name] for name in names}
     words = {name: Words.of(()) for name, kind in kinds.items() if kind == "words"}
     real: dict[str, Floats] = {
         name: np.empty(0, np.float64) for name, kind in kinds.items() if kind == "real"
@@ -231,6 +263,3 @@ def _nothing(family: Family, names: Sequence[str]) -> Columns:
         name: np.empty(0, np.int64) for name in kinds if name not in words and name not in real
     }
     return Columns(family, 0, words, whole, real)
-
-
-_KEYS = {"runs": "key", "agent_runs": "workflow_key", "models": "workflow_key"}

@@ -153,7 +153,7 @@ def _narrowed(history: History, where: RunFilter) -> tuple[Columns, Columns]:
     agents = history.columns("agent_runs", AGENT_COLUMNS)
     if where.is_empty:
         return runs, agents
-    keys = np.array(history.matching(where), np.int64)
+    keys = history.matching(where)
     return runs.take(np.isin(runs.whole["key"], keys)), agents
 
 

@@ -34,8 +34,8 @@ PANELS = {
     },
     "All runs together": {
         "stats": "Tell what runs add up to, what was wasted and what changed.",
-        "anomalies": "Tell what got worse or better lately, and which runs stand out.",
         "patterns": "Tell what agents do again and again, and what a script would save.",
+        "anomalies": "Tell what got worse or better lately, and which runs stand out.",
         "check": "Hold spending against budgets; for CI and cron.",
         "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     },

@@ -12,6 +12,8 @@ from .. import scanner
 from ..errors import AgentsFolderError
 from ..scanning.walk import STATE_FILE
 
+_HERE = Path("agents")  # where a folder is looked for that nobody named
+
 Directory = Annotated[
     Path | None,
     typer.Argument(
@@ -36,6 +38,14 @@ def folders_of(directory: Path | None) -> list[Path]:
     if (directory / STATE_FILE).exists():
         raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
     return scanner.agents_folders_of(directory)
+
+
+def followed_folders(directory: Path | None) -> list[Path]:
+    """Return the agents folders to follow, if any: one that is named need not be there yet."""
+    if directory is not None:
+        return folders_of(directory) if directory.exists() else [directory]
+    folder = scanner.agents_dir()
+    return [folder] if folder.is_dir() or folder != _HERE else []
 
 
 def same_for_others(command: str, folders: Sequence[Path]) -> list[tuple[str, str]]:

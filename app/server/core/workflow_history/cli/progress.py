@@ -10,21 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
 from rich.text import Text
 
-from ..wording.text import one_line
+from ..wording.syncing import phase_words
 
 Report = Callable[[str, int, int], None]
 """Called with a phase's name, how much of it is done, and how much there is so far."""
-
-NAMES = {
-    "make": "making runs up",
-    "scan": "looking through",
-    "enrich": "reading",
-    "score": "scoring",
-    "relate": "comparing",
-    "store": "storing",
-    "learn": "finding patterns",
-}
-"""The phases in words; one that is not here is shown by its own name."""
 
 _REDRAWN = 0.1  # seconds between two redraws of a phase
 
@@ -53,7 +42,7 @@ def steps(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> Repor
             return
         now = clock()
         if phase not in tasks:
-            tasks[phase] = drawn.add_task(NAMES.get(phase) or one_line(phase), total=total)
+            tasks[phase] = drawn.add_task(phase_words(phase), total=total)
         elif done < total and now - last[phase] < _REDRAWN:
             return
         last[phase] = now

@@ -5,7 +5,8 @@ Whoever writes a run drops its block in the same transaction, so that a block is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, select
@@ -15,8 +16,14 @@ from .schema import column_blocks, workflows
 RUNS_IN_A_BLOCK: Final = 512
 """So few that one changed run costs little, so many that a hundred thousand are read in a moment."""
 
+_SPAN: Final = 16
+"""Blocks that are added up at a time: what is computed of them stays in the processor's cache."""
+
 VECTORS: Final = "likeness"
 """The family of the vectors of requests; its blocks are named by the model that made them."""
+
+DIGESTS: Final = "digests 1"
+"""The family of what the runs of a block add up to; another number where what is counted, or how, changed."""
 
 
 def drop_blocks(connection: Connection, keys: Iterable[int], *, family: str | None = None) -> None:
@@ -29,10 +36,29 @@ def drop_blocks(connection: Connection, keys: Iterable[int], *, family: str | No
 
 def missing_blocks(connection: Connection, family: str, name: str) -> list[int]:
     """Return the blocks of a column that are not packed."""
-    last = connection.scalar(select(func.max(workflows.c.key)))
-    if last is None:
-        return []
     columns = column_blocks.c
     query = select(columns.block).where(columns.family == family, columns.name == name)
     packed = set(connection.scalars(query))
-    return [block for block in range(last // RUNS_IN_A_BLOCK + 1) if block not in packed]
+    return [block for block in all_blocks(connection) if block not in packed]
+
+
+def all_blocks(connection: Connection) -> range:
+    """Return the blocks in which runs can be."""
+    last = connection.scalar(select(func.max(workflows.c.key)))
+    return range(0) if last is None else range(last // RUNS_IN_A_BLOCK + 1)
+
+
+def blocks_of(keys: range) -> range:
+    """Return the blocks that hold runs with these keys."""
+    return range(keys[0] // RUNS_IN_A_BLOCK, keys[-1] // RUNS_IN_A_BLOCK + 1)
+
+
+def spans(blocks: Iterable[int]) -> Iterator[range]:
+    """Yield the keys of blocks that follow each other, of a span at most.
+
+    >>> list(spans([0, 1, 2, 5, 16]))
+    [range(0, 1536), range(2560, 3072), range(8192, 8704)]
+    """
+    for _, some in groupby(enumerate(blocks), key=lambda item: (item[1] - item[0], item[1] // _SPAN)):
+        found = [block for _, block in some]
+        yield range(found[0] * RUNS_IN_A_BLOCK, (found[-1] + 1) * RUNS_IN_A_BLOCK)

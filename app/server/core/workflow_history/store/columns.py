@@ -6,7 +6,7 @@ What is not packed is read from the rows themselves; the answer is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -18,12 +18,13 @@ from sqlalchemy import Connection, Select, exists, func, insert, null, select, u
 from ..columns import COLUMNS, UNKNOWN, Columns, Family, Floats, Integers, Kind, Words, joined, known
 from ..errors import InvalidQueryError
 from ..evidence import word
-from .blocks import RUNS_IN_A_BLOCK, missing_blocks
+from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
+from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
 from .bulk import execute_tuples
 from .schema import agent_runs, column_blocks, model_usage, workflows
 
 _EPOCH = np.datetime64(0, "us")
-_SAMPLE: dict[Family, str] = {"runs": "key", "agent_runs": "workflow_key", "models": "workflow_key"}
+_SAMPLE: dict[Family, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
 """One column of each family: where it is packed, all of the family is."""
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
@@ -40,25 +41,34 @@ class _Packed(msgspec.Struct, array_like=True):
     words: list[str] = []
 
 
-def read_columns(connection: Connection, family: Family, names: Sequence[str]) -> Columns:
-    """Return some columns of every run, agent run or model's share, in the order of the runs' keys."""
+def read_columns(
+    connection: Connection, family: Family, names: Sequence[str], *, keys: range | None = None
+) -> Columns:
+    """Return some columns of every run, agent run or model's share, in the order of the runs' keys.
+
+    `keys`: only of runs with these; from a block's first to a block's last.
+    """
     unknown = [name for name in names if name not in COLUMNS[family]]
     if unknown:
         raise InvalidQueryError(
             f"no column {', '.join(unknown)} in {family}; known: {', '.join(COLUMNS[family])}"
         )
     wanted = list(dict.fromkeys([_SAMPLE[family], *names]))
-    blocks: dict[int, Block] = dict(_packed(connection, family, wanted))
-    for first, last in _ranges(missing_blocks(connection, family, _SAMPLE[family])):
-        blocks[first] = _read(connection, family, wanted, first, last)
-    return _assembled(family, wanted, [blocks[block] for block in sorted(blocks)])
+    found: dict[int, Block] = dict(_packed(connection, family, wanted, keys))
+    asked = all_blocks(connection) if keys is None else blocks_of(keys)
+    for some in spans(block for block in asked if block not in found):
+        found[some.start // RUNS_IN_A_BLOCK] = _read(connection, family, wanted, some)
+    return _assembled(family, wanted, [found[block] for block in sorted(found)])
 
 
 def pack_columns(connection: Connection) -> None:
     """Pack what is not packed, in the caller's transaction."""
     for family, columns in COLUMNS.items():
         for block in missing_blocks(connection, family, _SAMPLE[family]):
-            values = _read(connection, family, list(columns), block, block)
+            [keys] = spans([block])
+            values = _read(connection, family, list(columns), keys)
+            if any(not isinstance(value, Words) and value.dtype.kind == "O" for value in values.values()):
+                continue  # sums beyond 64 bits are made anew each time
             rows = [
                 (family, name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
                 for name, value in values.items()
@@ -70,14 +80,19 @@ Values = Words | Integers | Floats
 Block = Mapping[str, Values]
 
 
-def _packed(connection: Connection, family: Family, names: Sequence[str]) -> dict[int, dict[str, Values]]:
+def _packed(
+    connection: Connection, family: Family, names: Sequence[str], keys: range | None
+) -> dict[int, dict[str, Values]]:
     columns = column_blocks.c
     query = select(columns.block, columns.name, columns.data).where(
         columns.family == family, columns.name.in_(names)
     )
+    if keys is not None:
+        blocks = blocks_of(keys)
+        query = query.where(columns.block.between(blocks[0], blocks[-1]))
     kinds, decoder = COLUMNS[family], msgspec.msgpack.Decoder(_Packed)
     found: dict[int, dict[str, Values]] = {}
-    for block, name, data in _driver_rows(connection, query):
+    for block, name, data in driver_rows(connection, query):
         found.setdefault(block, {})[name] = _unpack(kinds[name], decoder.decode(data))
     return found
 
@@ -125,15 +140,14 @@ def _unpack(kind: Kind, packed: _Packed) -> Values:
 
 def _whole(parts: Sequence[npt.NDArray[Any]]) -> Integers:
     """Return whole numbers one after the other, in full size."""
-    whole = np.empty(sum(map(len, parts)), np.int64)
-    start = 0
-    for part in parts:
-        end = start + len(part)
-        whole[start:end] = part
-        if part.dtype != np.int64:
-            whole[start:end][part == _MOST[part.dtype.itemsize]] = UNKNOWN
-        start = end
-    return whole
+    found = [np.empty(0, np.int64)]
+    for dtype, some in groupby(parts, key=lambda part: part.dtype):
+        small = np.concatenate(list(some))
+        whole = small if dtype.kind == "O" else small.astype(np.int64, copy=False)
+        if dtype.itemsize in _MOST:
+            whole[small == _MOST[dtype.itemsize]] = UNKNOWN
+        found.append(whole)
+    return np.concatenate(found)
 
 
 # --- what is not packed
@@ -147,16 +161,26 @@ class _Source(NamedTuple):
     order: Sequence[Any]
 
 
-def _read(connection: Connection, family: Family, names: Sequence[str], first: int, last: int) -> Block:
-    """Return the columns of the runs of some blocks, read from their rows."""
+def _read(connection: Connection, family: Family, names: Sequence[str], keys: range) -> Block:
+    """Return the columns of the runs with these keys, read from their rows."""
+    if family in SHARED_OUT:
+        return _shared_out(connection, family, keys)
     source = _SOURCES[family](names)
-    keys = source.key.between(first * RUNS_IN_A_BLOCK, (last + 1) * RUNS_IN_A_BLOCK - 1)
-    rows = _driver_rows(connection, source.query.where(keys).order_by(*source.order))
+    query = source.query.where(source.key.between(keys[0], keys[-1]))
+    rows = driver_rows(connection, query.order_by(*source.order))
     by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else ((),) * len(names)
     return {
         name: _column(COLUMNS[family][name], name, values)
         for name, values in zip(names, by_column, strict=True)
     }
+
+
+def _shared_out(connection: Connection, family: Family, keys: range) -> Block:
+    """Return what the runs with these keys spent in each phase, agent or model."""
+    parts_family, by = SHARED_OUT[family]
+    parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
+    shares = shares_of(parts, by, family)
+    return {**shares.words, **shares.whole, **shares.real}
 
 
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
@@ -221,18 +245,7 @@ def _chosen(family: Family, own: Any, names: Sequence[str], special: Mapping[str
     ]
 
 
-def _ranges(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of blocks that follow each other.
-
-    >>> list(_ranges([0, 1, 2, 5]))
-    [(0, 2), (5, 5)]
-    """
-    for _, some in groupby(enumerate(blocks), key=lambda item: item[1] - item[0]):
-        found = [block for _, block in some]
-        yield found[0], found[-1]
-
-
-def _driver_rows(connection: Connection, query: Select[Any]) -> list[Any]:
+def driver_rows(connection: Connection, query: Select[Any]) -> list[Any]:
     """Return the driver's own tuples: a row object for each would double the time."""
     cursor: Any = connection.execute(query).cursor
     rows: list[Any] = cursor.fetchall()

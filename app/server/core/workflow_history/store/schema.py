@@ -357,8 +357,13 @@ stream_marks = Table(
 column_blocks = Table(
     "column_blocks",
     metadata,
-    Column("family", Text, primary_key=True, comment="runs, agent_runs or models"),
-    Column("name", Text, primary_key=True, comment="the column"),
+    Column(
+        "family",
+        Text,
+        primary_key=True,
+        comment="runs, agent_runs, models, what runs spent in their parts, or sums",
+    ),
+    Column("name", Text, primary_key=True, comment="the column, or what is summed up"),
     Column("block", Integer, primary_key=True, comment="runs with these keys, divided by 512"),
     Column("data", LargeBinary, nullable=False, comment="the values of these runs, packed"),
     Index("ix_column_blocks_block", "block"),

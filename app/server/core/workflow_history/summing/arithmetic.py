@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..columns import UNKNOWN, Flags, Floats, Integers, known
+from ..columns import UNKNOWN, Floats, Integers, known
 
 NANODOLLARS: Final = 1_000_000_000  # in one US dollar
 MEDIAN, P90 = 5, 9  # tenths of the way from the least to the most
 _EXACT_IN_A_FLOAT: Final = 1 << 53
+_SAFE: Final = float(1 << 62)  # in 64 bits, also where a float has rounded it
 _PART: Final = 21  # bits: so small that two thousand million parts add up exactly in a float
 
 Codes = npt.NDArray[np.integer[Any]]
@@ -31,7 +32,7 @@ class Sum(NamedTuple):
 
 def amounts(values: Integers) -> Integers:
     """Return amounts; what is below zero is no amount, but unknown."""
-    return np.where(values < 0, UNKNOWN, values)
+    return np.where(values < 0, UNKNOWN, values) if values.min(initial=0) < 0 else values
 
 
 def lengths(values: Floats) -> Floats:
@@ -44,9 +45,27 @@ def roomy(values: Integers, times: int) -> Any:
     return values.astype(object) if _largest(values) * times > np.iinfo(np.int64).max else values
 
 
-def counts(codes: Codes, groups: int, where: Flags | None = None) -> list[int]:
-    """Return how many rows each group has, or how many of those of a mask."""
-    found: list[int] = np.bincount(codes if where is None else codes[where], minlength=groups).tolist()
+def addable(values: Any) -> Any:
+    """Return whole numbers from 0 on all of which can be added up: Python's own where 64 bits might fail."""
+    if int(values.max(initial=0)) * values.size <= _SAFE:  # as nearly always
+        return values
+    return values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE else values
+
+
+def fitting(rows: Sequence[Sequence[int]]) -> Any:
+    """Return whole numbers as an array of 64 bits, or of Python's own where those do not hold them."""
+    numbers = np.array(rows, object)
+    return numbers if max(map(max, rows)) > np.iinfo(np.int64).max else numbers.astype(np.int64)
+
+
+def small(codes: Codes, groups: int) -> Codes:
+    """Return groups in as few bits as hold them: numbers of 16 bits are sorted in one go."""
+    return codes.astype(np.int16 if groups <= np.iinfo(np.int16).max else np.int32)
+
+
+def counts(codes: Codes, groups: int) -> list[int]:
+    """Return how many rows each group has."""
+    found: list[int] = np.bincount(codes, minlength=groups).tolist()
     return found
 
 
@@ -91,38 +110,28 @@ def _largest(values: Integers) -> int:
     return max(int(values.max(initial=0)), -int(values.min(initial=0)))
 
 
-def quantiles(
-    values: Integers | Floats, codes: Codes, groups: int, tenths: Sequence[int], unit: int = 1
-) -> list[list[float | None]]:
-    """Return for each of `tenths` the value so far up in each group, in units; None where none is known.
+def exact_sum(values: Any) -> int:
+    """Return what whole numbers from 0 on add up to."""
+    safe = addable(values)
+    return int(np.add.reduce(safe, dtype=None if safe.dtype == object else np.int64))
+
+
+def places(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float | None]:
+    """Return for each of `tenths` the value so far up in rising values, in units; None where there is none.
 
     Between two values the line between them is taken, as `statistics.quantiles` with "inclusive" does.
 
-    >>> quantiles(np.array([1, 2, 4]), np.array([0, 0, 0]), 2, [MEDIAN, P90])
-    [[2.0, None], [3.6, None]]
+    >>> places(np.array([1, 2, 4]), [MEDIAN, P90])
+    [2.0, 3.6]
+    >>> places(np.array([]), [MEDIAN])
+    [None]
     """
-    some, of = _known_only(values, codes)
-    small = of.astype(np.int16 if groups <= np.iinfo(np.int16).max else np.int32)
-    by_group = some[np.argsort(small, kind="stable")]  # numbers of 16 bits are sorted in one go
-    found: list[list[float | None]] = [[None] * groups for _ in tenths]
-    end = 0
-    for group, number in enumerate(counts(of, groups)):
-        start, end = end, end + number
-        if number:
-            for each, value in zip(found, _at(by_group[start:end], tenths, unit), strict=True):
-                each[group] = value
-    return found
-
-
-def _at(values: Any, tenths: Sequence[int], unit: int) -> list[float]:
-    """Return the values so many tenths of the way up; only as much is sorted as these need."""
+    if not len(values):
+        return [None] * len(tenths)
     last = len(values) - 1
-    steps = [divmod(last * tenth, 10) for tenth in tenths]
-    places = [(lower, min(lower + 1, last)) for lower, _ in steps]
-    values = np.partition(values, [place for both in places for place in both])
-    found = []
-    for (lower, upper), (_, rest) in zip(places, steps, strict=True):
-        low, high = values[[lower, upper]].tolist()
+    found: list[float | None] = []
+    for lower, rest in (divmod(last * tenth, 10) for tenth in tenths):
+        low, high = values[[lower, min(lower + 1, last)]].tolist()
         found.append(_between(low, high, rest, unit))
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +60,7 @@ def offset_in(zone: str) -> Offset:
 
 
 def _offsets(moments: Integers, offset: Offset) -> Integers:
+    offset = cache(offset)  # one day's end is mostly the next one's beginning
     days, places = np.unique(moments // DAY, return_inverse=True)
     first = np.array([offset(day * DAY) for day in days.tolist()], np.int64)
     last = np.array([offset((day + 1) * DAY) for day in days.tolist()], np.int64)

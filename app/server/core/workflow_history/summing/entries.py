@@ -1,35 +1,27 @@
-"""What is added up: each run once, or what each run spent in each of its phases, agents or models.
-
-What the attempts of one phase of a run spent is put together first, so that a median is one over runs.
-"""
+"""What is added up: each run once, or what each run spent in each of its phases, agents or models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from ..columns import UNKNOWN, Columns, Flags, Floats, Integers, Words, known
-from .arithmetic import Codes, amounts, lengths, roomy
-from .grouping import Grouping
+from ..columns import Columns, Flags, Floats, Integers, Words, known
+from .arithmetic import amounts, lengths
+from .grouping import Grouping, by_words
 
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+RUN_NAMES: Final = ("key", "status", "project", "workflow_template", "issue_class", "created_at")
+"""What runs are grouped by."""
+
 RUN_COLUMNS: Final = (
-    "status", "project", "workflow_template", "issue_class", "created_at", "total_cost",
-    "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
+    *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
 )  # fmt: skip
 """What statistics need of runs."""
 
-_OF_A_PART: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
-PART_COLUMNS: Final = {
-    "agent_runs": (*_OF_A_PART, "duration_seconds", "is_copy"),
-    "models": _OF_A_PART,
-}
-"""What they need of agent runs and of models' shares, beside what is grouped by."""
-
-_BASES_OF_MORE: Final = ("lower_bound", "unpriced")
+BASES_OF_MORE: Final = ("lower_bound", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,118 +44,43 @@ def entries_of_runs(runs: Columns) -> Entries:
         runs=np.arange(len(runs)),
         cost=amounts(runs.whole["total_cost"]),
         beyond=beyond,
-        more=_any_word(runs.words["cost_basis"], _BASES_OF_MORE) | known(beyond),
+        more=any_word(runs.words["cost_basis"], BASES_OF_MORE) | known(beyond),
         tokens={name: amounts(runs.whole[name]) for name in (*TOKENS, "total_tokens")},
         duration=lengths(runs.real["duration_seconds"]),
     )
 
 
-def places(keys: Integers, wanted: Integers) -> tuple[Integers, Flags]:
-    """Return of each row's run its place among those wanted, and whether it is one. Both rise."""
-    if not len(keys) or not len(wanted):
-        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
-    each = np.searchsorted(wanted, keys[starts])
-    there = wanted[np.minimum(each, len(wanted) - 1)] == keys[starts]
-    times = np.diff(starts, append=len(keys))
-    return np.repeat(each, times), np.repeat(there, times)
-
-
-def spent(parts: Columns) -> tuple[Integers, Integers, Flags]:
-    """Return what parts spent on record, at least beyond, and which spent more; a copy spends nothing."""
-    recorded = _any_word(parts.words["cost_basis"], ("reported", "computed"))
-    cost, bound = amounts(parts.whole["cost"]), amounts(parts.whole["lower_bound_cost"])
-    beyond = np.where(recorded, bound, _both(cost, bound))
-    cost = np.where(recorded, cost, UNKNOWN)
-    more = _any_word(parts.words["cost_basis"], _BASES_OF_MORE) | known(beyond)
-    copied = _copies(parts)
-    return _unless(copied, cost), _unless(copied, beyond), more if copied is None else more & ~copied
-
-
-def _copies(parts: Columns) -> Flags | None:
-    """Tell which parts are copies; None where none is."""
-    copied = parts.whole["is_copy"] == 1 if "is_copy" in parts.whole else np.zeros(0, np.bool_)
-    return copied if copied.any() else None
-
-
-def entries_of_parts(parts: Columns, groups: Grouping, wanted: Integers) -> tuple[Entries, Codes]:
-    """Return what each run wanted spent in each group of its parts, and the entries' groups."""
-    run, there = places(parts.whole["workflow_key"], wanted)
-    codes = groups.codes
+def entries_of_shares(shares: Columns, wanted: Integers) -> tuple[Entries, Grouping]:
+    """Return what each run wanted spent in each of its phases, agents or models, and which one that is."""
+    runs, there = places(shares.whole["workflow_key"], wanted)
     if not there.all():
-        parts, run, codes = parts.take(there), run[there], codes[there]
-    # Runs rise already, so that there is little to sort.
-    order = np.argsort(run * len(groups.names) + codes, kind="stable")
-    run, codes = run[order], codes[order]
-    pair = run * len(groups.names) + codes
-    starts = np.flatnonzero(np.diff(pair, prepend=-1))
-    cost, beyond, more = spent(parts)
-    total = _Together(order, starts)
-    copied = _copies(parts)
+        shares, runs = shares.take(there), runs[there]
+    unknown = np.full(len(shares), np.nan)  # how long a model took
     found = Entries(
-        runs=run[starts],
-        cost=total.known(cost),
-        beyond=total.known(beyond),
-        more=total.any(more),
-        tokens={name: total.known(_unless(copied, amounts(parts.whole[name]))) for name in TOKENS},
-        duration=_durations(parts, total),
-        attempts=np.diff(starts, append=len(pair)) if parts.family == "agent_runs" else None,
+        runs=runs,
+        cost=shares.whole["cost"],
+        beyond=shares.whole["lower_bound_cost"],
+        more=shares.whole["costs_more"] == 1,
+        tokens={name: shares.whole[name] for name in TOKENS},
+        duration=shares.real.get("duration_seconds", unknown),
+        attempts=shares.whole.get("attempts"),
     )
-    return found, codes[starts]
+    return found, by_words(shares.words["name"])
 
 
-class _Together:
-    """Puts together what lies side by side once rows are in order."""
-
-    def __init__(self, order: Integers, starts: Integers) -> None:
-        sizes = np.diff(starts, append=len(order))
-        self._order, self._starts = order, starts
-        self._longest = int(sizes.max(initial=0))
-        self._entry = np.empty(len(order), np.int64)  # of each row
-        self._entry[order] = np.repeat(np.arange(len(starts)), sizes)
-
-    def any(self, flags: Flags) -> Flags:
-        """Tell where one is set."""
-        found = np.zeros(len(self._starts), np.bool_)
-        found[self._entry[flags]] = True
-        return found
-
-    def known(self, values: Integers) -> Integers:
-        """Add up what is known; unknown where nothing is."""
-        there = known(values)
-        if self._longest <= 1:
-            return values[self._order]
-        if not there.any():
-            return np.full(len(self._starts), UNKNOWN)
-        total: Integers = self._sum(roomy(np.where(there, values, 0), self._longest))
-        return total if there.all() else np.where(self.any(there), total, UNKNOWN)
-
-    def seconds(self, values: Floats) -> Floats:
-        """Add up what is known; unknown where nothing is."""
-        there = known(values)
-        total: Floats = self._sum(np.where(there, values, 0.0))
-        return total if there.all() else np.where(self.any(there), total, np.nan)
-
-    def _sum(self, values: Any) -> Any:
-        return np.add.reduceat(values[self._order], self._starts)
+def places(keys: Integers, wanted: Integers) -> tuple[Integers, Flags]:
+    """Return of each row's run its place among those wanted, which rise, and whether it is one."""
+    if not len(wanted):
+        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+    first, number = int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
+    table = np.full(number + 2, -1)  # by key, with a place before and one behind for all others
+    table[wanted - (first - 1)] = np.arange(len(wanted))
+    found: Integers = table[np.clip(keys - (first - 1), 0, number + 1)]
+    return found, found >= 0
 
 
-def _durations(parts: Columns, total: _Together) -> Floats:
-    if "duration_seconds" in parts.real:
-        return total.seconds(lengths(parts.real["duration_seconds"]))
-    return np.full(len(total.any(np.zeros(len(parts), np.bool_))), np.nan)
-
-
-def _both(one: Integers, other: Integers) -> Integers:
-    """Return the sum where both are known, else the one that is."""
-    first, second = (np.where(known(values), values, 0) for values in (one, other))
-    total: Integers = roomy(first, 2) + roomy(second, 2)
-    return np.where(known(one) | known(other), total, UNKNOWN)
-
-
-def _unless(left_out: Flags | None, values: Integers) -> Integers:
-    return values if left_out is None else np.where(left_out, UNKNOWN, values)
-
-
-def _any_word(words: Words, wanted: Sequence[str]) -> Flags:
-    return np.isin(words.codes, [words.code(word) for word in wanted])
+def any_word(words: Words, wanted: Sequence[str]) -> Flags:
+    """Tell which rows hold one of some words."""
+    table = np.array([*(word in wanted for word in words.words), False])  # the last: of no word
+    found: Flags = table[words.codes]
+    return found

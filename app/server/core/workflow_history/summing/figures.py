@@ -1,75 +1,82 @@
-"""Statistics of runs in groups: columns and groupings in, records of figures out."""
+"""Statistics of runs in groups: a digest in, records of figures out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 
-from ..columns import Columns, Flags, Integers, Words, known
-from .arithmetic import MEDIAN, NANODOLLARS, P90, Codes, Sum, counts, dollars, quantiles, sums
-from .entries import TOKENS, Entries, entries_of_runs
-from .grouping import Grouping, one_group
+from ..columns import Columns
+from .arithmetic import MEDIAN, NANODOLLARS, P90, dollars, exact_sum, places
+from .digests import SUMS, Digest, digest_of
+from .entries import TOKENS, entries_of_runs
+from .grouping import Group, Grouping
 from .records import Figures, Spread, TokenSums
 
-_PROMPT = ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
+ALL: Group = ("all", None)
+"""The one group that holds every run."""
+
+_Sums = dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """The groups of some entries, by one thing or by two that are crossed."""
+def figures_of(digest: Digest, by: Grouping | None = None, across: Grouping | None = None) -> list[Figures]:
+    """Return the figures of each group: times in their order, else the costliest first; unknown last.
 
-    by: Grouping
-    across: Grouping | None = None
-
-    def numbered(self) -> tuple[Codes, list[tuple[int, int]]]:
-        """Return each entry's group, and the groups as places in both; crossed, only those that occur."""
-        if self.across is None:
-            return self.by.codes, [(place, 0) for place in range(len(self.by.names))]
-        width = len(self.across.names)
-        pairs, codes = np.unique(
-            self.by.codes.astype(np.int64) * width + self.across.codes, return_inverse=True
-        )
-        return codes, [divmod(pair, width) for pair in pairs.tolist()]
-
-
-def figures_of(entries: Entries, groups: Groups, statuses: Words) -> list[Figures]:
-    """Return the figures of each group: times in their order, else the costliest first; unknown last."""
-    codes, numbered = groups.numbered()
-    columns = _Columns(entries, codes, len(numbered), statuses)
-    found = [(pair, columns.figures(place, groups, *pair)) for place, pair in enumerate(numbered)]
-    # Of time, what is empty is there too; but not a group of what is unknown.
-    shown = [
-        (pair, one) for pair, one in found if one.runs or (one.name is not None and groups.by.keeps_empty)
+    Groupings tell which groups stand in an order of their own, and on which day each begins.
+    """
+    days = dict(zip(by.names, by.days, strict=True)) if by and by.days else {}
+    sums = [dict(zip(SUMS, column, strict=True)) for column in digest.sums.T.tolist()]
+    costs, seconds = (values.by_group() for values in digest.values)
+    found = [
+        _figures(group, days.get(group[0]), *of_group)
+        for group, *of_group in zip(digest.groups, sums, costs, seconds, strict=True)
     ]
-    return _in_order(shown, groups)
+    # Of time, what is empty is there too; but not a group of what is unknown.
+    keeps_empty = by is not None and by.keeps_empty
+    shown = [one for one in found if one.runs or (one.name is not None and keeps_empty)]
+    return _in_order(shown, _places(by), _places(across))
 
 
-def all_of(runs: Columns) -> Figures:
+def all_of(runs: Columns) -> Digest:
+    """Return the digest of all runs together."""
+    return digest_of(entries_of_runs(runs), np.zeros(len(runs), np.int8), [ALL], runs.words["status"])
+
+
+def total_of(digest: Digest) -> Figures:
     """Return the figures of all runs together."""
-    [together] = figures_of(entries_of_runs(runs), Groups(one_group(len(runs))), runs.words["status"])
-    return together
+    sums, (costs, seconds) = digest.sums.T.tolist()[0], digest.values
+    return _figures(ALL, None, dict(zip(SUMS, sums, strict=True)), costs.values, seconds.values)
 
 
-def _in_order(found: Sequence[tuple[tuple[int, int], Figures]], groups: Groups) -> list[Figures]:
+def _places(grouping: Grouping | None) -> dict[str | None, int]:
+    """Return the place of each group that has one in the order of time."""
+    return (
+        {name: place for place, name in enumerate(grouping.names)} if grouping and grouping.in_order else {}
+    )
+
+
+def _in_order(
+    found: Sequence[Figures], first: dict[str | None, int], second: dict[str | None, int]
+) -> list[Figures]:
     """Put groups in order, those of the second grouping within the first."""
-    whole: dict[int, float] = defaultdict(float)
-    for (place, _), figures in found:
-        whole[place] += spent(figures)
+    whole: dict[str | None, float] = defaultdict(float)
+    for figures in found:
+        whole[figures.name] += spent(figures)
 
-    def key(item: tuple[tuple[int, int], Figures]) -> tuple[object, ...]:
-        (place, second), figures = item
-        across = groups.across
+    def key(figures: Figures) -> tuple[object, ...]:
         return (
             figures.name is None,
-            (place,) if groups.by.in_order else (-whole[place], figures.name or ""),
-            across is not None and figures.across is None,
-            (second,) if across is not None and across.in_order else (-spent(figures), figures.across or ""),
+            first.get(figures.name, -whole[figures.name]),
+            figures.name or "",
+            figures.across is None,
+            second.get(figures.across, -spent(figures)),
+            figures.across or "",
         )
 
-    return [figures for _, figures in sorted(found, key=key)]
+    return sorted(found, key=key)
 
 
 def spent(figures: Figures) -> float:
@@ -77,80 +84,52 @@ def spent(figures: Figures) -> float:
     return (figures.cost.total or 0.0) + (figures.lower_bound_cost or 0.0)
 
 
-class _Columns:
-    """Every figure of every group, a list by figure."""
+def _figures(group: Group, first_day: date | None, sums: _Sums, costs: Any, seconds: Any) -> Figures:
+    """Return the figures of one group."""
+    runs, completed, failed = sums["runs"], sums["completed"], sums["failed"]
+    name, across = group
+    return Figures(
+        name=name,
+        across=across,
+        first_day=first_day,
+        runs=runs,
+        agent_runs=sums["attempts"] or None,
+        completed=completed,
+        failed=failed,
+        success_rate=completed / (completed + failed) if completed + failed else None,
+        cost=_cost(costs, runs),
+        lower_bound_cost=dollars(sums["beyond"]) if sums["beyond_known"] else None,
+        runs_without_cost=sums["without_cost"],
+        runs_costing_more=sums["more"],
+        tokens=_tokens(sums),
+        cache_hit_share=_cache_hits(sums),
+        duration=_duration(seconds, runs),
+    )
 
-    def __init__(self, entries: Entries, codes: Codes, groups: int, statuses: Words) -> None:
-        known_cost = known(entries.cost) | known(entries.beyond)
-        status = statuses.take(entries.runs)
-        self.runs = counts(codes, groups)
-        self.completed = counts(codes, groups, status.are("completed"))
-        self.failed = counts(codes, groups, status.are("failed"))
-        self.without_cost = counts(codes, groups, ~known_cost)
-        self.more = counts(codes, groups, entries.more)
-        self.cost = sums(entries.cost, codes, groups)
-        self.cost_places = quantiles(entries.cost, codes, groups, [MEDIAN, P90], NANODOLLARS)
-        self.beyond = sums(entries.beyond, codes, groups)
-        self.tokens = {name: sums(values, codes, groups) for name, values in entries.tokens.items()}
-        self.prompt = self._prompt(entries, codes, groups)
-        self.seconds = sums(entries.duration, codes, groups)
-        self.second_places = quantiles(entries.duration, codes, groups, [MEDIAN, P90])
-        attempts = entries.attempts
-        self.attempts = None if attempts is None else sums(attempts, codes, groups)
 
-    def _prompt(self, entries: Entries, codes: Codes, groups: int) -> list[list[Sum]]:
-        """Return the sums of all tokens read, where every kind of them is known."""
-        kinds: list[Integers] = [entries.tokens[name] for name in _PROMPT]
-        there: Flags = np.logical_and.reduce([known(kind) for kind in kinds])
-        if there.all():
-            return [self.tokens[name] for name in _PROMPT]
-        return [sums(kind[there], codes[there], groups) for kind in kinds]
+def _cost(nanodollars: Any, runs: int) -> Spread:
+    total, count = exact_sum(nanodollars), len(nanodollars)
+    mean = total / (count * NANODOLLARS) if count else None
+    median, p90 = places(np.sort(nanodollars), [MEDIAN, P90], NANODOLLARS)
+    return Spread(dollars(total) if count or not runs else None, mean, median, p90, count)
 
-    def figures(self, place: int, groups: Groups, first: int, second: int) -> Figures:
-        """Return the figures of one group."""
-        runs, completed, failed = self.runs[place], self.completed[place], self.failed[place]
-        return Figures(
-            name=groups.by.names[first],
-            across=groups.across.names[second] if groups.across else None,
-            first_day=groups.by.days[first] if groups.by.days else None,
-            runs=runs,
-            agent_runs=None if self.attempts is None else int(self.attempts[place].total),
-            completed=completed,
-            failed=failed,
-            success_rate=completed / (completed + failed) if completed + failed else None,
-            cost=self._cost(place),
-            lower_bound_cost=dollars(self.beyond[place].total) if self.beyond[place].known else None,
-            runs_without_cost=self.without_cost[place],
-            runs_costing_more=self.more[place],
-            tokens=self._tokens(place),
-            cache_hit_share=self._cache_hits(place),
-            duration=self._duration(place),
-        )
 
-    def _cost(self, place: int) -> Spread:
-        total, count = self.cost[place]
-        median, p90 = (each[place] for each in self.cost_places)
-        mean = total / (count * NANODOLLARS) if count else None
-        return Spread(dollars(total) if count or not self.runs[place] else None, mean, median, p90, count)
+def _duration(seconds: Any, runs: int) -> Spread:
+    rising, count = np.sort(seconds), len(seconds)
+    total = float(np.add.reduce(rising))  # the same to the last bit, in whatever order they came
+    mean = total / count if count else None
+    median, p90 = places(rising, [MEDIAN, P90])
+    return Spread(total if count or not runs else None, mean, median, p90, count)
 
-    def _duration(self, place: int) -> Spread:
-        total, count = self.seconds[place]
-        median, p90 = (each[place] for each in self.second_places)
-        mean = total / count if count else None
-        return Spread(total if count or not self.runs[place] else None, mean, median, p90, count)
 
-    def _tokens(self, place: int) -> TokenSums:
-        empty = not self.runs[place]
-        known_ones = {
-            name: int(total) if count or empty else None
-            for name, (total, count) in ((name, each[place]) for name, each in self.tokens.items())
-        }
-        fresh, output, read, written = (known_ones[name] for name in TOKENS)
-        some = [count for count in (fresh, output, read, written) if count is not None]
-        total = known_ones.get("total_tokens", sum(some) if some else None)
-        return TokenSums(fresh, output, read, written, total)
+def _tokens(sums: _Sums) -> TokenSums:
+    def known_only(name: str) -> int | None:
+        return sums[name] if sums[f"{name}_known"] or not sums["runs"] else None
 
-    def _cache_hits(self, place: int) -> float | None:
-        fresh, read, written = (each[place].total for each in self.prompt)
-        prompt = fresh + read + written
-        return read / prompt if prompt else None
+    return TokenSums(*map(known_only, (*TOKENS, "total_tokens")))
+
+
+def _cache_hits(sums: _Sums) -> float | None:
+    read = sums["prompt_cache_read_tokens"]
+    prompt = sums["prompt_input_tokens"] + read + sums["prompt_cache_creation_tokens"]
+    return read / prompt if prompt else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -25,18 +25,22 @@ OF_A_RUN: Final[Mapping[str, str]] = {
 }
 """Groupings by a word of the run, and its column."""
 
-OF_A_PART: Final[Mapping[str, tuple[Family, str]]] = {
-    "phase": ("agent_runs", "phase"),
-    "agent": ("agent_runs", "agent"),
-    "model": ("models", "model"),
+OF_A_PART: Final[Mapping[str, Family]] = {
+    "phase": "run_phases",
+    "agent": "run_agents",
+    "model": "run_models",
 }
-"""Groupings that share a run out, and the family and column that do."""
+"""Groupings that share a run out, and the family that does."""
 
 OF_TIME: Final = ("day", "week", "month", "hour", "weekday")
 
 GROUPINGS: Final = (*OF_TIME, *OF_A_RUN, *OF_A_PART)
 """Everything that can be grouped by."""
 
+Group = tuple[str | None, str | None]
+"""The name of a group, and that of the second grouping's group within it."""
+
+_IN_A_TABLE: Final = 1 << 18  # pairs of groups
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
 _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
@@ -51,6 +55,10 @@ class Grouping:
     days: tuple[date | None, ...] | None = None  # first day of each group; None: no grouping by day
     in_order: bool = False  # the groups stand in the order of time
     keeps_empty: bool = False  # a group without a row is there too
+
+    def take(self, rows: Integers) -> Grouping:
+        """Return the grouping of the rows that numbers name."""
+        return replace(self, codes=self.codes[rows])
 
 
 def grouping_named(by: str) -> str:
@@ -78,9 +86,21 @@ def of_runs(runs: Columns, by: str, zone: str) -> Grouping:
     return _by_time(local_times(runs.whole["created_at"], zone), by)
 
 
-def one_group(rows: int) -> Grouping:
-    """Put all rows into one group."""
-    return Grouping(np.zeros(rows, np.int8), ("all",), keeps_empty=True)
+def numbered(by: Grouping, across: Grouping | None = None) -> tuple[Codes, list[Group]]:
+    """Return each row's group and the groups, by one thing or two that are crossed: then only what occurs."""
+    if across is None:
+        return by.codes, [(name, None) for name in by.names]
+    width = len(across.names)
+    pairs = by.codes.astype(np.int64) * width + across.codes
+    if len(by.names) * width <= _IN_A_TABLE:  # far faster than to put them in order
+        occurring = np.flatnonzero(np.bincount(pairs))
+        table = np.zeros(len(by.names) * width, np.int64)
+        table[occurring] = np.arange(len(occurring))
+        codes = table[pairs]
+    else:
+        occurring, codes = np.unique(pairs, return_inverse=True)
+    places = (divmod(pair, width) for pair in occurring.tolist())
+    return codes, [(by.names[first], across.names[second]) for first, second in places]
 
 
 def _by_time(local: Integers, by: str) -> Grouping:

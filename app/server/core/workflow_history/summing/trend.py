@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ..columns import Columns, Integers, known
 from ..errors import InvalidQueryError
-from .figures import all_of
+from .figures import all_of, total_of
 from .records import Change, Figures, Trend
 
 THIN: Final = 10
@@ -62,7 +62,7 @@ def _between(runs: Columns, begin: datetime, end: datetime) -> Figures:
     """Return the figures of the runs made from `begin` on and before `end`."""
     moments: Integers = runs.whole["created_at"]
     there = runs.take((moments >= _micro(begin)) & (moments < _micro(end)))
-    return all_of(there)
+    return total_of(all_of(there))
 
 
 def _change(figure: _Figure, current: Figures, former: Figures) -> Change:

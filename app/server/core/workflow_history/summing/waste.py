@@ -1,4 +1,4 @@
-"""Tell what was spent in vain: runs and agent runs in, one record out. Every dollar is counted once.
+"""Tell what was spent in vain: runs and agent runs in, a digest out; that in, a record out. No dollar twice.
 
 A dollar may be wasted in several ways. It is counted in the first that holds, in this order: its run failed;
 it was spent on doing work again; its agent said success and did nothing; its agent ended with an error; its
@@ -7,24 +7,42 @@ stream was cut off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from ..columns import Columns, Integers, Words, known
-from .arithmetic import amounts, dollars, roomy, sums
-from .entries import places, spent
-from .grouping import Grouping, by_words
+from .arithmetic import addable, amounts, dollars, fitting, sums
+from .digests import Digest
+from .entries import places
+from .grouping import Group, by_words
 from .records import Waste, WasteKind, WastePlace
+from .shares import spent
 
-AGENT_COLUMNS: Final = ("phase", "outcome", "cost_basis", "cost", "lower_bound_cost", "retry_cost", "is_copy")
+AGENT_COLUMNS: Final = (
+    "workflow_key",
+    "phase",
+    "outcome",
+    "cost_basis",
+    "cost",
+    "lower_bound_cost",
+    "retry_cost",
+    "is_copy",
+)
 """What is needed of agent runs, beside what statistics need of runs."""
 
 FAILED, RETRIES, FALSE, ERRORS, CUT_OFF = KINDS = (
     "failed_runs", "retries", "false_successes", "errors", "cut_off",
 )  # fmt: skip
 """Every kind of waste, in the order in which a dollar is counted."""
+
+ALL_RUNS: Final[Group] = ("runs", None)
+DOUBTFUL: Final[Group] = ("doubtful", None)
+_KIND, _TEMPLATE, _PHASE = "kind", "template", "phase"
+
+_Row = tuple[int, int, int]
+"""Runs, nanodollars in vain, and those that a kind above has counted, or all that was spent in that place."""
 
 _OUTCOMES: Final = ((FALSE, "false_success"), (ERRORS, "error"), (CUT_OFF, "incomplete"))
 
@@ -60,8 +78,8 @@ class _Agents:
         return found
 
 
-def waste_of(runs: Columns, agents: Columns) -> Waste:
-    """Return what was spent in vain, by kind, and where."""
+def losses_of(runs: Columns, agents: Columns) -> Digest:
+    """Return what was spent in vain, by kind, and where: of each group how many runs, and two sums."""
     each = _Agents(agents, runs)
     # A run spent at least what its agent runs did, whatever its own total says.
     own = np.maximum(
@@ -76,20 +94,43 @@ def waste_of(runs: Columns, agents: Columns) -> Waste:
     by_run = failed + _by_run(np.where(each.failed, 0, in_agents), each.run, len(runs))
     doubtful = each.doubtful()
     doubtful = doubtful[runs.words["status"].are("completed")[doubtful]]
-    wasted, whole = _total(by_run), _total(own)
+    rows: dict[Group, _Row] = {
+        ALL_RUNS: (len(runs), _total(by_run), _total(own)),
+        (_KIND, FAILED): (int(np.count_nonzero(failed)), _total(failed), 0),
+        **{(_KIND, kind): _kind(touched[kind], counted[kind], each.run) for kind in KINDS[1:]},
+        DOUBTFUL: (len(doubtful), _total(own[doubtful]), 0),
+        **_places(_TEMPLATE, runs.words["workflow_template"], by_run, own),
+        **_places(_PHASE, each.columns.words["phase"], in_agents, each.spent),
+    }
+    return Digest(tuple(rows), fitting(list(zip(*rows.values(), strict=True))))
+
+
+def waste_of(losses: Digest) -> Waste:
+    """Return what was spent in vain as a record."""
+    rows = dict(zip(losses.groups, losses.sums.T.tolist(), strict=True))
+    runs, wasted, whole = rows[ALL_RUNS]
+    doubtful_runs, doubtful_cost, _ = rows[DOUBTFUL]
+    kinds = ((kind, *rows[_KIND, kind]) for kind in KINDS)
+    templates, phases = (
+        {name: row[1:] for (what, name), row in rows.items() if what == place}
+        for place in (_TEMPLATE, _PHASE)
+    )
+    # The money of runs that no agent run shows is in no known phase.
+    lost, there = (sum(amounts) for amounts in zip((0, 0), *phases.values(), strict=True))
+    here, spent_here = phases.get(None, (0, 0))
+    phases[None] = [here + max(0, wasted - lost), spent_here + max(0, whole - there)]
     return Waste(
-        runs=len(runs),
+        runs=runs,
         wasted=dollars(wasted),
         spent=dollars(whole),
         share=_share(wasted, whole),
-        kinds=(
-            WasteKind(FAILED, int(np.count_nonzero(failed)), dollars(_total(failed)), 0.0),
-            *(_kind(kind, touched[kind], counted[kind], each.run) for kind in KINDS[1:]),
+        kinds=tuple(
+            WasteKind(kind, some, dollars(cost), dollars(above)) for kind, some, cost, above in kinds
         ),
-        doubtful_runs=len(doubtful),
-        doubtful_cost=dollars(_total(own[doubtful])),
-        by_template=_places(by_words(runs.words["workflow_template"]), by_run, own),
-        by_phase=_by_phase(each.columns.words["phase"], in_agents, each.spent, (wasted, whole)),
+        doubtful_runs=doubtful_runs,
+        doubtful_cost=dollars(doubtful_cost),
+        by_template=_ordered(templates),
+        by_phase=_ordered(phases),
     )
 
 
@@ -102,14 +143,13 @@ def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
     return counted
 
 
-def _kind(kind: str, touched: Integers, counted: Integers, run: Integers) -> WasteKind:
-    runs = len(np.unique(run[touched > 0]))
-    return WasteKind(kind, runs, dollars(_total(counted)), dollars(_total(touched - counted)))
+def _kind(touched: Integers, counted: Integers, run: Integers) -> _Row:
+    return len(np.unique(run[touched > 0])), _total(counted), _total(touched - counted)
 
 
 def _at_least(recorded: Integers, beyond: Integers) -> Integers:
     """Return all that is known to have been spent, with room to add it up; 0 where nothing is."""
-    one, other = (roomy(np.where(values < 0, 0, values), 2 * len(values)) for values in (recorded, beyond))
+    one, other = (addable(np.where(values < 0, 0, values)) for values in (recorded, beyond))
     total: Integers = one + other
     return total
 
@@ -121,31 +161,19 @@ def _by_run(values: Integers, run: Integers, runs: int) -> Integers:
     return found
 
 
-def _by_phase(
-    phases: Words, wasted: Integers, spent_there: Integers, whole: tuple[int, int]
-) -> tuple[WastePlace, ...]:
-    """Return where waste sits; the money of runs that no agent run shows is in no known phase."""
-    groups = by_words(phases)
-    lost, all_spent = _sums_by(groups, wasted), _sums_by(groups, spent_there)
-    lost[-1] += max(0, whole[0] - sum(lost))
-    all_spent[-1] += max(0, whole[1] - sum(all_spent))
-    return _ordered(groups.names, lost, all_spent)
+def _places(what: str, names: Words, wasted: Integers, spent_there: Integers) -> dict[Group, _Row]:
+    groups = by_words(names)
+    lost, whole = (sums(values, groups.codes, len(groups.names)) for values in (wasted, spent_there))
+    return {
+        (what, name): (0, int(vain.total), int(total.total))
+        for name, vain, total in zip(groups.names, lost, whole, strict=True)
+    }
 
 
-def _places(groups: Grouping, wasted: Integers, spent_there: Integers) -> tuple[WastePlace, ...]:
-    return _ordered(groups.names, _sums_by(groups, wasted), _sums_by(groups, spent_there))
-
-
-def _sums_by(groups: Grouping, values: Integers) -> list[int]:
-    return [int(each.total) for each in sums(values, groups.codes, len(groups.names))]
-
-
-def _ordered(
-    names: Sequence[str | None], wasted: Sequence[int], whole: Sequence[int]
-) -> tuple[WastePlace, ...]:
+def _ordered(places: Mapping[str | None, Sequence[int]]) -> tuple[WastePlace, ...]:
     found = [
         WastePlace(name, dollars(lost), dollars(there), _share(lost, there))
-        for name, lost, there in zip(names, wasted, whole, strict=True)
+        for name, (lost, there) in places.items()
         if there
     ]
     return tuple(sorted(found, key=lambda place: (-place.wasted, place.name is None, place.name or "")))

@@ -155,9 +155,15 @@ def _start(pool: Executor) -> None:
 def _begin() -> None:
     """Settle into a new process: interrupts are its parent's to handle, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    end_with_parent()
     gc.freeze()  # what was there before is no garbage
     gc.set_threshold(*OFTEN_ENOUGH)
+
+
+def end_with_parent() -> None:
+    """Have the system end this process when the thread that started it ends; only Linux does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _cores() -> int:

@@ -19,6 +19,7 @@ from .api.described import describe
 from .context import Context
 from .heads import Heads
 from .keeping import AnswersKept
+from .live.assembly import Live
 from .metrics import Measured
 from .operations import operations_of
 from .pages import STATIC, pages
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=_name_of,
         lifespan=_serving,
     )
-    context = Context(given)
+    context = Context(given, Live(given))
     app.state.context = context
     app.include_router(api())
     app.include_router(pages())
@@ -66,11 +67,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _serving(_app: FastAPI) -> AsyncIterator[None]:
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
     # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
     to_thread.current_default_thread_limiter().total_tokens = THREADS
     with database.kept_open():
-        yield
+        async with app.state.context.live.running():
+            yield
 
 
 def _name_of(route: APIRoute) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from .kept import Kept
+from .live.assembly import Live
+from .live.changes import mark_now
 from .metrics import Metrics
 from .settings import Settings
 from .words import Words
@@ -18,6 +20,7 @@ class Context:
     """One server's own things."""
 
     settings: Settings
+    live: Live
     words: Words = field(default_factory=Words)
     kept: Kept = field(default_factory=Kept)
     metrics: Metrics = field(default_factory=Metrics)
@@ -30,3 +33,8 @@ async def context_of(request: Request) -> Context:
 
 Here = Annotated[Context, Depends(context_of)]
 """A handler's parameter that holds them."""
+
+
+def note_mark(request: Request) -> None:
+    """Note what the history's mark was before a page reads it: the page asks for what came after."""
+    request.state.mark = mark_now()

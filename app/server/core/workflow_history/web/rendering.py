@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ..wording import agents, costs, explaining, numbers, runs, scores, signs
+from ..wording import agents, costs, explaining, numbers, runs, scores, signs, syncing
 from ..wording.text import UNKNOWN, clean, cut, cut_middle, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
@@ -40,6 +40,8 @@ NAVIGATION: Final = (
     Entry("/syncs", "Syncs", "s"),
     Entry("/api", "REST", "a"),
 )
+
+_AMOUNTS: Final = {"money": numbers.money, "duration": numbers.duration}
 
 FILTERS: Final = {
     "money": numbers.money,
@@ -75,6 +77,8 @@ FILTERS: Final = {
     "dollars": explaining.dollars,
     "status_sign": signs.status_sign,
     "outcome_sign": signs.outcome_sign,
+    "phase_words": syncing.phase_words,
+    "show_as": lambda amount, how: _AMOUNTS[how](amount),
 }
 """How templates write values: the words are those of the terminal."""
 
@@ -96,7 +100,11 @@ def _templates() -> Environment:
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page."""
-    html = _templates().get_template(template).render(request=request, path=request.url.path, **values)
+    html = (
+        _templates()
+        .get_template(template)
+        .render(request=request, path=request.url.path, mark=getattr(request.state, "mark", ""), **values)
+    )
     headers = {"Cache-Control": "private, no-cache"}
     # Half of a pair, as a damaged file may hold one, cannot be sent.
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)

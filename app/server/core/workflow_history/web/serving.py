@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from ..errors import WorkflowHistoryError
 from .app import create_app
@@ -13,22 +16,38 @@ from .settings import Settings
 
 __all__ = ["Settings", "serve_forever"]
 
-_SECONDS_TO_END = 3  # that open answers have when the server stops
+_SECONDS_TO_END = 1  # that open answers have when the server stops
 
 
 def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve until somebody stops it; `ready` is told the address once it answers."""
     listening = _listen(settings)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
+    AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
     ready(_address(settings, listening))
-    uvicorn.Server(config).run([listening])
+    with suppress(KeyboardInterrupt):  # the way to stop it
+        _Server(config, app.state.context.live.hub.close).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """A server that ends what would never end by itself before it waits for the rest."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Stop."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _listen(settings: Settings) -> socket.socket:

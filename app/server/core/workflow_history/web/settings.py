@@ -21,8 +21,9 @@ class Settings:
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
-    agents_dir: Path | None = None  # folder that is followed; None: none
     keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
+    agents_dir: Path | None = None  # folder that is synced; None: none
+    follow: bool = True  # sync it by itself whenever it changes
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 
     def __post_init__(self) -> None:

@@ -83,6 +83,7 @@ def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     yield "stats", "what it all cost, and where"
     yield f"show {_telling(runs)['id']}", "one run's story"
     yield "anomalies", "what got worse"
+    yield "patterns", "what agents do again and again"
     yield f'similar --text "{TASK}"', "was it done before?"
     yield f'forecast --text "{TASK}"', "what will it cost?"
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import WorkflowHistoryError
-from ..folders import Directory, folders_of
+from ...wording.text import one_line
+from ..folders import Directory, followed_folders, same_for_others
 from ..options import Command
 from ..screen import Screen, screen_of
+
+if TYPE_CHECKING:  # see serve
+    from ...web.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -44,13 +50,16 @@ def serve(  # noqa: PLR0917 - a command line has many options
         list[str] | None, typer.Option(metavar="NAME", help="Go by this host name too; may be repeated.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Sync the folder as it changes.")
+        bool,
+        typer.Option("--follow/--no-follow", help="Sync the folder as it changes, or on demand."),
     ] = True,
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
     ] = None,
 ) -> None:
     """Show the history in the browser, live, and answer programs by REST.
+
+    It follows the agents folder: what is written there is in the history, and on open pages, seconds later.
 
     Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
     """
@@ -62,19 +71,39 @@ def serve(  # noqa: PLR0917 - a command line has many options
         raise WorkflowHistoryError(
             f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
         ) from error
-    folder = folders_of(directory)[0] if follow else None
+    folders = [found.absolute() for found in followed_folders(directory)]
     made = secrets.token_urlsafe(24) if token == NEW else token
     settings = Settings(
-        host=host, port=port, token=made, names=tuple(name or ()), agents_dir=folder, project=project
+        host=host,
+        port=port,
+        token=made,
+        names=tuple(name or ()),
+        agents_dir=folders[0] if folders else None,
+        follow=follow,
+        project=project,
     )
-    serve_forever(settings, lambda address: _say(screen, address, made))
+    serve_forever(settings, lambda address: _say(screen, address, settings, folders[1:]))
 
 
-def _say(screen: Screen, address: str, token: str | None) -> None:
+def _say(screen: Screen, address: str, settings: Settings, others: Sequence[Path]) -> None:
+    folder = settings.agents_dir
     if screen.as_json:
-        screen.give({"address": address, "token": token})
+        followed = str(folder) if folder is not None and settings.follow else None
+        screen.give({"address": address, "token": settings.token, "agents_dir": followed})
     elif not screen.quiet:
         screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
-        if token is not None:
-            screen.out.print(f"its token: {token}", soft_wrap=True)
+        if settings.token is not None:
+            screen.out.print(f"its token: {settings.token}", soft_wrap=True)
+        screen.out.print(_following(folder, follow=settings.follow), soft_wrap=True)
         screen.out.print("Ctrl-C stops it", style="dim")
+        if others:
+            screen.next_steps(*same_for_others("sync", others))
+
+
+def _following(folder: Path | None, *, follow: bool) -> str:
+    if folder is None:
+        return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
+    shown = one_line(folder)
+    if not follow:
+        return f"following nothing: {shown} is synced on demand"
+    return f"following {shown}" if folder.is_dir() else f"waiting for {shown}: it is not there yet"

@@ -7,12 +7,12 @@ from typing import Final
 from fastapi import APIRouter, Depends
 
 from ..operations import check_parameters
-from . import about, comparing, forecasts, patterns, runs, statistics, syncs, taking_out, watching
+from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
 
 PREFIX: Final = "/api/v1"
 _ROUTERS: Final = tuple(
     part.router
-    for part in (runs, comparing, statistics, forecasts, watching, patterns, syncs, taking_out, about)
+    for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)
 )
 
 

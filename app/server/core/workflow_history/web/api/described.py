@@ -28,9 +28,9 @@ _PROBLEMS: Final = {
 }
 
 
-def gives(name: str) -> dict[int | str, dict[str, Any]]:
+def gives(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """Return what an operation answers: one of PUBLISHED, or a problem."""
-    return _gives("The answer, as `--json` gives it.", reference(name))
+    return _gives("The answer, as `--json` gives it.", reference(name), status)
 
 
 def gives_object(description: str) -> dict[int | str, dict[str, Any]]:
@@ -38,10 +38,10 @@ def gives_object(description: str) -> dict[int | str, dict[str, Any]]:
     return _gives(description, {"type": "object"})
 
 
-def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+def _gives(description: str, schema: Mapping[str, Any], status: int = 200) -> dict[int | str, dict[str, Any]]:
     tag = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
     return {
-        200: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
+        status: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
         304: {"description": "The client has it already.", "headers": tag},
         **problems(),
     }

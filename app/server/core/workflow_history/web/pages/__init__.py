@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from . import about_api, compare, forecast, insights, login, metrics, patterns, run, runs, trends
+from ..context import note_mark
+from . import about_api, compare, forecast, insights, live, login, metrics, patterns, run, runs, trends
 
 STATIC: Final = Path(__file__).parent / "static"
 _ROUTERS: Final = (
@@ -18,6 +19,7 @@ _ROUTERS: Final = (
     insights.router,
     patterns.router,
     compare.router,
+    live.router,
     login.router,
     about_api.router,
     metrics.router,
@@ -26,7 +28,7 @@ _ROUTERS: Final = (
 
 def pages() -> APIRouter:
     """Return all of them as one; programs ask the REST part."""
-    whole = APIRouter(include_in_schema=False)
+    whole = APIRouter(include_in_schema=False, dependencies=[Depends(note_mark)])
     for router in _ROUTERS:
         whole.include_router(router)
     return whole

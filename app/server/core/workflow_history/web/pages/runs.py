@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...answers.finding import SORT_NAMES, STATUSES, RunPage, find_run_rows
+from ...answers.running import running_runs
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
 from ...wording.runs import legend_words, sums_words
@@ -49,6 +51,7 @@ def runs(request: Request, here: Here) -> Response:
         chips=chips(view),
         sizes=SIZES,
         sorts=SORTS,
+        running=running_runs(datetime.now(UTC)),
         sort_key=SORT_NAMES.get(view.sort, view.sort),
         **_shown(view, found, words["project"]),
     )

@@ -1,0 +1,42 @@
+"""Read what runs add up to, packed or not, and pack it: a connection in, digests out.
+
+They lie beside the columns that they are made of, in the same blocks; whoever writes a run drops both.
+What is not packed is made of the columns; the answer is the same.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from ..summing.digests import Digest
+from ..summing.packing import KEPT, decoded, digest_named, encoded
+from .blocks import DIGESTS, RUNS_IN_A_BLOCK, all_blocks, missing_blocks, spans
+from .bulk import execute_tuples
+from .columns import driver_rows, read_columns
+from .schema import column_blocks
+
+_SAMPLE: Final = KEPT[0]
+"""Where one is packed, all of them are."""
+
+
+def read_digests(connection: Connection, name: str) -> list[Digest]:
+    """Return one of the digests KEPT, of runs after runs; merged they are that of all runs."""
+    columns = column_blocks.c
+    query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
+    packed = dict(driver_rows(connection, query))
+    found = {block * RUNS_IN_A_BLOCK: decoded(data) for block, data in packed.items() if data}
+    for keys in spans(block for block in all_blocks(connection) if not packed.get(block)):
+        found[keys.start] = digest_named(name, partial(read_columns, connection, keys=keys))
+    return [found[first] for first in sorted(found)]
+
+
+def pack_digests(connection: Connection) -> None:
+    """Pack what is not packed, in the caller's transaction."""
+    for block in missing_blocks(connection, DIGESTS, _SAMPLE):
+        [keys] = spans([block])
+        read = cache(partial(read_columns, connection, keys=keys))
+        rows = [(DIGESTS, name, block, encoded(digest_named(name, read))) for name in KEPT]
+        execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)

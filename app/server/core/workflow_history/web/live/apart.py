@@ -1,0 +1,72 @@
+"""A sync in a process of its own: orders come in by stdin, progress and results go out by stdout.
+
+Both are JSON, a line each. It ends with its orders, with the server, or when it is killed: whatever it was
+doing then, the history is whole, and the next sync does the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from ...errors import WorkflowHistoryError
+from ...sync import sync_workflow_history
+from ...syncing.job import Progress
+from ...syncing.processes import end_with_parent
+
+_TOLD_EVERY: Final = 0.25  # seconds between two words on one phase's progress
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Do what is ordered until there are no more orders."""
+    end_with_parent()
+    logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # its problems are in its result
+    with _kept_stdout() as out:
+
+        def tell(message: dict[str, Any]) -> None:
+            out.write(msgspec.json.encode(message) + b"\n")
+            out.flush()
+
+        for line in sys.stdin.buffer:
+            _sync(msgspec.json.decode(line), tell)
+
+
+def _kept_stdout() -> BinaryIO:
+    """Return stdout for our lines alone: whatever else is printed goes to stderr."""
+    kept = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return kept
+
+
+def _sync(order: dict[str, Any], tell: Tell) -> None:
+    try:
+        stats = sync_workflow_history(silent=True, progress=_report(tell), **order)
+    except WorkflowHistoryError as error:
+        tell({"error": str(error)})
+    else:
+        counts = {key: value for key, value in stats.items() if isinstance(value, int | float)}
+        tell({"stats": {**counts, "problems": len(stats["errors"])}})
+
+
+def _report(tell: Tell) -> Progress:
+    last: dict[str, float] = {}
+
+    def report(phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - last.get(phase, 0.0) >= _TOLD_EVERY:
+            last[phase] = now
+            tell({"progress": [phase, done, total]})
+
+    return report
+
+
+if __name__ == "__main__":
+    main()

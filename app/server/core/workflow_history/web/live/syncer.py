@@ -1,0 +1,122 @@
+"""When to sync: wishes come in, one sync runs at a time, and how it stands goes out. Reads no file itself.
+
+Wishes that come while a sync runs are met by exactly one more. A sync that failed is tried again, ever
+more seldom; a wish does not wait for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ...answers.following import SyncNow, SyncResult
+from ...scanner import project_of
+from ..settings import Settings
+from .worker import SyncFailedError, Worker
+
+LOOK_AGAIN: Final = 600.0  # seconds: a run that falls silent changes by time alone
+WORKER_RESTS: Final = 60.0  # seconds without a sync after which its process ends
+RETRIES: Final = (1.0, 60.0)  # seconds until a failed sync is tried again: at first, and at most
+
+
+class Syncer:
+    """Syncs one agents folder whenever somebody wishes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        told: Callable[[SyncNow], None],
+        *,
+        worker: Worker | None = None,
+        retries: tuple[float, float] = RETRIES,
+    ) -> None:
+        folder, project = settings.agents_dir, settings.project
+        if folder is not None and project is None:
+            project = project_of(folder)
+        self._told = told
+        self._worker = worker or Worker()
+        self._retries = retries
+        self._wanted = asyncio.Event()
+        place = None if folder is None else str(folder)
+        self._order = {"agents_dir": place, "project": project}
+        self._look_again = LOOK_AGAIN if settings.follow else None
+        self.now = SyncNow("off" if place is None else "idle", place, project, watch=None)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sync runs, or is about to."""
+        return self.now.state == "running" or self._wanted.is_set()
+
+    def wish(self) -> None:
+        """Have a sync start: now, or as soon as the one that runs has ended."""
+        self._wanted.set()
+
+    def watched(self, how: str) -> None:
+        """Note how the folder is followed."""
+        self._say(watch=how)
+
+    async def run(self) -> None:
+        """Sync whenever it is time to, until cancelled."""
+        failures = 0
+        try:
+            while True:
+                await self._time_to_sync(failures)
+                self._wanted.clear()
+                failures = 0 if await self._sync() else failures + 1
+                if failures:
+                    self._say(next_retry_at=datetime.now(UTC) + timedelta(seconds=self._pause(failures)))
+        finally:
+            await self._worker.stop()
+
+    async def _time_to_sync(self, failures: int) -> None:
+        pause = self._pause(failures) if failures else self._look_again
+        if pause is not None and pause <= WORKER_RESTS:
+            await self._wished_within(pause)
+        elif not await self._wished_within(WORKER_RESTS):
+            await self._worker.stop()
+            await self._wished_within(None if pause is None else pause - WORKER_RESTS)
+
+    async def _wished_within(self, seconds: float | None) -> bool:
+        try:
+            return await asyncio.wait_for(self._wanted.wait(), seconds)
+        except TimeoutError:
+            return False
+
+    def _pause(self, failures: int) -> float:
+        first, most = self._retries
+        return min(first * 2.0 ** (failures - 1), most)
+
+    async def _sync(self) -> bool:
+        self._say(state="running", started_at=datetime.now(UTC), next_retry_at=None)
+        ended: dict[str, Any] = {"phase": None, "done": None, "total": None, "started_at": None}
+        try:
+            stats = await self._worker.sync(self._order, self._progress)
+        except SyncFailedError as error:
+            self._say(state="failed", error=str(error), **ended)
+            return False
+        self._say(state="idle", error=None, last=_result(stats), **ended)
+        return True
+
+    def _progress(self, phase: str, done: int, total: int) -> None:
+        self._say(phase=phase, done=done, total=total)
+
+    def _say(self, **changes: Any) -> None:
+        self.now = replace(self.now, **changes)
+        self._told(self.now)
+
+
+def _result(stats: dict[str, Any]) -> SyncResult:
+    return SyncResult(
+        ended_at=datetime.now(UTC),
+        duration_seconds=stats["duration_seconds"],
+        scanned=stats["scanned"],
+        inserted=stats["inserted"],
+        changed=max(0, stats["updated"] - stats["unchanged"]),
+        unchanged=stats["unchanged"],
+        failed=stats["failed"],
+        newly_gone=stats["newly_gone"],
+        problems=stats["problems"],
+    )

@@ -1,0 +1,28 @@
+"""What a sync is at, in words: a phase's name in, what people call it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .text import one_line
+
+PHASES: Final[Mapping[str, str]] = {
+    "make": "making runs up",
+    "scan": "looking through",
+    "enrich": "reading",
+    "score": "scoring",
+    "relate": "comparing",
+    "store": "storing",
+    "learn": "finding patterns",
+}
+"""The phases in words."""
+
+
+def phase_words(name: Any) -> str:
+    """Return a phase of a sync in words; one that is not known is shown by its own name.
+
+    >>> phase_words("enrich"), phase_words("polish")
+    ('reading', 'polish')
+    """
+    return PHASES.get(name) or one_line(name)

@@ -1,0 +1,66 @@
+"""A history's mark changes when anything is written to it, by whomever."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.errors import WorkflowHistoryError
+
+
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[None]:
+    with database.kept_open():
+        yield
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+def test_a_mark_stays_while_nothing_is_written(file: Path) -> None:
+    database.insert_workflow({"id": "a"})
+    first = database.change_mark()
+    assert first is not None
+    database.get_workflow_by_id("a")
+    assert database.change_mark() == first
+
+
+def test_a_mark_changes_with_what_any_connection_writes(file: Path) -> None:
+    database.insert_workflow({"id": "a"})
+    marks = [database.change_mark()]
+    database.insert_workflow({"id": "b"})
+    marks.append(database.change_mark())
+    with sqlite3.connect(file) as other:
+        other.execute("UPDATE workflows SET status = 'failed'")
+    other.close()
+    marks.append(database.change_mark())
+    assert len(set(marks)) == 3
+
+
+def test_without_a_history_there_is_no_mark_and_none_is_made(file: Path) -> None:
+    assert database.change_mark() is None
+    assert not file.exists()
+    database.init_db()
+    assert database.change_mark() is not None
+
+
+def test_a_mark_changes_when_another_file_takes_the_place(file: Path, tmp_path: Path) -> None:
+    database.insert_workflow({"id": "a"})
+    first = database.change_mark()
+    for name in ("history.db", "history.db-wal", "history.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert database.change_mark() is None
+    database.insert_workflow({"id": "b"})
+    assert database.change_mark() not in {None, first}
+
+
+def test_a_file_that_is_no_history_says_so_when_asked_for_its_mark(file: Path) -> None:
+    file.write_text("this is no database, and long enough to be read as the header of one" * 20)
+    with pytest.raises(WorkflowHistoryError, match="no SQLite database"):
+        database.change_mark()
