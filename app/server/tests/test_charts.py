@@ -191,7 +191,7 @@ def test_more_goes_to_the_right_of_the_middle_and_less_to_the_left():
 def test_the_parts_of_a_whole_lie_end_to_end_and_say_what_they_are():
     drawing = parts_of_a_whole([Part("text", 0.3, "text 0.30"), Part("cost", 0.2, "cost 0.20")], 1.0, "alike")
     boxes = [(float(box.get("x") or 0), float(box.get("width") or 0)) for box in parsed(drawing).iter("rect")]
-    assert boxes == [(0, 30), (30, 20)]
+    assert boxes == [(0, 100), (0, 30), (30, 20)], "the whole lies behind its parts"
     assert titles(drawing) == ["alike", "text 0.30", "cost 0.20"]
 
 

@@ -25,6 +25,7 @@ from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.narrowing import filter_from
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web.app import create_app
+from app.server.core.workflow_history.web.kept import MOST, SECONDS, Kept
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 PAGES = ("/trends", "/trends?across=template", "/insights", "/forecast", "/compare")
@@ -201,6 +202,23 @@ def test_what_was_dismissed_is_hidden_until_somebody_asks_for_all(made: Path, tm
         place for place in every.all("span") if place.get("data-pattern") == first.id
     ).items()
     assert "different each time" in page(f"/patterns/{first.id}").text
+
+
+def test_what_the_buttons_send_is_what_the_server_takes(made: Path, tmp_path: Path, monkeypatch):
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(made.read_bytes())
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(copy))
+    script = client(str(copy)).get("/static/insights.js").text
+    path = re.search(r"fetch\(`(/api/v1/patterns/)\$", script)
+    header = re.search(r'"(X-Workflow-History)": "(1)"', script)
+    assert path is not None
+    assert header is not None
+    one = find_patterns(limit=1).patterns[0]
+    for status in ("accepted", "dismissed", "detected"):
+        sent = client(str(copy)).post(
+            path[1] + one.id, headers={header[1]: header[2]}, json={"status": status}
+        )
+        assert sent.json()["status"] == status
 
 
 @pytest.mark.usefixtures("in_demo")
@@ -399,6 +417,25 @@ def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: 
     found = page("/compare?a=run-000")
     assert "have not been compared" in found.text
     assert page(found.links("/compare?a=")[0]).text.count("Compare with") == 3
+
+
+def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp_path: Path):
+    now, asked = [0.0], []
+    kept = Kept(lambda: now[0])
+
+    def ask(what: str) -> int:
+        asked.append(what)
+        return len(asked)
+
+    store(run(0), tmp_path=tmp_path)
+    assert [kept(ask, "a"), kept(ask, "a"), kept(ask, "b")] == [1, 1, 2]
+    now[0] = SECONDS + 1
+    assert kept(ask, "a") == 3
+    store(run(1), tmp_path=tmp_path)
+    assert kept(ask, "a") == 4
+    for number in range(MOST + 1):
+        kept(ask, str(number))
+    assert kept(ask, "a") == len(asked)
 
 
 # --- what is wrong, and what is hostile

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from .kept import Kept
 from .live.assembly import Live
 from .live.changes import mark_now
 from .metrics import Metrics
@@ -21,6 +22,7 @@ class Context:
     settings: Settings
     live: Live
     words: Words = field(default_factory=Words)
+    kept: Kept = field(default_factory=Kept)
     metrics: Metrics = field(default_factory=Metrics)
 
 

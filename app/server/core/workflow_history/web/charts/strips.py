@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
 def parts_of_a_whole(parts: Sequence[Part], end: float, title: str) -> Markup:
     """Return one bar made of parts, in the colours of their places."""
-    marks, begin = [], 0.0
+    marks, begin = [element("rect", x=0, y=1, width=100, height=10, class_="rail")], 0.0
     for kind, part in enumerate(parts):
         wide = 100 * place_of(part.value, end)
         box = element("rect", said(part.said), x=begin, y=1, width=wide, height=10, class_=f"k{kind % KINDS}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...answers.finding import find_run_rows
-from ...answers.forecast import calibration, forecast, forecast_run
+from ...answers.forecast import Calibration, calibration, forecast, forecast_run
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
 from ...wording.forecasts import VERDICTS, headline, run_headline
@@ -61,7 +61,7 @@ def new_task(request: Request, here: Here) -> Response:
         running=find_run_rows(RunFilter(status=("running",)), limit=_RUNNING).workflows,
         empty=not any(here.words.all().values()),
         **_shown(found),
-        **_calibration(given.get("calibration") == "1"),
+        **(_calibration(here.kept(calibration)) if given.get("calibration") == "1" else _NOT_CALIBRATED),
     )
 
 
@@ -113,13 +113,13 @@ def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> lis
     return fields
 
 
-def _calibration(wanted: bool) -> dict[str, Any]:
-    if not wanted:
-        return {"calibrated": None, "held": [], "chances": [], "by_template": []}
-    found = calibration()
+def _calibration(found: Calibration) -> dict[str, Any]:
     return {
         "calibrated": found,
         "held": calibrating.figures(found),
         "chances": calibrating.chances(found),
         "by_template": calibrating.templates(found),
     }
+
+
+_NOT_CALIBRATED: Final[dict[str, Any]] = {"calibrated": None, "held": [], "chances": [], "by_template": []}

@@ -19,6 +19,7 @@ from ...patterns.savings import KEEP_SHARE
 from ...wording.numbers import share
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
+from ..charts.stacked import texture
 from ..context import Here
 from ..rendering import address, page
 from ..views import findings, habits, spending
@@ -38,8 +39,8 @@ def insights(request: Request, here: Here) -> Response:
     asked = question(request)
     recent, keep = asked.word("recent", "30d"), keep_of(asked)
     everything = asked.word("all") == "1"
-    found = find_anomalies(asked.where, period_of(recent))
-    lost = waste(asked.where)
+    found = here.kept(find_anomalies, asked.where, period_of(recent))
+    lost = here.kept(waste, asked.where)
     patterns = find_patterns(
         asked.where,
         keep_share=keep_share_of(keep),
@@ -58,6 +59,7 @@ def insights(request: Request, here: Here) -> Response:
         lost=lost,
         lost_words=wasted_of(lost),
         waste=spending.waste(lost, asked.given),
+        texture=texture(),
         patterns=patterns,
         habits=habits.rows(patterns.patterns, asked.given, keep),
         keep=share(keep_share_of(keep)),

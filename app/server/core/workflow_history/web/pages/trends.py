@@ -38,7 +38,8 @@ def trends(request: Request, here: Here) -> Response:
     zone = asked.word("tz", LOCAL)
     own = _own(asked, zone)
     chosen = {choice.name: choice.chosen for choice in own}
-    found = statistics.timeline(
+    found = here.kept(
+        statistics.timeline,
         asked.where,
         by=chosen["by"] or None,
         across=chosen["across"] or None,

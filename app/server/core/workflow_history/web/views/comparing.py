@@ -175,7 +175,8 @@ def _of_it(part: float | None) -> str:
     """Return a share of a difference; none where parts that cancel out would mislead."""
     if part is None or abs(part) > CANCELLED:
         return ""
-    return ("-" if part < 0 else "") + share(abs(part))
+    said = share(abs(part))
+    return said if part >= 0 or said.startswith("<") else f"-{said}"
 
 
 def _word(fact: Fact, value: str | None) -> str:

@@ -44,7 +44,7 @@ class FindingCard:
     figures: tuple[FigureRow, ...]
     runs: tuple[tuple[str, str], ...]  # name and address, the most telling first
     since: str  # address of the runs since then
-    before_and_after: str | None  # address of a comparison of both sides' runs; None: too few are named
+    trend: str  # address of the trend of its workflow and phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ...wording.numbers import counted, money, share
 from ...wording.statistics import WASTE
 from ...wording.text import cut, one_line
 from ...wording.watching import worth_a_line
+from ..charts.stacked import swatch
 from ..charts.strips import Part, bar, parts_of_a_whole
 from ..charts.units import top_of
 from ..rendering import address, run_address
@@ -33,6 +34,7 @@ class WasteRow:
     of: str  # what it is part of, or is counted above
     share: str
     bar: Markup
+    swatch: Markup | None = None  # its sign in the bar of all kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
             money(kind.counted_above) if kind.counted_above else "",
             "",
             bar(kind.cost, most, f"{WASTE[kind.kind]}: {money(kind.cost)}", "bad"),
+            swatch(place),
         )
-        for kind in found.kinds
+        for place, kind in enumerate(found.kinds)
     )
     parts = [
         Part(WASTE[kind.kind], kind.cost, f"{WASTE[kind.kind]}: {money(kind.cost)}") for kind in found.kinds
