@@ -43,6 +43,9 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
     "list_patterns": ("/patterns?limit=1", None),
     "one_pattern": (f"/patterns/{PATTERN}?examples=1", None),
     "decide_on_pattern": (f"/patterns/{PATTERN}", '{"status": "accepted", "note": "make check does it"}'),
+    "list_running": ("/running", None),
+    "show_progress": (f"/runs/{OTHER}/progress", None),
+    "show_current_sync": ("/syncs/current", None),
     "list_syncs": ("/syncs?limit=1", None),
     "take_out": ("/export/runs?columns=id,status,total_cost&since=2026-03-30", None),
     "health": ("/health", None),
@@ -51,13 +54,22 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
 }
 """By an operation's name: what is asked, and the body where something is changed."""
 
-OF_THE_CLOCK: Final = ("decided_at", "begins", "ends", "before_begins", "started_at", "duration_seconds")
+OF_THE_CLOCK: Final = (
+    "at",
+    "elapsed_seconds",
+    "decided_at",
+    "begins",
+    "ends",
+    "before_begins",
+    "started_at",
+    "duration_seconds",
+)
 """Keys whose values are other ones each time, where an answer depends on the clock."""
 
 STORED_AT: Final = ("first_seen_at", "last_changed_at")
 """Keys whose values are the moment when the demo was stored."""
 
-_CLOCKED: Final = ("decide_on_pattern", "statistics_trend", "list_syncs")
+_CLOCKED: Final = ("decide_on_pattern", "statistics_trend", "list_syncs", "list_running", "show_progress")
 _MOMENT, _SECONDS = "2026-03-31T18:00:00Z", 1.5
 _MOST_WORDS = 200  # characters of a text
 

@@ -433,7 +433,7 @@ def test_every_operation_that_is_got_answers_head_with_the_same_headers(client):
         "/api/v1/forecast": "?text=csv",
     }
     for template, methods in client.get(f"{V1}/openapi.json").json()["paths"].items():
-        if "get" not in methods:
+        if "get" not in methods or template == f"{V1}/events":  # that one never ends
             continue
         path = template.format(**{**names, "id": pattern if "patterns" in template else names["id"]})
         path += queries.get(template, "")
@@ -568,7 +568,8 @@ def test_the_description_names_every_operation_once_with_an_example_of_its_shape
         for method, one in methods.items():
             assert one["summary"]
             assert one["description"], path
-            media = one["responses"]["200"]["content"]
+            done = next(told for status, told in one["responses"].items() if status.startswith("2"))
+            media = done["content"]
             assert any("example" in shown for shown in media.values()), (method, path)
             reference = media.get("application/json", {}).get("schema", {}).get("$ref", "")
             if reference:
@@ -601,7 +602,7 @@ def test_the_page_lists_every_operation_with_a_line_to_try(client):
         for method, one in methods.items():
             assert f"<code>{method.upper()} {path}</code>" in page
             assert f'id="{one["operationId"]}"' in page
-    assert "<script" not in page.replace('<script src="/static/app.js" defer></script>', "")
+    assert not re.search(r"<script(?! src=\"/static/)", page)
     assert "curl -s http://127.0.0.1:8765/api/v1/" in page
     assert "Authorization" not in page
     secret = "a-word-of-our-own-1"  # noqa: S105 - of this test

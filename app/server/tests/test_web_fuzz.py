@@ -19,11 +19,12 @@ CHECKS = {
     "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422"]},
 }
 EXAMPLES = 8  # of each operation
+STREAM = "/api/v1/events"  # has no end; test_web_live.py reads it
 
 app = create_app(Settings(names=("testserver",)))
 described = schemathesis.openapi.from_asgi(
     "/api/v1/openapi.json", app, config=schemathesis.Config.from_dict({"checks": CHECKS})
-)
+).exclude(path=STREAM)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,5 +51,6 @@ def test_no_request_finds_a_fault_and_every_answer_is_as_described(case: schemat
 
 
 def test_the_description_was_read_whole() -> None:
-    assert len(list(described.get_all_operations())) == len(app.openapi()["paths"]) + 1
+    told = sum(len(methods) for path, methods in app.openapi()["paths"].items() if path != STREAM)
+    assert len(list(described.get_all_operations())) == told
     assert CHANGING

@@ -60,7 +60,7 @@ def is_refused(reply, status: int) -> bool:
      "2130706433"],
 )  # fmt: skip
 def test_a_name_that_is_not_ours_gets_nothing(client, host):
-    for path in (*EVERYTHING, "/static/style.css", "/login"):
+    for path in (*EVERYTHING, "/static/base.css", "/login"):
         assert is_refused(client.get(path, headers={"Host": host}), 421), path
 
 
@@ -138,7 +138,7 @@ def test_a_browser_is_led_to_the_login_page_and_back(guarded):
     page = guarded.get(reply.headers["location"], headers=PAGES)
     assert page.status_code == 200
     assert 'name="token"' in page.text
-    assert guarded.get("/static/style.css").status_code == 200
+    assert guarded.get("/static/base.css").status_code == 200
     wrong = guarded.post(reply.headers["location"], data={"token": "wrong"}, follow_redirects=False)
     assert wrong.status_code == 403
     assert "set-cookie" not in wrong.headers

@@ -82,13 +82,17 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return found
 
 
+_SAME_AS: Final = {"start_sync": "show_current_sync"}
+"""Operations that answer as another one does, and whose own answer would change something."""
+
+
 def _show(operation: dict[str, Any]) -> None:
     """Put an operation's example where its answer is described."""
-    example = examples().get(operation["operationId"])
+    name = operation["operationId"]
+    example = examples().get(_SAME_AS.get(name, name))
     if example is not None:
-        for media in operation["responses"]["200"]["content"].values():
-            media["example"] = example["answer"]
-            break
+        done = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        next(iter(done["content"].values()))["example"] = example["answer"]
 
 
 @cache

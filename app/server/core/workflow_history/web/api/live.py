@@ -32,7 +32,9 @@ CURRENT: Final = "/api/v1/syncs/current"
 _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "`history`: something was written; `sync`: how the sync stands, as in syncs/current.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {"schema": {"type": "string"}, "example": "event: history\ndata: 7\n\n"}
+        },
     },
     **problems(),
 }
