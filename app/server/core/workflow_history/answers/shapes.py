@@ -51,10 +51,12 @@ def plain(value: Any) -> Any:
 
 def json_schema(answer: type) -> dict[str, Any]:
     """Return the JSON Schema of an answer, its `schema_version` included; comments are descriptions."""
-    (reference,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
+    _, components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     classes = {found.__name__: found for found in _classes_in(answer)}
     parts = {name: _described(part, classes[name]) for name, part in components.items()}
-    whole = parts.pop(reference["$ref"].rsplit("/", 1)[-1])
+    whole = parts[answer.__name__]
+    if not _holds_itself(answer):
+        del parts[answer.__name__]
     return {
         "$schema": DIALECT,
         **whole,
@@ -62,6 +64,10 @@ def json_schema(answer: type) -> dict[str, Any]:
         "required": ["schema_version", *whole["required"]],
         "$defs": parts,
     }
+
+
+def _holds_itself(record: type) -> bool:
+    return any(record in _classes_in(hint) for hint in get_type_hints(record).values())
 
 
 def _classes_in(hint: Any) -> set[type]:
