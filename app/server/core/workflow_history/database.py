@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .errors import InvalidQueryError, WorkflowNotFoundError
+from .errors import InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
 from .filters import RunFilter
 from .models import Workflow
 from .patterns.sequences import without_parts
@@ -80,6 +80,13 @@ def existing() -> Iterator[History | None]:
         return
     with History.open(url) as history:
         yield history
+
+
+def check_named() -> None:
+    """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
+    named = bool(os.environ.get(_DB_VARIABLE)) or DB_PATH is not _DB_PATH_AT_IMPORT
+    if named and not exists(current_url()):
+        raise WorkflowHistoryError(f"there is no history at {location()} yet; workflow-history sync makes one")
 
 
 def _check_is_dict(workflow: object) -> None:
@@ -155,11 +162,6 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
         raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
     wanted = RunFilter(search=search, status=() if status is None else (status,))
     query = PageQuery(wanted, sort_by, sort_order, limit, offset)
-    page = page_of(query)
-    return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}
-
-
-def page_of(query: PageQuery) -> Page:
-    """Return one page of the history; an empty one where there is no history yet."""
     with existing() as history:
-        return Page([], 0, None) if history is None else history.page(query)
+        page = Page([], 0, None) if history is None else history.page(query)
+    return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from ..errors import InvalidQueryError
 from ..filters import SCORES, Range, RunFilter
-from .options import Command, CommandGroup
+from .options import AskingCommand, CommandGroup
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
@@ -174,7 +174,7 @@ NARROWING = (
 """Every option that narrows; each combines with all others."""
 
 
-class FilterCommand(Command):
+class FilterCommand(AskingCommand):
     """A command whose answer can be narrowed to some runs: `filter_of` returns which."""
 
     def __init__(self, *args: Any, **given: Any) -> None:

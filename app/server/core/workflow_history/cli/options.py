@@ -76,6 +76,20 @@ class Command(TyperCommand):
         return _taught(ctx, _tidy(super().get_params(ctx)))
 
 
+class AskingCommand(Command):
+    """A command that asks a history: one that was named has to be there."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        check_named()
+        return super().invoke(ctx)
+
+
+def check_named() -> None:
+    """Raise WorkflowHistoryError where a history was named that is not there."""
+    import_module("..database", __package__).check_named()  # what opens one is not for --help
+
+
 class CommandGroup(TyperGroup):
     """A group of commands that takes the options of every command."""
 

@@ -11,7 +11,7 @@ import typer
 from ...answers.calibration import LATEST
 from ...answers.forecast import Forecast, calibration, forecast, forecast_run
 from ...errors import InvalidQueryError
-from ..options import Command
+from ..options import AskingCommand
 from ..render.calibration import calibration_report
 from ..render.forecast import forecast_report, headline
 from ..render.forecast_run import run_headline, run_report
@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@app.command(name="forecast", epilog=EXAMPLES, cls=Command)
+@app.command(name="forecast", epilog=EXAMPLES, cls=AskingCommand)
 def tell(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[

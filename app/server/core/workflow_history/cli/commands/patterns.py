@@ -18,7 +18,7 @@ from ...answers.automate import (
 from ...answers.pattern_shapes import Patterns, PatternStory
 from ...patterns.savings import KEEP_SHARE
 from ..filtering import FilterCommand, FilterGroup, filter_of
-from ..options import Command
+from ..options import AskingCommand, check_named
 from ..render.pattern_story import pattern_story, story_line
 from ..render.patterns import decision_line, pattern_list, short_id
 from ..render.runs import no_runs
@@ -83,6 +83,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     """
     if context.invoked_subcommand is not None:
         return
+    check_named()
     screen, wanted = screen_of(context), filter_of(context)
     found = find_patterns(
         wanted,
@@ -155,7 +156,7 @@ def _after(found: PatternStory) -> list[tuple[str, str]]:
 
 
 @app.command(
-    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"', cls=Command
+    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"', cls=AskingCommand
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Note that a script is to do it; it stays in the list, marked. Syncs keep that."""
@@ -163,14 +164,14 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
 
 
 @app.command(
-    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"', cls=Command
+    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"', cls=AskingCommand
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Take it out of the list, with all that it tells of; syncs keep that."""
     _decide(context, pattern, "dismissed", note)
 
 
-@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=Command)
+@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=AskingCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
     """Take back what was decided of it."""
     _decide(context, pattern, "detected", None)

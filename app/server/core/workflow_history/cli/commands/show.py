@@ -11,7 +11,7 @@ import typer
 from ... import database
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...patterns import pattern_key
-from ..options import Command
+from ..options import AskingCommand
 from ..render.patterns import short_id
 from ..render.runs import full_id
 from ..render.story import story
@@ -27,7 +27,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=Command)
+@app.command(epilog=EXAMPLES, cls=AskingCommand)
 def show(
     context: typer.Context,
     run_id: Annotated[
