@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import (
     RunFilter,
+    database,
     decide_pattern,
     demo,
     find_patterns,
@@ -467,10 +468,11 @@ def test_what_is_not_allowed_is_refused(given_: dict[str, Any], message: str):
         find_patterns(**given_)
 
 
-def test_no_history_has_no_patterns_and_none_is_made():
+def test_no_history_has_no_patterns_and_none_is_made(monkeypatch):
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB")
     assert find_patterns().patterns == ()
     assert "No runs yet" in type_in("patterns").output
-    assert not Path(os.environ["WORKFLOW_HISTORY_DB"]).exists()
+    assert not Path(database.location()).exists()
 
 
 # --- the command

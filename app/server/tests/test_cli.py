@@ -197,11 +197,36 @@ def test_the_list_is_filtered_sorted_and_paged(shop):
     assert type_in("list", "-q", "--limit", "1", "--offset", "1").output.count("\n") == 1
 
 
-def test_an_empty_history_says_what_to_type():
+def test_without_a_history_the_list_says_what_to_type(monkeypatch):
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB")
     assert "workflow-history sync path/to/project" in type_in("list").output
 
 
+ASKING = [
+    "list", "stats", "stats --by week", "anomalies", "patterns", "patterns show abcd",
+    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --calibration", "show a",
+    "explain a", "compare a b", "export", "export statistics", "resync --all", "db version", "db check",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ASKING)
+@pytest.mark.parametrize("by_option", [True, False], ids=["--db", "environment"])
+def test_a_named_history_that_is_not_there_is_an_error_and_no_empty_answer(tmp_path, words, by_option):
+    named = tmp_path / "mistyped.db" if by_option else tmp_path / "history.db"
+    result = type_in(*words.split(), *(["--db", str(named)] if by_option else []))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"error: there is no history at {named} yet")
+    assert not named.exists()
+
+
+def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
+    others = {"demo", "sync", "cost", "schema", "completion", "check"}  # check has a test of its own
+    assert {words.split()[0] for words in ASKING} == COMMANDS.keys() - others
+
+
 def test_an_unknown_sort_key_is_wrong_usage():
+    database.init_db()
     result = type_in("list", "--sort", "beauty")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: cannot sort by 'beauty'")
@@ -216,6 +241,7 @@ def test_a_run_is_shown_by_its_id_its_full_name_or_a_beginning(shop, name):
 
 
 def test_a_run_that_is_not_known_is_an_error_of_one_line():
+    database.init_db()
     result = type_in("show", "zzzz")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -223,6 +249,8 @@ def test_a_run_that_is_not_known_is_an_error_of_one_line():
 
 
 def test_an_ambiguous_id_names_the_candidates(monkeypatch):
+    database.init_db()
+
     def several(name: str) -> None:
         raise AmbiguousWorkflowError(name, ["shop/aaaa1111", "till/aaaa1111"])
 
@@ -279,12 +307,14 @@ def test_many_runs_are_counted_anew(shop):
 
 @pytest.mark.parametrize("words", [[], ["aaaa1111", "--all"], ["--all", "--since", "2026-01-01"]], ids=str)
 def test_a_resync_must_say_which_runs(words):
+    database.init_db()
     result = type_in("resync", *words)
     assert result.exit_code == 2
     assert "say which runs" in result.stderr
 
 
 def test_a_resync_with_failures_fails(monkeypatch):
+    database.init_db()
     trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}
     answer = {"total_processed": 1, "successful": 0, "failed": 1, "workflows": [trouble]}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)

@@ -86,7 +86,9 @@ def check_named() -> None:
     """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
     named = bool(os.environ.get(_DB_VARIABLE)) or DB_PATH is not _DB_PATH_AT_IMPORT
     if named and not exists(current_url()):
-        raise WorkflowHistoryError(f"there is no history at {location()} yet; workflow-history sync makes one")
+        raise WorkflowHistoryError(
+            f"there is no history at {location()} yet; workflow-history sync makes one"
+        )
 
 
 def _check_is_dict(workflow: object) -> None:

@@ -13,7 +13,7 @@ from ..errors import AgentsFolderError
 from ..scanning.walk import STATE_FILE
 
 Directory = Annotated[
-    Path | None,
+    str | None,  # a Path would take an empty word for the current folder
     typer.Argument(
         metavar="DIR",
         help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
@@ -23,13 +23,16 @@ Directory = Annotated[
 """What a command that reads a folder is told."""
 
 
-def folders_of(directory: Path | None) -> list[Path]:
+def folders_of(given: str | None) -> list[Path]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
-    if directory is None:
+    if given is None:
         folder = scanner.agents_dir()
         if not folder.is_dir():
             raise AgentsFolderError(f"no such folder: {folder}; name a project or its agents folder")
         return [folder]
+    if not given.strip():
+        raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
+    directory = Path(given)
     if not directory.is_dir():
         what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
         raise AgentsFolderError(f"{what}; name a project or its agents folder")

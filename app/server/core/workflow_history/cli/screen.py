@@ -23,6 +23,7 @@ from .render.marks import STAND_INS
 from .render.text import one_line
 
 PIPED_WIDTH = 120  # cells, where there is no terminal that would tell
+MOST_TOLD = 2_000  # characters of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,10 @@ def _program(name: str) -> str:
 
 
 def error_line(message: str) -> None:
-    """Print an error, one line, to standard error."""
-    _console(sys.stderr).print(f"error: {one_line(message)}", style="red", soft_wrap=True)
+    """Print an error, one line, to standard error; one that repeats a long text is cut."""
+    half = MOST_TOLD // 2
+    told = message if len(message) <= MOST_TOLD else f"{message[:half]} … {message[-half:]}"
+    _console(sys.stderr).print(f"error: {one_line(told)}", style="red", soft_wrap=True)
 
 
 def note(message: str) -> None:

@@ -22,10 +22,10 @@ from . import checks, ledger, names, queries, reads, recurrence, takeout, writes
 from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
-from .engine import connect, dialect_of, make_file, naming_database, reading, writing
+from .engine import connect, dialect_of, is_read_only, make_file, naming_database, reading, writing
 from .filters import NAMED, conditions
 from .location import database_url
-from .migrate import ensure_schema, stored_revision
+from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
 from .paging import page_keys
 from .reads import CostTotals, StoredRun
@@ -76,9 +76,17 @@ class History:
     @classmethod
     @contextmanager
     def open(cls, location: Path | str | URL) -> Iterator[Self]:
-        """Open the history at a path or database URL; it is made where there is none."""
+        """Open the history at a path or database URL; it is made where there is none.
+
+        Where it cannot be written it is opened to be read, and what writes raises WorkflowHistoryError.
+        """
         url = database_url(location)
         make_file(url)
+        if is_read_only(url):
+            with connect(url, read_only=True) as connection:
+                check_schema(connection)
+                yield cls(url, connection)
+            return
         with connect(url) as connection:
             ensure_schema(connection)
             yield cls(url, connection)

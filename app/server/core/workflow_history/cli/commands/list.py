@@ -6,9 +6,11 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from ...answers.finding import SORT_NAMES, find_runs
 from ..filtering import FilterCommand, filter_of
+from ..render.numbers import counted
 from ..render.runs import full_id, no_runs, run_list
 from ..screen import screen_of
 
@@ -60,5 +62,8 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
         screen.show(run_list(page.workflows, page.total, screen.width))
+    elif page.total:
+        why = "that is after the last" if limit else "--limit 0"
+        screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
     else:
-        screen.show(no_runs(filtered=not wanted.is_empty or bool(offset or page.total)))
+        screen.show(no_runs(filtered=not wanted.is_empty))

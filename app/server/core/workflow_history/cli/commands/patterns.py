@@ -164,7 +164,8 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
 
 
 @app.command(
-    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"', cls=AskingCommand
+    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"',
+    cls=AskingCommand,
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Take it out of the list, with all that it tells of; syncs keep that."""

@@ -43,7 +43,7 @@ def similar(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text.", min=0.0, max=1.0),
+        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text."),
     ] = None,
 ) -> None:
     """Find the runs most like one, or like a task in words.
