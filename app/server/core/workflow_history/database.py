@@ -82,10 +82,15 @@ def existing() -> Iterator[History | None]:
         yield history
 
 
+def is_there() -> bool:
+    """Say whether there is a history already."""
+    return exists(current_url())
+
+
 def check_named() -> None:
     """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
     named = bool(os.environ.get(_DB_VARIABLE)) or DB_PATH is not _DB_PATH_AT_IMPORT
-    if named and not exists(current_url()):
+    if named and not is_there():
         raise WorkflowHistoryError(
             f"there is no history at {location()} yet; workflow-history sync makes one"
         )

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from ..errors import InvalidQueryError
 from ..filters import SCORES, Range, RunFilter
-from .options import AskingCommand, CommandGroup
+from .options import AskingCommand, CommandGroup, typed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
@@ -153,7 +153,7 @@ def moment_of(given: str, now: datetime | None = None) -> datetime:
 NARROWING = (
     Narrowing("--status", "WORD", _words("status"),
               "Ended so: completed, failed, running, incomplete, unknown.", many=True),
-    Narrowing("--search -s", "TEXT", _one("search"),
+    Narrowing("--search -s", "TEXT", lambda given: {"search": typed(given)},
               'Holds these words; "some words" side by side, -word leaves out.'),
     Narrowing("--project", "NAME", _words("project"), "Of this project.", many=True),
     Narrowing("--template", "NAME", _words("template"), "Of this workflow.", many=True),

@@ -85,6 +85,11 @@ class AskingCommand(Command):
         return super().invoke(ctx)
 
 
+def typed(text: str) -> str:
+    """Return a text from the command line as it was typed, also where the locale knows ASCII only."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
 def check_named() -> None:
     """Raise WorkflowHistoryError where a history was named that is not there."""
     import_module("..database", __package__).check_named()  # what opens one is not for --help

@@ -44,7 +44,14 @@ class Screen:
     def show(self, *blocks: RenderableType) -> None:
         """Print what was asked for."""
         for block in blocks:
-            self.out.print(block)
+            if self.out.is_terminal:
+                self.out.print(block)
+                continue
+            with self.out.capture() as printed:
+                self.out.print(block)
+            # A table fills its width with blanks, which only a terminal needs.
+            lines = printed.get().split("\n")
+            self.out.file.write("\n".join(line.rstrip(" ") for line in lines))
 
     def next_steps(self, *commands: tuple[str, str]) -> None:
         """Say what to type next, each with what it is for; nothing when people are not reading."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_WIDTH = 120  # cells
 BAR = 12  # cells
 LEAST_NAME = 22  # cells
+LEAST_WORD, MOST_WORD = 8, 24  # cells of a run's workflow, model and the like
 CANCELLED = 1.5  # a share from which parts that cancel out make shares mislead
 NAMES = {
     "cost": "cost",
@@ -53,6 +54,9 @@ NARROWER = (
     GiveWay("cost_bar"),
     GiveWay("percent"),
     GiveWay("time_difference"),
+    GiveWay("time_a"),
+    GiveWay("time_b"),
+    GiveWay("cost_difference"),
 )
 """What goes first where the width does not do."""
 
@@ -117,15 +121,18 @@ def _requests(found: Comparison, width: int) -> list[RenderableType]:
 
 
 def _runs(found: Comparison, width: int) -> RenderableType:
-    facts = [(fact.name, _word(fact.name, fact.a), _word(fact.name, fact.b)) for fact in found.facts]
+    room = max(LEAST_WORD, min(MOST_WORD, (width - MOST_WORD) // 2))  # on both sides
+    facts = [
+        (fact.name, _word(fact.name, fact.a, room), _word(fact.name, fact.b, room)) for fact in found.facts
+    ]
     facts = [each for each, fact in zip(facts, found.facts, strict=True) if not fact.same or each[1]]
     figures = [each for each in found.figures if each.a is not None or each.b is not None]
     empty = Text("")
     differ = [empty if fact.same else Text("differs", style="magenta") for fact in found.facts]
     columns = [
         _column("name", "", [*(NAMES.get(f[0], f[0]) for f in facts), *(NAMES[f.name] for f in figures)]),
-        _column("a", "A", [*(f[1] for f in facts), *(_amount(f, f.a) for f in figures)], right=True),
-        _column("b", "B", [*(f[2] for f in facts), *(_amount(f, f.b) for f in figures)], right=True),
+        _column("a", "A", [*(f[1] for f in facts), *(_ours(f) for f in figures)], right=True),
+        _column("b", "B", [*(f[2] for f in facts), *(_theirs(f) for f in figures)], right=True),
         Column(
             "difference",
             "B - A",
@@ -134,15 +141,15 @@ def _runs(found: Comparison, width: int) -> RenderableType:
         ),
         _column("percent", "", [*("" for _ in facts), *(_percent(f) for f in figures)], right=True),
     ]
-    return grid(columns, width)
+    return grid(fit(columns, width, (GiveWay("percent"), GiveWay("difference"))), width)
 
 
-def _word(name: str, value: str | None) -> str:
+def _word(name: str, value: str | None, room: int) -> str:
     if value is None:
         return UNKNOWN
     if name == "model_used":
-        return marks.short_model(value)
-    return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), 24)
+        return cut(marks.short_model(value), room)
+    return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), room)
 
 
 def _amount(figure: Figure, value: float | None) -> str:
@@ -157,15 +164,23 @@ def _amount(figure: Figure, value: float | None) -> str:
     return writers[figure.unit](value)
 
 
+def _ours(figure: Figure) -> str:
+    return f"{'' if figure.a_certain or figure.a is None else '≥ '}{_amount(figure, figure.a)}"
+
+
+def _theirs(figure: Figure) -> str:
+    return f"{'' if figure.b_certain or figure.b is None else '≥ '}{_amount(figure, figure.b)}"
+
+
 def _difference(figure: Figure, style: str = "") -> Text:
-    """Return B less A with its sign; a tilde where a cost is only a lower bound."""
+    """Return B less A with its sign; marked as an estimate where a cost is only a lower bound."""
     if figure.difference is None:
         return Text(UNKNOWN)
     if figure.unit == "share":
         return Text(f"{figure.difference * 100:+.1f} pp", style=style)
     amount = _amount(figure, abs(figure.difference))
     sign = "" if amount in {"0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
-    sure = "" if figure.certain else "~"
+    sure = "" if figure.certain else "≈ "
     return Text(f"{sure}{sign}{amount}", style=style)
 
 
@@ -210,8 +225,8 @@ def _sides(steps: Sequence[Step], figures: Sequence[Figure], whole: Figure, what
     theirs = [_cell(step.b, _amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
     differences = [_difference(figure) for figure in figures]
     columns = [
-        Column(f"{what}_a", f"A {what}", (*ours, Text(_amount(whole, whole.a), "bold")), right=True),
-        Column(f"{what}_b", f"B {what}", (*theirs, Text(_amount(whole, whole.b), "bold")), right=True),
+        Column(f"{what}_a", f"A {what}", (*ours, Text(_ours(whole), "bold")), right=True),
+        Column(f"{what}_b", f"B {what}", (*theirs, Text(_theirs(whole), "bold")), right=True),
         Column(f"{what}_difference", "B - A", (*differences, _difference(whole, "bold")), right=True),
     ]
     if is_cost:
@@ -273,7 +288,7 @@ def _contributions(
         *([] if cancelled else [_column("share", "of it", shares, right=True)]),
         Column("bar", "", tuple(bars)),
     ]
-    return grid(columns, width)
+    return grid(fit(columns, width, (GiveWay("bar"), GiveWay("share"))), width)
 
 
 def _models(found: Comparison) -> list[str]:

@@ -70,7 +70,9 @@ def _value(value: Any, unit: str | None, field: str = "") -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) or value >= 1e6 else f"{value:,g}"
+    if value == int(value):
+        return f"{int(value):,}"  # a count may have come as a float
+    return f"{value:,}" if value >= 1e6 else f"{value:,g}"
 
 
 def _seconds(value: float) -> str:
