@@ -358,3 +358,21 @@ def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:
     assert "stored runs, each forecast from those ended before it alone" in found.output
     assert "80% is meant" in found.output
     assert "mean of all runs before" in found.output
+
+
+def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_is_no_chance(
+    demo: Path,
+) -> None:
+    found = type_in("--calibration", "--json", "--db", str(demo))
+    told = json.loads(found.output)
+    for figure in (told["cost"], told["duration"]):
+        assert [one["against"] for one in figure["verdicts"]] == ["mean", "median", "template median"]
+        for one in figure["verdicts"]:
+            assert one["low"] <= one["share"] <= one["high"]
+            meant = "better" if one["low"] > 0.5 else "worse" if one["high"] < 0.5 else "no better"
+            assert one["word"] == meant
+    success = told["success"]
+    assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"])
+    printed = type_in("--calibration", "--db", str(demo)).output
+    assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
+    assert f"{success['verdict']} than telling that share" in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -15,6 +16,9 @@ DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
 
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
 """Set by a shell's script while it asks what a word may become."""
+
+_BYTES = re.compile("[\udc80-\udcff]+")
+"""How Python holds bytes of an argument that are no text in the locale's encoding."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ class AskingCommand(Command):
 
 def typed(text: str) -> str:
     """Return a text from the command line as it was typed, also where the locale knows ASCII only."""
-    return os.fsencode(text).decode("utf-8", "replace")
+    return _BYTES.sub(lambda found: os.fsencode(found[0]).decode("utf-8", "replace"), text)
 
 
 def check_named() -> None:
