@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import (
     RunFilter,
+    database,
     decide_pattern,
     demo,
     find_patterns,
@@ -467,10 +470,11 @@ def test_what_is_not_allowed_is_refused(given_: dict[str, Any], message: str):
         find_patterns(**given_)
 
 
-def test_no_history_has_no_patterns_and_none_is_made():
+def test_no_history_has_no_patterns_and_none_is_made(monkeypatch):
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB")
     assert find_patterns().patterns == ()
     assert "No runs yet" in type_in("patterns").output
-    assert not Path(os.environ["WORKFLOW_HISTORY_DB"]).exists()
+    assert not Path(database.location()).exists()
 
 
 # --- the command
@@ -605,3 +609,32 @@ def test_no_text_of_a_run_can_move_the_cursor():
         ["patterns", "reset", bad["signature"]],
     ):
         assert "\x1b" not in type_in(*words).output
+
+
+def test_all_means_all_and_what_another_pattern_tells_is_not_offered_to_be_decided(synced):
+    every = find_patterns(everything=True)
+    assert every.found > 20
+    assert len(type_in("patterns", "--all", "-q").output.split()) == every.found
+    assert len(type_in("patterns", "--all", "-q", "--limit", "3").output.split()) == 3
+    assert any(one.scriptable and one.part_of for one in every.patterns)
+    for one in every.patterns:
+        if one.scriptable and one.part_of is None:
+            decide_pattern(one.id, "accepted")
+    assert "patterns accept" not in type_in("patterns", "--all").output
+
+
+def test_a_note_is_kept_as_it_was_typed_where_the_locale_knows_ascii_alone(synced):
+    told = find_patterns().patterns[0].id
+    command = [
+        sys.executable,
+        "-m",
+        "app.server.core.workflow_history",
+        "patterns",
+        "dismiss",
+        told,
+        "--note",
+    ]
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    root = Path(__file__).parents[3]
+    subprocess.run([*command, "différent".encode()], check=True, env=env, cwd=root, capture_output=True)  # noqa: S603
+    assert show_pattern(told).pattern.note == "différent"

@@ -77,7 +77,7 @@ def test_exactly_at_the_limit_is_within_and_a_nanodollar_more_is_not():
     assert "100% of it" in at.sentence
     over = of_day(report("day = 0.299999999"), "2026-03-11")
     assert over.state == "passed"
-    assert "101% of it" in over.sentence
+    assert ">100% of it" in over.sentence
 
 
 def test_from_four_fifths_on_a_budget_is_near_its_limit_and_does_not_fail():
@@ -205,6 +205,21 @@ def test_runs_without_a_time_are_counted_apart():
     store({"total_cost": 9.0, "created_at": None}, {"total_cost": 1.0})
     found = report("month = 5")
     assert (found.undated_runs, found.budgets[0].spent) == (1, 1.0)
+
+
+def test_a_span_of_more_days_than_anybody_reads_is_refused_at_once():
+    with pytest.raises(InvalidQueryError, match="more than 5,000 days before"):
+        report("day = 1", since=datetime(2, 1, 1, tzinfo=UTC))
+
+
+def test_a_run_that_cost_at_least_so_much_is_marked_where_it_is_named():
+    store({"total_cost": None, "lower_bound_cost": 2.0, "cost_basis": "lower_bound"}, {"total_cost": 1.5})
+    named = only("run = 1").costliest
+    assert [(run.cost, run.at_least) for run in named] == [(2.0, True), (1.5, False)]
+    Path("workflow-history.toml").write_text("[budget]\nrun = 1\n", "utf-8")
+    printed = type_in("check", "--at", "2026-03-11T12:00Z").output
+    assert "≥ $2.00, " in printed
+    assert "≥ $1.50" not in printed
 
 
 def test_a_span_that_ends_before_it_begins_is_refused():

@@ -19,6 +19,7 @@ from app.server.core.workflow_history import database, resync, sync
 from app.server.core.workflow_history.cli.app import COMMANDS, app, load
 from app.server.core.workflow_history.cli.progress import steps
 from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
+from app.server.core.workflow_history.store.history import History
 from app.server.tests.build import assistant, init
 from scripts import make_cli_docs, make_pictures
 from scripts.make_cli_docs import GROUPS
@@ -197,11 +198,36 @@ def test_the_list_is_filtered_sorted_and_paged(shop):
     assert type_in("list", "-q", "--limit", "1", "--offset", "1").output.count("\n") == 1
 
 
-def test_an_empty_history_says_what_to_type():
+def test_without_a_history_the_list_says_what_to_type(monkeypatch):
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB")
     assert "workflow-history sync path/to/project" in type_in("list").output
 
 
+ASKING = [
+    "list", "stats", "stats --by week", "anomalies", "patterns", "patterns show abcd",
+    "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --calibration", "show a",
+    "explain a", "compare a b", "export", "export statistics", "resync --all", "db version", "db check",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ASKING)
+@pytest.mark.parametrize("by_option", [True, False], ids=["--db", "environment"])
+def test_a_named_history_that_is_not_there_is_an_error_and_no_empty_answer(tmp_path, words, by_option):
+    named = tmp_path / "mistyped.db" if by_option else tmp_path / "history.db"
+    result = type_in(*words.split(), *(["--db", str(named)] if by_option else []))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"error: there is no history at {named} yet")
+    assert not named.exists()
+
+
+def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
+    others = {"demo", "sync", "cost", "schema", "completion", "check"}  # check has a test of its own
+    assert {words.split()[0] for words in ASKING} == COMMANDS.keys() - others
+
+
 def test_an_unknown_sort_key_is_wrong_usage():
+    database.init_db()
     result = type_in("list", "--sort", "beauty")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: cannot sort by 'beauty'")
@@ -216,6 +242,7 @@ def test_a_run_is_shown_by_its_id_its_full_name_or_a_beginning(shop, name):
 
 
 def test_a_run_that_is_not_known_is_an_error_of_one_line():
+    database.init_db()
     result = type_in("show", "zzzz")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -223,6 +250,8 @@ def test_a_run_that_is_not_known_is_an_error_of_one_line():
 
 
 def test_an_ambiguous_id_names_the_candidates(monkeypatch):
+    database.init_db()
+
     def several(name: str) -> None:
         raise AmbiguousWorkflowError(name, ["shop/aaaa1111", "till/aaaa1111"])
 
@@ -230,6 +259,58 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
     result = type_in("show", "aaaa1111")
     assert result.exit_code == 1
     assert "shop/aaaa1111, till/aaaa1111" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["sync", "cost"])
+def test_an_empty_word_for_a_folder_is_not_the_current_one(command):
+    refused = type_in(command, "")
+    assert refused.exit_code == 2
+    assert "the folder's name is empty" in refused.stderr
+
+
+def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(shop):
+    type_in("sync", str(shop))
+    assert type_in("list", "--limit", "0").output == "None of 2 runs shown: --limit 0.\n"
+    assert type_in("list", "--offset", "2").output == "None of 2 runs shown: that is after the last.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list", "--limit", "9" * 20], "a whole number of 0 or more, at most 9223372036854775807"),
+        (["list", "--model", ""], "is a part of every name"),
+        (["list", "--project", "p" * 100_000], "no run has project"),
+        (["show", "a" * 100_000], "in this history; workflow-history list shows them"),
+        (["similar", "--text", "a", "--threshold", "nan"], "threshold=nan is not allowed; use 0 to 1"),
+        (["list", "--pattern", "a3"], "no pattern 'a3' in this history (the beginning of an id has four"),
+        (["stats", "--pattern", "zzzz"], "no pattern 'zzzz' in this history"),
+        (["stats", "--template", "zzzz"], "no run has template 'zzzz'"),
+    ],
+    ids=lambda value: " ".join(value)[:24] if isinstance(value, list) else "",
+)
+def test_what_means_nothing_is_one_short_line_that_says_what_is_allowed(shop, words, told):
+    type_in("sync", str(shop))
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
+        history.save([{"id": "cccc3333", "workflow_template": "adw_patch"}])
+    refused = type_in(*words)
+    assert refused.exit_code in {1, 2}
+    assert refused.stdout == ""
+    assert told in refused.stderr
+    assert len(refused.stderr) < 2_100
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    refused = type_in("demo", str(tmp_path / "file" / "demo"))
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"error: {tmp_path}")
+    assert "[Errno" not in refused.stderr
+
+
+def test_what_goes_into_a_pipe_has_no_blanks_at_the_end_of_a_line(shop):
+    type_in("sync", str(shop))
+    for words in (["list"], ["stats"], ["show", "aaaa1111"]):
+        assert not [line for line in type_in(*words).output.split("\n") if line.endswith(" ")]
 
 
 # JSON
@@ -279,12 +360,14 @@ def test_many_runs_are_counted_anew(shop):
 
 @pytest.mark.parametrize("words", [[], ["aaaa1111", "--all"], ["--all", "--since", "2026-01-01"]], ids=str)
 def test_a_resync_must_say_which_runs(words):
+    database.init_db()
     result = type_in("resync", *words)
     assert result.exit_code == 2
     assert "say which runs" in result.stderr
 
 
 def test_a_resync_with_failures_fails(monkeypatch):
+    database.init_db()
     trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}
     answer = {"total_processed": 1, "successful": 0, "failed": 1, "workflows": [trouble]}
     monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
@@ -435,7 +518,7 @@ def test_a_terminal_that_asked_for_less_sees_no_progress(shop, option):
 def test_a_pipe_gets_no_progress(shop):
     command = [sys.executable, "-m", "app.server.core.workflow_history", "sync", str(shop)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
-    assert done.stderr == ""
+    assert done.stderr == f"new history at {os.environ['WORKFLOW_HISTORY_DB']}\n"
     assert "2/2" not in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -220,3 +221,25 @@ def test_hostile_text_cannot_reach_the_terminal(tmp_path):
     result = type_in("a", "b")
     assert result.exit_code == 0
     assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
+
+
+def test_a_lower_bound_is_marked_on_its_own_side_and_the_difference_as_an_estimate(tmp_path: Path) -> None:
+    with History.open(tmp_path / "history.db") as history:
+        history.save([
+            run("a", agent("plan", 1.0)),
+            run("b", agent("build", None, cost_basis="lower_bound", lower_bound_cost=3.0),
+                cost_basis="lower_bound", lower_bound_cost=3.0),
+        ])  # fmt: skip
+    cost = figure(compare_runs("a", "b"), "cost")
+    assert (cost.certain, cost.a_certain, cost.b_certain) == (False, True, False)
+    printed = CliRunner().invoke(app, ["compare", "a", "b"], env={"COLUMNS": "120"}).output
+    assert re.search(r"^cost +\$1.00 +≥ \$3.00 +≈ \+\$2.00", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [36, 40, 60])
+def test_a_narrow_screen_loses_columns_and_cuts_no_figure(tmp_path: Path, width: int) -> None:
+    with History.open(tmp_path / "history.db") as history:
+        history.save([run("a", agent("plan", 0.0275), agent("build", 1.5)), run("b", agent("plan", 12.345))])
+    printed = CliRunner().invoke(app, ["compare", "a", "b"], env={"COLUMNS": str(width)}).output
+    assert not re.search(r"[$\d.+%-]…", printed), printed
+    assert "$12.35" in printed

@@ -17,6 +17,7 @@ from app.server.core.workflow_history import demo, explain_run
 from app.server.core.workflow_history.accounting import cost_data
 from app.server.core.workflow_history.answers.shapes import json_schema, to_json
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.render.explaining import _plain
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.explaining import FIELDS, Explanation, Known, explained
 from app.server.core.workflow_history.store.history import History
@@ -320,3 +321,7 @@ def test_hostile_text_cannot_reach_the_terminal(tmp_path):
         assert result.exit_code == 0, result.output
         assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
     assert explain_run("a1", "cost").parts[0].sources[0].there is None
+
+
+def test_a_count_has_no_decimals_however_large_it_is():
+    assert [_plain(value) for value in (1_140_296.0, 12.0, 7, 0.25)] == ["1,140,296", "12", "7", "0.25"]

@@ -17,11 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import demo, export, sync
-from app.server.core.workflow_history.answers.export import TABLES
+from app.server.core.workflow_history import database, demo, export, sync
+from app.server.core.workflow_history.answers.export import TABLES, write_table
 from app.server.core.workflow_history.answers.statistics import run_statistics
-from app.server.core.workflow_history.answers.statistics_rows import statistics_table
-from app.server.core.workflow_history.answers.tables import of_records
+from app.server.core.workflow_history.answers.tables import Table, of_records
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowHistoryError
 from app.server.core.workflow_history.exporting.cells import defused, is_formula, tidy
@@ -50,15 +49,22 @@ def demo_history(tmp_path: Path) -> None:
     sync.sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
 
 
-def csv_of(what: str = "runs", **options: object) -> list[dict[str, str]]:
-    text = io.BytesIO()
-    export(what, text, format="csv", **options)
+def csv_of(what: str = "runs", table: Table | None = None, **options: object) -> list[dict[str, str]]:
+    text = written(what, table, format="csv", **options)
     return list(csv.DictReader(io.StringIO(text.getvalue().decode(), newline="")))
 
 
-def lines_of(what: str = "runs", **options: object) -> list[dict[str, object]]:
+def written(what: str, table: Table | None, **options: object) -> io.BytesIO:
     text = io.BytesIO()
-    export(what, text, format="jsonl", **options)
+    if table is None:
+        export(what, text, **options)
+    else:
+        write_table(table, what, text, **options)
+    return text
+
+
+def lines_of(what: str = "runs", table: Table | None = None, **options: object) -> list[dict[str, object]]:
+    text = written(what, table, format="jsonl", **options)
     return [json.loads(line, parse_float=Decimal) for line in text.getvalue().splitlines()]
 
 
@@ -199,14 +205,14 @@ def test_any_answers_flat_records_can_be_taken_out(tmp_path):
         {"month": "2026-02", "runs": "0", "cost": "", "success": "", "ended": "false", "shares": "[]"},
     ]
     assert lines_of("months", table=table)[0]["shares"][0]["name"] == "plan"
-    export("months", tmp_path / "months.parquet", table=table)
+    write_table(table, "months", tmp_path / "months.parquet")
     assert pq.read_table(tmp_path / "months.parquet").column("cost").to_pylist() == [Decimal("0.3"), None]
 
 
 def test_statistics_are_the_groups_of_runs_as_rows(demo_history, tmp_path):
     asked = run_statistics("template", RunFilter(status=("completed",)), across="class", tz="UTC")
-    table = statistics_table("template", "class", tz="UTC")
-    rows = lines_of("statistics", table=table, where=RunFilter(status=("completed",)))
+    completed = RunFilter(status=("completed",))
+    rows = lines_of("statistics", by="template", across="class", tz="UTC", where=completed)
     assert [(row["name"], row["across"]) for row in rows] == [(g.name, g.across) for g in asked.groups]
     assert [Decimal(row["cost"]) for row in rows] == [Decimal(str(g.cost.total)) for g in asked.groups]
     assert [row["runs"] for row in rows] == [group.runs for group in asked.groups]
@@ -224,6 +230,23 @@ def test_statistics_are_by_month_unless_asked_otherwise_and_by_command_line_too(
     wrong = type_in("export", "runs", "--by", "week")
     assert wrong.exit_code == 2
     assert "export statistics --by month" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--tz", "Nope"], ["--by", "colour"], ["--by", "phase", "--across", "agent"], ["--template", "nope"]],
+    ids=" ".join,
+)
+def test_what_cannot_be_asked_of_statistics_is_said_before_anything_is_written(demo_history, words):
+    refused = type_in("export", "statistics", *words)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+
+
+def test_only_statistics_are_grouped(tmp_path):
+    for option in ({"by": "week"}, {"across": "status"}, {"tz": "UTC"}):
+        with pytest.raises(InvalidQueryError, match="are of statistics, not of runs"):
+            export("runs", tmp_path / "runs.csv", **option)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_statistics_do_not_know_is_an_empty_cell_and_no_zero(tmp_path):
@@ -327,7 +350,7 @@ def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path):
         raise WorkflowHistoryError("the disk is full")
 
     with pytest.raises(WorkflowHistoryError, match="the disk is full"):
-        export("months", folder / "a.csv", table=of_records(Group, broken))
+        write_table(of_records(Group, broken), "months", folder / "a.csv")
     assert list(folder.iterdir()) == []
 
 
@@ -407,6 +430,7 @@ def test_json_gives_lines_or_tells_what_was_written(demo_history, tmp_path):
 
 @pytest.mark.parametrize("words", [["--format", "parquet"], ["--json", "--format", "csv"]], ids=str)
 def test_what_standard_output_cannot_hold_is_wrong_usage(words):
+    database.init_db()
     result = type_in("export", *words)
     assert result.exit_code == 2
     assert "--output FILE" in result.stderr

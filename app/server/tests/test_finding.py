@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import database
+from app.server.core.workflow_history import database, export, find_anomalies, find_patterns, overview
 from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
-from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.errors import AmbiguousPatternError, InvalidQueryError
 from app.server.core.workflow_history.filters import Range, RunFilter
 from app.server.core.workflow_history.narrowing import moment_of, range_of, seconds_of
+from app.server.core.workflow_history.patterns import pattern_key
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.search_words import pieces_of
 
@@ -364,3 +366,39 @@ def test_there_is_nothing_to_find_where_there_is_no_history(
     page = find_runs(RunFilter(status=("x",)))
     assert (page.workflows, page.total, page.next_cursor) == ([], 0, None)
     assert not (tmp_path / "none.db").exists()
+
+
+def two_patterns_alike() -> tuple[str, str, str]:
+    """Return the first digits that the ids of two patterns share, and their signatures."""
+    known: dict[str, str] = {}
+    for number in range(2_000):
+        name = f"make part{number}"
+        digits = pattern_key("operation", name)[:4]
+        if digits in known:
+            return digits, known[digits], name
+        known[digits] = name
+    raise AssertionError("no two of 2,000 ids begin alike")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        find_runs,
+        find_patterns,
+        find_anomalies,
+        overview,
+        lambda where: export("runs", BytesIO(), where=where),
+    ],
+    ids=["find_runs", "find_patterns", "find_anomalies", "overview", "export"],
+)
+def test_a_beginning_that_several_patterns_have_is_an_error_wherever_runs_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[RunFilter], object]
+) -> None:
+    digits, *both = two_patterns_alike()
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "alike.db")
+    with History.open(tmp_path / "alike.db") as history:
+        (key,) = history.save([{"id": "a"}]).keys.values()
+        history.save_patterns({key: [{"kind": "operation", "signature": one, "count": 1} for one in both]})
+    with pytest.raises(AmbiguousPatternError, match=f"{digits!r} is ambiguous"):
+        ask(RunFilter(pattern=digits))
+    assert find_runs(RunFilter(pattern=both[0])).total == 1

@@ -131,11 +131,23 @@ def test_without_a_history_nothing_is_made() -> None:
         forecast_run("run-001")
 
 
-def test_an_unheard_of_template_is_no_reason_to_take_another() -> None:
+@pytest.mark.parametrize("named", [{"template": "adw_ship_it"}, {"issue_class": "chroe"}], ids=str)
+def test_a_template_or_class_that_no_run_has_is_an_error_that_tells_which_there_are(
+    named: dict[str, str],
+) -> None:
     save(*(stored(place) for place in range(30)))
-    found = forecast("Sort the orders by date", "adw_ship_it")
-    assert found.cost.median is None
-    assert "adw_plan_build" in (found.cost.why_not or "")
+    known = "adw_plan_build" if "template" in named else "/feature"
+    with pytest.raises(InvalidQueryError, match=f"no run has .*known: {known}"):
+        forecast("Sort the orders by date", **named)
+    option = "--template" if "template" in named else "--class"
+    assert type_in("--text", "Sort", option, *named.values()).exit_code == 2
+
+
+def test_a_template_may_be_named_without_its_beginning() -> None:
+    save(*(stored(place) for place in range(30)))
+    short, full = (forecast("Sort the orders", name) for name in ("plan_build", "adw_plan_build"))
+    assert short == full
+    assert short.cost.median is not None
 
 
 def test_a_request_like_no_other_without_a_template_is_not_forecast() -> None:
@@ -177,8 +189,11 @@ def test_what_cannot_be_asked_is_refused() -> None:
 
 def test_hostile_words_are_only_words() -> None:
     save(*(stored(place, nl_input=HOSTILE, workflow_template="[red]\x1b[31mx") for place in range(30)))
-    found = type_in("--text", HOSTILE.replace("\x00", ""), "--class", "[bold]\x07", "--project", "\u202e")
+    found = type_in("--text", HOSTILE.replace("\x00", ""), "--project", "\u202e")
     assert found.exit_code == 0, found.output
+    refused = type_in("--text", "a", "--class", "[bold]\x07")
+    assert refused.exit_code == 2
+    assert not {"\x1b", "\x07"} & set(refused.output)
     assert not {"\x1b", "\x07", "\u202e", "\x00"} & set(found.output)
     assert "[red]x" in found.output
     assert forecast(HOSTILE).cost.median is not None
@@ -312,10 +327,12 @@ def test_the_request_may_come_from_a_file_or_from_standard_input(tmp_path: Path)
     "words", [[], ["run-001", "--calibration"], ["--text", "a", "run-001"], ["--text", "a", "--file", "b"]]
 )
 def test_asking_for_nothing_or_for_two_things_is_a_usage_error(words: list[str]) -> None:
+    database.init_db()
     assert type_in(*words).exit_code == 2
 
 
 def test_an_empty_history_is_told_calmly() -> None:
+    database.init_db()
     for words in (["--text", "Sort"], ["--calibration"]):
         found = type_in(*words)
         assert found.exit_code == 0
@@ -341,3 +358,21 @@ def test_calibration_as_typed_says_its_sample_size(demo: Path) -> None:
     assert "stored runs, each forecast from those ended before it alone" in found.output
     assert "80% is meant" in found.output
     assert "mean of all runs before" in found.output
+
+
+def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_is_no_chance(
+    demo: Path,
+) -> None:
+    found = type_in("--calibration", "--json", "--db", str(demo))
+    told = json.loads(found.output)
+    for figure in (told["cost"], told["duration"]):
+        assert [one["against"] for one in figure["verdicts"]] == ["mean", "median", "template median"]
+        for one in figure["verdicts"]:
+            assert one["low"] <= one["share"] <= one["high"]
+            meant = "better" if one["low"] > 0.5 else "worse" if one["high"] < 0.5 else "no better"
+            assert one["word"] == meant
+    success = told["success"]
+    assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"])
+    printed = type_in("--calibration", "--db", str(demo)).output
+    assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
+    assert f"{success['verdict']} than telling that share" in printed

@@ -1,6 +1,7 @@
 """What commands give with --json: it has a version, and is as its published schema says, key for key."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,20 @@ def check(name: str, given: dict[str, Any]) -> None:
         ("cost", ["cost", "{agents}", "--by", "agent"]),
         ("export", ["export", "agent-runs", "--output", "{new}"]),
         ("resync", ["resync", "--status", "failed"]),
+        ("explain", ["explain", "{run}", "cost"]),
+        ("explain", ["explain", "{run}"]),
+        ("compare", ["compare", "{run}", "{other}"]),
+        ("similar", ["similar", "{run}", "--threshold", "0"]),
+        ("stats", ["stats", "--by", "phase", "--across", "week"]),
+        ("stats-overview", ["stats"]),
+        ("stats-waste", ["stats", "--waste"]),
+        ("stats-trend", ["stats", "--trend", "90d"]),
+        ("forecast", ["forecast", "--text", "CSV export for suppliers"]),
+        ("forecast-run", ["forecast", "{run}"]),
+        ("forecast-calibration", ["forecast", "--calibration"]),
+        ("anomalies", ["anomalies"]),
+        ("check", ["check", "--config", "{config}", "--at", "2026-03-31", "--since", "9w"]),
+        ("check-init", ["check", "--init", "--config", "{new}"]),
         ("db-path", ["db", "path"]),
         ("db-version", ["db", "version"]),
         ("db-check", ["db", "check"]),
@@ -78,7 +93,13 @@ def check(name: str, given: dict[str, Any]) -> None:
 )
 def test_what_a_command_gives_is_as_its_schema_says(history, tmp_path, monkeypatch, name, words):
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(history / "history.db"))
-    places = {"agents": history / "agents", "new": tmp_path / "a.csv", "folder": tmp_path / "demo"}
+    config = tmp_path / "budgets.toml"
+    config.write_text("[budget]\nrun = 100\nmonth = 1000\n", "utf-8")
+    run, other = (one["id"] for one in given_by("list", "--status", "completed", "--limit", "2")["workflows"])
+    places = {
+        "agents": history / "agents", "new": tmp_path / "a.csv", "folder": tmp_path / "demo",
+        "config": config, "run": run, "other": other,
+    }  # fmt: skip
     check(name, given_by(*(word.format(**places) for word in words)))
 
 
@@ -135,6 +156,8 @@ def test_every_command_has_a_schema():
 def test_every_schema_is_one_and_says_what_its_fields_mean(name):
     schema = schema_of(name)
     Draft202012Validator.check_schema(schema)
+    known = {f"#/$defs/{part}" for part in schema.get("$defs", {})}
+    assert {*re.findall(r"#/\$defs/\w+", json.dumps(schema))} <= known
     for part in (schema, *schema.get("$defs", {}).values()):
         assert part["description"]
         assert all(told["description"] for told in part["properties"].values()), part

@@ -414,6 +414,22 @@ class TestStatus:
         status, reason = self.judged(agents)
         assert (status, reason) == ("running", "builder has no result yet (builder/raw_output.jsonl)")
 
+    @pytest.mark.parametrize("cost", [-3, 1e308, "much"])
+    def test_where_the_result_cannot_be_read_the_logs_word_on_the_end_counts(
+        self, agents: Path, cost: Any
+    ) -> None:
+        folder = run(agents, "a1", {})
+        unreadable = result().replace("0.25", json.dumps(cost))
+        stream(folder, "builder", init(), assistant("m1"), unreadable, at=NOW - timedelta(minutes=1))
+        assert self.judged(agents)[0] == "running"
+        log = folder / "adw_build" / "execution.log"
+        log.parent.mkdir()
+        log.write_text("2026-01-01 10:05:00 - INFO - ADW workflow completed\n")
+        status, reason = self.judged(agents)
+        assert (status, "completed" in reason) == ("completed", True)
+        (found,) = scanned(agents).runs
+        assert [problem.line for problem in found.problems] == [3]
+
     def test_without_a_result_and_long_silent_it_is_incomplete(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
         stream(folder, "builder", init(), assistant("m1"))

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from app.server.core.workflow_history import database
 from app.server.core.workflow_history.answers.shapes import to_json
 from app.server.core.workflow_history.answers.statistics import (
     GROUPINGS,
@@ -569,6 +570,7 @@ def test_json_is_the_whole_answer_with_its_version(history: Path, words: list[st
 
 @pytest.mark.parametrize("words", ASKED, ids=" ".join)
 def test_an_empty_history_is_answered_calmly(words: list[str]) -> None:
+    database.init_db()
     printed = run(*words)
     assert printed.exit_code == 0, printed.output
     assert printed.output.strip()

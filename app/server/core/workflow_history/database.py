@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .errors import InvalidQueryError, WorkflowNotFoundError
+from .errors import InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
 from .filters import RunFilter
 from .models import Workflow
 from .patterns.sequences import without_parts
@@ -97,6 +97,20 @@ def change_mark() -> Hashable:
     return _KEPT.mark(url) if exists(url) else None
 
 
+def is_there() -> bool:
+    """Say whether there is a history already."""
+    return exists(current_url())
+
+
+def check_named() -> None:
+    """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
+    named = bool(os.environ.get(_DB_VARIABLE)) or DB_PATH is not _DB_PATH_AT_IMPORT
+    if named and not is_there():
+        raise WorkflowHistoryError(
+            f"there is no history at {location()} yet; workflow-history sync makes one"
+        )
+
+
 def _check_is_dict(workflow: object) -> None:
     if not isinstance(workflow, Mapping):
         raise InvalidQueryError(f"a workflow is a dict, not {type(workflow).__name__}")
@@ -170,17 +184,6 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
         raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
     wanted = RunFilter(search=search, status=() if status is None else (status,))
     query = PageQuery(wanted, sort_by, sort_order, limit, offset)
-    page = page_of(query)
+    with existing() as history:
+        page = Page([], 0, None) if history is None else history.page(query)
     return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}
-
-
-def page_of(query: PageQuery) -> Page:
-    """Return one page of the history; an empty one where there is no history yet."""
-    with existing() as history:
-        return Page([], 0, None) if history is None else history.page(query)
-
-
-def brief_page_of(query: PageQuery) -> Page:
-    """Return the same page with just what a list shows of each run."""
-    with existing() as history:
-        return Page([], 0, None) if history is None else history.brief_page(query)

@@ -65,6 +65,8 @@ class RunFilter:
     def __post_init__(self) -> None:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
             _check_words(name, getattr(self, name))
+        if not all(word.strip() for word in self.model):
+            raise InvalidQueryError("model='' is a part of every name; say some letters of one")
         for name in ("search", "pattern"):
             if getattr(self, name) is not None and not isinstance(getattr(self, name), str):
                 raise InvalidQueryError(f"{name}={getattr(self, name)!r} is not allowed; use text or None")

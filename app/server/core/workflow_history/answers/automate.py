@@ -14,13 +14,14 @@ import numpy as np
 
 from .. import database
 from ..columns import UNKNOWN
-from ..errors import AmbiguousPatternError, InvalidQueryError, PatternNotFoundError
+from ..errors import InvalidQueryError, PatternNotFoundError
 from ..filters import RunFilter
 from ..patterns.ranking import Habit, is_scriptable, rank
 from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import KEEP_SHARE, known_cost
 from ..store.history import History
 from ..store.recurrence import PatternExample
+from .naming import matching, the_pattern
 from .pattern_shapes import Example, PatternDecision, Patterns, PatternStory, Span, ranked, usd
 
 Kind = Literal["operation", "sequence", "phases"]
@@ -29,8 +30,6 @@ KINDS: Final[tuple[str, ...]] = get_args(Kind)
 STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
 USUAL_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
 SHOWN_EXAMPLES: Final = 5  # of one pattern
-_LEAST_DIGITS: Final = 4  # of the beginning of an id
-_NAMED: Final = 10  # patterns that a message can name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -89,7 +88,7 @@ def show_pattern(
     """
     _check_numbers(examples, keep_share)
     with _history() as history:
-        known = _the_one(history, pattern_id)
+        known = the_pattern(history, pattern_id)
         patterns = _with(history, known, where)
         habit = next((one for one in rank(patterns, keep_share) if one.pattern.id == known.id), None)
         if habit is None:
@@ -111,9 +110,9 @@ def decide_pattern(pattern_id: str, status: PatternStatus, note: str | None = No
     """
     _check_words("status", (status,), STATUSES)
     with _history() as history:
-        before = _the_one(history, pattern_id)
+        before = the_pattern(history, pattern_id)
         history.decide_pattern(before.id, status, note)
-        now = _the_one(history, before.id)
+        now = the_pattern(history, before.id)
     return PatternDecision(
         now.id, now.kind, now.signature, now.status, before.status, now.note, now.decided_at
     )
@@ -125,19 +124,6 @@ def _history() -> Iterator[History]:
         if history is None:
             raise PatternNotFoundError("there are no patterns yet; workflow-history sync finds them")
         yield history
-
-
-def _the_one(history: History, given: str) -> Recurring:
-    found = history.find_pattern(given)
-    if not found:
-        short = " (the beginning of an id has four digits or more)" if len(given) < _LEAST_DIGITS else ""
-        raise PatternNotFoundError(
-            f"no pattern {given!r} in this history{short}; workflow-history patterns --all shows them"
-        )
-    if len(found) > 1:
-        told = ", ".join(f"{one.id} ({one.signature})" for one in found[:_NAMED])
-        raise AmbiguousPatternError(given, [one.id for one in found], told)
-    return found[0]
 
 
 def _with(history: History, known: Recurring, where: RunFilter | None) -> list[Recurring]:
@@ -158,7 +144,7 @@ def _is_told(habit: Habit, kinds: Sequence[Kind] | None) -> bool:
 def _span(history: History, where: RunFilter | None) -> Span:
     runs = history.columns("runs", ("key", "created_at"))
     if where is not None and not where.is_empty:
-        keys = np.array(history.matching(where), np.int64)
+        keys = matching(history, where)
         runs = runs.take(np.isin(runs.whole["key"], keys))
     made = runs.whole["created_at"]
     made = made[made != UNKNOWN]

@@ -18,6 +18,7 @@ from ..watching.words import budget_sentence
 from .watch import Finding, find_anomalies, moment_of, names_of
 
 SHOWN: Final = 5  # runs of each budget
+LONGEST: Final = timedelta(days=5_000)  # that are judged, day by day
 _NANODOLLARS: Final = 1e9
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +30,8 @@ class BudgetRun:
 
     id: str
     project: str | None
-    cost: float  # USD at least
+    cost: float  # USD
+    at_least: bool  # it cost more, or that may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,18 @@ def check_budgets(
     """Return how every budget stands: for runs made `since` (a day ago), and the days since then.
 
     A budget is passed by what was spent at least; exactly at the limit is within.
-    Raises InvalidQueryError where `since` is after `now`, ConfigError where there is no history.
+    Raises InvalidQueryError where `since` is after `now` or more than 5,000 days before, ConfigError where
+    there is no history.
     """
     until = now or datetime.now(UTC)
     start = since or until - timedelta(days=1)
     if start > until:
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
+    if until - start > LONGEST:
+        raise InvalidQueryError(
+            f"since {start.date()} is more than {LONGEST.days:,} days before {until.date()}; "
+            "each day would be judged: say a later one"
+        )
     try:
         periods = list(_periods(start, until, config.time_zone))
     except (ValueError, OverflowError) as error:
@@ -137,8 +145,8 @@ def _judged(
     found = []
     for one, rows in zip(judged, shown, strict=True):
         named = tuple(
-            BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS)
-            for row, cost in zip(rows, one.costs.tolist(), strict=False)
+            BudgetRun(*names[int(keys[row])], cost / _NANODOLLARS, partial)
+            for row, cost, partial in zip(rows, one.costs.tolist(), one.partial.tolist(), strict=False)
         )
         found.append(_budget(one, named, (since, until), config.time_zone))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from .. import database
 from ..columns import NO_WORD
 from ..errors import InvalidQueryError
 from ..forecasting.backtest import Backtest, Baselines, Told, backtests, ending_of, latest, reasons
-from ..forecasting.measuring import Case, Ending, brier, errors, held
+from ..forecasting.measuring import Case, Ending, brier, brier_gain, closer, errors, held
 from ..forecasting.past import Past
 from .past_runs import read_past, read_texts
 
 __all__ = ["Calibration", "calibration"]
+
+Word = Literal["better", "no better", "worse"]
 
 LATEST: Final = 2_000
 """Runs that are forecast, unless all are asked for."""
@@ -49,6 +51,18 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether forecasts came closer than a simpler way of telling, run by run."""
+
+    against: str  # the name of the other way, as in ErrorOf
+    word: Word  # no better: the interval of the share holds one half
+    count: int  # runs
+    share: float  # 0 to 1: of the runs, the forecast was closer; of equal ones half
+    low: float  # 95% interval of the share
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class FigureCalibration:
     """How forecasts of one figure held."""
 
@@ -56,6 +70,7 @@ class FigureCalibration:
     held: Held | None  # None: no run
     errors: tuple[ErrorOf, ...]  # of the same runs
     errors_with_template: tuple[ErrorOf, ...]  # of those whose template had earlier runs
+    verdicts: tuple[Verdict, ...]  # one for each other way
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,10 @@ class SuccessCalibration:
     brier: float | None  # 0 (sure and right) to 1
     brier_base: float | None  # of telling each run the share of all runs before it
     bins: tuple[ChanceBin, ...]
+    verdict: Word | None  # than telling each run the share of all before it
+    gain: float | None  # `brier_base` less `brier`: above 0 is better
+    gain_low: float | None  # 95% interval of the gain
+    gain_high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +165,11 @@ def _there(cases: Iterable[Case | None]) -> list[Case]:
 def _figure(forecast: int, cases: Sequence[Case], unit: float) -> FigureCalibration:
     with_template = [case for case in cases if not np.isnan(case.template_median)]
     return FigureCalibration(
-        forecast, _held(cases), _errors(cases, unit, _PLAIN), _errors(with_template, unit, _OF_TEMPLATES)
+        forecast,
+        _held(cases),
+        _errors(cases, unit, _PLAIN),
+        _errors(with_template, unit, _OF_TEMPLATES),
+        (*_verdicts(cases, _PLAIN), *_verdicts(with_template, _OF_TEMPLATES)),
     )
 
 
@@ -167,6 +190,27 @@ def _errors(cases: Sequence[Case], unit: float, ways: Sequence[tuple[str, str]])
     )
 
 
+def _verdicts(cases: Sequence[Case], ways: Sequence[tuple[str, str]]) -> tuple[Verdict, ...]:
+    (_, own), *others = ways
+    found = []
+    for name, way in others:
+        came, told, other = (
+            np.array([getattr(case, key) for case in cases], np.float64) for key in ("came", own, way)
+        )
+        one = closer(came, told, other)
+        if one is not None:
+            found.append(
+                Verdict(name, _word(one.low, one.high, 0.5), one.count, one.share, one.low, one.high)
+            )
+    return tuple(found)
+
+
+def _word(low: float, high: float, equal: float) -> Word:
+    if low > equal:
+        return "better"
+    return "worse" if high < equal else "no better"
+
+
 def _held(cases: Sequence[Case]) -> Held | None:
     found = held(cases)
     if found is None:
@@ -176,21 +220,25 @@ def _held(cases: Sequence[Case]) -> Held | None:
 
 def _success(endings: Sequence[Ending]) -> SuccessCalibration:
     if not endings:
-        return SuccessCalibration(0, None, None, ())
+        return _NO_SUCCESS
     completed = [ending.completed for ending in endings]
     bins = []
     for least, most in _BINS:
         some = [ending for ending in endings if least <= ending.told < most]
         if some:
-            told = float(np.mean([ending.told for ending in some]))
+            mean = float(np.mean([ending.told for ending in some]))
             bins.append(
-                ChanceBin(least, min(most, 1.0), len(some), told, sum(e.completed for e in some) / len(some))
+                ChanceBin(least, min(most, 1.0), len(some), mean, sum(e.completed for e in some) / len(some))
             )
+    told, base = ([getattr(ending, way) for ending in endings] for way in ("told", "base"))
+    gain = brier_gain(told, base, completed)
     return SuccessCalibration(
         len(endings),
-        brier([ending.told for ending in endings], completed),
-        brier([ending.base for ending in endings], completed),
+        brier(told, completed),
+        brier(base, completed),
         tuple(bins),
+        _word(gain.low, gain.high, 0.0),
+        *gain,
     )
 
 
@@ -210,5 +258,6 @@ def _templates(
     return tuple(found)
 
 
-_NO_FIGURE = FigureCalibration(0, None, (), ())
-_NOTHING = Calibration(0, 0, 0, 0, 0, _NO_FIGURE, _NO_FIGURE, SuccessCalibration(0, None, None, ()), ())
+_NO_FIGURE = FigureCalibration(0, None, (), (), ())
+_NO_SUCCESS = SuccessCalibration(0, None, None, (), None, None, None, None)
+_NOTHING = Calibration(0, 0, 0, 0, 0, _NO_FIGURE, _NO_FIGURE, _NO_SUCCESS, ())

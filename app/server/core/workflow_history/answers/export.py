@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,10 +15,13 @@ from ..exporting.target import whole_file
 from ..exporting.writer import Sink, Writer, Writing
 from ..filters import RunFilter
 from ..store.takeout import SOURCES
+from ..summing.clock import LOCAL
 from .statistics_rows import statistics_table
 from .tables import Table, of_source
 
 ALL_COLUMNS: Final = ("all",)
+STATISTICS: Final = "statistics"  # the one table that is made of a question
+USUAL_GROUPING: Final = "month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Exported:
 
 TABLES: Final[Mapping[str, Table]] = {
     **{name: of_source(source) for name, source in SOURCES.items()},
-    "statistics": statistics_table("month"),
+    STATISTICS: statistics_table(USUAL_GROUPING),
 }
 """All that can be taken out, by name."""
 
@@ -47,19 +51,38 @@ def export(
     where: RunFilter | None = None,
     raw: bool = False,
     force: bool = False,
-    table: Table | None = None,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str | None = None,
 ) -> Exported:
-    """Write one of TABLES, or a `table` that is called `what`, to a file; memory is bounded.
+    """Write one of TABLES to a file: runs, agent-runs, patterns or statistics; memory is bounded.
 
+    `by`, `across` and `tz` are of statistics, and mean what they do in `run_statistics`; without: by month.
     `format` is csv, jsonl or parquet; without it, the path's ending says which. `columns` are names,
     ("all",) for every one. A path gets the whole file or nothing; one that is there raises
     WorkflowHistoryError without `force`. `raw` leaves CSV cells that a spreadsheet would run.
+    Raises InvalidQueryError where a name is unknown.
     """
+    table = _table(what, by, across, tz)
+    return write_table(table, what, to, format=format, columns=columns, where=where, raw=raw, force=force)
+
+
+def write_table(
+    table: Table,
+    what: str,
+    to: Path | str | IO[bytes],
+    *,
+    format: str | None = None,  # noqa: A002 - as above
+    columns: Sequence[str] | None = None,
+    where: RunFilter | None = None,
+    raw: bool = False,
+    force: bool = False,
+) -> Exported:
+    """Write a table that is called `what` to a file, as `export` does."""
     path = Path(to) if isinstance(to, str | Path) else None
     name = format_of(path, format)
-    source = table or _table(what)
-    wanted = _chosen(source.fields, source.usual if columns is None else columns)
-    batches = source.batches(where or RunFilter(), wanted)
+    wanted = _chosen(table.fields, table.usual if columns is None else columns)
+    batches = _asked(table.batches(where or RunFilter(), wanted))
     if isinstance(to, str | Path):
         with whole_file(Path(to), force=force) as file:
             rows = _write(FORMATS[name](file, wanted, raw), batches)
@@ -79,7 +102,7 @@ def pieces(
 ) -> Iterator[bytes]:
     """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once."""
     name = format_of(None, format)
-    source = table or _table(what)
+    source = table or _table(what, None, None, None)
     wanted = _chosen(source.fields, source.usual if columns is None else columns)
     return _pieces(FORMATS[name], wanted, raw, source.batches(where or RunFilter(), wanted))
 
@@ -110,10 +133,21 @@ def format_of(path: Path | None, given: str | None) -> str:
     return found
 
 
-def _table(what: str) -> Table:
+def _table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
     if what not in TABLES:
         raise InvalidQueryError(f"no table {what!r} to take out; use one of: {', '.join(TABLES)}")
+    if what == STATISTICS:
+        return statistics_table(by or USUAL_GROUPING, across, tz or LOCAL)
+    if by or across or tz:
+        raise InvalidQueryError(
+            f"by, across and tz are of statistics, not of {what}: export statistics --by month"
+        )
     return TABLES[what]
+
+
+def _asked(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Return the batches, the first one made: what is refused is refused before a byte is written."""
+    return chain(list(islice(batches, 1)), batches)
 
 
 def _chosen(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:

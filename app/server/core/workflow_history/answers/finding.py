@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from .. import database
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..store.cursor import Cursor, list_name
-from ..store.filters import NAMED
-from ..store.history import Page
+from ..store.history import History, Page
 from ..store.queries import SORT_KEYS, PageQuery
+from .naming import check_names
 
 SORT_NAMES: Final = {
     "when": "created_at",
@@ -26,12 +25,6 @@ SORT_NAMES: Final = {
     "quality": "quality_score",
 }
 """Short names for what lists show; any other column of a run can be named as it is."""
-
-
-STATUSES: Final = ("completed", "failed", "running", "incomplete", "unknown")
-"""What a status usually is; a run may have its state's own word."""
-
-_MOST_NAMED = 30  # words in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +50,10 @@ def find_runs(
     """Return one page of the runs that `where` means; runs whose sort value is unknown come last.
 
     `sort` is one of SORT_NAMES or any column of a run; `cursor` is the `next_cursor` of the page before.
-    Raises InvalidQueryError, which names what is allowed.
+    Raises InvalidQueryError, which names what is allowed; of a pattern PatternNotFoundError or
+    AmbiguousPatternError.
     """
-    return _page(where, sort, order, limit, offset, cursor, database.page_of)
+    return _page(where, sort, order, limit, offset, cursor, History.page)
 
 
 def find_run_rows(
@@ -72,7 +66,7 @@ def find_run_rows(
     cursor: str | None = None,
 ) -> RunPage:
     """Return the same page with just what a list shows of each run, a RunRow each: many times as fast."""
-    return _page(where, sort, order, limit, offset, cursor, database.brief_page_of)
+    return _page(where, sort, order, limit, offset, cursor, History.brief_page)
 
 
 def _page(  # noqa: PLR0917 - both of the above take them by name
@@ -82,40 +76,20 @@ def _page(  # noqa: PLR0917 - both of the above take them by name
     limit: int,
     offset: int,
     cursor: str | None,
-    read: Callable[[PageQuery], Page],
+    read: Callable[[History, PageQuery], Page],
 ) -> RunPage:
     wanted = RunFilter() if where is None else where
     sort_by = _sort_key(sort)
     name = list_name(wanted, sort_by, order)
     after = None if cursor is None else Cursor.read(cursor, name)
-    page = read(PageQuery(wanted, sort_by, order, limit, offset, after))
-    if not page.total:
-        check_words(wanted)
-    following = None if page.last is None else page.last.text(name)
-    return RunPage(page.workflows, page.total, limit, offset, following)
-
-
-def check_words(where: RunFilter) -> None:
-    """Raise InvalidQueryError where a filter names what no run has: it is a slip, not an empty answer."""
+    query = PageQuery(wanted, sort_by, order, limit, offset, after)
     with database.existing() as history:
         if history is None:
-            return
-        for name in NAMED:
-            words = getattr(where, name)
-            if words and (known := history.names(name)):
-                _check_known(name, words, known)
-
-
-def _check_known(name: str, words: Sequence[str], known: Sequence[str]) -> None:
-    same = {form for word in known for form in (word, word.removeprefix("/"), word.removeprefix("adw_"))}
-    if name == "status":
-        same.update(STATUSES)
-    for word in words:
-        if word in same or (name == "model" and any(word.lower() in model.lower() for model in known)):
-            continue
-        near = get_close_matches(word, known, 1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise InvalidQueryError(f"no run has {name} {word!r}; {guess}known: {', '.join(known[:_MOST_NAMED])}")
+            return RunPage([], 0, limit, offset, None)
+        page = read(history, query)
+        check_names(history, wanted, found=bool(page.total))
+    following = None if page.last is None else page.last.text(name)
+    return RunPage(page.workflows, page.total, limit, offset, following)
 
 
 def _sort_key(sort: str) -> str:

@@ -5,7 +5,7 @@ Every figure rests on past runs, which are named; where they are too few there i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,12 +14,14 @@ import numpy as np
 from .. import database
 from ..columns import UNKNOWN
 from ..errors import InvalidQueryError
+from ..filters import RunFilter
 from ..forecasting.backtest import figures, is_unlike
 from ..forecasting.past import EPOCH, Past, Vectors, bare_class
 from ..forecasting.weights import Evidence, Question, candidates, likeness, weigh
 from ..store.history import History
 from .forecast_parts import chance, dollars, phase_forecasts, seconds, shown_runs
 from .forecast_shapes import Asked, Forecast
+from .naming import check_names
 from .past_runs import read_past, read_request, read_texts
 
 __all__ = ["Forecast", "forecast"]
@@ -30,8 +32,6 @@ SHOWN: Final = 10
 EMPTY = "this history holds no run yet"
 FOREVER: Final = int(np.iinfo(np.int64).max)
 """A moment after all that is stored, µs."""
-
-_MANY_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ def forecast(
 ) -> Forecast:
     """Forecast a run that has not run yet, from its request, its template or both.
 
-    `before`: look only at runs that had ended by then. Raises InvalidQueryError.
+    `before`: look only at runs that had ended by then. Raises InvalidQueryError, also for a template or a
+    class of issue that no run has; a project may be new.
     """
     text, template, issue_class, project = _checked(text, template, issue_class, project)
     asked = Asked(text, template, issue_class, project, before)
@@ -65,6 +66,9 @@ def forecast(
         if history is None:
             return nothing(asked, EMPTY)
         past = read_past(history)
+        asked = replace(asked, template=_full(past, template))
+        named = RunFilter(template=_words(asked.template), issue_class=_words(issue_class))
+        check_names(history, named, found=False)
         question = Question(_moment(before), asked.template, asked.issue_class, asked.project)
         return answer(history, past, asked, weighed(history, past, question, read_request(text or "")), shown)
 
@@ -121,6 +125,16 @@ def _checked(*words: str | None) -> tuple[str | None, str | None, str | None, st
     return text, template, bare_class(issue_class) if issue_class else None, project
 
 
+def _full(past: Past, template: str | None) -> str | None:
+    """Return a template as runs have it, where its short name was given."""
+    full = f"adw_{template}"
+    return full if template not in past.templates.words and full in past.templates.words else template
+
+
+def _words(word: str | None) -> tuple[str, ...]:
+    return () if word is None else (word,)
+
+
 def _moment(before: datetime | None) -> int:
     return FOREVER if before is None else (before - EPOCH) // timedelta(microseconds=1)
 
@@ -130,21 +144,13 @@ def _why_not(past: Past, question: Question, evidence: Evidence) -> str | None:
         return "no stored run has a date" if past.undated else EMPTY
     if not len(evidence.rows):
         of = "" if question.template is None else f" of the template {question.template!r}"
-        return f"no run{of} had ended before{_known(past, question)}"
+        return f"no run{of} had ended before"
     if is_unlike(question, evidence):
         return (
             "no template is named, and too few earlier runs ask for anything like it "
             f"(together they count as {evidence.neighbours:.1f} runs)"
         )
     return None
-
-
-def _known(past: Past, question: Question) -> str:
-    """Return which templates there are, where the one that was asked for is not among them."""
-    if question.template is None or question.template in past.templates.words:
-        return ""
-    names = sorted(past.templates.words)[:_MANY_NAMES]
-    return f"; there are {', '.join(names)}" if names else ""
 
 
 def _weak(past: Past, asked: Asked, evidence: Evidence) -> list[str]:

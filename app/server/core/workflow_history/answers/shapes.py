@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,12 +51,12 @@ def plain(value: Any) -> Any:
 
 def json_schema(answer: type) -> dict[str, Any]:
     """Return the JSON Schema of an answer, its `schema_version` included; comments are descriptions."""
-    (reference,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
+    _, components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     classes = {found.__name__: found for found in _classes_in(answer)}
     parts = {name: _described(part, classes[name]) for name, part in components.items()}
     whole = parts[answer.__name__]
-    if not any(reference == one for part in parts.values() for one in _references(part)):
-        del parts[answer.__name__]  # no answer holds another of its kind
+    if not _holds_itself(answer):
+        del parts[answer.__name__]
     return {
         "$schema": DIALECT,
         **whole,
@@ -66,15 +66,8 @@ def json_schema(answer: type) -> dict[str, Any]:
     }
 
 
-def _references(schema: Any) -> Iterator[dict[str, str]]:
-    """Yield every reference to another part that stands in a schema."""
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield schema
-        schema = list(schema.values())
-    if isinstance(schema, list):
-        for inner in schema:
-            yield from _references(inner)
+def _holds_itself(record: type) -> bool:
+    return any(record in _classes_in(hint) for hint in get_type_hints(record).values())
 
 
 def _classes_in(hint: Any) -> set[type]:

@@ -21,6 +21,7 @@ from ..likeness.vectors import text_vector
 from ..likeness.version import MODEL_VERSION
 from ..models import Workflow
 from ..store.history import History
+from .naming import matching
 
 RUN_THRESHOLD: Final = 0.5
 RUN_LIMIT: Final = 5
@@ -221,7 +222,7 @@ def _words_alone(wanted: bytes) -> Sides:
 def _meant(history: History, keys: Integers, own: int | None, where: RunFilter) -> Flags:
     meant = np.ones(len(keys), np.bool_)
     if not where.is_empty:
-        meant = np.isin(keys, history.matching(where))
+        meant = np.isin(keys, matching(history, where))
     return meant & (keys != own) if own is not None else meant
 
 

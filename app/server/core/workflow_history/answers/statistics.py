@@ -35,6 +35,7 @@ from ..summing.records import (
 )
 from ..summing.trend import trend_of
 from ..summing.waste import waste_of
+from .naming import matching
 
 if TYPE_CHECKING:
     from ..store.history import History
@@ -223,7 +224,7 @@ class _Asked:
         runs = self._columns("runs", RUN_COLUMNS)
         if self._history is None or self._where.is_empty:
             return runs
-        return runs.take(np.isin(runs.whole["key"], self._history.matching(self._where)))
+        return runs.take(np.isin(runs.whole["key"], matching(self._history, self._where)))
 
     def _read(self, runs: Columns, keys: range, family: Family, names: Sequence[str]) -> Columns:
         return runs if family == "runs" else self._columns(family, names, keys)

@@ -10,6 +10,7 @@ from ..exporting.fields import Batch, Field, batch_of, fields_of
 from ..filters import RunFilter
 from ..store.takeout import Source
 from .comments import comments_of
+from .naming import check_names
 
 
 class Table(NamedTuple):
@@ -26,6 +27,7 @@ def of_source(source: Source) -> Table:
     def batches(where: RunFilter, wanted: Sequence[Field]) -> Iterator[Batch]:
         with existing() as history:
             if history is not None:
+                check_names(history, where, found=False)
                 yield from history.batches(source, [field.name for field in wanted], where)
 
     return Table(source.fields, source.usual, batches)

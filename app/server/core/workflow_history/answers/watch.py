@@ -23,6 +23,7 @@ from ..watching.grouping import Group
 from ..watching.outliers import Outlier
 from ..watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since
 from ..watching.words import group_sentence, outlier_sentence
+from .naming import matching
 
 RECENT: Final = timedelta(days=30)
 SHOWN_RUNS: Final = 5  # of each finding
@@ -153,7 +154,7 @@ def _narrowed(history: History, where: RunFilter) -> tuple[Columns, Columns]:
     agents = history.columns("agent_runs", AGENT_COLUMNS)
     if where.is_empty:
         return runs, agents
-    keys = history.matching(where)
+    keys = matching(history, where)
     return runs.take(np.isin(runs.whole["key"], keys)), agents
 
 

@@ -112,7 +112,8 @@ class LazyGroup(CommandGroup):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise _told(str(error), FAILED) from error
+            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise _told(reason, FAILED) from error
 
 
 def _told(message: str, code: int) -> typer.Exit:

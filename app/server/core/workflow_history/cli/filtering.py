@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from ..filters import RunFilter
 from ..narrowing import NARROWING, Narrowing
-from .options import Command, CommandGroup
+from .options import AskingCommand, CommandGroup, typed
 
 
 def filter_of(context: typer.Context) -> RunFilter:
@@ -24,7 +24,7 @@ def filter_of(context: typer.Context) -> RunFilter:
 _META = "workflow_history.filter"
 
 
-class FilterCommand(Command):
+class FilterCommand(AskingCommand):
     """A command whose answer can be narrowed to some runs: `filter_of` returns which."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
@@ -65,7 +65,8 @@ def _narrowing() -> Callable[..., None]:
 def _annotation(one: Narrowing) -> Any:
     def narrow(context: typer.Context, given: Any) -> None:
         if given is not None and given != []:
-            context.meta[_META] = replace(filter_of(context), **one.take(given))
+            words = typed(given) if isinstance(given, str) else given
+            context.meta[_META] = replace(filter_of(context), **one.take(words))
 
     option = typer.Option(
         *one.words.split(),

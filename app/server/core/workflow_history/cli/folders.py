@@ -15,7 +15,7 @@ from ..scanning.walk import STATE_FILE
 _HERE = Path("agents")  # where a folder is looked for that nobody named
 
 Directory = Annotated[
-    Path | None,
+    str | None,  # a Path would take an empty word for the current folder
     typer.Argument(
         metavar="DIR",
         help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
@@ -25,13 +25,16 @@ Directory = Annotated[
 """What a command that reads a folder is told."""
 
 
-def folders_of(directory: Path | None) -> list[Path]:
+def folders_of(given: str | None) -> list[Path]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
-    if directory is None:
+    if given is None:
         folder = scanner.agents_dir()
         if not folder.is_dir():
             raise AgentsFolderError(f"no such folder: {folder}; name a project or its agents folder")
         return [folder]
+    if not given.strip():
+        raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
+    directory = Path(given)
     if not directory.is_dir():
         what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
         raise AgentsFolderError(f"{what}; name a project or its agents folder")
@@ -40,10 +43,11 @@ def folders_of(directory: Path | None) -> list[Path]:
     return scanner.agents_folders_of(directory)
 
 
-def followed_folders(directory: Path | None) -> list[Path]:
+def followed_folders(given: str | None) -> list[Path]:
     """Return the agents folders to follow, if any: one that is named need not be there yet."""
-    if directory is not None:
-        return folders_of(directory) if directory.exists() else [directory]
+    if given is not None:
+        is_there = not given.strip() or Path(given).exists()
+        return folders_of(given) if is_there else [Path(given)]
     folder = scanner.agents_dir()
     return [folder] if folder.is_dir() or folder != _HERE else []
 

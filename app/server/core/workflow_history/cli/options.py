@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -15,6 +16,9 @@ DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
 
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
 """Set by a shell's script while it asks what a word may become."""
+
+_BYTES = re.compile("[\udc80-\udcff]+")
+"""How Python holds bytes of an argument that are no text in the locale's encoding."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,25 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, their types said only where there is a value to type."""
         return _taught(ctx, _tidy(super().get_params(ctx)))
+
+
+class AskingCommand(Command):
+    """A command that asks a history: one that was named has to be there."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        check_named()
+        return super().invoke(ctx)
+
+
+def typed(text: str) -> str:
+    """Return a text from the command line as it was typed, also where the locale knows ASCII only."""
+    return _BYTES.sub(lambda found: os.fsencode(found[0]).decode("utf-8", "replace"), text)
+
+
+def check_named() -> None:
+    """Raise WorkflowHistoryError where a history was named that is not there."""
+    import_module("..database", __package__).check_named()  # what opens one is not for --help
 
 
 class CommandGroup(TyperGroup):

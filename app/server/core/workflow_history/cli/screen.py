@@ -23,6 +23,7 @@ from .render.hints import next_lines
 from .render.marks import STAND_INS
 
 PIPED_WIDTH = 120  # cells, where there is no terminal that would tell
+MOST_TOLD = 2_000  # characters of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,14 @@ class Screen:
     def show(self, *blocks: RenderableType) -> None:
         """Print what was asked for."""
         for block in blocks:
-            self.out.print(block)
+            if self.out.is_terminal:
+                self.out.print(block)
+                continue
+            with self.out.capture() as printed:
+                self.out.print(block)
+            # A table fills its width with blanks, which only a terminal needs.
+            lines = printed.get().split("\n")
+            self.out.file.write("\n".join(line.rstrip(" ") for line in lines))
 
     def next_steps(self, *commands: tuple[str, str]) -> None:
         """Say what to type next, each with what it is for; nothing when people are not reading."""
@@ -103,8 +111,10 @@ def _program(name: str) -> str:
 
 
 def error_line(message: str) -> None:
-    """Print an error, one line, to standard error."""
-    _console(sys.stderr).print(f"error: {one_line(message)}", style="red", soft_wrap=True)
+    """Print an error, one line, to standard error; one that repeats a long text is cut."""
+    half = MOST_TOLD // 2
+    told = message if len(message) <= MOST_TOLD else f"{message[:half]} … {message[-half:]}"
+    _console(sys.stderr).print(f"error: {one_line(told)}", style="red", soft_wrap=True)
 
 
 def note(message: str) -> None:

@@ -76,7 +76,9 @@ def facts_of(a: Run, b: Run) -> tuple[Fact, ...]:
     )
 
 
-def figure(name: str, unit: str, a: object, b: object, *, certain: bool = True) -> Figure:
+def figure(
+    name: str, unit: str, a: object, b: object, *, certain: tuple[bool, bool] = (True, True)
+) -> Figure:
     """Return one figure of both.
 
     >>> figure("turns", "count", 10, 15).percent, figure("turns", "count", 0, 15).percent
@@ -84,16 +86,16 @@ def figure(name: str, unit: str, a: object, b: object, *, certain: bool = True) 
     """
     one, other = number(a), number(b)
     if one is None or other is None:
-        return Figure(name, unit, one, other, None, None, certain)
+        return Figure(name, unit, one, other, None, None, all(certain), *certain)
     # By decimals: 0.3 - 0.1 is 0.2 and nothing beside it.
     difference = Decimal(repr(other)) - Decimal(repr(one))
     percent = round(float(difference / Decimal(repr(one)) * 100), 3) if one else None
-    return Figure(name, unit, one, other, float(difference), percent, certain)
+    return Figure(name, unit, one, other, float(difference), percent, all(certain), *certain)
 
 
 def money_figure(name: str, a: Spent, b: Spent) -> Figure:
     """Return an amount of both; uncertain where one is only a lower bound."""
-    return figure(name, "USD", to_float(a.amount), to_float(b.amount), certain=a.certain and b.certain)
+    return figure(name, "USD", to_float(a.amount), to_float(b.amount), certain=(a.certain, b.certain))
 
 
 def cache_hit_share(run: Run) -> float | None:

@@ -16,6 +16,8 @@ class Figure:
     difference: float | None  # None: one of both is unknown, or only one of them did this
     percent: float | None  # of A's; None also where A's is 0
     certain: bool  # False: A's or B's is only a lower bound
+    a_certain: bool  # False: A's is only a lower bound
+    b_certain: bool
 
 
 @dataclass(frozen=True, slots=True)

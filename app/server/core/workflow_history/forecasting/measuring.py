@@ -73,6 +73,49 @@ def errors(came: Floats, told: Floats) -> Errors | None:
     return Errors(len(came), float(np.median(np.abs(came - told))), log)
 
 
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """How often one way of forecasting came closer than another; of equal ones each is closer by half."""
+
+    count: int
+    share: float  # 0 to 1
+    low: float  # 95% interval of the share
+    high: float
+
+
+def closer(came: Floats, told: Floats, other: Floats) -> Closer | None:
+    """Return how often `told` was closer to what came than `other`; None without a case.
+
+    >>> closer(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([1.0, 4.0])).share
+    0.75
+    """
+    if not len(came):
+        return None
+    own, others = np.abs(came - told), np.abs(came - other)
+    share = float(np.mean(own < others) + np.mean(own == others) / 2)
+    return Closer(len(came), share, *wilson(share, len(came), NINETEEN_IN_TWENTY))
+
+
+class Gain(NamedTuple):
+    """How much less Brier's score is than another's, over the same cases."""
+
+    mean: float
+    low: float  # 95% interval of the mean
+    high: float
+
+
+def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence[bool]) -> Gain:
+    """Return how much less the score of `told` is than that of `base`.
+
+    >>> brier_gain([1.0, 0.0], [0.5, 0.5], [True, False])
+    Gain(mean=0.25, low=0.25, high=0.25)
+    """
+    came = np.array(completed, np.float64)
+    gains = np.square(np.array(base) - came) - np.square(np.array(told) - came)
+    mean, spread = float(np.mean(gains)), float(np.std(gains)) * NINETEEN_IN_TWENTY / np.sqrt(len(gains))
+    return Gain(mean, mean - float(spread), mean + float(spread))
+
+
 class Ending(NamedTuple):
     """The chance that a run was given, that of all earlier runs, and what became of it."""
 

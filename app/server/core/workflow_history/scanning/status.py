@@ -117,6 +117,8 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
     last = furthest(evidence.streams, in_order=evidence.in_order)[:1]
+    if (evidence.summary or evidence.completion) and any(map(_ends_unreadable, last)):
+        return None  # its result may well be there: the workflow's own word on the end counts
     every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
     fresh = not _silent(evidence, now)
     if fresh and outcome_of(every[-1]) == "incomplete":
@@ -141,6 +143,10 @@ def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:
         if phase_of(stream.agent) == "ship" and outcome_of(stream) == "success":
             return Verdict("completed", f"{stream.agent} ended well ({stream.path})")
     return None
+
+
+def _ends_unreadable(stream: StreamFacts) -> bool:
+    return any(problem.line == stream.lines and problem.severity == "error" for problem in stream.problems)
 
 
 def _silent(evidence: Evidence, now: datetime) -> bool:

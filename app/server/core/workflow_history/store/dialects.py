@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ LOCK_WAIT_SECONDS = 30.0
 class Dialect:
     """What one kind of database does in its own way."""
 
-    create_engine: Callable[[URL], Engine]
+    create_engine: Callable[[URL, bool], Engine]  # True: to read alone
+    is_read_only: Callable[[URL], bool]  # nothing can be written there
     insert: Callable[..., Any]  # an insert with ON CONFLICT
     new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
     prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
@@ -55,13 +58,41 @@ class _HintingCompiler(SQLiteCompiler):
         return text
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, read_only: bool) -> Engine:
     # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": LOCK_WAIT_SECONDS})
+    opened = {"creator": partial(_sqlite_to_read, Path(str(url.database)))} if read_only else {}
+    timeout = {"timeout": LOCK_WAIT_SECONDS}
+    engine = create_engine(url, poolclass=NullPool, connect_args=timeout, **opened)
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _sqlite_is_read_only(url: URL) -> bool:
+    file = Path(str(url.database))
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _sqlite_to_read(file: Path) -> sqlite3.Connection:
+    """Open a file that cannot be written, or whose folder cannot.
+
+    SQLite reads it beside others as long as it finds their shared memory or may make its own. Where it
+    does not, the file is read as it lies there: that is all of it only if no changes wait in its log.
+    """
+    try:
+        connection = _sqlite_opened(file, "mode=ro")
+        connection.execute("SELECT 1 FROM sqlite_schema")
+    except sqlite3.OperationalError:
+        log = file.with_name(f"{file.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _sqlite_opened(file, "immutable=1")
+    return connection
+
+
+def _sqlite_opened(file: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?{how}", uri=True, timeout=LOCK_WAIT_SECONDS)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -132,6 +163,7 @@ def _pragma(connection: Connection, name: str) -> Any:
 DIALECTS = {
     "sqlite": Dialect(
         create_engine=_sqlite_engine,
+        is_read_only=_sqlite_is_read_only,
         insert=sqlite.insert,
         new_keys=_sqlite_new_keys,
         prepare=_sqlite_prepare,

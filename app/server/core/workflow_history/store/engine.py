@@ -21,14 +21,19 @@ def dialect_of(source: URL | Connection) -> Dialect:
     return DIALECTS[name]
 
 
-def engine_for(url: URL) -> Engine:
+def engine_for(url: URL, *, read_only: bool = False) -> Engine:
     """Return this process's engine for `url`; a forked child gets its own."""
-    return _engine(url, os.getpid())
+    return _engine(url, read_only, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _engine(url: URL, _process: int) -> Engine:
-    return dialect_of(url).create_engine(url)
+def _engine(url: URL, read_only: bool, _process: int) -> Engine:
+    return dialect_of(url).create_engine(url, read_only)
+
+
+def is_read_only(url: URL) -> bool:
+    """Say whether the database can be read and not written."""
+    return dialect_of(url).is_read_only(url)
 
 
 def exists(url: URL) -> bool:
@@ -50,9 +55,9 @@ def make_file(url: URL) -> None:
 
 
 @contextmanager
-def connect(url: URL) -> Iterator[Connection]:
+def connect(url: URL, *, read_only: bool = False) -> Iterator[Connection]:
     """Give one connection; what the database refuses becomes a WorkflowHistoryError that names it."""
-    with naming_database(url), engine_for(url).connect() as connection:
+    with naming_database(url), engine_for(url, read_only=read_only).connect() as connection:
         yield connection
 
 
@@ -90,6 +95,10 @@ def _reason(error: SQLAlchemyError) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     if "not a database" in text:
         return "this file is no SQLite database; name another file or move this one away"
+    if "readonly" in text:
+        return "it can only be read here: the file or its folder cannot be written"
+    if "unable to open" in text:
+        return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
     return text

@@ -23,10 +23,10 @@ from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
-from .engine import connect, dialect_of, make_file, naming_database, reading, writing
+from .engine import connect, dialect_of, is_read_only, make_file, naming_database, reading, writing
 from .filters import NAMED, conditions, names_in
 from .location import database_url
-from .migrate import ensure_schema, stored_revision
+from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
 from .paging import page_keys
 from .reads import CostTotals, StoredRun
@@ -68,8 +68,9 @@ class Page(NamedTuple):
 class History:
     """One connection to one database, with its tables up to date; each method is one transaction."""
 
-    def __init__(self, url: URL, connection: Connection) -> None:
+    def __init__(self, url: URL, connection: Connection, *, read_only: bool = False) -> None:
         self._url = url
+        self._read_only = read_only
         self._connection = connection
         self._inside = False  # a transaction of the caller's is open
         self._patterns = ledger.KnownPatterns()
@@ -79,9 +80,17 @@ class History:
     @classmethod
     @contextmanager
     def open(cls, location: Path | str | URL) -> Iterator[Self]:
-        """Open the history at a path or database URL; it is made where there is none."""
+        """Open the history at a path or database URL; it is made where there is none.
+
+        Where it cannot be written it is opened to be read, and what writes raises WorkflowHistoryError.
+        """
         url = database_url(location)
         make_file(url)
+        if is_read_only(url):
+            with connect(url, read_only=True) as connection:
+                check_schema(connection)
+                yield cls(url, connection, read_only=True)
+            return
         with connect(url) as connection:
             ensure_schema(connection)
             history = cls(url, connection)
@@ -98,7 +107,7 @@ class History:
         version = self.version()
         if version != self._version:
             with naming_database(self._url):
-                ensure_schema(self._connection)
+                (check_schema if self._read_only else ensure_schema)(self._connection)
             self._version = version
 
     def settle(self) -> None:

@@ -57,6 +57,17 @@ def ensure_schema(connection: Connection) -> None:
             _upgrade(connection, revision)
 
 
+def check_schema(connection: Connection) -> None:
+    """Raise WorkflowHistoryError where a database that cannot be written has other tables than today's."""
+    with reading(connection):
+        revision = stored_revision(connection)
+    if revision != HEAD:
+        raise WorkflowHistoryError(
+            f"the history is of another version ({revision or 'none'}; this program's is {HEAD}), and cannot "
+            "be brought up to date: the file or its folder cannot be written; ask a copy of it with --db"
+        )
+
+
 def stored_revision(connection: Connection) -> str | None:
     """Return the revision that the database says it has; None: it has no tables of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):

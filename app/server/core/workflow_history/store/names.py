@@ -13,6 +13,7 @@ from . import queries
 from .schema import agent_runs, workflows
 
 _MOST_CANDIDATES = 10  # as many as a message can name
+_LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def beginning(connection: Connection, prefix: str) -> WorkflowRef:
     Raises WorkflowNotFoundError or AmbiguousWorkflowError.
     """
     text = prefix.rstrip("…")
-    found = _only(prefix, refs(connection, queries.starting_with(text, _MOST_CANDIDATES)))
+    like = queries.starting_with(text, _MOST_CANDIDATES)
+    found = None if len(text) > _LONGEST else _only(prefix, refs(connection, like))
     if found is None:
         raise WorkflowNotFoundError(f"no stored workflow is called {prefix!r}, nor begins so")
     return found

@@ -68,7 +68,9 @@ class PageQuery:
 def check_count(name: str, value: Any) -> None:
     """Raise InvalidQueryError where `value` is no number of rows."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
-        raise InvalidQueryError(f"{name}={value!r} is not allowed; use a whole number of 0 or more")
+        raise InvalidQueryError(
+            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {_MOST_ROWS}"
+        )
 
 
 def named(reference: str, project: str | None = None) -> Select[Any]:

@@ -73,6 +73,7 @@ class Judged:
     at_least: bool  # more may have been spent
     rows: Integers  # the runs of it, the costliest first
     costs: Integers  # theirs, nanodollars; 0 where unknown
+    partial: Flags  # whether they cost more, or that may be
     unknown: int  # runs whose cost is unknown
     ever: bool  # the history has runs of this scope at all
 
@@ -173,6 +174,7 @@ def _judged(
         at_least=bool(spent.partial[counted].any()),
         rows=rows,
         costs=costs,
+        partial=spent.partial[rows],
         unknown=int(spent.unknown[rows].sum()),
         ever=ever,
     )

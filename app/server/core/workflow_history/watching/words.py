@@ -197,11 +197,11 @@ def _spent(one: Judged, start: datetime, over: int) -> str:
 def _percent(one: Judged) -> str:
     """Return the share used; 100% only where it is exactly so, and 0% where nothing was spent.
 
-    Below the limit it is rounded down, above it up.
+    Below the limit it is rounded down, above it up; hardly above it is >100%.
     """
     hundredth = one.spent * 100 // one.limit
     if one.spent > one.limit:
-        return f"{-(-one.spent * 100 // one.limit):,}%"
+        return ">100%" if hundredth == 100 else f"{-(-one.spent * 100 // one.limit):,}%"
     return "<1%" if one.spent and not hundredth else f"{hundredth}%"
 
 

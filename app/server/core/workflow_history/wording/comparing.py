@@ -65,15 +65,25 @@ def amount(figure: Figure, value: float | None) -> str:
     return _WRITE[figure.unit](value)
 
 
+def ours(figure: Figure) -> str:
+    """Return A's amount, marked where more was spent than is known."""
+    return f"{'' if figure.a_certain or figure.a is None else '≥ '}{amount(figure, figure.a)}"
+
+
+def theirs(figure: Figure) -> str:
+    """Return B's amount, marked in the same way."""
+    return f"{'' if figure.b_certain or figure.b is None else '≥ '}{amount(figure, figure.b)}"
+
+
 def difference(figure: Figure) -> str:
-    """Return B less A with its sign; a tilde where a cost is only a lower bound."""
+    """Return B less A with its sign; marked as an estimate where a cost is only a lower bound."""
     if figure.difference is None:
         return UNKNOWN
     if figure.unit == "share":
         return f"{figure.difference * 100:+.1f} pp"
     size = amount(figure, abs(figure.difference))
     sign = "" if size in {"0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
-    sure = "" if figure.certain else "~"
+    sure = "" if figure.certain else "≈ "
     return f"{sure}{sign}{size}"
 
 

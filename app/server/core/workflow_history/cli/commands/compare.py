@@ -8,7 +8,7 @@ import typer
 
 from ...answers.compare import compare_runs
 from ...comparing.shapes import Side
-from ..options import Command
+from ..options import AskingCommand
 from ..render.comparing import comparison, cost_sentence
 from ..render.similar import full_name
 from ..screen import screen_of
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=Command)
+@app.command(epilog=EXAMPLES, cls=AskingCommand)
 def compare(
     context: typer.Context,
     a: Annotated[

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ... import database
 from ...errors import WorkflowHistoryError
-from ..options import Command, CommandGroup
+from ..options import AskingCommand, Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
 
@@ -36,7 +36,7 @@ def path(context: typer.Context) -> None:
         screen.out.print(said(database.location()), soft_wrap=True)
 
 
-@app.command(epilog="Example: workflow-history db version", cls=Command)
+@app.command(epilog="Example: workflow-history db version", cls=AskingCommand)
 def version(context: typer.Context) -> None:
     """Print the version of the database's tables."""
     screen = screen_of(context)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ...answers.explain import explain_run
-from ..options import Command
+from ..options import AskingCommand
 from ..render.explaining import explanation, in_a_line
 from ..render.similar import full_name
 from ..screen import screen_of
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=Command)
+@app.command(epilog=EXAMPLES, cls=AskingCommand)
 def explain(
     context: typer.Context,
     run_id: Annotated[

@@ -10,10 +10,8 @@ import typer
 
 from ...answers.export import TABLES
 from ...answers.export import export as take_out
-from ...answers.statistics_rows import statistics_table
 from ...errors import InvalidQueryError
 from ...exporting.formats import FORMATS
-from ...summing.clock import LOCAL
 from ..filtering import FilterCommand, filter_of
 from ..render.exporting import exported
 from ..screen import screen_of
@@ -30,7 +28,6 @@ Examples:
 """
 
 STANDARD_OUTPUT = Path("-")
-STATISTICS = "statistics"  # the one table that is made of a question
 
 
 @app.command(name="export", epilog=EXAMPLES, cls=FilterCommand)
@@ -85,8 +82,6 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     given = kind or ("jsonl" if piped and screen.as_json else None)
     if piped and (given == "parquet" or (screen.as_json and given != "jsonl")):
         raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
-    if what != STATISTICS and (by or across or zone):
-        raise InvalidQueryError("--by, --across and --tz are of statistics: export statistics --by month")
     found = take_out(
         what,
         sys.stdout.buffer if piped else output,
@@ -95,7 +90,9 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         where=filter_of(context),
         raw=raw,
         force=force,
-        table=statistics_table(by or "month", across, zone or LOCAL) if what == STATISTICS else None,
+        by=by,
+        across=across,
+        tz=zone,
     )
     if piped:
         sys.stdout.buffer.flush()

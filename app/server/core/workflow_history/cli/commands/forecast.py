@@ -11,7 +11,7 @@ import typer
 from ...answers.calibration import LATEST
 from ...answers.forecast import Forecast, calibration, forecast, forecast_run
 from ...errors import InvalidQueryError
-from ..options import Command
+from ..options import AskingCommand, typed
 from ..render.calibration import calibration_report
 from ..render.forecast import forecast_report, headline
 from ..render.forecast_run import run_headline, run_report
@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@app.command(name="forecast", epilog=EXAMPLES, cls=Command)
+@app.command(name="forecast", epilog=EXAMPLES, cls=AskingCommand)
 def tell(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
@@ -91,7 +91,7 @@ def _request(text: str | None, file: Path | None) -> str | None:
                 return stream.read(LONGEST)
         except OSError as error:
             raise InvalidQueryError(f"cannot read {file}: {error.strerror or error}") from error
-    return sys.stdin.read(LONGEST) if text == "-" else text
+    return sys.stdin.read(LONGEST) if text == "-" or text is None else typed(text)
 
 
 def _show_forecast(screen: Screen, found: Forecast) -> None:

@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from ...answers.finding import SORT_NAMES, find_runs
+from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
 from ..render.runs import no_runs, run_list
@@ -61,5 +63,8 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
         screen.show(run_list(page.workflows, page.total, screen.width))
+    elif page.total:
+        why = "that is after the last" if limit else "--limit 0"
+        screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
     else:
-        screen.show(no_runs(filtered=not wanted.is_empty or bool(offset or page.total)))
+        screen.show(no_runs(filtered=not wanted.is_empty))

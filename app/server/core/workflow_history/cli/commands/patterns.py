@@ -15,11 +15,11 @@ from ...answers.automate import (
     find_patterns,
     show_pattern,
 )
-from ...answers.pattern_shapes import Patterns, PatternStory
+from ...answers.pattern_shapes import Patterns, PatternStory, RankedPattern
 from ...patterns.savings import KEEP_SHARE
 from ...wording.patterns import short_id
 from ..filtering import FilterCommand, FilterGroup, filter_of
-from ..options import Command
+from ..options import AskingCommand, check_named, typed
 from ..render.pattern_story import pattern_story, story_line
 from ..render.patterns import decision_line, pattern_list
 from ..render.runs import no_runs
@@ -34,6 +34,8 @@ Examples:
   workflow-history patterns dismiss 33e9fc27 --note "different each time"
   workflow-history patterns --json | jq '.patterns[] | [.signature, .saved]'
 """
+
+USUAL_LIMIT = 20
 
 PatternId = Annotated[
     str,
@@ -60,8 +62,9 @@ app = typer.Typer(
 def patterns(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", help="Show at most this many.", min=1)
-    ] = 20,
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", help="At most this many; 20, all with --all.", min=1),
+    ] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(KINDS)}; may be repeated."),
@@ -84,12 +87,13 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     """
     if context.invoked_subcommand is not None:
         return
+    check_named()
     screen, wanted = screen_of(context), filter_of(context)
     found = find_patterns(
         wanted,
         kinds=kind,  # type: ignore[arg-type]  # words are checked there
         statuses=state or USUAL_STATUSES,  # type: ignore[arg-type]
-        limit=limit,
+        limit=USUAL_LIMIT if limit is None and not everything else limit,
         keep_share=keep_share,
         everything=everything,
     )
@@ -110,13 +114,18 @@ def _next(found: Patterns) -> list[tuple[str, str]]:
     told = [
         (f"workflow-history patterns show {short_id(found.patterns[0].id)}", "where, and why it is first")
     ]
-    undecided = [short_id(one.id) for one in found.patterns if one.status == "detected" and one.scriptable]
+    undecided = [short_id(one.id) for one in found.patterns if _is_open(one)]
     for name in undecided[:1]:
         told += [
             (f"workflow-history patterns accept {name}", "a script is to do it"),
             (f"workflow-history patterns dismiss {name}", "not to be shown again"),
         ]
     return told
+
+
+def _is_open(one: RankedPattern) -> bool:
+    """Tell whether it is still to be decided, and no other pattern tells its work already."""
+    return one.status == "detected" and one.scriptable and one.part_of is None
 
 
 @app.command(
@@ -156,7 +165,7 @@ def _after(found: PatternStory) -> list[tuple[str, str]]:
 
 
 @app.command(
-    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"', cls=Command
+    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"', cls=AskingCommand
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Note that a script is to do it; it stays in the list, marked. Syncs keep that."""
@@ -164,14 +173,15 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
 
 
 @app.command(
-    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"', cls=Command
+    epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"',
+    cls=AskingCommand,
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Take it out of the list, with all that it tells of; syncs keep that."""
     _decide(context, pattern, "dismissed", note)
 
 
-@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=Command)
+@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=AskingCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
     """Take back what was decided of it."""
     _decide(context, pattern, "detected", None)
@@ -179,7 +189,7 @@ def reset(context: typer.Context, pattern: PatternId) -> None:
 
 def _decide(context: typer.Context, pattern: str, status: str, note: str | None) -> None:
     screen = screen_of(context)
-    made = decide_pattern(pattern, status, note)  # type: ignore[arg-type]  # one of the three above
+    made = decide_pattern(pattern, status, None if note is None else typed(note))  # type: ignore[arg-type]  # one of the three above
     if screen.as_json:
         screen.answer(made)
     elif not screen.quiet:

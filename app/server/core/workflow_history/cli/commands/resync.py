@@ -10,7 +10,7 @@ import typer
 from ... import database
 from ... import resync as resyncs
 from ...errors import WorkflowNotFoundError
-from ..options import Command
+from ..options import AskingCommand
 from ..render.resyncing import many_resyncs, one_resync
 from ..screen import screen_of
 
@@ -27,7 +27,7 @@ Examples:
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@app.command(epilog=EXAMPLES, cls=Command)
+@app.command(epilog=EXAMPLES, cls=AskingCommand)
 def resync(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[

@@ -14,7 +14,7 @@ from ...errors import WorkflowNotFoundError
 from ...patterns import pattern_key
 from ...wording.patterns import short_id
 from ...wording.runs import full_id
-from ..options import Command
+from ..options import AskingCommand
 from ..render.story import story
 from ..screen import screen_of
 
@@ -28,7 +28,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=Command)
+@app.command(epilog=EXAMPLES, cls=AskingCommand)
 def show(
     context: typer.Context,
     run_id: Annotated[

@@ -10,6 +10,7 @@ import typer
 from ...answers.similar import similar_runs
 from ...errors import InvalidQueryError
 from ..filtering import FilterCommand, filter_of
+from ..options import typed
 from ..render.similar import full_name, ids_of, similar_report
 from ..screen import screen_of
 
@@ -43,7 +44,7 @@ def similar(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text.", min=0.0, max=1.0),
+        typer.Option(metavar="SCORE", help="Least score, 0 to 1; 0.5, or 0.3 for a text."),
     ] = None,
 ) -> None:
     """Find the runs most like one, or like a task in words.
@@ -69,7 +70,7 @@ def similar(
 
 def _read(text: str | None) -> str | None:
     if text != "-":
-        return text
+        return None if text is None else typed(text)
     given = sys.stdin.read(MOST_TEXT)
     if not given.strip():
         raise InvalidQueryError("nothing came by standard input; give the text after --text")

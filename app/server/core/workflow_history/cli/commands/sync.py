@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ... import sync
+from ... import database, sync
 from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
-from ..screen import error_line, screen_of
+from ..screen import error_line, note, screen_of
 
 app = typer.Typer(add_completion=False)
 
@@ -38,6 +38,7 @@ def sync_folder(
     """
     screen = screen_of(context)
     folder, *others = folders_of(directory)
+    new = not database.is_there()
     with screen.progress() as report:
         stats = sync.sync_workflow_history(silent=True, agents_dir=folder, project=project, progress=report)
     if screen.as_json:
@@ -47,6 +48,8 @@ def sync_folder(
         if failed := count(stats, "failed"):
             error_line(f"runs that could not be read: {failed}; sync without --quiet names them")
         return
+    if new:
+        note(f"new history at {database.location()}")
     screen.show(sync_summary(stats, screen.width))
     more = same_for_others("sync", others)
     if count(stats, "scanned") and not unchanged(stats):

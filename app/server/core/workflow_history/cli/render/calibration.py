@@ -19,6 +19,7 @@ from .table import Column, GiveWay, fit, grid
 from .text import said
 
 _BAR = 20  # cells
+_STYLES = {"better": "green", "no better": "bold", "worse": "magenta"}
 _NAMES = {
     "forecast": "forecast",
     "mean": "mean of all runs before",
@@ -38,7 +39,7 @@ def calibration_report(found: Calibration, width: int, *, brief: bool = False) -
     for title, figure, show in figures:
         lines += ["", section(title, width), _sentence(title, figure)]
         if figure.held is not None:
-            lines += [_reliability(figure.held, width), "", _errors(figure, show, width)]
+            lines += [_reliability(figure.held, width), "", _errors(figure, show, width), *_verdicts(figure)]
     lines += ["", section("Success", width), *_success(found, width)]
     if found.templates:
         lines += ["", section("By template", width, "intervals held"), _templates(found.templates, width)]
@@ -73,6 +74,18 @@ def _sentence(title: str, figure: FigureCalibration) -> Text:
         (f"{held.share:.1%}", "bold"),
         f" of {counted(held.count, 'run')} (95%: {held.low:.1%} to {held.high:.1%}); 80% is meant.",
     )
+
+
+def _verdicts(figure: FigureCalibration) -> list[Text]:
+    """Return for each simpler way whether forecasts came closer; no better where that may be chance."""
+    return [
+        Text.assemble(
+            (one.word, _STYLES[one.word]),
+            f" than the {_NAMES[one.against]}: closer in {one.share:.1%} of {counted(one.count, 'run')} "
+            f"(95%: {one.low:.1%} to {one.high:.1%})",
+        )
+        for one in figure.verdicts
+    ]
 
 
 def _reliability(held: Held, width: int) -> RenderableType:
@@ -117,6 +130,12 @@ def _success(found: Calibration, width: int) -> list[RenderableType]:
         f" over {counted(success.count, 'run')}, less is better; "
         f"{success.brier_base:.4f} by telling each the share of all runs before it.",
     )
+    lines = [line]
+    if success.verdict is not None and success.gain is not None:
+        verdict = (success.verdict, _STYLES[success.verdict])
+        spread = f"{success.gain_low:+.4f} to {success.gain_high:+.4f}"
+        told = f" than telling that share: by {success.gain:+.4f} (95%: {spread})"
+        lines.append(Text.assemble(verdict, told))
     columns = [
         Column("told", "told", tuple(Text(f"{b.least:.0%} to {b.most:.0%}") for b in success.bins)),
         _right("mean", "mean", [f"{one.told:.1%}" for one in success.bins]),
@@ -124,7 +143,7 @@ def _success(found: Calibration, width: int) -> list[RenderableType]:
         _right("runs", "runs", [f"{one.count:,}" for one in success.bins]),
         _bars([one.completed for one in success.bins]),
     ]
-    return [line, grid(fit(columns, width, (GiveWay("bar"),)), width)]
+    return [*lines, grid(fit(columns, width, (GiveWay("bar"),)), width)]
 
 
 def _templates(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ...wording import comparing as wording
 from ...wording.agents import short_model
-from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent
+from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent, ours, theirs
 from ...wording.numbers import duration, money
 from ...wording.text import UNKNOWN, cut, lines_of, one_line
 from . import marks
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 MOST_WIDTH = 120  # cells
 BAR = 12  # cells
 LEAST_NAME = 22  # cells
+LEAST_WORD, MOST_WORD = 8, 24  # cells of a run's workflow, model and the like
 NARROWER = (
     GiveWay("turns"),
     GiveWay("tokens"),
     GiveWay("cost_bar"),
     GiveWay("percent"),
     GiveWay("time_difference"),
+    GiveWay("time_a"),
+    GiveWay("time_b"),
+    GiveWay("cost_difference"),
 )
 """What goes first where the width does not do."""
 
@@ -81,15 +85,18 @@ def _requests(found: Comparison, width: int) -> list[RenderableType]:
 
 
 def _runs(found: Comparison, width: int) -> RenderableType:
-    facts = [(fact.name, _word(fact.name, fact.a), _word(fact.name, fact.b)) for fact in found.facts]
+    room = max(LEAST_WORD, min(MOST_WORD, (width - MOST_WORD) // 2))  # on both sides
+    facts = [
+        (fact.name, _word(fact.name, fact.a, room), _word(fact.name, fact.b, room)) for fact in found.facts
+    ]
     facts = [each for each, fact in zip(facts, found.facts, strict=True) if not fact.same or each[1]]
     figures = [each for each in found.figures if each.a is not None or each.b is not None]
     empty = Text("")
     differ = [empty if fact.same else Text("differs", style="magenta") for fact in found.facts]
     columns = [
         _column("name", "", [*(NAMES.get(f[0], f[0]) for f in facts), *(NAMES[f.name] for f in figures)]),
-        _column("a", "A", [*(f[1] for f in facts), *(amount(f, f.a) for f in figures)], right=True),
-        _column("b", "B", [*(f[2] for f in facts), *(amount(f, f.b) for f in figures)], right=True),
+        _column("a", "A", [*(f[1] for f in facts), *(ours(f) for f in figures)], right=True),
+        _column("b", "B", [*(f[2] for f in facts), *(theirs(f) for f in figures)], right=True),
         Column(
             "difference",
             "B - A",
@@ -98,15 +105,15 @@ def _runs(found: Comparison, width: int) -> RenderableType:
         ),
         _column("percent", "", [*("" for _ in facts), *(in_percent(f) for f in figures)], right=True),
     ]
-    return grid(columns, width)
+    return grid(fit(columns, width, (GiveWay("percent"), GiveWay("difference"))), width)
 
 
-def _word(name: str, value: str | None) -> str:
+def _word(name: str, value: str | None, room: int) -> str:
     if value is None:
         return UNKNOWN
     if name == "model_used":
-        return short_model(value)
-    return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), 24)
+        return cut(short_model(value), room)
+    return cut(one_line(value).removeprefix("adw_" if name == "workflow_template" else ""), room)
 
 
 def _phases(found: Comparison, width: int) -> RenderableType:
@@ -142,12 +149,14 @@ def _figure(step: Step, name: str) -> Figure:
 def _sides(steps: Sequence[Step], figures: Sequence[Figure], whole: Figure, what: str) -> list[Column]:
     """Return A's and B's column of an amount, and their difference; costs come with the outcomes."""
     is_cost = what == "cost"
-    ours = [_cell(step.a, amount(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
-    theirs = [_cell(step.b, amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    ours_of = [_cell(step.a, amount(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)]
+    theirs_of = [
+        _cell(step.b, amount(f, f.b), marked=is_cost) for step, f in zip(steps, figures, strict=True)
+    ]
     differences = [Text(difference(figure)) for figure in figures]
     columns = [
-        Column(f"{what}_a", f"A {what}", (*ours, Text(amount(whole, whole.a), "bold")), right=True),
-        Column(f"{what}_b", f"B {what}", (*theirs, Text(amount(whole, whole.b), "bold")), right=True),
+        Column(f"{what}_a", f"A {what}", (*ours_of, Text(ours(whole), "bold")), right=True),
+        Column(f"{what}_b", f"B {what}", (*theirs_of, Text(theirs(whole), "bold")), right=True),
         Column(f"{what}_difference", "B - A", (*differences, Text(difference(whole), "bold")), right=True),
     ]
     if is_cost:
@@ -209,7 +218,7 @@ def _contributions(
         *([] if cancelled else [_column("share", "of it", shares, right=True)]),
         Column("bar", "", tuple(bars)),
     ]
-    return grid(columns, width)
+    return grid(fit(columns, width, (GiveWay("bar"), GiveWay("share"))), width)
 
 
 def _column(key: str, title: str, cells: Sequence[str], *, right: bool = False) -> Column:

@@ -26,6 +26,8 @@ _PHASES_NARROWER = (
     GiveWay("short_span"),
     GiveWay("runs"),
     GiveWay("duration"),
+    GiveWay("share"),
+    GiveWay("cost_between"),
 )
 _RUNS_NARROWER = (GiveWay("template"), GiveWay("duration"), GiveWay("alike"), GiveWay("request"))
 

@@ -138,8 +138,9 @@ def _time_zone(found: RunStatistics) -> Text | None:
 
 
 def _legend(found: RunStatistics) -> list[Text]:
+    bounded = any("≥" in cost_of(group) for group in (found.total, *found.groups))
     notes: list[str | Text | None] = [
-        "≥ at least" if any("≥" in cost_of(group) for group in (found.total, *found.groups)) else None,
+        "≥ at least; mean and median are of what is on record alone" if bounded else None,
         f"runs and success: of the runs that have this {found.by}" if _shared(found) else None,
     ]
     line = joined(notes)

@@ -126,7 +126,9 @@ def passed(found: BudgetReport) -> list[Text]:
 def _budget(budget: Budget, width: int) -> RenderableType:
     lines = [Text(one_line(budget.sentence))]
     if budget.state != "within" and budget.costliest:
-        most = [f"{one_line(run.id)} {money(run.cost)}" for run in budget.costliest]
+        most = [
+            f"{one_line(run.id)} {'≥ ' if run.at_least else ''}{money(run.cost)}" for run in budget.costliest
+        ]
         lines.append(Text(cut(f"most: {', '.join(most)}", width - 4), "dim"))
     return _marked(_MARKS[budget.state], *lines)
 

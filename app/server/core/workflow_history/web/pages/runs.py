@@ -9,7 +9,8 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.finding import SORT_NAMES, STATUSES, RunPage, find_run_rows
+from ...answers.finding import SORT_NAMES, RunPage, find_run_rows
+from ...answers.naming import STATUSES
 from ...answers.running import running_runs
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
