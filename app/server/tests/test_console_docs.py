@@ -80,8 +80,8 @@ def test_output_can_be_cut(folder):
 
 
 def test_an_option_holds_for_its_own_command_alone(folder):
-    text = filled(block("$ workflow-history --db none.db list", "$ workflow-history list -n 1 -q"), folder)
-    assert "No runs yet." in text
+    text = filled(block("$ workflow-history --db none.db schema", "$ workflow-history list -n 1 -q"), folder)
+    assert "forecast-run" in text
     assert "demo-history/" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -82,12 +83,13 @@ def write_table(
     path = Path(to) if isinstance(to, str | Path) else None
     name = format_of(path, format)
     wanted = _chosen(table.fields, table.usual if columns is None else columns)
-    batches = _asked(table.batches(where or RunFilter(), wanted))
-    if isinstance(to, str | Path):
-        with whole_file(Path(to), force=force) as file:
-            rows = _write(FORMATS[name](file, wanted, raw), batches)
-    else:
-        rows = _write(FORMATS[name](to, wanted, raw), batches)
+    with closing(table.batches(where or RunFilter(), wanted)) as found:
+        batches = _asked(found)
+        if isinstance(to, str | Path):
+            with whole_file(Path(to), force=force) as file:
+                rows = _write(FORMATS[name](file, wanted, raw), batches)
+        else:
+            rows = _write(FORMATS[name](to, wanted, raw), batches)
     return Exported(what, name, None if path is None else str(path), tuple(f.name for f in wanted), rows)
 
 

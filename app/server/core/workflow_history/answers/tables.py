@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 from ..database import existing
@@ -18,13 +18,13 @@ class Table(NamedTuple):
 
     fields: tuple[Field, ...]
     usual: tuple[str, ...]  # names of the fields that are taken where nobody names some
-    batches: Callable[[RunFilter, Sequence[Field]], Iterator[Batch]]
+    batches: Callable[[RunFilter, Sequence[Field]], Generator[Batch]]
 
 
 def of_source(source: Source) -> Table:
     """Return a table of the database as something that can be taken out."""
 
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Iterator[Batch]:
+    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[Batch]:
         with existing() as history:
             if history is not None:
                 check_names(history, where, found=False)
@@ -38,7 +38,7 @@ def of_records(record: type, ask: Callable[[RunFilter], Sequence[Any]], money: S
     meanings = comments_of(record)
     fields = tuple(field._replace(meaning=meanings.get(field.name, "")) for field in fields_of(record, money))
 
-    def batches(where: RunFilter, wanted: Sequence[Field]) -> Iterator[Batch]:
+    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[Batch]:
         yield batch_of(ask(where), wanted)
 
     return Table(fields, tuple(field.name for field in fields), batches)
