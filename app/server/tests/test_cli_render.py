@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from app.server.core.workflow_history import wording
+from app.server.core.workflow_history.amounts import spending
 from app.server.core.workflow_history.cli import render
 from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.cli.render.hints import next_lines
@@ -24,7 +25,7 @@ from app.server.core.workflow_history.cli.render.runs import run_list
 from app.server.core.workflow_history.cli.render.story import story
 from app.server.core.workflow_history.cli.render.syncing import sync_summary
 from app.server.core.workflow_history.wording import numbers
-from app.server.core.workflow_history.wording.costs import short_cost, spending
+from app.server.core.workflow_history.wording.costs import short_cost
 from app.server.core.workflow_history.wording.text import UNKNOWN, clean, cut, cut_middle, one_line
 from scripts.make_pictures import likes, sample_run
 

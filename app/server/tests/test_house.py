@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
-    ("narrowing",),
+    ("narrowing", "amounts"),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
@@ -48,6 +48,7 @@ PURE = (
     "text",
     "filters",
     "narrowing",
+    "amounts",
     "columns",
     "forecasting",
     "watching",

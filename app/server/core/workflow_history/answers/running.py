@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from .. import database
+from ..amounts import spending
 from ..errors import WorkflowNotFoundError
 from ..evidence import number
 from ..filters import RunFilter
-from ..wording.costs import spending
 from .forecast_run import in_flight
 from .forecast_shapes import Flight
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from .. import amounts
 from ..wording import agents, costs, explaining, numbers, runs, scores, signs, syncing
 from ..wording.text import UNKNOWN, clean, cut, cut_middle, one_line
 
@@ -52,7 +53,7 @@ FILTERS: Final = {
     "counted": numbers.counted,
     "moment": numbers.moment,
     "cost_of": costs.short_cost,
-    "agent_spending": costs.agent_spending,
+    "agent_spending": amounts.agent_spending,
     "at_least": costs.at_least,
     "short_model": agents.short_model,
     "remarks": agents.remarks,
@@ -154,7 +155,7 @@ def exactly(value: Any) -> str:
     >>> exactly(1234567), exactly(None) == UNKNOWN
     ('1,234,567', True)
     """
-    known = numbers.number(value)
+    known = amounts.number(value)
     return UNKNOWN if known is None else f"{known:,.15g}"
 
 
@@ -179,7 +180,7 @@ def state_class(word: Any) -> str:
 
 def cost_title(run: Mapping[str, Any]) -> str:
     """Return what a run's cost means, in a sentence."""
-    spent, basis = costs.spending(run), run.get("cost_basis")
+    spent, basis = amounts.spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
         return "unknown: no stream says what was spent"
     told = costs.record_and_beyond(spent.recorded, spent.beyond, partial=spent.partial)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .numbers import counted, exact, number, percent
+from ..amounts import exact, number
+from .numbers import counted, percent
 from .text import UNKNOWN, one_line
 
 _MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")

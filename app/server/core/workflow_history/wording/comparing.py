@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ..amounts import number
 from ..comparing.shapes import Comparison, Figure
 from .agents import short_model
-from .numbers import counted, duration, money, number, percent, tokens
+from .numbers import counted, duration, money, percent, tokens
 from .text import UNKNOWN, one_line
 
 NAMES: Final = {

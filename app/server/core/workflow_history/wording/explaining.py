@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from ..amounts import exact, number
 from ..explaining.shapes import Arithmetic, Explanation, Part, Source
-from .numbers import counted, duration, exact, moment, number, percent
+from .numbers import counted, duration, moment, percent
 from .text import UNKNOWN, cut, lines_of, one_line
 
 MOST_REQUEST: Final = 300  # characters of a request

@@ -6,31 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from ..amounts import exact, number
 from .text import UNKNOWN, cut, one_line
 
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _DAY_MINUTES = 24 * 60
-_BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
-
-
-def number(value: Any) -> float | None:
-    """Return a number, or None: text, yes/no, NaN and what is beyond all measure are none.
-
-    >>> number(2), number(True), number("2"), number(float("nan"))
-    (2.0, None, None, None)
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return None
-    return float(value) if -_BEYOND_ALL < value < _BEYOND_ALL else None
-
-
-def exact(value: Any) -> Decimal | None:
-    """Return the amount in US dollars that a float of the history stands for.
-
-    >>> exact(0.1) + exact(0.2)
-    Decimal('0.3')
-    """
-    return None if number(value) is None else Decimal(str(value))
 
 
 def money(value: Any) -> str:

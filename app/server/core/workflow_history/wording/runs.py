@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .costs import all_spending, record_and_beyond, short_cost
+from ..amounts import all_spending
+from .costs import record_and_beyond, short_cost
 from .numbers import counted, moment
 from .text import UNKNOWN, lines_of, one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .numbers import number
+from ..amounts import number
 from .text import UNKNOWN, one_line
 
 SCORES: Final = (

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from ..amounts import Spending, exact
 from ..summing.records import Change, Figures, Trend, Waste
-from .costs import Spending, at_least
-from .numbers import counted, duration, exact, money, percent, share, tokens
+from .costs import at_least
+from .numbers import counted, duration, money, percent, share, tokens
 from .text import UNKNOWN
 
 CHANGES: Final = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from .costs import BASES, RECORDED, at_least, record_and_beyond, spending
-from .numbers import counted, duration, exact, moment, money, number, offset_name, percent, tokens
+from ..amounts import RECORDED, exact, number, spending
+from .costs import BASES, at_least, record_and_beyond
+from .numbers import counted, duration, moment, money, offset_name, percent, tokens
 from .text import UNKNOWN, one_line
 
 Run = Mapping[str, Any]

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from ... import demo, sync
+from ...amounts import spending
 from ...answers.finding import find_runs
 from ...errors import WorkflowHistoryError
-from ...wording.costs import spending
 from ..options import DATABASE_VARIABLE, Command
 from ..render.runs import run_list
 from ..render.syncing import sync_summary

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...wording.numbers import number
+from ...amounts import number
 from ...wording.text import cut_middle, one_line
 from .text import said
 

@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import Spending, exact
 from ...wording.agents import short_model
-from ...wording.costs import Spending, at_least, record_and_beyond
-from ...wording.numbers import counted, exact, moment, tokens
+from ...wording.costs import at_least, record_and_beyond
+from ...wording.numbers import counted, moment, tokens
 from ...wording.text import one_line
 from . import marks
 from .problems import problem_lines

@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...wording.costs import Spending, at_least, record_and_beyond
-from ...wording.numbers import counted, duration, exact, number
+from ...amounts import Spending, exact, number
+from ...wording.costs import at_least, record_and_beyond
+from ...wording.numbers import counted, duration
 from ...wording.text import one_line
 from .problems import problem_lines
 from .text import joined

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ...wording.numbers import duration, number
+from ...amounts import number
+from ...wording.numbers import duration
 
 Agent = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...wording.numbers import number
+from ...amounts import number
 
 Agent = Mapping[str, Any]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...wording.numbers import duration, money, number, share, tokens
+from ...amounts import number
+from ...wording.numbers import duration, money, share, tokens
 from ...wording.text import UNKNOWN
 
 MARKS: Final = 4

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from ...amounts import agent_spending, number, together
 from ...answers.explain import explain_run
 from ...answers.likes import likes_of
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...wording import story
 from ...wording.agents import by_phase
-from ...wording.costs import agent_spending, at_least, together
+from ...wording.costs import at_least
 from ...wording.explaining import price_sums
-from ...wording.numbers import number
 from ...wording.scores import SCORES
 from ...wording.text import clean
 from ..api.parameters import RunId, named

@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ....amounts import Spending, agent_spending, number, together
 from ....wording.agents import by_phase, remarks, short_model
-from ....wording.costs import Spending, agent_spending, at_least, together
-from ....wording.numbers import counted, duration, money, number, tokens
+from ....wording.costs import at_least
+from ....wording.numbers import counted, duration, money, tokens
 from ....wording.text import UNKNOWN, one_line
 from .. import marks
 from ..table import Column, GiveWay, fit, grid

@@ -10,8 +10,9 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ....amounts import number
 from ....wording.costs import short_cost
-from ....wording.numbers import money, number
+from ....wording.numbers import money
 from ....wording.scores import SCORES, missing_words, parts_words, score_word
 from ....wording.text import UNKNOWN, one_line
 from .. import marks
