@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from ..dating import Misdated
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -58,6 +60,7 @@ class RunStatistics:
     time_zone: str | None  # that days and hours are of; None: no grouping by time
     total: Figures  # every run once
     groups: tuple[Figures, ...]  # time in its order, else the costliest first; what is unknown last
+    misdated: Misdated | None  # among the unknown ones; None: no grouping by time
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Trend:
     before_begins: datetime  # UTC, of the period before, which ends where this one begins
     before_is_whole: bool  # False: the first run is younger, so the period before is not all there
     changes: tuple[Change, ...]
+    misdated: Misdated  # in neither period
 
 
 @dataclass(frozen=True, slots=True)
