@@ -362,3 +362,42 @@ def test_there_is_nothing_to_find_where_there_is_no_history(
     page = find_runs(RunFilter(status=("x",)))
     assert (page.workflows, page.total, page.next_cursor) == ([], 0, None)
     assert not (tmp_path / "none.db").exists()
+
+
+def test_runs_are_narrowed_and_sorted_by_the_cost_that_a_list_shows(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "spent.db"))
+    costs = {"a": (0.6, 0.6), "b": (0.9, None), "c": (None, 1.3), "d": (None, None)}
+    with History.open(tmp_path / "spent.db") as history:
+        for name, (total, beyond) in costs.items():
+            history.insert({"id": name, "total_cost": total, "lower_bound_cost": beyond})
+
+    def found(cost=None):
+        page = find_runs(RunFilter(cost=cost), sort="cost")
+        return "".join(run["id"] for run in page.workflows)
+
+    assert (found(), found(Range(1.1, 1.25)), found(Range(None, 0.95))) == ("cabd", "a", "b")
+    with History.open(tmp_path / "spent.db") as history:
+        history.update("a", {"lower_bound_cost": 0.9})
+    assert found() == "acbd"
+    assert found(Range(1e300, None)) == found(Range(10**25, None)) == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"cost": (1, 2)}, {"scores": {"quality": 3}}, {"scores": 3}, {"cost": Range(10**400, None)},
+     {"created_from": datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_filter_is_refused_with_what_is_allowed(given):
+    with pytest.raises(InvalidQueryError):
+        RunFilter(**given)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--since 999999d", "--since 0001-01-01T00:00+14:00", "--since 9999-12-31T23:59:59-14:00",
+     "--until 9999-12-31", "--since 999999999999d"],
+)  # fmt: skip
+def test_a_time_beyond_the_calendar_is_refused_in_a_line(words):
+    result = CliRunner().invoke(app, ["list", *words.split()], prog_name="workflow-history")
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from .watch import Finding, find_anomalies
 
 SHOWN: Final = 5  # runs of each budget
 _NANODOLLARS: Final = 1e9
+_SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,13 @@ def check_budgets(
     Raises InvalidQueryError where `since` is after `now`, ConfigError where there is no history.
     """
     until = clock(now)
-    start = since or until - timedelta(days=1)
+    start = since or max(until, _SECOND_DAY) - timedelta(days=1)
     if start > until:
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
-    periods = list(_periods(start, until, config.time_zone))
+    try:
+        periods = list(_periods(start, until, config.time_zone))
+    except (OverflowError, ValueError) as error:
+        raise InvalidQueryError(f"{start} to {until} is beyond the calendar") from error
     with database.existing() as history:
         if history is None:
             raise ConfigError(

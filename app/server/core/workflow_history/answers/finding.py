@@ -16,7 +16,7 @@ from ..store.queries import SORT_KEYS, PageQuery
 
 SORT_NAMES: Final = {
     "when": "created_at",
-    "cost": "total_cost",
+    "cost": "spent",  # on record and beyond it
     "duration": "duration_seconds",
     "tokens": "total_tokens",
     "model": "model_used",

@@ -219,6 +219,8 @@ class _Span(NamedTuple):
 
 @contextmanager
 def _asked(where: RunFilter, tz: str = LOCAL, now: datetime | None = None) -> Iterator[_Asked]:
+    if not isinstance(where, RunFilter):
+        raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
     offset_in(tz)  # an unknown zone is one, also where there is no run
     moment = clock(now)
     with database.existing() as history:

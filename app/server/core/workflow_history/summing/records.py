@@ -42,7 +42,7 @@ class Figures:
     completed: int
     failed: int
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
-    cost: Spread  # USD: on record; of a run without any record, its lower bound
+    cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
     runs_without_cost: int  # runs of which nothing is known to have been spent
     runs_costing_more: int  # runs that spent more than is on record: cut off, or without a price
@@ -68,7 +68,7 @@ class WasteKind:
     """Money that one kind of mishap cost."""
 
     kind: str  # failed_runs, retries, false_successes, errors, cut_off
-    runs: int  # that have some of it
+    runs: int  # that have some of it, whether or not it is known what that cost
     cost: float  # USD, at least; without what a kind above has counted already
     counted_above: float  # USD that this kind has too, but one above has counted
 
