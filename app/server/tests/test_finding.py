@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
+from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.filtering import moment_of, range_of, seconds_of
 from app.server.core.workflow_history.errors import InvalidQueryError
 from app.server.core.workflow_history.filters import Range, RunFilter
@@ -365,7 +367,7 @@ def test_there_is_nothing_to_find_where_there_is_no_history(
 
 
 def test_runs_are_narrowed_and_sorted_by_the_cost_that_a_list_shows(tmp_path, monkeypatch):
-    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "spent.db"))
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "spent.db")
     costs = {"a": (0.6, 0.6), "b": (0.9, None), "c": (None, 1.3), "d": (None, None)}
     with History.open(tmp_path / "spent.db") as history:
         for name, (total, beyond) in costs.items():
@@ -401,3 +403,22 @@ def test_what_is_no_filter_is_refused_with_what_is_allowed(given):
 def test_a_time_beyond_the_calendar_is_refused_in_a_line(words):
     result = CliRunner().invoke(app, ["list", *words.split()], prog_name="workflow-history")
     assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+
+
+def test_runs_are_sorted_by_what_a_phase_cost_in_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "parts.db")
+    review = {"a": (0.2, "reported"), "b": (0.5, "reported"), "c": (0.4, "lower_bound"), "d": (None, None)}
+    with History.open(tmp_path / "parts.db") as history:
+        for name, (cost, basis) in review.items():
+            parts = [
+                {"phase": "review", "agent": "reviewer", "cost": cost, "cost_basis": basis},
+                {"phase": "plan", "agent": "planner", "cost": 9.0, "cost_basis": "reported"},
+            ]
+            history.insert({"id": name, "phase_costs": parts})
+    page = find_runs(RunFilter(phase=("review",)), sort="phase-cost", limit=3)
+    assert [run["id"] for run in page.workflows] == ["b", "c", "a"]
+    assert (page.part_costs, page.total) == ([0.5, 0.4, 0.2], 4)
+    last = find_runs(RunFilter(agent=("reviewer",)), sort="agent-cost", offset=3)
+    assert ([run["id"] for run in last.workflows], last.part_costs) == (["d"], [None])
+    with pytest.raises(InvalidQueryError, match="name one"):
+        find_runs(sort="phase-cost")

@@ -107,7 +107,7 @@ def _of_runs() -> Source:
         *described(WORKFLOW, workflows),
         Field("extra", "dict", "state keys without a column"),
     )
-    columns = {field.name: workflows.c.extra for field in fields[-1:]}
+    columns: dict[str, ColumnElement[Any]] = {field.name: workflows.c.extra for field in fields[-1:]}
     columns |= {key: workflows.c[field.column] for key, field in WORKFLOW.fields.items()}
     columns |= run_costs()
     return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)

@@ -65,7 +65,9 @@ class _Agents:
         if kind == RETRIES:
             again: Flags = (self.columns.whole["is_retry"] == 1) | (self.columns.whole["retry_cost"] > 0)
             return again
-        ended_so = self.columns.words["outcome"].are(_OUTCOMES[kind]) & (self.columns.whole["is_copy"] != 1)
+        ended_so: Flags = self.columns.words["outcome"].are(_OUTCOMES[kind]) & (
+            self.columns.whole["is_copy"] != 1
+        )
         return ended_so & ~self.at_work if kind == CUT_OFF else ended_so  # at work, it may yet end well
 
     def touched(self) -> dict[str, Integers]:

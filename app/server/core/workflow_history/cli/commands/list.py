@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...answers.finding import SORT_NAMES, find_runs
+from ...answers.finding import PART_SORTS, SORT_NAMES, find_runs
 from ..filtering import FilterCommand, filter_of
 from ..render.runs import full_id, no_runs, run_list
 from ..screen import screen_of
@@ -20,6 +20,7 @@ Examples:
   workflow-history list --status failed --since 7d
   workflow-history list --search '"csv export" invoices' --sort cost
   workflow-history list --template adw_sdlc_iso --cost 2.. --phase review
+  workflow-history list --phase review --sort phase-cost
   workflow-history list --json | jq '.workflows[].total_cost'
 """
 
@@ -42,7 +43,8 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         str | None, typer.Option(metavar="CURSOR", help="Go on after a page, by its next_cursor.")
     ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="KEY", help=f"Sort by {', '.join(SORT_NAMES)} or any column.")
+        str,
+        typer.Option(metavar="KEY", help=f"Sort by {', '.join((*SORT_NAMES, *PART_SORTS))} or any column."),
     ] = "when",
     order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
 ) -> None:
@@ -59,6 +61,6 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     elif screen.quiet:
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
-        screen.show(run_list(page.workflows, page.total, screen.width))
+        screen.show(run_list(page.workflows, page.total, screen.width, page.part_costs))
     else:
         screen.show(no_runs(filtered=not wanted.is_empty or bool(offset or page.total)))
