@@ -127,6 +127,7 @@ def _sort_key(sort: str) -> str:
     if key not in SORT_KEYS:
         more = sorted(set(SORT_KEYS) - set(SORT_NAMES.values()))
         raise InvalidQueryError(
-            f"cannot sort by {sort!r}; use one of {', '.join((*SORT_NAMES, *PART_SORTS))}, or a column: {', '.join(more)}"
+            f"cannot sort by {sort!r}; use one of {', '.join((*SORT_NAMES, *PART_SORTS))}, "
+            f"or a column: {', '.join(more)}"
         )
     return key

@@ -1,4 +1,4 @@
-"""Sort runs by what some phases or agents cost in them: a filter in, keys and costs out, unknown ones last."""
+"""Sort runs by what some phases or agents cost in them: a filter in, keys and costs out, unknown last."""
 
 from __future__ import annotations
 
