@@ -14,7 +14,7 @@ LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
     # pure parts: data in, data out
-    ("phases", "outcomes", "evidence", "pricing", "likeness", "proportions"),
+    ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
@@ -45,6 +45,7 @@ PURE = (
     "text",
     "filters",
     "columns",
+    "dating",
     "forecasting",
     "watching",
     "summing",

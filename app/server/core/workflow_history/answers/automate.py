@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import database
 from ..columns import UNKNOWN
+from ..dating import clock, dated
 from ..errors import InvalidQueryError, PatternNotFoundError
 from ..filters import RunFilter
 from ..patterns.ranking import Habit, is_scriptable, rank
@@ -146,7 +147,7 @@ def _span(history: History, where: RunFilter | None) -> Span:
     if where is not None and not where.is_empty:
         keys = matching(history, where)
         runs = runs.take(np.isin(runs.whole["key"], keys))
-    made = runs.whole["created_at"]
+    made = dated(runs, clock(None))[0].whole["created_at"]
     made = made[made != UNKNOWN]
     ends = (int(made.min()), int(made.max())) if len(made) else (None, None)
     return Span(len(runs), *(None if end is None else _EPOCH + timedelta(microseconds=end) for end in ends))

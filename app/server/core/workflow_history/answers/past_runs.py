@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..columns import Integers
+from ..dating import clock, dated
 from ..forecasting.past import COLUMNS, Past, Vectors, past_of, text_vectors
 from ..likeness.vectors import text_vector, vector_size
 from ..similarity import MODEL_VERSION
@@ -24,9 +26,10 @@ class Texts(NamedTuple):
     missing: int  # runs that were written since the last sync compared them, and are not
 
 
-def read_past(history: History) -> Past:
-    """Return all dated runs."""
-    return past_of(history.columns("runs", COLUMNS))
+def read_past(history: History, now: datetime | None = None) -> Past:
+    """Return all runs that can have been made when they say."""
+    runs, misdated = dated(history.columns("runs", COLUMNS), clock(now))
+    return past_of(runs, len(misdated))
 
 
 def read_texts(history: History, past: Past, rows: Integers) -> Texts:

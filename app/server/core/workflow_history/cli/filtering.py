@@ -74,7 +74,12 @@ def _since(given: str) -> dict[str, Any]:
 
 def _until(given: str) -> dict[str, Any]:
     end = moment_of(given)
-    return {"created_before": end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end}
+    if not _WHOLE_DAY.fullmatch(given.strip()):
+        return {"created_before": end}
+    try:
+        return {"created_before": end + timedelta(days=1)}
+    except OverflowError as error:
+        raise InvalidQueryError(_OFF_CALENDAR.format(given)) from error
 
 
 def range_of(given: str, unit: Callable[[str], float] = float) -> Range:
@@ -136,8 +141,11 @@ def period_of(given: str) -> timedelta:
 def moment_of(given: str, now: datetime | None = None) -> datetime:
     """Read a moment: a date or time in ISO 8601 (of this machine's zone), `7d` ago, `today`, `yesterday`."""
     text, current = given.strip().lower(), now or datetime.now(UTC).astimezone()
-    if ago := _AGO.fullmatch(text):
-        return current - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+    if _AGO.fullmatch(text):
+        try:
+            return current - period_of(text)
+        except OverflowError as error:
+            raise InvalidQueryError(f"{given!r} ago was before the calendar began") from error
     if text in {"today", "yesterday"}:
         day = current.date() - timedelta(days=int(text == "yesterday"))
         return datetime.combine(day, time()).astimezone()
@@ -147,8 +155,15 @@ def moment_of(given: str, now: datetime | None = None) -> datetime:
         raise InvalidQueryError(
             f"{given!r} is no time; say it as 2026-03-01, 2026-03-01T12:00, 7d (ago), today or yesterday"
         ) from error
-    return found if found.tzinfo else found.astimezone()
+    try:
+        aware = found if found.tzinfo else found.astimezone()
+        aware.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise InvalidQueryError(_OFF_CALENDAR.format(given)) from error
+    return aware
 
+
+_OFF_CALENDAR = "{!r} is beyond the calendar, here or in UTC; take a time some days off its ends"
 
 NARROWING = (
     Narrowing("--status", "WORD", _words("status"),

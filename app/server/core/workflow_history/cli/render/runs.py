@@ -10,7 +10,7 @@ from rich.text import Text
 
 from . import marks
 from .costs import all_spending, record_and_beyond, short_cost
-from .numbers import counted, duration, moment, tokens
+from .numbers import counted, duration, moment, money, tokens
 from .table import Column, GiveWay, fit, grid
 from .text import UNKNOWN, joined, lines_of, one_line
 
@@ -42,9 +42,18 @@ class _Cell(NamedTuple):
     most: int = 32  # cells
 
 
-def run_list(runs: Sequence[Run], total: int, width: int) -> RenderableType:
-    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages."""
-    shown = fit(_columns(runs), width, NARROWER, LEAST_REQUEST)
+def run_list(
+    runs: Sequence[Run], total: int, width: int, part_costs: Sequence[float | None] | None = None
+) -> RenderableType:
+    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages.
+
+    `part_costs`: what was sorted by, US dollars.
+    """
+    columns = _columns(runs)
+    if part_costs is not None:
+        cells = tuple(Text(money(cost), "bold") for cost in part_costs)
+        columns.append(Column("part", "of it", cells, right=True))
+    shown = fit(columns, width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
     return Group(grid(shown, width, ruled=True), "", _sums(runs, total), *_legend(runs, keys))
 
@@ -116,8 +125,8 @@ def _workflow(run: Run) -> Text:
 def _sums(runs: Sequence[Run], total: int) -> Text:
     spent = all_spending(runs)
     count = counted(total, "run") if len(runs) == total else f"{len(runs):,} of {counted(total, 'run')}"
-    money = record_and_beyond(spent.recorded, spent.beyond)
-    return joined([count, money if len(runs) == total else f"these: {money}"])
+    cost = record_and_beyond(spent.recorded, spent.beyond)
+    return joined([count, cost if len(runs) == total else f"these: {cost}"])
 
 
 def _legend(runs: Sequence[Run], keys: set[str]) -> list[Text]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...summing.records import Figures, RunStatistics
 from . import marks
 from .costs import Spending, at_least
+from .misdated import misdated_note
 from .numbers import counted, duration, exact, money, share, tokens
 from .runs import no_runs
 from .table import Column, GiveWay, fit, grid
@@ -45,6 +46,7 @@ def statistics_table(found: RunStatistics, width: int, *, filtered: bool = False
         "",
         sums_line(found.total),
         *[note for note in notes if note is not None],
+        *misdated_note(found.misdated),
     )
 
 

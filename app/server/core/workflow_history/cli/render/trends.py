@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ...summing.records import Change, Trend
 from ...summing.trend import THIN
+from .misdated import misdated_note
 from .numbers import counted, duration, money, percent, share, tokens
 from .table import Column, GiveWay, fit, grid
 from .text import UNKNOWN, joined
@@ -38,7 +39,9 @@ _NARROWER: Final = (GiveWay("runs"), GiveWay("note"))
 
 def trend_report(found: Trend, width: int) -> RenderableType:
     """Return every figure now and before, and how it changed."""
-    return Group(_head(found), "", _table(found.changes, width), *_young(found))
+    return Group(
+        _head(found), "", _table(found.changes, width), *_young(found), *misdated_note(found.misdated)
+    )
 
 
 def trend_line(found: Trend) -> Text | None:
