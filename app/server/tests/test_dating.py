@@ -23,6 +23,7 @@ from app.server.core.workflow_history import (
     read_config,
     sync,
 )
+from app.server.core.workflow_history.answers import misdated
 from app.server.core.workflow_history.answers.statistics import overview, run_statistics, trend
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.columns import UNKNOWN, Columns
@@ -90,7 +91,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 def test_a_run_was_made_between_2000_and_a_day_after_now(moment: datetime, *, plausible: bool) -> None:
     assert dating.is_plausible(moment, NOW) is plausible
     made_at = np.array([dating.micros(moment), UNKNOWN])
-    placed, odd = dating.dated(Columns("runs", 2, {}, {"created_at": made_at}, {}), NOW)
+    placed, odd = misdated.dated(Columns("runs", 2, {}, {"created_at": made_at}, {}), NOW)
     assert odd.tolist() == ([] if plausible else [0])
     assert (placed.whole["created_at"] == UNKNOWN).tolist() == [not plausible, True]
 

@@ -6,12 +6,10 @@ shown as its files date it. No window, day or week has it, and it is never the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from .columns import UNKNOWN, Columns, Integers, known
 from .errors import InvalidQueryError
 
 FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -66,18 +64,6 @@ def clock(now: datetime | None) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidQueryError(f"now={now!r} is not allowed; use a datetime with a time zone")
     return now
-
-
-def dated(runs: Columns, now: datetime) -> tuple[Columns, Integers]:
-    """Return runs with times that they can have been made at, else unknown, and the rows that were others."""
-    made: Integers = runs.whole["created_at"]
-    last = micros(now) + AHEAD // timedelta(microseconds=1)
-    odd = known(made) & ((made < micros(FIRST)) | (made > last))
-    if not odd.any():
-        return runs, odd.nonzero()[0]
-    whole: Mapping[str, Integers] = {**runs.whole, "created_at": made.copy()}
-    whole["created_at"][odd] = UNKNOWN
-    return replace(runs, whole=whole), odd.nonzero()[0]
 
 
 def micros(moment: datetime) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import database
 from ..columns import UNKNOWN
-from ..dating import clock, dated
+from ..dating import clock
 from ..errors import InvalidQueryError, PatternNotFoundError
 from ..filters import RunFilter
 from ..patterns.ranking import Habit, is_scriptable, rank
@@ -22,6 +22,7 @@ from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import KEEP_SHARE, known_cost
 from ..store.history import History
 from ..store.recurrence import PatternExample
+from .misdated import dated
 from .naming import matching, the_pattern
 from .pattern_shapes import Example, PatternDecision, Patterns, PatternStory, Span, ranked, usd
 

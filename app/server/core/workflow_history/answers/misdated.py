@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 
-from ..columns import Columns, Integers
-from ..dating import Misdated, MisdatedRun, dated
+from ..columns import UNKNOWN, Columns, Integers, known
+from ..dating import AHEAD, FIRST, Misdated, MisdatedRun, micros
 from ..store.history import History
 
 SHOWN: Final = 5
@@ -39,3 +40,15 @@ def names_of(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str 
 def moment_of(microseconds: int) -> datetime:
     """Return a moment, UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def dated(runs: Columns, now: datetime) -> tuple[Columns, Integers]:
+    """Return runs with times that they can have been made at, else unknown, and the rows that were others."""
+    made: Integers = runs.whole["created_at"]
+    last = micros(now) + AHEAD // timedelta(microseconds=1)
+    odd = known(made) & ((made < micros(FIRST)) | (made > last))
+    if not odd.any():
+        return runs, odd.nonzero()[0]
+    whole: Mapping[str, Integers] = {**runs.whole, "created_at": made.copy()}
+    whole["created_at"][odd] = UNKNOWN
+    return replace(runs, whole=whole), odd.nonzero()[0]

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..columns import Integers
-from ..dating import clock, dated
+from ..dating import clock
 from ..forecasting.past import COLUMNS, Past, Vectors, past_of, text_vectors
 from ..likeness.vectors import text_vector, vector_size
 from ..similarity import MODEL_VERSION
 from ..store.history import History
+from .misdated import dated
 
 MOST_TEXTS: Final = 500
 """Requests without a stored vector that are read at a time, the latest: the next sync does the others."""
