@@ -60,7 +60,7 @@ def _type(column: Column[object]) -> str:
 
 
 def _meaning(column: Column[object]) -> str:
-    key = column.info.get("key", column.name)
+    key = column.info.get("key", column.name.removesuffix("_nanodollars"))
     usual = column.name.removesuffix("_nanodollars")
     return str(column.comment) + (f"; key `{key}`" if key != usual else "")
 

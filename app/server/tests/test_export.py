@@ -88,17 +88,42 @@ def test_every_format_holds_the_same_rows(demo_history, tmp_path, what):
         assert [None if line[name] is None else Decimal(line[name]) for line in lines] == exact
 
 
-def test_sums_of_what_is_taken_out_are_exact_to_the_nanodollar(demo_history, tmp_path):
-    with History.open(tmp_path / "history.db") as history:
-        runs = history.columns("runs", ["total_cost"]).whole["total_cost"].tolist()
-        agents = history.columns("agent_runs", ["cost"]).whole["cost"].tolist()
-    known = [sum(value for value in column if value >= 0) for column in (runs, agents)]
-    taken = [
-        sum(Decimal(row[name]) for row in csv_of(what) if row[name])
-        for what, name in (("runs", "total_cost"), ("agent-runs", "cost"))
-    ]
-    assert [int(total * 1_000_000_000) for total in taken] == known
-    assert known[0] > 0
+def column_sum(rows, name):
+    return sum(Decimal(row[name]) for row in rows if row[name])
+
+
+def test_all_answers_add_up_to_the_same_nanodollars_on_record_and_beyond(demo_history, tmp_path):
+    runs, agents = csv_of("runs"), csv_of("agent-runs")
+    assert any(row["cost_basis"] == "lower_bound" for row in agents)  # a stream that was cut
+    sums = {
+        "runs": (column_sum(runs, "total_cost"), column_sum(runs, "lower_bound_cost")),
+        "agent-runs": (column_sum(agents, "cost"), column_sum(agents, "lower_bound_cost")),
+    }
+    for by in ("status", "phase", "agent"):
+        found = run_statistics(by)
+        groups = [
+            (Decimal(str(g.cost.total or 0)), Decimal(str(g.lower_bound_cost or 0))) for g in found.groups
+        ]
+        sums[by] = tuple(map(sum, zip(*groups, strict=True)))
+        sums["total"] = (Decimal(str(found.total.cost.total)), Decimal(str(found.total.lower_bound_cost)))
+    costs = json.loads(type_in("cost", str(tmp_path / "agents"), "--json").output)
+    sums["cost"] = (Decimal(str(costs["recorded_cost"])), Decimal(str(costs["lower_bound_cost"])))
+    assert len(set(sums.values())) == 1, sums
+    assert sums["cost"][1] > 0
+
+
+def test_a_total_that_is_a_lower_bound_alone_is_taken_out_as_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "bound.db"))
+    part = {"phase": "plan", "agent": "planner", "cost": 0.25, "cost_basis": "lower_bound"}
+    with History.open(tmp_path / "bound.db") as history:
+        history.insert({"id": "a", "total_cost": 0.25, "cost_basis": "lower_bound", "phase_costs": [part]})
+    for what, name in (("runs", "total_cost"), ("agent-runs", "cost")):
+        (row,) = csv_of(what)
+        assert (row[name], Decimal(row["lower_bound_cost"])) == ("", Decimal("0.25"))
+    assert (run_statistics("status").total.cost.total, run_statistics("phase").total.lower_bound_cost) == (
+        None,
+        0.25,
+    )
 
 
 def test_agent_runs_name_their_run(demo_history):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, export, find_anomalies, find_patterns, overview
 from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
+from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import AmbiguousPatternError, InvalidQueryError
 from app.server.core.workflow_history.filters import Range, RunFilter
 from app.server.core.workflow_history.narrowing import moment_of, range_of, seconds_of
@@ -402,3 +404,61 @@ def test_a_beginning_that_several_patterns_have_is_an_error_wherever_runs_are_as
     with pytest.raises(AmbiguousPatternError, match=f"{digits!r} is ambiguous"):
         ask(RunFilter(pattern=digits))
     assert find_runs(RunFilter(pattern=both[0])).total == 1
+
+
+def test_runs_are_narrowed_and_sorted_by_the_cost_that_a_list_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "spent.db")
+    costs = {"a": (0.6, 0.6), "b": (0.9, None), "c": (None, 1.3), "d": (None, None)}
+    with History.open(tmp_path / "spent.db") as history:
+        for name, (total, beyond) in costs.items():
+            history.insert({"id": name, "total_cost": total, "lower_bound_cost": beyond})
+
+    def found(cost=None):
+        page = find_runs(RunFilter(cost=cost), sort="cost")
+        return "".join(run["id"] for run in page.workflows)
+
+    assert (found(), found(Range(1.1, 1.25)), found(Range(None, 0.95))) == ("cabd", "a", "b")
+    with History.open(tmp_path / "spent.db") as history:
+        history.update("a", {"lower_bound_cost": 0.9})
+    assert found() == "acbd"
+    assert found(Range(1e300, None)) == found(Range(10**25, None)) == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"cost": (1, 2)}, {"scores": {"quality": 3}}, {"scores": 3}, {"cost": Range(10**400, None)},
+     {"created_from": datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_filter_is_refused_with_what_is_allowed(given):
+    with pytest.raises(InvalidQueryError):
+        RunFilter(**given)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--since 999999d", "--since 0001-01-01T00:00+14:00", "--since 9999-12-31T23:59:59-14:00",
+     "--until 9999-12-31", "--since 999999999999d"],
+)  # fmt: skip
+def test_a_time_beyond_the_calendar_is_refused_in_a_line(words):
+    result = CliRunner().invoke(app, ["list", *words.split()], prog_name="workflow-history")
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+
+
+def test_runs_are_sorted_by_what_a_phase_cost_in_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "parts.db")
+    review = {"a": (0.2, "reported"), "b": (0.5, "reported"), "c": (0.4, "lower_bound"), "d": (None, None)}
+    with History.open(tmp_path / "parts.db") as history:
+        for name, (cost, basis) in review.items():
+            parts = [
+                {"phase": "review", "agent": "reviewer", "cost": cost, "cost_basis": basis},
+                {"phase": "plan", "agent": "planner", "cost": 9.0, "cost_basis": "reported"},
+            ]
+            history.insert({"id": name, "phase_costs": parts})
+    page = find_runs(RunFilter(phase=("review",)), sort="phase-cost", limit=3)
+    assert [run["id"] for run in page.workflows] == ["b", "c", "a"]
+    assert (page.part_costs, page.total) == ([0.5, 0.4, 0.2], 4)
+    last = find_runs(RunFilter(agent=("reviewer",)), sort="agent-cost", offset=3)
+    assert ([run["id"] for run in last.workflows], last.part_costs) == (["d"], [None])
+    with pytest.raises(InvalidQueryError, match="name one"):
+        find_runs(sort="phase-cost")

@@ -15,7 +15,7 @@ LAYERS = (
     ("models", "filters", "columns"),
     ("narrowing", "amounts"),
     # pure parts: data in, data out
-    ("phases", "outcomes", "evidence", "pricing", "likeness", "proportions"),
+    ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
@@ -50,6 +50,7 @@ PURE = (
     "narrowing",
     "amounts",
     "columns",
+    "dating",
     "forecasting",
     "watching",
     "summing",

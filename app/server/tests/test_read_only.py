@@ -105,4 +105,4 @@ def test_an_older_history_that_cannot_be_written_says_that_it_cannot_be_brought_
     refused = type_in(folder / "history.db", "list")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "of another version (0007; this program's is 0008)" in refused.stderr
+    assert "of another version (0007; this program's is " in refused.stderr

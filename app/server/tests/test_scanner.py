@@ -197,6 +197,7 @@ class TestState:
         folder = run(agents, "a1")
         (folder / "adw_state.json").write_text('{"id": ')
         stream(folder, "planner", init(), result())
+        aged(folder)
         (found,) = scanned(agents).runs
         assert [problem.path for problem in found.problems] == ["a1/adw_state.json"]
 
@@ -209,7 +210,7 @@ class TestState:
     def test_a_state_that_claims_another_id_is_said_once_and_the_folder_is_the_key(
         self, agents: Path
     ) -> None:
-        run(agents, "a1", {"adw_id": "b2"})
+        aged(run(agents, "a1", {"adw_id": "b2"}))
         (found,) = scanned(agents).runs
         assert (found.workflow["id"], found.workflow["adw_id"]) == ("a1", "b2")
         assert [problem.severity for problem in found.problems] == ["warning"]
@@ -409,6 +410,7 @@ class TestStatus:
 
     def test_without_a_result_and_written_lately_it_is_running(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
+        aged(folder)
         stream(folder, "planner", init(), result(), at=NOW - timedelta(minutes=9))
         stream(folder, "builder", init(), assistant("m1"), at=NOW - timedelta(minutes=1))
         status, reason = self.judged(agents)
@@ -421,7 +423,7 @@ class TestStatus:
         folder = run(agents, "a1", {})
         unreadable = result().replace("0.25", json.dumps(cost))
         stream(folder, "builder", init(), assistant("m1"), unreadable, at=NOW - timedelta(minutes=1))
-        assert self.judged(agents)[0] == "running"
+        assert self.judged(agents)[0] == "incomplete"  # nobody is at work: it may have ended well
         log = folder / "adw_build" / "execution.log"
         log.parent.mkdir()
         log.write_text("2026-01-01 10:05:00 - INFO - ADW workflow completed\n")
@@ -511,6 +513,7 @@ class TestWhatAStreamTells:
         folder = run(agents, "a1", {})
         call = assistant("m1", content=[tool_use("t1")])
         stream(folder, "planner", init(), call[:50] + "\x00" + call[50:], result())
+        aged(folder)
         (found,) = scanned(agents).runs
         assert [(p.path, p.line) for p in found.problems] == [("a1/planner/raw_output.jsonl", 2)]
 

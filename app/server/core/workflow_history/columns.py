@@ -64,6 +64,7 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "performance_score": "real",
         "quality_score": "real",
         "has_error": "flag",  # something is said to have gone wrong
+        "only_bound": "flag",  # nothing is on record: `total_cost` is a lower bound
     },
     "agent_runs": {
         "workflow_key": "whole",  # the run

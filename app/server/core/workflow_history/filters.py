@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Final, NamedTuple
 
@@ -31,7 +31,7 @@ class Range(NamedTuple):
     def check(self, name: str) -> None:
         """Raise InvalidQueryError where it is no range."""
         given = [value for value in self if value is not None]
-        if not all(isinstance(value, int | float) and isfinite(value) for value in given):
+        if not all(_is_number(value) for value in given):
             raise InvalidQueryError(f"{name}={tuple(self)} is no range of numbers")
         if len(given) == 2 and given[0] > given[1]:
             raise InvalidQueryError(
@@ -52,7 +52,7 @@ class RunFilter:
     phase: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
     pattern: str | None = None  # what recurs as it is shown, its id, or the id's first digits (4 or more)
-    cost: Range | None = None  # USD on record
+    cost: Range | None = None  # USD at least: on record and beyond it
     tokens: Range | None = None  # all tokens
     duration: Range | None = None  # seconds
     scores: Mapping[str, Range] = field(default_factory=dict)  # by SCORES, 0 to 100
@@ -68,15 +68,11 @@ class RunFilter:
         if not all(word.strip() for word in self.model):
             raise InvalidQueryError("model='' is a part of every name; say some letters of one")
         for name in ("search", "pattern"):
-            if getattr(self, name) is not None and not isinstance(getattr(self, name), str):
-                raise InvalidQueryError(f"{name}={getattr(self, name)!r} is not allowed; use text or None")
-        for name, bounds in (("cost", self.cost), ("tokens", self.tokens), ("duration", self.duration)):
-            if bounds is not None:
-                bounds.check(name)
-        for name, bounds in self.scores.items():
-            if name not in SCORES:
-                raise InvalidQueryError(f"no score {name!r}; use one of: {', '.join(SCORES)}")
-            bounds.check(name)
+            _check_text(name, getattr(self, name))
+        for name in ("cost", "tokens", "duration"):
+            if getattr(self, name) is not None:
+                _check_range(name, getattr(self, name))
+        _check_scores(self.scores)
         for name in ("created_from", "created_before"):
             _check_moment(name, getattr(self, name))
 
@@ -84,6 +80,34 @@ class RunFilter:
     def is_empty(self) -> bool:
         """Whether all runs are meant."""
         return self == RunFilter()
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a float can hold it."""
+    try:
+        return isinstance(value, int | float) and isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _check_range(name: str, bounds: object) -> None:
+    if not isinstance(bounds, Range):
+        raise InvalidQueryError(f"{name}={bounds!r} is not allowed; use a Range")
+    bounds.check(name)
+
+
+def _check_scores(scores: object) -> None:
+    if not isinstance(scores, Mapping):
+        raise InvalidQueryError(f"scores={scores!r} is not allowed; use a dict of Ranges by name")
+    for name, bounds in scores.items():
+        if name not in SCORES:
+            raise InvalidQueryError(f"no score {name!r}; use one of: {', '.join(SCORES)}")
+        _check_range(name, bounds)
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidQueryError(f"{name}={value!r} is not allowed; use text or None")
 
 
 def _check_words(name: str, value: object) -> None:
@@ -94,3 +118,8 @@ def _check_words(name: str, value: object) -> None:
 def _check_moment(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
         raise InvalidQueryError(f"{name}={value!r} is not allowed; use a datetime with a time zone")
+    try:
+        if isinstance(value, datetime):
+            value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidQueryError(f"{name}={value} is beyond the calendar in UTC") from error

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import database
 from ..columns import UNKNOWN
+from ..dating import clock
 from ..errors import InvalidQueryError, PatternNotFoundError
 from ..filters import RunFilter
 from ..patterns.ranking import Habit, is_scriptable, rank
@@ -21,6 +22,7 @@ from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import KEEP_SHARE, known_cost
 from ..store.history import History
 from ..store.recurrence import PatternExample
+from .misdated import dated
 from .naming import matching, the_pattern
 from .pattern_shapes import Example, PatternDecision, Patterns, PatternStory, Span, ranked, usd
 
@@ -146,7 +148,7 @@ def _span(history: History, where: RunFilter | None) -> Span:
     if where is not None and not where.is_empty:
         keys = matching(history, where)
         runs = runs.take(np.isin(runs.whole["key"], keys))
-    made = runs.whole["created_at"]
+    made = dated(runs, clock(None))[0].whole["created_at"]
     made = made[made != UNKNOWN]
     ends = (int(made.min()), int(made.max())) if len(made) else (None, None)
     return Span(len(runs), *(None if end is None else _EPOCH + timedelta(microseconds=end) for end in ends))

@@ -11,17 +11,18 @@ from zoneinfo import ZoneInfo
 from .. import database
 from ..columns import Columns, known
 from ..config import Config
+from ..dating import Misdated, clock, micros
 from ..errors import ConfigMissingError, InvalidQueryError
 from ..store.history import History
 from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
 from ..watching.words import budget_sentence
-from .watch import Finding, find_anomalies, moment_of, names_of
+from .misdated import moment_of, names_of, with_plausible_times
+from .watch import Finding, find_anomalies
 
 SHOWN: Final = 5  # runs of each budget
 LONGEST: Final = timedelta(days=5_000)  # that are judged, day by day
 _NANODOLLARS: Final = 1e9
-_MICROSECOND: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,10 @@ class BudgetReport:
         datetime | None
     )  # in the history: what was not synced cannot be judged; None: no run has a time
     undated_runs: int  # runs without a time: no day is known to be theirs
+    misdated: Misdated  # likewise: before 2000, or after the moment that is judged
     budgets: tuple[Budget, ...]
     regressions: tuple[Finding, ...] | None  # of the latest runs; None: nobody asked
+    series: int | None  # judged for regressions; 0: none could be; None: nobody asked
 
 
 def check_budgets(
@@ -88,8 +91,8 @@ def check_budgets(
     Raises InvalidQueryError where `since` is after `now` or more than 5,000 days before, ConfigError where
     there is no history.
     """
-    until = now or datetime.now(UTC)
-    start = since or until - timedelta(days=1)
+    until = clock(now)
+    start = since or max(until, _SECOND_DAY) - timedelta(days=1)
     if start > until:
         raise InvalidQueryError(f"since {start:%Y-%m-%d %H:%M} is after {until:%Y-%m-%d %H:%M}")
     if until - start > LONGEST:
@@ -99,22 +102,21 @@ def check_budgets(
         )
     try:
         periods = list(_periods(start, until, config.time_zone))
-    except (ValueError, OverflowError) as error:
-        raise InvalidQueryError(
-            f"{start:%Y-%m-%d} is at an end of the calendar; say a nearer time"
-        ) from error
+    except (OverflowError, ValueError) as error:
+        raise InvalidQueryError(f"{start} to {until} is beyond the calendar") from error
     with database.existing() as history:
         if history is None:
             raise ConfigMissingError(
                 f"there is no history at {database.location()} yet; workflow-history sync makes one"
             )
-        runs = history.columns("runs", BUDGET_COLUMNS)
+        runs, misdated = with_plausible_times(history, history.columns("runs", BUDGET_COLUMNS), until)
         found = _judged(history, runs, config, periods, start, until)
     order: dict[State, int] = {"passed": 0, "near": 1, "within": 2}
     found.sort(key=lambda budget: order[budget.state])
     states = [budget.state for budget in found]
     dated = known(runs.whole["created_at"])
-    worse = find_anomalies().regressions if regressions else None
+    watched = find_anomalies(now=until) if regressions else None
+    worse = watched.regressions if watched else None
     return BudgetReport(
         ok="passed" not in states and not worse,
         config=str(config.path),
@@ -124,9 +126,11 @@ def check_budgets(
         passed=states.count("passed"),
         near=states.count("near"),
         latest_run=moment_of(int(runs.whole["created_at"].max())) if dated.any() else None,
-        undated_runs=int((~dated).sum()),
+        undated_runs=int((~dated).sum()) - misdated.runs,
+        misdated=misdated,
         budgets=tuple(found),
         regressions=worse,
+        series=watched.series if watched else None,
     )
 
 
@@ -138,7 +142,7 @@ def _judged(
     *judged_between: datetime,
 ) -> list[Budget]:
     since, until = judged_between
-    judged = judge(runs, config.budgets, periods, _microseconds(since))
+    judged = judge(runs, config.budgets, periods, micros(since))
     shown = [_shown(one) for one in judged]
     keys = runs.whole["key"]
     names = names_of(history, [int(keys[row]) for rows in shown for row in rows])
@@ -218,7 +222,7 @@ def _midnight(day: date, zone: ZoneInfo | None) -> int:
     begins = (
         datetime.combine(day, time(), tzinfo=zone) if zone else datetime.combine(day, time()).astimezone()
     )
-    return _microseconds(begins)
+    return micros(begins)
 
 
 def _local_date(moment: datetime, zone: ZoneInfo | None) -> date:
@@ -227,7 +231,3 @@ def _local_date(moment: datetime, zone: ZoneInfo | None) -> date:
 
 def _local(microseconds: int, zone: ZoneInfo | None) -> datetime:
     return moment_of(microseconds).astimezone(zone)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND

@@ -150,7 +150,7 @@ def _measured(past: Past, tests: Sequence[Backtest]) -> Calibration:
         len(tests),
         unlike,
         thin,
-        past.undated,
+        past.undated + past.misdated,
         _figure(sum(test.cost.bounds is not None for test in tests), _there(cost.values()), 1e9),
         _figure(sum(test.duration.bounds is not None for test in tests), _there(duration.values()), 1e6),
         _success(endings),

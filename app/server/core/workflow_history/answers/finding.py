@@ -16,7 +16,7 @@ from .naming import check_names
 
 SORT_NAMES: Final = {
     "when": "created_at",
-    "cost": "total_cost",
+    "cost": "spent",  # on record and beyond it
     "duration": "duration_seconds",
     "tokens": "total_tokens",
     "model": "model_used",
@@ -25,6 +25,10 @@ SORT_NAMES: Final = {
     "quality": "quality_score",
 }
 """Short names for what lists show; any other column of a run can be named as it is."""
+
+
+PART_SORTS: Final = {"phase-cost": "phase", "agent-cost": "agent"}
+"""Sorts by what the phases or agents that the filter names cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class RunPage:
     limit: int
     offset: int  # 0 where a cursor said the place
     next_cursor: str | None  # gives the next page, whatever is stored meanwhile; None: this is the last
+    part_costs: list[float | None] | None = None  # USD at least, of what was sorted by, run by run; else None
 
 
 def find_runs(
@@ -49,7 +54,8 @@ def find_runs(
 ) -> RunPage:
     """Return one page of the runs that `where` means; runs whose sort value is unknown come last.
 
-    `sort` is one of SORT_NAMES or any column of a run; `cursor` is the `next_cursor` of the page before.
+    `sort` is one of SORT_NAMES or any column of a run; one of PART_SORTS goes by what the phases or agents
+    of the filter cost, and takes an offset and no cursor. `cursor` is the `next_cursor` of the page before.
     Raises InvalidQueryError, which names what is allowed; of a pattern PatternNotFoundError or
     AmbiguousPatternError.
     """
@@ -79,6 +85,8 @@ def _page(  # noqa: PLR0917 - both of the above take them by name
     read: Callable[[History, PageQuery], Page],
 ) -> RunPage:
     wanted = RunFilter() if where is None else where
+    if sort in PART_SORTS:
+        return _by_part(wanted, sort, PageQuery(wanted, "spent", order, limit, offset), cursor)
     sort_by = _sort_key(sort)
     name = list_name(wanted, sort_by, order)
     after = None if cursor is None else Cursor.read(cursor, name)
@@ -97,6 +105,28 @@ def _sort_key(sort: str) -> str:
     if key not in SORT_KEYS:
         more = sorted(set(SORT_KEYS) - set(SORT_NAMES.values()))
         raise InvalidQueryError(
-            f"cannot sort by {sort!r}; use one of {', '.join(SORT_NAMES)}, or a column: {', '.join(more)}"
+            f"cannot sort by {sort!r}; use one of {', '.join((*SORT_NAMES, *PART_SORTS))}, "
+            f"or a column: {', '.join(more)}"
         )
     return key
+
+
+def _by_part(where: RunFilter, sort: str, query: PageQuery, cursor: str | None) -> RunPage:
+    part = PART_SORTS[sort]
+    names: tuple[str, ...] = getattr(where, part)
+    if not names or cursor is not None:
+        raise InvalidQueryError(
+            f"{sort} goes by what a {part} costs: name one with --{part}; pages go by offset"
+        )
+    with database.existing() as history:
+        if history is None:
+            return RunPage([], 0, query.limit, query.offset, None, [])
+        # numpy takes longer to import than most lists take
+        from .part_costs import by_part_cost  # noqa: PLC0415
+
+        found = by_part_cost(history, where, part, names, descending=query.descending)
+        page = found[query.offset : query.offset + query.limit]
+        read = history.read([one.key for one in page])
+        check_names(history, where, found=bool(found))
+    costs = [None if one.nanodollars is None else one.nanodollars / 1e9 for one in page]
+    return RunPage([read[one.key] for one in page], len(found), query.limit, query.offset, None, costs)

@@ -84,6 +84,11 @@ def weighed(history: History, past: Past, question: Question, vector: Vectors) -
         weak.append(
             f"{past.undated:,} stored runs without a date are left out: nothing tells what was before"
         )
+    if past.misdated:
+        weak.append(
+            f"{past.misdated:,} stored runs dated before 2000 or in the future are left out: "
+            "none was made then"
+        )
     if texts.missing:
         weak.append(f"{texts.missing:,} runs are not compared by their texts yet; the next sync does that")
     return Weighed(question, evidence, _why_not(past, question, evidence), tuple(weak))
@@ -141,7 +146,7 @@ def _moment(before: datetime | None) -> int:
 
 def _why_not(past: Past, question: Question, evidence: Evidence) -> str | None:
     if not len(past):
-        return "no stored run has a date" if past.undated else EMPTY
+        return "no stored run has a date" if past.undated or past.misdated else EMPTY
     if not len(evidence.rows):
         of = "" if question.template is None else f" of the template {question.template!r}"
         return f"no run{of} had ended before"

@@ -71,6 +71,7 @@ class Page(TypedDict):
     limit: int  # runs on a page at the most
     offset: int  # runs before this page
     next_cursor: str | None  # what the next page is asked for with; null: there is none
+    part_costs: list[float | None] | None  # US dollars at least, of the phases or agents sorted by; else null
 
 
 class Problem(TypedDict):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..columns import Integers
+from ..dating import clock
 from ..forecasting.past import COLUMNS, Past, Vectors, past_of, text_vectors
 from ..likeness.vectors import text_vector, vector_size
 from ..similarity import MODEL_VERSION
 from ..store.history import History
+from .misdated import dated
 
 MOST_TEXTS: Final = 500
 """Requests without a stored vector that are read at a time, the latest: the next sync does the others."""
@@ -24,9 +27,10 @@ class Texts(NamedTuple):
     missing: int  # runs that were written since the last sync compared them, and are not
 
 
-def read_past(history: History) -> Past:
-    """Return all dated runs."""
-    return past_of(history.columns("runs", COLUMNS))
+def read_past(history: History, now: datetime | None = None) -> Past:
+    """Return all runs that can have been made when they say."""
+    runs, misdated = dated(history.columns("runs", COLUMNS), clock(now))
+    return past_of(runs, len(misdated))
 
 
 def read_texts(history: History, past: Past, rows: Integers) -> Texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import database
 from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
+from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..summing.clock import DAY, LOCAL, offset_in
@@ -35,6 +36,7 @@ from ..summing.records import (
 )
 from ..summing.trend import trend_of
 from ..summing.waste import waste_of
+from .misdated import with_plausible_times
 from .naming import matching
 
 if TYPE_CHECKING:
@@ -70,14 +72,19 @@ OF_MATTER: Final = tuple(name for name in GROUPINGS if name not in OF_TIME)
 
 
 def run_statistics(
-    by: str = "month", where: RunFilter = ALL_RUNS, *, across: str | None = None, tz: str = LOCAL
+    by: str = "month",
+    where: RunFilter = ALL_RUNS,
+    *,
+    across: str | None = None,
+    tz: str = LOCAL,
+    now: datetime | None = None,
 ) -> RunStatistics:
     """Return what runs add up to, grouped by one of GROUPINGS; `across`: by a second one within each.
 
     `tz` names the zone that days and hours are of, such as Europe/Berlin; "local" is this machine's.
     Raises InvalidQueryError where a grouping or zone is unknown, or more groups of time come out than 5,000.
     """
-    with _asked(where, tz) as asked:
+    with _asked(where, tz, now) as asked:
         return asked.statistics(by, across)
 
 
@@ -98,14 +105,14 @@ def timeline(
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(UNITS)}")
     if across is not None and grouping_named(across) in OF_TIME:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(OF_MATTER)}")
-    with _asked(where, tz) as asked:
+    with _asked(where, tz, now) as asked:
         unit = by or asked.unit()
         return Timeline(
             by=unit,
             whole=asked.statistics(unit),
             groups=asked.statistics(across) if across else None,
             crossed=asked.statistics(unit, across) if across else None,
-            trend=None if _has_dates(where) else asked.trend(period, now),
+            trend=None if _has_dates(where) else asked.trend(period),
         )
 
 
@@ -121,13 +128,13 @@ def trend(
     """Return how the runs of the period that ends now differ from those of the equally long one before."""
     if _has_dates(where):
         raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
-    with _asked(where) as asked:
-        return asked.trend(period, now)
+    with _asked(where, now=now) as asked:
+        return asked.trend(period)
 
 
 def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | None = None) -> Overview:
     """Return the first look: totals, by week, template, model and phase, what was wasted, what changed."""
-    with _asked(where, tz) as asked:
+    with _asked(where, tz, now) as asked:
         weeks, templates, models, phases = (
             asked.statistics(by) for by in ("week", "template", "model", "phase")
         )
@@ -138,17 +145,18 @@ def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | No
             models=models,
             phases=phases,
             waste=asked.waste(),
-            trend=None if _has_dates(where) else asked.trend(USUAL_PERIOD, now),
+            trend=None if _has_dates(where) else asked.trend(USUAL_PERIOD),
         )
 
 
 class _Asked:
     """The runs that were asked for: what is kept of all of them, else their columns."""
 
-    def __init__(self, history: History | None, where: RunFilter, tz: str) -> None:
+    def __init__(self, history: History | None, where: RunFilter, tz: str, now: datetime) -> None:
         self._history = history
         self._where = where
         self._tz = tz
+        self._now = now
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
         """Return the figures by one thing, or by two."""
@@ -162,7 +170,12 @@ class _Asked:
         found = figures_of(self._digest(by)) if names == parts else self._figures(names, *parts)
         timely = any(name in OF_TIME for name in names)
         return RunStatistics(
-            names[0], names[1] if across else None, self._tz if timely else None, self.total, tuple(found)
+            names[0],
+            names[1] if across else None,
+            self._tz if timely else None,
+            self.total,
+            tuple(found),
+            self._placed(self._named_runs)[1] if timely else None,
         )
 
     @cached_property
@@ -172,7 +185,8 @@ class _Asked:
 
     def _figures(self, names: Sequence[str], part: str | None = None) -> list[Figures]:
         runs = self._runs if part is None else self._named_runs
-        whole = {name: of_runs(runs, name, self._tz) for name in names if name != part}
+        placed = self._placed(runs)[0] if set(OF_TIME) & set(names) else runs
+        whole = {name: of_runs(placed, name, self._tz) for name in names if name != part}
         if part is None:
             entries = entries_of_runs(runs)
             digest = digest_of(entries, *numbered(*whole.values()), runs.words["status"])
@@ -189,7 +203,7 @@ class _Asked:
 
     def unit(self) -> str:
         """Return the unit of time that gives some dozens of groups."""
-        made = self._runs.whole["created_at"]
+        made = self._placed(self._runs)[0].whole["created_at"]
         made = made[known(made)]
         days = (int(made.max()) - int(made.min())) / DAY if len(made) else 0.0
         return next((unit for unit, most in UNITS.items() if days <= most), "month")
@@ -198,9 +212,14 @@ class _Asked:
         """Return what these runs spent in vain."""
         return waste_of(self._digest(WASTE))
 
-    def trend(self, period: timedelta, now: datetime | None) -> Trend:
+    def trend(self, period: timedelta) -> Trend:
         """Return what changed with these runs."""
-        return trend_of(self._runs, period, now or datetime.now(UTC))
+        runs, misdated = self._placed(self._runs)
+        return trend_of(runs, period, self._now, misdated)
+
+    def _placed(self, runs: Columns) -> tuple[Columns, Misdated]:
+        """Return runs to put into time, and those that no time has."""
+        return (runs, NONE) if self._history is None else with_plausible_times(self._history, runs, self._now)
 
     def _digest(self, name: str) -> Digest:
         """Return one of the digests that are kept; of some runs only it is made anew."""
@@ -243,10 +262,13 @@ class _Span(NamedTuple):
 
 
 @contextmanager
-def _asked(where: RunFilter, tz: str = LOCAL) -> Iterator[_Asked]:
+def _asked(where: RunFilter, tz: str = LOCAL, now: datetime | None = None) -> Iterator[_Asked]:
+    if not isinstance(where, RunFilter):
+        raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
     offset_in(tz)  # an unknown zone is one, also where there is no run
+    moment = clock(now)
     with database.existing() as history:
-        yield _Asked(history, where, tz)
+        yield _Asked(history, where, tz, moment)
 
 
 def _has_dates(where: RunFilter) -> bool:

@@ -1,19 +1,20 @@
 """What got worse or better lately, and which runs stand out: a filter in, findings with their figures out.
 
-"Lately" is counted back from the latest run, never from today: the same history gives the same answer.
+"Lately" is counted back from the latest run: the same history gives the same answer. A run that cannot have
+been made when it says is never the latest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
 
 from .. import database
 from ..columns import Columns, Floats, Integers
+from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..store.history import History
@@ -23,6 +24,7 @@ from ..watching.grouping import Group
 from ..watching.outliers import Outlier
 from ..watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since
 from ..watching.words import group_sentence, outlier_sentence
+from .misdated import moment_of, names_of, with_plausible_times
 from .naming import matching
 
 RECENT: Final = timedelta(days=30)
@@ -30,7 +32,6 @@ SHOWN_RUNS: Final = 5  # of each finding
 SHOWN_OUTLIERS: Final = 20
 CURVE: Final = 32  # medians that draw a series
 _NANODOLLARS: Final = 1e9
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"]
 
@@ -113,34 +114,38 @@ class Anomalies:
     improvements: tuple[Finding, ...]
     stand_outs: tuple[StandOut, ...]  # single runs, the most money first, at most 20
     stand_outs_found: int
+    misdated: Misdated  # left out of all this
 
 
-def find_anomalies(where: RunFilter | None = None, recent: timedelta | int = RECENT) -> Anomalies:
+def find_anomalies(
+    where: RunFilter | None = None, recent: timedelta | int = RECENT, *, now: datetime | None = None
+) -> Anomalies:
     """Return what changed lately among the runs of a filter, and which runs stand out.
 
     `recent` is an age against the latest run, or a number of runs. A filter's phases narrow to these phases.
-    Raises InvalidQueryError where `recent` is not above 0.
+    Raises InvalidQueryError where `recent` is not above 0, or `now` has no time zone.
     """
     _check(recent)
-    wanted = where or RunFilter()
+    wanted, moment = where or RunFilter(), clock(now)
     with database.existing() as history:
         if history is None:
-            return _answer(0, None, None, Watched(0, (), (), ()), {})
+            return _answer(0, None, None, Watched(0, (), (), ()), {}, NONE)
         runs, agents = _narrowed(history, wanted)
+        runs, misdated = with_plausible_times(history, runs, moment)
         created = runs.whole["created_at"]
         age, number = (
             (recent // timedelta(microseconds=1), None) if isinstance(recent, timedelta) else (None, recent)
         )
         since = recent_since(created, age, number)
         if since is None:
-            return _answer(len(runs), None, None, Watched(0, (), (), ()), {})
+            return _answer(len(runs), None, None, Watched(0, (), (), ()), {}, misdated)
         found = watch(runs, agents, since, wanted.phase)
         keys = runs.whole["key"]
         places = [place for group in (*found.regressions, *found.improvements) for place in _telling(group)]
         places += [int(one.lane.rows[one.row]) for one in found.outliers[:SHOWN_OUTLIERS]]
         named = names_of(history, [int(keys[place]) for place in places])
     names = {place: named[int(keys[place])] for place in places}
-    return _answer(len(runs), int(created.max()), since, found, names)
+    return _answer(len(runs), int(created.max()), since, found, names, misdated)
 
 
 def _check(recent: object) -> None:
@@ -158,22 +163,13 @@ def _narrowed(history: History, where: RunFilter) -> tuple[Columns, Columns]:
     return runs.take(np.isin(runs.whole["key"], keys)), agents
 
 
-def names_of(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    """Return id and project of some runs by key."""
-    read = history.read(sorted(set(keys)))
-    return {key: (run["id"], run.get("project") or None) for key, run in read.items()}
-
-
-def moment_of(microseconds: int) -> datetime:
-    """Return a moment, UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 Names = dict[int, tuple[str, str | None]]
 """Id and project of a run, by its place in the columns."""
 
 
-def _answer(runs: int, latest: int | None, since: int | None, found: Watched, names: Names) -> Anomalies:
+def _answer(  # noqa: PLR0917 - one part of the answer each
+    runs: int, latest: int | None, since: int | None, found: Watched, names: Names, misdated: Misdated
+) -> Anomalies:
     return Anomalies(
         runs=runs,
         latest=None if latest is None else moment_of(latest),
@@ -184,6 +180,7 @@ def _answer(runs: int, latest: int | None, since: int | None, found: Watched, na
         improvements=tuple(_finding(group, names) for group in found.improvements),
         stand_outs=tuple(_stand_out(one, names) for one in found.outliers[:SHOWN_OUTLIERS]),
         stand_outs_found=len(found.outliers),
+        misdated=misdated,
     )
 
 

@@ -50,6 +50,7 @@ class Past:
     completed: Flags
     failed: Flags
     undated: int  # runs left out: nothing tells when they were
+    misdated: int  # likewise: they cannot have been when they say
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -60,10 +61,10 @@ class Past:
         return int(found[0]) if len(found) else None
 
 
-def past_of(runs: Columns) -> Past:
-    """Return the past that some columns of runs hold."""
+def past_of(runs: Columns, misdated: int = 0) -> Past:
+    """Return the past that some columns of runs hold; `misdated`: of those without a time."""
     dated = known(runs.whole["created_at"])
-    undated = len(runs) - int(np.count_nonzero(dated))
+    undated = len(runs) - int(np.count_nonzero(dated)) - misdated
     runs = runs.take(dated)
     runs = runs.take(np.lexsort((runs.whole["key"], runs.whole["created_at"])))
     began, statuses = runs.whole["created_at"], runs.words["status"]
@@ -82,6 +83,7 @@ def past_of(runs: Columns) -> Past:
         statuses.are("completed"),
         statuses.are("failed"),
         undated,
+        misdated,
     )
 
 

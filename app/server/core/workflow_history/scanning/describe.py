@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..dating import LONGEST, is_plausible
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
@@ -163,7 +164,11 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
     workflow["agents_without_stream"] = [agent for agent, _ in silent]
     workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
-    notes = (*_other_id(facts, workflow), *(problem for _, problem in silent))
+    notes = (
+        *_other_id(facts, workflow),
+        *(problem for _, problem in silent),
+        *_odd_times(facts, workflow, times, now),
+    )
     word = facts.folder.fingerprint
     word = f"{RUNNING}{word}" if verdict.status == "running" else word
     return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
@@ -319,6 +324,22 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     return [Problem(path, f"the state says id {claimed!r}; the folder's name is the key", None, "warning")]
 
 
+def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:
+    """Name the times that a run cannot have been at, which are kept, and the lengths, which are refused."""
+    path = facts.folder.state.shown if facts.folder.state else facts.id
+    named: set[datetime] = set()
+    for key in ("created_at", "started_at", "completed_at"):
+        when: datetime | None = getattr(times, key)
+        if when is None or when in named or workflow[key] is None or is_plausible(when, now):
+            continue
+        named.add(when)
+        side = "before 2000" if when < now else "in the future"
+        yield Problem(path, f"{key} {when.date()} is {side}: no run was made then", None, "warning")
+    for seconds, source in times.refused:
+        reason = f"{seconds:,.0f} s is longer than any run: its duration is not taken from {source}"
+        yield Problem(path, reason, None, "warning")
+
+
 def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
     """Return the agents that were given a prompt and left no stream: what they spent is unknown."""
     heard = {stream.agent for stream in facts.streams}
@@ -351,7 +372,8 @@ def _timed(name: str, facts: RunFacts, times: RunTimes) -> dict[str, Any]:
     entry = next(entry for entry in phase_results(facts.state) if _text(entry.get("phase")) == name)
     start = instant(entry.get("started_at"), times.offset_minutes)
     end = instant(entry.get("completed_at"), times.offset_minutes)
-    seconds = (end - start).total_seconds() if start and end and end >= start else None
+    lasted = end - start if start and end and start <= end else None
+    seconds = lasted.total_seconds() if lasted is not None and lasted <= LONGEST else None
     span = {"timestamp": _iso(start), "ended_at": _iso(end), "duration_seconds": seconds}
     return {"phase": phase_of(name), "agent": name, **span}
 

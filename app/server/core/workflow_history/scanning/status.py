@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from ..dating import is_plausible
 from ..models import StreamFacts
 from ..outcomes import outcome_of
 from ..phases import PHASES, phase_of, words_of
@@ -117,8 +118,9 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
     last = furthest(evidence.streams, in_order=evidence.in_order)[:1]
-    if (evidence.summary or evidence.completion) and any(map(_ends_unreadable, last)):
-        return None  # its result may well be there: the workflow's own word on the end counts
+    if any(map(_ends_garbled, last)):  # it may have had a result, so that nobody is at work
+        why = f"the last line of {last[0].agent} cannot be read ({last[0].path})"
+        return None if evidence.completion or evidence.summary else Verdict("incomplete", why)
     every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
     fresh = not _silent(evidence, now)
     if fresh and outcome_of(every[-1]) == "incomplete":
@@ -145,12 +147,15 @@ def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:
     return None
 
 
-def _ends_unreadable(stream: StreamFacts) -> bool:
-    return any(problem.line == stream.lines and problem.severity == "error" for problem in stream.problems)
+def _ends_garbled(stream: StreamFacts) -> bool:
+    """Tell whether a stream's last line is whole and cannot be read: it may be the result."""
+    unread = any(found.line == stream.lines and found.severity == "error" for found in stream.problems)
+    return unread and not stream.cut and outcome_of(stream) == "incomplete"
 
 
 def _silent(evidence: Evidence, now: datetime) -> bool:
-    return evidence.written_at is None or now - evidence.written_at > SILENT_AFTER
+    written = evidence.written_at
+    return written is None or now - written > SILENT_AFTER or not is_plausible(written, now)
 
 
 def furthest(streams: Sequence[StreamFacts], *, in_order: bool) -> list[StreamFacts]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any, Literal
 
+from ..dating import FIRST, LONGEST
+from ..evidence import number
 from ..models import StreamFacts
 from .documents import Log
 
@@ -23,6 +25,7 @@ Basis = Literal["reported", "derived"]
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
 _QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
+_LONGEST = LONGEST.total_seconds()
 _SLACK = 30 * 10**9  # nanoseconds
 _CONTRADICTION = 120.0  # seconds: an agent that worked longer than this shows a copied tree
 
@@ -41,6 +44,7 @@ class RunTimes:
     duration: float | None = None  # seconds
     duration_basis: Basis | None = None
     duration_source: str | None = None
+    refused: tuple[tuple[float, str], ...] = ()  # longer than any run, seconds, and where each comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,15 @@ def stream_seconds(stream: StreamFacts) -> float | None:
     if known:
         return sum(known) / 1000
     if stream.started_at is not None and stream.ended_at is not None:
-        return (stream.ended_at - stream.started_at).total_seconds()
+        seconds = (stream.ended_at - stream.started_at).total_seconds()
+        return seconds if seconds <= _LONGEST else None
     return None
 
 
 def is_later(window: Window, times: RunTimes) -> bool:
     """Tell whether all files were written long after the run says it began: they are somebody's copy."""
     began = times.created_at if times.basis == "reported" else None
-    return began is not None and window.first - began > timedelta(days=1)
+    return began is not None and began >= FIRST and window.first - began > timedelta(days=1)
 
 
 def tells_an_order(window: Window, streams: Iterable[StreamFacts]) -> bool:
@@ -129,9 +134,11 @@ def run_times(
     reported_end = completed
     if completed is None and basis == "derived":  # a file's time is no end to a start that was reported
         completed = end_of_work
-    duration, duration_basis, duration_source = _duration(
-        state, started if basis == "reported" else None, reported_end, derived, streams
+    durations = list(
+        _durations(state, started if basis == "reported" else None, reported_end, derived, streams)
     )
+    likely = [found for found in durations if found[0] <= _LONGEST]
+    duration, duration_basis, duration_source = likely[0] if likely else (None, None, None)
     zone_known = offset is not None or source in (None, "file times", "the run's id")
     return RunTimes(
         created,
@@ -144,6 +151,7 @@ def run_times(
         duration,
         duration_basis,
         duration_source,
+        tuple((seconds, told) for seconds, _, told in durations if seconds > _LONGEST),
     )
 
 
@@ -196,25 +204,25 @@ def _file_times(streams: Sequence[StreamFacts], window: Window | None) -> list[t
     return spans
 
 
-def _duration(
+def _durations(
     state: dict[str, Any],
     started: datetime | None,
     completed: datetime | None,
     spans: Sequence[tuple[datetime, datetime]],
     streams: Sequence[StreamFacts],
-) -> tuple[float | None, Basis | None, str | None]:
-    given = state.get("duration_seconds")
-    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 <= given < 1e10:
-        return float(given), "reported", "adw_state.json: duration_seconds"
+) -> Iterator[tuple[float, Basis, str]]:
+    """Yield what tells how long the run took, the best first: seconds, how that is known, and from where."""
+    given = number(state.get("duration_seconds"))
+    if given is not None:
+        yield given, "reported", "adw_state.json: duration_seconds"
     if started and completed and completed >= started:
-        return (completed - started).total_seconds(), "reported", "its reported start and end"
+        yield (completed - started).total_seconds(), "reported", "its reported start and end"
     known = [seconds for stream in streams if (seconds := stream_seconds(stream)) is not None]
-    if not known:
-        return None, None, None
-    if spans:
+    if known and spans:
         span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
-        return round(span, 3), "derived", "file times: first agent's start to last agent's end"
-    return round(sum(known), 3), "derived", "its agents' own durations added up"
+        yield round(span, 3), "derived", "file times: first agent's start to last agent's end"
+    if known:
+        yield round(sum(known), 3), "derived", "its agents' own durations added up"
 
 
 def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:

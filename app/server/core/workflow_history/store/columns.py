@@ -21,6 +21,7 @@ from ..evidence import word
 from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
 from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
 from .bulk import execute_tuples
+from .recorded import only_bound
 from .schema import agent_runs, column_blocks, model_usage, workflows
 
 _EPOCH = np.datetime64(0, "us")
@@ -204,6 +205,7 @@ def _runs(names: Sequence[str]) -> _Source:
     special = {
         "created_at": func.coalesce(own.created_at, own.started_at),
         "has_error": own.error_message.is_not(None) & (own.error_message != ""),
+        "only_bound": only_bound(),
     }
     return _Source(select(*_chosen("runs", own, names, special)), own.key, [own.key])
 

@@ -27,6 +27,7 @@ from .search_words import pieces_of
 from .values import storable_text, to_time
 
 _NANODOLLARS = 1_000_000_000  # in one US dollar
+_LARGEST = 2**63 - 1  # that a whole number of a column can be
 
 
 NAMED: Final = {
@@ -74,7 +75,7 @@ def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
         *_any_of(own.project, wanted.project),
         *_any_of(own.workflow_template, _with_and_without("adw_", wanted.template)),
         *_any_of(own.issue_class, _with_and_without("/", wanted.issue_class)),
-        *_within(own.total_cost_nanodollars, wanted.cost, _NANODOLLARS),
+        *_within(own.spent_nanodollars, wanted.cost, _NANODOLLARS),
         *_within(own.total_tokens, wanted.tokens),
         *_within(own.duration_seconds, wanted.duration),
     ]
@@ -152,7 +153,9 @@ def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> 
 
 
 def _in_units(amount: float, unit: int) -> float:
-    return round(amount * unit) if unit > 1 else amount
+    """Return an amount in the unit of its column, held where a column can hold it."""
+    held = min(max(amount, -_LARGEST / unit), _LARGEST / unit)
+    return min(round(held * unit), _LARGEST) if unit > 1 else held
 
 
 def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:

@@ -14,10 +14,14 @@ from .cursor import Cursor
 from .schema import workflows
 from .values import storable_text
 
-SORT_KEYS = tuple(
-    key
-    for key, known in WORKFLOW.fields.items()
-    if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+_SPENT = "spent"
+SORT_KEYS = (
+    *(
+        key
+        for key, known in WORKFLOW.fields.items()
+        if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+    ),
+    _SPENT,  # on record and beyond it: what lists show
 )
 SORT_ORDERS = ("ASC", "DESC")
 _MOST_ROWS = 2**63 - 1  # as many as a database can count
@@ -54,6 +58,8 @@ class PageQuery:
     @property
     def column(self) -> Column[Any]:
         """The column that decides the order."""
+        if self.sort_by == _SPENT:
+            return workflows.c.spent_nanodollars
         return workflows.c[WORKFLOW.fields[self.sort_by].column]
 
     @property

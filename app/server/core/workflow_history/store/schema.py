@@ -103,12 +103,13 @@ OF_A_SYNC = (
 FIGURES = (
     "created_at", "id", "project", "status", "workflow_template", "issue_class", "model_used",
     "total_cost_nanodollars", "total_tokens", "duration_seconds", "nl_clarity_score",
-    "cost_efficiency_score", "performance_score", "quality_score", "source_state",
+    "cost_efficiency_score", "performance_score", "quality_score", "source_state", "spent_nanodollars",
 )  # fmt: skip
 """What runs are filtered by, in the usual order of a list: likewise."""
 
 SORTED = ("total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template",
     "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "status",
+    "spent_nanodollars",
 )  # fmt: skip
 """What else lists are sorted by: an index each, so that any page of them is found at once."""
 
@@ -170,6 +171,12 @@ workflows = Table(
     _time("first_seen_at", "when this history first stored the run"),
     _time("last_changed_at", "when this history last wrote the run"),
     _extra("state keys without a column; unreadable_values: what no column could hold"),
+    # No computed column: SQLite would open each wide row to filter by one, whatever an index holds.
+    Column(
+        "spent_nanodollars",
+        BigInteger,
+        comment="spent at least, on record and beyond it, nanodollars (1e-9 USD); null: unknown",
+    ),
     UniqueConstraint("project", "id"),
     Index("ix_workflows_id_project", "id", "project"),
     Index("ix_workflows_status_created_at_id_project", "status", "created_at", "id", "project"),

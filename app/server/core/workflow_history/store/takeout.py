@@ -15,6 +15,7 @@ from ..exporting.fields import Batch, Field
 from .bulk import chunks
 from .codec import AGENT_RUN, WORKFLOW, Codec
 from .pattern_sums import ANEW
+from .recorded import agent_costs, run_costs
 from .schema import agent_runs, occurrences, patterns, workflows
 
 RUNS_AT_A_TIME: Final = 2_000
@@ -106,8 +107,9 @@ def _of_runs() -> Source:
         *described(WORKFLOW, workflows),
         Field("extra", "dict", "state keys without a column"),
     )
-    columns = {field.name: workflows.c.extra for field in fields[-1:]}
+    columns: dict[str, ColumnElement[Any]] = {field.name: workflows.c.extra for field in fields[-1:]}
     columns |= {key: workflows.c[field.column] for key, field in WORKFLOW.fields.items()}
+    columns |= run_costs()
     return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
 
 
@@ -147,6 +149,7 @@ def _of_agent_runs() -> Source:
         "ordinal": agent_runs.c.ordinal,
         "extra": agent_runs.c.extra,
         **{key: agent_runs.c[field.column] for key, field in AGENT_RUN.fields.items()},
+        **agent_costs(),
     }
     return Source(fields, _USUAL_OF_AGENT_RUNS, columns, batches_of_agent_runs)
 

@@ -36,9 +36,11 @@ from .values import json_text
 Identity = tuple[str, str]  # project, id
 
 _COLUMNS = tuple(column.name for column in workflows.columns)
-_EXTRA, _FIRST_SEEN, _LAST_CHANGED = (
-    _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at")
+_COSTS = ("total_cost_nanodollars", "lower_bound_cost_nanodollars")
+_EXTRA, _FIRST_SEEN, _LAST_CHANGED, _TOTAL, _BEYOND = (
+    _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at", *_COSTS)
 )  # places in a row, which begins after the key
+_LARGEST = 2**63 - 1
 
 
 class Stored(NamedTuple):
@@ -125,8 +127,9 @@ def store(
 
 
 def _row(key: int, row: Row, before: Stored | None, now: str, replaced: frozenset[str]) -> Row:
-    """Return a workflow's row with its key and the history's own times."""
-    whole = [key, *row]
+    """Return a workflow's row with its key, what it spent in all, and the history's own times."""
+    known = [amount for amount in (row[_TOTAL], row[_BEYOND]) if amount is not None]
+    whole = [key, *row, min(sum(known), _LARGEST) if known else None]
     whole[_FIRST_SEEN + 1] = row[_FIRST_SEEN] or now
     whole[_LAST_CHANGED + 1] = now
     if before is not None:
@@ -142,6 +145,8 @@ def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
     names = set(_COLUMNS) - {"key", "project", "id"}
     changes: dict[str, Any] = {name: func.coalesce(new[name], old[name]) for name in sorted(names - replaced)}
     changes |= {name: new[name] for name in replaced}
+    total, beyond = (changes[name] for name in _COSTS)
+    changes["spent_nanodollars"] = func.coalesce(total + beyond, total, beyond)
     changes["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
     changes["gone_at"] = case(
         (new.source_state == literal_column("'present'"), null()), else_=changes["gone_at"]

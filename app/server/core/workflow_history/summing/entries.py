@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..columns import Columns, Flags, Floats, Integers, Words, known
+from ..columns import UNKNOWN, Columns, Flags, Floats, Integers, Words, known
 from .arithmetic import amounts, lengths
 from .grouping import Grouping, by_words
 
@@ -18,6 +18,7 @@ RUN_NAMES: Final = ("key", "status", "project", "workflow_template", "issue_clas
 
 RUN_COLUMNS: Final = (
     *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
+    "only_bound",
 )  # fmt: skip
 """What statistics need of runs."""
 
@@ -39,10 +40,13 @@ class Entries:
 
 def entries_of_runs(runs: Columns) -> Entries:
     """Return each run once."""
-    beyond = amounts(runs.whole["lower_bound_cost"])
+    total, beyond = amounts(runs.whole["total_cost"]), amounts(runs.whole["lower_bound_cost"])
+    bound = runs.whole["only_bound"] == 1
+    if bound.any():
+        total, beyond = np.where(bound, UNKNOWN, total), np.where(bound, total, beyond)
     return Entries(
         runs=np.arange(len(runs)),
-        cost=amounts(runs.whole["total_cost"]),
+        cost=total,
         beyond=beyond,
         more=any_word(runs.words["cost_basis"], BASES_OF_MORE) | known(beyond),
         tokens={name: amounts(runs.whole[name]) for name in (*TOKENS, "total_tokens")},

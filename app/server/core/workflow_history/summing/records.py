@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from ..dating import Misdated
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -40,7 +42,7 @@ class Figures:
     completed: int
     failed: int
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
-    cost: Spread  # USD: on record; of a run without any record, its lower bound
+    cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
     runs_without_cost: int  # runs of which nothing is known to have been spent
     runs_costing_more: int  # runs that spent more than is on record: cut off, or without a price
@@ -58,6 +60,7 @@ class RunStatistics:
     time_zone: str | None  # that days and hours are of; None: no grouping by time
     total: Figures  # every run once
     groups: tuple[Figures, ...]  # time in its order, else the costliest first; what is unknown last
+    misdated: Misdated | None  # among the unknown ones; None: no grouping by time
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class WasteKind:
     """Money that one kind of mishap cost."""
 
     kind: str  # failed_runs, retries, false_successes, errors, cut_off
-    runs: int  # that have some of it
+    runs: int  # that have some of it, whether or not it is known what that cost
     cost: float  # USD, at least; without what a kind above has counted already
     counted_above: float  # USD that this kind has too, but one above has counted
 
@@ -130,6 +133,7 @@ class Trend:
     before_begins: datetime  # UTC, of the period before, which ends where this one begins
     before_is_whole: bool  # False: the first run is younger, so the period before is not all there
     changes: tuple[Change, ...]
+    misdated: Misdated  # in neither period
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..columns import Columns, Integers, known
+from ..dating import Misdated, micros
 from ..errors import InvalidQueryError
 from .figures import all_of, total_of
 from .records import Change, Figures, Trend
 
 THIN: Final = 10
 """Runs: a figure that rests on fewer may have changed by chance."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Figure(NamedTuple):
@@ -38,8 +37,8 @@ _FIGURES: Final = (
 """What is compared: cost per run and duration by their medians, which one odd run does not move."""
 
 
-def trend_of(runs: Columns, period: timedelta, now: datetime) -> Trend:
-    """Return how the runs of the period that ends now differ from those of the one before."""
+def trend_of(runs: Columns, period: timedelta, now: datetime, misdated: Misdated) -> Trend:
+    """Return how the period that ends now differs from the one before; `misdated` runs are in neither."""
     if period <= timedelta(0):
         raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
     try:
@@ -48,20 +47,21 @@ def trend_of(runs: Columns, period: timedelta, now: datetime) -> Trend:
         raise InvalidQueryError(f"a period of {period} goes back before the calendar began") from error
     moments = runs.whole["created_at"]
     current, former = _between(runs, begins, now), _between(runs, before, begins)
-    first = moments[known(moments)].min(initial=_micro(now))
+    first = moments[known(moments)].min(initial=micros(now))
     return Trend(
         begins=begins.astimezone(UTC),
         ends=now.astimezone(UTC),
         before_begins=before.astimezone(UTC),
-        before_is_whole=bool(first <= _micro(before)),
+        before_is_whole=bool(first <= micros(before)),
         changes=tuple(_change(figure, current, former) for figure in _FIGURES),
+        misdated=misdated,
     )
 
 
 def _between(runs: Columns, begin: datetime, end: datetime) -> Figures:
     """Return the figures of the runs made from `begin` on and before `end`."""
     moments: Integers = runs.whole["created_at"]
-    there = runs.take((moments >= _micro(begin)) & (moments < _micro(end)))
+    there = runs.take((moments >= micros(begin)) & (moments < micros(end)))
     return total_of(all_of(there))
 
 
@@ -80,7 +80,3 @@ def _change(figure: _Figure, current: Figures, former: Figures) -> Change:
         runs_before=rests[1],
         thin=min(rests) < THIN,
     )
-
-
-def _micro(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

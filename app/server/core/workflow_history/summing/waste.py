@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ..columns import Columns, Integers, Words, known
+from ..columns import Columns, Flags, Integers, Words, known
 from .arithmetic import addable, amounts, dollars, fitting, sums
 from .digests import Digest
 from .entries import places
@@ -28,6 +28,7 @@ AGENT_COLUMNS: Final = (
     "cost",
     "lower_bound_cost",
     "retry_cost",
+    "is_retry",
     "is_copy",
 )
 """What is needed of agent runs, beside what statistics need of runs."""
@@ -44,7 +45,7 @@ _KIND, _TEMPLATE, _PHASE = "kind", "template", "phase"
 _Row = tuple[int, int, int]
 """Runs, nanodollars in vain, and those that a kind above has counted, or all that was spent in that place."""
 
-_OUTCOMES: Final = ((FALSE, "false_success"), (ERRORS, "error"), (CUT_OFF, "incomplete"))
+_OUTCOMES: Final = {FALSE: "false_success", ERRORS: "error", CUT_OFF: "incomplete"}
 
 
 class _Agents:
@@ -59,17 +60,22 @@ class _Agents:
         self.failed = status.are("failed")
         self.at_work = status.are("running")
 
+    def has(self, kind: str) -> Flags:
+        """Tell which agent runs have some of a kind, whether or not it is known what that cost."""
+        if kind == RETRIES:
+            again: Flags = (self.columns.whole["is_retry"] == 1) | (self.columns.whole["retry_cost"] > 0)
+            return again
+        ended_so: Flags = self.columns.words["outcome"].are(_OUTCOMES[kind]) & (
+            self.columns.whole["is_copy"] != 1
+        )
+        return ended_so & ~self.at_work if kind == CUT_OFF else ended_so  # at work, it may yet end well
+
     def touched(self) -> dict[str, Integers]:
         """Return by kind what each agent run has of it, whatever the others say; never more than it spent."""
-        outcome, retried = self.columns.words["outcome"], amounts(self.columns.whole["retry_cost"])
+        retried = amounts(self.columns.whole["retry_cost"])
         again = np.minimum(np.where(known(retried), retried, 0), self.spent)
         found = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: again}
-        for kind, word in _OUTCOMES:
-            ended_so = outcome.are(word)
-            if kind == CUT_OFF:
-                ended_so &= ~self.at_work  # it may yet end well
-            found[kind] = np.where(ended_so, self.spent, 0)
-        return found
+        return found | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOMES}
 
     def doubtful(self) -> Integers:
         """Return the runs in which an agent said success and did nothing."""
@@ -96,8 +102,10 @@ def losses_of(runs: Columns, agents: Columns) -> Digest:
     doubtful = doubtful[runs.words["status"].are("completed")[doubtful]]
     rows: dict[Group, _Row] = {
         ALL_RUNS: (len(runs), _total(by_run), _total(own)),
-        (_KIND, FAILED): (int(np.count_nonzero(failed)), _total(failed), 0),
-        **{(_KIND, kind): _kind(touched[kind], counted[kind], each.run) for kind in KINDS[1:]},
+        (_KIND, FAILED): (int(np.count_nonzero(runs.words["status"].are("failed"))), _total(failed), 0),
+        **{
+            (_KIND, kind): _kind(each.run[each.has(kind)], touched[kind], counted[kind]) for kind in KINDS[1:]
+        },
         DOUBTFUL: (len(doubtful), _total(own[doubtful]), 0),
         **_places(_TEMPLATE, runs.words["workflow_template"], by_run, own),
         **_places(_PHASE, each.columns.words["phase"], in_agents, each.spent),
@@ -143,8 +151,8 @@ def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
     return counted
 
 
-def _kind(touched: Integers, counted: Integers, run: Integers) -> _Row:
-    return len(np.unique(run[touched > 0])), _total(counted), _total(touched - counted)
+def _kind(having: Integers, touched: Integers, counted: Integers) -> _Row:
+    return len(np.unique(having)), _total(counted), _total(touched - counted)
 
 
 def _at_least(recorded: Integers, beyond: Integers) -> Integers:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.finding import SORT_NAMES, find_runs
+from ...answers.finding import PART_SORTS, SORT_NAMES, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
@@ -23,6 +23,7 @@ Examples:
   workflow-history list --status failed --since 7d
   workflow-history list --search '"csv export" invoices' --sort cost
   workflow-history list --template adw_sdlc_iso --cost 2.. --phase review
+  workflow-history list --phase review --sort phase-cost
   workflow-history list --json | jq '.workflows[].total_cost'
 """
 
@@ -45,7 +46,8 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         str | None, typer.Option(metavar="CURSOR", help="Go on after a page, by its next_cursor.")
     ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="KEY", help=f"Sort by {', '.join(SORT_NAMES)} or any column.")
+        str,
+        typer.Option(metavar="KEY", help=f"Sort by {', '.join((*SORT_NAMES, *PART_SORTS))} or any column."),
     ] = "when",
     order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
 ) -> None:
@@ -62,7 +64,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     elif screen.quiet:
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
-        screen.show(run_list(page.workflows, page.total, screen.width))
+        screen.show(run_list(page.workflows, page.total, screen.width, page.part_costs))
     elif page.total:
         why = "that is after the last" if limit else "--limit 0"
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))

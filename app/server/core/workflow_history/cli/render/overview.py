@@ -10,8 +10,9 @@ from rich.text import Text
 from ...summing.records import Figures, Overview, RunStatistics
 from ...wording.costs import record_and_beyond
 from ...wording.numbers import counted, duration, money, share, tokens
-from ...wording.statistics import known_cost, length, wasted_of
+from ...wording.statistics import cost_of, known_cost, length, wasted_of
 from . import marks
+from .misdated import misdated_note
 from .runs import no_runs
 from .statistics import groups_table, sums_line
 from .story.section import section
@@ -66,8 +67,9 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     """Return cost by week as a line of blocks: the latest weeks that fit."""
     dated = [week for week in weeks.groups if week.first_day is not None]
     shown = dated[-max(1, width) :]
+    outside = [*_undated(weeks), *misdated_note(weeks.misdated)]
     if not shown:
-        return [Text("No run tells when it was.")]
+        return [Text("No run tells when it was."), *outside]
     costs = [_spent(week) for week in shown]
     highest = max(shown, key=lambda week: _spent(week) or 0.0)
     title = f"Cost by week, {shown[0].first_day} to {shown[-1].first_day}"
@@ -76,7 +78,20 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
         f"most in the week of {highest.first_day}: {money(_spent(highest))}",
         f"{counted(left_out, 'earlier week')} left out" if left_out else None,
     ])  # fmt: skip
-    return [section(title, width), Text(marks.sparkline(costs), "green"), note]
+    return [section(title, width), Text(marks.sparkline(costs), "green"), note, *outside]
+
+
+def _undated(weeks: RunStatistics) -> list[Text]:
+    """Return what the runs without a day cost: no week has it."""
+    total = weeks.total
+    return [
+        Text(
+            f"in no week: {counted(group.runs, 'run')} without a day, {cost_of(group)} of {cost_of(total)}",
+            "magenta",
+        )
+        for group in weeks.groups
+        if group.first_day is None
+    ]
 
 
 def _spent(week: Figures) -> float | None:

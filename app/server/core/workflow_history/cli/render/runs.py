@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ...wording.agents import short_model
 from ...wording.costs import short_cost
-from ...wording.numbers import duration, tokens
+from ...wording.numbers import duration, money, tokens
 from ...wording.runs import (
     NO_REQUEST,
     is_gone,
@@ -53,9 +53,18 @@ class _Cell(NamedTuple):
     most: int = 32  # cells
 
 
-def run_list(runs: Sequence[Run], total: int, width: int) -> RenderableType:
-    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages."""
-    shown = fit(_columns(runs), width, NARROWER, LEAST_REQUEST)
+def run_list(
+    runs: Sequence[Run], total: int, width: int, part_costs: Sequence[float | None] | None = None
+) -> RenderableType:
+    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages.
+
+    `part_costs`: what was sorted by, US dollars.
+    """
+    columns = _columns(runs)
+    if part_costs is not None:
+        cells = tuple(Text(money(cost), "bold") for cost in part_costs)
+        columns.append(Column("part", "of it", cells, right=True))
+    shown = fit(columns, width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
     return Group(grid(shown, width, ruled=True), "", joined([*sums_words(runs, total)]), *_legend(runs, keys))
 

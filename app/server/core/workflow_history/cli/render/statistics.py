@@ -14,6 +14,7 @@ from ...wording.numbers import counted, duration, money, share, tokens
 from ...wording.statistics import cost_of, known_cost
 from ...wording.text import UNKNOWN, one_line
 from . import marks
+from .misdated import misdated_note
 from .runs import no_runs
 from .table import Column, GiveWay, fit, grid
 from .text import joined
@@ -47,6 +48,7 @@ def statistics_table(found: RunStatistics, width: int, *, filtered: bool = False
         "",
         sums_line(found.total),
         *[note for note in notes if note is not None],
+        *misdated_note(found.misdated),
     )
 
 

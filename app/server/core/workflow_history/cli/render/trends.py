@@ -11,6 +11,7 @@ from rich.text import Text
 from ...summing.records import Change, Trend
 from ...summing.trend import THIN
 from ...wording.statistics import CHANGES, before_of, length, now_of, signed
+from .misdated import misdated_note
 from .table import Column, GiveWay, fit, grid
 from .text import joined
 
@@ -19,7 +20,9 @@ _NARROWER: Final = (GiveWay("runs"), GiveWay("note"))
 
 def trend_report(found: Trend, width: int) -> RenderableType:
     """Return every figure now and before, and how it changed."""
-    return Group(_head(found), "", _table(found.changes, width), *_young(found))
+    return Group(
+        _head(found), "", _table(found.changes, width), *_young(found), *misdated_note(found.misdated)
+    )
 
 
 def trend_line(found: Trend) -> Text | None:

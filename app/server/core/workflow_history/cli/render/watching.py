@@ -15,6 +15,7 @@ from ...wording.numbers import counted, money
 from ...wording.text import cut, one_line
 from ...wording.watching import worth_a_line
 from .marks import sparkline
+from .misdated import misdated_note
 from .story.section import section
 from .text import joined
 
@@ -24,10 +25,11 @@ _MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", 
 def anomalies(found: Anomalies, width: int) -> RenderableType:
     """Return what got worse, what got better and which runs stand out."""
     if found.recent_since is None:
-        return Text("No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare.")
+        why = "No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare."
+        return Group(why, *misdated_note(found.misdated))
     blocks: list[RenderableType] = [_head(found)]
     if not found.regressions:
-        blocks += ["", Text("✓ nothing got worse that is more than chance", "green")]
+        blocks += ["", _marked(*_nothing_worse(found.series))]
     for title, findings in (("Got worse", found.regressions), ("Got better", found.improvements)):
         if findings:
             blocks += ["", section(title, width), *(_finding(finding, width) for finding in findings)]
@@ -35,6 +37,8 @@ def anomalies(found: Anomalies, width: int) -> RenderableType:
         blocks += ["", section("Runs that stand out", width), *map(_stand_out, found.stand_outs)]
     if len(found.stand_outs) < found.stand_outs_found:
         blocks.append(Text(f"  and {found.stand_outs_found - len(found.stand_outs):,} more", "dim"))
+    if found.misdated.runs:
+        blocks += ["", *misdated_note(found.misdated)]
     return Group(*blocks)
 
 
@@ -45,15 +49,16 @@ def sentences(findings: Iterable[Finding]) -> list[Text]:
 
 def _head(found: Anomalies) -> Text:
     since = f"recent: since {found.recent_since:%Y-%m-%d}"
-    return joined([Text(counted(found.runs, "run"), "bold"), since, _looked_at(found)])
+    judged = f"{counted(found.series, 'series', 'series')} judged" if found.series else "nothing judged"
+    return joined([Text(counted(found.runs, "run"), "bold"), since, judged])
 
 
-def _looked_at(found: Anomalies) -> str:
-    if not found.series:
-        return (
-            f"too few of one template to judge: it takes {LEAST_BEFORE} runs before and {LEAST_SINCE} since"
-        )
-    return f"{counted(found.series, 'series', 'series')} judged"
+def _nothing_worse(series: int) -> tuple[tuple[str, str], Text]:
+    """Return the mark and the words where nothing is known to be worse: unjudged is not well."""
+    if series:
+        return _MARKS["within"], Text("nothing got worse that is more than chance", "green")
+    least = f"it takes {LEAST_BEFORE} dated runs of one template before and {LEAST_SINCE} since"
+    return _MARKS["near"], Text(f"nothing could be judged: too few of one template; {least}")
 
 
 def _finding(finding: Finding, width: int) -> RenderableType:
@@ -110,11 +115,11 @@ def budget_report(found: BudgetReport, width: int) -> RenderableType:
     if found.regressions is not None:
         blocks += [_finding(finding, width) for finding in found.regressions]
         if not found.regressions:
-            blocks.append(_marked(_MARKS["within"], Text("nothing got worse that is more than chance")))
+            blocks.append(_marked(*_nothing_worse(found.series or 0)))
     if found.undated_runs:
         silent = f"{counted(found.undated_runs, 'run')} without a time: in no day, week or month"
         blocks.append(_marked(_MARKS["near"], Text(silent)))
-    return Group(*blocks, "", _verdict(found))
+    return Group(*blocks, *misdated_note(found.misdated), "", _verdict(found))
 
 
 def passed(found: BudgetReport) -> list[Text]:

@@ -1,0 +1,51 @@
+"""Tell costs on record from lower bounds, as SQL over the stored rows; runs none of it.
+
+Rows hold costs as dicts show them: where nothing of a run is on record, its `total_cost` is a lower bound,
+and an agent run's `cost` is one where its basis says so. What is added up must not mix the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, null
+
+from .schema import agent_runs, workflows
+
+_RECORDED: Final = ("reported", "computed")
+
+
+def only_bound() -> ColumnElement[bool]:
+    """Tell whether nothing of a run is on record, so that its total is a lower bound."""
+    own, agents = workflows.c, agent_runs.alias().c
+    recorded = exists(literal_column("1")).where(
+        agents.workflow_key == own.key, agents.cost_basis.in_(_RECORDED)
+    )
+    is_bound = and_(
+        own.cost_basis == literal_column("'lower_bound'"), own.lower_bound_cost_nanodollars.is_(None)
+    )
+    return func.coalesce(and_(is_bound, ~recorded), literal_column("0"))
+
+
+def run_costs() -> Mapping[str, ColumnElement[Any]]:
+    """Return what runs spent on record, and at least beyond, by the keys of their dicts."""
+    own, bound = workflows.c, only_bound()
+    return {
+        "total_cost": case((bound, null()), else_=own.total_cost_nanodollars),
+        "lower_bound_cost": case((bound, own.total_cost_nanodollars), else_=own.lower_bound_cost_nanodollars),
+    }
+
+
+def agent_costs() -> Mapping[str, ColumnElement[Any]]:
+    """Return what agent runs spent on record, and at least beyond, by the keys of their dicts."""
+    own = agent_runs.c
+    cost, beyond, recorded = (
+        own.cost_nanodollars,
+        own.lower_bound_cost_nanodollars,
+        own.cost_basis.in_(_RECORDED),
+    )
+    return {
+        "cost": case((recorded, cost)),
+        "lower_bound_cost": case((recorded, beyond), else_=func.coalesce(cost + beyond, cost, beyond)),
+    }

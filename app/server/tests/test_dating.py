@@ -1,0 +1,274 @@
+"""A run that cannot have been made when it says is kept, shown and named, and decides nothing."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.server.core.workflow_history import (
+    check_budgets,
+    dating,
+    demo,
+    find_anomalies,
+    forecast,
+    read_config,
+    sync,
+)
+from app.server.core.workflow_history.answers import misdated
+from app.server.core.workflow_history.answers.statistics import overview, run_statistics, trend
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.columns import UNKNOWN, Columns
+from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.scanning import scan
+from app.server.core.workflow_history.store.history import History
+
+from .build import init, result, run, stream
+
+NOW = datetime(2026, 3, 31, 18, tzinfo=UTC)
+ODD = ("0001-01-01T00:00:00Z", "1899-12-31T00:00:00Z", "2028-01-15T09:00:00Z", "9999-12-31T23:59:59Z")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo's history: the plan phase of one template costs more since 2026-03-10."""
+    folder = tmp_path_factory.mktemp("demo")
+    demo.make_agents_folder(folder / "agents", runs=240, seed=1, end=NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKFLOW_HISTORY_DB", str(folder / "history.db"))
+        sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
+    return folder / "history.db"
+
+
+@pytest.fixture
+def history(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, in a folder with a budget."""
+    file = tmp_path / "copy.db"
+    file.write_bytes(made.read_bytes())
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(file))
+    monkeypatch.chdir(tmp_path)
+    Path("workflow-history.toml").write_text('[budget]\ntime_zone = "UTC"\nrun = 50\nmonth = 10000\n')
+    return file
+
+
+def store(*moments: str) -> None:
+    runs = (
+        {"id": f"odd{place}", "created_at": moment, "status": "completed", "total_cost": 99.0,
+         "cost_basis": "reported", "workflow_template": "adw_sdlc_iso"}
+        for place, moment in enumerate(moments)
+    )  # fmt: skip
+    with History.open(Path(os.environ["WORKFLOW_HISTORY_DB"])) as open_history:
+        open_history.save(list(runs))
+
+
+def type_in(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": "120"})
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(dating).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "plausible"),
+    [
+        (datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), False),
+        (datetime(2000, 1, 1, tzinfo=UTC), True),
+        (NOW + timedelta(days=1), True),
+        (NOW + timedelta(days=1, microseconds=1), False),
+        (datetime.max.replace(tzinfo=UTC), False),
+        (datetime.min.replace(tzinfo=UTC), False),
+    ],
+)
+def test_a_run_was_made_between_2000_and_a_day_after_now(moment: datetime, *, plausible: bool) -> None:
+    assert dating.is_plausible(moment, NOW) is plausible
+    made_at = np.array([dating.micros(moment), UNKNOWN])
+    placed, odd = misdated.dated(Columns("runs", 2, {}, {"created_at": made_at}, {}), NOW)
+    assert odd.tolist() == ([] if plausible else [0])
+    assert (placed.whole["created_at"] == UNKNOWN).tolist() == [not plausible, True]
+
+
+# --- answers
+
+
+@pytest.mark.usefixtures("history")
+def test_what_got_worse_is_found_whatever_a_misdated_run_says() -> None:
+    before = find_anomalies(now=NOW)
+    assert len(before.regressions) == 1
+    store(*ODD)
+    found = find_anomalies(now=NOW)
+    assert (found.regressions, found.latest, found.stand_outs) == (
+        before.regressions,
+        before.latest,
+        before.stand_outs,
+    )
+    assert found.misdated.runs == 4
+    assert [one.id for one in found.misdated.shown] == ["odd3", "odd2", "odd1", "odd0"]
+
+
+@pytest.mark.usefixtures("history")
+def test_a_budget_check_still_fails_and_names_them() -> None:
+    store(*ODD)
+    found = check_budgets(read_config(), now=NOW, regressions=True)
+    assert not found.ok
+    assert len(found.regressions or ()) == 1
+    assert (found.passed, found.undated_runs, found.misdated.runs) == (
+        0,
+        0,
+        4,
+    )  # $99 is above the 50 of a run
+    assert found.latest_run is not None
+    assert found.latest_run <= NOW
+
+
+@pytest.mark.usefixtures("history")
+def test_a_forecast_rests_on_the_same_runs_as_before() -> None:
+    before = forecast("CSV export for suppliers")
+    assert before.cost.median is not None
+    store(*ODD)
+    after = forecast("CSV export for suppliers")
+    assert (after.cost, after.runs) == (before.cost, before.runs)
+    assert any("4 stored runs dated before 2000 or in the future" in weak for weak in after.weak)
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("moment", ODD)
+@pytest.mark.parametrize("by", ["week", "month", "weekday"])
+def test_one_such_run_costs_no_other_its_place_in_time(by: str, moment: str) -> None:
+    before = run_statistics(by, tz="UTC", now=NOW)
+    store(moment)
+    after = run_statistics(by, tz="UTC", now=NOW)
+    assert after.groups[:-1] == before.groups
+    assert (after.groups[-1].name, after.groups[-1].runs, after.groups[-1].cost.total) == (None, 1, 99.0)
+    assert after.misdated is not None
+    assert [one.id for one in after.misdated.shown] == ["odd0"]
+    assert run_statistics("template", now=NOW).misdated is None
+
+
+@pytest.mark.usefixtures("history")
+def test_an_overview_and_a_trend_leave_them_out_of_their_periods() -> None:
+    before = trend(timedelta(days=365), now=NOW)
+    store(*ODD)
+    after = trend(timedelta(days=365), now=NOW)
+    assert after.changes == before.changes
+    assert (before.before_is_whole, after.before_is_whole, after.misdated.runs) == (False, False, 4)
+    assert overview(now=NOW).total.runs == 244
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    "words",
+    [("anomalies",), ("stats",), ("stats", "--by", "week"), ("stats", "--trend", "30d")],
+    ids=" ".join,
+)
+def test_commands_name_them(words: tuple[str, ...]) -> None:
+    store("9999-12-31T00:00:00Z", "0001-01-01T00:00:00Z")
+    said = " ".join(type_in(*words).output.split())
+    assert "2 runs dated before 2000 or in the future" in said
+    assert "odd0 9999-12-31, odd1 0001-01-01" in said
+
+
+@pytest.mark.usefixtures("history")
+def test_the_weekly_chart_says_what_money_no_week_has() -> None:
+    store("9999-12-31T00:00:00Z")
+    assert "in no week: 1 run without a day, $99.00 of" in type_in("stats").output
+
+
+@pytest.mark.usefixtures("history")
+def test_weekly_statistics_are_exported_with_them_under_no_name() -> None:
+    store("0001-01-01T00:00:00Z")
+    taken = type_in("export", "statistics", "--by", "week", "--format", "csv")
+    assert taken.exit_code == 0
+    assert taken.output.splitlines()[-1].startswith(",,,1,")
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("ask", [find_anomalies, overview, trend, run_statistics])
+def test_a_now_without_a_zone_is_refused(ask: Any) -> None:
+    with pytest.raises(InvalidQueryError, match="time zone"):
+        ask(now=datetime(2026, 3, 31))  # noqa: DTZ001 - that is what is refused
+
+
+@pytest.mark.parametrize("recent", [1, timedelta(days=30)])
+def test_where_nothing_could_be_judged_nothing_is_said_to_be_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recent: object
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "few.db"))
+    store("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z")
+    typed = "1" if recent == 1 else "30d"
+    said = type_in("anomalies", "--recent", typed).output
+    assert "nothing could be judged" in said
+    assert "✓" not in said
+
+
+# --- what files say
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop" / "agents"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def scanned(agents: Path, state: dict[str, Any]) -> Any:
+    stream(run(agents, "a1b2c3d4", state), "sdlc_planner", init(), result())
+    (found,) = scan(agents, NOW).runs
+    return found
+
+
+@pytest.mark.parametrize("created", ODD)
+def test_an_impossible_time_is_kept_and_named_with_its_file(agents: Path, created: str) -> None:
+    found = scanned(agents, {"created_at": created})
+    assert found.workflow["created_at"].startswith(created[:10])
+    (problem,) = [one for one in found.problems if "no run was made then" in one.reason]
+    assert problem.path == "a1b2c3d4/adw_state.json"
+    assert problem.severity == "warning"
+    assert created[:10] in problem.reason
+
+
+def test_no_duration_is_made_of_an_impossible_time(agents: Path) -> None:
+    state = {"created_at": "0001-01-01T00:00:00Z", "completed_at": "2026-03-01T09:00:00Z"}
+    found = scanned(agents, state)
+    assert (found.workflow["duration_seconds"] or 0) < 366 * 86400
+    (problem,) = [one for one in found.problems if "longer than any run" in one.reason]
+    assert problem.path == "a1b2c3d4/adw_state.json"
+    assert "its reported start and end" in problem.reason
+
+
+def test_a_file_from_the_future_makes_no_run_run_for_ever(agents: Path) -> None:
+    folder = run(agents, "a1b2c3d4", {"status": "running"})
+    stream(folder, "sdlc_planner", init())
+    ahead = (NOW + timedelta(days=700)).timestamp()
+    for file in folder.rglob("*"):
+        os.utime(file, (ahead, ahead))
+    (found,) = scan(agents, NOW).runs
+    assert found.workflow["status"] == "incomplete"
+
+
+GARBLED = {"type": "result", "subtype": "success", "total_cost_usd": "a lot", "usage": {}}
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["log says completed", "nobody says"])
+@pytest.mark.parametrize("cost", [-3, 1e308, "a lot"])
+def test_an_agent_whose_result_cannot_be_read_is_not_at_work(
+    agents: Path, cost: object, *, said: bool
+) -> None:
+    folder = run(agents, "a1b2c3d4", {"adw_id": "a1b2c3d4"})
+    stream(folder, "sdlc_planner", init(), json.dumps({**GARBLED, "total_cost_usd": cost}))
+    if said:
+        log = folder / "adw_plan_iso" / "execution.log"
+        log.parent.mkdir()
+        log.write_text("2026-03-31 17:59:00,000 - INFO - ADW workflow completed successfully\n")
+    for file in folder.rglob("*"):
+        os.utime(file, (NOW.timestamp(), NOW.timestamp()))
+    (found,) = scan(agents, NOW).runs
+    assert found.workflow["status"] == ("completed" if said else "incomplete")
