@@ -222,7 +222,7 @@ def test_a_named_history_that_is_not_there_is_an_error_and_no_empty_answer(tmp_p
 
 
 def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
-    others = {"demo", "sync", "cost", "schema", "completion", "check"}  # check has a test of its own
+    others = {"demo", "sync", "serve", "cost", "schema", "completion", "check"}  # check has a test of its own
     assert {words.split()[0] for words in ASKING} == COMMANDS.keys() - others
 
 

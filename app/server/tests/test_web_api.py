@@ -368,8 +368,10 @@ def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only
     now = 1_000.0
     monkeypatch.setattr(keeping, "monotonic", lambda: now)
     asked = []
-    page_of = database.brief_page_of
-    monkeypatch.setattr(database, "brief_page_of", lambda query: asked.append(query) or page_of(query))
+    page_of = History.brief_page
+    monkeypatch.setattr(
+        History, "brief_page", lambda self, query: asked.append(query) or page_of(self, query)
+    )
     first = own.get(f"{V1}/runs?limit=1")
     for _ in range(3):
         again = own.get(f"{V1}/runs?limit=1")
@@ -389,8 +391,10 @@ def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only
 def test_kept_answers_are_bounded_by_their_bytes(own, tmp_path, monkeypatch):
     monkeypatch.setattr(keeping, "MOST_BYTES", 600)
     asked = []
-    page_of = database.brief_page_of
-    monkeypatch.setattr(database, "brief_page_of", lambda query: asked.append(query) or page_of(query))
+    page_of = History.brief_page
+    monkeypatch.setattr(
+        History, "brief_page", lambda self, query: asked.append(query) or page_of(self, query)
+    )
     for limit in (*range(1, 20), 1):
         own.get(f"{V1}/runs?limit={limit}")
     assert len(asked) == 20
@@ -508,7 +512,7 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/patterns/xyz", "id: "),
         ("/compare?a=1", "b: "),
         ("/budgets?since=2001-01-01", "366 days"),
-        ("/budgets?at=0001-01-02T00:00Z", "end of the calendar"),
+        ("/budgets?at=0001-01-02T00:00Z", "beyond the calendar"),
         ("/budgets?config=/etc/passwd", "no parameter 'config'"),
     ],
 )  # fmt: skip

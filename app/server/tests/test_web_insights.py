@@ -364,7 +364,7 @@ def test_a_run_without_a_time_and_a_cost_is_a_row_and_no_mark(tmp_path: Path):
 
 def test_thin_evidence_is_no_forecast_and_says_why(tmp_path: Path):
     store(*map(run, range(2)), tmp_path=tmp_path)
-    found = page("/forecast?text=Paint+the+shed&template=adw_other")
+    found = page("/forecast?text=Paint+the+shed")
     assert "No forecast" in found.text
     assert not re.search(r"About \$", found.text)
 
