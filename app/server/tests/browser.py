@@ -21,9 +21,9 @@ _TOLD = """
 @contextmanager
 def opened(browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any) -> Iterator[Page]:
     """Give a page of its own context; errors, refusals of the policy and dialogs become complaints."""
-    expect.set_options(timeout=PATIENCE * 1000)
+    expect.set_options(timeout=10_000)
     context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(10_000)
     context.add_init_script(_TOLD)
     page = context.new_page()
 

@@ -21,7 +21,7 @@ def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     folder = tmp_path_factory.mktemp("demo") / "shop"
     folder.mkdir()
-    history = make_history(folder, runs=240, end=datetime.now(UTC), stream_kb=8)
+    history = make_history(folder, runs=240, end=datetime.now(UTC))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME"):
             patch.setenv(name, str(folder))
