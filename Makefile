@@ -5,10 +5,10 @@ VENV ?= .venv
 SIZE ?= small
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs bench lock clean
+.PHONY: help demo test lint docs screenshots bench lock clean
 
 help:  ## Show the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 # One environment from the pinned, hashed requirements: uv where it is there, else venv and pip.
 $(VENV)/.installed: requirements-dev.txt pyproject.toml
@@ -35,6 +35,10 @@ lint: $(VENV)/.installed  ## Check style and types
 docs: $(VENV)/.installed  ## Write the generated pages and pictures of docs/ anew
 	@$(BIN)/python -m scripts.make_docs
 
+screenshots: $(VENV)/.installed  ## Take pictures of every page, light and dark, wide and narrow (needs chromium)
+	@$(BIN)/python -m scripts.make_screenshots screenshots
+	@$(BIN)/python -m scripts.make_screenshots --readme
+
 bench: $(VENV)/.installed  ## Measure what it costs, beside baselines and floors (SIZE=tiny, small or full)
 	@$(BIN)/python -m benchmarks --size $(SIZE)
 
@@ -47,4 +51,4 @@ lock:  ## Compile the pinned requirements anew (needs uv)
 		-c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 clean:  ## Remove what the commands above made
-	rm -rf $(VENV) dist build demo-history benchmark-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build demo-history benchmark-results screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

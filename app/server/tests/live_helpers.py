@@ -35,9 +35,10 @@ class Served:
 
 
 @contextmanager
-def serving(*arguments: str | Path) -> Iterator[Served]:
-    """Serve until the block ends."""
-    command = [sys.executable, "-m", PROGRAM, "--json", "serve", "--port", "0", *map(str, arguments)]
+def serving(*arguments: str | Path, history: Path | None = None) -> Iterator[Served]:
+    """Serve until the block ends; without a history the one that the surroundings name."""
+    which = [] if history is None else ["--db", str(history)]
+    command = [sys.executable, "-m", PROGRAM, "--json", *which, "serve", "--port", "0", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     assert process.stdout is not None
     lines = []

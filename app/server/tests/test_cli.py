@@ -21,6 +21,7 @@ from app.server.core.workflow_history.cli.progress import steps
 from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
 from app.server.core.workflow_history.store.history import History
 from app.server.tests.build import assistant, init
+from app.server.tests.live_helpers import serving
 from scripts import make_cli_docs, make_pictures
 from scripts.make_cli_docs import GROUPS
 
@@ -421,7 +422,11 @@ def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
     result = type_in("demo", str(tmp_path / "demo"))
     commands = re.findall(r"^(?:next:)? +workflow-history (--db .*?)$", result.output, re.MULTILINE)
     answers = {}
-    for command in commands:
+    _, history, command, agents = shlex.split(commands[0].split("   ")[0])
+    assert command == "serve"
+    with serving(agents, "--no-follow", history=Path(history)) as served:
+        assert served.get("/api/v1/runs").json()["total"] == 240
+    for command in commands[1:]:
         words = shlex.split(command.split("   ")[0])
         answers[words[2]] = type_in(*words)
         assert answers[words[2]].exit_code == 0, answers[words[2]].output

@@ -19,9 +19,9 @@ END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 CHANGING = {"X-Workflow-History": "1"}
 
 
-def make_history(folder: Path, runs: int = 60) -> Path:
+def make_history(folder: Path, runs: int = 60, **more: Any) -> Path:
     """Make a demo and its history in a folder; return the history's file."""
-    demo.make_agents_folder(folder / "agents", runs=runs, end=END)
+    demo.make_agents_folder(folder / "agents", **{"runs": runs, "end": END, **more})
     database = folder / "history.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKFLOW_HISTORY_DB", str(database))

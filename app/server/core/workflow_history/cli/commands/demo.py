@@ -75,7 +75,11 @@ def make_demo(
         )
         opened = f"workflow-history --db {shlex.quote(str(history))}"
         asked = ((f"{opened} {question}", purpose) for question, purpose in _questions(page.workflows))
-        screen.next_steps(*asked, ("workflow-history sync path/to/project", "your own runs"))
+        screen.next_steps(
+            (f"{opened} serve {shlex.quote(str(agents))}", "all of it in the browser"),
+            *asked,
+            ("workflow-history sync path/to/project", "your own runs"),
+        )
 
 
 def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

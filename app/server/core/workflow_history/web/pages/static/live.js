@@ -145,6 +145,10 @@
     let changed = false;
     for (const node of nodes) {
       const fresh = page.querySelector(`[data-live="${CSS.escape(node.dataset.live)}"]`);
+      if (!fresh && place === location.href) { // the page has another shape now: the first run came, or the last one went
+        location.reload();
+        return;
+      }
       if (fresh) changed = replace(node, fresh) || changed;
     }
     if (changed) news.textContent = news.textContent === "updated" ? "updated again" : "updated";
