@@ -19,7 +19,9 @@ _TOLD = """
 
 
 @contextmanager
-def opened(browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any) -> Iterator[Page]:
+def opened(
+    browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any
+) -> Iterator[Page]:
     """Give a page of its own context; errors, refusals of the policy and dialogs become complaints."""
     expect.set_options(timeout=10_000)
     context = browser.new_context(viewport=size, reduced_motion="reduce", **more)

@@ -38,7 +38,9 @@ def test_every_page_fits_and_can_be_used_by_all(
     with opened(chromium, complaints, size, color_scheme=look) as page:
         for name, address in addresses(demo_served).items():
             page.goto(demo_served.address + address)
-            page.evaluate("document.querySelectorAll('details:not(.menu)').forEach((each) => each.open = true)")
+            page.evaluate(
+                "document.querySelectorAll('details:not(.menu)').forEach((each) => each.open = true)"
+            )
             found = [*too_wide(page), *barriers(page)]
             page.emulate_media(color_scheme=other)
             found += barriers(page, COLOURS)
@@ -75,7 +77,10 @@ def test_texts_of_runs_run_nothing(page: Page, complaints: list[str], tmp_path: 
         lists = {f"listed by {name}": f"/?{urlencode({name: text})}" for name, text in asked.items()}
         for name, address in {**addresses(served), **typed, **lists}.items():
             page.goto(served.address + address)
-            assert page.evaluate("[window.pwned, document.querySelectorAll('img[src=x]').length]") == [None, 0]
+            assert page.evaluate("[window.pwned, document.querySelectorAll('img[src=x]').length]") == [
+                None,
+                0,
+            ]
             assert not {"\x1b", "\x07"} & set(page.locator("body").inner_text()), name
             assert too_wide(page) == [], name
     complaints[:] = [each for each in complaints if "422" not in each]  # no workflow has such a name
