@@ -1,4 +1,4 @@
-"""Take pictures of the pages: the docs' demo and Debian's Chromium in, PNG files out. Run by `make screenshots`.
+"""Take pictures of the pages: the docs' demo and Debian's Chromium in, PNG files out (`make screenshots`).
 
 With --readme it writes the two pictures of the README instead.
 """
