@@ -38,7 +38,12 @@ def started(home: Path) -> Iterator[Browser]:
     path = found()
     if path is None:
         raise FileNotFoundError(MISSING)
-    surroundings = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    surroundings = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET), env=surroundings)
         try:

@@ -1,4 +1,4 @@
-"""Take pictures of the pages: the docs' demo and Debian's Chromium in, PNG files out. Run by `make screenshots`.
+"""Take pictures of the pages: the docs' demo and Debian's Chromium in, PNG files out (`make screenshots`).
 
 With --readme it writes the two pictures of the README instead.
 """
@@ -67,7 +67,11 @@ def _take(
     with opened(browser, complaints, size, color_scheme=look) as page:
         for name, address in pages.items():
             _open(page, served.address + address)
-            file = f"{name.replace(' ', '-')}.png" if not whole else f"{name.replace(' ', '-')}-{viewport}-{look}.png"
+            file = (
+                f"{name.replace(' ', '-')}.png"
+                if not whole
+                else f"{name.replace(' ', '-')}-{viewport}-{look}.png"
+            )
             page.screenshot(path=folder / file, full_page=whole)
     print(f"{len(pages)} of {viewport}, {look}", *complaints, sep="\n  ")  # noqa: T201 - a script for people
 

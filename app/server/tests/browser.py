@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
-from app.server.tests.live_helpers import PATIENCE, Served
+from app.server.tests.live_helpers import Served
 
+PATIENCE = 20.0  # seconds that a busy machine may need to show something
 LAPTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
 _TOLD = """
@@ -19,11 +20,13 @@ _TOLD = """
 
 
 @contextmanager
-def opened(browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any) -> Iterator[Page]:
+def opened(
+    browser: Browser, complaints: list[str], size: ViewportSize = LAPTOP, **more: Any
+) -> Iterator[Page]:
     """Give a page of its own context; errors, refusals of the policy and dialogs become complaints."""
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=1000 * PATIENCE)
     context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(1000 * PATIENCE)
     context.add_init_script(_TOLD)
     page = context.new_page()
 

@@ -1,4 +1,4 @@
-"""Every page in a real browser: wide and narrow, light and dark, it fits, can be used by all, and breaks no rule."""
+"""Every page in a real browser, wide and narrow, light and dark: it fits, is for all, breaks no rule."""
 
 from __future__ import annotations
 
@@ -25,23 +25,26 @@ COLOURS = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
 
 
 @pytest.mark.parametrize(
-    ("size", "look", "other"), [(LAPTOP, "light", "dark"), (PHONE, "dark", "light")], ids=["laptop", "phone"]
+    ("size", "looks"), [(LAPTOP, ("light", "dark")), (PHONE, ("dark",))], ids=["laptop", "phone"]
 )
 def test_every_page_fits_and_can_be_used_by_all(
     chromium: Browser,
     complaints: list[str],
     demo_served: Served,
     size: ViewportSize,
-    look: Look,
-    other: Look,
+    looks: tuple[Look, ...],
 ) -> None:
+    look, *others = looks  # all rules in one, colours alone in others
     with opened(chromium, complaints, size, color_scheme=look) as page:
         for name, address in addresses(demo_served).items():
             page.goto(demo_served.address + address)
-            page.evaluate("document.querySelectorAll('details:not(.menu)').forEach((each) => each.open = true)")
+            page.evaluate(
+                "document.querySelectorAll('details:not(.menu)').forEach((each) => each.open = true)"
+            )
             found = [*too_wide(page), *barriers(page)]
-            page.emulate_media(color_scheme=other)
-            found += barriers(page, COLOURS)
+            for other in others:
+                page.emulate_media(color_scheme=other)
+                found += barriers(page, COLOURS)
             page.emulate_media(color_scheme=look)
             complaints += [f"{name}: {each}" for each in found]
     assert complaints == []
@@ -75,7 +78,10 @@ def test_texts_of_runs_run_nothing(page: Page, complaints: list[str], tmp_path: 
         lists = {f"listed by {name}": f"/?{urlencode({name: text})}" for name, text in asked.items()}
         for name, address in {**addresses(served), **typed, **lists}.items():
             page.goto(served.address + address)
-            assert page.evaluate("[window.pwned, document.querySelectorAll('img[src=x]').length]") == [None, 0]
+            assert page.evaluate("[window.pwned, document.querySelectorAll('img[src=x]').length]") == [
+                None,
+                0,
+            ]
             assert not {"\x1b", "\x07"} & set(page.locator("body").inner_text()), name
             assert too_wide(page) == [], name
     complaints[:] = [each for each in complaints if "422" not in each]  # no workflow has such a name

@@ -1,4 +1,4 @@
-"""An open page stays true: in a real browser, rows come, figures grow, focus stays, a lost server is waited for."""
+"""An open page stays true in a real browser: rows come, figures grow, focus stays, a lost server is told."""
 
 from __future__ import annotations
 
