@@ -27,7 +27,7 @@ demo: $(VENV)/.installed  ## Make a realistic agents folder, sync it and show it
 	@$(BIN)/workflow-history demo
 
 test: $(VENV)/.installed  ## Run the project's tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed  ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
