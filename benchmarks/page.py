@@ -18,6 +18,9 @@ from .sizes import SIZES, Size
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, DATA, PICTURE = "performance.md", "performance.json", "performance.svg"
 STAGES = "performance-stages.json"
+ASKING = "performance-asking.json"
+OF_ASKING = frozenset({"questions", "serving"})
+"""Cases that read a large history and no folder: they may be measured in a run of their own."""
 
 _HEAD = """\
 # What it costs
@@ -81,6 +84,14 @@ Where the processor's time goes in a first sync (`python -m benchmarks.stages`, 
 
 """
 
+_ASKING = """\
+## Questions to a large history
+
+Measured in a run of its own (`python -m benchmarks --size full --case questions`), in this process;
+imports and a first question are left out. A row gives the slowest of its questions, its notes give all.
+
+"""
+
 _CURVES = """\
 ## Cost against size
 
@@ -91,8 +102,8 @@ and stands apart. Later syncs compare only what is new with all that is stored.
 """
 
 
-def render(results: Results, stages: Sequence[tuple[str, float]] = ()) -> str:
-    """Return the whole page; `stages` are those of `benchmarks.stages`."""
+def render(results: Results, stages: Sequence[tuple[str, float]] = (), asking: Results | None = None) -> str:
+    """Return the whole page; `stages` are those of `benchmarks.stages`, `asking` a run of its own."""
     parts = [_HEAD]
     if results.size != "full":
         parts.append(_SMALL.format(size=results.size))
@@ -100,6 +111,8 @@ def render(results: Results, stages: Sequence[tuple[str, float]] = ()) -> str:
     if stages:
         rows = [[name, f"{microseconds:,.0f}"] for name, microseconds in stages]
         parts.append(_SHORT + table(("stage", "microseconds a run"), rows) + "\n")
+    if asking is not None:
+        parts.append(_ASKING + as_markdown(asking))
     if results.curves:
         parts.append(_CURVES)
     parts.append(f"## What is measured\n\n{sizes_table()}")
@@ -121,15 +134,20 @@ def _number(value: float | tuple[int, ...]) -> str:
 
 def write(docs: Path = DOCS) -> None:
     """Write the page anew from the results that lie beside it."""
-    results = from_json(json.loads((docs / DATA).read_text(encoding="utf-8")))
+    results = _results(docs / DATA)
     stages = json.loads((docs / STAGES).read_text(encoding="utf-8"))
-    (docs / PAGE).write_text(render(results, stages), encoding="utf-8")
+    (docs / PAGE).write_text(render(results, stages, _results(docs / ASKING)), encoding="utf-8")
+
+
+def _results(file: Path) -> Results:
+    return from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
 def main(words: list[str]) -> None:
     """Take over a run's results and write the page."""
     out = Path(words[0])
-    shutil.copyfile(out / "results.json", DOCS / DATA)
+    cases = {row.case for row in _results(out / "results.json").rows}
+    shutil.copyfile(out / "results.json", DOCS / (ASKING if cases <= OF_ASKING else DATA))
     if (out / "cost.svg").exists():
         shutil.copyfile(out / "cost.svg", DOCS / PICTURE)
     write()

@@ -174,9 +174,12 @@ def test_results_come_back_from_their_json_as_they_were() -> None:
 
 
 def test_the_page_says_what_its_results_say() -> None:
-    results = from_json(json.loads((page.DOCS / page.DATA).read_text(encoding="utf-8")))
+    results, asking = (
+        from_json(json.loads((page.DOCS / name).read_text(encoding="utf-8")))
+        for name in (page.DATA, page.ASKING)
+    )
     stages_ = json.loads((page.DOCS / page.STAGES).read_text(encoding="utf-8"))
-    assert (page.DOCS / page.PAGE).read_text(encoding="utf-8") == page.render(results, stages_)
+    assert (page.DOCS / page.PAGE).read_text(encoding="utf-8") == page.render(results, stages_, asking)
 
 
 def test_a_case_writes_its_results_and_touches_nothing_else(
