@@ -1,5 +1,6 @@
 """The REST part answers as the command line does, with the published shapes; what is wrong is a problem."""
 
+import asyncio
 import csv
 import io
 import json
@@ -20,9 +21,12 @@ from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_o
 from app.server.core.workflow_history.cli.app import app as command_line
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web import keeping
+from app.server.core.workflow_history.web.api import taking_out
+from app.server.core.workflow_history.web.app import create_app
+from app.server.core.workflow_history.web.context import MOST_EXPORTS
 from app.server.core.workflow_history.web.settings import Settings
 
-from .web import CHANGING, client_of, make_history
+from .web import CHANGING, Stalled, asked, client_of, make_history, reading
 
 V1 = "/api/v1"
 
@@ -306,6 +310,67 @@ def test_a_large_table_comes_in_pieces(own, tmp_path):
     with own.stream("GET", f"{V1}/export/runs?columns=id", headers={"Accept-Encoding": "identity"}) as reply:
         assert "content-length" not in reply.headers
         assert len(b"".join(reply.iter_bytes()).splitlines()) == 4_501
+
+
+# --- clients that read slowly, or not at all
+
+EXPORT = f"{V1}/export/agent-runs?columns=all"
+
+
+@pytest.mark.parametrize("path", [EXPORT, f"{V1}/runs", f"{V1}/syncs/current"])
+def test_who_reads_nothing_holds_up_nobody_who_asks_the_same(client, path):
+    async def both() -> Stalled:
+        app, stalled, other = create_app(), Stalled(), reading()
+        first = asyncio.create_task(asked(app, path, stalled))
+        await stalled.stands.wait()
+        async with asyncio.timeout(5):
+            await asked(app, path, other)
+        stalled.reads.set()
+        await first
+        assert stalled.body == other.body
+        return other
+
+    assert asyncio.run(both()).status == 200
+
+
+def test_so_many_exports_go_on_at_once_and_the_next_is_told_to_ask_later(client):
+    async def crowd() -> None:
+        app = create_app()
+        stalled = [Stalled() for _ in range(MOST_EXPORTS)]
+        waiting = [asyncio.create_task(asked(app, EXPORT, one)) for one in stalled]
+        for one in stalled:
+            await one.stands.wait()
+        late, health = reading(), reading()
+        await asked(app, EXPORT, late)
+        await asked(app, f"{V1}/health", health)
+        assert (late.status, int(late.headers["retry-after"]) > 0, health.status) == (503, True, 200)
+        for one in stalled:
+            one.reads.set()
+        await asyncio.gather(*waiting)
+        await asked(app, EXPORT, again := reading())
+        assert again.status == 200
+        assert {one.body for one in stalled} == {again.body}
+
+    asyncio.run(crowd())
+
+
+def test_an_export_that_its_client_does_not_read_ends_and_frees_its_place(client, monkeypatch):
+    monkeypatch.setattr(taking_out, "SLOWEST", 0.05)
+
+    async def slow() -> None:
+        app = create_app()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(asked(app, EXPORT, Stalled()) for _ in range(MOST_EXPORTS)))
+            await asked(app, EXPORT, again := reading())
+        assert again.status == 200
+
+    asyncio.run(slow())
+
+
+def test_an_export_that_is_refused_frees_its_place(client):
+    for _ in range(MOST_EXPORTS + 1):
+        assert client.get(f"{V1}/export/runs?columns=dreams").status_code == 422
+    assert client.get(EXPORT).status_code == 200
 
 
 def test_every_published_schema_is_given_by_its_name(client):

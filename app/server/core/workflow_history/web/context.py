@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 
@@ -13,6 +14,8 @@ from .live.changes import mark_now
 from .metrics import Metrics
 from .settings import Settings
 from .words import Words
+
+MOST_EXPORTS: Final = 4  # at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Context:
     words: Words = field(default_factory=Words)
     kept: Kept = field(default_factory=Kept)
     metrics: Metrics = field(default_factory=Metrics)
+    exports: Semaphore = field(default_factory=lambda: Semaphore(MOST_EXPORTS))  # their places
 
 
 async def context_of(request: Request) -> Context:
