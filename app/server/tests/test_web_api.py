@@ -24,6 +24,7 @@ from app.server.core.workflow_history.web import keeping
 from app.server.core.workflow_history.web.api import taking_out
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.context import MOST_EXPORTS
+from app.server.core.workflow_history.web.serving import troubles_shown
 from app.server.core.workflow_history.web.settings import Settings
 
 from .web import CHANGING, Stalled, asked, client_of, make_history, reading
@@ -623,6 +624,19 @@ def test_what_nobody_foresaw_is_a_problem_without_a_trace(client, monkeypatch, c
     assert reply.status_code == 500
     assert "secret" not in problem(reply)
     assert "path=/api/v1/health" in caplog.text
+
+
+def test_what_nobody_foresaw_stands_once_in_the_servers_own_output(client, monkeypatch, capsys):
+    def broken() -> None:
+        raise RuntimeError("odd \x1b[2J words")
+
+    monkeypatch.setattr(database, "schema_version", broken)
+    with troubles_shown():
+        client.get(f"{V1}/health")
+    said = capsys.readouterr().err
+    assert "path=/api/v1/health" in said
+    assert (said.count("Traceback"), said.count("RuntimeError: odd")) == (1, 1)
+    assert "\x1b" not in said
 
 
 # --- the description, the page of it, and the figures
