@@ -137,7 +137,9 @@ def moment_of(given: str, now: datetime | None = None) -> datetime:
     try:
         found = _moment(given.strip(), now or datetime.now(UTC).astimezone())
         found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
-    except (OverflowError, OSError) as error:
+    except InvalidQueryError:
+        raise
+    except (OverflowError, OSError, ValueError) as error:  # the last: a zone's rules have no year 0
         raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
     return found
 
