@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -178,6 +178,22 @@ def test_the_header_link_leads_through_all_pages_and_ends(client):
     whole = answer(client, "/runs?limit=500&sort=cost&status=completed")["workflows"]
     assert seen == [run["id"] for run in whole]
     assert len(seen) > 25
+
+
+def test_a_list_that_moves_with_the_clock_is_gone_through_by_its_cursors(own, tmp_path):
+    now = datetime.now(UTC)
+    with History.open(tmp_path / "history.db") as history:
+        made = [(now - timedelta(hours=hours)).isoformat() for hours in range(5)]
+        history.save([{"id": f"run-{at}", "created_at": text} for at, text in enumerate(made)])
+    path, seen = f"{V1}/runs?since=2d&until=1h&limit=2", []
+    while path:
+        reply = own.get(path)
+        assert reply.status_code == 200, reply.text
+        seen += [run["id"] for run in reply.json()["workflows"]]
+        path = reply.links.get("next", {}).get("url")
+    assert seen == ["run-1", "run-2", "run-3", "run-4"]
+    cursor = own.get(f"{V1}/runs?since=2d&limit=2").json()["next_cursor"]
+    assert own.get(f"{V1}/runs?since=48h&limit=2&after={cursor}").status_code == 422
 
 
 def test_a_cursor_of_another_list_or_a_made_up_one_is_refused(client):
