@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import html
 import io
 import json
 import re
@@ -24,6 +25,7 @@ from app.server.core.workflow_history.web import keeping
 from app.server.core.workflow_history.web.api import taking_out
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.context import MOST_EXPORTS
+from app.server.core.workflow_history.web.run_ids import PARTS
 from app.server.core.workflow_history.web.serving import troubles_shown
 from app.server.core.workflow_history.web.settings import Settings
 
@@ -217,6 +219,31 @@ def test_a_run_of_several_projects_is_asked_for_by_its_project(own, tmp_path):
 
 
 # --- other operations
+
+
+@pytest.mark.parametrize(
+    "run_id", ["a/b", "a/b/", "/a", "id\nnl", "id\n", "a/forecasts", "resync", "a b?c#d", "similar/x"]
+)
+def test_a_run_is_found_whatever_its_id_holds(own, tmp_path, run_id):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": run_id, "project": "shop"}])
+    for path in (f"{V1}/runs/{quote(run_id, safe='')}", f"{V1}/runs/{quote(run_id)}"):
+        assert own.get(f"{path}?project=shop").json()["id"] == run_id
+        for part in ("agent-runs", "similar", "explain", "forecast", "progress"):
+            reply = own.get(f"{path}/{part}")
+            assert (reply.status_code, part in reply.url.path) == (200, True), (path, part, reply.text)
+        assert own.post(f"{path}/resync", headers=CHANGING).json()["success"], path
+        assert own.get(f"{path}/resync").headers["allow"] == "POST"
+    page = own.get(f"/runs/{quote(run_id, safe='')}?project=shop", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    (link,) = re.findall(r'href="(/api/v1/runs/[^"]+)">JSON', page.text)
+    assert own.get(html.unescape(link)).json()["id"] == run_id
+
+
+def test_all_that_is_asked_of_a_run_is_told_from_its_id(client):
+    paths = client.get(f"{V1}/openapi.json").json()["paths"]
+    beginning = f"{V1}/runs/{{id}}/"
+    assert {path.removeprefix(beginning) for path in paths if path.startswith(beginning)} == set(PARTS)
 
 
 def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, tmp_path):

@@ -65,7 +65,7 @@ def new_task(request: Request, here: Here) -> Response:
     )
 
 
-@router.get("/runs/{id:path}/forecast")  # an id may hold a slash
+@router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return what was to be expected of a run when it began, and what is still to come of it."""
     found = forecast_run(named(run_id, project), shown=_SHOWN)
