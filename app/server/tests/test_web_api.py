@@ -562,12 +562,23 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs", "GET, HEAD"),
         ("/patterns/abcd", "GET, POST, HEAD"),
         ("/runs/a/resync", "POST"),
+        ("/runs/a", "GET, HEAD"),
+        ("/events", "GET"),
     ]:
         for method in ("PUT", "DELETE", "OPTIONS", "TRACE") + (("GET",) if allowed == "POST" else ()):
             reply = client.request(method, V1 + path, headers=CHANGING)
             assert reply.status_code == 405, (method, path)
             assert reply.headers["allow"] == allowed
             problem(reply)
+    assert client.head(f"{V1}/events").headers["allow"] == "GET"
+    for page, allowed in [
+        ("/", "GET, HEAD"),
+        ("/runs/a", "GET, HEAD"),
+        ("/login", "GET, POST, HEAD"),
+        ("/static/app.js", "GET, HEAD"),
+    ]:
+        reply = client.delete(page, headers=CHANGING)
+        assert (reply.status_code, reply.headers["allow"]) == (405, allowed), page
 
 
 @pytest.mark.parametrize(

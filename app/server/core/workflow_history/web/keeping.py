@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import database
 from ..errors import WorkflowHistoryError
-from .api import PREFIX, STREAMED
+from .paths import PREFIX, STREAMED
 from .replies import is_known, not_modified
 
 MOST_BYTES: Final = 32 * 1024 * 1024  # of all answers that are kept

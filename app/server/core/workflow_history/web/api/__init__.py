@@ -7,11 +7,9 @@ from typing import Final
 from fastapi import APIRouter, Depends
 
 from ..operations import check_parameters
+from ..paths import PREFIX
 from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
 
-PREFIX: Final = "/api/v1"
-ENDLESS: Final = f"{PREFIX}/events"  # nobody can wait for its end, or be given it again
-STREAMED: Final = (ENDLESS, f"{PREFIX}/export/")  # beginnings of paths: nobody waits for another's to be read
 _ROUTERS: Final = tuple(
     part.router
     for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)
