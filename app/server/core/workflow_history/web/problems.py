@@ -26,6 +26,7 @@ from ..errors import (
 from ..wording.text import one_line
 from .operations import METHODS
 from .paths import ENDLESS
+from .places import without_folders
 from .rendering import problem_page
 
 logger = logging.getLogger("workflow_history")
@@ -71,7 +72,7 @@ def handle_problems(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> Response:
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
-    return _answer(request, status, one_line(str(error)))
+    return _answer(request, status, one_line(without_folders(str(error))))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
