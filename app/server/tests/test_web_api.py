@@ -23,6 +23,7 @@ from app.server.core.workflow_history.cli.app import app as command_line
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web import keeping
 from app.server.core.workflow_history.web.api import taking_out
+from app.server.core.workflow_history.web.api.parameters import MOST_TEXT
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.context import MOST_EXPORTS
 from app.server.core.workflow_history.web.run_ids import PARTS
@@ -443,6 +444,10 @@ def test_a_database_that_cannot_be_read_is_503_and_names_no_secret(tmp_path):
             reply = client.get(V1 + path)
             assert reply.status_code == 503
             assert "no SQLite database" in problem(reply)
+            assert "history.db" in reply.text
+            assert str(tmp_path) not in reply.text
+        assert client.get(f"{V1}/budgets").status_code == 404
+        assert str(tmp_path) not in client.get(f"{V1}/budgets").text
 
 
 # --- answers that are kept, and those that a client has
@@ -531,7 +536,23 @@ def test_a_long_answer_is_compressed_where_the_client_takes_that(client):
         assert packed.headers["vary"] == "Accept-Encoding"
         assert int(packed.headers["content-length"]) < len(plain.content) / 3
         assert packed.json() == plain.json()
+        for refused in ("gzip;q=0", "br, gzip; q=0.000", "identity", "gzip;q=x", "*"):
+            reply = client.get(f"{V1}/runs", headers={"Accept-Encoding": refused})
+            assert "content-encoding" not in reply.headers, refused
     assert "content-encoding" not in plain.headers
+
+
+def test_a_tag_is_known_with_its_mark_of_weakness_and_without(client):
+    tag = client.get(f"{V1}/runs").headers["etag"]
+    for given in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        assert client.get(f"{V1}/runs", headers={"If-None-Match": given}).status_code == 304, given
+    assert client.get(f"{V1}/runs", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_long_task_is_forecast_as_a_page_too(client):
+    for length, status in ((MOST_TEXT, 200), (MOST_TEXT + 1, 422)):
+        for path in ("/forecast", f"{V1}/forecast"):
+            assert client.get(path, params={"text": "x" * length}).status_code == status, path
 
 
 # --- methods, parameters, problems
