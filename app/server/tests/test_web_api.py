@@ -450,6 +450,18 @@ def test_a_database_that_cannot_be_read_is_503_and_names_no_secret(tmp_path):
         assert str(tmp_path) not in client.get(f"{V1}/budgets").text
 
 
+def test_a_history_that_is_gone_is_no_empty_one(own, tmp_path):
+    (tmp_path / "history.db").unlink()
+    for path in ("/api/v1/health", "/api/v1/runs", "/", "/insights"):
+        reply = own.get(path)
+        assert (reply.status_code, "is gone" in reply.text) == (503, True), path
+        assert str(tmp_path) not in reply.text
+    for path in ("/api/v1/syncs/current", "/syncs", "/login"):
+        assert own.get(path).status_code == 200, path
+    with History.open(tmp_path / "history.db"):
+        assert own.get("/").status_code == 200
+
+
 # --- answers that are kept, and those that a client has
 
 
@@ -525,7 +537,7 @@ def test_a_history_that_was_replaced_is_the_new_one(own, tmp_path):
     (tmp_path / "new.db").replace(tmp_path / "history.db")
     assert answer(own, "/runs")["workflows"][0]["id"] == "new"
     (tmp_path / "history.db").unlink()
-    assert answer(own, "/runs")["total"] == 0
+    assert own.get(f"{V1}/runs").status_code == 503
 
 
 def test_a_long_answer_is_compressed_where_the_client_takes_that(client):
