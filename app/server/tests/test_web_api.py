@@ -1,11 +1,13 @@
 """The REST part answers as the command line does, with the published shapes; what is wrong is a problem."""
 
+import asyncio
 import csv
+import html
 import io
 import json
 import re
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +22,15 @@ from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_o
 from app.server.core.workflow_history.cli.app import app as command_line
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web import keeping
+from app.server.core.workflow_history.web.api import taking_out
+from app.server.core.workflow_history.web.api.parameters import MOST_TEXT
+from app.server.core.workflow_history.web.app import create_app
+from app.server.core.workflow_history.web.context import MOST_EXPORTS
+from app.server.core.workflow_history.web.run_ids import PARTS
+from app.server.core.workflow_history.web.serving import troubles_shown
 from app.server.core.workflow_history.web.settings import Settings
 
-from .web import CHANGING, client_of, make_history
+from .web import CHANGING, Stalled, asked, client_of, make_history, reading
 
 V1 = "/api/v1"
 
@@ -175,6 +183,22 @@ def test_the_header_link_leads_through_all_pages_and_ends(client):
     assert len(seen) > 25
 
 
+def test_a_list_that_moves_with_the_clock_is_gone_through_by_its_cursors(own, tmp_path):
+    now = datetime.now(UTC)
+    with History.open(tmp_path / "history.db") as history:
+        made = [(now - timedelta(hours=hours)).isoformat() for hours in range(5)]
+        history.save([{"id": f"run-{at}", "created_at": text} for at, text in enumerate(made)])
+    path, seen = f"{V1}/runs?since=2d&until=1h&limit=2", []
+    while path:
+        reply = own.get(path)
+        assert reply.status_code == 200, reply.text
+        seen += [run["id"] for run in reply.json()["workflows"]]
+        path = reply.links.get("next", {}).get("url")
+    assert seen == ["run-1", "run-2", "run-3", "run-4"]
+    cursor = own.get(f"{V1}/runs?since=2d&limit=2").json()["next_cursor"]
+    assert own.get(f"{V1}/runs?since=48h&limit=2&after={cursor}").status_code == 422
+
+
 def test_a_cursor_of_another_list_or_a_made_up_one_is_refused(client):
     cursor = answer(client, "/runs?limit=2")["next_cursor"]
     assert answer(client, f"/runs?limit=2&after={cursor}")["workflows"]
@@ -196,6 +220,31 @@ def test_a_run_of_several_projects_is_asked_for_by_its_project(own, tmp_path):
 
 
 # --- other operations
+
+
+@pytest.mark.parametrize(
+    "run_id", ["a/b", "a/b/", "/a", "id\nnl", "id\n", "a/forecasts", "resync", "a b?c#d", "similar/x"]
+)
+def test_a_run_is_found_whatever_its_id_holds(own, tmp_path, run_id):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": run_id, "project": "shop"}])
+    for path in (f"{V1}/runs/{quote(run_id, safe='')}", f"{V1}/runs/{quote(run_id)}"):
+        assert own.get(f"{path}?project=shop").json()["id"] == run_id
+        for part in ("agent-runs", "similar", "explain", "forecast", "progress"):
+            reply = own.get(f"{path}/{part}")
+            assert (reply.status_code, part in reply.url.path) == (200, True), (path, part, reply.text)
+        assert own.post(f"{path}/resync", headers=CHANGING).json()["success"], path
+        assert own.get(f"{path}/resync").headers["allow"] == "POST"
+    page = own.get(f"/runs/{quote(run_id, safe='')}?project=shop", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    (link,) = re.findall(r'href="(/api/v1/runs/[^"]+)">JSON', page.text)
+    assert own.get(html.unescape(link)).json()["id"] == run_id
+
+
+def test_all_that_is_asked_of_a_run_is_told_from_its_id(client):
+    paths = client.get(f"{V1}/openapi.json").json()["paths"]
+    beginning = f"{V1}/runs/{{id}}/"
+    assert {path.removeprefix(beginning) for path in paths if path.startswith(beginning)} == set(PARTS)
 
 
 def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, tmp_path):
@@ -308,6 +357,67 @@ def test_a_large_table_comes_in_pieces(own, tmp_path):
         assert len(b"".join(reply.iter_bytes()).splitlines()) == 4_501
 
 
+# --- clients that read slowly, or not at all
+
+EXPORT = f"{V1}/export/agent-runs?columns=all"
+
+
+@pytest.mark.parametrize("path", [EXPORT, f"{V1}/runs", f"{V1}/syncs/current"])
+def test_who_reads_nothing_holds_up_nobody_who_asks_the_same(client, path):
+    async def both() -> Stalled:
+        app, stalled, other = create_app(), Stalled(), reading()
+        first = asyncio.create_task(asked(app, path, stalled))
+        await stalled.stands.wait()
+        async with asyncio.timeout(5):
+            await asked(app, path, other)
+        stalled.reads.set()
+        await first
+        assert stalled.body == other.body
+        return other
+
+    assert asyncio.run(both()).status == 200
+
+
+def test_so_many_exports_go_on_at_once_and_the_next_is_told_to_ask_later(client):
+    async def crowd() -> None:
+        app = create_app()
+        stalled = [Stalled() for _ in range(MOST_EXPORTS)]
+        waiting = [asyncio.create_task(asked(app, EXPORT, one)) for one in stalled]
+        for one in stalled:
+            await one.stands.wait()
+        late, health = reading(), reading()
+        await asked(app, EXPORT, late)
+        await asked(app, f"{V1}/health", health)
+        assert (late.status, int(late.headers["retry-after"]) > 0, health.status) == (503, True, 200)
+        for one in stalled:
+            one.reads.set()
+        await asyncio.gather(*waiting)
+        await asked(app, EXPORT, again := reading())
+        assert again.status == 200
+        assert {one.body for one in stalled} == {again.body}
+
+    asyncio.run(crowd())
+
+
+def test_an_export_that_its_client_does_not_read_ends_and_frees_its_place(client, monkeypatch):
+    monkeypatch.setattr(taking_out, "SLOWEST", 0.05)
+
+    async def slow() -> None:
+        app = create_app()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(asked(app, EXPORT, Stalled()) for _ in range(MOST_EXPORTS)))
+            await asked(app, EXPORT, again := reading())
+        assert again.status == 200
+
+    asyncio.run(slow())
+
+
+def test_an_export_that_is_refused_frees_its_place(client):
+    for _ in range(MOST_EXPORTS + 1):
+        assert client.get(f"{V1}/export/runs?columns=dreams").status_code == 422
+    assert client.get(EXPORT).status_code == 200
+
+
 def test_every_published_schema_is_given_by_its_name(client):
     for name in answer(client, "/schemas")["names"]:
         assert client.get(f"{V1}/schemas/{name}").json() == json.loads(json.dumps(schema_of(name)))
@@ -334,6 +444,22 @@ def test_a_database_that_cannot_be_read_is_503_and_names_no_secret(tmp_path):
             reply = client.get(V1 + path)
             assert reply.status_code == 503
             assert "no SQLite database" in problem(reply)
+            assert "history.db" in reply.text
+            assert str(tmp_path) not in reply.text
+        assert client.get(f"{V1}/budgets").status_code == 404
+        assert str(tmp_path) not in client.get(f"{V1}/budgets").text
+
+
+def test_a_history_that_is_gone_is_no_empty_one(own, tmp_path):
+    (tmp_path / "history.db").unlink()
+    for path in ("/api/v1/health", "/api/v1/runs", "/", "/insights"):
+        reply = own.get(path)
+        assert (reply.status_code, "is gone" in reply.text) == (503, True), path
+        assert str(tmp_path) not in reply.text
+    for path in ("/api/v1/syncs/current", "/syncs", "/login"):
+        assert own.get(path).status_code == 200, path
+    with History.open(tmp_path / "history.db"):
+        assert own.get("/").status_code == 200
 
 
 # --- answers that are kept, and those that a client has
@@ -411,7 +537,7 @@ def test_a_history_that_was_replaced_is_the_new_one(own, tmp_path):
     (tmp_path / "new.db").replace(tmp_path / "history.db")
     assert answer(own, "/runs")["workflows"][0]["id"] == "new"
     (tmp_path / "history.db").unlink()
-    assert answer(own, "/runs")["total"] == 0
+    assert own.get(f"{V1}/runs").status_code == 503
 
 
 def test_a_long_answer_is_compressed_where_the_client_takes_that(client):
@@ -422,7 +548,23 @@ def test_a_long_answer_is_compressed_where_the_client_takes_that(client):
         assert packed.headers["vary"] == "Accept-Encoding"
         assert int(packed.headers["content-length"]) < len(plain.content) / 3
         assert packed.json() == plain.json()
+        for refused in ("gzip;q=0", "br, gzip; q=0.000", "identity", "gzip;q=x", "*"):
+            reply = client.get(f"{V1}/runs", headers={"Accept-Encoding": refused})
+            assert "content-encoding" not in reply.headers, refused
     assert "content-encoding" not in plain.headers
+
+
+def test_a_tag_is_known_with_its_mark_of_weakness_and_without(client):
+    tag = client.get(f"{V1}/runs").headers["etag"]
+    for given in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        assert client.get(f"{V1}/runs", headers={"If-None-Match": given}).status_code == 304, given
+    assert client.get(f"{V1}/runs", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_long_task_is_forecast_as_a_page_too(client):
+    for length, status in ((MOST_TEXT, 200), (MOST_TEXT + 1, 422)):
+        for path in ("/forecast", f"{V1}/forecast"):
+            assert client.get(path, params={"text": "x" * length}).status_code == status, path
 
 
 # --- methods, parameters, problems
@@ -453,12 +595,23 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs", "GET, HEAD"),
         ("/patterns/abcd", "GET, POST, HEAD"),
         ("/runs/a/resync", "POST"),
+        ("/runs/a", "GET, HEAD"),
+        ("/events", "GET"),
     ]:
         for method in ("PUT", "DELETE", "OPTIONS", "TRACE") + (("GET",) if allowed == "POST" else ()):
             reply = client.request(method, V1 + path, headers=CHANGING)
             assert reply.status_code == 405, (method, path)
             assert reply.headers["allow"] == allowed
             problem(reply)
+    assert client.head(f"{V1}/events").headers["allow"] == "GET"
+    for page, allowed in [
+        ("/", "GET, HEAD"),
+        ("/runs/a", "GET, HEAD"),
+        ("/login", "GET, POST, HEAD"),
+        ("/static/app.js", "GET, HEAD"),
+    ]:
+        reply = client.delete(page, headers=CHANGING)
+        assert (reply.status_code, reply.headers["allow"]) == (405, allowed), page
 
 
 @pytest.mark.parametrize(
@@ -486,6 +639,9 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs?since=99999999999999d", "beyond the calendar"),
         ("/runs?since=0001-01-01T00:00%2B14:00", "beyond the calendar"),
         ("/runs?until=9999-12-31", "beyond the calendar"),
+        ("/runs?since=0001-01-01", "beyond the calendar"),
+        ("/export/runs?until=0001-01-01", "beyond the calendar"),
+        ("/budgets?at=0001-01-01", "beyond the calendar"),
         ("/runs?error=maybe", "say true or false"),
         ("/runs?search=%00", "NUL"),
         ("/runs?search=" + "x" * 501, "more than 500"),
@@ -558,6 +714,19 @@ def test_what_nobody_foresaw_is_a_problem_without_a_trace(client, monkeypatch, c
     assert reply.status_code == 500
     assert "secret" not in problem(reply)
     assert "path=/api/v1/health" in caplog.text
+
+
+def test_what_nobody_foresaw_stands_once_in_the_servers_own_output(client, monkeypatch, capsys):
+    def broken() -> None:
+        raise RuntimeError("odd \x1b[2J words")
+
+    monkeypatch.setattr(database, "schema_version", broken)
+    with troubles_shown():
+        client.get(f"{V1}/health")
+    said = capsys.readouterr().err
+    assert "path=/api/v1/health" in said
+    assert (said.count("Traceback"), said.count("RuntimeError: odd")) == (1, 1)
+    assert "\x1b" not in said
 
 
 # --- the description, the page of it, and the figures

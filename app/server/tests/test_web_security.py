@@ -123,6 +123,13 @@ def test_with_the_token_by_header_or_cookie_all_is_told(guarded):
             assert guarded.get(path, headers=given).status_code == 200, (path, given)
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a b=1", "x", "=", 'y="', "k[1]=2", ";;"])
+def test_cookies_of_others_keep_nobody_out(guarded, other):
+    for cookies in (f"{other}; {COOKIE}={WORD}", f"{COOKIE}={WORD}; {other}"):
+        assert guarded.get(RUNS, headers={"Cookie": cookies}).status_code == 200, cookies
+    assert is_refused(guarded.get(RUNS, headers={"Cookie": other}), 401)
+
+
 def test_a_kept_answer_is_not_given_to_who_does_not_know_the_token(guarded):
     known = {"Authorization": f"Bearer {WORD}"}
     first = guarded.get(RUNS, headers=known)
@@ -174,6 +181,11 @@ def test_a_login_that_stands_on_another_site_is_refused(guarded):
         reply = guarded.post("/login", data={"token": WORD}, headers=given, follow_redirects=False)
         assert reply.status_code == 403
         assert "set-cookie" not in reply.headers
+    for strange in ("http://[", "null", "http://", "", "x", "http://127.0.0.1:8765.evil.example"):
+        reply = guarded.post("/login", data={"token": WORD}, headers={"Origin": strange})
+        assert is_refused(reply, 403), strange
+        assert "another site" in reply.json()["detail"]
+        assert reply.headers["content-security-policy"] == HEADERS["content-security-policy"]
     own = {"Origin": "http://127.0.0.1:8765", "Sec-Fetch-Site": "same-origin"}
     assert (
         guarded.post("/login", data={"token": WORD}, headers=own, follow_redirects=False).status_code == 303
@@ -197,6 +209,9 @@ def test_what_changes_something_needs_a_header_that_no_foreign_page_can_send(cli
         {"Content-Type": "text/plain"},
         {**CHANGING, "Sec-Fetch-Site": "cross-site"},
         {**CHANGING, "Sec-Fetch-Site": "same-site"},
+        {**CHANGING, "Origin": "http://evil.example"},
+        {**CHANGING, "Origin": "http://localhost:3000"},
+        {**CHANGING, "Origin": "http://["},
         {"Origin": "http://127.0.0.1:8765"},
     ):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
@@ -210,6 +225,7 @@ def test_with_the_header_a_program_or_our_own_page_changes_something(client):
         CHANGING,
         {**CHANGING, "Sec-Fetch-Site": "same-origin"},
         {**CHANGING, "Sec-Fetch-Site": "none"},
+        {**CHANGING, "Origin": "http://127.0.0.1:8765"},
     ):
         reply = client.post("/api/v1/runs/run-1/resync", headers=given)
         assert reply.status_code == 200
@@ -244,6 +260,13 @@ def test_a_body_that_is_too_long_is_refused_however_it_comes(client):
         assert reply.status_code == 413
     whole = '{"status": "accepted", "note": "' + "x" * 1_500 + '"}'
     assert client.post(path, content=(part.encode() for part in whole), headers=headers).status_code == 404
+
+
+def test_a_request_that_says_its_length_twice_is_none(client):
+    both = {**CHANGING, "Transfer-Encoding": "chunked", "Content-Length": "2"}
+    reply = client.post("/api/v1/runs/run-1/resync", content=b"{}", headers=both)
+    assert is_refused(reply, 400)
+    assert reply.headers["connection"] == "close"
 
 
 # --- what every answer says to the browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,3 +37,54 @@ def client_of(settings: Settings | None = None, **given: Any) -> Iterator[TestCl
     usual = {"base_url": "http://127.0.0.1:8765", "raise_server_exceptions": False}
     with TestClient(app, **{**usual, **given}) as client:
         yield client
+
+
+async def asked(app: Any, path: str, send: Any, **headers: str) -> None:
+    """Ask an app for a path as a server does; `send` is its client's end, as slow as a test needs."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path.partition("?")[0],
+        "raw_path": path.partition("?")[0].encode(),
+        "query_string": path.partition("?")[2].encode(),
+        "root_path": "",
+        "headers": [(b"host", b"127.0.0.1:8765"), *((k.encode(), v.encode()) for k, v in headers.items())],
+        "server": ("127.0.0.1", 8765),
+        "client": ("127.0.0.1", 50_000),
+    }
+    waiting = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        return waiting.pop() if waiting else await asyncio.Event().wait()
+
+    await app(scope, receive, send)
+
+
+class Stalled:
+    """A client that reads nothing of an answer's body until it is told to."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.stands = asyncio.Event()  # there is something that it does not read
+        self.reads = asyncio.Event()
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            return
+        self.stands.set()
+        await self.reads.wait()
+        self.body += message.get("body", b"")
+
+
+def reading() -> Stalled:
+    """Return a client that reads at once."""
+    client = Stalled()
+    client.reads.set()
+    return client

@@ -61,6 +61,10 @@ class RunFilter:
     has_cost: bool | None = None  # something is known of its cost
     has_error: bool | None = None
     gone: bool | None = None  # only this history knows the run
+    from_ago: str | None = field(
+        default=None, compare=False
+    )  # `created_from` as typed, where the clock moves it
+    before_ago: str | None = field(default=None, compare=False)  # and `created_before`
 
     def __post_init__(self) -> None:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):

@@ -65,15 +65,22 @@ def _scores(given: Sequence[str]) -> dict[str, Any]:
 
 
 def _since(given: str) -> dict[str, Any]:
-    return {"created_from": moment_of(given)}
+    return {"created_from": moment_of(given), "from_ago": _ago(given)}
 
 
 def _until(given: str) -> dict[str, Any]:
     end = moment_of(given)
     try:
-        return {"created_before": end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end}
+        before = end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end
     except OverflowError as error:
         raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
+    return {"created_before": before, "before_ago": _ago(given)}
+
+
+def _ago(given: str) -> str | None:
+    """Return a time that is said by how long ago it is; None: it is said otherwise."""
+    text = given.strip().lower()
+    return text if _AGO.fullmatch(text) else None
 
 
 def range_of(given: str, unit: Callable[[str], float] = float) -> Range:
@@ -137,7 +144,9 @@ def moment_of(given: str, now: datetime | None = None) -> datetime:
     try:
         found = _moment(given.strip(), now or datetime.now(UTC).astimezone())
         found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
-    except (OverflowError, OSError) as error:
+    except InvalidQueryError:
+        raise
+    except (OverflowError, OSError, ValueError) as error:  # the last: a zone's rules have no year 0
         raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
     return found
 

@@ -15,7 +15,8 @@ from starlette.types import Scope
 
 from .api import api
 from .api.described import describe
-from .context import Context
+from .context import Context, history_remains
+from .encodings import Encodings
 from .heads import Heads
 from .keeping import AnswersKept
 from .live.assembly import Live
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     handle_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(AnswersKept, seconds=given.keep_answers)
+    app.add_middleware(Encodings)
     app.add_middleware(Heads)
     app.add_middleware(Unforeseen)
     app.add_middleware(Guard, settings=given)
@@ -69,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _serving(app: FastAPI) -> AsyncIterator[None]:
     # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
     to_thread.current_default_thread_limiter().total_tokens = THREADS
+    await history_remains(app.state.context)
     async with app.state.context.live.running():
         yield
 

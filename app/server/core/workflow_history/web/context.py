@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from asyncio import Event, Semaphore
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 
+from .. import database
+from ..errors import WorkflowHistoryError
 from .kept import Kept
 from .live.assembly import Live
 from .live.changes import mark_now
 from .metrics import Metrics
 from .settings import Settings
 from .words import Words
+
+MOST_EXPORTS: Final = 4  # at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Context:
     words: Words = field(default_factory=Words)
     kept: Kept = field(default_factory=Kept)
     metrics: Metrics = field(default_factory=Metrics)
+    exports: Semaphore = field(default_factory=lambda: Semaphore(MOST_EXPORTS))  # their places
+    had_history: Event = field(default_factory=Event)  # since the server began
 
 
 async def context_of(request: Request) -> Context:
@@ -33,6 +40,16 @@ async def context_of(request: Request) -> Context:
 
 Here = Annotated[Context, Depends(context_of)]
 """A handler's parameter that holds them."""
+
+
+async def history_remains(here: Here) -> None:
+    """Raise WorkflowHistoryError where the history was there and is gone: that is no empty history."""
+    if database.is_there():
+        here.had_history.set()
+    elif here.had_history.is_set():
+        raise WorkflowHistoryError(
+            f"the history {database.location()} is gone since this server began; put it back, or sync anew"
+        )
 
 
 def note_mark(request: Request) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import Event
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import database
 from ..errors import WorkflowHistoryError
-from .api import ENDLESS, PREFIX
+from .paths import PREFIX, STREAMED
 from .replies import is_known, not_modified
 
 MOST_BYTES: Final = 32 * 1024 * 1024  # of all answers that are kept
@@ -49,7 +49,7 @@ class AnswersKept:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with what is kept where that holds."""
         asked = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX)
-        asked = asked and scope["path"] != ENDLESS
+        asked = asked and not scope["path"].startswith(STREAMED)
         mark = _mark() if asked and self._seconds else None
         if mark is None:
             await self._app(scope, receive, send)
@@ -65,18 +65,20 @@ class AnswersKept:
             await self._under_way[key].wait()
             await self(scope, receive, send)
             return
-        self._under_way[key] = Event()
-        try:
-            await self._answer(key, mark, scope, receive, send)
-        finally:
-            self._under_way.pop(key).set()
+        made = self._under_way[key] = Event()
 
-    async def _answer(self, key: _Key, mark: Hashable, scope: Scope, receive: Receive, send: Send) -> None:
-        listening = _Listening(send)
-        await self._app(scope, receive, listening)
-        if listening.body is not None and listening.start is not None:
-            until = monotonic() + self._seconds
-            self._keep(key, _Answer(mark, until, listening.start, listening.body, scope.get("route")))
+        def ready(start: Message | None, body: bytes) -> None:
+            if start is not None:
+                until = monotonic() + self._seconds
+                self._keep(key, _Answer(mark, until, start, body, scope.get("route")))
+            if self._under_way.get(key) is made:
+                del self._under_way[key]
+            made.set()
+
+        try:
+            await self._app(scope, receive, _Listening(send, ready))
+        finally:
+            ready(None, b"")
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         former = self._answers.pop(key, None)
@@ -88,34 +90,42 @@ class AnswersKept:
 
 
 class _Listening:
-    """Passes an answer on, and keeps it where it may be kept."""
+    """Passes an answer on once it is made: how slowly its client reads it is nobody else's concern."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, ready: Callable[[Message | None, bytes], None]) -> None:
         self._send = send
-        self._pieces: list[bytes] | None = None
+        self._ready = ready  # told the answer's start and body, or None where it is not to be kept
+        self._held: list[Message] = []  # what may be kept, until it is whole
         self._size = 0
-        self.start: Message | None = None
-        self.body: bytes | None = None  # whole; None: it is not to be kept
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = Headers(raw=message["headers"])
-            if message["status"] == 200 and "etag" in headers and "no-store" not in headers["cache-control"]:
-                # A copy: who passes it on adds headers to the list.
-                self.start, self._pieces = {**message, "headers": list(message["headers"])}, []
-        elif self._pieces is not None:
-            self._add(message.get("body", b""), last=not message.get("more_body", False))
-        await self._send(message)
-
-    def _add(self, piece: bytes, *, last: bool) -> None:
-        if self._pieces is None:
+        if message["type"] == "http.response.start" and _may_be_kept(message):
+            self._held.append(message)
             return
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > MOST_OF_ONE:
-            self._pieces = None
-        elif last:
-            self.body = b"".join(self._pieces)
+        if not self._held:
+            self._ready(None, b"")
+            await self._send(message)
+            return
+        self._held.append(message)
+        self._size += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        if self._size <= MOST_OF_ONE and not whole:
+            return
+        start, *pieces = self._held
+        self._held = []
+        if self._size <= MOST_OF_ONE:
+            # A copy: who passes it on adds headers to the list.
+            kept = {**start, "headers": list(start["headers"])}
+            self._ready(kept, b"".join(piece.get("body", b"") for piece in pieces))
+        else:
+            self._ready(None, b"")
+        for each in (start, *pieces):
+            await self._send(each)
+
+
+def _may_be_kept(start: Message) -> bool:
+    headers = Headers(raw=start["headers"])
+    return start["status"] == 200 and "etag" in headers and "no-store" not in headers["cache-control"]
 
 
 def _mark() -> Hashable:

@@ -22,7 +22,6 @@ class Operation(NamedTuple):
     told: Mapping[str, Any]  # as OpenAPI has it
     once: frozenset[str]  # parameters of the query that have one value
     many: frozenset[str]  # those that may be repeated
-    others: tuple[str, ...]  # all methods of the path
 
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -77,8 +76,7 @@ def _operation(path: str, method: str, methods: Mapping[str, Any]) -> Operation:
     query = [one for one in told.get("parameters", ()) if one["in"] == "query"]
     many = frozenset(one["name"] for one in query if _is_list(one["schema"]))
     once = frozenset(one["name"] for one in query) - many
-    others = [one.upper() for one in METHODS if one in methods]
-    return Operation(told["operationId"], method.upper(), path, told, once, many, tuple(others))
+    return Operation(told["operationId"], method.upper(), path, told, once, many)
 
 
 def _is_list(schema: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import (
@@ -23,7 +24,9 @@ from ..errors import (
     WorkflowNotFoundError,
 )
 from ..wording.text import one_line
-from .operations import operation_of
+from .operations import METHODS
+from .paths import ENDLESS
+from .places import without_folders
 from .rendering import problem_page
 
 logger = logging.getLogger("workflow_history")
@@ -69,7 +72,7 @@ def handle_problems(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> Response:
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
-    return _answer(request, status, one_line(str(error)))
+    return _answer(request, status, one_line(without_folders(str(error))))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -128,11 +131,16 @@ def _named(error: dict[str, Any]) -> str:
 
 def _allowed(request: Request) -> dict[str, str]:
     """Return the methods of a path: the framework names those of one route alone."""
-    operation = operation_of(request)
-    if operation is None:
-        return {}
-    methods = [*operation.others, *(["HEAD"] if "GET" in operation.others else [])]
+    methods = [method.upper() for method in METHODS if _is_taken(request, method.upper())]
+    if "GET" in methods and request.url.path != ENDLESS:
+        methods.append("HEAD")
     return {"Allow": ", ".join(methods)}
+
+
+def _is_taken(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method, "root_path": request.scope.get("app_root_path", "")}
+    found = next((route for route in request.app.routes if route.matches(scope)[0] is Match.FULL), None)
+    return method == "GET" if isinstance(found, Mount) else found is not None
 
 
 def _hint(request: Request) -> str:

@@ -37,8 +37,13 @@ def tagged(
 
 def is_known(tag: str, asked: Headers) -> bool:
     """Tell whether a client says that it has what a tag stands for."""
-    given = [one.strip() for one in asked.get("if-none-match", "").split(",")]
-    return tag in given or given == ["*"]
+    given = [_opaque(one.strip()) for one in asked.get("if-none-match", "").split(",")]
+    return _opaque(tag) in given or given == ["*"]
+
+
+def _opaque(tag: str) -> str:
+    """Return a tag without its mark: GET compares weak and strong ones alike."""
+    return tag.removeprefix("W/")
 
 
 def not_modified(tag: str) -> Response:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,8 +72,11 @@ class Guard:
         headers = Headers(scope=scope)
         if _host_name(headers.get("host", "")) not in self._settings.hosts:
             return problem(421, "this server does not go by that name; serve --name NAME makes it known")
-        if scope["method"] not in _SAFE_METHODS and not _comes_from_us(scope["path"], headers):
-            return problem(403, f"what changes something needs the header {CHANGING}: 1")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            both = "a request says its length once: Transfer-Encoding or Content-Length"
+            return problem(400, both, {"Connection": "close"})  # where it ends, and the next begins, is open
+        if scope["method"] not in _SAFE_METHODS and (why := _may_not_change(scope["path"], headers)):
+            return problem(403, why)
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             return problem(422, "no text of an address holds NUL")
         length = headers.get("content-length", "0")
@@ -95,11 +98,9 @@ def _given_token(headers: Headers) -> str | None:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if cookie is None else cookie.value
+    return cookie_parser(headers.get("cookie", "")).get(
+        COOKIE
+    )  # pair by pair: others may be no cookies at all
 
 
 def _ask_for_token(scope: Scope, headers: Headers) -> Response:
@@ -109,14 +110,28 @@ def _ask_for_token(scope: Scope, headers: Headers) -> Response:
     return problem(401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
 
 
-def _comes_from_us(path: str, headers: Headers) -> bool:
-    """Tell whether a request that changes something was sent by our pages, or by no page at all."""
+def _may_not_change(path: str, headers: Headers) -> str | None:
+    """Return why a request may change nothing; None: it may."""
+    if not _comes_from_us(headers):
+        return "this was sent from a page of another site, or from one that does not say which"
+    if path != LOGIN and CHANGING not in headers:  # a form has no headers of its own
+        return f"what changes something needs the header {CHANGING}: 1"
+    return None
+
+
+def _comes_from_us(headers: Headers) -> bool:
+    """Tell whether a request was sent by our pages, or by no page at all, as a browser has it."""
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
-    if path == LOGIN:  # a form has no headers of its own; a browser says where it stood
-        origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
-    return CHANGING in headers
+    return all(_place_of(origin) == headers.get("host", "").lower() for origin in headers.getlist("origin"))
+
+
+def _place_of(origin: str) -> str | None:
+    """Return the host and port in an Origin header; None: it names none."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _host_name(host: str) -> str:

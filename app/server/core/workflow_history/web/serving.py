@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import logging
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from sse_starlette.sse import AppStatus
 
 from ..errors import WorkflowHistoryError
+from ..wording.text import clean
 from .app import create_app
 from .settings import Settings
 
@@ -34,9 +36,31 @@ def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
     )
     AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
     ready(_address(settings, listening))
-    with suppress(KeyboardInterrupt):  # the way to stop it
+    with troubles_shown(), suppress(KeyboardInterrupt):  # the way to stop it
         _Server(config, app.state.context.live.hub.close).run([listening])
     gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
+
+
+@contextmanager
+def troubles_shown() -> Iterator[None]:
+    """Write warnings and errors to stderr until the block ends: a server has no other way to say them."""
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.WARNING)
+    shown.setFormatter(_Harmless("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("workflow_history")
+    logger.addHandler(shown)
+    try:
+        yield
+    finally:
+        logger.removeHandler(shown)
+
+
+class _Harmless(logging.Formatter):
+    """Lets no text of a run reach the terminal as a control code."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as text."""
+        return clean(super().format(record))
 
 
 class _Server(uvicorn.Server):

@@ -6,11 +6,11 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
+from ..context import history_remains
 from ..operations import check_parameters
+from ..paths import PREFIX
 from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
 
-PREFIX: Final = "/api/v1"
-ENDLESS: Final = f"{PREFIX}/events"  # nobody can wait for its end, or be given it again
 _ROUTERS: Final = tuple(
     part.router
     for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)
@@ -21,5 +21,7 @@ def api() -> APIRouter:
     """Return all of them as one."""
     whole = APIRouter(prefix=PREFIX, dependencies=[Depends(check_parameters)])
     for router in _ROUTERS:
-        whole.include_router(router)
+        # A sync may make a history anew: it is asked for where there is none.
+        reading = [] if router is live.router else [Depends(history_remains)]
+        whole.include_router(router, dependencies=reading)
     return whole

@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Path, Query
 
 from ...errors import InvalidQueryError
 from ...summing.clock import LOCAL
+from .. import run_ids  # noqa: F401 - routes with a RunId say {id:run}
 from ..security import CHANGING
 
 MOST_TEXT: Final = 20_000  # characters of a task in words; an address holds some 60,000

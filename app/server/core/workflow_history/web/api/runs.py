@@ -58,13 +58,13 @@ def next_page(request: Request, cursor: str | None) -> Mapping[str, str]:
     return {"Link": f'<{following.path}?{following.query}>; rel="next"'}
 
 
-@router.get("/runs/{id}", summary="One run", responses=gives("show"))
+@router.get("/runs/{id:whole_run}", summary="One run", responses=gives("show"))
 def show_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run whole: its phases and agents, what is like it, what recurs in it, what was unreadable."""
     return reply(request, known_run(run_id, project))
 
 
-@router.get("/runs/{id}/agent-runs", summary="What a run's agents did", responses=gives("agent-runs"))
+@router.get("/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=gives("agent-runs"))
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return each agent's work, former attempts too."""
     run = known_run(run_id, project)
@@ -72,7 +72,10 @@ def list_agent_runs(request: Request, run_id: RunId, project: Project = None) ->
 
 
 @router.get(
-    "/runs/{id}/similar", summary="The runs most like one", responses=gives("similar"), openapi_extra=NARROWED
+    "/runs/{id:run}/similar",
+    summary="The runs most like one",
+    responses=gives("similar"),
+    openapi_extra=NARROWED,
 )
 def similar_to_run(  # noqa: PLR0917 - see list_runs
     request: Request,
@@ -88,7 +91,7 @@ def similar_to_run(  # noqa: PLR0917 - see list_runs
     return reply(request, similar_runs(named(run_id, of_project), None, where, limit, threshold))
 
 
-@router.get("/runs/{id}/explain", summary="Where a figure comes from", responses=gives("explain"))
+@router.get("/runs/{id:run}/explain", summary="Where a figure comes from", responses=gives("explain"))
 def explain_figure(
     request: Request,
     run_id: RunId,
@@ -101,13 +104,15 @@ def explain_figure(
     return reply(request, explain_run(named(run_id, project), field))
 
 
-@router.get("/runs/{id}/forecast", summary="What is still to come of a run", responses=gives("forecast-run"))
+@router.get(
+    "/runs/{id:run}/forecast", summary="What is still to come of a run", responses=gives("forecast-run")
+)
 def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Shown = 10) -> Response:
     """Return what was to be expected of a run when it began, and of one at work what is still to come."""
     return reply(request, forecast_run(named(run_id, project), shown=limit))
 
 
-@router.post("/runs/{id}/resync", summary="Count a run's costs anew", responses=gives("resync-one"))
+@router.post("/runs/{id:run}/resync", summary="Count a run's costs anew", responses=gives("resync-one"))
 def resync_run(request: Request, run_id: RunId, _changing: Changing, project: Project = None) -> Response:
     """Count a run's costs anew from its files; a known cost never falls because a file is gone."""
     run = known_run(run_id, project)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from anyio import fail_after
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from ...answers.export import pieces
 from ...answers.statistics_rows import statistics_table
 from ...errors import InvalidQueryError
+from ..context import Here
 from ..wanted import NARROWED, Wanted
 from .described import problems
 from .parameters import Zone
 from .statistics import Across
 
-router = APIRouter(prefix="/export", tags=["export"])
+logger = logging.getLogger("workflow_history")
+
+SLOWEST: Final = (
+    30.0  # seconds that a client may take to read one piece: it holds a place that others wait for
+)
+
+
+async def _place(here: Here) -> AsyncIterator[None]:
+    """Hold one of the places for exports until the answer is sent: each takes memory and a thread."""
+    if here.exports.locked():
+        raise HTTPException(503, "as many exports as may be are under way; ask again later", _LATER)
+    async with here.exports:
+        yield
+
+
+_LATER: Final = {"Retry-After": "5"}
+
+router = APIRouter(prefix="/export", tags=["export"], dependencies=[Depends(_place)])
 
 MEDIA_TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -65,9 +88,25 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",
     }
-    return StreamingResponse(_begun(rows), headers=headers, media_type=MEDIA_TYPES[kind])
+    return _Pieces(_begun(rows), headers=headers, media_type=MEDIA_TYPES[kind])
 
 
 def _begun(rows: Iterator[bytes]) -> Iterator[bytes]:
     """Read the first piece before anything is sent: what is wrong shows there."""
     return chain([next(rows)], rows)
+
+
+class _Pieces(StreamingResponse):
+    """A file piece by piece, the next one made when its client took the last; cut off where it takes none."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces; one that is not taken ends the answer before its end, which its client sees."""
+
+        async def in_time(message: Message) -> None:
+            with fail_after(SLOWEST):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, in_time)
+        except* (TimeoutError, ClientDisconnect):
+            logger.info("client_dropped path=%s", scope["path"])

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
-from ..context import note_mark
+from ..context import history_remains, note_mark
 from . import about_api, compare, forecast, insights, live, login, metrics, patterns, run, runs, trends
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -24,11 +24,13 @@ _ROUTERS: Final = (
     about_api.router,
     metrics.router,
 )
+_WITHOUT_HISTORY: Final = (live.router, login.router, about_api.router)
 
 
 def pages() -> APIRouter:
     """Return all of them as one; programs ask the REST part."""
     whole = APIRouter(include_in_schema=False, dependencies=[Depends(note_mark)])
     for router in _ROUTERS:
-        whole.include_router(router)
+        reading = [] if router in _WITHOUT_HISTORY else [Depends(history_remains)]
+        whole.include_router(router, dependencies=reading)
     return whole

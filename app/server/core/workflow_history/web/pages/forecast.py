@@ -14,7 +14,7 @@ from ...errors import InvalidQueryError
 from ...filters import RunFilter
 from ...wording.forecasts import VERDICTS, headline, run_headline
 from ...wording.text import cut, one_line
-from ..api.parameters import Project, RunId, named
+from ..api.parameters import MOST_TEXT, Project, RunId, named
 from ..context import Here
 from ..rendering import page
 from ..views import calibrating, forecasting
@@ -22,7 +22,6 @@ from ..views.narrow import Choice
 
 router = APIRouter()
 
-_LONGEST: Final = 8_000  # characters of a task in an address
 _SHOWN: Final = 30  # past runs that are drawn and named
 _RUNNING: Final = 10
 _FIELDS: Final = (("template", "Workflow", "template"), ("class", "Class", "issue_class"),
@@ -35,9 +34,9 @@ def new_task(request: Request, here: Here) -> Response:
     """Return the page that asks for a task, and what is to be expected of it."""
     given = {name: value.strip() for name, value in request.query_params.items()}
     text = given.get("text") or None
-    if text is not None and len(text) > _LONGEST:
+    if text is not None and len(text) > MOST_TEXT:
         raise InvalidQueryError(
-            f"a task has at most {_LONGEST:,} characters here; forecast --file takes a longer one"
+            f"a task has at most {MOST_TEXT:,} characters here; forecast --file takes a longer one"
         )
     asked = text is not None or bool(given.get("template"))
     found = (
@@ -65,7 +64,7 @@ def new_task(request: Request, here: Here) -> Response:
     )
 
 
-@router.get("/runs/{id:path}/forecast")  # an id may hold a slash
+@router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return what was to be expected of a run when it began, and what is still to come of it."""
     found = forecast_run(named(run_id, project), shown=_SHOWN)

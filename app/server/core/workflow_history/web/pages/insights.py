@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -21,6 +22,7 @@ from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
 from ..charts.stacked import texture
 from ..context import Here
+from ..places import without_folders
 from ..rendering import address, page
 from ..views import findings, habits, spending
 from ..views.narrow import Choice
@@ -102,6 +104,7 @@ def _budgets() -> dict[str, Any]:
     try:
         report = check_budgets(read_config())
     except ConfigError as error:
-        return {"budgets": None, "no_budgets": str(error), "verdict": None}
-    return {"budgets": report, "no_budgets": None, "verdict": spending.verdict(report),
+        return {"budgets": None, "no_budgets": without_folders(str(error)), "verdict": None}
+    shown = replace(report, config=without_folders(report.config))
+    return {"budgets": shown, "no_budgets": None, "verdict": spending.verdict(report),
             "budget_rows": spending.budgets(report)}  # fmt: skip

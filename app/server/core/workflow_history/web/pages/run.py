@@ -34,7 +34,7 @@ MOST_PATTERNS: Final = 8
 Project = Annotated[str | None, Query(max_length=400)]
 
 
-@router.get("/runs/{id:path}")  # an id may hold a slash
+@router.get("/runs/{id:run}")
 def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run's page; the beginning of an id leads to the whole one."""
     try:

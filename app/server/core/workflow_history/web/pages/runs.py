@@ -104,7 +104,7 @@ def _found(where: RunFilter, view: View, cursor: str | None) -> RunPage:
     if cursor and view.page > 1:
         try:
             return find_run_rows(where, **order, cursor=cursor)
-        except InvalidQueryError:  # `since=7d` means other runs a moment later: then the number says where
+        except InvalidQueryError:  # somebody changed the address: then the number says where
             return find_run_rows(where, **order, offset=view.offset)
     return find_run_rows(where, **order, offset=view.offset)
 
