@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from app.server.tests.browser import runs_of
-from app.server.tests.live_helpers import Served
+from app.server.tests.live_helpers import CHANGING, Served
 
 ROWS = "table.runs tbody tr"
 
@@ -186,6 +186,16 @@ def test_a_decision_that_the_server_does_not_hear_is_told_beside_its_row(
     row.get_by_role("button", name=re.compile("^Take back")).click()
     expect(page.locator("#decided")).to_have_text("Open again.")
     assert "net::ERR_FAILED" in complaints.pop()
+
+
+def test_the_bar_says_the_whole_of_how_old_the_last_sync_is(page: Page, demo_served: Served) -> None:
+    demo_served.post("/api/v1/syncs", CHANGING)
+    page.goto(demo_served.address)
+    said = page.locator("#sync-status > span").filter(has_text="last sync")
+    expect(said).to_be_visible()
+    reaches = "node => [node.getBoundingClientRect().right, node.parentElement.getBoundingClientRect().right]"
+    word, room = said.evaluate(reaches)
+    assert word <= room
 
 
 def test_a_view_is_kept_under_a_name(page: Page, demo_served: Served) -> None:
