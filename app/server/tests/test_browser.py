@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from app.server.tests.browser import runs_of
-from app.server.tests.live_helpers import Served
+from app.server.tests.live_helpers import CHANGING, Served
 
 ROWS = "table.runs tbody tr"
 
@@ -168,6 +168,34 @@ def test_an_accepted_pattern_stays_accepted(page: Page, demo_served: Served) -> 
     expect(page.locator("#decided")).to_have_text("Open again.")
     page.reload()
     expect(row.locator(".said.accepted")).to_be_hidden()
+
+
+def test_a_decision_that_the_server_does_not_hear_is_told_beside_its_row(
+    page: Page, complaints: list[str], demo_served: Served
+) -> None:
+    page.goto(f"{demo_served.address}/insights")
+    row = page.locator("#automate tbody tr").nth(1)
+    page.route("**/api/v1/patterns/*", lambda route: route.abort())
+    row.get_by_role("button", name=re.compile("^Accept")).click()
+    expect(row.get_by_role("alert")).to_have_text("Not decided: the server cannot be reached")
+    expect(row.locator(".said.accepted")).to_be_hidden()
+    page.unroute("**/api/v1/patterns/*")
+    row.get_by_role("button", name=re.compile("^Dismiss")).click()
+    expect(row.locator(".said.dismissed")).to_be_visible()
+    expect(row.locator(".not-decided")).to_be_empty()
+    row.get_by_role("button", name=re.compile("^Take back")).click()
+    expect(page.locator("#decided")).to_have_text("Open again.")
+    assert "net::ERR_FAILED" in complaints.pop()
+
+
+def test_the_bar_says_the_whole_of_how_old_the_last_sync_is(page: Page, demo_served: Served) -> None:
+    demo_served.post("/api/v1/syncs", CHANGING)
+    page.goto(demo_served.address)
+    said = page.locator("#sync-status > span").filter(has_text="last sync")
+    expect(said).to_be_visible()
+    reaches = "node => [node.getBoundingClientRect().right, node.parentElement.getBoundingClientRect().right]"
+    word, room = said.evaluate(reaches)
+    assert word <= room
 
 
 def test_a_view_is_kept_under_a_name(page: Page, demo_served: Served) -> None:

@@ -50,6 +50,17 @@ def test_every_page_fits_and_can_be_used_by_all(
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [320, 360])
+def test_every_page_fits_the_narrowest_phones(
+    chromium: Browser, complaints: list[str], demo_served: Served, width: int
+) -> None:
+    with opened(chromium, complaints, ViewportSize(width=width, height=640)) as page:
+        for name, address in addresses(demo_served).items():
+            page.goto(demo_served.address + address)
+            complaints += [f"{name}: {each}" for each in too_wide(page)]
+    assert complaints == []
+
+
 def too_wide(page: Page) -> list[str]:
     """Say how much wider than its window a page is: it would have to be pushed about to be read."""
     wide: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

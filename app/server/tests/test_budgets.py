@@ -252,6 +252,7 @@ FAULTS = {
     "[budget.projects.x]\nhour = 5": "budget.projects.x.hour is unknown; allowed here: run, day, week, month",
     "[budget.projects.x]\nrun = -1": "budget.projects.x.run is -1; allowed: US dollars",
     "[budget": "is no TOML",
+    "odd = " + "[" * 50_000: "is no TOML",
 }
 
 

@@ -21,6 +21,7 @@ from app.server.core.workflow_history.comparing import Comparison, compared
 from app.server.core.workflow_history.errors import WorkflowNotFoundError
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.core.workflow_history.wording.comparing import amount, difference
 
 SONNET, OPUS = "claude-sonnet-4-5-20250929", "claude-opus-4-5-20251101"
 
@@ -79,6 +80,17 @@ def test_a_difference_is_b_less_a_with_its_percentage_of_a():
     found = compared(run("a", agent("build", 1.0)), run("b", agent("build", 2.4)))
     cost = figure(found, "cost")
     assert (cost.a, cost.b, cost.difference, cost.percent) == (1.0, 2.4, 1.4, 140.0)
+
+
+def test_a_small_difference_of_scores_is_not_rounded_away():
+    quality = figure(compared(run("a", quality_score=97.5), run("b", quality_score=97.1)), "quality_score")
+    assert [amount(quality, quality.a), amount(quality, quality.b), difference(quality)] == [
+        "97.5",
+        "97.1",
+        "-0.4",
+    ]
+    same = figure(compared(run("a", quality_score=97.5), run("b", quality_score=97.5)), "quality_score")
+    assert difference(same) == "0.0"
 
 
 def test_unknown_is_no_difference_and_never_zero():

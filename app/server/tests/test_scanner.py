@@ -16,6 +16,7 @@ from app.server.core.workflow_history import scanner
 from app.server.core.workflow_history.errors import AgentsFolderError
 from app.server.core.workflow_history.models import Workflow
 from app.server.core.workflow_history.scanning import Scan, scan
+from app.server.core.workflow_history.sync import sync_workflow_history
 
 from .build import assistant, init, line, prompt, result, run, stream, tool_use
 
@@ -214,6 +215,24 @@ class TestState:
         (found,) = scanned(agents).runs
         assert (found.workflow["id"], found.workflow["adw_id"]) == ("a1", "b2")
         assert [problem.severity for problem in found.problems] == ["warning"]
+
+    @pytest.mark.parametrize("depth", [100, 500, 5_000, 50_000])
+    @pytest.mark.parametrize("closing", ["", "]"])
+    def test_deeply_nested_files_cost_no_more_than_themselves(
+        self, agents: Path, depth: int, closing: str
+    ) -> None:
+        deep = "[" * depth + closing * depth + ("}" if closing else "")
+        folder = run(agents, "a1")
+        (folder / "adw_state.json").write_text('{"issue_number": "3", "odd": ' + deep)
+        prompt(folder, "planner", f'/plan {{"title": {deep}\n{ISSUE}')
+        stream(folder, "planner", init(), '{"type":"assistant","message":' + deep, assistant("m1"), result())
+        (found,) = scanned(agents).runs
+        assert found.workflow["nl_input"].startswith("Add export")
+        assert {problem.path for problem in found.problems} == {
+            "a1/adw_state.json",
+            "a1/planner/raw_output.jsonl",
+        }
+        assert sync_workflow_history(silent=True, agents_dir=agents)["failed"] == 0
 
     @given(st.binary(max_size=200))
     def test_whatever_a_state_holds_scanning_ends(

@@ -328,3 +328,33 @@ def test_json_nested_without_end_is_a_bad_line_and_no_crash(tmp_path: Path) -> N
     assert [p.line for p in facts.problems] == [2]
     assert len(facts.results) == 1
     assert json.dumps(reasons(facts))
+
+
+@pytest.mark.parametrize("depth", [500, 5_000, 50_000])
+@pytest.mark.parametrize(
+    "begun", ['{"type":"assistant","message":', '{"type":"result","usage":', '{"type":', "{"]
+)
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_nested_line_that_never_closes_costs_that_line_only(
+    tmp_path: Path, begun: str, opening: str, depth: int
+) -> None:
+    facts = read(tmp_path, init(), assistant("m1"), begun + opening * depth, assistant("m2"), result())
+    assert {message.message_id for message in facts.messages} == {"m1", "m2"}
+    assert len(facts.results) == 1
+    assert [problem.line for problem in facts.problems] == [3]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (['{"type":"init","session_id":"s","model":"m"}', '{"type":"message","role":"assistant"}'], "gemini"),
+        (['{"type":"thread.started","thread_id":"s"}', '{"type":"turn.started"}'], "codex"),
+    ],
+)
+def test_a_nested_line_that_never_closes_costs_that_line_only_in_every_dialect(
+    tmp_path: Path, lines: list[str], kind: str
+) -> None:
+    begun, more = lines
+    facts = read(tmp_path, begun, '{"type":"item.completed","item":' + "[" * 50_000, more)
+    assert facts.format == kind
+    assert [problem.line for problem in facts.problems] == [2]

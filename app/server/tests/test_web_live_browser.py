@@ -1,4 +1,4 @@
-"""An open page stays true in a real browser: rows come, figures grow, focus stays, a lost server is told."""
+"""An open page stays true in a browser: rows come, figures grow, focus stays, lost servers are awaited."""
 
 from __future__ import annotations
 
@@ -52,6 +52,44 @@ def test_the_figures_of_a_run_at_work_grow_on_an_open_page(page: Page, agents: P
         expect(row).to_contain_text("152k")
         write_run(agents, "cccc3333", *spent)
         expect(page.get_by_role("region", name="1 run in progress")).to_be_hidden()
+        page.goto("about:blank")
+
+
+def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agents: Path) -> None:
+    spent = [
+        build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)
+    ]
+    write_run(agents, "cccc3333", spent[0], status="running")
+    with serving(agents) as served:
+        page.goto(served.address)
+        page.get_by_role("link", name="cccc3333").first.click()
+        expect(page.get_by_role("heading", name="What it was")).to_be_visible()
+        figures = page.locator(".story-figures")
+        expect(figures).to_contain_text("51k")
+        parts = page.locator("#from-total_tokens details")
+        parts.locator("summary").click()
+        write_run(agents, "cccc3333", *spent, status="running")
+        expect(figures).to_contain_text("152k")
+        expect(page.get_by_role("table", name="Agents", exact=True)).to_contain_text("150k")
+        expect(page.locator("#from-total_tokens > .value")).to_contain_text("152,")
+        expect(parts).to_have_attribute("open", "")
+        write_run(agents, "cccc3333", *spent)
+        expect(page.locator(".state")).to_contain_text("completed")
+        page.goto("about:blank")
+
+
+def test_open_insights_count_new_runs_and_leave_the_form_alone(page: Page, agents: Path) -> None:
+    with serving(agents) as served:
+        page.goto(f"{served.address}/insights")
+        expect(page.locator(".page-head")).to_contain_text("1 run")
+        page.get_by_label("A script still costs").select_option("0.5")
+        failed = build.result(is_error=True, subtype="error_during_execution")
+        folder = build.run(agents, "bbbb2222", {"adw_id": "bbbb2222", "status": "failed"})
+        build.stream(folder, "planner", build.init(), failed)
+        expect(page.locator(".page-head")).to_contain_text("2 runs")
+        expect(page.locator("#waste")).to_contain_text("$0.25 of $0.50")
+        expect(page.locator(".glance")).to_contain_text("$0.25 in vain")
+        expect(page.get_by_label("A script still costs")).to_have_value("0.5")
         page.goto("about:blank")
 
 

@@ -15,6 +15,7 @@ from ..models import Problem
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
+DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
 _LOG_TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)", re.MULTILINE)
 _COMPLETION = re.compile(
@@ -90,7 +91,19 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if not isinstance(value, dict):
         problems.append(Problem(found.shown, f"a JSON {type(value).__name__}, not an object"))
         return None
+    if _is_deeper(value, DEEPEST):
+        problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
+        return None
     return value
+
+
+def _is_deeper(value: dict[str, Any], levels: int) -> bool:
+    """Tell whether objects and lists stand in each other more than `levels` deep."""
+    held: list[Any] = [value]
+    for _ in range(levels):
+        inside = (each.values() if isinstance(each, dict) else each for each in held)
+        held = [item for items in inside for item in items if isinstance(item, dict | list)]
+    return bool(held)
 
 
 def embedded_objects(text: str) -> Iterator[dict[str, Any]]:

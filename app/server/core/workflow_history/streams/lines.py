@@ -140,7 +140,7 @@ def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
     """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
     try:
         kind = _HEAD.decode(raw).type
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return True
     return not isinstance(kind, str) or kind in wanted
 

@@ -56,7 +56,7 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
     "tokens": tokens,
     "seconds": duration,
     "share": _known(lambda share: f"{share * 100:.1f}%"),
-    "score": _known(lambda score: f"{score:.0f}"),
+    "score": _known(lambda score: f"{score:.1f}"),  # whole ones would hide what the difference says
     "count": _known(lambda count: f"{count:,.0f}"),
 }
 
@@ -83,7 +83,7 @@ def difference(figure: Figure) -> str:
     if figure.unit == "share":
         return f"{figure.difference * 100:+.1f} pp"
     size = amount(figure, abs(figure.difference))
-    sign = "" if size in {"0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
+    sign = "" if size in {"0", "0.0", "0s", "$0.00"} else "+" if figure.difference > 0 else "-"
     sure = "" if figure.certain else "≈ "
     return f"{sure}{sign}{size}"
 

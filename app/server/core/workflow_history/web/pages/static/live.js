@@ -9,6 +9,7 @@
   if (!status && !live().length) return;
 
   const APART = 2000; // ms between two updates of a page, at least
+  const SHARE = 5; // updates are so much further apart than one takes: a page that is slow to make burdens no server
   const AGAIN = [1000, 15000]; // ms until a lost connection is tried again: at first, and at most
   const news = document.createElement("p"); // says politely what a script changed
   news.className = "hush";
@@ -96,12 +97,13 @@
   const shown = new WeakMap(live().map((node) => [node, node.innerHTML])); // as the server gave it
   const wanted = new Set(); // names that are to be taken anew
   let busy = false;
-  let last = -APART;
+  let last = 0; // when the latest update began
+  let apart = 0; // ms from there to the next
 
-  /** Whether somebody is filling in what would be replaced. */
+  /** Whether somebody is filling in what would be replaced, or may yet undo what was just decided there. */
   function isFilledIn(node) {
     const field = document.activeElement;
-    return node.contains(field) && field.matches("input:not([type=checkbox]):not([type=radio]), select, textarea");
+    return node.contains(field) && field.matches("input:not([type=checkbox]):not([type=radio]), select, textarea, [data-decide]");
   }
 
   function want(nodes) {
@@ -112,7 +114,7 @@
   function schedule() {
     if (busy || !wanted.size || document.hidden) return;
     busy = true;
-    setTimeout(update, Math.max(0, last + APART - performance.now()));
+    setTimeout(update, Math.max(0, last + apart - performance.now()));
   }
 
   async function update() {
@@ -133,6 +135,7 @@
       want(nodes); // the events say when the server is there again
     } finally {
       busy = false;
+      apart = Math.max(APART, SHARE * (performance.now() - last));
       if (!lost && [...wanted].some((name) => nodes.every((node) => node.dataset.live !== name))) setTimeout(schedule, APART);
     }
   }
@@ -149,7 +152,8 @@
         location.reload();
         return;
       }
-      if (fresh) changed = replace(node, fresh) || changed;
+      if (fresh && isFilledIn(node)) wanted.add(node.dataset.live); // somebody began meanwhile
+      else if (fresh) changed = replace(node, fresh) || changed;
     }
     if (changed) news.textContent = news.textContent === "updated" ? "updated again" : "updated";
   }
@@ -166,7 +170,7 @@
     return !node.hasAttribute("data-live-on");
   }
 
-  const keyOf = (node) => [node.tagName, node.id, node.getAttribute("href"), node.name, node.value, node.id ? "" : node.textContent].join("|");
+  const keyOf = (node) => [node.tagName, node.id, node.getAttribute("href"), node.name, node.value, node.dataset.kept ?? (node.id ? "" : node.textContent)].join("|");
 
   function stateOf(node) {
     const field = node.contains(document.activeElement) ? document.activeElement : null;
