@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
@@ -195,7 +196,10 @@ def test_a_cursor_stays_good_while_runs_come_and_change(
     assert len(set(seen)) == len(seen)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "💥", "a" * 5000, "k5U", "-_-_"])
+NESTED = b64encode(b"\x91" * 5000).decode()  # a list of a list of a list ...
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "💥", "a" * 5000, "k5U", "-_-_", NESTED])
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidQueryError, match="start without it"):
         find_runs(cursor=cursor)

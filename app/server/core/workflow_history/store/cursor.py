@@ -34,7 +34,7 @@ class Cursor(NamedTuple):
         try:
             packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             name, value, run_id, project = msgspec.msgpack.decode(packed, type=list)
-        except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError) as error:
+        except (ValueError, TypeError, RecursionError, binascii.Error, msgspec.MsgspecError) as error:
             raise InvalidQueryError(_FAULTY) from error
         texts = isinstance(run_id, str) and isinstance(project, str)
         if name != list_name or not texts or not isinstance(value, str | int | float | None):
