@@ -17,11 +17,11 @@ from app.server.core.workflow_history import demo, explain_run
 from app.server.core.workflow_history.accounting import cost_data
 from app.server.core.workflow_history.answers.shapes import json_schema, to_json
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.render.explaining import _plain
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.explaining import FIELDS, Explanation, Known, explained
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.core.workflow_history.wording.explaining import _plain
 from app.server.tests import build
 
 SUMS = (

@@ -78,10 +78,11 @@ def test_a_folder_that_is_not_there_is_waited_for_and_may_vanish(agents: Path) -
         write_run(agents, "aaaa1111")
         first_sync(heard)
         shutil.rmtree(agents)
-        heard.now(lambda now: now["watch"] == "waiting")
+        before = heard.now(lambda now: now["watch"] == "waiting")["last"]
         write_run(agents, "bbbb2222")
-        heard.synced(lambda last: last["inserted"] == 1)
-        heard.now(lambda now: now["watch"] == "events")
+        heard.now(
+            lambda now: now["watch"] == "events" and now["last"] != before and now["last"]["inserted"] == 1
+        )
         gone = {run["id"]: run["source_state"] for run in served.get("/api/v1/runs").json()["workflows"]}
         assert gone == {"aaaa1111": "gone", "bbbb2222": "present"}
 
