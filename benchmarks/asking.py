@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from tempfile import mkdtemp
 from typing import Any
 
 from . import subjects
@@ -23,7 +24,8 @@ Rows = dict[str, Any]
 
 def make_history(scratch: Path, runs: int, database: Path) -> None:
     """Store so many runs with their agents, models, patterns and packed columns."""
-    sources = subjects.demo_runs(scratch / "asking", min(_SOURCES, runs), _END)
+    folder = Path(mkdtemp(prefix="asking-", dir=scratch))  # several cases make one
+    sources = subjects.demo_runs(folder, min(_SOURCES, runs), _END)
     batches = _batches(sources, runs)
     subjects.save_with_patterns(database, batches)
 
