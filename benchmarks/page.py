@@ -87,10 +87,10 @@ Where the processor's time goes in a first sync (`python -m benchmarks.stages`, 
 _ASKING = """\
 ## Questions to a large history
 
-Measured in a run of its own (`python -m benchmarks --size full --case questions --case serving`). Questions are
-asked in this process, imports and a first one left out; a row gives the slowest of its questions, its notes give
-all. What misses is the one question that crosses phases with time: 700,000 amounts in 230 groups, each with its
-median and nine in ten.
+Measured in a run of its own (`python -m benchmarks --size full --case questions --case serving`).
+Questions are asked in this process, imports and a first one left out; a row gives the slowest of its
+questions, its notes give all. What misses is the one question that crosses phases with time: some 700,000
+amounts in hundreds of groups, each with its median and its nine in ten.
 
 """
 
