@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,50 +26,13 @@ from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.kept import MOST, SECONDS, Kept
 
+from .html_pages import Page
+
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 PAGES = ("/trends", "/trends?across=template", "/insights", "/forecast", "/compare")
 HOSTILE = (
     "</title></svg></select><script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202e\x1b[31m{{ 7*7 }}"
 )
-VOID = {"meta", "link", "img", "input", "br", "hr"}
-
-
-class Page(HTMLParser):
-    """A page as a browser reads it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.astray: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-        else:
-            self.astray.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def links(self, beginning: str = "") -> list[str]:
-        found = [attributes.get("href") or "" for attributes in self.all("a")]
-        return [href for href in found if href.startswith(beginning)]
 
 
 @cache
@@ -323,7 +285,7 @@ def test_no_page_has_a_style_or_a_script_of_its_own_and_every_element_ends():
 
 
 def assert_clean(found: Page, path: str) -> None:
-    assert not found.astray, path
+    assert not found.unclosed, path
     assert not found.open, path
     assert len(found.all("h1")) == 1, path
     assert not found.all("style"), path

@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from app.server.tests import build
 from app.server.tests.live_helpers import serving
 
+SPENT = [build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)]
+
 
 @pytest.fixture
 def agents(tmp_path: Path) -> Path:
@@ -40,26 +42,20 @@ def test_an_open_list_shows_new_runs_and_keeps_the_focus(page: Page, agents: Pat
 
 
 def test_the_figures_of_a_run_at_work_grow_on_an_open_page(page: Page, agents: Path) -> None:
-    spent = [
-        build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)
-    ]
-    write_run(agents, "cccc3333", spent[0], status="running")
+    write_run(agents, "cccc3333", SPENT[0], status="running")
     with serving(agents) as served:
         page.goto(served.address)
         row = page.get_by_role("region", name="1 run in progress").get_by_role("row").nth(1)
         expect(row).to_contain_text("51k")
-        write_run(agents, "cccc3333", *spent, status="running")
+        write_run(agents, "cccc3333", *SPENT, status="running")
         expect(row).to_contain_text("152k")
-        write_run(agents, "cccc3333", *spent)
+        write_run(agents, "cccc3333", *SPENT)
         expect(page.get_by_role("region", name="1 run in progress")).to_be_hidden()
         page.goto("about:blank")
 
 
 def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agents: Path) -> None:
-    spent = [
-        build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)
-    ]
-    write_run(agents, "cccc3333", spent[0], status="running")
+    write_run(agents, "cccc3333", SPENT[0], status="running")
     with serving(agents) as served:
         page.goto(served.address)
         page.get_by_role("link", name="cccc3333").first.click()
@@ -68,12 +64,12 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         expect(figures).to_contain_text("51k")
         parts = page.locator("#from-total_tokens details")
         parts.locator("summary").click()
-        write_run(agents, "cccc3333", *spent, status="running")
+        write_run(agents, "cccc3333", *SPENT, status="running")
         expect(figures).to_contain_text("152k")
         expect(page.get_by_role("table", name="Agents", exact=True)).to_contain_text("150k")
         expect(page.locator("#from-total_tokens > .value")).to_contain_text("152,")
         expect(parts).to_have_attribute("open", "")
-        write_run(agents, "cccc3333", *spent)
+        write_run(agents, "cccc3333", *SPENT)
         expect(page.locator(".state")).to_contain_text("completed")
         page.goto("about:blank")
 

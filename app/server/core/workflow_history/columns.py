@@ -179,11 +179,6 @@ def known(values: Integers | Floats) -> Flags:
     return found
 
 
-def kind_of(family: Family, name: str) -> Kind:
-    """Return the kind of a column; KeyError where there is none of this name."""
-    return COLUMNS[family][name]
-
-
 def joined(parts: Sequence[Words]) -> Words:
     """Return columns of words one after the other, as one."""
     places: dict[str, int] = {}
