@@ -100,11 +100,13 @@ def pieces(
     columns: Sequence[str] | None = None,
     where: RunFilter | None = None,
     raw: bool = False,
-    table: Table | None = None,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str | None = None,
 ) -> Iterator[bytes]:
     """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once."""
     name = format_of(None, format)
-    source = table or _table(what, None, None, None)
+    source = _table(what, by, across, tz)
     wanted = _chosen(source.fields, source.usual if columns is None else columns)
     return _pieces(FORMATS[name], wanted, raw, source.batches(where or RunFilter(), wanted))
 

@@ -14,8 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ...answers.export import pieces
-from ...answers.statistics_rows import statistics_table
+from ...answers.export import STATISTICS, pieces
 from ...errors import InvalidQueryError
 from ..context import Here
 from ..wanted import NARROWED, Wanted
@@ -47,7 +46,6 @@ MEDIA_TYPES: Final = {
     "jsonl": "application/jsonl",
     "parquet": "application/vnd.apache.parquet",
 }
-STATISTICS: Final = "statistics"  # the one table that is made of a question
 
 _GIVES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -82,8 +80,8 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
     if what != STATISTICS and (by is not None or across is not None):
         raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
     names = None if columns is None else [name.strip() for name in columns.split(",") if name.strip()]
-    table = statistics_table(by or "month", across, zone) if what == STATISTICS else None
-    rows = pieces(what, kind, columns=names, where=where, raw=raw, table=table)
+    tz = zone if what == STATISTICS else None
+    rows = pieces(what, kind, columns=names, where=where, raw=raw, by=by, across=across, tz=tz)
     headers = {
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",
