@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.store import kept as kept_histories
+from app.server.core.workflow_history.store.engine import connect
+from app.server.core.workflow_history.store.location import database_url
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +52,30 @@ def test_without_a_history_there_is_no_mark_and_none_is_made(file: Path) -> None
     assert not file.exists()
     database.init_db()
     assert database.change_mark() is not None
+
+
+@pytest.mark.parametrize("asking", [database.change_mark, lambda: database.get_workflow_by_id("a")])
+def test_a_history_deleted_just_before_it_is_opened_comes_back_as_no_empty_one(asking, file, monkeypatch):
+    database.init_db()
+
+    def looked_at(url: object) -> object:
+        found = _place(url)
+        file.unlink(missing_ok=True)
+        return found
+
+    _place = kept_histories._place
+    monkeypatch.setattr(kept_histories, "_place", looked_at)
+    with pytest.raises(WorkflowHistoryError, match=r"(?i)history\.db: (there is )?no such file"):
+        asking()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_open_history_serves_one_thread_after_the_other(read_only: bool, file: Path) -> None:
+    database.insert_workflow({"id": "a"})
+    with connect(database_url(file), read_only=read_only) as connection, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(connection.exec_driver_sql, "SELECT id FROM workflows")
+        assert asked.result().scalar() == "a"
 
 
 def test_a_mark_changes_when_another_file_takes_the_place(file: Path, tmp_path: Path) -> None:

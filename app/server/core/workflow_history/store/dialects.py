@@ -60,9 +60,10 @@ class _HintingCompiler(SQLiteCompiler):
 
 def _sqlite_engine(url: URL, read_only: bool) -> Engine:
     # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
-    opened = {"creator": partial(_sqlite_to_read, Path(str(url.database)))} if read_only else {}
-    timeout = {"timeout": LOCK_WAIT_SECONDS}
-    engine = create_engine(url, poolclass=NullPool, connect_args=timeout, **opened)
+    # To connect makes no file: one that was deleted a moment ago must not come back empty.
+    file = Path(str(url.database))
+    creator = partial(_sqlite_to_read, file) if read_only else partial(_sqlite_opened, file, "mode=rw")
+    engine = create_engine(url, poolclass=NullPool, creator=creator)
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
@@ -92,7 +93,9 @@ def _sqlite_to_read(file: Path) -> sqlite3.Connection:
 
 
 def _sqlite_opened(file: Path, how: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.as_uri()}?{how}", uri=True, timeout=LOCK_WAIT_SECONDS)
+    # Any thread may use it, one at a time: a kept history is lent to whoever asks next.
+    where = f"{file.as_uri()}?{how}"
+    return sqlite3.connect(where, uri=True, timeout=LOCK_WAIT_SECONDS, check_same_thread=False)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -67,7 +67,8 @@ def naming_database(url: URL) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise WorkflowHistoryError(f"{_name(url)}: {_reason(error)}") from error
+        why = _reason(error) if exists(url) else "there is no such file; a sync makes one"
+        raise WorkflowHistoryError(f"{_name(url)}: {why}") from error
 
 
 @contextmanager

@@ -79,13 +79,14 @@ class History:
 
     @classmethod
     @contextmanager
-    def open(cls, location: Path | str | URL) -> Iterator[Self]:
-        """Open the history at a path or database URL; it is made where there is none.
+    def open(cls, location: Path | str | URL, *, make: bool = True) -> Iterator[Self]:
+        """Open the history at a path or database URL; where there is none it is made, if that is wanted.
 
         Where it cannot be written it is opened to be read, and what writes raises WorkflowHistoryError.
         """
         url = database_url(location)
-        make_file(url)
+        if make:
+            make_file(url)
         if is_read_only(url):
             with connect(url, read_only=True) as connection:
                 check_schema(connection)

@@ -100,9 +100,10 @@ class KeptHistories:
 
 
 def _opened(url: URL) -> _Kept:
+    place = _place(url)  # before it is opened: another file in its place since is noticed the next time
     with ExitStack() as stack:
-        history = stack.enter_context(History.open(url))
-        return _Kept(next(_NUMBERS), _place(url), history, stack.pop_all())
+        history = stack.enter_context(History.open(url, make=False))
+        return _Kept(next(_NUMBERS), place, history, stack.pop_all())
 
 
 def _close(some: list[_Kept]) -> None:
