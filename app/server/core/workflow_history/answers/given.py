@@ -138,6 +138,7 @@ class Synced(TypedDict):
     newly_gone: int  # of them, runs whose files were there at the last sync
     returned: int  # runs whose files are there again
     left_out: int  # folders that are no runs
+    pruned: int  # runs that stay out of the history, since they were pruned
     left_out_paths: list[LeftOut]  # which
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent

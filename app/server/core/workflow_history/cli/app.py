@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
+from ..errors import AgentsFolderError, BusyError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .options import COMPLETION_VARIABLE, CommandGroup
 
 PANELS = {
@@ -52,7 +52,8 @@ PANELS = {
 COMMANDS = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
 _PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in commands}
 
-DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+DONE, FAILED, USAGE, BUSY, STOPPED = 0, 1, 2, 75, 130
+"""Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
 
 EXAMPLES = """
 Examples:
@@ -103,6 +104,8 @@ class LazyGroup(CommandGroup):
             return super().invoke(ctx)
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
             raise _told(str(error), USAGE) from error
+        except BusyError as error:
+            raise _told(str(error), BUSY) from error
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error
         except KeyboardInterrupt as stop:

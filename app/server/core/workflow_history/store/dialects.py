@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +30,17 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
+from .locks import Release, told_in, try_file
 from .search import SEARCH_TABLE
 from .search_words import Piece, fts5
 
 LOCK_WAIT_SECONDS = 30.0
+"""How long SQLite itself waits for another writer."""
+
+SILENT_SECONDS = 600.0
+"""How long a writer waits for others that hold the lock and store nothing; for those that store, any time."""
+
+logger = logging.getLogger("workflow_history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class Dialect:
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
+    try_lock: Callable[[Connection, str, str], Release | None]  # what it is called, and who holds it
+    lock_holder: Callable[[Connection, str], str]  # as it was told; empty: not known
 
 
 class _HintingCompiler(SQLiteCompiler):
@@ -107,8 +118,30 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer halfway could only fail.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("writes", False):
+        _begin_to_write(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Take the lock of the one writer; wait as long as the others store something now and then.
+
+    SQLite's own patience is one span for any number of writers, and its queue is none: the unlucky wait long.
+    """
+    seen, silent_since = None, time.monotonic()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DatabaseError as error:
+            version = _sqlite_version(connection)
+            if version != seen:
+                seen, silent_since = version, time.monotonic()
+            if "locked" not in str(error.orig) or time.monotonic() - silent_since >= SILENT_SECONDS:
+                raise
+            logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
+        else:
+            return
 
 
 def _sqlite_prepare(connection: Connection) -> None:
@@ -154,6 +187,24 @@ def _sqlite_version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
+def _sqlite_try_lock(connection: Connection, name: str, told: str) -> Release | None:
+    try:
+        return try_file(_lock_file(connection, name), told)
+    except OSError as error:
+        # Where files cannot be locked, what is stored is looked at again before anything is written.
+        logger.warning("no_lock name=%s error=%s", name, error)
+        return lambda: None
+
+
+def _sqlite_lock_holder(connection: Connection, name: str) -> str:
+    return told_in(_lock_file(connection, name))
+
+
+def _lock_file(connection: Connection, name: str) -> Path:
+    file = Path(str(connection.engine.url.database))
+    return file.with_name(f"{file.name}-{name}.lock")
+
+
 def _pragma(connection: Connection, name: str) -> Any:
     """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
     statement = f"PRAGMA {name}"
@@ -175,5 +226,7 @@ DIALECTS = {
         file=_sqlite_file,
         with_words=_sqlite_with_words,
         version=_sqlite_version,
+        try_lock=_sqlite_try_lock,
+        lock_holder=_sqlite_lock_holder,
     ),
 }

@@ -18,13 +18,14 @@ from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, ledger, names, queries, reads, recurrence, takeout, writes
+from . import checks, ledger, names, pruning, queries, reads, recurrence, takeout, writes
 from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
 from .engine import connect, dialect_of, is_read_only, make_file, naming_database, reading, writing
 from .filters import NAMED, conditions, names_in
+from .holding import Told, held
 from .location import database_url
 from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
@@ -116,6 +117,20 @@ class History:
         if self._unsettled:
             dialect_of(self._url).settle(self._connection)
             self._unsettled = False
+
+    @contextmanager
+    def held(
+        self, name: str, what: str, wait: float | None = None, told: Told | None = None
+    ) -> Iterator[None]:
+        """Keep others from what this name stands for while the block runs; see `holding.held`.
+
+        A history that can only be read keeps nobody out: nothing will come of it.
+        """
+        if self._read_only:
+            yield
+            return
+        with naming_database(self._url), held(self._connection, name, what, wait, told):
+            yield
 
     # --- workflows, one at a time
 
@@ -369,6 +384,16 @@ class History:
         """Have these runs read again by the next sync."""
         with self._writing() as connection:
             writes.forget_fingerprints(connection, keys)
+
+    def pruned_ids(self, project: str) -> frozenset[str]:
+        """Return the ids of a project's runs that were taken out on purpose."""
+        with self._reading() as connection:
+            return pruning.pruned_ids(connection, project)
+
+    def prune(self, keys: Sequence[int]) -> int:
+        """Take runs out, and remember which; return how many there were."""
+        with self._writing() as connection:
+            return pruning.prune(connection, keys, _now())
 
     def mark_gone(self, keys: Sequence[int], at: datetime) -> None:
         """Note that the files of these runs are no longer there."""
