@@ -25,7 +25,7 @@ LAYERS = (
     ("scanner", "database", "config"),
     ("enrichment", "analytics"),
     ("syncing",),
-    ("sync", "resync", "costing"),
+    ("sync", "resync", "costing", "merge"),
     ("answers",),
     ("wording",),
     ("",),  # the package itself: the public API

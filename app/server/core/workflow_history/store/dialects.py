@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,8 @@ class Dialect:
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
+    copy_to: Callable[[Connection, Path], None] | None  # as it is now, into a new file; others may write
+    compact: Callable[[Connection], None]  # give unused space back, outside a transaction
     try_lock: Callable[[Connection, str, str], Release | None]  # what it is called, and who holds it
     lock_holder: Callable[[Connection, str], str]  # as it was told; empty: not known
 
@@ -187,6 +190,23 @@ def _sqlite_version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
+def _sqlite_copy_to(connection: Connection, file: Path) -> None:
+    # The driver's own connection: SQLite copies page by page, and what others write meanwhile comes along.
+    source: Any = connection.connection.driver_connection
+    with closing(sqlite3.connect(file)) as copy:
+        source.backup(copy)
+
+
+def _sqlite_compact(connection: Connection) -> None:
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA optimize")
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError("VACUUM", None, error) from error
+    _pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+
 def _sqlite_try_lock(connection: Connection, name: str, told: str) -> Release | None:
     try:
         return try_file(_lock_file(connection, name), told)
@@ -226,6 +246,8 @@ DIALECTS = {
         file=_sqlite_file,
         with_words=_sqlite_with_words,
         version=_sqlite_version,
+        copy_to=_sqlite_copy_to,
+        compact=_sqlite_compact,
         try_lock=_sqlite_try_lock,
         lock_holder=_sqlite_lock_holder,
     ),

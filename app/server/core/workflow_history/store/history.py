@@ -37,6 +37,7 @@ from .schema import workflows
 from .similar import Similarity
 from .values import to_time
 from .views import VIEWS
+from .whole import WholeRuns
 from .writes import Identity
 
 if TYPE_CHECKING:  # numpy and the detection come with it
@@ -423,6 +424,10 @@ class History:
     def similarity(self) -> Similarity:
         """Return what lists of similar runs are made with; each of its calls is one transaction."""
         return Similarity(self._reading, self._writing)
+
+    def whole(self) -> WholeRuns:
+        """Return what other histories take runs from, and give them to; each call is one transaction."""
+        return WholeRuns(self._reading, self._writing, self._patterns)
 
     def save_patterns(
         self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"

@@ -27,16 +27,24 @@ def same_run(
     first, second = (frozenset(some) - {None} for some in streams or (streams_of(one), streams_of(other)))
     if first & second:
         return True
-    if _agree(one, other, "agents_dir") and _agree(one, other, "found_on"):
+    in_time = _agree(one, other, "created_at")
+    if _agree(one, other, "agents_dir") and _same_machine(one, other, in_time=in_time):
         return True
     if first and second:
         return False
-    return _agree(one, other, "created_at") and _agree(one, other, "nl_input")
+    return in_time and _agree(one, other, "nl_input")
 
 
 def streams_of(run: Mapping[str, Any]) -> set[str]:
     """Return what tells a stored run's streams apart from all others."""
     return {identity for agent in run.get("phase_costs") or () if (identity := agent.get("identity"))}
+
+
+def _same_machine(one: Mapping[str, Any], other: Mapping[str, Any], *, in_time: bool) -> bool:
+    """Return whether both were found on one machine; where that was not noted, whether it may be."""
+    if one.get("found_on") is None or other.get("found_on") is None:
+        return in_time
+    return _agree(one, other, "found_on")
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
