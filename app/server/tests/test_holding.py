@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import resync, sync
 from app.server.core.workflow_history.cli.app import BUSY, app
 from app.server.core.workflow_history.errors import BusyError, InvalidQueryError
-from app.server.core.workflow_history.store import dialects
+from app.server.core.workflow_history.store.dialects import sqlite
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.holding import HOST_VARIABLE, Holder
 from app.server.core.workflow_history.syncing.holding import folder_held
@@ -155,7 +155,7 @@ def test_where_files_cannot_be_locked_a_sync_goes_on(
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(dialects, "try_file", refuse)
+    monkeypatch.setattr(sqlite, "try_file", refuse)
     assert do_sync(agents)["inserted"] == 1
 
 
@@ -186,7 +186,7 @@ def test_a_run_that_another_stored_while_it_was_read_is_read_again(
 def test_a_writer_waits_as_long_as_others_store_something(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialects, "LOCK_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr(sqlite, "LOCK_WAIT_SECONDS", 0.02)
     with History.open(file) as first, History.open(file) as second:
         with first.transaction():
             held = threading.Thread(target=lambda: second.insert({"id": "late"}))
@@ -196,7 +196,7 @@ def test_a_writer_waits_as_long_as_others_store_something(
             first.insert({"id": "early"})
         held.join(30)
         assert {ref.id for ref in second.refs()} == {"early", "late"}
-        monkeypatch.setattr(dialects, "SILENT_SECONDS", 0.0)
+        monkeypatch.setattr(sqlite, "SILENT_SECONDS", 0.0)
         with first.transaction(), pytest.raises(Exception, match="another program is writing"):
             second.insert({"id": "never"})
 
