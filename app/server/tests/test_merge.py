@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import sync
+from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.errors import (
     DatabaseTooNewError,
     InvalidQueryError,
     WorkflowHistoryError,
 )
-from app.server.core.workflow_history.merge import merge_history
 from app.server.core.workflow_history.patterns.recurring import PatternStatus
 from app.server.core.workflow_history.store import migrate
 from app.server.core.workflow_history.store.engine import connect, writing

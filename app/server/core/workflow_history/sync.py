@@ -70,7 +70,8 @@ def sync_workflow_history(
         ):
             relations, now = Relations(history), datetime.now(UTC)
             job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
-            _run_phases(job, with_pruned=with_pruned)
+            job.with_pruned = with_pruned
+            _run_phases(job)
     except BusyError:
         raise
     except Exception as error:
@@ -84,11 +85,11 @@ def sync_workflow_history(
     return stats
 
 
-def _run_phases(job: Job, *, with_pruned: bool = False) -> None:
+def _run_phases(job: Job) -> None:
     job.machines.add(job.host)
     job.version = job.history.version()
     job.known = job.history.stored_runs(job.project)
-    job.pruned = frozenset() if with_pruned else job.history.pruned_ids(job.project)
+    job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.dated = dated(job.known.values(), job.home)
     for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = following is None
@@ -110,7 +111,7 @@ def _run_phases(job: Job, *, with_pruned: bool = False) -> None:
 def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
     """Return the batch; what another process stored while it was read is read once more, knowing that."""
     names = overtaken(job, batch)
-    found = (find_run(job.root, name) for name in sorted(names))
+    found = (find_run(job.root, name) for name in sorted(names - job.pruned))
     again = _read(job, (folder for folder in found if folder is not None)) if names else iter(())
     return [*left(batch, names), *chain.from_iterable(again)]
 
@@ -118,7 +119,7 @@ def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
 def _still_ours(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
     """Return the batch, looked at with the database's lock held: nobody can store anything any more."""
     names = overtaken(job, batch)
-    for name in names:
+    for name in sorted(names - job.pruned):
         job.aside.append((name, job.trouble(name, CHANGED)))
     return left(batch, names)
 

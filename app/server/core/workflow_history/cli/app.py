@@ -43,7 +43,8 @@ PANELS = {
         "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
         "schema": "Print the JSON Schema of what a command gives with --json.",
         "resync": "Count the costs of known runs anew.",
-        "db": "Tell about the history's database.",
+        "merge": "Bring another history's runs into this one.",
+        "db": "Look after the history's database: where it is, check, backup, prune, vacuum.",
         "completion": "Print what teaches a shell to complete commands, options and ids.",
     },
 }

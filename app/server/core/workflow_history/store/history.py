@@ -501,6 +501,30 @@ class History:
         with self._reading() as connection:
             return checks.damages(connection)
 
+    def copy_to(self, file: Path) -> bool:
+        """Copy all of it into an empty file, as it is now; False where this kind of database cannot."""
+        copy = dialect_of(self._url).copy_to
+        if copy is None:
+            return False
+        with naming_database(self._url):
+            copy(self._connection, file)
+        return True
+
+    def compact(self) -> None:
+        """Give space back that nothing needs; it takes as long as copying everything."""
+        with naming_database(self._url):
+            dialect_of(self._url).compact(self._connection)
+
+    def size(self) -> int:
+        """Return how many bytes it takes."""
+        with naming_database(self._url):
+            return dialect_of(self._url).size(self._connection)
+
+    def into_one_file(self) -> None:
+        """Have everything in the one file, no log beside it; nobody else may have it open."""
+        with naming_database(self._url):
+            dialect_of(self._url).into_one_file(self._connection)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what is called inside one transaction: all of it is stored, or nothing."""

@@ -123,6 +123,17 @@ class WholeRuns:
         ordered = sorted(pairs, key=lambda pair: [(named[key].project, named[key].id) for key in pair])
         return [(named[key], named[other]) for key, other in ordered if key < other or other not in wanted]
 
+    def facts(self, keys: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the little of some runs that tells whether they may go, and what they spent."""
+        names = ("key", "project", "status", "created_at", "spent_nanodollars")
+        query = select(*(workflows.c[name] for name in names))
+        with self._reading() as connection:
+            return [
+                dict(row)
+                for some in chunks(keys)
+                for row in connection.execute(query.where(workflows.c.key.in_(some))).mappings()
+            ]
+
     # --- what stands beside the runs
 
     def decisions(self) -> list[dict[str, Any]]:

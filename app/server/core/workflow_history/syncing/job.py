@@ -44,7 +44,8 @@ class Job:
     # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
     # tell more names. A container has another one each time.
     machines: set[str | None] = field(default_factory=lambda: {None})
-    pruned: frozenset[str] = frozenset()  # ids that were taken out of the history on purpose
+    with_pruned: bool = False  # runs that were taken out of the history on purpose may come back
+    pruned: frozenset[str] = frozenset()  # their ids, else
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
     walked: float = 0.0  # share of the folder that was looked through

@@ -27,6 +27,8 @@ def overtaken(job: Job, batch: Sequence[ReadRun]) -> set[str]:
     for run_id in changed:
         job.known.pop(run_id, None)
         job.keys.pop(run_id, None)
+    if not job.with_pruned:
+        job.pruned = job.history.pruned_ids(job.project)
     job.known.update({run_id: found[run_id] for run_id in changed if run_id in found})
     return changed
 

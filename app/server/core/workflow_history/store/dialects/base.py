@@ -28,6 +28,7 @@ class Dialect:
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
     copy_to: Callable[[Connection, Path], None] | None  # as it is now, into a new file; others may write
+    into_one_file: Callable[[Connection], None]  # all of it in the file itself, where it is one
     compact: Callable[[Connection], None]  # give unused space back, outside a transaction
     size: Callable[[Connection], int]  # bytes that it takes
     try_lock: Callable[[Connection, str, str], Release | None]  # what it is called, and who holds it

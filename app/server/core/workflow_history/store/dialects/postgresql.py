@@ -317,6 +317,7 @@ POSTGRESQL: Final = Dialect(
     with_words=_with_words,
     version=_version,
     copy_to=None,  # a history that is merged into an empty file is a copy
+    into_one_file=_settle,
     compact=_compact,
     size=_size,
     try_lock=_try_lock,

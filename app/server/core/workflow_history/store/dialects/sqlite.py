@@ -178,6 +178,10 @@ def _copy_to(connection: Connection, file: Path) -> None:
         source.backup(copy)
 
 
+def _into_one_file(connection: Connection) -> None:
+    _pragma(connection, "journal_mode = DELETE")
+
+
 def _compact(connection: Connection) -> None:
     cursor = connection.connection.cursor()
     try:
@@ -243,6 +247,7 @@ SQLITE: Final = Dialect(
     with_words=_with_words,
     version=_version,
     copy_to=_copy_to,
+    into_one_file=_into_one_file,
     compact=_compact,
     size=_size,
     try_lock=_try_lock,

@@ -18,21 +18,21 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from . import database
-from .errors import InvalidQueryError
-from .store.engine import exists
-from .store.history import History
-from .store.location import database_url
-from .store.names import WorkflowRef
-from .store.other import reading_only
-from .store.values import to_time
-from .store.whole import WholeRun
-from .syncing.bringing import Plan, plan_of
-from .syncing.garbage import seldom_collected
-from .syncing.job import Progress
-from .syncing.merging import COMPLETE
-from .syncing.naming import plain_name
-from .syncing.related import Relations
+from .. import database
+from ..errors import InvalidQueryError
+from ..store.engine import exists, name_of
+from ..store.history import History
+from ..store.location import database_url
+from ..store.names import WorkflowRef
+from ..store.other import reading_only
+from ..store.values import to_time
+from ..store.whole import WholeRun
+from ..syncing.bringing import Plan, plan_of
+from ..syncing.garbage import seldom_collected
+from ..syncing.job import Progress
+from ..syncing.merging import COMPLETE
+from ..syncing.naming import plain_name
+from ..syncing.related import Relations
 
 BATCH_RUNS = 500  # of the other history, stored in one transaction
 
@@ -60,9 +60,9 @@ def merge_history(
         raise InvalidQueryError(f"{source.database} is the history in use; name another one to merge")
     started = time.monotonic()
     with seldom_collected(), reading_only(source) as theirs, _ours(target, dry_run=dry_run) as ours:
-        merge = _Merge(ours, theirs, host=host, dry_run=dry_run)
+        merge = Merge(ours, theirs, host=host, dry_run=dry_run)
         merge.run(with_pruned=with_pruned, progress=progress)
-    done = {**merge.stats, "source": str(other), "dry_run": dry_run}
+    done = {**merge.stats, "source": name_of(source), "dry_run": dry_run}
     return {**done, "duration_seconds": time.monotonic() - started}
 
 
@@ -80,10 +80,12 @@ def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
         yield history
 
 
-class _Merge:
+class Merge:
     """One merge: two open histories, and what was done so far."""
 
-    def __init__(self, ours: History, theirs: History, *, host: str | None, dry_run: bool) -> None:
+    def __init__(
+        self, ours: History, theirs: History, *, host: str | None = None, dry_run: bool = False
+    ) -> None:
         self._ours = ours
         self._theirs = theirs
         self._host = host
@@ -104,7 +106,7 @@ class _Merge:
         )
         self.stats: dict[str, Any] = {**dict.fromkeys(counts, 0), "shared": []}
 
-    def run(self, *, with_pruned: bool, progress: Progress | None) -> None:
+    def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
         """Bring everything over."""
         is_new = self._list_own() == 0
         left_out = set() if with_pruned else {(row["project"], row["id"]) for row in self._own.pruned()}
