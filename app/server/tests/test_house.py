@@ -14,6 +14,7 @@ LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
     ("narrowing", "amounts"),
+    ("retention",),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
@@ -25,7 +26,7 @@ LAYERS = (
     ("scanner", "database", "config"),
     ("enrichment", "analytics"),
     ("syncing",),
-    ("sync", "resync", "costing"),
+    ("sync", "resync", "costing", "care"),
     ("answers",),
     ("wording",),
     ("",),  # the package itself: the public API

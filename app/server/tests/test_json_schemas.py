@@ -83,6 +83,10 @@ def check(name: str, given: dict[str, Any]) -> None:
         ("db-path", ["db", "path"]),
         ("db-version", ["db", "version"]),
         ("db-check", ["db", "check"]),
+        ("db-backup", ["db", "backup", "{new}"]),
+        ("db-vacuum", ["db", "vacuum"]),
+        ("db-prune", ["db", "prune", "--older-than", "1d"]),
+        ("merge", ["merge", "{history}", "--db", "{new}"]),
         ("completion", ["completion", "bash"]),
         ("patterns", ["patterns", "--all"]),
         ("patterns-show", ["patterns", "show", "pytest"]),
@@ -98,7 +102,7 @@ def test_what_a_command_gives_is_as_its_schema_says(history, tmp_path, monkeypat
     run, other = (one["id"] for one in given_by("list", "--status", "completed", "--limit", "2")["workflows"])
     places = {
         "agents": history / "agents", "new": tmp_path / "a.csv", "folder": tmp_path / "demo",
-        "config": config, "run": run, "other": other,
+        "config": config, "run": run, "other": other, "history": history / "history.db",
     }  # fmt: skip
     check(name, given_by(*(word.format(**places) for word in words)))
 

@@ -1,4 +1,4 @@
-"""The settings file: finds it, reads its TOML and checks every key; budgets out, or a first file.
+"""The settings file: finds it, reads its TOML, checks every key; budgets or rules out, or a first file.
 
 A key that means nothing is an error: a budget with a slip of the pen in its name would never be passed.
 """
@@ -16,13 +16,15 @@ from zoneinfo import ZoneInfo
 
 from platformdirs import user_config_path
 
-from .errors import ConfigError, ConfigMissingError
+from .errors import ConfigError, ConfigMissingError, InvalidQueryError
+from .retention import Rule, rule_of
 from .watching.budgets import Budgets, Limits
 
 VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
 NAME: Final = "workflow-history.toml"
 
 _SPANS: Final = Limits._fields
+_TABLES: Final = ("budget", "retention")
 _SCOPES: Final = ("templates", "projects")
 _ALLOWED: Final = (*_SPANS, "time_zone", *_SCOPES)
 _NANODOLLARS: Final = 10**9  # in one US dollar
@@ -45,6 +47,10 @@ month = 500.00
 
 # [budget.projects.shop]            # for one project
 # day = 20.00
+
+# [[retention]]                     # runs that may go, for `workflow-history db prune --by-config`
+# older_than = "18mo"               # and any option that narrows lists: status = ["failed"]
+# keep = 100                        # of those, the newest of each project stay
 """
 
 
@@ -68,18 +74,29 @@ def places(given: Path | None = None) -> list[Path]:
 
 def read_config(given: Path | None = None) -> Config:
     """Return the settings; raises ConfigError where there is no file, or it says what is not allowed."""
+    path, said = _said(given)
+    return _Reader(path).config(said)
+
+
+def read_retention(given: Path | None = None) -> list[Rule]:
+    """Return the rules for what need not be kept; raises ConfigError where there is none, or it is wrong."""
+    path, said = _said(given)
+    return _Reader(path).retention(said)
+
+
+def _said(given: Path | None) -> tuple[Path, dict[str, Any]]:
+    """Return the file that counts, and what it says."""
     looked = places(given)
     path = next((place for place in looked if place.is_file()), None)
     if path is None:
         names = " nor ".join(str(place) for place in looked)
         raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
     try:
-        said = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        return path, tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    return _Reader(path).config(said)
 
 
 def write_example(given: Path | None = None) -> Path:
@@ -103,7 +120,7 @@ class _Reader:
     path: Path
 
     def config(self, said: Mapping[str, Any]) -> Config:
-        self._only(said, ("budget",), "")
+        self._only(said, _TABLES, "")
         if "budget" not in said:
             raise self._wrong(
                 "", "holds no [budget]; workflow-history check --init shows what one looks like"
@@ -115,6 +132,26 @@ class _Reader:
         if not any(limit is not None for _, _, limits in found.scopes for limit in limits):
             raise self._wrong("budget", f"holds no amount; allowed: {', '.join(_SPANS)}")
         return Config(self.path, found, self._time_zone(budget.get("time_zone")))
+
+    def retention(self, said: Mapping[str, Any]) -> list[Rule]:
+        self._only(said, _TABLES, "")
+        tables = said.get("retention")
+        if tables is None:
+            raise self._wrong(
+                "", "holds no [[retention]]; workflow-history check --init shows what one looks like"
+            )
+        found = []
+        for table in tables if isinstance(tables, list) else [tables]:
+            try:
+                rule = rule_of(self._table(table, "retention"))
+            except (InvalidQueryError, TypeError, ValueError, AttributeError) as error:
+                raise self._wrong("retention", str(error)) from error
+            if rule.is_empty:
+                raise self._wrong(
+                    "retention", "means every run; say an age, as older_than, or what narrows it"
+                )
+            found.append(rule)
+        return found
 
     def _scope(self, value: object, key: str) -> dict[str, Limits]:
         found = {}

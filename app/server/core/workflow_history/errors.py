@@ -48,6 +48,14 @@ class DatabaseTooNewError(WorkflowHistoryError):
     """The database was written by a newer version of this program."""
 
 
+class BusyError(WorkflowHistoryError):
+    """Another process is at what may be done by one at a time; `holder` says who."""
+
+    def __init__(self, what: str, holder: str) -> None:
+        self.holder = holder
+        super().__init__(f"{what}: {holder} is at it; try again later, or wait for it with --wait")
+
+
 class ConfigError(WorkflowHistoryError):
     """The file with the settings is missing or says what is not allowed; names file and key."""
 

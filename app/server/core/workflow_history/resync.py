@@ -10,21 +10,23 @@ from typing import Any
 
 from . import database
 from .enrichment import COST_FIELDS, with_costs
-from .errors import InvalidQueryError, WorkflowHistoryError
+from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, Workflow
 from .scanning import read_one
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
+from .syncing.holding import Wait, folder_held
 from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
 from .syncing.related import Relations, features_of, identity_of
 
 logger = logging.getLogger("workflow_history")
 
 
-def resync_workflow_cost(workflow_id: str) -> dict[str, Any]:
+def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, Any]:
     """Count one run's costs anew from its files: {success, workflow_id, updated, message}.
 
-    A run whose files are gone keeps its costs: that is a success without an update.
+    A sync that is at the run's folder is waited for: `wait`, as in `sync_workflow_history`. A run whose
+    files are gone keeps its costs: that is a success without an update.
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
@@ -37,11 +39,14 @@ def resync_workflow_cost(workflow_id: str) -> dict[str, Any]:
             return _answer(workflow_id, str(error), success=False)
         if stored is None:
             return _answer(workflow_id, "no stored workflow has this id", success=False)
-        return _resync(history, Relations(history), stored)
+        try:
+            return _resync(history, Relations(history), stored, wait)
+        except BusyError as error:
+            return _answer(workflow_id, str(error), success=False)
 
 
 def resync_all_completed_workflows(
-    status_filter: str | None = "completed", batch_size: int = 50
+    status_filter: str | None = "completed", batch_size: int = 50, *, wait: Wait = True
 ) -> dict[str, Any]:
     """Count the costs of every run with this status anew; None means every status.
 
@@ -50,10 +55,12 @@ def resync_all_completed_workflows(
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidQueryError(f"batch_size is {batch_size!r}; use a whole number of at least 1")
-    return _resync_many(batch_size, status=status_filter)
+    return _resync_many(batch_size, wait, status=status_filter)
 
 
-def resync_workflows_by_date_range(start_date: str | datetime, end_date: str | datetime) -> dict[str, Any]:
+def resync_workflows_by_date_range(
+    start_date: str | datetime, end_date: str | datetime, *, wait: Wait = True
+) -> dict[str, Any]:
     """Count the costs of the runs created from `start_date` to `end_date` anew.
 
     Dates are ISO 8601 or datetimes; without an offset they are UTC. A day as the end (`2026-01-31`)
@@ -64,10 +71,10 @@ def resync_workflows_by_date_range(start_date: str | datetime, end_date: str | d
         end += timedelta(days=1)
     if end < start:
         raise InvalidQueryError(f"the range ends ({end_date}) before it starts ({start_date})")
-    return _resync_many(50, created_from=start, created_before=end)
+    return _resync_many(50, wait, created_from=start, created_before=end)
 
 
-def _resync_many(batch_size: int, **chosen: Any) -> dict[str, Any]:
+def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     with database.existing() as history:
         if history is None:
@@ -75,23 +82,34 @@ def _resync_many(batch_size: int, **chosen: Any) -> dict[str, Any]:
         relations, after = Relations(history), 0
         while refs := history.refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
-            answers.extend(_resync_batch(history, relations, refs))
+            answers.extend(_resync_batch(history, relations, refs, wait))
     return _summary(answers)
 
 
 def _resync_batch(
-    history: History, relations: Relations, refs: list[WorkflowRef]
+    history: History, relations: Relations, refs: list[WorkflowRef], wait: Wait
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            yield _resync(history, relations, stored)
+            yield _resync(history, relations, stored, wait)
         except WorkflowHistoryError as error:
             relations.forget()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
             yield _answer(stored["id"], str(error), success=False)
 
 
-def _resync(history: History, relations: Relations, stored: Workflow) -> dict[str, Any]:
+def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait) -> dict[str, Any]:
+    """Read one run's streams again and store what they cost, while no sync is at its folder."""
+    folder = stored.get("agents_dir")
+    if not folder or not Path(folder).is_dir():
+        return _read_again(history, relations, stored)
+    with folder_held(history, folder, wait):
+        name = identity_of(stored)
+        now = history.read(list(history.keys_of([name]).values()))  # a sync may just have stored it
+        return _read_again(history, relations, next(iter(now.values()), stored))
+
+
+def _read_again(history: History, relations: Relations, stored: Workflow) -> dict[str, Any]:
     """Read one run's streams again and store what they cost, with what follows from it."""
     folder = stored.get("agents_dir")
     found = read_one(Path(folder), stored["id"], datetime.now(UTC)) if folder else None

@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from . import database, scanner
+from .errors import BusyError
 from .models import Problem
 from .scanning.walk import RunFolder, find_run, walk_agents_folder
 from .store.history import History
+from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
 from .syncing.garbage import seldom_collected
+from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
 from .syncing.merging import COMPLETE
+from .syncing.overtaken import CHANGED, left, overtaken
 from .syncing.records import ReadRun
 from .syncing.related import Changes, Relations
 
@@ -38,12 +42,18 @@ def sync_workflow_history(
     agents_dir: Path | str | None = None,
     project: str | None = None,
     progress: Progress | None = None,
+    wait: Wait = True,
+    waiting: Told | None = None,
+    with_pruned: bool = False,
 ) -> dict[str, Any]:
     """Scan the agents folder and store what is new or changed; return what was done.
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write), failed, gone, left_out and partial_costs (runs of which nothing shows all
     that they spent); `errors` names what could not be read.
+    One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
+    many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
+    Runs that were pruned stay out; `with_pruned` lets those of this folder in again.
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
@@ -53,9 +63,17 @@ def sync_workflow_history(
     stats = no_stats(root, project if project is not None else scanner.project_of(root))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
-        with seldom_collected(), History.open(database.current_url()) as history:
-            now, relations = datetime.now(UTC), Relations(history)
-            _run_phases(Job(root, stats["project"], history, now, started, progress, stats, relations))
+        with (
+            seldom_collected(),
+            History.open(database.current_url()) as history,
+            folder_held(history, root, wait, waiting),
+        ):
+            relations, now = Relations(history), datetime.now(UTC)
+            job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
+            job.with_pruned = with_pruned
+            _run_phases(job)
+    except BusyError:
+        raise
     except Exception as error:
         stats["failed"] = stats["scanned"]
         logger.error("sync_failed agents_dir=%s error=%s", root, error)  # noqa: TRY400 - its catcher tells more
@@ -68,21 +86,42 @@ def sync_workflow_history(
 
 
 def _run_phases(job: Job) -> None:
+    job.machines.add(job.host)
+    job.version = job.history.version()
     job.known = job.history.stored_runs(job.project)
+    job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.dated = dated(job.known.values(), job.home)
-    for batch, following in pairwise(chain(_phases_1_to_3(job), (None,))):
+    for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = following is None
+        fresh = _read_again(job, read or [])
         ending = ending_of(job) if is_last else None
-        if not batch and (ending is None or not (ending.has_news or job.relations.outdated)):
+        if not fresh and (ending is None or not (ending.has_news or job.relations.outdated)):
             if is_last:
                 add_up(job)
             continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
         with job.history.transaction():  # what is like what must not change before it is stored
-            similar = _phase_3e_relate(job, batch or [], is_last=is_last)
-            _phase_4_store(job, batch or [], similar)
-            _phase_5_learn(job, batch or [])
+            batch = _still_ours(job, fresh)
+            similar = _phase_3e_relate(job, batch, is_last=is_last)
+            _phase_4_store(job, batch, similar)
+            _phase_5_learn(job, batch)
             if ending is not None:
                 end(job, ending)
+
+
+def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
+    """Return the batch; what another process stored while it was read is read once more, knowing that."""
+    names = overtaken(job, batch)
+    found = (find_run(job.root, name) for name in sorted(names - job.pruned))
+    again = _read(job, (folder for folder in found if folder is not None)) if names else iter(())
+    return [*left(batch, names), *chain.from_iterable(again)]
+
+
+def _still_ours(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
+    """Return the batch, looked at with the database's lock held: nobody can store anything any more."""
+    names = overtaken(job, batch)
+    for name in sorted(names - job.pruned):
+        job.aside.append((name, job.trouble(name, CHANGED)))
+    return left(batch, names)
 
 
 def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
@@ -112,9 +151,14 @@ def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
     walk = walk_agents_folder(job.root)
     for number, entry in enumerate(walk.entries, 1):
         for folder in walk.runs_of(entry):
+            if folder.id in job.pruned:
+                job.stats["pruned"] += 1
+                continue
             job.seen.add(folder.id)
-            if is_as_stored(job.known.get(folder.id), folder, job.home, job.now):
+            stored = job.known.get(folder.id)
+            if stored is not None and is_as_stored(stored, folder, job.home, job.now):
                 job.same.add(folder.id)
+                job.machines.add(stored.found_on)
             else:
                 yield folder
         job.walked = number / len(walk.entries)

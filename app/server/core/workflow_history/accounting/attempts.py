@@ -77,6 +77,12 @@ def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
     return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
 
 
+def knows(run: AgentRun) -> tuple[bool, int, int, float]:
+    """Return what orders records of one attempt by how much of its stream they saw, the most last."""
+    rank = _RANKS[run.get("cost_basis")]
+    return rank == _RANKS["reported"], _tokens(run), rank, _known(run)
+
+
 def _longer(stored: AgentRun, run: AgentRun) -> bool:
     return _tokens(stored) > _tokens(run)
 

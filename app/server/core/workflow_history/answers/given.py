@@ -138,6 +138,7 @@ class Synced(TypedDict):
     newly_gone: int  # of them, runs whose files were there at the last sync
     returned: int  # runs whose files are there again
     left_out: int  # folders that are no runs
+    pruned: int  # runs that stay out of the history, since they were pruned
     left_out_paths: list[LeftOut]  # which
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent
@@ -313,6 +314,69 @@ class DatabaseCheck(TypedDict):
 
     ok: bool
     problems: list[str]  # what is damaged, a sentence each
+
+
+class SharedStreams(TypedDict):
+    """Two runs that have a stream in common: what it cost stands in both."""
+
+    run: str  # project/id
+    other: str  # project/id
+
+
+class Merged(TypedDict):
+    """What bringing another history over came to."""
+
+    source: str  # the other history
+    dry_run: bool  # nothing was stored
+    runs: int  # of the other history
+    inserted: int  # runs that are new
+    updated: int  # known runs that it knew more of
+    unchanged: int  # of its runs, those that brought nothing
+    renamed: int  # runs that got a name of their own, since a different run has theirs
+    pruned: int  # of its runs, those left out since they were pruned here
+    patterns_decided: int  # patterns on which it had the later word
+    syncs: int  # syncs on record that are new
+    shared: list[SharedStreams]  # new runs with streams that another run has, too
+    duration_seconds: float
+
+
+class BackedUp(TypedDict):
+    """A copy of the history."""
+
+    file: str  # the copy
+    source: str  # the history
+    runs: int  # that it holds
+    bytes: int  # that it takes
+    duration_seconds: float
+
+
+class Vacuumed(TypedDict):
+    """How much space the history takes."""
+
+    bytes_before: int
+    bytes_after: int
+    duration_seconds: float
+
+
+class PrunedBefore(TypedDict):
+    """What was pruned earlier."""
+
+    runs: int
+    spent: float | None  # US dollars at least; null: unknown
+
+
+class Pruned(TypedDict):
+    """What was taken out of the history, or would be."""
+
+    dry_run: bool  # nothing was taken out
+    runs: int  # that the rules mean
+    spent: float | None  # by them, US dollars at least; null: unknown
+    unpriced: int  # of them, runs of unknown cost
+    oldest: str | None  # when the first of them was made, ISO 8601 UTC
+    newest: str | None  # when the last of them was made, ISO 8601 UTC
+    projects: dict[str, int]  # how many of each project
+    pruned_before: PrunedBefore  # which no statistics count any more, either
+    duration_seconds: float
 
 
 class CompletionScript(TypedDict):

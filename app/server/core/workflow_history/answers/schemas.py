@@ -196,6 +196,10 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),
+    "db-backup": _answer(given.BackedUp),
+    "db-vacuum": _answer(given.Vacuumed),
+    "db-prune": _answer(given.Pruned),
+    "merge": _answer(given.Merged),
     "completion": _answer(given.CompletionScript),
 }
 """What there is a schema of: a command's name, with what is special about it; one line for each."""

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from ..errors import AgentsFolderError, ConfigError, InvalidQueryError, WorkflowHistoryError
+from ..errors import AgentsFolderError, BusyError, ConfigError, InvalidQueryError, WorkflowHistoryError
 from .options import COMPLETION_VARIABLE, CommandGroup
 
 PANELS = {
@@ -43,7 +43,8 @@ PANELS = {
         "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
         "schema": "Print the JSON Schema of what a command gives with --json.",
         "resync": "Count the costs of known runs anew.",
-        "db": "Tell about the history's database.",
+        "merge": "Bring another history's runs into this one.",
+        "db": "Look after the history's database: where it is, check, backup, prune, vacuum.",
         "completion": "Print what teaches a shell to complete commands, options and ids.",
     },
 }
@@ -52,7 +53,8 @@ PANELS = {
 COMMANDS = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
 _PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in commands}
 
-DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+DONE, FAILED, USAGE, BUSY, STOPPED = 0, 1, 2, 75, 130
+"""Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
 
 EXAMPLES = """
 Examples:
@@ -103,6 +105,8 @@ class LazyGroup(CommandGroup):
             return super().invoke(ctx)
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
             raise _told(str(error), USAGE) from error
+        except BusyError as error:
+            raise _told(str(error), BUSY) from error
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error
         except KeyboardInterrupt as stop:

@@ -18,13 +18,14 @@ from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, ledger, names, queries, reads, recurrence, takeout, writes
+from . import checks, ledger, names, pruning, queries, reads, recurrence, takeout, writes
 from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
 from .cursor import Cursor
 from .engine import connect, dialect_of, is_read_only, make_file, naming_database, reading, writing
 from .filters import NAMED, conditions, names_in
+from .holding import Told, held
 from .location import database_url
 from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
@@ -36,6 +37,7 @@ from .schema import workflows
 from .similar import Similarity
 from .values import to_time
 from .views import VIEWS
+from .whole import WholeRuns
 from .writes import Identity
 
 if TYPE_CHECKING:  # numpy and the detection come with it
@@ -116,6 +118,20 @@ class History:
         if self._unsettled:
             dialect_of(self._url).settle(self._connection)
             self._unsettled = False
+
+    @contextmanager
+    def held(
+        self, name: str, what: str, wait: float | None = None, told: Told | None = None
+    ) -> Iterator[None]:
+        """Keep others from what this name stands for while the block runs; see `holding.held`.
+
+        A history that can only be read keeps nobody out: nothing will come of it.
+        """
+        if self._read_only:
+            yield
+            return
+        with naming_database(self._url), held(self._connection, name, what, wait, told):
+            yield
 
     # --- workflows, one at a time
 
@@ -370,6 +386,16 @@ class History:
         with self._writing() as connection:
             writes.forget_fingerprints(connection, keys)
 
+    def pruned_ids(self, project: str) -> frozenset[str]:
+        """Return the ids of a project's runs that were taken out on purpose."""
+        with self._reading() as connection:
+            return pruning.pruned_ids(connection, project)
+
+    def prune(self, keys: Sequence[int]) -> int:
+        """Take runs out, and remember which; return how many there were."""
+        with self._writing() as connection:
+            return pruning.prune(connection, keys, _now())
+
     def mark_gone(self, keys: Sequence[int], at: datetime) -> None:
         """Note that the files of these runs are no longer there."""
         with self._writing() as connection:
@@ -398,6 +424,10 @@ class History:
     def similarity(self) -> Similarity:
         """Return what lists of similar runs are made with; each of its calls is one transaction."""
         return Similarity(self._reading, self._writing)
+
+    def whole(self) -> WholeRuns:
+        """Return what other histories take runs from, and give them to; each call is one transaction."""
+        return WholeRuns(self._reading, self._writing, self._patterns)
 
     def save_patterns(
         self, found: Mapping[int, Sequence[Mapping[str, Any]]], *, detector: str = "builtin"
@@ -470,6 +500,30 @@ class History:
         """Return what is damaged, one sentence each; an empty list: all is well."""
         with self._reading() as connection:
             return checks.damages(connection)
+
+    def copy_to(self, file: Path) -> bool:
+        """Copy all of it into an empty file, as it is now; False where this kind of database cannot."""
+        copy = dialect_of(self._url).copy_to
+        if copy is None:
+            return False
+        with naming_database(self._url):
+            copy(self._connection, file)
+        return True
+
+    def compact(self) -> None:
+        """Give space back that nothing needs; it takes as long as copying everything."""
+        with naming_database(self._url):
+            dialect_of(self._url).compact(self._connection)
+
+    def size(self) -> int:
+        """Return how many bytes it takes."""
+        with naming_database(self._url):
+            return dialect_of(self._url).size(self._connection)
+
+    def into_one_file(self) -> None:
+        """Have everything in the one file, no log beside it; nobody else may have it open."""
+        with naming_database(self._url):
+            dialect_of(self._url).into_one_file(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

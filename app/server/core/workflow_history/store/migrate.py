@@ -25,7 +25,7 @@ from .engine import VERSION_TABLE, dialect_of, reading, writing
 from .schema import metadata
 from .views import QUERIES
 
-HEAD = "0009"  # the newest revision under migrations/versions; a test holds it right
+HEAD = "0010"  # the newest revision under migrations/versions; a test holds it right
 
 _version = Table(  # as Alembic makes it
     VERSION_TABLE,
@@ -59,6 +59,8 @@ def check_schema(connection: Connection) -> None:
     with reading(connection):
         revision = stored_revision(connection)
     if revision != HEAD:
+        if revision is not None:
+            refuse_newer(connection, revision)
         raise WorkflowHistoryError(
             f"the history is of another version ({revision or 'none'}; this program's is {HEAD}), and cannot "
             "be brought up to date: the file or its folder cannot be written; ask a copy of it with --db"
@@ -87,15 +89,20 @@ def _upgrade(connection: Connection, revision: str) -> None:
     # Imported here: Alembic takes longer to import than most commands take to run, and is
     # needed only when a database is old.
     from alembic import command  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    config = alembic_config(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision not in known:
+    refuse_newer(connection, revision)
+    command.upgrade(alembic_config(connection), "head")
+
+
+def refuse_newer(connection: Connection, revision: str) -> None:
+    """Raise DatabaseTooNewError where this program does not know a revision."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see _upgrade
+
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    if revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseTooNewError(
             f"the database is of revision {revision}, newer than this program's {HEAD}; upgrade the program"
         )
-    command.upgrade(config, "head")
 
 
 def _refuse_foreign_tables(connection: Connection) -> None:

@@ -41,6 +41,7 @@ class StoredRun(NamedTuple):
     file_times: str | None
     first_written_ns: int | None
     last_written_ns: int | None
+    found_on: str | None
 
 
 class CostTotals(NamedTuple):

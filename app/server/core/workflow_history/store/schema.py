@@ -99,7 +99,7 @@ def _link(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
 
 OF_A_SYNC = (
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
-    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis",
+    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "found_on",
 )  # fmt: skip
 """What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
 
@@ -163,6 +163,7 @@ workflows = Table(
     _real("idle_time_seconds", "time between agents, seconds"),
     _text("price_version", "price table that computed_cost was made with"),
     _text("agents_dir", "agents folder where the run was found"),
+    _text("found_on", "machine whose sync found it there; null: not known"),
     _text("source_state", "present: the files are there; gone: only this history knows the run"),
     _time("gone_at", "when the files were first missed"),
     _text("fingerprint", "hash of the files' sizes and stamps"),
@@ -388,6 +389,7 @@ sync_runs = Table(
     _real("duration_seconds", "length of the sync, seconds"),
     _text("agents_dir", "agents folder that was read"),
     _text("project", "project that the runs were stored under"),
+    _text("host", "machine that synced; null: not known"),
     _whole("scanned", "runs found, count"),
     _whole("enriched", "runs with a known cost, count"),
     _whole("inserted", "runs that are new, count"),
@@ -396,4 +398,19 @@ sync_runs = Table(
     _whole("failed", "runs in trouble, count"),
     _json("errors", "the troubles, one text each", "list"),
     comment="one row per sync that was recorded",
+)
+
+pruned_runs = Table(
+    "pruned_runs",
+    metadata,
+    Column("project", Text, primary_key=True, comment="project of the run"),
+    Column("id", Text, primary_key=True, comment="name of the run's folder"),
+    Column("pruned_at", Text, nullable=False, comment="when, ISO 8601 UTC with microseconds"),
+    Column("created_at", Text, comment="when the run was made, ISO 8601 UTC with microseconds"),
+    Column(
+        "spent_nanodollars",
+        BigInteger,
+        comment="what it had spent at least, nanodollars (1e-9 USD); null: unknown",
+    ),
+    comment="runs that were taken out of the history on purpose: no sync brings them back by itself",
 )

@@ -29,6 +29,7 @@ from .codec import WORKFLOW, Row, merged
 from .dialects import DIALECTS
 from .engine import dialect_of
 from .likeness import mark_written
+from .pruning import forget
 from .records import Pair, Parts
 from .schema import agent_runs, model_usage, similar_pairs, workflows
 from .values import json_text
@@ -121,6 +122,7 @@ def store(
     execute_tuples(connection, _upsert(connection.dialect.name, replaced), _COLUMNS, rows)
     mark_written(connection, list(keys.values()))
     drop_blocks(connection, keys.values())
+    forget(connection, new)
     _replace_agent_runs(connection, {keys[name]: part for name, part in parts.items()}, frozenset(numbers))
     _link_similar(connection, {keys[name]: part for name, part in parts.items()})
     return Saved(keys, frozenset(before))

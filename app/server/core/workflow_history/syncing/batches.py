@@ -27,7 +27,7 @@ logger = logging.getLogger("workflow_history")
 def batches(job: Job, folders: Iterable[RunFolder]) -> Iterator[list[ReadRun]]:
     """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
     detector, broken = _detector(job)
-    common = Task(job.project, job.home, job.now, ())
+    common = Task(job.project, job.home, job.now, (), job.host)
     batch: list[ReadRun] = []
     begun = job.seconds
     for runs in read_all(common, _orders(job, folders), detector):
@@ -70,8 +70,8 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
                 job.refuse(folder.id, twin)
                 continue
             job.ordered += 1
-            copied = spans.hold(*folder.written)
-            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied)
+            copied, foreign = spans.hold(*folder.written), _is_foreign(job, known.get(folder.id))
+            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign)
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:
@@ -83,17 +83,25 @@ def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]
 
 
 def _twin(job: Job, stored: StoredRun | None) -> str | None:
-    """Return the folder of another agents folder that is a run of this project and id too."""
-    if stored is None or not stored.agents_dir or stored.agents_dir == job.home:
+    """Return the folder of another agents folder here that is a run of this project and id too."""
+    if stored is None or not stored.agents_dir or stored.agents_dir == job.home or _is_foreign(job, stored):
         return None
     twin = Path(stored.agents_dir) / stored.id
     return str(twin) if twin.exists() and twin.resolve() != (job.root / stored.id).resolve() else None
+
+
+def _is_foreign(job: Job, stored: StoredRun | None) -> bool:
+    """Tell whether a known run was found on another machine: there, its folder may be another one."""
+    return stored is not None and stored.found_on not in job.machines
 
 
 def _is_stored(job: Job, run: ReadRun) -> bool:
     """Take note of what came of a run; tell whether there is anything to store."""
     job.read += 1
     job.same.discard(run.id)
+    if run.twin is not None:
+        job.refuse(run.id, run.twin)
+        return False
     troubles = [job.trouble(run.id, reason) for reason in run.troubles]
     if run.parts is not None:
         job.dated[run.id] = run.dated

@@ -36,7 +36,8 @@ def _missing(job: Job) -> list[str]:
     """Return the runs whose files are not there; an unreadable folder tells nothing."""
     if not job.root.exists():
         return []
-    ours = (run.id for run in job.known.values() if run.agents_dir == job.home and run.id not in job.seen)
+    here = (run for run in job.known.values() if run.agents_dir == job.home and run.found_on in job.machines)
+    ours = (run.id for run in here if run.id not in job.seen)
     return [run_id for run_id in ours if run_id.split("/")[0] not in job.unreadable]
 
 
@@ -54,7 +55,8 @@ def end(job: Job, ending: Ending) -> None:
     job.history.forget_stream_marks(int((job.now.timestamp() - GROWS_FOR) * 1e9))
     add_up(job)
     started = job.now.isoformat()
-    job.history.record_sync({**job.stats, "started_at": started, "duration_seconds": job.seconds})
+    noted = {"started_at": started, "host": job.host, "duration_seconds": job.seconds}
+    job.history.record_sync({**job.stats, **noted})
 
 
 def _moves(job: Job, lost: Sequence[int]) -> Iterator[tuple[str, Problem]]:

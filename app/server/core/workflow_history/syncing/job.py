@@ -28,17 +28,24 @@ class Job:
 
     root: Path
     project: str
+    host: str
     history: History
     now: datetime
     started: float  # seconds of the monotonic clock
     progress: Progress | None
     stats: dict[str, Any]
     relations: Relations
+    version: int = 0  # of the history when its runs were last looked at
     known: dict[str, StoredRun] = field(default_factory=dict)  # the project's runs, as they were stored
     seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
     same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
     dated: dict[str, Dated] = field(default_factory=dict)  # this folder's runs, stored or read by now
     keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
+    # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
+    # tell more names. A container has another one each time.
+    machines: set[str | None] = field(default_factory=lambda: {None})
+    with_pruned: bool = False  # runs that were taken out of the history on purpose may come back
+    pruned: frozenset[str] = frozenset()  # their ids, else
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
     walked: float = 0.0  # share of the folder that was looked through
@@ -91,7 +98,7 @@ class Job:
 def no_stats(root: Path, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed")
-    more = ("gone", "newly_gone", "returned", "left_out", "patterns", "partial_costs")
+    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs")
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,

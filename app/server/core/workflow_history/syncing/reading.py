@@ -19,6 +19,7 @@ from .learning import DetectorFailedError, patterns_of
 from .merging import former_attempts, merged, scored, storable, without_file_times
 from .records import Order, ReadRun, Task
 from .related import features_of
+from .sameness import same_run, streams_of
 
 
 def read_runs(task: Task, detector: Detector | None = None) -> list[ReadRun]:
@@ -56,14 +57,24 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
     scanned = describe(facts, copied=copied, now=task.now)
+    if order.foreign and order.before and _is_another(task, order.before, scanned):
+        run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
+        return run
     before = without_file_times(order.before) if order.before and copied else order.before
     workflow = merged(before, _phase_2_enrich(run, scanned, before))
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
     _learn(run, workflow, scanned, detector)
-    _take_apart(run, workflow, scanned.fingerprint, task.home)
+    _take_apart(run, workflow, scanned.fingerprint, task)
     return run
+
+
+def _is_another(task: Task, before: Workflow, scanned: ScannedRun) -> bool:
+    """Tell whether a run of this project and id, known from another machine, is another run than this one."""
+    here = {**scanned.workflow, "agents_dir": task.home, "found_on": task.host}
+    streams = (streams_of(before), [stream.identity for stream in scanned.streams])
+    return not same_run(before, here, streams)
 
 
 def _phase_1_read(task: Task, order: Order) -> RunFacts:
@@ -100,11 +111,12 @@ def _learn(run: ReadRun, workflow: Workflow, scanned: ScannedRun, detector: Dete
         run.patterns = patterns_of(workflow, scanned.streams, None)
 
 
-def _take_apart(run: ReadRun, workflow: Workflow, fingerprint: str, home: str) -> None:
+def _take_apart(run: ReadRun, workflow: Workflow, fingerprint: str, task: Task) -> None:
     """Turn the run into rows."""
     whole = {
         **storable(workflow),
-        "agents_dir": home,
+        "agents_dir": task.home,
+        "found_on": task.host,
         "source_state": "present",
         "fingerprint": fingerprint,
         "file_times": run.dated.file_times,

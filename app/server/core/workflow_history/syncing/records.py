@@ -22,6 +22,7 @@ class Order(NamedTuple):
     before: Workflow | None = None  # what the history knows of it
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
     copied: bool = False  # its file times are those of a copy
+    foreign: bool = False  # what is known of it was found on another machine: it may be another run
 
 
 class Task(NamedTuple):
@@ -31,6 +32,7 @@ class Task(NamedTuple):
     home: str  # the agents folder, as the history names it
     now: datetime  # aware UTC
     orders: tuple[Order, ...]
+    host: str | None = None  # what this machine is called
 
 
 @dataclass(slots=True)
@@ -47,3 +49,4 @@ class ReadRun:
     unlearnt: bool = False  # the host's detector has not seen it
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
+    twin: str | None = None  # another run of the same project and id, on another machine

@@ -15,6 +15,7 @@ PHASES: Final[Mapping[str, str]] = {
     "relate": "comparing",
     "store": "storing",
     "learn": "finding patterns",
+    "merge": "bringing over",
 }
 """The phases in words."""
 

@@ -1,4 +1,4 @@
-"""`workflow-history db`: where the history lies, which shape it has, whether it is sound."""
+"""`workflow-history db`: where the history lies, which shape it has, whether it is sound; and its care."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from ...errors import WorkflowHistoryError
 from ..options import AskingCommand, Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
+from . import db_care
 
 EXAMPLES = """
 Examples:
   workflow-history db path
   workflow-history db check
+  workflow-history db backup ~/backups/history.db
+  workflow-history db prune --older-than 18mo
 """
 
 app = typer.Typer(
-    help="Tell about the history's database: where it is, its version, whether it is sound.",
+    help="Look after the history's database: where it is, whether it is sound, copies, old runs, its size.",
     epilog=EXAMPLES,
     no_args_is_help=True,
     cls=CommandGroup,
@@ -61,3 +64,6 @@ def check(context: typer.Context) -> None:
         screen.show(Text("✓ the history is sound", "green"))
     if found:
         raise typer.Exit(1)
+
+
+db_care.add_to(app)

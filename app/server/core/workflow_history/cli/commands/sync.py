@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import database, sync
+from ...store.holding import Holder
 from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
@@ -19,6 +20,7 @@ Examples:
   workflow-history sync
   workflow-history sync path/to/project
   workflow-history sync old/agents --project shop
+  workflow-history sync --no-wait     # exit code 75 where another sync of the folder runs
 """
 
 
@@ -29,6 +31,13 @@ def sync_folder(
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
     ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Wait for another sync of the folder, or leave: exit code 75."),
+    ] = True,
+    with_pruned: Annotated[
+        bool, typer.Option("--with-pruned", help="Let runs in again that were pruned; see db prune.")
+    ] = False,
 ) -> None:
     """Read an agents folder into the history.
 
@@ -40,7 +49,15 @@ def sync_folder(
     folder, *others = folders_of(directory)
     new = not database.is_there()
     with screen.progress() as report:
-        stats = sync.sync_workflow_history(silent=True, agents_dir=folder, project=project, progress=report)
+        stats = sync.sync_workflow_history(
+            silent=True,
+            agents_dir=folder,
+            project=project,
+            progress=report,
+            wait=wait,
+            waiting=None if screen.quiet else _say_whom,
+            with_pruned=with_pruned,
+        )
     if screen.as_json:
         screen.give(stats)
         return
@@ -60,3 +77,7 @@ def sync_folder(
         ]
     if more:
         screen.next_steps(*more)
+
+
+def _say_whom(holder: Holder) -> None:
+    note(f"another sync of this folder runs: {holder}; waiting for it")

@@ -28,9 +28,9 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
     if unchanged(stats):
         known = f"{counted(len(errors), 'known problem')}" if errors else None
         nothing = Text("✓ nothing changed", "green")
-        return joined([nothing, _found(stats), _short_money(stats), known, _seconds(stats)])
+        return joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
     lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
-    lines += [line for line in (_gone(stats), _left_out(stats)) if line is not None]
+    lines += [line for line in (_gone(stats), _left_out(stats), _pruned(stats)) if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
     return Group(*lines)
@@ -100,6 +100,11 @@ def _gone(stats: Stats) -> Text | None:
     return (
         Text(f"{counted(gone, 'run')} gone from the disk, kept in this history", "magenta") if gone else None
     )
+
+
+def _pruned(stats: Stats) -> Text | None:
+    pruned = count(stats, "pruned")
+    return Text(f"{counted(pruned, 'run')} stay out, pruned before", "dim") if pruned else None
 
 
 def _left_out(stats: Stats) -> Text | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Select, Table
 
+from ..locks import Release
 from ..search_words import Piece
 
 
@@ -26,5 +27,11 @@ class Dialect:
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
+    copy_to: Callable[[Connection, Path], None] | None  # as it is now, into a new file; others may write
+    into_one_file: Callable[[Connection], None]  # all of it in the file itself, where it is one
+    compact: Callable[[Connection], None]  # give unused space back, outside a transaction
+    size: Callable[[Connection], int]  # bytes that it takes
+    try_lock: Callable[[Connection, str, str], Release | None]  # what it is called, and who holds it
+    lock_holder: Callable[[Connection, str], str]  # as it was told; empty: not known
     reason: Callable[[str], str]  # what the database's own message means, and what to do
     made_of: tuple[str, ...]  # SQL that makes what no table of the schema is; all of it is kept by triggers

@@ -7,6 +7,7 @@ for each other. Readers wait for nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,8 +34,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from ...errors import WorkflowHistoryError
+from ..locks import Release
 from ..pattern_sums import KEEPING_SUMS
-from ..schema import workflows
+from ..schema import metadata, workflows
 from ..search import SEARCH_INDEX, SEARCH_TABLE
 from ..search_words import Piece
 from .base import Dialect
@@ -57,6 +59,7 @@ _SETTINGS: Final = (
     f"SELECT set_config('lock_timeout', '{LOCK_WAIT_SECONDS}s', false),"
     " set_config('jit', 'off', false)"  # to compile a query takes longer than all of ours
 )
+_HOLDS: Final = "workflow-history "  # what a session is called that holds a lock; then, who that is
 _LONGEST_WORD: Final = 200  # letters of a word in the index; what is longer is looked at itself
 
 
@@ -160,7 +163,8 @@ def _alone(connection: Connection, statement: str) -> Any:
     try:
         raw.autocommit = True
         try:
-            return raw.execute(statement).fetchone()[0]
+            cursor = raw.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
         finally:
             if not raw.closed:
                 raw.autocommit = False
@@ -196,6 +200,61 @@ def _damages(connection: Connection) -> list[str]:
     ).all()
     found = [f"index {name} is not valid: REINDEX INDEX {name}" for name in broken]
     return found + [f"{project}/{run_id}: no search finds it" for project, run_id in lost]
+
+
+def _compact(connection: Connection) -> None:
+    """Make room that deleted rows took free for new ones; readers and writers go on meanwhile."""
+    tables = ", ".join(f"{{schema}}.{name}" for name in (*metadata.tables, SEARCH_TABLE, COUNTER))
+    schema = _alone(connection, "SELECT quote_ident(current_schema())")
+    _alone(connection, f"VACUUM (ANALYZE) {tables.format(schema=schema)}")
+
+
+def _size(connection: Connection) -> int:
+    names = ", ".join(f"('{name}')" for name in (*metadata.tables, SEARCH_TABLE, COUNTER))
+    sizes = "sum(pg_total_relation_size(to_regclass(name)))"
+    return int(_alone(connection, f"SELECT {sizes} FROM (VALUES {names}) AS ours (name)"))  # noqa: S608 - names
+
+
+def _try_lock(connection: Connection, name: str, told: str) -> Release | None:
+    """Take a lock of this session: the server lets go of it when the connection ends, however it does."""
+    if not _alone(connection, f"SELECT pg_try_advisory_lock({_lock_key(name)})"):
+        return None
+    _call_session(connection, f"{_HOLDS}{told}")
+
+    def release() -> None:
+        try:
+            _alone(connection, f"SELECT pg_advisory_unlock({_lock_key(name)})")
+            _call_session(connection, "workflow-history")
+        except DBAPIError as error:
+            if not error.connection_invalidated:  # else it is free already
+                raise
+
+    return release
+
+
+def _lock_holder(connection: Connection, name: str) -> str:
+    said = _alone(
+        connection,
+        "SELECT max(a.application_name) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"  # noqa: S608
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        f" AND (l.classid::bigint << 32) | l.objid::bigint = {_lock_key(name)}",
+    )
+    return str(said or "").removeprefix(_HOLDS)
+
+
+def _lock_key(name: str) -> str:
+    """Return SQL for the number of a lock, of this history alone."""
+    return f"hashtextextended(coalesce(current_schema(), '') || '/{_plain(name)}', 0)"
+
+
+def _call_session(connection: Connection, name: str) -> None:
+    _alone(connection, f"SELECT set_config('application_name', '{_plain(name)}', false)")
+
+
+def _plain(text: str) -> str:
+    """Return what can stand in SQL as it is."""
+    return re.sub(r"[^ \w./:-]", "_", text, flags=re.ASCII)
 
 
 def _no_file(url: URL) -> Path | None:  # noqa: ARG001 - a server has none
@@ -257,6 +316,12 @@ POSTGRESQL: Final = Dialect(
     file=_no_file,
     with_words=_with_words,
     version=_version,
+    copy_to=None,  # a history that is merged into an empty file is a copy
+    into_one_file=_settle,
+    compact=_compact,
+    size=_size,
+    try_lock=_try_lock,
+    lock_holder=_lock_holder,
     reason=_reason,
     made_of=(*_COUNTING, *SEARCH_INDEX["postgresql"], *KEEPING_SUMS["postgresql"]),
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,12 +30,19 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
+from ..locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
 from ..search import SEARCH_INDEX, SEARCH_TABLE
 from ..search_words import Piece, fts5
 from .base import Dialect
 
 LOCK_WAIT_SECONDS = 30.0
+"""How long SQLite itself waits for another writer."""
+
+SILENT_SECONDS = 600.0
+"""How long a writer waits for others that hold the lock and store nothing; for those that store, any time."""
+
+logger = logging.getLogger("workflow_history")
 
 
 class _HintingCompiler(SQLiteCompiler):
@@ -92,8 +102,30 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 def _on_begin(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer halfway could only fail.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("writes", False):
+        _begin_to_write(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Take the lock of the one writer; wait as long as the others store something now and then.
+
+    SQLite's own patience is one span for any number of writers, and its queue is none: the unlucky wait long.
+    """
+    seen, silent_since = None, time.monotonic()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DatabaseError as error:
+            version = _version(connection)
+            if version != seen:
+                seen, silent_since = version, time.monotonic()
+            if "locked" not in str(error.orig) or time.monotonic() - silent_since >= SILENT_SECONDS:
+                raise
+            logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
+        else:
+            return
 
 
 def _prepare(connection: Connection) -> None:
@@ -139,6 +171,49 @@ def _version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
+def _copy_to(connection: Connection, file: Path) -> None:
+    # The driver's own connection: SQLite copies page by page, and what others write meanwhile comes along.
+    source: Any = connection.connection.driver_connection
+    with closing(sqlite3.connect(file)) as copy:
+        source.backup(copy)
+
+
+def _into_one_file(connection: Connection) -> None:
+    _pragma(connection, "journal_mode = DELETE")
+
+
+def _compact(connection: Connection) -> None:
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA optimize")
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError("VACUUM", None, error) from error
+    _pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+
+def _size(connection: Connection) -> int:
+    return int(_pragma(connection, "page_count")) * int(_pragma(connection, "page_size"))
+
+
+def _try_lock(connection: Connection, name: str, told: str) -> Release | None:
+    try:
+        return try_file(_lock_file(connection, name), told)
+    except OSError as error:
+        # Where files cannot be locked, what is stored is looked at again before anything is written.
+        logger.warning("no_lock name=%s error=%s", name, error)
+        return lambda: None
+
+
+def _lock_holder(connection: Connection, name: str) -> str:
+    return told_in(_lock_file(connection, name))
+
+
+def _lock_file(connection: Connection, name: str) -> Path:
+    file = Path(str(connection.engine.url.database))
+    return file.with_name(f"{file.name}-{name}.lock")
+
+
 def _pragma(connection: Connection, name: str) -> Any:
     """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
     statement = f"PRAGMA {name}"
@@ -171,6 +246,12 @@ SQLITE: Final = Dialect(
     file=_file,
     with_words=_with_words,
     version=_version,
+    copy_to=_copy_to,
+    into_one_file=_into_one_file,
+    compact=_compact,
+    size=_size,
+    try_lock=_try_lock,
+    lock_holder=_lock_holder,
     reason=_reason,
     made_of=(*SEARCH_INDEX["sqlite"], *KEEPING_SUMS["sqlite"]),
 )

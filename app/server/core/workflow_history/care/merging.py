@@ -1,0 +1,239 @@
+"""Bring another history's runs into the history in use: its database in, what was done out.
+
+The other history is only read. Every run is stored once, however often and in whatever order histories
+are merged, and on however many machines it was seen; different runs of one name are both kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import URL
+
+from .. import database
+from ..errors import InvalidQueryError
+from ..store.engine import exists, name_of
+from ..store.history import History
+from ..store.location import database_url
+from ..store.names import WorkflowRef
+from ..store.other import reading_only
+from ..store.values import to_time
+from ..store.whole import WholeRun
+from ..syncing.bringing import Plan, plan_of
+from ..syncing.garbage import seldom_collected
+from ..syncing.job import Progress
+from ..syncing.merging import COMPLETE
+from ..syncing.naming import plain_name
+from ..syncing.related import Relations
+
+BATCH_RUNS = 500  # of the other history, stored in one transaction
+
+Name = tuple[str, str]  # project, plain name
+
+
+def merge_history(
+    other: Path | str | URL,
+    *,
+    host: str | None = None,
+    dry_run: bool = False,
+    with_pruned: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Bring the runs of the history at `other`, a path or database URL, into the one in use.
+
+    The counts are runs (of the other history), inserted, updated, unchanged, renamed (different runs of one
+    name), pruned (left out, since they were pruned here; `with_pruned` takes them in), patterns_decided
+    and syncs; `shared` names runs that have streams of another, whose cost then stands in both.
+    `host` says on which machine runs were found of which that was not noted. `dry_run` stores nothing.
+    Raises DatabaseTooNewError where the other history is of a newer program.
+    """
+    source, target = database_url(other), database.current_url()
+    if source == target:
+        raise InvalidQueryError(f"{source.database} is the history in use; name another one to merge")
+    started = time.monotonic()
+    with seldom_collected(), reading_only(source) as theirs, _ours(target, dry_run=dry_run) as ours:
+        merge = Merge(ours, theirs, host=host, dry_run=dry_run)
+        merge.run(with_pruned=with_pruned, progress=progress)
+    done = {**merge.stats, "source": name_of(source), "dry_run": dry_run}
+    return {**done, "duration_seconds": time.monotonic() - started}
+
+
+@contextmanager
+def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
+    """Open the history in use; a dry run makes none."""
+    if not dry_run or exists(target):
+        with History.open(target) as history:
+            yield history
+        return
+    with (
+        TemporaryDirectory(prefix="workflow-history-") as folder,
+        History.open(Path(folder) / "history.db") as history,
+    ):
+        yield history
+
+
+class Merge:
+    """One merge: two open histories, and what was done so far."""
+
+    def __init__(
+        self, ours: History, theirs: History, *, host: str | None = None, dry_run: bool = False
+    ) -> None:
+        self._ours = ours
+        self._theirs = theirs
+        self._host = host
+        self._dry_run = dry_run
+        self._own, self._other = ours.whole(), theirs.whole()
+        self._version = 0  # of our history when its runs were listed
+        self._keys: Mapping[Name, list[int]] = {}  # of its runs
+        self._new: list[int] = []  # keys of the runs that were inserted
+        counts = (
+            "runs",
+            "inserted",
+            "updated",
+            "unchanged",
+            "renamed",
+            "pruned",
+            "patterns_decided",
+            "syncs",
+        )
+        self.stats: dict[str, Any] = {**dict.fromkeys(counts, 0), "shared": []}
+
+    def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
+        """Bring everything over."""
+        is_new = self._list_own() == 0
+        left_out = set() if with_pruned else {(row["project"], row["id"]) for row in self._own.pruned()}
+        refs = self._other.refs()
+        wanted = [ref for ref in refs if (ref.project, ref.id) not in left_out]
+        self.stats.update(runs=len(refs), pruned=len(refs) - len(wanted))
+        done = 0
+        for some in _batches(_by_name(wanted)):
+            self._bring(some)
+            done += sum(map(len, some.values()))
+            if progress is not None:
+                progress("merge", done, len(wanted))
+        self._bring_the_rest(is_new=is_new and not left_out)
+        self._relate()
+
+    def _list_own(self) -> int:
+        self._version = self._ours.version()
+        refs = self._own.refs()
+        self._keys = {name: [ref.key for ref in some] for name, some in _by_name(refs).items()}
+        return len(refs)
+
+    def _bring(self, some: Mapping[Name, Sequence[WorkflowRef]]) -> None:
+        """Bring the runs of some names over, in one transaction; where there is no news, in none."""
+        found = self._other.read([ref.key for refs in some.values() for ref in refs])
+        theirs = {
+            name: [self._placed(found[ref.key]) for ref in refs if ref.key in found]
+            for name, refs in some.items()
+        }
+        plan = self._plan(theirs)
+        if plan.has_news and not self._dry_run:
+            with self._ours.transaction():
+                if self._ours.version() != self._version:  # nobody stores anything from now on
+                    self._list_own()
+                    plan = self._plan(theirs)
+                self._carry_out(plan)
+        self.stats["inserted"] += len(plan.inserted)
+        self.stats["updated"] += len(plan.updated)
+        self.stats["unchanged"] += plan.unchanged
+        self.stats["renamed"] += plan.apart
+
+    def _placed(self, run: WholeRun) -> WholeRun:
+        """Return a run with the machine that it was found on, where only the caller knows it."""
+        if self._host is None or run.workflow.get("found_on") is not None:
+            return run
+        return replace(run, workflow={**run.workflow, "found_on": self._host})
+
+    def _plan(self, theirs: Mapping[Name, Sequence[WholeRun]]) -> Plan:
+        own = self._own.read([key for name in theirs for key in self._keys.get(name, ())])
+        plan = Plan()
+        for name, runs in theirs.items():
+            plan.add(plan_of({key: own[key] for key in self._keys.get(name, ()) if key in own}, runs))
+        return plan
+
+    def _carry_out(self, plan: Plan) -> None:
+        self._own.remove(plan.removed)
+        self._own.rename(plan.renamed)
+        stored = [*plan.inserted, *plan.updated.values()]
+        saved = self._ours.save([_storable(run) for run in stored], replace=COMPLETE)
+        by_name = {(run.workflow.get("project") or "", run.workflow["id"]): run for run in stored}
+        self._own.save_beside(
+            {key: by_name[name] for name, key in saved.keys.items()}, to_time(datetime.now(UTC))
+        )
+        self._own.first_seen(plan.first_seen)
+        self._new += saved.new
+
+    def _bring_the_rest(self, *, is_new: bool) -> None:
+        """Bring over what was decided on patterns, which syncs there were, and what could not be read.
+
+        What was pruned there stays out here only where this history takes the other one's place.
+        """
+        syncs = _missing(self._own.syncs(), [self._synced(row) for row in self._other.syncs()])
+        wrong = _missing(self._own.folder_problems(), self._other.folder_problems())
+        pruned = self._other.pruned() if is_new else []
+        self.stats["patterns_decided"] = self._own.decide(self._other.decisions(), dry_run=self._dry_run)
+        self.stats["syncs"] = len(syncs)
+        if not self._dry_run and (syncs or wrong or pruned):
+            self._own.add(syncs=syncs, wrong=wrong, pruned=pruned)
+
+    def _synced(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {**row, "host": row["host"] or self._host}
+
+    def _relate(self) -> None:
+        """Bring the lists of similar runs up to date, and pack what is summed up."""
+        if self._dry_run:
+            return
+        relations = Relations(self._ours)
+        if relations.outdated or self._ours.has_unpacked_columns():
+            with self._ours.transaction():
+                relations.changes_after().save(self._ours, {})
+                self._ours.pack_columns()
+        shared = self._own.shared_streams(self._new) if self._new else []
+        self.stats["shared"] = [
+            {"run": f"{run.project}/{run.id}", "other": f"{other.project}/{other.id}"}
+            for run, other in shared
+        ]
+
+
+def _by_name(refs: Sequence[WorkflowRef]) -> dict[Name, list[WorkflowRef]]:
+    found: dict[Name, list[WorkflowRef]] = defaultdict(list)
+    for ref in refs:
+        found[ref.project, plain_name(ref.id)].append(ref)
+    return found
+
+
+def _batches(names: Mapping[Name, Sequence[WorkflowRef]]) -> Iterator[dict[Name, Sequence[WorkflowRef]]]:
+    some: dict[Name, Sequence[WorkflowRef]] = {}
+    count = 0
+    for name in sorted(names):
+        some[name] = names[name]
+        count += len(names[name])
+        if count >= BATCH_RUNS:
+            yield some
+            some, count = {}, 0
+    if some:
+        yield some
+
+
+def _storable(run: WholeRun) -> dict[str, Any]:
+    """Return the run without what this history finds out by itself."""
+    return {name: value for name, value in run.workflow.items() if name not in _FOUND_OUT}
+
+
+_FOUND_OUT = frozenset({"similar_workflows", "problems", "patterns", "pattern_count", "last_changed_at"})
+
+
+def _missing(own: Sequence[Mapping[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that are not among ours, each once."""
+    seen = {repr(sorted(row.items())) for row in own}
+    found = {name: row for row in theirs if (name := repr(sorted(row.items()))) not in seen}
+    return list(found.values())

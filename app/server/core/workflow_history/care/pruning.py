@@ -1,0 +1,86 @@
+"""Take old runs out of the history in use, by rule: which in, what that came to out.
+
+What was once in the history stays, unless somebody asks for this. It is remembered which runs were taken
+out, so that no sync of files that are still there brings them back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .. import database
+from ..errors import InvalidQueryError
+from ..retention import Rule
+from ..store.bulk import chunks
+from ..store.history import History
+from ..store.values import to_dollars
+from ..syncing.related import Relations
+
+BATCH_RUNS = 2_000  # taken out in one transaction
+
+
+def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, Any]:
+    """Take out the runs that any of the rules means; a `dry_run` only tells which.
+
+    Returns runs, spent (US dollars at least), unpriced (runs of unknown cost), oldest and newest (when they
+    were made), projects (how many of each), dry_run, and pruned_before: runs and spent of what was pruned
+    earlier. Runs at work stay, unless a rule names their status.
+    """
+    started = time.monotonic()
+    if not rules or any(rule.is_empty for rule in rules):
+        raise InvalidQueryError("say which runs: an age with --older-than, or what else narrows them")
+    with database.existing() as history:
+        before = _told([] if history is None else history.whole().pruned())
+        meant = [] if history is None else _meant(history, rules)
+        if history is not None and meant and not dry_run:
+            _take_out(history, [run["key"] for run in meant])
+    earlier = {name: before[name] for name in ("runs", "spent")}
+    seconds = time.monotonic() - started
+    return {**_told(meant), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
+
+
+def _meant(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Return what is noted of the runs that some rule means, each once."""
+    found: dict[int, dict[str, Any]] = {}
+    for rule in rules:
+        runs = history.whole().facts([int(key) for key in history.matching(rule.wanted)])
+        at_work = "running" not in rule.wanted.status
+        may_go = [run for run in runs if not (at_work and run["status"] == "running")]
+        found |= {run["key"]: run for run in _without_newest(may_go, rule.keep)}
+    return [found[key] for key in sorted(found)]
+
+
+def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str, Any]]:
+    """Return the runs but for the newest of each project; one whose age is not known counts as the oldest."""
+    left: list[dict[str, Any]] = []
+    seen: Counter[str] = Counter()
+    for run in sorted(runs, key=lambda run: (run["created_at"] or "", run["key"]), reverse=True):
+        seen[run["project"]] += 1
+        if seen[run["project"]] > keep:
+            left.append(run)
+    return left
+
+
+def _take_out(history: History, keys: Sequence[int]) -> None:
+    for some in chunks(keys, BATCH_RUNS):
+        history.prune(some)
+    relations = Relations(history)
+    with history.transaction():
+        relations.changes_after().save(history, {})
+        history.pack_columns()
+
+
+def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    known = [run["spent_nanodollars"] for run in runs if run["spent_nanodollars"] is not None]
+    made = sorted(run["created_at"] for run in runs if run["created_at"] is not None)
+    return {
+        "runs": len(runs),
+        "spent": to_dollars(sum(known)) if known else None,
+        "unpriced": len(runs) - len(known),
+        "oldest": made[0] if made else None,
+        "newest": made[-1] if made else None,
+        "projects": dict(sorted(Counter(run["project"] for run in runs).items())),
+    }

@@ -1,0 +1,52 @@
+"""`workflow-history merge`: another history's runs are brought into this one; says what that came to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...care.merging import merge_history
+from ..options import Command
+from ..render.care import merged
+from ..screen import screen_of
+
+EXAMPLES = """
+Examples:
+  workflow-history merge laptop.db
+  workflow-history merge laptop.db --dry-run
+  workflow-history --db postgresql+psycopg://history@server/team merge ~/history.db
+  workflow-history --db restored.db merge backup-of-monday.db
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=EXAMPLES, cls=Command)
+def merge(
+    context: typer.Context,
+    other: Annotated[str, typer.Argument(metavar="PATH_OR_URL", help="The other history; it is only read.")],
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The machine of runs of which the other history does not tell it."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what it would do, and do nothing.")
+    ] = False,
+    with_pruned: Annotated[
+        bool, typer.Option("--with-pruned", help="Also runs that were pruned here.")
+    ] = False,
+) -> None:
+    """Bring another history's runs into this one; the other one is only read.
+
+    A run that both know is one run, and its money counts once. To merge again changes nothing.
+
+    Different runs of one name are both kept: the later one is called after the place it was found at.
+    """
+    screen = screen_of(context)
+    with screen.progress() as report:
+        done = merge_history(other, host=host, dry_run=dry_run, with_pruned=with_pruned, progress=report)
+    if screen.as_json:
+        screen.give(done)
+    elif not screen.quiet:
+        screen.show(merged(done))

@@ -1,0 +1,84 @@
+"""A lock in a file: whoever holds it has the system's lock on the file, and stands in it by name.
+
+The system lets go of it when its holder ends, however that ends: no lock outlives its process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+Release = Callable[[], None]
+
+_TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+_BEYOND: Final = 1 << 30  # Windows keeps others from reading what is locked: this byte, and no text
+_LONGEST: Final = 1_000  # bytes of a holder's name
+
+
+def try_file(file: Path, told: str) -> Release | None:
+    """Take the lock of a file, which is made, and leave `told` in it; None where another holds it.
+
+    Raises OSError where the file cannot be made, or its system knows no locks.
+    """
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            taken = _try(handle)
+            if taken and _is_still(handle, file):
+                break
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+        if not taken:
+            return None
+        # Its last holder took the file away between our opening and locking it: once more, with a new one.
+    os.ftruncate(handle, 0)
+    os.write(handle, told.encode()[:_LONGEST])
+
+    def release() -> None:
+        if sys.platform != "win32":  # there, a file that is open cannot be taken away
+            file.unlink(missing_ok=True)
+        os.close(handle)
+
+    return release
+
+
+def told_in(file: Path) -> str:
+    """Return what the holder of a file's lock left in it; empty where nobody holds it any more."""
+    try:
+        return file.read_bytes()[:_LONGEST].decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _try(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, _BEYOND, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            os.lseek(handle, 0, os.SEEK_SET)
+        else:
+            # Of the open file, not of the process: two threads keep each other out, too.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
+
+
+def _is_still(handle: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), file.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,68 @@
+"""Take runs out of a history on purpose, and remember which: in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+
+from .blocks import drop_blocks
+from .bulk import chunks, insert_rows
+from .likeness import mark_written
+from .schema import pruned_runs, similar_pairs, workflows
+
+Name = tuple[str, str]  # project, id
+
+_NOTED = ("project", "id", "created_at", "spent_nanodollars")
+
+
+def prune(connection: Connection, keys: Sequence[int], now: str) -> int:
+    """Take runs out with all that belongs to them, and note that; return how many there were.
+
+    Lists that they stood on are marked to be made anew. Sums of patterns are moved by the database itself.
+    """
+    count = 0
+    for some in chunks(sorted(keys)):
+        query = select(*(workflows.c[name] for name in _NOTED)).where(workflows.c.key.in_(some))
+        rows = [{**row, "pruned_at": now} for row in connection.execute(query).mappings()]
+        forget(connection, [(row["project"], row["id"]) for row in rows])
+        insert_rows(connection, pruned_runs, rows)
+        remove(connection, some)
+        count += len(rows)
+    return count
+
+
+def remove(connection: Connection, keys: Sequence[int]) -> None:
+    """Take runs out with all that belongs to them, and note nothing."""
+    for some in chunks(keys):
+        similar = similar_pairs.c
+        near = connection.scalars(select(similar.workflow_key).where(similar.similar_key.in_(some))).all()
+        drop_blocks(connection, some)
+        connection.execute(delete(workflows).where(workflows.c.key.in_(some)))
+        mark_written(connection, sorted(set(near) - set(some)))
+
+
+def forget(connection: Connection, names: Iterable[Name]) -> None:
+    """Forget that these runs were pruned: they are wanted again."""
+    if not connection.scalar(select(func.count()).select_from(pruned_runs)):
+        return
+    by_project: dict[str, list[str]] = defaultdict(list)
+    for project, run_id in names:
+        by_project[project].append(run_id)
+    for project, ids in by_project.items():
+        for some in chunks(ids):
+            mine = (pruned_runs.c.project == project) & pruned_runs.c.id.in_(some)
+            connection.execute(delete(pruned_runs).where(mine))
+
+
+def pruned_ids(connection: Connection, project: str) -> frozenset[str]:
+    """Return the ids of a project's runs that were pruned."""
+    return frozenset(connection.scalars(select(pruned_runs.c.id).where(pruned_runs.c.project == project)))
+
+
+def pruned(connection: Connection) -> dict[Name, dict[str, Any]]:
+    """Return all that is noted of pruned runs, by project and id."""
+    rows = connection.execute(select(pruned_runs)).mappings()
+    return {(row["project"], row["id"]): dict(row) for row in rows}

@@ -1,0 +1,119 @@
+"""Decide what a merge does with some runs of one name: those of two histories in, what to store out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..store.whole import WholeRun
+from .naming import names_for
+from .sameness import same_run
+from .versions import canonical, rank, together
+
+
+@dataclass(slots=True)
+class Plan:
+    """What becomes of some runs of this history; its runs go by their keys."""
+
+    inserted: list[WholeRun] = field(default_factory=list)
+    updated: dict[int, WholeRun] = field(default_factory=dict)
+    renamed: dict[int, str] = field(default_factory=dict)
+    removed: list[int] = field(default_factory=list)  # they are one with another
+    first_seen: dict[int, str] = field(default_factory=dict)  # earlier than was known, ISO 8601
+    unchanged: int = 0  # runs of the other history that bring nothing
+    apart: int = 0  # runs that got a name of their own, since another run has theirs
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self.inserted or self.updated or self.renamed or self.removed or self.first_seen)
+
+    def add(self, other: Plan) -> None:
+        """Take what becomes of other runs in."""
+        self.inserted += other.inserted
+        self.updated |= other.updated
+        self.renamed |= other.renamed
+        self.removed += other.removed
+        self.first_seen |= other.first_seen
+        self.unchanged += other.unchanged
+        self.apart += other.apart
+
+
+@dataclass(slots=True)
+class _Group:
+    """One run, as both histories have it."""
+
+    own: dict[int, WholeRun] = field(default_factory=dict)  # by key
+    theirs: list[WholeRun] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[WholeRun]:
+        return [*self.own.values(), *self.theirs]
+
+
+def plan_of(own: Mapping[int, WholeRun], theirs: Sequence[WholeRun]) -> Plan:
+    """Return what to do with runs of one project and one name, apart from what was added to it."""
+    groups = [group for group in _groups(own, theirs) if group.runs]
+    wholes = [_whole(group) for group in groups]
+    called = [[str(run.workflow["id"]) for run in group.runs] for group in groups]
+    plan = Plan()
+    for group, whole, name in zip(
+        groups, wholes, names_for([whole.workflow for whole in wholes], called), strict=True
+    ):
+        _decide(plan, group, replace(whole, workflow={**whole.workflow, "id": name}))
+    return plan
+
+
+def _groups(own: Mapping[int, WholeRun], theirs: Sequence[WholeRun]) -> list[_Group]:
+    """Put versions of the same run together: also two that only a third shows to be one."""
+    groups: list[_Group] = []
+    for key, run in [*own.items(), *((None, run) for run in theirs)]:
+        near = [group for group in groups if any(_same(run, other) for other in group.runs)]
+        into = near[0] if near else _Group()
+        for more in near[1:]:
+            into.own |= more.own
+            into.theirs += more.theirs
+            groups.remove(more)
+        if not near:
+            groups.append(into)
+        if key is None:
+            into.theirs.append(run)
+        else:
+            into.own[key] = run
+    return groups
+
+
+def _same(one: WholeRun, other: WholeRun) -> bool:
+    return same_run(one.workflow, other.workflow)
+
+
+def _whole(group: _Group) -> WholeRun:
+    """Return all that is known of one run. What it did again and again is as its latest version learnt it."""
+    runs = sorted(group.runs, key=lambda run: rank(run.workflow))
+    latest = runs[-1]
+    learnt = next((run.patterns for run in reversed(runs) if run.patterns), {})
+    return replace(latest, workflow=together([run.workflow for run in runs]), patterns=learnt)
+
+
+def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:
+    seen = min((at for run in group.runs if (at := run.workflow.get("first_seen_at"))), default=None)
+    plan.apart += all(run.workflow["id"] != whole.workflow["id"] for run in group.runs)
+    if not group.own:
+        plan.inserted.append(replace(whole, workflow={**whole.workflow, "first_seen_at": seen}))
+        return
+    key, kept = min(group.own.items())
+    plan.removed += [other for other in group.own if other != key]
+    if kept.workflow["id"] != whole.workflow["id"]:
+        plan.renamed[key] = whole.workflow["id"]
+    if seen is not None and seen != kept.workflow.get("first_seen_at"):
+        plan.first_seen[key] = seen
+    if _said(kept) == _said(whole):
+        plan.unchanged += len(group.theirs)
+    else:
+        plan.updated[key] = whole
+
+
+def _said(run: WholeRun) -> tuple[str, object]:
+    return canonical({**run.workflow, "id": None}), {
+        name: rows for name, rows in run.patterns.items() if rows
+    }

@@ -1,0 +1,106 @@
+"""Lay what several histories know of one run together: its versions in, one run out. Pure.
+
+Whatever order they come in, the same run comes out. The version whose files were written last counts, and
+unknown never hides what another knows. An agent's attempt counts once, however many versions have it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ..accounting.attempts import knows
+from ..enrichment import with_costs
+from ..models import AgentRun, Workflow
+from .merging import merged, scored
+
+LOCAL: Final = frozenset({
+    "similar_workflows", "pattern_count", "patterns", "problems", "first_seen_at", "last_changed_at",
+})  # fmt: skip
+"""What a history says of a run that no other needs to agree with."""
+
+Attempt = tuple[str, str]  # the stream's path, and what tells its first line apart
+
+
+def together(versions: Iterable[Workflow]) -> Workflow:
+    """Return what is known of a run by all its versions."""
+    first, *rest = sorted(versions, key=rank)
+    found = first
+    for newer in rest:
+        found = _laid_over(found, newer)
+    return found
+
+
+def rank(version: Workflow) -> tuple[Any, ...]:
+    """Return what orders versions of a run, the latest last: the state of the files that was read."""
+    return (
+        version.get("last_written_ns") or -1,
+        version.get("source_state") == "gone",
+        version.get("gone_at") or "",
+        version.get("completed_at") or "",
+        len(version.get("phase_costs") or ()),
+        canonical(version),
+    )
+
+
+def canonical(version: Mapping[str, Any]) -> str:
+    """Return all that a version says as text, equal for equal ones; unknown is as good as not there."""
+    said = {key: value for key, value in version.items() if key not in LOCAL and value is not None}
+    said.pop("cost_data", None)  # made of the rest
+    return json.dumps(said, sort_keys=True, default=str)
+
+
+def _laid_over(older: Workflow, newer: Workflow) -> Workflow:
+    whole = merged(older, newer)
+    attempts = _attempts(older.get("phase_costs") or (), newer.get("phase_costs") or ())
+    if attempts is None:
+        return whole
+    priced = with_costs({**whole, "model_used": None}, (), attempts)
+    return scored({**priced, "model_used": priced.get("model_used") or whole.get("model_used")})
+
+
+def _attempts(older: Sequence[AgentRun], newer: Sequence[AgentRun]) -> list[AgentRun] | None:
+    """Return the attempts of both; None where the newer has them all, or they cannot be told apart."""
+    if not older or not newer or not all(map(_name, (*older, *newer))):
+        return None
+    best: dict[Attempt | None, AgentRun] = {}
+    for run in (*newer, *older):
+        known = best.get(_name(run))
+        best[_name(run)] = run if known is None else max(known, run, key=_knowledge)
+    if [_knowledge(run) for run in best.values()] == [_knowledge(run) for run in newer]:
+        return None
+    return _numbered(best.values())
+
+
+def _name(run: AgentRun) -> Attempt | None:
+    path, identity = run.get("path"), run.get("identity")
+    return None if path is None or identity is None else (path, identity)
+
+
+def _knowledge(run: AgentRun) -> tuple[Any, ...]:
+    """Return what orders two records of one attempt: whichever saw more of its stream is the greater one."""
+    told = {key: value for key, value in run.items() if key not in ("attempt", "superseded")}
+    return (*knows(run), json.dumps(told, sort_keys=True, default=str))
+
+
+def _numbered(runs: Iterable[AgentRun]) -> list[AgentRun]:
+    """Return the attempts with numbers, by stream and time; all but the last were overwritten."""
+    by_path: dict[str | None, list[AgentRun]] = defaultdict(list)
+    for run in runs:
+        by_path[run.get("path")].append(run)
+    found: list[AgentRun] = []
+    for attempts in by_path.values():
+        attempts.sort(key=_time)
+        *earlier, last = attempts
+        found += [{**run, "attempt": at, "superseded": True} for at, run in enumerate(earlier, 1)]
+        found.append(
+            {**last, "attempt": len(attempts), "superseded": bool(last.get("superseded")) and not earlier}
+        )
+    return found
+
+
+def _time(run: AgentRun) -> tuple[Any, ...]:
+    moment = run.get("timestamp") or run.get("ended_at") or ""
+    return (moment, run.get("attempt") or 1, run.get("identity") or "")
