@@ -50,7 +50,7 @@ WAYS: tuple[Way, ...] = (at_a_time, at_a_statement, while_it_writes)
 
 def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
     """Kill a command, maybe the next one too, look at what is left, and have the next do the rest."""
-    verdict = Verdict()
+    verdict = Verdict(bench.scratch)
     _ = story.end
     story.put(bench.database)
     ended = way(bench, story)

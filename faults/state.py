@@ -42,9 +42,9 @@ def state_of(database: Path | str) -> State:
         )
 
 
-def damages_of(database: Path) -> list[str]:
+def damages_of(database: Path, scratch: Path) -> list[str]:
     """Return what is wrong with a history, looked at in a copy: what a kill left behind stays as it is."""
-    copy = database.with_name("looked-at.db")
+    copy = scratch / "looked-at.db"
     copy_history(database, copy)
     if not copy.exists():
         return []

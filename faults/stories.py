@@ -74,8 +74,8 @@ class Story:
     def _undisturbed(self) -> Ended:
         self.put(self._file)
         ended = run(self.words, self._file, self.scratch / "undisturbed", hook=self.hook)
-        if ended.code or ended.err or damages_of(self._file):
-            raise RuntimeError(f"{self.name}, undisturbed: {ended} {damages_of(self._file)}")
+        if ended.code or ended.err or damages_of(self._file, self.scratch):
+            raise RuntimeError(f"{self.name}, undisturbed: {ended} {damages_of(self._file, self.scratch)}")
         return ended
 
     def put(self, database: Path) -> None:

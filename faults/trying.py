@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .child import Ended, HangsError, run
+from .child import Ended, HangsError, Hook, run
 from .state import State, damages_of, state_of
-from .stories import Bench, Story
+from .stories import Bench, Story, as_ever
 
 MOST_SHOWN = 3  # differences of one trial that are written down
 
@@ -29,6 +29,7 @@ class Outcome:
 class Verdict:
     """What was looked at in one trial."""
 
+    scratch: Path
     lost: int = 0
     doubled: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Verdict:
 
     def look_at(self, database: Path, when: str) -> None:
         """Look for damage."""
-        self.wrong += [f"{when}: {damage}" for damage in damages_of(database)]
+        self.wrong += [f"{when}: {damage}" for damage in damages_of(database, self.scratch)]
 
     def outcome(self, ended: Ended, fell: str = "") -> Outcome:
         """Return what came of it."""
@@ -61,6 +62,29 @@ def calm(ended: Ended, codes: Sequence[int]) -> list[str]:
     if ended.code and ended.err.count("\n") != 1:
         wrong.append(f"exit code {ended.code} with {ended.err.count(chr(10))} lines: {ended.err[-600:]}")
     return wrong
+
+
+def struck(
+    bench: Bench,
+    story: Story,
+    hook: Hook,
+    codes: Sequence[int],
+    *,
+    heal: Hook = as_ever,
+    database: Path | None = None,
+) -> Outcome:
+    """Run a command that a fault meets, heal the fault, and have the next one do the rest."""
+    file = database or bench.database
+    verdict = Verdict(bench.scratch)
+    _ = story.end
+    try:
+        ended = story.start(file, bench.heard, hook).wait()
+    finally:
+        heal()
+    verdict.wrong += calm(ended, codes)
+    verdict.look_at(file, "after the fault")
+    finish(bench, story, verdict, file)
+    return verdict.outcome(ended)
 
 
 def finish(bench: Bench, story: Story, verdict: Verdict, database: Path | None = None) -> None:
