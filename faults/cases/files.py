@@ -154,12 +154,12 @@ def _later(bench: Bench) -> Story:
 
 
 def _files_of(story: Story) -> list[Path]:
-    return sorted(path for run in _folders_of(story) for path in run.rglob("raw_output.jsonl"))
+    names = ("raw_output.jsonl", "adw_state.json")
+    return sorted(path for run in _folders_of(story) for path in run.rglob("*.json*") if path.name in names)
 
 
 def _folders_of(story: Story) -> list[Path]:
-    """Return the runs that a story reads: of a later sync, those that changed."""
     agents = Path(story.words[1])
-    every = (path for path in agents.iterdir() if any(path.rglob("raw_output.jsonl")))
-    return sorted(path for path in every if story.before is None or path.name.startswith("new"))
+    named = (path for path in agents.iterdir() if not path.name.startswith(("_", ".")))
+    return sorted(path for path in named if any(path.rglob("raw_output.jsonl")))
 

@@ -76,6 +76,7 @@ class Problem:
     reason: str
     line: int | None = None  # 1-based
     severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
+    refused: bool = False  # by the system, which may allow it the next time; not stored
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as JSON can hold it."""

@@ -102,7 +102,7 @@ class Walk:
 
     def trouble(self, shown: str, error: OSError) -> None:
         """Note a folder or file that the system would not show."""
-        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}"))
+        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}", refused=True))
 
     def skip(self, shown: str, reason: str) -> None:
         """Note what is left out, and why."""

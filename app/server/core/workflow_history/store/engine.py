@@ -66,7 +66,7 @@ def naming_database(url: URL) -> Iterator[None]:
     """Turn a driver's error into one that says which database it was."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, _driver_error(url)) as error:
         why = _reason(error) if exists(url) else "there is no such file; a sync makes one"
         raise WorkflowHistoryError(f"{_name(url)}: {why}") from error
 
@@ -92,7 +92,13 @@ def _name(url: URL) -> str:
     return str(Path(file)) if file else url.render_as_string(hide_password=True)
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _driver_error(url: URL) -> type[Exception]:
+    """Return what a driver raises by itself, where its own rows are read past SQLAlchemy."""
+    found: type[Exception] = engine_for(url).dialect.loaded_dbapi.Error
+    return found
+
+
+def _reason(error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     if "not a database" in text:
         return "this file is no SQLite database; name another file or move this one away"
@@ -102,4 +108,13 @@ def _reason(error: SQLAlchemyError) -> str:
         return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
+    if "is full" in text:
+        return f"{text}; make room and sync again: nothing that was stored is lost"
+    if "disk I/O error" in text:
+        return f"{text}: the disk is full, a quota is met, or it fails; what was stored before is kept"
+    if "malformed" in text:
+        return (
+            f"{text}: db check says where; put a backup in its place, or move it away and sync anew "
+            "(that knows nothing of runs whose files are gone)"
+        )
     return text

@@ -59,7 +59,7 @@ def read_on(
             opened = _Opened(handle, status, path, agent, wanted)
             found = _read_on(opened, mark) if mark and mark.fits(handle, status) else _read(opened)
     except OSError as error:
-        problem = Problem(path, f"cannot be read: {error.strerror or error}")
+        problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
         return StreamRead(StreamFacts(path, "unreadable", agent, problems=(problem,)), None)
     if found.facts is None:
         return found

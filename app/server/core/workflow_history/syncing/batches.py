@@ -95,6 +95,7 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     job.read += 1
     job.same.discard(run.id)
     troubles = [job.trouble(run.id, reason) for reason in run.troubles]
+    job.stats["unread"] += len(run.refused)
     if run.parts is not None:
         job.dated[run.id] = run.dated
         run.problems = (*run.problems, *troubles)

@@ -47,3 +47,8 @@ class ReadRun:
     unlearnt: bool = False  # the host's detector has not seen it
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
+
+    @property
+    def refused(self) -> list[Problem]:
+        """What of it the system would not show: it is read again the next time."""
+        return [problem for problem in self.problems if problem.refused]
