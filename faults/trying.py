@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .child import Ended, HangsError, Hook, run
 from .state import State, damages_of, state_of
 from .stories import Bench, Story, as_ever
 
 MOST_SHOWN = 3  # differences of one trial that are written down
+MOST_LETTERS = 600  # of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,7 @@ class Verdict:
         missing, more = expected - found, found - expected
         self.lost += missing.total()
         self.doubled += more.total()
-        self.wrong += [f"lost {table}: {row}"[:400] for table, row in list(missing)[:MOST_SHOWN]]
-        self.wrong += [f"not in an undisturbed one: {table}: {row}"[:400] for table, row in list(more)[:MOST_SHOWN]]
+        self.wrong += differences(missing, more)
 
     def look_at(self, database: Path, when: str) -> None:
         """Look for damage."""
@@ -50,6 +52,26 @@ class Verdict:
         """Return what came of it."""
         said = ended.err.strip()
         return Outcome(fell or ended.phase, ended.code, said, self.lost, self.doubled, tuple(self.wrong))
+
+
+def differences(missing: State, more: State) -> list[str]:
+    """Say how two histories differ: a row that differs a little by what differs in it."""
+    wrong = []
+    left = list(more)
+    for table, row in list(missing)[:MOST_SHOWN]:
+        values = json.loads(row)
+        near = [(_unlike(values, json.loads(other)), other) for name, other in left if name == table]
+        unlike, other = min(near, key=lambda pair: len(pair[0]), default=({}, ""))
+        if other and len(unlike) < len(values) / 2:
+            left.remove((table, other))
+            wrong.append(f"{table}, expected and found: {unlike}"[:MOST_LETTERS])
+        else:
+            wrong.append(f"lost from {table}: {row}"[:MOST_LETTERS])
+    return wrong + [f"too much in {table}: {row}"[:MOST_LETTERS] for table, row in left[:MOST_SHOWN]]
+
+
+def _unlike(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {name: (value, other.get(name)) for name, value in one.items() if value != other.get(name)}
 
 
 def calm(ended: Ended, codes: Sequence[int]) -> list[str]:

@@ -85,15 +85,15 @@ def vanishing_files(bench: Bench) -> Outcome:
             passed.append(1)
             if len(passed) == number:
                 file = Path(order.folder.files[-1].file)
-                (away / "place").write_text(str(file))
-                file.rename(away / "file")
+                (away / f"{os.getpid()}.place").write_text(str(file))
+                file.rename(away / f"{os.getpid()}.file")  # each process that reads moves one
             return work(task, order)
 
         reading._phase_1_read = read
 
     def heal() -> None:
-        if (away / "file").exists():
-            (away / "file").rename((away / "place").read_text())
+        for file in away.glob("*.file"):
+            file.rename(file.with_suffix(".place").read_text())
 
     return struck(bench, story, arm, [3], heal=heal)
 

@@ -19,7 +19,8 @@ Workflow = dict[str, Any]
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
 
-StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable"]
+StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable", "unread"]
+"""Unreadable: there is no JSON in it. Unread: the system would not show it, and may the next time."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

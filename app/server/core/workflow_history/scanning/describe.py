@@ -29,6 +29,7 @@ Running: its agents may be at work. Silent: they would be, had they not been sil
 files were written after now.
 """
 
+_UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
@@ -123,7 +124,7 @@ def gathered(
 def is_run(facts: RunFacts) -> bool:
     """Tell whether anything of the folder shows a run: a readable state or an agent's stream."""
     telling = (facts.has_state, bool(facts.summaries))
-    return any(telling) or any(stream.format != "unreadable" or stream.cut for stream in facts.streams)
+    return any(telling) or any(stream.format not in _UNTOLD or stream.cut for stream in facts.streams)
 
 
 def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
