@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import URL
 
+from app.server.core.workflow_history.store.location import database_url
 from app.server.tests.live_helpers import Served, serving
+from scripts import postgresql as postgresql_server
+from scripts.postgresql import Server
 
 if TYPE_CHECKING:  # see chromium
     from playwright.sync_api import Browser, Page
+
+ENGINES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +45,34 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip(browsing.MISSING)
     with browsing.started(tmp_path_factory.mktemp("browser")) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """Start a PostgreSQL for the tests of this process; each of them makes a place of its own in it."""
+    if postgresql_server.found() is None:
+        pytest.skip(postgresql_server.MISSING)
+    with postgresql_server.running() as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """Name a place for a history that is not there yet, once on each engine."""
+    return _empty_place(request, tmp_path / "engine")
+
+
+@pytest.fixture(params=ENGINES, scope="module")
+def module_history_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
+    """Name one for all tests of a file."""
+    return _empty_place(request, tmp_path_factory.mktemp("engine"))
+
+
+def _empty_place(request: pytest.FixtureRequest, folder: Path) -> URL:
+    if request.param == "sqlite":
+        return database_url(folder / "history.db")
+    server: Server = request.getfixturevalue("postgresql")
+    return server.empty()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import URL
 
 from app.server.core.workflow_history import analytics, database
 from app.server.core.workflow_history.errors import (
@@ -93,15 +94,16 @@ def own_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def history(own_database: Path) -> Iterator[History]:
-    with History.open(own_database) as opened:
+def history(history_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+    monkeypatch.setattr(database, "DB_PATH", history_url)
+    with History.open(history_url) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def shared(module_history_url: URL) -> Iterator[History]:
     """One history for all examples of a property; each example uses an id of its own."""
-    with History.open(tmp_path_factory.mktemp("shared") / "history.db") as opened:
+    with History.open(module_history_url) as opened:
         yield opened
 
 

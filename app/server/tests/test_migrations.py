@@ -16,7 +16,7 @@ from sqlalchemy import Column, Table, inspect
 
 from app.server.core.workflow_history.errors import DatabaseTooNewError, WorkflowHistoryError
 from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, writing
+from app.server.core.workflow_history.store.engine import connect, make_file, writing
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.store.schema import metadata
@@ -60,6 +60,7 @@ def test_the_constant_names_the_newest_revision(file: Path) -> None:
 def migrated(tmp_path: Path) -> Path:
     """A database that came to its tables one revision after the other."""
     file = tmp_path / "migrated.db"
+    make_file(database_url(file))
     with connect(database_url(file)) as connection, writing(connection):
         command.upgrade(migrate.alembic_config(connection), "head")
     return file

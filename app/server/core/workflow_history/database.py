@@ -19,7 +19,7 @@ from .filters import RunFilter
 from .models import Workflow
 from .patterns.sequences import without_parts
 from .statistics import Sums
-from .store.engine import exists
+from .store.engine import exists, name_of
 from .store.history import History, Page
 from .store.kept import KeptHistories
 from .store.location import database_url, default_location
@@ -147,8 +147,7 @@ def find_workflow(reference: str) -> Workflow | None:
 
 def location() -> str:
     """Return where the history lies: a file's path, or a URL without its password."""
-    url = current_url()
-    return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string()
+    return name_of(current_url())
 
 
 def schema_version() -> str | None:

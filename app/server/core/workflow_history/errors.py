@@ -40,6 +40,10 @@ class PriceUnknownError(WorkflowHistoryError, LookupError):
     """No dated price is known for a model; an unknown price is never a price of zero."""
 
 
+class ConnectionLostError(WorkflowHistoryError):
+    """The connection to a database server is gone: the server was stopped, or cut it."""
+
+
 class DatabaseTooNewError(WorkflowHistoryError):
     """The database was written by a newer version of this program."""
 

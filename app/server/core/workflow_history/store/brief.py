@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, cast, func, select
 
 from .bulk import chunks
 from .codec import WORKFLOW
@@ -26,12 +26,16 @@ TEXTS: Final = {"nl_input": 400, "error_message": 400}
 _FIELDS: Final = WORKFLOW.only(KEYS).fields
 
 
+_TRUE: Final = ("1", "true")
+"""How databases write down what is true in JSON."""
+
+
 def _query() -> Select[Any]:
     """Select a list's rows, made once: SQLAlchemy takes as long to put it together as SQLite to answer it."""
     own = workflows.c
     columns = [own[field.column] for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TEXTS.items()]
-    zone = own.extra["time_zone_known"].as_boolean().label("time_zone_known")
+    zone = cast(own.extra["time_zone_known"].as_string(), Text).in_(_TRUE).label("time_zone_known")
     query = select(own.key, *columns, zone, *texts)
     return query.where(own.key.in_(bindparam("wanted", expanding=True)))
 

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
+from typing import Final
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import WorkflowHistoryError
+from ..errors import ConnectionLostError, WorkflowHistoryError
 from .dialects import DIALECTS, Dialect
+
+VERSION_TABLE: Final = "workflow_history_version"
+"""The table that every history has; its own name: a server's database may be shared."""
 
 
 def dialect_of(source: URL | Connection) -> Dialect:
@@ -37,9 +40,24 @@ def is_read_only(url: URL) -> bool:
 
 
 def exists(url: URL) -> bool:
-    """Say whether there may be something to read: a server always, a file when it is there."""
+    """Say whether there may be something to read: a file that is there, a server that has a history.
+
+    Raises WorkflowHistoryError where a server cannot be asked.
+    """
     file = dialect_of(url).file(url)
-    return file is None or file.exists()
+    return _is_served(url) if file is None else file.exists()
+
+
+_SERVED: set[URL] = set()
+"""Servers that have a history, as far as was seen: nobody takes one away but by hand."""
+
+
+def _is_served(url: URL) -> bool:
+    if url not in _SERVED:
+        with connect(url) as connection, reading(connection):
+            if inspect(connection).has_table(VERSION_TABLE):
+                _SERVED.add(url)
+    return url in _SERVED
 
 
 def make_file(url: URL) -> None:
@@ -67,8 +85,11 @@ def naming_database(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, _driver_error(url)) as error:
-        why = _reason(error) if exists(url) else "there is no such file; a sync makes one"
-        raise WorkflowHistoryError(f"{_name(url)}: {why}") from error
+        file = dialect_of(url).file(url)
+        is_there = file is None or file.exists()
+        why = _reason(url, error) if is_there else "there is no such file; a sync makes one"
+        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        raise (ConnectionLostError if is_lost else WorkflowHistoryError)(f"{name_of(url)}: {why}") from error
 
 
 @contextmanager
@@ -87,9 +108,13 @@ def writing(connection: Connection) -> Iterator[Connection]:
         yield connection
 
 
-def _name(url: URL) -> str:
+def name_of(url: URL) -> str:
+    """Return how people call a database: a file's path, or a URL without what is secret in it."""
     file = dialect_of(url).file(url)
-    return str(Path(file)) if file else url.render_as_string(hide_password=True)
+    if file is not None:
+        return str(file)
+    shown = {key: value for key, value in url.query.items() if "pass" not in key}
+    return url.set(query=shown).render_as_string(hide_password=True)
 
 
 def _driver_error(url: URL) -> type[Exception]:
@@ -98,23 +123,6 @@ def _driver_error(url: URL) -> type[Exception]:
     return found
 
 
-def _reason(error: Exception) -> str:
+def _reason(url: URL, error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    if "not a database" in text:
-        return "this file is no SQLite database; name another file or move this one away"
-    if "readonly" in text:
-        return "it can only be read here: the file or its folder cannot be written"
-    if "unable to open" in text:
-        return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
-    if "locked" in text:
-        return "another program is writing to it; try again when it is done"
-    if "is full" in text:
-        return f"{text}; make room and sync again: nothing that was stored is lost"
-    if "disk I/O error" in text:
-        return f"{text}: the disk is full, a quota is met, or it fails; what was stored before is kept"
-    if "malformed" in text:
-        return (
-            f"{text}: db check says where; put a backup in its place, or move it away and sync anew "
-            "(that knows nothing of runs whose files are gone)"
-        )
-    return text
+    return dialect_of(url).reason(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     CompoundSelect,
+    Integer,
     Select,
     exists,
     false,
@@ -144,18 +146,21 @@ def _with_and_without(prefix: str, words: Sequence[str]) -> list[str]:
 def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> list[ColumnElement[bool]]:
     if bounds is None:
         return []
+    is_whole = isinstance(column.type, Integer)  # a database may round what it is compared with
     found: list[ColumnElement[bool]] = [column.is_not(None)]
     if bounds.least is not None:
-        found.append(column >= _in_units(bounds.least, unit))
+        least = _in_units(bounds.least, unit)
+        found.append(column >= (math.ceil(least) if is_whole else least))
     if bounds.most is not None:
-        found.append(column <= _in_units(bounds.most, unit))
+        most = _in_units(bounds.most, unit)
+        found.append(column <= (math.floor(most) if is_whole else most))
     return found
 
 
 def _in_units(amount: float, unit: int) -> float:
     """Return an amount in the unit of its column, held where a column can hold it."""
     held = min(max(amount, -_LARGEST / unit), _LARGEST / unit)
-    return min(round(held * unit), _LARGEST) if unit > 1 else held
+    return max(-_LARGEST, min(round(held * unit) if unit > 1 else held, _LARGEST))
 
 
 def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:

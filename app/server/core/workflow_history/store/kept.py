@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from threading import Lock
 from typing import Final, NamedTuple
 
 from sqlalchemy import URL
 
-from ..errors import WorkflowHistoryError
+from ..errors import ConnectionLostError, WorkflowHistoryError
 from .engine import dialect_of
 from .history import History
 
@@ -58,9 +58,8 @@ class KeptHistories:
     @contextmanager
     def lend(self, url: URL) -> Iterator[History]:
         """Give an open history to one caller; after an error it is closed."""
-        kept = self._taken(url) or _opened(url)
+        kept = self._awake(url) or _opened(url)
         try:
-            kept.history.catch_up()
             yield kept.history
             kept.history.settle()
         except BaseException:
@@ -76,11 +75,27 @@ class KeptHistories:
     def mark(self, url: URL) -> Hashable:
         """Return what is equal as long as nothing was stored in between; of use in this process alone."""
         with self._lock:
-            if self._watching is None or self._watching.place != _place(url):
-                _close([] if self._watching is None else [self._watching])
-                self._watching = None
-                self._watching = _opened(url)
+            if self._watching is not None and self._watching.place == _place(url):
+                with suppress(ConnectionLostError):
+                    return (self._watching.number, self._watching.history.version())
+            _close([] if self._watching is None else [self._watching])
+            self._watching = None
+            self._watching = _opened(url)
             return (self._watching.number, self._watching.history.version())
+
+    def _awake(self, url: URL) -> _Kept | None:
+        """Take one that is up to date; those whose server has let go of them are closed."""
+        while kept := self._taken(url):
+            try:
+                kept.history.catch_up()
+            except ConnectionLostError:
+                _close([kept])
+            except BaseException:
+                _close([kept])
+                raise
+            else:
+                return kept
+        return None
 
     def _taken(self, url: URL) -> _Kept | None:
         """Take the one that was asked last: its pages are the warmest."""

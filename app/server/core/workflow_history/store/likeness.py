@@ -64,7 +64,8 @@ def stale_query(model: str) -> Select[Any]:
 
 def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
     """Return the runs whose lists are to be made anew."""
-    return [StaleRun._make(row) for row in _rows(connection, stale_query(model))]
+    query = stale_query(model).order_by(workflows.c.key)
+    return [StaleRun._make(row) for row in _rows(connection, query)]
 
 
 def compared_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
@@ -126,7 +127,8 @@ def lists_of(connection: Connection, keys: Sequence[int]) -> Iterator[list[PairR
     columns = similar_pairs.c
     for some in chunks(keys):
         query = select(columns.workflow_key, columns.rank, columns.similar_key, columns.score)
-        yield from _many(connection, query.where(columns.workflow_key.in_(some)))
+        chosen = query.where(columns.workflow_key.in_(some))
+        yield from _many(connection, chosen.order_by(columns.workflow_key, columns.rank))
 
 
 def lists_with(connection: Connection, keys: Sequence[int]) -> set[int]:

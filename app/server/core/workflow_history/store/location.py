@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 from platformdirs import user_data_path
 from sqlalchemy import URL, make_url
@@ -26,6 +28,8 @@ def database_url(location: Path | str | URL) -> URL:
     '/data/history.db'
     >>> database_url(Path("/data/history.db")).drivername
     'sqlite'
+    >>> database_url("postgres://host/history").drivername
+    'postgresql+psycopg'
     """
     if isinstance(location, URL):
         url = location
@@ -33,12 +37,29 @@ def database_url(location: Path | str | URL) -> URL:
         url = _parsed(location)
     else:
         url = URL.create("sqlite", database=str(location))
+    if url.get_backend_name() in _SERVERS:
+        return _with_driver(url)
     if url.get_backend_name() not in DIALECTS:
         known = ", ".join(sorted(DIALECTS))
         raise WorkflowHistoryError(
             f"cannot store a history in {url.get_backend_name()!r}; use one of: {known}"
         )
-    return _absolute(url) if url.get_backend_name() == "sqlite" else url
+    return _absolute(url)
+
+
+_SERVERS: Final = ("postgresql", "postgres")
+
+
+def _with_driver(url: URL) -> URL:
+    """Return a server's URL with the driver that is used, its password where no message shows it."""
+    password = url.query.get("password")
+    found = url.set(drivername="postgresql+psycopg")
+    if isinstance(password, str):
+        return found.difference_update_query(["password"]).set(password=url.password or password)
+    return found
+
+
+_SECRET: Final = re.compile("//[^/]*@")
 
 
 def _parsed(text: str) -> URL:
@@ -46,7 +67,8 @@ def _parsed(text: str) -> URL:
         return make_url(text)
     except ArgumentError as error:
         raise WorkflowHistoryError(
-            f"not a database URL: {text!r}; write e.g. sqlite:////path/to/file.db"
+            f"not a database URL: {_SECRET.sub('//***@', text)!r}; write e.g. sqlite:////path/to/file.db or "
+            "postgresql://user@host/database"
         ) from error
 
 

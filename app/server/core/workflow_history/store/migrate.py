@@ -21,14 +21,11 @@ from sqlalchemy import (
 )
 
 from ..errors import DatabaseTooNewError, WorkflowHistoryError
-from .engine import dialect_of, reading, writing
-from .pattern_sums import KEEPING_SUMS
+from .engine import VERSION_TABLE, dialect_of, reading, writing
 from .schema import metadata
-from .search import SEARCH_INDEX
 from .views import QUERIES
 
 HEAD = "0009"  # the newest revision under migrations/versions; a test holds it right
-VERSION_TABLE = "workflow_history_version"  # its own name: a server's database may be shared
 
 _version = Table(  # as Alembic makes it
     VERSION_TABLE,
@@ -78,7 +75,7 @@ def stored_revision(connection: Connection) -> str | None:
 def _make(connection: Connection) -> None:
     """Make all tables and views as they are now, and say so."""
     metadata.create_all(connection, checkfirst=False)
-    for statement in (*SEARCH_INDEX[connection.dialect.name], *KEEPING_SUMS[connection.dialect.name]):
+    for statement in dialect_of(connection).made_of:
         connection.exec_driver_sql(statement)
     for name, query in QUERIES.items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from .bulk import chunks, execute_tuples
+from .expressions import truncated
 from .schema import occurrences, patterns
 
 SUMS: Final = (
@@ -45,7 +46,7 @@ _NOTHING: Final[Sums] = (0,) * len(SUMS)
 
 def _anew() -> dict[str, ColumnElement[Any]]:
     own = occurrences.c
-    rounded = cast(own.seconds * 1000 + 0.5, BigInteger)  # as `sums_of` rounds
+    rounded = cast(truncated(own.seconds * 1000 + 0.5), BigInteger)  # as `sums_of` rounds
     return {
         "runs": func.count(),
         **{name: func.coalesce(func.sum(own[name]), 0) for name in _PART[:4]},
@@ -85,7 +86,26 @@ def _sqlite() -> tuple[str, ...]:
     return (f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows BEGIN {change} END",)
 
 
-KEEPING_SUMS: Final = {"sqlite": _sqlite()}
+def _postgresql() -> tuple[str, ...]:
+    less = {
+        "runs": "1",
+        **{name: f"COALESCE(o.{name}, 0)" for name in _PART[:4]},
+        "unpriced_runs": "CAST(o.cost_nanodollars IS NULL AS integer)",
+        "milliseconds": "COALESCE(CAST(trunc(o.seconds * 1000 + 0.5) AS bigint), 0)",
+        "untimed_runs": "CAST(o.seconds IS NULL AS integer)",
+    }
+    changes = ", ".join(f"{name} = patterns.{name} - {less[name]}" for name in SUMS)
+    of_run = "o.workflow_key = old.key AND o.pattern_key = patterns.key"
+    change = f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
+    made = "CREATE FUNCTION pattern_sums_less() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"
+    call = "FOR EACH ROW EXECUTE FUNCTION pattern_sums_less()"
+    return (
+        f"{made} AS $$ BEGIN {change} RETURN old; END $$",
+        f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows {call}",
+    )
+
+
+KEEPING_SUMS: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
 """By dialect: what moves the sums when a run is deleted, and its occurrences with it."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, null
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null
 
 from .schema import agent_runs, workflows
 
@@ -25,7 +25,7 @@ def only_bound() -> ColumnElement[bool]:
     is_bound = and_(
         own.cost_basis == literal_column("'lower_bound'"), own.lower_bound_cost_nanodollars.is_(None)
     )
-    return func.coalesce(and_(is_bound, ~recorded), literal_column("0"))
+    return func.coalesce(and_(is_bound, ~recorded), false())
 
 
 def run_costs() -> Mapping[str, ColumnElement[Any]]:

@@ -35,10 +35,13 @@ metadata = MetaData(
 )
 
 _KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only an INTEGER key by itself
+_TEXT = Text().with_variant(
+    Text(collation="C"), "postgresql"
+)  # sorted by its bytes everywhere, as SQLite does
 
 
 def _text(key: str, comment: str, column: str | None = None, **options: Any) -> Column[Any]:
-    return Column(column or key, Text, comment=comment, info={"key": key, "kind": "text"}, **options)
+    return Column(column or key, _TEXT, comment=comment, info={"key": key, "kind": "text"}, **options)
 
 
 def _whole(key: str, comment: str) -> Column[Any]:
@@ -70,7 +73,7 @@ def _money(key: str, comment: str) -> Column[Any]:
 
 def _time(key: str, comment: str, column: str | None = None) -> Column[Any]:
     info = {"key": key, "kind": "time"}
-    return Column(column or key, Text, comment=f"{comment}, ISO 8601 UTC with microseconds", info=info)
+    return Column(column or key, _TEXT, comment=f"{comment}, ISO 8601 UTC with microseconds", info=info)
 
 
 def _extra(comment: str) -> Column[Any]:
@@ -268,7 +271,7 @@ similar_pairs = Table(
     _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("rank", Integer, primary_key=True, comment="place in the run's list, from 1"),
     _link("similar_key", "workflows.key", "the similar run"),
-    Column("similar_id", Text, comment="id as the caller gave it, where no stored run has it"),
+    Column("similar_id", _TEXT, comment="id as the caller gave it, where no stored run has it"),
     Column("score", Double, nullable=False, comment="similarity, 0 to 1"),
     Index("ix_similar_pairs_similar_key", "similar_key"),
     comment="the runs most similar to each run, best first",
@@ -283,7 +286,7 @@ likeness = Table(
     _money("cost", "cost as compared"),
     _real("duration_seconds", "duration as compared, seconds; null: unknown"),
     Column("least", Double, comment="score of a full list's last place, 0 to 1; null: it has room"),
-    Column("text_model", Text, comment="what made it; null: the run was written since"),
+    Column("text_model", _TEXT, comment="what made it; null: the run was written since"),
     Index("ix_likeness_text_model", "text_model"),
     comment="what each run's list of similar runs was made with",
 )
@@ -292,8 +295,8 @@ patterns = Table(
     "patterns",
     metadata,
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the pattern in this database"),
-    Column("kind", Text, nullable=False, comment="what sort of pattern it is"),
-    Column("signature", Text, nullable=False, comment="what recurs, in normal form"),
+    Column("kind", _TEXT, nullable=False, comment="what sort of pattern it is"),
+    Column("signature", _TEXT, nullable=False, comment="what recurs, in normal form"),
     _text("status", "detected, accepted or dismissed", nullable=False, server_default="detected"),
     _time("first_seen_at", "when it was first stored"),
     _text("id", "16 hexadecimal digits of kind and signature, the same in every history"),
@@ -337,12 +340,12 @@ problems = Table(
     "problems",
     metadata,
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the problem"),
-    Column("agents_dir", Text, nullable=False, comment="agents folder that was read"),
-    Column("path", Text, nullable=False, comment="file, relative to the agents folder"),
+    Column("agents_dir", _TEXT, nullable=False, comment="agents folder that was read"),
+    Column("path", _TEXT, nullable=False, comment="file, relative to the agents folder"),
     _link("workflow_key", "workflows.key", "the run"),
     Column("line", BigInteger, comment="line, from 1; null: the whole file"),
-    Column("reason", Text, nullable=False, comment="what is wrong"),
-    Column("severity", Text, nullable=False, comment="error: data is missing; warning: data is doubtful"),
+    Column("reason", _TEXT, nullable=False, comment="what is wrong"),
+    Column("severity", _TEXT, nullable=False, comment="error: data is missing; warning: data is doubtful"),
     Index("ix_problems_agents_dir", "agents_dir"),
     Index("ix_problems_workflow_key", "workflow_key"),
     comment="what could not be read at the last sync of each agents folder",
@@ -352,7 +355,7 @@ stream_marks = Table(
     "stream_marks",
     metadata,
     _link("workflow_key", "workflows.key", "the run", primary_key=True),
-    Column("path", Text, primary_key=True, comment="the stream, relative to the run's folder"),
+    Column("path", _TEXT, primary_key=True, comment="the stream, relative to the run's folder"),
     Column("mark", LargeBinary, nullable=False, comment="how far it was read and what it said, packed"),
     Column(
         "written_ns", BigInteger, nullable=False, comment="when the run was last written to, ns since 1970"
@@ -366,11 +369,11 @@ column_blocks = Table(
     metadata,
     Column(
         "family",
-        Text,
+        _TEXT,
         primary_key=True,
         comment="runs, agent_runs, models, what runs spent in their parts, or sums",
     ),
-    Column("name", Text, primary_key=True, comment="the column, or what is summed up"),
+    Column("name", _TEXT, primary_key=True, comment="the column, or what is summed up"),
     Column("block", Integer, primary_key=True, comment="runs with these keys, divided by 512"),
     Column("data", LargeBinary, nullable=False, comment="the values of these runs, packed"),
     Index("ix_column_blocks_block", "block"),

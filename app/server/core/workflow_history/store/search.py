@@ -30,5 +30,72 @@ def _sqlite() -> tuple[str, ...]:
     )
 
 
-SEARCH_INDEX: Final = {"sqlite": _sqlite()}
+_WORD: Final = 200  # letters of a word that the index holds
+_LETTERS: Final = 250_000  # of a run; the index of one cannot hold more
+_ICU: Final = 'COLLATE "und-x-icu"'  # whatever the database itself takes for letters
+
+
+def _postgresql() -> tuple[str, ...]:
+    """Return functions that read words as SQLite does, the table of each run's words, and what keeps it.
+
+    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole.
+    """
+    texts = ", ".join(f"run_search_text(run.{name})" for name in SEARCHED)
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in SEARCHED)
+    pure = "LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE"
+    here = f"{pure} SET search_path FROM CURRENT"  # for what calls one of the others
+    script = rf"""
+        CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
+            SELECT btrim(CASE WHEN octet_length(said) = length(said)
+                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9]+', ' ', 'g')
+                ELSE regexp_replace(
+                    normalize(regexp_replace(
+                        normalize(lower(said {_ICU}), NFD), '[\u0300-\u036F]+', '', 'g'
+                    ), NFC) {_ICU}, '[^[:alnum:]]+', ' ', 'g'
+                ) COLLATE "C" END) $$
+
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {here} COST 10000 AS $$
+            SELECT ' ' || concat_ws(E' \n ', {texts}) || ' ' $$
+
+        CREATE FUNCTION run_search_words(said text) RETURNS tsvector {pure} COST 1000 AS $$
+            SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_WORD}))), '')
+            FROM unnest(string_to_array(left(said, {_LETTERS}), ' ')) AS word
+            WHERE btrim(word, E'\n') <> '' $$
+
+        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {here} COST 1000 AS $$
+            SELECT string_agg(quote_literal(left(word, {_WORD}))
+                || CASE WHEN begins AND place = most THEN ':*' ELSE '' END, ' & ')::tsquery
+            FROM (
+                SELECT word, place, max(place) OVER () AS most
+                FROM unnest(string_to_array(run_search_text(said), ' '))
+                    WITH ORDINALITY AS found (word, place)
+                WHERE word <> ''
+            ) AS words $$
+
+        CREATE TABLE run_search (
+            workflow_key bigint PRIMARY KEY REFERENCES workflows (key) ON DELETE CASCADE,
+            words tsvector NOT NULL)
+
+        COMMENT ON TABLE run_search IS 'the words of each run, for full-text search'
+
+        CREATE INDEX ix_run_search_words ON run_search USING gin (words)
+
+        CREATE FUNCTION run_search_keep() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+            BEGIN
+                INSERT INTO run_search (workflow_key, words)
+                VALUES (new.key, run_search_words(run_search_line(new)))
+                ON CONFLICT (workflow_key) DO UPDATE SET words = excluded.words;
+                RETURN NULL;
+            END $$
+
+        CREATE TRIGGER run_search_add AFTER INSERT ON workflows
+            FOR EACH ROW EXECUTE FUNCTION run_search_keep()
+
+        CREATE TRIGGER run_search_change AFTER UPDATE OF {", ".join(SEARCHED)} ON workflows
+            FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION run_search_keep()
+    """  # noqa: S608 - names, no values
+    return tuple(script.strip().split("\n\n"))
+
+
+SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
 """By dialect: what makes the index. Triggers keep it, so that whoever writes a run cannot forget it."""

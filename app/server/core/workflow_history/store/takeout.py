@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, case, literal_column, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    case,
+    cast,
+    literal_column,
+    select,
+)
 
 from ..exporting.fields import Batch, Field
 from .bulk import chunks
@@ -102,13 +113,18 @@ def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
     return rows
 
 
+def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column that holds JSON as the text of it: a driver may take it apart."""
+    return cast(column, Text) if isinstance(column.type, JSON) else column
+
+
 def _of_runs() -> Source:
     fields = (
         *described(WORKFLOW, workflows),
         Field("extra", "dict", "state keys without a column"),
     )
-    columns: dict[str, ColumnElement[Any]] = {field.name: workflows.c.extra for field in fields[-1:]}
-    columns |= {key: workflows.c[field.column] for key, field in WORKFLOW.fields.items()}
+    columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
+    columns |= {key: _as_text(workflows.c[field.column]) for key, field in WORKFLOW.fields.items()}
     columns |= run_costs()
     return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
 
@@ -147,8 +163,8 @@ def _of_agent_runs() -> Source:
     columns: dict[str, ColumnElement[Any]] = {
         **{name: workflows.c[WORKFLOW.fields[key].column] for name, key in _OF_ITS_RUN.items()},
         "ordinal": agent_runs.c.ordinal,
-        "extra": agent_runs.c.extra,
-        **{key: agent_runs.c[field.column] for key, field in AGENT_RUN.fields.items()},
+        "extra": _as_text(agent_runs.c.extra),
+        **{key: _as_text(agent_runs.c[field.column]) for key, field in AGENT_RUN.fields.items()},
         **agent_costs(),
     }
     return Source(fields, _USUAL_OF_AGENT_RUNS, columns, batches_of_agent_runs)

@@ -64,7 +64,7 @@ def stored(connection: Connection, identities: Sequence[Identity]) -> dict[Ident
         by_project[project].append(run_id)
     found: dict[Identity, Stored] = {}
     # As text: most extras are stored as they come again, and only others are worth decoding.
-    query = select(workflows.c.id, workflows.c.key, cast(workflows.c.extra, Text)).with_for_update()
+    query = select(workflows.c.id, workflows.c.key, cast(workflows.c.extra, Text))
     for project, ids in by_project.items():
         for some in chunks(ids):
             rows = connection.execute(query.where(workflows.c.project == project, workflows.c.id.in_(some)))

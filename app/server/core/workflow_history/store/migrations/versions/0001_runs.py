@@ -11,6 +11,13 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+_COUNTING = (
+    "CREATE TABLE workflow_history_changes (number bigint NOT NULL)",
+    "INSERT INTO workflow_history_changes (number) VALUES (0)",
+    "COMMENT ON TABLE workflow_history_changes IS 'how many transactions have written to this history'",
+)
 
 
 def upgrade() -> None:
@@ -19,16 +26,21 @@ def upgrade() -> None:
     _agent_runs()
     _model_usage()
     _similar_pairs()
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in _COUNTING:
+            op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop the tables, those that others lean on last."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_table("workflow_history_changes")
     for table in ("similar_pairs", "model_usage", "agent_runs", "workflows"):
         op.drop_table(table)
 
 
 def _text(name: str, comment: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), comment=comment, **options)
+    return sa.Column(name, _TEXT, comment=comment, **options)
 
 
 def _whole(name: str, comment: str, **options: Any) -> sa.Column[Any]:

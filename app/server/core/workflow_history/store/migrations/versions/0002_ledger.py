@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -28,7 +29,7 @@ def downgrade() -> None:
 
 
 def _text(name: str, comment: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), comment=comment, **options)
+    return sa.Column(name, _TEXT, comment=comment, **options)
 
 
 def _whole(name: str, comment: str, **options: Any) -> sa.Column[Any]:

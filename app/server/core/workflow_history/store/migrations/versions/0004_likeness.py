@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -21,7 +22,7 @@ def upgrade() -> None:
             sa.LargeBinary(),
             comment="the request, a signed byte per dimension; null: no words",
         ),
-        sa.Column("status", sa.Text(), comment="status as compared; null: unknown"),
+        sa.Column("status", _TEXT, comment="status as compared; null: unknown"),
         sa.Column(
             "cost_nanodollars",
             sa.BigInteger(),
@@ -31,7 +32,7 @@ def upgrade() -> None:
         sa.Column(
             "least", sa.Double(), comment="score of a full list's last place, 0 to 1; null: it has room"
         ),
-        sa.Column("text_model", sa.Text(), comment="what made it; null: the run was written since"),
+        sa.Column("text_model", _TEXT, comment="what made it; null: the run was written since"),
         sa.PrimaryKeyConstraint("workflow_key", name=op.f("pk_likeness")),
         sa.ForeignKeyConstraint(
             ["workflow_key"], ["workflows.key"], name=op.f("fk_likeness_workflow_key"), ondelete="CASCADE"
@@ -47,7 +48,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Put the two columns back; what else the table holds, the runs and their lists say too."""
     op.add_column(
-        "workflows", sa.Column("text_model", sa.Text(), comment="version of the weights behind text_vector")
+        "workflows", sa.Column("text_model", _TEXT, comment="version of the weights behind text_vector")
     )
     op.add_column(
         "workflows",

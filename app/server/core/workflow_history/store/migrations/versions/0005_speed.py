@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 _FIGURES = [
     "total_cost_nanodollars", "id", "project", "status", "model_used", "workflow_template", "cost_basis",
@@ -36,7 +37,16 @@ def downgrade() -> None:
 
 
 def _rebuild(keys: tuple[str, str], indexed: str, **options: Any) -> None:
-    """Make the table anew, its rows kept. Without a rename: that would turn the views that read it."""
+    """Make the table anew, its rows kept. Without a rename: that would turn the views that read it.
+
+    PostgreSQL does not lay rows out by a key, nor drop a table that a view reads: another key is enough.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_index(f"ix_occurrences_{keys[0]}", "occurrences")
+        op.drop_constraint("pk_occurrences", "occurrences")
+        op.create_primary_key("pk_occurrences", "occurrences", [*keys])
+        op.create_index(f"ix_occurrences_{indexed}", "occurrences", [indexed])
+        return
     op.execute("CREATE TABLE occurrences_kept AS SELECT * FROM occurrences")
     op.drop_table("occurrences")
     columns = _columns(keys)
@@ -81,4 +91,4 @@ def _whole(name: str, comment: str) -> sa.Column[Any]:
 
 
 def _text(name: str, comment: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), comment=comment)
+    return sa.Column(name, _TEXT, comment=comment)

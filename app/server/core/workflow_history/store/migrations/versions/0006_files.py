@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _OF_A_SYNC = [
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
     "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis",
@@ -18,7 +19,7 @@ _OF_A_SYNC = [
 def upgrade() -> None:
     """Add the columns, the index that a sync looks through, and the table of marks."""
     times = "own; contradicted by how long its agents worked; copied: written within such a span"
-    op.add_column("workflows", sa.Column("file_times", sa.Text(), comment=times))
+    op.add_column("workflows", sa.Column("file_times", _TEXT, comment=times))
     for name, which in (("first_written_ns", "first"), ("last_written_ns", "last")):
         comment = f"when the {which} of its files was written, nanoseconds since 1970"
         op.add_column("workflows", sa.Column(name, sa.BigInteger(), comment=comment))
@@ -38,7 +39,7 @@ def _stream_marks() -> None:
     op.create_table(
         "stream_marks",
         sa.Column("workflow_key", _KEY, nullable=False, comment="the run, workflows.key"),
-        sa.Column("path", sa.Text(), nullable=False, comment="the stream, relative to the run's folder"),
+        sa.Column("path", _TEXT, nullable=False, comment="the stream, relative to the run's folder"),
         sa.Column(
             "mark", sa.LargeBinary(), nullable=False, comment="how far it was read and what it said, packed"
         ),

@@ -8,6 +8,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 _OLD_FIGURES = [
     "total_cost_nanodollars", "id", "project", "status", "model_used", "workflow_template", "cost_basis",
     "lower_bound_cost_nanodollars", "duration_seconds", "total_tokens", "input_tokens", "output_tokens",
@@ -24,6 +26,9 @@ _SORTED = (
 )  # fmt: skip
 _OF_AGENTS = ("phase", "agent", "model")
 _SEARCHED = ("nl_input", "error_message", "branch_name", "plan_file", "id", "adw_id", "issue_number")
+_WORD = 200  # letters of a word that the index holds
+_LETTERS = 250_000  # of a run; the index of one cannot hold more
+_ICU = 'COLLATE "und-x-icu"'  # whatever the database itself takes for letters
 
 
 def upgrade() -> None:
@@ -46,9 +51,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what `upgrade` made, and make again what it dropped."""
-    for name in ("add", "drop", "change"):
-        op.execute(f"DROP TRIGGER run_search_{name}")
-    op.execute("DROP TABLE run_search")
+    _drop_search()
     op.drop_table("column_blocks")
     for name in _OF_AGENTS:
         op.drop_index(f"ix_agent_runs_{name}_workflow_key", "agent_runs")
@@ -64,8 +67,8 @@ def downgrade() -> None:
 def _column_blocks() -> None:
     op.create_table(
         "column_blocks",
-        sa.Column("family", sa.Text(), nullable=False, comment="runs, agent_runs or models"),
-        sa.Column("name", sa.Text(), nullable=False, comment="the column"),
+        sa.Column("family", _TEXT, nullable=False, comment="runs, agent_runs or models"),
+        sa.Column("name", _TEXT, nullable=False, comment="the column"),
         sa.Column("block", sa.Integer(), nullable=False, comment="runs with these keys, divided by 512"),
         sa.Column("data", sa.LargeBinary(), nullable=False, comment="the values of these runs, packed"),
         sa.PrimaryKeyConstraint("family", "name", "block", name=op.f("pk_column_blocks")),
@@ -75,6 +78,13 @@ def _column_blocks() -> None:
 
 
 def _search() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in _postgresql():
+            op.execute(statement.replace(":", "\\:"))
+        op.execute(
+            "INSERT INTO run_search SELECT w.key, run_search_words(run_search_line(w)) FROM workflows AS w"
+        )
+        return
     columns = ", ".join(_SEARCHED)
     new, old = (", ".join(f"{row}.{name}" for name in _SEARCHED) for row in ("new", "old"))
     changed = " OR ".join(f"old.{name} IS NOT new.{name}" for name in _SEARCHED)
@@ -91,3 +101,77 @@ def _search() -> None:
         f" BEGIN {drop} {add} END"
     )
     op.execute("INSERT INTO run_search (run_search) VALUES ('rebuild')")
+
+
+def _drop_search() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        for name in ("add", "change"):
+            op.execute(f"DROP TRIGGER run_search_{name} ON workflows")
+        for name in ("keep", "query", "words", "line", "text"):
+            op.execute(f"DROP FUNCTION run_search_{name}")
+    else:
+        for name in ("add", "drop", "change"):
+            op.execute(f"DROP TRIGGER run_search_{name}")
+    op.execute("DROP TABLE run_search")
+
+
+def _postgresql() -> tuple[str, ...]:
+    """Return functions that read words as SQLite does, the table of each run's words, and what keeps it.
+
+    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole.
+    """
+    texts = ", ".join(f"run_search_text(run.{name})" for name in _SEARCHED)
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in _SEARCHED)
+    pure = "LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE"
+    here = f"{pure} SET search_path FROM CURRENT"  # for what calls one of the others
+    script = rf"""
+        CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
+            SELECT btrim(CASE WHEN octet_length(said) = length(said)
+                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9]+', ' ', 'g')
+                ELSE regexp_replace(
+                    normalize(regexp_replace(
+                        normalize(lower(said {_ICU}), NFD), '[\u0300-\u036F]+', '', 'g'
+                    ), NFC) {_ICU}, '[^[:alnum:]]+', ' ', 'g'
+                ) COLLATE "C" END) $$
+
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {here} COST 10000 AS $$
+            SELECT ' ' || concat_ws(E' \n ', {texts}) || ' ' $$
+
+        CREATE FUNCTION run_search_words(said text) RETURNS tsvector {pure} COST 1000 AS $$
+            SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_WORD}))), '')
+            FROM unnest(string_to_array(left(said, {_LETTERS}), ' ')) AS word
+            WHERE btrim(word, E'\n') <> '' $$
+
+        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {here} COST 1000 AS $$
+            SELECT string_agg(quote_literal(left(word, {_WORD}))
+                || CASE WHEN begins AND place = most THEN ':*' ELSE '' END, ' & ')::tsquery
+            FROM (
+                SELECT word, place, max(place) OVER () AS most
+                FROM unnest(string_to_array(run_search_text(said), ' '))
+                    WITH ORDINALITY AS found (word, place)
+                WHERE word <> ''
+            ) AS words $$
+
+        CREATE TABLE run_search (
+            workflow_key bigint PRIMARY KEY REFERENCES workflows (key) ON DELETE CASCADE,
+            words tsvector NOT NULL)
+
+        COMMENT ON TABLE run_search IS 'the words of each run, for full-text search'
+
+        CREATE INDEX ix_run_search_words ON run_search USING gin (words)
+
+        CREATE FUNCTION run_search_keep() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+            BEGIN
+                INSERT INTO run_search (workflow_key, words)
+                VALUES (new.key, run_search_words(run_search_line(new)))
+                ON CONFLICT (workflow_key) DO UPDATE SET words = excluded.words;
+                RETURN NULL;
+            END $$
+
+        CREATE TRIGGER run_search_add AFTER INSERT ON workflows
+            FOR EACH ROW EXECUTE FUNCTION run_search_keep()
+
+        CREATE TRIGGER run_search_change AFTER UPDATE OF {", ".join(_SEARCHED)} ON workflows
+            FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION run_search_keep()
+    """  # noqa: S608 - names, no values
+    return tuple(script.strip().split("\n\n"))

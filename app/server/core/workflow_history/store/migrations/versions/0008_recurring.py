@@ -10,6 +10,8 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 _SUMS = {
     "runs": ("runs that show it, count", "COUNT(*)"),
     "count": ("times seen in all of them, count", "COALESCE(SUM(count), 0)"),
@@ -38,6 +40,11 @@ _LESS = {
     "unpriced_runs": "(o.cost_nanodollars IS NULL)",
     "milliseconds": "COALESCE(CAST(o.seconds * 1000 + 0.5 AS INTEGER), 0)",
     "untimed_runs": "(o.seconds IS NULL)",
+}
+_LESS_ON_POSTGRESQL = {  # its conditions are no numbers, and its casts round
+    "unpriced_runs": "CAST(o.cost_nanodollars IS NULL AS integer)",
+    "milliseconds": "COALESCE(CAST(trunc(o.seconds * 1000 + 0.5) AS bigint), 0)",
+    "untimed_runs": "CAST(o.seconds IS NULL AS integer)",
 }
 _OLD_VIEW = """
         SELECT p.key, p.kind, p.signature, p.status, p.first_seen_at,
@@ -80,10 +87,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_patterns_recurring", "patterns", ["key"], sqlite_where=recurring, postgresql_where=recurring
     )
-    changes = ", ".join(f"{name} = patterns.{name} - {less}" for name, less in _LESS.items())
-    of_run = "o.workflow_key = old.key AND o.pattern_key = patterns.key"
-    change = f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
-    op.execute(f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows BEGIN {change} END")
+    for statement in _keeping():
+        op.execute(statement)
     op.execute("DROP VIEW recurring_patterns")
     op.execute(f"CREATE VIEW recurring_patterns AS {_VIEW}")
 
@@ -91,7 +96,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop what `upgrade` made."""
     op.execute("DROP VIEW recurring_patterns")
-    op.execute("DROP TRIGGER pattern_sums_drop")
+    if _is_postgresql():
+        op.execute("DROP TRIGGER pattern_sums_drop ON workflows")
+        op.execute("DROP FUNCTION pattern_sums_less")
+    else:
+        op.execute("DROP TRIGGER pattern_sums_drop")
     for name in ("recurring", "id"):
         op.drop_index(f"ix_patterns_{name}", "patterns")
     for name in (*_SUMS, "decided_at", "note", "id"):
@@ -99,8 +108,27 @@ def downgrade() -> None:
     op.execute(f"CREATE VIEW recurring_patterns AS {_OLD_VIEW}")
 
 
+def _is_postgresql() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
+
+
+def _keeping() -> tuple[str, ...]:
+    whole = _LESS | _LESS_ON_POSTGRESQL if _is_postgresql() else _LESS
+    changes = ", ".join(f"{name} = patterns.{name} - {less}" for name, less in whole.items())
+    of_run = "o.workflow_key = old.key AND o.pattern_key = patterns.key"
+    change = f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
+    if not _is_postgresql():
+        return (f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows BEGIN {change} END",)
+    made = "CREATE FUNCTION pattern_sums_less() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"
+    call = "FOR EACH ROW EXECUTE FUNCTION pattern_sums_less()"
+    return (
+        f"{made} AS $$ BEGIN {change} RETURN old; END $$",
+        f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows {call}",
+    )
+
+
 def _text(name: str, comment: str) -> None:
-    op.add_column("patterns", sa.Column(name, sa.Text(), comment=comment))
+    op.add_column("patterns", sa.Column(name, _TEXT, comment=comment))
 
 
 def _fill_ids() -> None:
@@ -116,7 +144,10 @@ def _fill_ids() -> None:
 
 def _fill_sums() -> None:
     names = ", ".join(_SUMS)
-    sums = ", ".join(f"{summed} AS {name}" for name, (_, summed) in _SUMS.items())
+    summed_up = {name: summed for name, (_, summed) in _SUMS.items()}
+    if _is_postgresql():  # its casts round
+        summed_up["milliseconds"] = "COALESCE(SUM(CAST(trunc(seconds * 1000 + 0.5) AS bigint)), 0)"
+    sums = ", ".join(f"{summed} AS {name}" for name, summed in summed_up.items())
     taken = ", ".join(f"s.{name}" for name in _SUMS)
     # One walk through the table as it lies; through the index of patterns each row would be looked up.
     grouped = f"SELECT +pattern_key AS pattern, {sums} FROM occurrences GROUP BY +pattern_key"  # noqa: S608 - names, no values

@@ -1,14 +1,13 @@
-"""All that differs between databases, by dialect name: a second engine is one more entry in DIALECTS."""
+"""SQLite, a file: all that it does in its own way."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     URL,
@@ -28,26 +27,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
-from .search import SEARCH_TABLE
-from .search_words import Piece, fts5
+from ..pattern_sums import KEEPING_SUMS
+from ..search import SEARCH_INDEX, SEARCH_TABLE
+from ..search_words import Piece, fts5
+from .base import Dialect
 
 LOCK_WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What one kind of database does in its own way."""
-
-    create_engine: Callable[[URL, bool], Engine]  # True: to read alone
-    is_read_only: Callable[[URL], bool]  # nothing can be written there
-    insert: Callable[..., Any]  # an insert with ON CONFLICT
-    new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
-    prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
-    settle: Callable[[Connection], None]  # after the last write, outside a transaction
-    damages: Callable[[Connection], list[str]]  # what the database itself finds broken
-    file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
-    with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
-    version: Callable[[Connection], int]  # changes when another connection has stored something
 
 
 class _HintingCompiler(SQLiteCompiler):
@@ -58,60 +43,60 @@ class _HintingCompiler(SQLiteCompiler):
         return text
 
 
-def _sqlite_engine(url: URL, read_only: bool) -> Engine:
+def _engine(url: URL, read_only: bool) -> Engine:
     # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
     # To connect makes no file: one that was deleted a moment ago must not come back empty.
     file = Path(str(url.database))
-    creator = partial(_sqlite_to_read, file) if read_only else partial(_sqlite_opened, file, "mode=rw")
+    creator = partial(_to_read, file) if read_only else partial(_opened, file, "mode=rw")
     engine = create_engine(url, poolclass=NullPool, creator=creator)
     engine.dialect.statement_compiler = _HintingCompiler
-    event.listen(engine, "connect", _sqlite_connect)
-    event.listen(engine, "begin", _sqlite_begin)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
     return engine
 
 
-def _sqlite_is_read_only(url: URL) -> bool:
+def _is_read_only(url: URL) -> bool:
     file = Path(str(url.database))
     return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
-def _sqlite_to_read(file: Path) -> sqlite3.Connection:
+def _to_read(file: Path) -> sqlite3.Connection:
     """Open a file that cannot be written, or whose folder cannot.
 
     SQLite reads it beside others as long as it finds their shared memory or may make its own. Where it
     does not, the file is read as it lies there: that is all of it only if no changes wait in its log.
     """
     try:
-        connection = _sqlite_opened(file, "mode=ro")
+        connection = _opened(file, "mode=ro")
         connection.execute("SELECT 1 FROM sqlite_schema")
     except sqlite3.OperationalError:
         log = file.with_name(f"{file.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        return _sqlite_opened(file, "immutable=1")
+        return _opened(file, "immutable=1")
     return connection
 
 
-def _sqlite_opened(file: Path, how: str) -> sqlite3.Connection:
+def _opened(file: Path, how: str) -> sqlite3.Connection:
     # Any thread may use it, one at a time: a kept history is lent to whoever asks next.
     where = f"{file.as_uri()}?{how}"
     return sqlite3.connect(where, uri=True, timeout=LOCK_WAIT_SECONDS, check_same_thread=False)
 
 
-def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     # The driver would begin late and commit around DDL by itself; with None it leaves that to us.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _on_begin(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer halfway could only fail.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _sqlite_prepare(connection: Connection) -> None:
+def _prepare(connection: Connection) -> None:
     if _pragma(connection, "journal_mode") == "wal":
         return
     try:
@@ -122,35 +107,35 @@ def _sqlite_prepare(connection: Connection) -> None:
         # Another process is in the file. It did the same before, or the next one to open does.
 
 
-def _sqlite_new_keys(connection: Connection, table: Table, count: int) -> range:
+def _new_keys(connection: Connection, table: Table, count: int) -> range:
     # What SQLite would do by itself. Asked before, no row needs to be looked up after its insert;
     # a writer holds the lock from its transaction's begin on, so nobody takes them meanwhile.
     first = (connection.scalar(select(func.max(table.c.key))) or 0) + 1
     return range(first, first + count)
 
 
-def _sqlite_settle(connection: Connection) -> None:
+def _settle(connection: Connection) -> None:
     _pragma(connection, "wal_checkpoint(PASSIVE)")  # waits for no reader; the last to close does the rest
 
 
-def _sqlite_damages(connection: Connection) -> list[str]:
+def _damages(connection: Connection) -> list[str]:
     whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     damaged = [f"database file: {line}" for line in whole if line != "ok"]
     return damaged + [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
 
 
-def _sqlite_file(url: URL) -> Path | None:
+def _file(url: URL) -> Path | None:
     return Path(url.database) if url.database else None
 
 
-def _sqlite_with_words(pieces: Sequence[Piece]) -> Select[Any]:
+def _with_words(pieces: Sequence[Piece]) -> Select[Any]:
     found = table(SEARCH_TABLE)
     matches = literal_column(SEARCH_TABLE).op("MATCH")(fts5(pieces))
     return select(literal_column("rowid")).select_from(found).where(matches)
 
 
-def _sqlite_version(connection: Connection) -> int:
+def _version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
@@ -163,17 +148,46 @@ def _pragma(connection: Connection, name: str) -> Any:
         raise DatabaseError(statement, None, error) from error
 
 
-DIALECTS = {
-    "sqlite": Dialect(
-        create_engine=_sqlite_engine,
-        is_read_only=_sqlite_is_read_only,
-        insert=sqlite.insert,
-        new_keys=_sqlite_new_keys,
-        prepare=_sqlite_prepare,
-        settle=_sqlite_settle,
-        damages=_sqlite_damages,
-        file=_sqlite_file,
-        with_words=_sqlite_with_words,
-        version=_sqlite_version,
-    ),
-}
+_DAMAGED = (
+    "it is damaged; put a backup in its place, or move it away and sync anew (that knows nothing of runs "
+    "whose files are gone)"
+)
+_REASONS = (
+    ("is full", "make room and sync again; what was stored before is kept"),
+    ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
+    ("malformed", _DAMAGED),
+    ("vtable constructor failed", _DAMAGED),
+    ("corrupt", _DAMAGED),
+)
+"""What SQLite says, and what to do about it."""
+
+
+def _reason(text: str) -> str:
+    if "not a database" in text:
+        return (
+            "this file is no SQLite database (any more); name another file, or put a backup in its place, or "
+            "move it away and sync anew (that knows nothing of runs whose files are gone)"
+        )
+    if "readonly" in text:
+        return "it can only be read here: the file or its folder cannot be written"
+    if "unable to open" in text:
+        return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
+    if "locked" in text:
+        return "another program is writing to it; try again when it is done"
+    return next((f"{text}: {why}" for sign, why in _REASONS if sign in text), text)
+
+
+SQLITE: Final = Dialect(
+    create_engine=_engine,
+    is_read_only=_is_read_only,
+    insert=sqlite.insert,
+    new_keys=_new_keys,
+    prepare=_prepare,
+    settle=_settle,
+    damages=_damages,
+    file=_file,
+    with_words=_with_words,
+    version=_version,
+    reason=_reason,
+    made_of=(*SEARCH_INDEX["sqlite"], *KEEPING_SUMS["sqlite"]),
+)

@@ -1,0 +1,30 @@
+"""What a database does in its own way, as fields of one record: each kind of database fills it in once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Select, Table
+
+from ..search_words import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What one kind of database does in its own way."""
+
+    create_engine: Callable[[URL, bool], Engine]  # True: to read alone
+    is_read_only: Callable[[URL], bool]  # nothing can be written there
+    insert: Callable[..., Any]  # an insert with ON CONFLICT
+    new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
+    prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
+    settle: Callable[[Connection], None]  # after the last write, outside a transaction
+    damages: Callable[[Connection], list[str]]  # what the database itself finds broken
+    file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
+    with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
+    version: Callable[[Connection], int]  # changes when another connection has stored something
+    reason: Callable[[str], str]  # what the database's own message means, and what to do
+    made_of: tuple[str, ...]  # SQL that makes what no table of the schema is; all of it is kept by triggers

@@ -1,0 +1,262 @@
+"""PostgreSQL, a server: all that it does in its own way.
+
+Writers take turns, as they do in SQLite's file: one lock for each history, held to the end of the
+transaction. Keys, sums, lists and packed figures can so be made of what is stored, and no two writers wait
+for each other. Readers wait for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    Select,
+    Table,
+    and_,
+    column,
+    create_engine,
+    event,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+
+from ...errors import WorkflowHistoryError
+from ..pattern_sums import KEEPING_SUMS
+from ..schema import workflows
+from ..search import SEARCH_INDEX, SEARCH_TABLE
+from ..search_words import Piece
+from .base import Dialect
+
+LOCK_WAIT_SECONDS: Final = 600
+CONNECT_SECONDS: Final = 10
+OLDEST: Final = 130000  # PostgreSQL 13: the first that can take accents off letters
+
+COUNTER: Final = "workflow_history_changes"
+_COUNTING: Final = (
+    f"CREATE TABLE {COUNTER} (number bigint NOT NULL)",
+    f"INSERT INTO {COUNTER} (number) VALUES (0)",  # noqa: S608 - a name
+    f"COMMENT ON TABLE {COUNTER} IS 'how many transactions have written to this history'",
+)
+_TURN: Final = "SELECT pg_advisory_xact_lock(1464230227, hashtext(coalesce(current_schema(), '')))"
+_IS_COUNTING: Final = f"SELECT to_regclass('{COUNTER}') IS NOT NULL"
+_COUNT: Final = f"UPDATE {COUNTER} SET number = number + 1"  # noqa: S608 - a name
+_VERSION: Final = f"SELECT number FROM {COUNTER}"  # noqa: S608 - a name
+_SETTINGS: Final = (
+    f"SELECT set_config('lock_timeout', '{LOCK_WAIT_SECONDS}s', false),"
+    " set_config('jit', 'off', false)"  # to compile a query takes longer than all of ours
+)
+_LONGEST_WORD: Final = 200  # letters of a word in the index; what is longer is looked at itself
+
+
+# --- connections
+
+
+def _engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - a role says itself what it may
+    if find_spec("psycopg") is None:
+        raise WorkflowHistoryError(
+            'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
+        )
+    usual = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
+    given = {name: value for name, value in usual.items() if name not in url.query}
+    # No pool: a history is one connection, and a process that serves keeps histories open itself.
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={**given, "client_encoding": "utf8"}, use_native_hstore=False
+    )
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "commit", _on_commit)
+    event.listen(engine, "rollback", _on_rollback)
+    return engine
+
+
+def _on_connect(connection: Any, record: Any) -> None:
+    from psycopg.adapt import Loader  # noqa: PLC0415 - the driver is an extra
+
+    class Number(Loader):
+        """Sums are `numeric` there: a whole one comes as an int, as it does out of SQLite."""
+
+        def load(self, data: Any) -> int | float:
+            text = bytes(data)
+            return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+    connection.adapters.register_loader("numeric", Number)
+    connection.execute(_SETTINGS)
+    connection.commit()
+    record.info["own"] = 0
+
+
+def _on_begin(connection: Connection) -> None:
+    # A reader sees one moment all the time. A writer sees in each statement what was stored before it got
+    # its turn: it may not see older rows, as it would if all were of the moment when it began to wait.
+    from psycopg import IsolationLevel  # noqa: PLC0415 - the driver is an extra
+
+    writes = connection.get_execution_options().get("writes", False)
+    raw: Any = connection.connection.dbapi_connection
+    raw.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
+    raw.read_only = not writes
+    if writes:
+        _take_turn(connection, connection.info)
+
+
+def _take_turn(connection: Connection, known: dict[Any, Any]) -> None:
+    connection.exec_driver_sql(_TURN)
+    if not known.get("counting"):
+        known["counting"] = connection.exec_driver_sql(_IS_COUNTING).scalar()
+    if known["counting"]:
+        connection.exec_driver_sql(_COUNT)
+        known["own"] += 1
+        known["pending"] = True
+
+
+def _on_commit(connection: Connection) -> None:
+    connection.info["pending"] = False
+
+
+def _on_rollback(connection: Connection) -> None:
+    if connection.invalidated:
+        return
+    if connection.info.pop("pending", False):
+        connection.info["own"] -= 1
+    connection.info["counting"] = False  # the tables may have been made in what is undone
+
+
+def _prepare(connection: Connection) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    about = raw.info
+    encoding = about.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WorkflowHistoryError(
+            f"the database {about.dbname!r} holds its text as {encoding}; make one with ENCODING 'UTF8'"
+        )
+    if about.server_version < OLDEST:
+        raise WorkflowHistoryError("this PostgreSQL is too old; a history needs version 13 or newer")
+
+
+def _version(connection: Connection) -> int:
+    if connection.in_transaction():
+        number: Any = connection.exec_driver_sql(_VERSION).scalar_one()
+    else:
+        number = _alone(connection, _VERSION)
+    return int(number) - int(connection.info["own"])  # own writes are no news
+
+
+def _alone(connection: Connection, statement: str) -> Any:
+    """Run a statement past SQLAlchemy, which would begin a transaction first; return its first value."""
+    import psycopg  # noqa: PLC0415 - the driver is an extra
+
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        raw.autocommit = True
+        try:
+            return raw.execute(statement).fetchone()[0]
+        finally:
+            if not raw.closed:
+                raw.autocommit = False
+    except psycopg.Error as error:
+        raise DBAPIError(statement, None, error, connection_invalidated=bool(raw.closed)) from error
+
+
+# --- questions and answers
+
+
+def _is_read_only(url: URL) -> bool:  # noqa: ARG001 - see below
+    return False  # a role that may only read finds the tables up to date, or is refused when it writes
+
+
+def _new_keys(connection: Connection, table: Table, count: int) -> range:
+    # As in SQLite: a writer's turn lasts to the end of its transaction, so nobody takes them meanwhile.
+    first = (connection.scalar(select(func.max(table.c.key))) or 0) + 1
+    return range(first, first + count)
+
+
+def _settle(connection: Connection) -> None:
+    """Do nothing: the server looks after its tables itself."""
+
+
+def _damages(connection: Connection) -> list[str]:
+    broken = connection.exec_driver_sql(
+        "SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
+        " WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname"
+    ).scalars()
+    lost = connection.exec_driver_sql(
+        f"SELECT w.project, w.id FROM workflows AS w LEFT JOIN {SEARCH_TABLE} AS s"  # noqa: S608 - a name
+        " ON s.workflow_key = w.key WHERE s.workflow_key IS NULL ORDER BY w.key"
+    ).all()
+    found = [f"index {name} is not valid: REINDEX INDEX {name}" for name in broken]
+    return found + [f"{project}/{run_id}: no search finds it" for project, run_id in lost]
+
+
+def _no_file(url: URL) -> Path | None:  # noqa: ARG001 - a server has none
+    return None
+
+
+def _with_words(pieces: Sequence[Piece]) -> Select[Any]:
+    found = table(SEARCH_TABLE, column("workflow_key"), column("words"))
+    run = workflows.alias("searched")
+    holds: list[Any] = []
+    itself: list[Any] = []
+    for piece in pieces:
+        holds.append(found.c.words.op("@@")(func.run_search_query(piece.text, piece.begins)))
+        plain = piece.text.rstrip("*")
+        if not (plain.isascii() and plain.isalnum() and len(plain) <= _LONGEST_WORD):
+            # The index knows which words a run has, not their order: so much is looked up in the run.
+            text = literal("% ") + func.run_search_text(piece.text) + ("%" if piece.begins else " %")
+            itself.append(func.run_search_line(literal_column("searched")).like(text))
+    query = select(found.c.workflow_key).where(*holds)
+    if itself:
+        query = query.join(run, run.c.key == found.c.workflow_key).where(and_(*itself))
+    return query
+
+
+_REASONS: Final[tuple[tuple[str, str | Callable[[str], str]], ...]] = (
+    ("Connection refused", "no PostgreSQL answers there; start it, or mend host and port of the URL"),
+    ("could not translate host name", "there is no such host; mend the URL"),
+    ("failed to resolve host", "there is no such host; mend the URL"),
+    ("timeout expired", "no PostgreSQL answers there in time; look whether host and port are right"),
+    ("password authentication failed", "the server refuses this user and password"),
+    ("no password supplied", "the server wants a password; put it into ~/.pgpass or PGPASSWORD"),
+    ("lock timeout", "another program has been writing to it for too long; try again when it is done"),
+    ("permission denied for schema", "this role may make no tables there; see docs/postgresql.md"),
+    ("permission denied", "this role may only read it; name one that may write"),
+    ("read-only transaction", "this server can only be read; name the one that can be written"),
+    ('"und-x-icu" for encoding', "this PostgreSQL was built without ICU, which full-text search needs"),
+    ("terminating connection", "the server closed the connection; try again when it is up"),
+    ("server closed the connection", "the server closed the connection; try again when it is up"),
+    ("the connection is lost", "the connection is lost; try again when the server is up"),
+    ("the connection is closed", "the connection is lost; try again when the server is up"),
+    ("the database system is", "the server is starting or stopping; try again when it is up"),
+)
+"""What is found in a message, and what it means to a user."""
+
+
+def _reason(text: str) -> str:
+    first = " ".join(text.split("\n", maxsplit=1)[0].split())
+    return next((f"{why} ({first})" for sign, why in _REASONS if sign in text), first)
+
+
+POSTGRESQL: Final = Dialect(
+    create_engine=_engine,
+    is_read_only=_is_read_only,
+    insert=postgresql.insert,
+    new_keys=_new_keys,
+    prepare=_prepare,
+    settle=_settle,
+    damages=_damages,
+    file=_no_file,
+    with_words=_with_words,
+    version=_version,
+    reason=_reason,
+    made_of=(*_COUNTING, *SEARCH_INDEX["postgresql"], *KEEPING_SUMS["postgresql"]),
+)

@@ -1,0 +1,172 @@
+"""A PostgreSQL of one's own, for as long as it is needed: a folder's name in, a server on a free port out.
+
+Nothing of it outlasts the process: the data lies in a temporary folder, and nothing is forced to disk.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import URL
+
+MISSING = "no PostgreSQL server on this machine: install the package postgresql"
+_PLACES = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt")
+_TRIES = 5  # to find a port that nobody else takes meanwhile
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+_NUMBERS = count()
+
+
+def found() -> Path | None:
+    """Return the folder of the server's programs, None where there is no server."""
+    folders = [Path(place) for place in os.environ.get("PATH", "").split(os.pathsep)]
+    versions = [path for place in _PLACES for path in sorted(Path(place).glob("*/bin"), reverse=True)]
+    return next((folder for folder in [*versions, *folders] if _is_there(folder)), None)
+
+
+def _is_there(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("initdb", "pg_ctl", "postgres"))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    programs: Path
+    folder: Path  # its data
+    port: int
+
+    def url(self, *, user: str = "postgres", schema: str | None = None, database: str = "postgres") -> URL:
+        """Return the URL of a database, or of one schema in it."""
+        query = {} if schema is None else {"options": f"-csearch_path={schema}"}
+        return URL.create(
+            "postgresql+psycopg",
+            username=user,
+            host="127.0.0.1",
+            port=self.port,
+            database=database,
+            query=query,
+        )
+
+    def empty(self) -> URL:
+        """Return the URL of a new place for one history, which no other has: a schema."""
+        name = f"history_{next(_NUMBERS)}"
+        self.run(f"CREATE SCHEMA {name}")
+        return self.url(schema=name)
+
+    def run(self, *statements: str) -> None:
+        """Run statements, each for itself."""
+        import psycopg  # noqa: PLC0415 - the driver is an extra
+
+        address = self.url().set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(address, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload] - written by tests
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = " ".join(f"-c {name}='{value}'" for name, value in _SETTINGS.items())
+        log = str(self.folder / "log")
+        self._control("start", "-l", log, "-o", f"-p {self.port} {options}")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it: `immediate` as if it had crashed, `fast` in good order; both cut connections."""
+        self._control("stop", "-m", mode)
+
+    def _control(self, what: str, *more: str) -> None:
+        _run([self.programs / "pg_ctl", what, "-w", "-s", "-D", self.folder, *more])
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """Start a server and stop it in the end; raises RuntimeError where there is none."""
+    programs = found()
+    if programs is None:
+        raise RuntimeError(MISSING)
+    home = Path(tempfile.mkdtemp(prefix="workflow-history-postgresql-"))
+    try:
+        if os.geteuid() == 0:  # it refuses to run as root
+            os.chown(home, *_other_user())
+        server = _started(programs, home / "data")
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _started(programs: Path, data: Path) -> Server:
+    # Its own order of text is that of a language, as on many servers: ours must not lean on it.
+    order = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+    usual = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+    _run([*usual, *order])
+    for left in reversed(range(_TRIES)):
+        server = Server(programs, data, _free_port())
+        try:
+            server.start()
+        except subprocess.CalledProcessError:
+            if not left:
+                raise
+        else:
+            return server
+    raise AssertionError
+
+
+def _run(command: list[Path | str]) -> None:
+    user, group = _other_user() if os.geteuid() == 0 else (None, None)
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+    subprocess.run(  # noqa: S603 - the server's own programs
+        command,
+        check=True,
+        cwd="/",
+        env=environment,
+        user=user,
+        group=group,
+        extra_groups=None if user is None else [],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _other_user() -> tuple[int, int]:
+    names = {user.pw_name: user for user in pwd.getpwall()}
+    user = names.get("postgres") or names["nobody"]
+    return user.pw_uid, user.pw_gid
+
+
+def main() -> int:
+    """Say where the server's programs are; 1 where there are none."""
+    programs = found()
+    print(programs if programs is not None else MISSING)
+    return 0 if programs is not None else 1
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
