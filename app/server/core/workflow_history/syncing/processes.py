@@ -69,7 +69,7 @@ def spread(
     with ExitStack() as stack:
         try:
             pool = stack.enter_context(_processes())
-            folder = stack.enter_context(TemporaryDirectory(prefix="workflow-history-"))
+            folder = stack.enter_context(TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True))
         except _LOST as error:
             logger.warning("no_processes error=%s", error)
             yield from map(work, every)

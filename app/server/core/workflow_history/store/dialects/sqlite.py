@@ -171,7 +171,10 @@ def _reason(text: str) -> str:
     if "readonly" in text:
         return "it can only be read here: the file or its folder cannot be written"
     if "unable to open" in text:
-        return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
+        return (
+            "it cannot be opened here, or too many files are open; where changes wait in its -wal file, its "
+            "folder has to be writable"
+        )
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
     return next((f"{text}: {why}" for sign, why in _REASONS if sign in text), text)
