@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
 from ..pattern_sums import KEEPING_SUMS
-from ..search import SEARCH_INDEX, SEARCH_TABLE
+from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
 from ..search_words import Piece, fts5
 from .base import Dialect
 
@@ -122,7 +122,18 @@ def _damages(connection: Connection) -> list[str]:
     whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     damaged = [f"database file: {line}" for line in whole if line != "ok"]
-    return damaged + [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    damaged += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    return damaged or _stale_words(connection)
+
+
+def _stale_words(connection: Connection) -> list[str]:
+    """Hold the search index against one that is made anew, in the connection's own temporary database."""
+    for statement in SEARCH_CHECK:
+        connection.exec_driver_sql(statement)
+    differing = connection.exec_driver_sql(WORDS_THAT_DIFFER).scalar_one()
+    for name in ("words_kept", "words_anew", "search_anew"):
+        connection.exec_driver_sql(f"DROP TABLE temp.{name}")
+    return [f"search index: {differing} words are not as in the runs' rows"] if differing else []
 
 
 def _file(url: URL) -> Path | None:
