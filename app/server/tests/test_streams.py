@@ -274,7 +274,7 @@ def test_a_pipe_or_link_in_a_streams_place_is_named_and_not_read(tmp_path: Path)
     for file in (pipe, link):
         facts = read_stream(file, file.name, "planner")
         assert facts is not None
-        assert facts.format == "unreadable"
+        assert facts.format == "unread"
         assert len(facts.problems) == 1
 
 

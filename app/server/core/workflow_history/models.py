@@ -19,7 +19,8 @@ Workflow = dict[str, Any]
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
 
-StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable"]
+StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable", "unread"]
+"""Unreadable: there is no JSON in it. Unread: the system would not show it, and may the next time."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +77,7 @@ class Problem:
     reason: str
     line: int | None = None  # 1-based
     severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
+    refused: bool = False  # by the system, which may allow it the next time; not stored
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as JSON can hold it."""

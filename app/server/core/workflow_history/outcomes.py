@@ -18,6 +18,8 @@ def outcome_of(facts: StreamFacts) -> str:
     >>> outcome_of(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
     'incomplete'
     """
+    if facts.format == "unread":
+        return "unreadable"
     if facts.format in ("empty", "unreadable"):
         return facts.format
     if not facts.results:

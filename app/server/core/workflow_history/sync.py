@@ -49,8 +49,9 @@ def sync_workflow_history(
     """Scan the agents folder and store what is new or changed; return what was done.
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
-    `unchanged` needed no write), failed, gone, left_out and partial_costs (runs of which nothing shows all
-    that they spent); `errors` names what could not be read.
+    `unchanged` needed no write), failed, unread (files and folders that the system would not show), gone,
+    left_out and partial_costs (runs of which nothing shows all that they spent); `errors` names what could
+    not be read.
     One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
     many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
     Runs that were pruned stay out; `with_pruned` lets those of this folder in again.
@@ -166,6 +167,7 @@ def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
     for left_out in walk.left_out:
         job.left_out(left_out)
     job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)
+    job.stats["unread"] += len(walk.problems)
     job.put_aside(None, walk.problems)
 
 
@@ -200,6 +202,8 @@ def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None
         {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
         {key_of[run.id]: run.dated.last for run in batch},
     )
+    if refused := [key_of[run.id] for run in batch if run.refused]:
+        job.history.forget_fingerprints(refused)  # what could not be read may be as it was the next time
     job.history.pack_columns()
     job.keys |= key_of
     job.tell("store", len(job.keys), job.expected)

@@ -41,10 +41,15 @@ def all_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> lis
         same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
         if same is not None:
             runs[same] = _knowing_more(runs[same], stored)
-        elif stored.get("outcome") != "empty":
+        elif stored.get("outcome") != "empty" and not (_was_unread(stored) and stored.get("path") in paths):
             overwritten = stored.get("superseded", False) or stored.get("path") in paths
             kept.append({**stored, "superseded": overwritten})
     return [*kept, *(_numbered(run, kept) for run in runs)]
+
+
+def _was_unread(stored: AgentRun) -> bool:
+    """Whether the system would not show the stream then: what is there now may be just that attempt."""
+    return stored.get("format") == "unread"
 
 
 def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:

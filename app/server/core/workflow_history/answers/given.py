@@ -134,6 +134,7 @@ class Synced(TypedDict):
     updated: int  # known runs that are up to date now, those included that needed no write
     unchanged: int  # of them, runs that needed no write
     failed: int  # runs in trouble
+    unread: int  # files and folders that the system would not show; the next sync tries again
     gone: int  # known runs whose files are not there
     newly_gone: int  # of them, runs whose files were there at the last sync
     returned: int  # runs whose files are there again

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -53,7 +54,7 @@ PANELS = {
 COMMANDS = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
 _PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in commands}
 
-DONE, FAILED, USAGE, BUSY, STOPPED = 0, 1, 2, 75, 130
+DONE, FAILED, USAGE, PARTLY, BUSY, STOPPED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
 """Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
 
 EXAMPLES = """
@@ -110,9 +111,10 @@ class LazyGroup(CommandGroup):
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error
         except KeyboardInterrupt as stop:
-            raise _told(
-                "stopped; what is stored stays, and the next sync goes on from there", STOPPED
-            ) from stop
+            code = TERMINATED if isinstance(stop, _TerminatedError) else STOPPED
+            raise _told("stopped; what is stored stays, and the next sync goes on from there", code) from stop
+        except MemoryError as error:
+            raise _told("out of memory; what is stored stays, and the next sync goes on", FAILED) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
@@ -123,7 +125,7 @@ class LazyGroup(CommandGroup):
 def _told(message: str, code: int) -> typer.Exit:
     """Print why a command ended, and return what ends it."""
     screen = import_module(".screen", __package__)  # not for --help, which prints by itself
-    tell = screen.note if code == STOPPED else screen.error_line
+    tell = screen.note if code in {STOPPED, TERMINATED} else screen.error_line
     tell(message)
     return typer.Exit(code)
 
@@ -173,8 +175,17 @@ def root(
     logging.getLogger("workflow_history").addHandler(logging.NullHandler())
 
 
+class _TerminatedError(KeyboardInterrupt):
+    """The system, or whoever supervises this program, wants it to end."""
+
+
+def _terminate(*_: Any) -> None:
+    raise _TerminatedError
+
+
 def main() -> None:
     """Run the command line, or tell a shell what it may complete."""
+    signal.signal(signal.SIGTERM, _terminate)
     if COMPLETION_VARIABLE in os.environ:
         import_module(".completing", __package__).answer(app)
     app(prog_name="workflow-history")

@@ -18,13 +18,18 @@ from ..phases import phase_of, words_of
 from ..streams import Bookmark, StreamRead, read_on
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
-from .status import Evidence, furthest, judge, state_error
+from .status import Evidence, Verdict, furthest, judge, state_error
 from .times import RunTimes, Window, contradicts, instant, is_later, phase_results, run_times, tells_an_order
 from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
-RUNNING = "running "
-"""Before a fingerprint: the run is judged again when it has been silent for long."""
+RUNNING, SILENT, EARLY = "running ", "silent ", "early "
+"""Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
 
+Running: its agents may be at work. Silent: they would be, had they not been silent for long. Early: its
+files were written after now.
+"""
+
+_UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
@@ -119,7 +124,7 @@ def gathered(
 def is_run(facts: RunFacts) -> bool:
     """Tell whether anything of the folder shows a run: a readable state or an agent's stream."""
     telling = (facts.has_state, bool(facts.summaries))
-    return any(telling) or any(stream.format != "unreadable" or stream.cut for stream in facts.streams)
+    return any(telling) or any(stream.format not in _UNTOLD or stream.cut for stream in facts.streams)
 
 
 def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
@@ -169,9 +174,20 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         *(problem for _, problem in silent),
         *_odd_times(facts, workflow, times, now),
     )
-    word = facts.folder.fingerprint
-    word = f"{RUNNING}{word}" if verdict.status == "running" else word
+    word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
     return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
+
+
+def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:
+    """Return what is to stand before the fingerprint."""
+    if window is not None and window.last > now and not is_plausible(window.last, now):
+        return EARLY
+    if verdict.status == "running":
+        return RUNNING
+    written = evidence.written_at
+    if verdict.status == "incomplete" and written and judge(evidence, written).status == "running":
+        return SILENT
+    return ""
 
 
 def undated(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:

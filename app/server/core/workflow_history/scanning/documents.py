@@ -49,7 +49,7 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
     try:
         raw = _read_regular(found)
     except OSError as error:
-        problems.append(Problem(found.shown, f"cannot be read: {error.strerror or error}"))
+        problems.append(Problem(found.shown, f"cannot be read: {error.strerror or error}", refused=True))
         return None
     if raw is None:
         problems.append(Problem(found.shown, f"larger than {MAX_BYTES // 2**20} MiB: left unread"))

@@ -154,8 +154,12 @@ def _ends_garbled(stream: StreamFacts) -> bool:
 
 
 def _silent(evidence: Evidence, now: datetime) -> bool:
-    written = evidence.written_at
-    return written is None or now - written > SILENT_AFTER or not is_plausible(written, now)
+    return evidence.written_at is None or is_silent(evidence.written_at, now)
+
+
+def is_silent(written: datetime, now: datetime) -> bool:
+    """Tell whether nothing was written for so long that nobody can be at work; both aware."""
+    return now - written > SILENT_AFTER or not is_plausible(written, now)
 
 
 def furthest(streams: Sequence[StreamFacts], *, in_order: bool) -> list[StreamFacts]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..errors import AgentsFolderError
+from ..errors import AgentsFolderError, WorkflowHistoryError
 from ..models import Problem
 
 STATE_FILE = "adw_state.json"
@@ -22,6 +23,9 @@ PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
 
 _TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
+
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+"""Errors that are no fault of the folder's."""
 
 READER_VERSION = 2
 """Raised when the same files would be read differently: every run is then read anew."""
@@ -102,7 +106,7 @@ class Walk:
 
     def trouble(self, shown: str, error: OSError) -> None:
         """Note a folder or file that the system would not show."""
-        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}"))
+        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}", refused=True))
 
     def skip(self, shown: str, reason: str) -> None:
         """Note what is left out, and why."""
@@ -123,12 +127,15 @@ def storable(text: str) -> str:
 def walk_agents_folder(root: Path) -> Walk:
     """Return the walk over the candidates for runs below `root`; only their names are known yet.
 
-    Raises AgentsFolderError where `root` is no folder that can be listed.
+    Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
+    system is short of what that takes.
     """
     try:
         with os.scandir(root) as entries:
             return Walk(root, sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
         raise AgentsFolderError(
             f"{root} is not a folder that can be read ({error.strerror}): name your agents folder, "
             "the one that holds a folder per run"

@@ -11,11 +11,15 @@ from .schema import agent_runs, workflows
 
 def damages(connection: Connection) -> list[str]:
     """Return what is wrong, one sentence each; an empty list: all is well."""
+    from .derived import wrong_derived  # noqa: PLC0415 - numpy takes longer to import than most commands take
+
+    if found := dialect_of(connection).damages(connection):
+        return found  # what rests on what is broken tells nothing
     return [
-        *dialect_of(connection).damages(connection),
         *_wrong_sums(connection),
         *_wrong_scores(connection),
         *wrong_sums(connection),
+        *wrong_derived(connection),
     ]
 
 

@@ -77,6 +77,27 @@ def pack_columns(connection: Connection) -> None:
             execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
 
 
+def wrong_columns(connection: Connection) -> list[tuple[str, int]]:
+    """Return the family and the first possible run of each block that is not as its rows are."""
+    return [
+        (family, keys.start)
+        for family, columns in COLUMNS.items()
+        for block in sorted(set(all_blocks(connection)) - set(missing_blocks(connection, family, _SAMPLE[family])))
+        for keys in spans([block])
+        if _stored(connection, family, block) != _made(columns, _read(connection, family, list(columns), keys))
+    ]
+
+
+def _stored(connection: Connection, family: Family, block: int) -> dict[str, bytes]:
+    own = column_blocks.c
+    query = select(own.name, own.data).where(own.family == family, own.block == block)
+    return {name: bytes(data) for name, data in driver_rows(connection, query)}
+
+
+def _made(columns: Mapping[str, Kind], values: Block) -> dict[str, bytes]:
+    return {name: msgspec.msgpack.encode(_pack(columns[name], value)) for name, value in values.items()}
+
+
 Values = Words | Integers | Floats
 Block = Mapping[str, Values]
 

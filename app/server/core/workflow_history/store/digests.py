@@ -33,6 +33,18 @@ def read_digests(connection: Connection, name: str) -> list[Digest]:
     return [found[first] for first in sorted(found)]
 
 
+def wrong_digests(connection: Connection) -> list[tuple[str, int]]:
+    """Return the family and the first possible run of each block that is not as its columns are."""
+    own, wrong = column_blocks.c, []
+    query = select(own.name, own.block, own.data).where(own.family == DIGESTS).order_by(own.block)
+    for name, block, data in driver_rows(connection, query):
+        [keys] = spans([block])
+        digest = digest_named(name, cache(partial(read_columns, connection, keys=keys)))
+        if data and bytes(data) != encoded(digest):
+            wrong.append((f"sums {name}", keys.start))
+    return wrong
+
+
 def pack_digests(connection: Connection) -> None:
     """Pack what is not packed, in the caller's transaction."""
     for block in missing_blocks(connection, DIGESTS, _SAMPLE):

@@ -84,7 +84,7 @@ def naming_database(url: URL) -> Iterator[None]:
     """Turn a driver's error into one that says which database it was."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, _driver_error(url)) as error:
         file = dialect_of(url).file(url)
         is_there = file is None or file.exists()
         why = _reason(url, error) if is_there else "there is no such file; a sync makes one"
@@ -117,6 +117,12 @@ def name_of(url: URL) -> str:
     return url.set(query=shown).render_as_string(hide_password=True)
 
 
-def _reason(url: URL, error: SQLAlchemyError) -> str:
+def _driver_error(url: URL) -> type[Exception]:
+    """Return what a driver raises by itself, where its own rows are read past SQLAlchemy."""
+    found: type[Exception] = engine_for(url).dialect.loaded_dbapi.Error
+    return found
+
+
+def _reason(url: URL, error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     return dialect_of(url).reason(text)

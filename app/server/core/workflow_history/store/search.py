@@ -97,5 +97,25 @@ def _postgresql() -> tuple[str, ...]:
     return tuple(script.strip().split("\n\n"))
 
 
+def _check() -> tuple[str, ...]:
+    columns = ", ".join(SEARCHED)
+    return (
+        f"CREATE VIRTUAL TABLE temp.search_anew USING fts5({columns}, content='', tokenize='{_TOKENS}')",
+        f"INSERT INTO temp.search_anew (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
+        "CREATE VIRTUAL TABLE temp.words_anew USING fts5vocab(temp, search_anew, col)",
+        "CREATE VIRTUAL TABLE temp.words_kept USING fts5vocab(main, run_search, col)",
+    )
+
+
+SEARCH_CHECK: Final = _check()
+"""For SQLite: what indexes all runs anew, beside the database, and shows the words of both indexes."""
+
+WORDS_THAT_DIFFER: Final = (
+    "SELECT count(DISTINCT term) FROM ("
+    "SELECT * FROM (SELECT term, col, doc, cnt FROM words_anew EXCEPT SELECT term, col, doc, cnt FROM words_kept) "
+    "UNION ALL "
+    "SELECT * FROM (SELECT term, col, doc, cnt FROM words_kept EXCEPT SELECT term, col, doc, cnt FROM words_anew))"
+)
+
 SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
 """By dialect: what makes the index. Triggers keep it, so that whoever writes a run cannot forget it."""

@@ -53,12 +53,29 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
 
 def pack_vectors(connection: Connection, model: str) -> None:
     """Pack what is not packed, in the caller's transaction."""
-    rows = []
-    for block in missing_blocks(connection, VECTORS, model):
-        found = _read(connection, model, block)
-        packed = _Packed(found.keys.tobytes(), found.vectors.tobytes(), found.norms.tobytes())
-        rows.append((VECTORS, model, block, msgspec.msgpack.encode(packed)))
+    rows = [
+        (VECTORS, model, block, _made(connection, model, block))
+        for block in missing_blocks(connection, VECTORS, model)
+    ]
     execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
+
+
+def wrong_vectors(connection: Connection) -> list[tuple[str, int]]:
+    """Return the family and the first possible run of each block that is not as its rows are."""
+    own = column_blocks.c
+    query = select(own.name, own.block, own.data).where(own.family == VECTORS).order_by(own.block)
+    cursor: Any = connection.execute(query).cursor
+    return [
+        ("vectors", block * RUNS_IN_A_BLOCK)
+        for model, block, data in cursor.fetchall()
+        if bytes(data) != _made(connection, model, block)
+    ]
+
+
+def _made(connection: Connection, model: str, block: int) -> bytes:
+    found = _read(connection, model, block)
+    packed = _Packed(found.keys.tobytes(), found.vectors.tobytes(), found.norms.tobytes())
+    return msgspec.msgpack.encode(packed)
 
 
 def _read(connection: Connection, model: str, block: int) -> StoredVectors:

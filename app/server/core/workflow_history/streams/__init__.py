@@ -34,7 +34,8 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
     """Return what the stream says, or None where the file is whole JSON but no agent's stream.
 
     `path` is the name that problems and records carry; `agent` is the agent that the layout tells.
-    A file that cannot be opened or holds no JSON comes back with format "unreadable" and a problem.
+    A file that holds no JSON comes back with format "unreadable", one that cannot be opened with "unread",
+    each with a problem.
     """
     return read_on(file, path, agent, None, wanted=False).facts
 
@@ -59,8 +60,8 @@ def read_on(
             opened = _Opened(handle, status, path, agent, wanted)
             found = _read_on(opened, mark) if mark and mark.fits(handle, status) else _read(opened)
     except OSError as error:
-        problem = Problem(path, f"cannot be read: {error.strerror or error}")
-        return StreamRead(StreamFacts(path, "unreadable", agent, problems=(problem,)), None)
+        problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
+        return StreamRead(StreamFacts(path, "unread", agent, problems=(problem,)), None)
     if found.facts is None:
         return found
     modified = datetime.fromtimestamp(status.st_mtime, UTC)

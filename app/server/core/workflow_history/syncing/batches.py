@@ -103,6 +103,7 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
         job.refuse(run.id, run.twin)
         return False
     troubles = [job.trouble(run.id, reason) for reason in run.troubles]
+    job.stats["unread"] += len(run.refused)
     if run.parts is not None:
         job.dated[run.id] = run.dated
         run.problems = (*run.problems, *troubles)

@@ -97,7 +97,7 @@ class Job:
 
 def no_stats(root: Path, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
-    counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed")
+    counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs")
     return {
         **dict.fromkeys((*counts, *more), 0),

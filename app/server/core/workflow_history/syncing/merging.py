@@ -81,7 +81,8 @@ def _without_what_was_lost(stored: Workflow, new: Workflow) -> Workflow:
 def _news(stored: Workflow, new: Workflow) -> bool:
     """Tell whether the files hold a stream that the history has not seen yet."""
     seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
-    return any(run.get("identity") not in seen for run in new.get("phase_costs") or ())
+    read = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
+    return any(run.get("identity") not in seen for run in read)
 
 
 def without_file_times(stored: Workflow) -> Workflow:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -35,6 +35,9 @@ logger = logging.getLogger("workflow_history")
 
 PAYS_FROM = 0.3  # seconds of work
 AHEAD = 3  # tasks handed out for each process
+_LOST = (RuntimeError, OSError, MemoryError)
+"""What other processes raise, or starting them does, where the system has no more of something to give."""
+
 _PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
 
@@ -63,7 +66,14 @@ def spread(
         yield from map(work, every)
         return
     make_ready()
-    with _processes() as pool, TemporaryDirectory(prefix="workflow-history-") as folder:
+    with ExitStack() as stack:
+        try:
+            pool = stack.enter_context(_processes())
+            folder = stack.enter_context(TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True))
+        except _LOST as error:
+            logger.warning("no_processes error=%s", error)
+            yield from map(work, every)
+            return
         yield from _handed_out(pool, partial(_into_file, work, folder), work, every)
 
 
@@ -95,27 +105,42 @@ def _handed_out(
 ) -> Iterator[DoneT]:
     """Keep every process busy, and no more: what is done waits until it is taken.
 
-    Where a process is killed, this one does what is left.
+    Where a process is killed, or has no room for what it did, this one does what is left.
     """
     waiting: deque[tuple[TaskT, Future[str]]] = deque()
-    at_hand: list[TaskT] = []
     left = iter(tasks)
+    works = _start(pool)
+    for task in left:
+        try:
+            handed_out = pool.submit(far, task) if works else _nothing()
+        except _LOST:
+            works, handed_out = False, _nothing()
+        waiting.append((task, handed_out))
+        while waiting and (len(waiting) > AHEAD * _cores() or not works):
+            done, works = _taken(*waiting.popleft(), near, works=works)
+            yield done
+    while waiting:
+        done, works = _taken(*waiting.popleft(), near, works=works)
+        yield done
+
+
+def _nothing() -> Future[str]:
+    """Return what nobody works at."""
+    future: Future[str] = Future()
+    future.set_exception(BrokenProcessPool())
+    return future
+
+
+def _taken(
+    task: TaskT, handed_out: Future[str], near: Callable[[TaskT], DoneT], *, works: bool
+) -> tuple[DoneT, bool]:
+    """Return what came of a task, done here where nothing came of it; and whether the processes still work."""
     try:
-        _start(pool)
-        for task in left:
-            at_hand.append(task)
-            waiting.append((task, pool.submit(far, task)))
-            at_hand.clear()
-            if len(waiting) > AHEAD * _cores():
-                yield _out_of_file(waiting[0][1].result())
-                waiting.popleft()
-        while waiting:
-            yield _out_of_file(waiting[0][1].result())
-            waiting.popleft()
-    except BrokenProcessPool:
-        rest = [*(task for task, _ in waiting), *at_hand]
-        logger.warning("process_killed tasks_left=%d", len(rest))
-        yield from map(near, chain(rest, left))
+        return _out_of_file(handed_out.result()), works
+    except _LOST as error:
+        if works:
+            logger.warning("process_lost error=%r", error)
+        return near(task), works and not isinstance(error, BrokenProcessPool)
 
 
 def _into_file(work: Callable[[TaskT], Any], folder: str, task: TaskT) -> str:
@@ -144,17 +169,26 @@ def _processes() -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _start(pool: Executor) -> None:
-    """Have the processes forked, all of them at once."""
+def _start(pool: Executor) -> bool:
+    """Have the processes forked, all of them at once; tell whether there are any."""
+    before = set(multiprocessing.active_children())
     with warnings.catch_warnings():
         # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pool.submit(os.getpid).result()
+        try:
+            pool.submit(os.getpid).result()
+        except _LOST as error:
+            logger.warning("no_processes error=%r", error)
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()  # nobody would ever tell it to end
+            return False
+    return True
 
 
 def _begin() -> None:
     """Settle into a new process: interrupts are its parent's to handle, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_with_parent()
     gc.freeze()  # what was there before is no garbage
     gc.set_threshold(*OFTEN_ENOUGH)

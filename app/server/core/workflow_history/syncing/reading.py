@@ -32,9 +32,12 @@ def _read_or_fail(task: Task, order: Order, detector: Detector | None) -> ReadRu
     try:
         return _read_run(task, order, detector)
     except ONE_RUNS_TROUBLE as error:
-        run = ReadRun(order.folder.id, Dated(OWN, *order.folder.written))
-        run.troubles.append(f"it cannot be read: {type(error).__name__}: {error}")
-        return run
+        why = f"{type(error).__name__}: {error}"
+    except MemoryError:
+        why = "there was not enough memory"
+    run = ReadRun(order.folder.id, Dated(OWN, *order.folder.written))
+    run.troubles.append(f"it cannot be read: {why}")
+    return run
 
 
 def make_ready() -> None:

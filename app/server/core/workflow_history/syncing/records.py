@@ -50,3 +50,8 @@ class ReadRun:
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
     twin: str | None = None  # another run of the same project and id, on another machine
+
+    @property
+    def refused(self) -> list[Problem]:
+        """What of it the system would not show: it is read again the next time."""
+        return [problem for problem in self.problems if problem.refused]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from ... import database, sync
 from ...store.holding import Holder
+from ...wording.numbers import counted
+from ..app import PARTLY
 from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
-from ..screen import error_line, note, screen_of
+from ..screen import Screen, error_line, note, screen_of
 
 app = typer.Typer(add_completion=False)
 
@@ -44,6 +48,8 @@ def sync_folder(
     Only what changed since the last time is read, and nothing is written to the folder.
 
     A run that cannot be read is named, and stops nothing.
+
+    Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
     screen = screen_of(context)
     folder, *others = folders_of(directory)
@@ -58,12 +64,18 @@ def sync_folder(
             waiting=None if screen.quiet else _say_whom,
             with_pruned=with_pruned,
         )
+    _show(screen, stats, others, new=new)
+    if unread := count(stats, "failed") + count(stats, "unread"):
+        what = counted(unread, "run or file", "runs or files")
+        error_line(f"stored all but {what} that could not be read; the next sync tries again")
+        raise typer.Exit(PARTLY)
+
+
+def _show(screen: Screen, stats: dict[str, Any], others: Sequence[Path], *, new: bool) -> None:
     if screen.as_json:
         screen.give(stats)
         return
     if screen.quiet:
-        if failed := count(stats, "failed"):
-            error_line(f"runs that could not be read: {failed}; sync without --quiet names them")
         return
     if new:
         note(f"new history at {database.location()}")

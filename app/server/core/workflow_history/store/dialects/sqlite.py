@@ -32,7 +32,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ..locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
-from ..search import SEARCH_INDEX, SEARCH_TABLE
+from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
 from ..search_words import Piece, fts5
 from .base import Dialect
 
@@ -154,7 +154,18 @@ def _damages(connection: Connection) -> list[str]:
     whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     damaged = [f"database file: {line}" for line in whole if line != "ok"]
-    return damaged + [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    damaged += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    return damaged or _stale_words(connection)
+
+
+def _stale_words(connection: Connection) -> list[str]:
+    """Hold the search index against one that is made anew, in the connection's own temporary database."""
+    for statement in SEARCH_CHECK:
+        connection.exec_driver_sql(statement)
+    differing = connection.exec_driver_sql(WORDS_THAT_DIFFER).scalar_one()
+    for name in ("words_kept", "words_anew", "search_anew"):
+        connection.exec_driver_sql(f"DROP TABLE temp.{name}")
+    return [f"search index: {differing} words are not as in the runs' rows"] if differing else []
 
 
 def _file(url: URL) -> Path | None:
@@ -223,16 +234,36 @@ def _pragma(connection: Connection, name: str) -> Any:
         raise DatabaseError(statement, None, error) from error
 
 
+_DAMAGED = (
+    "it is damaged; put a backup in its place, or move it away and sync anew (that knows nothing of runs "
+    "whose files are gone)"
+)
+_REASONS = (
+    ("is full", "make room and sync again; what was stored before is kept"),
+    ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
+    ("malformed", _DAMAGED),
+    ("vtable constructor failed", _DAMAGED),
+    ("corrupt", _DAMAGED),
+)
+"""What SQLite says, and what to do about it."""
+
+
 def _reason(text: str) -> str:
     if "not a database" in text:
-        return "this file is no SQLite database; name another file or move this one away"
+        return (
+            "this file is no SQLite database (any more); name another file, or put a backup in its place, or "
+            "move it away and sync anew (that knows nothing of runs whose files are gone)"
+        )
     if "readonly" in text:
         return "it can only be read here: the file or its folder cannot be written"
     if "unable to open" in text:
-        return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
+        return (
+            "it cannot be opened here, or too many files are open; where changes wait in its -wal file, its "
+            "folder has to be writable"
+        )
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
-    return text
+    return next((f"{text}: {why}" for sign, why in _REASONS if sign in text), text)
 
 
 SQLITE: Final = Dialect(

@@ -1,0 +1,72 @@
+"""Every fault by its name: how it is caused, and what tries it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from ..kills import WAYS, killed
+from ..linux import can_mount
+from ..stories import Bench
+from ..trying import Outcome
+from . import damage, files, moments, resources
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way in which things go wrong."""
+
+    name: str
+    how: str
+    once: Callable[[Bench], Outcome]
+    times: int  # that it is tried in a whole run; of kills: in a hundred
+    possible: Callable[[], bool] = _always
+
+
+def _kill(bench: Bench, *, times: int = 1) -> Outcome:
+    return killed(bench, bench.chance.choice(bench.syncs), bench.chance.choice(WAYS), times=times)
+
+
+def _kill_resync(bench: Bench) -> Outcome:
+    return killed(bench, bench.resync, bench.chance.choice(WAYS))
+
+
+def _kill_upgrade(bench: Bench) -> Outcome:
+    return killed(bench, bench.upgrade, bench.chance.choice(WAYS))
+
+
+KILLS = (
+    Fault("sync killed", "SIGKILL at a random moment, statement or size of the log", _kill, 70),
+    Fault("sync killed, and the next one too", "the same, twice in a row", partial(_kill, times=2), 15),
+    Fault("killed while an old database is brought up to date", "the same", _kill_upgrade, 8),
+    Fault("resync killed", "the same", _kill_resync, 7),
+)
+
+OTHERS = (
+    Fault("Ctrl-C", "SIGINT at a random moment", moments.interrupted, 25),
+    Fault("told to end", "SIGTERM at a random moment", moments.terminated, 25),
+    Fault("disk full", "a small tmpfs in a mount namespace", resources.full_disk, 20, can_mount),
+    Fault("file size limit", "RLIMIT_FSIZE", resources.file_too_large, 10),
+    Fault("database may not grow", "max_page_count", resources.few_pages, 10),
+    Fault("/tmp full", "a full tmpfs in a mount namespace", resources.full_tmp, 5, can_mount),
+    Fault("out of file handles", "RLIMIT_NOFILE", resources.few_handles, 20),
+    Fault("out of memory", "RLIMIT_AS", resources.little_memory, 20),
+    Fault("MemoryError in a phase", "raised where the phase begins", resources.memory_error, 14),
+    Fault("reading process killed", "SIGKILL to a worker", resources.killed_worker, 10),
+    Fault("read-only disk", "a tmpfs that is remounted", files.read_only_disk, 3, can_mount),
+    Fault("read-only database", "chmod of the file or its folder", files.read_only_database, 6),
+    Fault("unreadable files", "chmod 000 of files or runs", files.unreadable_files, 10),
+    Fault("vanishing files", "renamed between listing and reading, and back", files.vanishing_files, 10),
+    Fault("files that grow while they are read", "a process that writes on", files.growing_files, 5),
+    Fault("the clock jumps", "another now for one sync, file times in the future", moments.clock_jumps, 20),
+    Fault("write-ahead log cut", "truncated after a kill", damage.cut_log, 15),
+    Fault("write-ahead log garbled", "random bytes after a kill", damage.garbled_log, 15),
+    Fault("no database any more", "its first 100 bytes overwritten", damage.no_database, 3),
+    Fault("damaged pages", "random pages overwritten", damage.damaged_pages, 15),
+    Fault("database cut short", "truncated", damage.cut_database, 10),
+)

@@ -1,0 +1,165 @@
+"""The machine runs out of something: disk, memory, file handles, room in /tmp, a worker. Trials."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from app.server.core.workflow_history import sync
+from app.server.core.workflow_history.syncing import reading
+from app.server.core.workflow_history.syncing.related import Relations
+
+from ..linux import apart, mount, remount
+from ..stories import Bench, Story
+from ..trying import Outcome, struck
+
+ROOM = 64 << 20  # bytes: more than any history here
+MEMORY = 60 << 20  # bytes that a sync may take at the most before it has none
+
+
+def full_disk(bench: Bench) -> Outcome:
+    """The history lies on a disk that gets full somewhere on the way."""
+    story = bench.chance.choice(bench.syncs)
+    least = story.before.stat().st_size if story.before else 0
+    size = least + bench.chance.randint(4096, 1_200_000)
+    return apart(partial(_on_small_disk, bench, story, size))
+
+
+def _on_small_disk(bench: Bench, story: Story, size: int) -> Outcome:
+    disk = bench.scratch / "disk"
+    disk.mkdir(exist_ok=True)
+    mount(disk, size)
+    database = disk / "history.db"
+    story.put(database)
+    return struck(
+        bench, story, lambda: None, [0, 1], heal=partial(remount, disk, ROOM), database=database
+    )
+
+
+def file_too_large(bench: Bench) -> Outcome:
+    """No file may grow beyond a limit: how a quota looks."""
+    story = bench.chance.choice(bench.syncs)
+    least = story.before.stat().st_size if story.before else 0
+    size = bench.chance.randint(4096, least + 900_000)
+    return _limited(bench, story, resource.RLIMIT_FSIZE, size)
+
+
+def few_pages(bench: Bench) -> Outcome:
+    """The database itself is given no more pages."""
+    story = bench.chance.choice(bench.syncs)
+    least = story.before.stat().st_size if story.before else 0
+    pages = least // 4096 + bench.chance.randint(1, 150)
+    story.put(bench.database)
+
+    def limit() -> None:
+        @event.listens_for(Engine, "connect")
+        def connected(connection: Any, _record: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    return struck(bench, story, limit, [0, 1])
+
+
+def few_handles(bench: Bench) -> Outcome:
+    """The process may open few files at a time."""
+    story = bench.chance.choice(bench.syncs)
+    return _limited(bench, story, resource.RLIMIT_NOFILE, bench.chance.randint(4, 24), [0, 1, 3])
+
+
+def little_memory(bench: Bench) -> Outcome:
+    """The system gives the process no more memory from some point on."""
+    story = bench.chance.choice(bench.syncs)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    size = used + bench.chance.randint(0, MEMORY)
+    return _limited(bench, story, resource.RLIMIT_AS, size, [0, 1, 3])
+
+
+def _limited(
+    bench: Bench, story: Story, what: int, most: int, codes: tuple[int, ...] | list[int] = (0, 1)
+) -> Outcome:
+    story.put(bench.database)
+    return struck(bench, story, lambda: resource.setrlimit(what, (most, most)), codes)
+
+
+def memory_error(bench: Bench) -> Outcome:
+    """Python has no memory for something, in one of the phases."""
+    story = bench.chance.choice(bench.syncs)
+    owner, name, most, codes = bench.chance.choice(_SEAMS)
+    story.put(bench.database)
+    number = bench.chance.randint(1, most)
+    return struck(bench, story, partial(_fail_at, owner, name, number, MemoryError), codes)
+
+
+_SEAMS: tuple[tuple[Any, str, int, tuple[int, ...]], ...] = (
+    (reading, "_phase_1_read", 7, (3,)),
+    (reading, "_phase_2_enrich", 7, (3,)),
+    (reading, "_learn", 7, (3,)),
+    (Relations, "changes_after", 1, (1,)),
+    (sync, "_phase_4_store", 1, (1,)),
+    (sync, "_phase_5_learn", 1, (1,)),
+    (sync, "end", 1, (1,)),
+)
+"""Where, how many times it is passed at least, and the exit codes: one run's trouble, or everybody's."""
+
+
+def _fail_at(owner: Any, name: str, number: int, error: Callable[[], BaseException]) -> None:
+    work = getattr(owner, name)
+    passed: list[int] = []
+
+    def failing(*given: Any, **named: Any) -> Any:
+        passed.append(1)
+        if len(passed) == number:
+            raise error()
+        return work(*given, **named)
+
+    setattr(owner, name, failing)
+
+
+def killed_worker(bench: Bench) -> Outcome:
+    """One of the processes that read is killed, as by a system that is out of memory."""
+    story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
+    story.put(bench.database)
+    number = bench.chance.randint(1, 5)
+    parent = os.getpid()
+
+    def arm() -> None:
+        starter = os.getpid()
+        work = reading._phase_1_read
+        passed: list[int] = []
+
+        def read(*given: Any) -> Any:
+            passed.append(1)
+            if os.getpid() not in (starter, parent) and len(passed) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return work(*given)
+
+        reading._phase_1_read = read
+
+    return struck(bench, story, arm, [0])
+
+
+def full_tmp(bench: Bench) -> Outcome:
+    """There is no room where temporary files go."""
+    story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
+    story.put(bench.database)
+    return apart(partial(_with_full_tmp, bench, story, bench.chance.randint(4096, 200_000)))
+
+
+def _with_full_tmp(bench: Bench, story: Story, size: int) -> Outcome:
+    folder = bench.scratch / "tmp"
+    folder.mkdir(exist_ok=True)
+    mount(folder, size)
+    _ = story.end
+
+    def fill() -> None:
+        os.environ["TMPDIR"] = os.environ["SQLITE_TMPDIR"] = str(folder)
+        tempfile.tempdir = None
+
+    return struck(bench, story, fill, [0])

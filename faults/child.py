@@ -1,0 +1,133 @@
+"""Run a command of the program in a forked process: its words go in, how it ended comes out.
+
+The process is forked from one that has imported everything, so that a kill costs no second start.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from app.server.core.workflow_history.cli.app import main
+
+from .watching import PHASES, watch
+
+PATIENCE = 120.0  # seconds after which a command hangs
+
+Hook = Callable[[], None]
+
+
+class HangsError(Exception):
+    """A command did not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int | None  # None: by a signal
+    signal: int | None
+    out: str
+    err: str
+    phase: str  # what it did last
+    seconds: float
+    statements: int  # of SQL
+    log_bytes: int  # of the write-ahead log, when the database was closed
+
+
+class Child:
+    """A command at work."""
+
+    def __init__(self, pid: int, heard: Path, seen: mmap.mmap) -> None:
+        self.pid = pid
+        self._heard = heard
+        self._seen = seen
+        self._begun = time.perf_counter()
+        self._status: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is no more."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = status if pid else None
+        return self._status is not None
+
+    def send(self, number: int) -> None:
+        """Send it a signal, if it is still there."""
+        if not self.ended:
+            os.kill(self.pid, number)
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        until = time.perf_counter() + PATIENCE
+        while not self.ended:
+            if time.perf_counter() > until:
+                self.send(signal.SIGKILL)
+                raise HangsError(f"no end within {PATIENCE:.0f} s, while {PHASES[self._seen[0]]}")
+            time.sleep(0.001)
+        status = self._status or 0
+        return Ended(
+            os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            _text(self._heard.with_suffix(".out")),
+            _text(self._heard.with_suffix(".err")),
+            PHASES[self._seen[0]],
+            time.perf_counter() - self._begun,
+            int.from_bytes(self._seen[8:16], "little"),
+            int.from_bytes(self._seen[16:24], "little"),
+        )
+
+
+def start(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook | None = None) -> Child:
+    """Start a command on a history; `hook` runs in its process before, what it prints goes below `heard`."""
+    seen = mmap.mmap(-1, 64)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return Child(pid, heard, seen)
+    _be(words, database, heard, seen, hook)
+
+
+def _be(
+    words: Sequence[str], database: Path | str, heard: Path, seen: mmap.mmap, hook: Hook | None
+) -> NoReturn:
+    """Be that command, and never come back."""
+    code = 1
+    try:
+        for number, ending in ((1, ".out"), (2, ".err")):
+            file = os.open(heard.with_suffix(ending), os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            os.dup2(file, number)
+            os.close(file)
+        os.environ["WORKFLOW_HISTORY_DB"] = str(database)
+        sys.argv = ["workflow-history", *words]
+        watch(seen, Path(f"{database}-wal"))
+        if hook is not None:
+            hook()
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - as Python itself would end
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook | None = None) -> Ended:
+    """Run a command to its end."""
+    return start(words, database, heard, hook=hook).wait()
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""

@@ -1,0 +1,73 @@
+"""Kill a command at a moment by chance: a story in, how it ended out. Nothing of the program is asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+
+from .child import Ended
+from .stories import Bench, Story
+from .trying import Outcome, Verdict, finish
+
+Way = Callable[[Bench, Story], Ended]
+
+
+def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended:
+    """Kill it after a part of the time that it usually takes."""
+    delay = bench.chance.random() * story.usual.seconds * 1.05
+    child = story.start(bench.database, bench.heard)
+    time.sleep(delay)
+    child.send(number)
+    return child.wait()
+
+
+def at_a_statement(bench: Bench, story: Story) -> Ended:
+    """Kill it before one of the statements that it sends to the database."""
+    last = bench.chance.randint(1, max(1, story.usual.statements))
+    return story.start(bench.database, bench.heard, partial(_kill_before, last)).wait()
+
+
+def while_it_writes(bench: Bench, story: Story) -> Ended:
+    """Kill it when the write-ahead log has reached some size, so also in the middle of a commit."""
+    size = bench.chance.randint(1, max(1, story.usual.log_bytes))
+    log = Path(f"{bench.database}-wal")
+    child = story.start(bench.database, bench.heard)
+    while not child.ended:
+        if log.exists() and log.stat().st_size >= size:
+            child.send(signal.SIGKILL)
+            break
+    return child.wait()
+
+
+WAYS: tuple[Way, ...] = (at_a_time, at_a_statement, while_it_writes)
+
+
+def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
+    """Kill a command, maybe the next one too, look at what is left, and have the next do the rest."""
+    verdict = Verdict(bench.scratch)
+    _ = story.end
+    story.put(bench.database)
+    ended = way(bench, story)
+    verdict.look_at(bench.database, "after the kill")
+    for _ in range(times - 1):
+        way(bench, story)
+        verdict.look_at(bench.database, "after the next kill")
+    finish(bench, story, verdict)
+    return verdict.outcome(ended, ended.phase if ended.signal else "was done before")
+
+
+def _kill_before(last: int) -> None:
+    seen = []
+    parent = os.getpid()
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def count(*_: object) -> None:
+        seen.append(1)
+        if len(seen) == last and os.getpid() == parent:
+            os.kill(parent, signal.SIGKILL)

@@ -1,0 +1,125 @@
+"""Write down what was tried and survived: outcomes by fault in, a page and JSON out. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .cases import Fault
+from .trying import Outcome
+
+Found = Mapping[Fault, Sequence[Outcome]]
+
+ABOUT = """\
+# What happens when things go wrong
+
+Made by `make faults` (`python -m faults --kills {kills} --out docs`), on {system}, Python {python}, SQLite
+{sqlite}, with seed {seed}. Everybody can make it anew.
+
+Each trial takes a history through a fault, looks for damage (`db check`), lets the next sync run, and holds
+the history that it leaves against the one of a sync that nobody disturbed: every row of every table, but for
+the history's own numbers and the times at which it saw something. A row that is not in both is lost or too
+much. The agents folder is small ({runs} runs, {bytes} kB, one stream that is read on from where it ended);
+syncs are first ones and later ones (streams grew, retries overwrote some, runs came, went and broke), in one
+transaction, in many, and with several reading processes. A trial also fails on a traceback, on an exit code
+that is not documented, and on an error of more than one line.
+
+**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.**
+"""
+
+AFTER = """\
+## What it says
+
+- **A kill costs nothing but time.** What a batch of runs brings is one transaction; what was not committed
+  is read again. Lists of similar runs come with the last batch, and the history knows which are missing.
+- **What the system refuses is not taken for read.** A file that could not be opened, for whatever reason, is
+  named, and read again by the next sync, though its size and time are the same. `sync` then ends with 3.
+- **Exit codes** are 0 done, 1 failed (nothing of the last transaction is stored), 2 wrong usage, 3 stored but
+  for what could not be read, 130 stopped by Ctrl-C, 143 told to end.
+- **Processes that read are helpers.** Where one is killed, cannot be started, or finds no room in /tmp, the
+  sync reads by itself.
+- **A clock that was wrong for one sync leaves nothing behind:** what was judged by it is judged again.
+
+## What it does not show
+
+A SIGKILL loses nothing that was handed to the system; a loss of power may. That is tried by cutting and
+garbling the write-ahead log, which then ends at its last whole commit. Disks that lie about what they have
+written are not tried. Damage in the middle of the database is found, not mended: a backup is, or a new sync
+of the files that are still there.
+"""
+
+
+def as_page(found: Found, about: Mapping[str, Any]) -> str:
+    """Return the page."""
+    every = [outcome for outcomes in found.values() for outcome in outcomes]
+    sums = {
+        "tried": f"{len(every):,}",
+        "survived": f"{sum(not outcome.wrong for outcome in every):,}",
+        "lost": sum(outcome.lost for outcome in every),
+        "doubled": sum(outcome.doubled for outcome in every),
+    }
+    return "\n".join([ABOUT.format(**about, **sums), *_table(found), "", *_moments(found), "", AFTER])
+
+
+def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same for programs."""
+    return {
+        "about": dict(about),
+        "faults": [
+            {
+                "name": fault.name,
+                "how": fault.how,
+                "tried": len(outcomes),
+                "survived": sum(not outcome.wrong for outcome in outcomes),
+                "rows_lost": sum(outcome.lost for outcome in outcomes),
+                "rows_doubled": sum(outcome.doubled for outcome in outcomes),
+                "exit_codes": {str(code): count for code, count in _codes(outcomes)},
+                "said": sorted({outcome.said for outcome in outcomes if outcome.said}),
+                "moments": dict(sorted(Counter(outcome.fell for outcome in outcomes).items())),
+                "wrong": [list(outcome.wrong) for outcome in outcomes if outcome.wrong],
+            }
+            for fault, outcomes in found.items()
+        ],
+    }
+
+
+def _table(found: Found) -> list[str]:
+    head = "| fault | how | tried | survived | rows lost | rows too many | exit codes | what the user sees |"
+    rows = [head, "|---|---|--:|--:|--:|--:|---|---|"]
+    for fault, outcomes in found.items():
+        if not outcomes:
+            rows.append(f"| {fault.name} | {fault.how} | – | – | – | – | – | cannot be caused here |")
+            continue
+        survived = sum(not outcome.wrong for outcome in outcomes)
+        lost = sum(outcome.lost for outcome in outcomes)
+        doubled = sum(outcome.doubled for outcome in outcomes)
+        codes = ", ".join("killed" if code is None else str(code) for code, _ in _codes(outcomes))
+        numbers = f"{len(outcomes)} | {survived} | {lost} | {doubled}"
+        rows.append(f"| {fault.name} | {fault.how} | {numbers} | {codes} | {_said(outcomes)} |")
+    return rows
+
+
+def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
+    counts = Counter(outcome.code for outcome in outcomes)
+    return sorted(counts.items(), key=lambda pair: -1 if pair[0] is None else pair[0])
+
+
+def _said(outcomes: Sequence[Outcome]) -> str:
+    """Return what was said most often, without the place where it happened to be tried."""
+    said = Counter(outcome.said for outcome in outcomes if outcome.said)
+    if not said:
+        return "nothing"
+    text = said.most_common(1)[0][0].splitlines()[-1]
+    words = [word if not word.startswith("/") else f"…/{word.rsplit('/', 1)[1]}" for word in text.split()]
+    return f"`{' '.join(words)}`".replace("|", "/")
+
+
+def _moments(found: Found) -> list[str]:
+    """Say where the kills fell."""
+    kills = [o for fault, outcomes in found.items() if "killed" in fault.name for o in outcomes]
+    counts = Counter(outcome.fell for outcome in kills if outcome.code is None)
+    if not counts:
+        return []
+    rows = [f"| {name} | {count} |" for name, count in counts.most_common()]
+    return ["## Where the kills fell", "", "| what it was doing | kills |", "|---|--:|", *rows]

@@ -1,0 +1,84 @@
+"""Say all that a history holds, but for its own numbers and clock: a database in, rows as text out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.store import schema
+from app.server.core.workflow_history.store.history import History
+
+OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at"})
+"""When a history saw something: two histories never agree on it."""
+
+LEFT_OUT = frozenset({"column_blocks", "sync_runs"})
+"""Made of the other tables, which `db check` recomputes; and the diary of the syncs, the disturbed ones too."""
+
+State = Counter[tuple[str, str]]
+"""Each row by its table, as JSON, and how often it is there."""
+
+
+def state_of(database: Path | str) -> State:
+    """Return every row of a history, its numbers replaced by the names that they stand for."""
+    with History.open(database) as history, history._reading() as connection:
+        runs = _names(connection, schema.workflows, "project", "id")
+        names = {
+            "workflow_key": runs,
+            "similar_key": runs,
+            "pattern_key": _names(connection, schema.patterns, "kind", "signature"),
+        }
+        return Counter(
+            (table.name, _row(dict(row), names))
+            for table in schema.metadata.sorted_tables
+            if table.name not in LEFT_OUT
+            for row in connection.execute(select(table)).mappings()
+            if table is not schema.patterns or row["runs"]  # one that was seen nowhere else says nothing
+        )
+
+
+def damages_of(database: Path, scratch: Path) -> list[str]:
+    """Return what is wrong with a history, looked at in a copy: what a kill left behind stays as it is."""
+    copy = scratch / "looked-at.db"
+    copy_history(database, copy)
+    if not copy.exists():
+        return []
+    try:
+        with History.open(copy) as history:
+            return history.check()
+    except WorkflowHistoryError as error:
+        return [str(error)]
+
+
+def copy_history(source: Path, target: Path) -> None:
+    """Put a copy of a history, and of what waits in its log, in the place of another."""
+    remove_history(target)
+    for ending in ("", "-wal"):
+        if (file := source.with_name(source.name + ending)).exists():
+            shutil.copy2(file, target.with_name(target.name + ending))
+
+
+def remove_history(database: Path) -> None:
+    """Remove a history, with its log and shared memory."""
+    for ending in ("", "-wal", "-shm"):
+        database.with_name(database.name + ending).unlink(missing_ok=True)
+
+
+def _names(connection: Connection, table: Any, *columns: str) -> dict[int, str]:
+    rows = connection.execute(select(table.c.key, *(table.c[name] for name in columns)))
+    return {key: "/".join(words) for key, *words in rows}
+
+
+def _row(row: dict[str, Any], names: Mapping[str, Mapping[int, str]]) -> str:
+    told = {
+        name: names[name].get(value) if name in names and value is not None else value
+        for name, value in row.items()
+        if name != "key" and name not in OWN_TIMES
+    }
+    return json.dumps(told, sort_keys=True, default=lambda value: bytes(value).hex())

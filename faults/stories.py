@@ -1,0 +1,146 @@
+"""What is disturbed: a history before, a command, and the history that it makes when nobody disturbs it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from random import Random
+
+from alembic import command
+from sqlalchemy import update
+
+from app.server.core.workflow_history.store import migrate
+from app.server.core.workflow_history.store.engine import connect, writing
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.location import database_url
+from app.server.core.workflow_history.store.schema import workflows
+from app.server.core.workflow_history.syncing import batches, processes, readers
+
+from .child import Child, Ended, Hook, run, start
+from .ready import import_all
+from .state import State, copy_history, damages_of, remove_history, state_of
+from .world import change_world, make_world
+
+OLDEST = "0001"
+
+
+def as_ever() -> None:
+    """Change nothing: a small folder is read by one process and stored in one transaction."""
+
+
+def in_batches() -> None:
+    """Store few runs in one transaction, as a large folder has many."""
+    batches.BATCH_RUNS = 6
+    readers.TASK_RUNS = 3
+
+
+def with_workers() -> None:
+    """Read with several processes too, as a large folder is read."""
+    in_batches()
+    processes.PAYS_FROM = -1.0
+    processes.can_fork = lambda: True  # type: ignore[assignment]  # on a single core too
+
+
+@dataclass
+class Story:
+    """One command on one history, and what it comes to."""
+
+    name: str
+    words: tuple[str, ...]
+    before: Path | None  # None: there is no history yet
+    scratch: Path
+    hook: Hook = as_ever
+    measured: list[Ended] = field(default_factory=list)
+
+    @cached_property
+    def end(self) -> State:
+        """What the history holds in the end, undisturbed."""
+        self.measured = [self._undisturbed() for _ in range(3)]
+        return state_of(self._file)
+
+    @property
+    def usual(self) -> Ended:
+        """How the command ends undisturbed: the median of three by its length."""
+        self.end  # noqa: B018 - measures
+        return sorted(self.measured, key=lambda ended: ended.seconds)[1]
+
+    @property
+    def _file(self) -> Path:
+        return self.scratch / "undisturbed.db"
+
+    def _undisturbed(self) -> Ended:
+        self.put(self._file)
+        ended = run(self.words, self._file, self.scratch / "undisturbed", hook=self.hook)
+        if ended.code or ended.err or damages_of(self._file, self.scratch):
+            raise RuntimeError(f"{self.name}, undisturbed: {ended} {damages_of(self._file, self.scratch)}")
+        return ended
+
+    def put(self, database: Path) -> None:
+        """Put the history before at a place."""
+        remove_history(database)
+        if self.before is not None:
+            copy_history(self.before, database)
+
+    def start(self, database: Path, heard: Path, hook: Hook = as_ever) -> Child:
+        """Start the command, in its way and with a fault."""
+        return start(self.words, database, heard, hook=partial(_both, self.hook, hook))
+
+
+def _both(first: Hook, second: Hook) -> None:
+    first()
+    second()
+
+
+class Bench:
+    """Where faults are tried: a scratch folder with agents folders and histories, and a seeded chance."""
+
+    def __init__(self, scratch: Path, seed: int) -> None:
+        import_all()
+        self.scratch = scratch
+        self.chance = Random(seed)
+        self.began = time.time()
+        self.database = scratch / "history.db"
+        self.heard = scratch / "heard"
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "TMPDIR"):
+            os.environ[name] = str(scratch)
+        self.young, self.old = scratch / "young" / "shop" / "agents", scratch / "old" / "shop" / "agents"
+        make_world(self.young, self.began)
+        make_world(self.old, self.began)
+        self.known = scratch / "known.db"  # as a sync left it before the old folder changed
+        run(("sync", str(self.old), "--quiet"), self.known, self.heard)
+        change_world(self.old, self.began)
+
+    @cached_property
+    def syncs(self) -> list[Story]:
+        """A first sync and a later one, in each of the ways in which a sync works."""
+        ways = ((as_ever, ""), (in_batches, ", in batches"), (with_workers, ", with workers"))
+        return [
+            Story(f"{name}{way}", ("sync", str(agents), "--quiet"), before, self.scratch, hook)
+            for hook, way in ways
+            for name, agents, before in (
+                ("a first sync", self.young, None),
+                ("a later sync", self.old, self.known),
+            )
+        ]
+
+    @cached_property
+    def resync(self) -> Story:
+        """Counting costs anew that are not what the files say."""
+        wrong = self.scratch / "miscounted.db"
+        copy_history(self.syncs[0].before or self.known, wrong)
+        with History.open(wrong) as history, history._writing() as connection:
+            change = workflows.c.computed_cost_nanodollars + 1000
+            connection.execute(update(workflows).values(computed_cost_nanodollars=change))
+        return Story("a resync", ("resync", "--all", "--quiet"), wrong, self.scratch)
+
+    @cached_property
+    def upgrade(self) -> Story:
+        """A sync that has to bring an old database up to date first."""
+        old = self.scratch / "first-version.db"
+        copy_history(self.known, old)
+        with connect(database_url(old)) as connection, writing(connection):
+            command.downgrade(migrate.alembic_config(connection), OLDEST)
+        return Story("a sync of an old database", ("sync", str(self.old), "--quiet"), old, self.scratch)

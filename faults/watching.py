@@ -1,0 +1,68 @@
+"""Note what a command is doing, where its starter sees it even after a kill: a piece of shared memory in."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.default import DefaultDialect
+
+from app.server.core.workflow_history import resync, sync
+from app.server.core.workflow_history.store import migrate
+from app.server.core.workflow_history.store.history import History
+
+WATCHED: tuple[tuple[Any, str, str], ...] = (
+    (sync, "_run_phases", "reading"),
+    (sync, "_phase_3e_relate", "comparing"),
+    (sync, "_phase_4_store", "storing"),
+    (sync, "_phase_5_learn", "learning"),
+    (sync, "end", "ending"),
+    (resync, "_resync", "counting anew"),
+    (migrate, "_make", "making tables"),
+    (migrate, "_upgrade", "migrating"),
+    (DefaultDialect, "do_commit", "committing"),
+    (History, "settle", "settling"),
+    (DefaultDialect, "do_close", "closing"),
+)
+"""What is called, and what the program does meanwhile."""
+
+PHASES = ("opening", *(phase for _, _, phase in WATCHED), "leaving")
+
+
+def watch(seen: mmap.mmap, log: Path) -> None:
+    """Have this process note its phase, how many statements it ran, and the size of the log at the end."""
+    for number, (owner, name, _) in enumerate(WATCHED, 1):
+        setattr(owner, name, _noted(seen, number, getattr(owner, name)))
+    closing = DefaultDialect.do_close
+
+    def close(self: Any, connection: Any) -> None:
+        if log.exists():
+            seen[16:24] = log.stat().st_size.to_bytes(8, "little")
+        closing(self, connection)
+        seen[0] = len(PHASES) - 1
+
+    setattr(DefaultDialect, "do_close", close)  # noqa: B010 - mypy: a method
+    parent = os.getpid()
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def _count(*_: Any) -> None:
+        if os.getpid() == parent:
+            seen[8:16] = (int.from_bytes(seen[8:16], "little") + 1).to_bytes(8, "little")
+
+
+def _noted(seen: mmap.mmap, number: int, work: Callable[..., Any]) -> Callable[..., Any]:
+    parent = os.getpid()
+
+    def noted(*given: Any, **named: Any) -> Any:
+        if os.getpid() != parent:
+            return work(*given, **named)
+        before, seen[0] = seen[0], number
+        done = work(*given, **named)
+        seen[0] = before
+        return done
+
+    return noted
