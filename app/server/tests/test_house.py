@@ -13,13 +13,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
-    ("narrowing", "amounts"),
+    ("narrowing", "amounts", "addresses"),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
     # what touches files or the database
+    ("places",),
     ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database", "config"),
@@ -58,6 +59,7 @@ PURE = (
     "explaining",
     "wording",
     "proportions",
+    "addresses",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -68,6 +68,10 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+CANNOT_BE_READ = "cannot be read"
+"""How a problem begins whose file would not show what is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that could not be read, or looks wrong: shown to the user, stops nothing."""

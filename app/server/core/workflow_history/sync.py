@@ -11,18 +11,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any
 
 from . import database, scanner
 from .models import Problem
-from .scanning.walk import RunFolder, find_run, walk_agents_folder
+from .places import Place, place
+from .scanning.walk import RunFolder, find_runs, walk_agents_folder
 from .store.history import History
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
+from .syncing.engines import engine_of
 from .syncing.garbage import seldom_collected
 from .syncing.job import Job, Progress, no_stats
 from .syncing.merging import COMPLETE
@@ -35,8 +37,10 @@ logger = logging.getLogger("workflow_history")
 def sync_workflow_history(
     silent: bool = False,
     *,
-    agents_dir: Path | str | None = None,
+    agents_dir: Place | str | None = None,
     project: str | None = None,
+    engine: str | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Scan the agents folder and store what is new or changed; return what was done.
@@ -44,18 +48,25 @@ def sync_workflow_history(
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write), failed, gone, left_out and partial_costs (runs of which nothing shows all
     that they spent); `errors` names what could not be read.
+    `agents_dir` is a path or a URL. `engine` says who reads: processes[:N], threads[:N] or
+    dask://HOST:PORT; `executor` is one of your own that does. Writing is always done here.
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
     started = time.monotonic()
     log = logger.debug if silent else logger.info
-    root = Path(agents_dir) if agents_dir is not None else scanner.agents_dir()
+    root = place(agents_dir) if agents_dir is not None else scanner.agents_dir()
     stats = no_stats(root, project if project is not None else scanner.project_of(root))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
-        with seldom_collected(), History.open(database.current_url()) as history:
+        with (
+            seldom_collected(),
+            engine_of(engine, executor, root) as readers,
+            History.open(database.current_url()) as history,
+        ):
             now, relations = datetime.now(UTC), Relations(history)
-            _run_phases(Job(root, stats["project"], history, now, started, progress, stats, relations))
+            job = Job(root, stats["project"], history, now, started, progress, stats, relations, readers)
+            _run_phases(job)
     except Exception as error:
         stats["failed"] = stats["scanned"]
         logger.error("sync_failed agents_dir=%s error=%s", root, error)  # noqa: TRY400 - its catcher tells more
@@ -103,8 +114,7 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
     wrong = {name for name in wrongly_dated(job.dated, copied_spans(job.dated)) if name in job.seen}
     yield [run for run in waiting if run.id not in wrong]
     if wrong:
-        found = (find_run(job.root, name) for name in sorted(wrong))
-        yield from _read(job, (folder for folder in found if folder is not None))
+        yield from _read(job, find_runs(job.root, wrong))
 
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:

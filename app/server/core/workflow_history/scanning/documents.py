@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..models import Problem
+from ..models import CANNOT_BE_READ, Problem
+from ..places import opened
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -49,7 +48,7 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
     try:
         raw = _read_regular(found)
     except OSError as error:
-        problems.append(Problem(found.shown, f"cannot be read: {error.strerror or error}"))
+        problems.append(Problem(found.shown, f"{CANNOT_BE_READ}: {error.strerror or error}"))
         return None
     if raw is None:
         problems.append(Problem(found.shown, f"larger than {MAX_BYTES // 2**20} MiB: left unread"))
@@ -64,12 +63,7 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
 
 
 def _read_regular(found: FoundFile) -> bytes | None:
-    """Read without following a link that was put in the file's place since the walk."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(found.file, flags | getattr(os, "O_BINARY", 0)), "rb", buffering=0) as handle:
-        status = os.fstat(handle.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "it is no regular file")
+    with opened(found.file, found) as (handle, status):
         raw = handle.read(min(status.st_size, MAX_BYTES) + 1)
     return raw if len(raw) <= MAX_BYTES else None
 

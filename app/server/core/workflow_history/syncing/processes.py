@@ -24,33 +24,37 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
+from .cores import cores
+from .engines import AHEAD, HERE, Engine
 from .garbage import OFTEN_ENOUGH
-
-TaskT = TypeVar("TaskT")
-DoneT = TypeVar("DoneT")
+from .handing import Handing
+from .work import DoneT, TaskT, Work
 
 logger = logging.getLogger("workflow_history")
 
 PAYS_FROM = 0.3  # seconds of work
-AHEAD = 3  # tasks handed out for each process
 _PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
 
 def spread(
-    work: Callable[[TaskT], DoneT],
+    work: Work[TaskT, DoneT],
     tasks: Iterable[TaskT],
     seconds: Callable[[TaskT], float],
     *,
-    here: bool = False,
+    engine: Engine = HERE,
     make_ready: Callable[[], None] = lambda: None,
 ) -> Iterator[DoneT]:
     """Yield what `work` makes of each task; `seconds` says how long one takes, about.
 
-    `work`, tasks and results must be such that they can be pickled. `here`: in this process, in any case.
-    `make_ready` loads what every process needs: those forked from this one share it.
+    `make_ready` loads what every process needs: those forked from this one, and its threads, share it.
     """
+    if engine.executor is not None:
+        make_ready()
+        yield from Handing(engine, work).results(tasks)
+        return
+    workers = engine.workers or cores()
     left = iter(tasks)
     first, expected = [], 0.0
     for task in left:
@@ -59,12 +63,12 @@ def spread(
         if expected > PAYS_FROM:
             break
     every = chain(first, left)
-    if here or expected <= PAYS_FROM or not can_fork():
-        yield from map(work, every)
+    if workers == 1 or expected <= PAYS_FROM or not can_fork():
+        yield from map(work.here, every)
         return
     make_ready()
-    with _processes() as pool, TemporaryDirectory(prefix="workflow-history-") as folder:
-        yield from _handed_out(pool, partial(_into_file, work, folder), work, every)
+    with _processes(workers) as pool, TemporaryDirectory(prefix="workflow-history-") as folder:
+        yield from _handed_out(pool, partial(_into_file, work.here, folder), work.here, every, workers)
 
 
 def shared_out(
@@ -92,6 +96,7 @@ def _handed_out(
     far: Callable[[TaskT], str],
     near: Callable[[TaskT], DoneT],
     tasks: Iterable[TaskT],
+    workers: int,
 ) -> Iterator[DoneT]:
     """Keep every process busy, and no more: what is done waits until it is taken.
 
@@ -106,7 +111,7 @@ def _handed_out(
             at_hand.append(task)
             waiting.append((task, pool.submit(far, task)))
             at_hand.clear()
-            if len(waiting) > AHEAD * _cores():
+            if len(waiting) > AHEAD * workers:
                 yield _out_of_file(waiting[0][1].result())
                 waiting.popleft()
         while waiting:
@@ -136,8 +141,8 @@ def _out_of_file(name: str) -> Any:
 
 
 @contextmanager
-def _processes() -> Iterator[Executor]:
-    pool = ProcessPoolExecutor(_cores(), multiprocessing.get_context("fork"), initializer=_begin)
+def _processes(workers: int) -> Iterator[Executor]:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_begin)
     try:
         yield pool
     finally:
@@ -166,10 +171,6 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def can_fork() -> bool:
     """Tell whether this process may be forked: started otherwise, one would run the caller's script again."""
-    return sys.platform == "linux" and _cores() > 1 and threading.active_count() == 1
+    return sys.platform == "linux" and cores() > 1 and threading.active_count() == 1

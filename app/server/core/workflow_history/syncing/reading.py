@@ -5,9 +5,10 @@ Any process can do it: everything that goes in and comes out can be pickled, and
 
 from __future__ import annotations
 
+from ..addresses import is_remote
 from ..enrichment import enrich
 from ..errors import ONE_RUNS_TROUBLE
-from ..models import ScannedRun, Workflow
+from ..models import CANNOT_BE_READ, ScannedRun, Workflow
 from ..patterns.host import Detector
 from ..pricing import price_version
 from ..scanning import no_run
@@ -60,6 +61,7 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     workflow = merged(before, _phase_2_enrich(run, scanned, before))
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
+    run.unlearnt = is_remote(task.home) and any(p.reason.startswith(CANNOT_BE_READ) for p in run.problems)
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
     _learn(run, workflow, scanned, detector)
     _take_apart(run, workflow, scanned.fingerprint, task.home)

@@ -19,6 +19,8 @@ Examples:
   workflow-history sync
   workflow-history sync path/to/project
   workflow-history sync old/agents --project shop
+  workflow-history sync s3://bucket/shop/agents
+  workflow-history sync /shared/agents --engine dask://scheduler:8786
 """
 
 
@@ -28,6 +30,10 @@ def sync_folder(
     directory: Directory = None,
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="WHO", help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT."),
     ] = None,
 ) -> None:
     """Read an agents folder into the history.
@@ -40,7 +46,9 @@ def sync_folder(
     folder, *others = folders_of(directory)
     new = not database.is_there()
     with screen.progress() as report:
-        stats = sync.sync_workflow_history(silent=True, agents_dir=folder, project=project, progress=report)
+        stats = sync.sync_workflow_history(
+            silent=True, agents_dir=folder, project=project, engine=engine, progress=report
+        )
     if screen.as_json:
         screen.give(stats)
         return
