@@ -60,21 +60,27 @@ class RemoteFolder:
 
     def exists(self) -> bool:
         """Tell whether anything is there; raises PlaceUnreachableError."""
-        return self.is_dir() or self.is_file()
+        return self._kind() is not None
 
     def is_dir(self) -> bool:
         """Tell whether it is a folder, or the beginning of others' names; raises PlaceUnreachableError."""
-        return self._asked("isdir")
+        return self._kind() == "directory"
 
     def is_file(self) -> bool:
         """Tell whether it is a file; raises PlaceUnreachableError."""
-        return self._asked("isfile")
+        return self._kind() == "file"
 
-    def _asked(self, question: str) -> bool:
+    def _kind(self) -> str | None:
+        """Return what it is. fsspec's own questions answer no where a place does not answer at all."""
         system, path = _system(self.address)
-        with _troubles(self.address):
-            system.invalidate_cache()
-            return bool(getattr(system, question)(path))
+        try:
+            with _troubles(self.address):
+                system.invalidate_cache()
+                return str(system.info(path)["type"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError as error:
+            raise PlaceUnreachableError(f"{self.address} may not be looked at: {error}") from error
 
 
 def remote_folder(address: str) -> RemoteFolder:
@@ -180,7 +186,7 @@ class RemoteListing:
             system.invalidate_cache()
             found: dict[str, dict[str, Any]] = system.find(path, detail=True)
             system.invalidate_cache()  # it would hold all of this a second time
-            if not found and not system.isdir(path):
+            if not found and system.info(path)["type"] != "directory":
                 raise FileNotFoundError(errno.ENOENT, "No such folder")
         if path in found:
             raise NotADirectoryError(errno.ENOTDIR, "Not a folder")
@@ -237,13 +243,14 @@ def open_remote(address: str, stamp: Stamp | None) -> tuple[BinaryIO, RemoteStat
 
 
 class RemoteFile(io.RawIOBase):
-    """A file elsewhere, of a size known before; a piece is kept, and pieces read in order grow."""
+    """A file elsewhere, of a size known before; its first and its last piece are kept, and pieces grow."""
 
     def __init__(self, address: str, size: int) -> None:
         super().__init__()
         self._address, self._size = address, size
         self._system, self._path = _system(address)
         self._at, self._piece, self._begin, self._fetch = 0, b"", 0, FIRST_FETCH
+        self._head = b""  # by its begin a stream is known again: it is asked for more than once
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -268,16 +275,23 @@ class RemoteFile(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view) and self._at < self._size:
-            if not self._begin <= self._at < self._begin + len(self._piece):
-                self._ask()
-                if not self._piece:
-                    break  # it is shorter than it was
-            start = self._at - self._begin
-            some = self._piece[start : start + len(view) - done]
+            piece, begin = self._piece_here()
+            if not piece:
+                break  # it is shorter than it was
+            start = self._at - begin
+            some = piece[start : start + len(view) - done]
             view[done : done + len(some)] = some
             done += len(some)
             self._at += len(some)
         return done
+
+    def _piece_here(self) -> tuple[bytes, int]:
+        """Return a piece that goes on from here, and where it begins; an empty one where there is no more."""
+        if self._at < len(self._head):
+            return self._head, 0
+        if not self._begin <= self._at < self._begin + len(self._piece):
+            self._ask()
+        return self._piece, self._begin
 
     def _ask(self) -> None:
         follows = self._piece and self._at == self._begin + len(self._piece)
@@ -286,3 +300,4 @@ class RemoteFile(io.RawIOBase):
         with _troubles(self._address):
             self._piece = self._system.cat_file(self._path, start=self._at, end=end)
         self._begin = self._at
+        self._head = self._head or (self._piece if self._begin == 0 else b"")

@@ -53,7 +53,8 @@ def engine_of(word: str | None, executor: Executor | None, root: Place) -> Itera
         yield Engine(type(executor).__name__, executor=executor, is_elsewhere=is_elsewhere, ahead=ahead)
         return
     is_remote = isinstance(root, RemoteFolder)
-    word = word or (f"threads:{THREADS}" if is_remote else "processes")
+    if word is None:
+        word = f"threads:{THREADS}" if is_remote else "processes"
     if found := _DASK.fullmatch(word):
         with _dask(word, f"tcp://{found[1]}") as engine:
             yield engine
