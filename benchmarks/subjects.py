@@ -23,6 +23,7 @@ from app.server.core.workflow_history.streams import read_results
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.syncing.merging import COMPLETE, scored, storable
 from app.server.core.workflow_history.syncing.processes import spread
+from app.server.core.workflow_history.syncing.work import Work
 
 ROOT = Path(__file__).parents[1]
 Workflow = dict[str, Any]
@@ -97,7 +98,7 @@ def folder_costs(agents: Path) -> dict[str, Any]:
 def reported_by_results(files: Sequence[str]) -> int:
     """Return what the results of streams report, nanodollars: read as `cost` reads them, in its processes."""
     tasks = [files[start : start + _STREAMS] for start in range(0, len(files), _STREAMS)]
-    return sum(spread(_reported, tasks, _seconds))
+    return sum(spread(Work(_reported), tasks, _seconds))
 
 
 def _reported(files: Sequence[str]) -> int:

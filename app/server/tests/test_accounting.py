@@ -442,6 +442,17 @@ def test_a_transcript_that_grows_leaves_no_former_attempt_behind():
     assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (0.054, "lower_bound", 0)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_stream_that_could_not_be_read_for_a_while_is_no_attempt_beside_itself(times: int):
+    shut = stream(lines=0, format="unreadable", identity=None)
+    stored = account([shut], AT)["phase_costs"]
+    for _ in range(times):
+        stored = account([shut], AT, former=stored)["phase_costs"]
+    assert len(stored) == 1
+    costs = account([stream(results=(result("1.0", spent()),))], AT, former=stored)
+    assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (1.0, "reported", 0)
+
+
 def test_a_file_reopened_empty_is_an_attempt_overwritten():
     stored = account([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
     costs = account([stream(lines=0, format="empty", identity=None)], AT, former=stored)

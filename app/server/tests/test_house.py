@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("models", "filters", "columns"),
-    ("narrowing", "amounts"),
+    ("narrowing", "amounts", "addresses"),
     ("retention",),
     # pure parts: data in, data out
     ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
@@ -21,6 +21,7 @@ LAYERS = (
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
     # what touches files or the database
+    ("places",),
     ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database", "config"),
@@ -59,6 +60,7 @@ PURE = (
     "explaining",
     "wording",
     "proportions",
+    "addresses",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

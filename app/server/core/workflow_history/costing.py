@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from . import scanner
@@ -20,11 +19,14 @@ from .accounting.sums import spent_at_least, sums_of
 from .enrichment import enrich
 from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
+from .places import Place, place
 from .scanning.describe import describe, is_run
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
-from .scanning.walk import RunFolder, find_run, walk_agents_folder
+from .scanning.walk import RunFolder, find_runs, walk_agents_folder
+from .syncing.engines import engine_of
 from .syncing.processes import shared_out, spread
+from .syncing.work import Work
 
 KINDS = ("phase", "model", "agent", "run")
 """What costs can be grouped by."""
@@ -55,13 +57,13 @@ class RunCosts:
 
 
 def folder_costs(
-    agents_dir: Path | str, *, project: str | None = None, kinds: Sequence[str] = KINDS
+    agents_dir: Place | str, *, project: str | None = None, kinds: Sequence[str] = KINDS
 ) -> dict[str, Any]:
     """Return what a folder's runs cost: sums, and under `by` the groups of each kind, the costliest first.
 
     Raises AgentsFolderError where it is no folder that can be listed.
     """
-    root = Path(agents_dir)
+    root = place(agents_dir)
     walk = walk_agents_folder(root)
     every = list(read_folder(root, walk))
     runs = [run for run in every if run.status is not None]
@@ -82,19 +84,19 @@ def folder_costs(
     }
 
 
-def read_folder(root: Path, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:
+def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:
     """Yield what each run cost; file times of copies tell nothing of its day and its prices."""
     now = datetime.now(UTC)
     tasks = shared_out(folders, lambda folder: folder.size, TASK_RUNS, TASK_BYTES)
-    waiting: list[RunCosts] = []
-    for some in spread(partial(_read, now=now), tasks, _seconds):
-        waiting += some
-    spans = CopiedSpans(run.written for run in waiting if run.is_contradicted)
-    for run in waiting:
-        copied = not run.is_contradicted and spans.hold(*run.written)
-        folder = find_run(root, run.id) if copied else None
-        again = _run_costs_or_trouble(folder, now, copied=True) if folder else None
-        yield again or run
+    work = Work(partial(_read, now=now))
+    with engine_of(None, None, root) as engine:
+        every = [run for some in spread(work, tasks, _seconds, engine=engine) for run in some]
+    spans = CopiedSpans(run.written for run in every if run.is_contradicted)
+    copies = {run.id for run in every if not run.is_contradicted and spans.hold(*run.written)}
+    again = {folder.id: folder for folder in find_runs(root, copies)} if copies else {}
+    for run in every:
+        folder = again.get(run.id)
+        yield (_run_costs_or_trouble(folder, now, copied=True) if folder else None) or run
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:

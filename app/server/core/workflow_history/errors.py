@@ -68,6 +68,14 @@ class AgentsFolderError(WorkflowHistoryError):
     """The agents folder named by the caller is missing or is no folder."""
 
 
+class PlaceUnreachableError(WorkflowHistoryError):
+    """What holds an agents folder does not answer; it says nothing about the files there."""
+
+
+class EngineError(WorkflowHistoryError):
+    """Who was to read for a sync cannot: no scheduler, no worker, or one that is not fit for it."""
+
+
 ONE_RUNS_TROUBLE = (
     ValueError,
     TypeError,

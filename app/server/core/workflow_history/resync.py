@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from . import database
 from .enrichment import COST_FIELDS, with_costs
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, Workflow
+from .places import place
 from .scanning import read_one
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
@@ -101,7 +101,7 @@ def _resync_batch(
 def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait) -> dict[str, Any]:
     """Read one run's streams again and store what they cost, while no sync is at its folder."""
     folder = stored.get("agents_dir")
-    if not folder or not Path(folder).is_dir():
+    if not folder or not place(folder).is_dir():
         return _read_again(history, relations, stored)
     with folder_held(history, folder, wait):
         name = identity_of(stored)
@@ -112,7 +112,7 @@ def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait
 def _read_again(history: History, relations: Relations, stored: Workflow) -> dict[str, Any]:
     """Read one run's streams again and store what they cost, with what follows from it."""
     folder = stored.get("agents_dir")
-    found = read_one(Path(folder), stored["id"], datetime.now(UTC)) if folder else None
+    found = read_one(place(folder), stored["id"], datetime.now(UTC)) if folder else None
     if found is None or not found.streams:
         return _answer(
             stored["id"], "no stream of it is there any more: its costs stay as they are", success=True

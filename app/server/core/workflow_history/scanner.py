@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from .addresses import is_remote, remote_path
 from .models import Workflow
+from .places import Place, place
 from .scanning import Scan, read_one, scan
 from .scanning.walk import STATE_FILE
 
-_DEFAULT = Path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
+_NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
+_DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
 
-AGENTS_DIR: Path | str = _DEFAULT
-"""The agents folder. A patched value wins; else the environment's WORKFLOW_HISTORY_AGENTS, else `agents`."""
+AGENTS_DIR: Place | str = _DEFAULT
+"""The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
 
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
 
@@ -31,28 +34,29 @@ __all__ = [
 ]
 
 
-def agents_dir() -> Path:
+def agents_dir() -> Place:
     """Return the agents folder to scan, read at call time."""
     if AGENTS_DIR is not _DEFAULT:
-        return Path(AGENTS_DIR)
-    return Path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
+        return place(AGENTS_DIR)
+    return place(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
 
-def agents_folders_of(path: Path) -> list[Path]:
+def agents_folders_of(path: Place) -> list[Place]:
     """Return the agents folders that a path means: itself, or those inside a project's folder, if any."""
     if path.name == "agents":
         return [path]
-    candidates = [path / "agents", path / "adws" / "agents", *sorted(path.glob("adws-*/agents"))]
+    more = sorted(path.glob("adws-*/agents")) if isinstance(path, Path) else ()
+    candidates = [path / "agents", path / "adws" / "agents", *more]
     return [folder for folder in candidates if folder.is_dir()] or [path]
 
 
-def project_of(agents: Path) -> str:
+def project_of(agents: Place) -> str:
     """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
 
     >>> project_of(Path("/home/me/shop/adws/agents")), project_of(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
     """
-    folder = agents if agents.is_absolute() else agents.absolute()
+    folder = agents.absolute() if isinstance(agents, Path) else PurePosixPath(remote_path(str(agents)))
     if folder.name != "agents":
         return folder.name
     parent = folder.parent
@@ -67,9 +71,9 @@ def scan_agents_directory() -> list[Workflow]:
     return [run.workflow for run in scan(root, datetime.now(UTC)).runs]
 
 
-def parse_workflow_directory(path: Path | str) -> Workflow | None:
+def parse_workflow_directory(path: Place | str) -> Workflow | None:
     """Return the run in one folder of an agents folder, or None where it holds none."""
-    folder = Path(path)
+    folder = place(path)
     run = read_one(folder.parent, folder.name, datetime.now(UTC)) if folder.is_dir() else None
     return run.workflow if run is not None else None
 

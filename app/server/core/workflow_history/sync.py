@@ -11,20 +11,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any
 
 from . import database, scanner
 from .errors import BusyError
 from .models import Problem
-from .scanning.walk import RunFolder, find_run, walk_agents_folder
+from .places import Place, place
+from .scanning.walk import RunFolder, find_runs, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
+from .syncing.engines import engine_of
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
@@ -39,8 +41,10 @@ logger = logging.getLogger("workflow_history")
 def sync_workflow_history(
     silent: bool = False,
     *,
-    agents_dir: Path | str | None = None,
+    agents_dir: Place | str | None = None,
     project: str | None = None,
+    engine: str | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
     wait: Wait = True,
     waiting: Told | None = None,
@@ -52,6 +56,8 @@ def sync_workflow_history(
     `unchanged` needed no write), failed, unread (files and folders that the system would not show), gone,
     left_out and partial_costs (runs of which nothing shows all that they spent); `errors` names what could
     not be read.
+    `agents_dir` is a path or a URL. `engine` says who reads: processes[:N], threads[:N] or
+    dask://HOST:PORT; `executor` is one of your own that does. Writing is always done here.
     One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
     many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
     Runs that were pruned stay out; `with_pruned` lets those of this folder in again.
@@ -60,18 +66,19 @@ def sync_workflow_history(
     """
     started = time.monotonic()
     log = logger.debug if silent else logger.info
-    root = Path(agents_dir) if agents_dir is not None else scanner.agents_dir()
+    root = place(agents_dir) if agents_dir is not None else scanner.agents_dir()
     stats = no_stats(root, project if project is not None else scanner.project_of(root))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
         with (
             seldom_collected(),
+            engine_of(engine, executor, root) as readers,
             History.open(database.current_url()) as history,
             folder_held(history, root, wait, waiting),
         ):
             relations, now = Relations(history), datetime.now(UTC)
             job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
-            job.with_pruned = with_pruned
+            job.engine, job.with_pruned = readers, with_pruned
             _run_phases(job)
     except BusyError:
         raise
@@ -112,8 +119,7 @@ def _run_phases(job: Job) -> None:
 def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
     """Return the batch; what another process stored while it was read is read once more, knowing that."""
     names = overtaken(job, batch)
-    found = (find_run(job.root, name) for name in sorted(names - job.pruned))
-    again = _read(job, (folder for folder in found if folder is not None)) if names else iter(())
+    again = _read(job, find_runs(job.root, names - job.pruned)) if names else iter(())
     return [*left(batch, names), *chain.from_iterable(again)]
 
 
@@ -143,8 +149,7 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
     wrong = {name for name in wrongly_dated(job.dated, copied_spans(job.dated)) if name in job.seen}
     yield [run for run in waiting if run.id not in wrong]
     if wrong:
-        found = (find_run(job.root, name) for name in sorted(wrong))
-        yield from _read(job, (folder for folder in found if folder is not None))
+        yield from _read(job, find_runs(job.root, wrong))
 
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:

@@ -41,15 +41,19 @@ def all_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> lis
         same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
         if same is not None:
             runs[same] = _knowing_more(runs[same], stored)
-        elif stored.get("outcome") != "empty" and not (_was_unread(stored) and stored.get("path") in paths):
+        elif not _says_nothing(stored, paths):
             overwritten = stored.get("superseded", False) or stored.get("path") in paths
             kept.append({**stored, "superseded": overwritten})
     return [*kept, *(_numbered(run, kept) for run in runs)]
 
 
-def _was_unread(stored: AgentRun) -> bool:
-    """Whether the system would not show the stream then: what is there now may be just that attempt."""
-    return stored.get("format") == "unread"
+def _says_nothing(stored: AgentRun, paths: set[str | None]) -> bool:
+    """Whether nothing was ever known of an attempt: an empty file, or one that no line could be read of.
+
+    Where a file stands that would not be opened, or had half a line, that is the same attempt most likely.
+    """
+    unread = stored.get("outcome") == "unreadable" and stored.get("identity") is None
+    return stored.get("outcome") == "empty" or (unread and stored.get("path") in paths)
 
 
 def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:

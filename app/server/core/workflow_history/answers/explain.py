@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .. import database
 from ..errors import WorkflowNotFoundError
 from ..explaining import Explanation, Known, explained
 from ..patterns.sequences import without_parts
+from ..places import is_file
 from ..pricing import price_version
 from .likes import likes_in
 
@@ -30,16 +29,9 @@ def explain_run(reference: str, field: str | None = None) -> Explanation:
         run = history.read([key])[key]
         known = Known(
             run,
-            is_there=_is_there,
+            is_there=is_file,
             installed=price_version(),
             likes=tuple(likes_in(history, run)),
             patterns=tuple(without_parts(history.patterns(key))),
         )
     return explained(known, field)
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # no permission, or no path at all
-        return False

@@ -28,7 +28,7 @@ class SyncNow:
     state: str  # off: there is no folder; idle, running, or failed: it is tried again
     agents_dir: str | None  # folder that is synced; null: none
     project: str | None  # that its runs are stored under; null: there is no folder
-    watch: str | None  # events, polling, or waiting for the folder to be there; null: it is not followed
+    watch: str | None  # events, polling, listing (it lies elsewhere), waiting (it is not there); null: no
     phase: str | None = None  # of the sync that runs: scan, enrich, store ...
     done: int | None = None  # of the phase, in runs or folders
     total: int | None = None  # as far as is known; it may grow

@@ -10,6 +10,7 @@ import typer
 
 from .. import scanner
 from ..errors import AgentsFolderError
+from ..places import Place, place
 from ..scanning.walk import STATE_FILE
 
 _HERE = Path("agents")  # where a folder is looked for that nobody named
@@ -18,14 +19,14 @@ Directory = Annotated[
     str | None,  # a Path would take an empty word for the current folder
     typer.Argument(
         metavar="DIR",
-        help="A project or its agents folder. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
+        help="A project or its agents folder, also s3://…. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
         show_default=False,
     ),
 ]
 """What a command that reads a folder is told."""
 
 
-def folders_of(given: str | None) -> list[Path]:
+def folders_of(given: str | None) -> list[Place]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
     if given is None:
         folder = scanner.agents_dir()
@@ -34,7 +35,7 @@ def folders_of(given: str | None) -> list[Path]:
         return [folder]
     if not given.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
-    directory = Path(given)
+    directory = place(given)
     if not directory.is_dir():
         what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
         raise AgentsFolderError(f"{what}; name a project or its agents folder")
@@ -43,16 +44,16 @@ def folders_of(given: str | None) -> list[Path]:
     return scanner.agents_folders_of(directory)
 
 
-def followed_folders(given: str | None) -> list[Path]:
+def followed_folders(given: str | None) -> list[Place]:
     """Return the agents folders to follow, if any: one that is named need not be there yet."""
     if given is not None:
-        is_there = not given.strip() or Path(given).exists()
-        return folders_of(given) if is_there else [Path(given)]
+        is_there = not given.strip() or (folder := place(given)).exists()
+        return folders_of(given) if is_there else [folder]
     folder = scanner.agents_dir()
     return [folder] if folder.is_dir() or folder != _HERE else []
 
 
-def same_for_others(command: str, folders: Sequence[Path]) -> list[tuple[str, str]]:
+def same_for_others(command: str, folders: Sequence[Place]) -> list[tuple[str, str]]:
     """Return what to type next for a project's other agents folders, each with what it is for."""
     return [
         (f"workflow-history {command} {folder}", "another agents folder of this project")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..accounting.money import to_decimal, to_float, total
+from ..addresses import below
 from ..evidence import agent_runs, number
 from .shapes import Explanation, Part, Plain, PriceTables, Source
 
@@ -19,7 +20,7 @@ class Known:
     """One run, and what is around it."""
 
     run: Mapping[str, Any]
-    is_there: Callable[[str], bool] = bool  # tells whether a path is a file now
+    is_there: Callable[[str], bool | None] = bool  # tells whether a path is a file now; None: unknown
     installed: str = ""  # version of the price table
     likes: tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...] = ()  # links and the runs they name
     patterns: tuple[Mapping[str, Any], ...] = ()
@@ -38,7 +39,7 @@ class Known:
     def path(self, inside: str) -> str:
         """Return a path inside the run's folder, absolute where the folder is known."""
         home = self.run.get("agents_dir")
-        return f"{home}/{self.run.get('id')}/{inside}" if home else inside
+        return below(home, str(self.run.get("id")), inside) if home else inside
 
     def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
         """Return a place in one of its files."""

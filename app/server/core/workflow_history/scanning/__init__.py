@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from ..models import Problem, ScannedRun
+from ..places import Place
 from .describe import RunFacts, describe, is_run, read_run
 from .times import CopiedSpans
 from .walk import find_run, walk_agents_folder
@@ -19,14 +19,14 @@ Progress = Callable[[int, int], None]
 class Scan:
     """What one scan found."""
 
-    root: Path
+    root: Place
     runs: list[ScannedRun] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)  # ids of folders that hold nothing readable
     left_out: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def scan(root: Path, now: datetime, progress: Progress | None = None) -> Scan:
+def scan(root: Place, now: datetime, progress: Progress | None = None) -> Scan:
     """Return all runs below `root`, read whole.
 
     Raises AgentsFolderError where `root` is no folder that can be listed.
@@ -63,7 +63,7 @@ def no_run(run_id: str) -> Problem:
     return Problem(run_id, "neither a state nor an agent's stream", None, "warning")
 
 
-def read_one(root: Path, run_id: str, now: datetime) -> ScannedRun | None:
+def read_one(root: Place, run_id: str, now: datetime) -> ScannedRun | None:
     """Return one run below `root` without reading the others; None where it holds no such run."""
     folder = find_run(root, run_id)
     facts = read_run(folder) if folder is not None else None

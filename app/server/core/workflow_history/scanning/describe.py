@@ -200,7 +200,7 @@ def stream_of(
 ) -> StreamRead:
     """Read one stream of a run whole, or on from its mark; a growing one gets a mark for the next time."""
     wanted = growing_from is not None and found.mtime_ns / 1e9 > growing_from
-    read = read_on(found.file, found.shown, agent_name(found.path), mark, wanted=wanted)
+    read = read_on(found.file, found.shown, agent_name(found.path), mark, wanted=wanted, stamp=found)
     return read if read.facts is None else read._replace(facts=named_in_run(read.facts, found))
 
 

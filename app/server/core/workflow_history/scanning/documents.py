@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..models import Problem
+from ..places import opened
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -64,12 +63,7 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
 
 
 def _read_regular(found: FoundFile) -> bytes | None:
-    """Read without following a link that was put in the file's place since the walk."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(found.file, flags | getattr(os, "O_BINARY", 0)), "rb", buffering=0) as handle:
-        status = os.fstat(handle.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "it is no regular file")
+    with opened(found.file, found) as (handle, status):
         raw = handle.read(min(status.st_size, MAX_BYTES) + 1)
     return raw if len(raw) <= MAX_BYTES else None
 

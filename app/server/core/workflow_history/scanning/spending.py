@@ -29,7 +29,7 @@ def _streams(folder: RunFolder) -> list[StreamFacts]:
 
 
 def _by_results(found: FoundFile) -> StreamFacts | None:
-    facts = read_results(found.file, found.shown, agent_name(found.path))
+    facts = read_results(found.file, found.shown, agent_name(found.path), found)
     return None if facts is None else named_in_run(facts, found)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ..errors import AgentsFolderError, WorkflowHistoryError
 from ..models import Problem
+from ..places import Entry, Listing, Place, RemoteFolder, child_of, entry_of, listing_of
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
@@ -90,8 +91,9 @@ class RunFolder:
 class Walk:
     """One walk over an agents folder: runs come out as they are met; what is no run is noted."""
 
-    root: Path
-    entries: list[os.DirEntry[str]] = field(default_factory=list)
+    root: Place
+    listing: Listing  # of any folder below
+    entries: list[Entry] = field(default_factory=list)
     left_out: list[Problem] = field(default_factory=list)  # no runs, and why
     problems: list[Problem] = field(default_factory=list)
 
@@ -100,7 +102,7 @@ class Walk:
         for entry in self.entries:
             yield from self.runs_of(entry)
 
-    def runs_of(self, entry: os.DirEntry[str]) -> Iterator[RunFolder]:
+    def runs_of(self, entry: Entry) -> Iterator[RunFolder]:
         """Yield the candidates for runs that one entry of the agents folder is or holds."""
         return _take(self, entry)
 
@@ -124,44 +126,61 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def walk_agents_folder(root: Path) -> Walk:
+def walk_agents_folder(root: Place) -> Walk:
     """Return the walk over the candidates for runs below `root`; only their names are known yet.
 
     Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
     system is short of what that takes.
     """
+    listing = listing_of(root)
     try:
-        with os.scandir(root) as entries:
-            return Walk(root, sorted(entries, key=lambda entry: entry.name))
+        with listing(str(root)) as entries:
+            return Walk(root, listing, sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
         if error.errno in _SHORT_OF:
             raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
         raise AgentsFolderError(
-            f"{root} is not a folder that can be read ({error.strerror}): name your agents folder, "
+            f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
             "the one that holds a folder per run"
         ) from error
 
 
-def find_run(root: Path, run_id: str) -> RunFolder | None:
+def find_run(root: Place, run_id: str) -> RunFolder | None:
     """Return one run's files without walking the others; None where `root` holds no such run."""
     name = run_id.split("/", maxsplit=1)[0]
     folder = root / name
     if "\0" not in name and not _is_no_run(name) and folder.is_dir() and not folder.is_symlink():
-        runs = _take_folder(Walk(root), str(folder), name)
+        runs = _take_folder(Walk(root, listing_of(root)), str(folder), name)
         if (found := next((run for run in runs if run.id == run_id), None)) is not None:
             return found
-    return next((run for run in Walk(root, _listed(root, name)) if run.id == run_id), None)
+    return next((run for run in _among(root, name) if run.id == run_id), None)
 
 
-def _listed(root: Path, name: str) -> list[os.DirEntry[str]]:
+def find_runs(root: Place, ids: AbstractSet[str]) -> Iterator[RunFolder]:
+    """Yield some runs' files, in the order of ids: a folder that lies elsewhere is listed once for all."""
+    if isinstance(root, RemoteFolder):
+        found = {run.id: run for run in walk_agents_folder(root) if run.id in ids}
+        yield from (found[run_id] for run_id in sorted(found))
+    else:
+        yield from (run for run_id in sorted(ids) if (run := find_run(root, run_id)) is not None)
+
+
+def _among(root: Place, name: str) -> Walk:
+    """Return the walk over those entries of the agents folder alone that this name may stand for."""
+    walk = Walk(root, listing_of(root))
+    if isinstance(root, RemoteFolder):
+        found = entry_of(root, f"{name}.jsonl")
+        walk.entries = [found] if found else []
+        return walk
     try:
-        with os.scandir(root) as entries:
-            return [entry for entry in entries if storable(entry.name) in (name, f"{name}.jsonl")]
+        with walk.listing(str(root)) as entries:
+            walk.entries = [entry for entry in entries if storable(entry.name) in (name, f"{name}.jsonl")]
     except OSError:
-        return []
+        return walk
+    return walk
 
 
-def _take(walk: Walk, entry: os.DirEntry[str]) -> Iterator[RunFolder]:
+def _take(walk: Walk, entry: Entry) -> Iterator[RunFolder]:
     """Sort one entry of the agents folder: a run, a group of runs, a loose stream, or none of these."""
     name = storable(entry.name)
     if entry.is_symlink():
@@ -218,7 +237,7 @@ def _groups(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
 
 def _regrouped(name: str, folder: str, child: str, own: Iterable[FoundFile]) -> RunFolder:
     files = tuple(found._replace(path=found.path.partition("/")[2]) for found in own)
-    return RunFolder(f"{name}/{child}", str(Path(folder) / child), files)
+    return RunFolder(f"{name}/{child}", child_of(folder, child), files)
 
 
 def _one_run_each(streams: list[FoundFile]) -> bool:
@@ -233,8 +252,8 @@ def _stem(found: FoundFile) -> str:
 def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundFile]) -> None:
     """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash."""
     try:
-        with os.scandir(folder) as listing:
-            entries = list(listing)
+        with walk.listing(folder) as listed:
+            entries = list(listed)
     except OSError as error:
         walk.trouble(shown, error)
         return
@@ -252,7 +271,7 @@ def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundF
                 into.append(found)
 
 
-def _found(walk: Walk, entry: os.DirEntry[str], shown: str, path: str) -> FoundFile | None:
+def _found(walk: Walk, entry: Entry, shown: str, path: str) -> FoundFile | None:
     try:
         seen = entry.stat(follow_symlinks=False)
     except OSError as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 from msgspec.structs import replace
 
 from ..models import Problem, StreamFacts
+from ..places import Stamp, Status, opened
 from .blocks import Blocks, lines_of
 from .bookmark import FROM, READINGS, Bookmark, Reading, ends_of, packed
 from .results import results_of
@@ -40,25 +39,32 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
     return read_on(file, path, agent, None, wanted=False).facts
 
 
-def read_results(file: Path | str, path: str, agent: str) -> StreamFacts | None:
+def read_results(file: Path | str, path: str, agent: str, stamp: Stamp | None = None) -> StreamFacts | None:
     """Return what a stream cost, without its messages and tools; None where it is to be read whole."""
     try:
-        with os.fdopen(_open_regular(file), "rb", buffering=0) as handle:
-            status = os.fstat(handle.fileno())
+        with opened(file, stamp) as (handle, status):
             return results_of(Blocks(handle, status.st_size), path, agent, status)
     except OSError:
         return None  # reading it whole says why
 
 
 def read_on(
-    file: Path | str, path: str, agent: str, mark: Bookmark | None = None, *, wanted: bool = True
+    file: Path | str,
+    path: str,
+    agent: str,
+    mark: Bookmark | None = None,
+    *,
+    wanted: bool = True,
+    stamp: Stamp | None = None,
 ) -> StreamRead:
-    """Return the same, read on from `mark` where the file only grew since, else from its start."""
+    """Return the same, read on from `mark` where the file only grew since, else from its start.
+
+    `stamp` is what a listing told of it: a file that lies elsewhere is then not asked for it again.
+    """
     try:
-        with os.fdopen(_open_regular(file), "rb", buffering=0) as handle:
-            status = os.fstat(handle.fileno())
-            opened = _Opened(handle, status, path, agent, wanted)
-            found = _read_on(opened, mark) if mark and mark.fits(handle, status) else _read(opened)
+        with opened(file, stamp) as (handle, status):
+            asked = _Opened(handle, status, path, agent, wanted)
+            found = _read_on(asked, mark) if mark and mark.fits(handle, status) else _read(asked)
     except OSError as error:
         problem = Problem(path, f"cannot be read: {error.strerror or error}", refused=True)
         return StreamRead(StreamFacts(path, "unread", agent, problems=(problem,)), None)
@@ -72,20 +78,10 @@ class _Opened(NamedTuple):
     """An open file, and what is asked of it."""
 
     handle: BinaryIO
-    status: os.stat_result
+    status: Status
     path: str
     agent: str
     wanted: bool  # a bookmark
-
-
-def _open_regular(file: Path | str) -> int:
-    """Open without following a link at the end and without waiting for a pipe's other side."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    handle = os.open(file, flags | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(0, "it is no regular file")
-    return handle
 
 
 def _read_on(opened: _Opened, mark: Bookmark) -> StreamRead:

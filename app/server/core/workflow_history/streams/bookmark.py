@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
 
+from ..places import Status
 from .claude import ClaudeReading
 from .others import CodexReading, GeminiReading
 
@@ -41,7 +41,7 @@ class Bookmark:
     state: bytes  # the reading, packed
     version: int = _VERSION
 
-    def fits(self, handle: BinaryIO, status: os.stat_result) -> bool:
+    def fits(self, handle: BinaryIO, status: Status) -> bool:
         """Tell whether the file still begins with what was read: it may have grown, and not been replaced."""
         return (
             self.version == _VERSION

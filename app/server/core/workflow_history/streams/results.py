@@ -7,13 +7,13 @@ the lines of these two kinds are counted and skipped by their first letters; onl
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
 from ..models import ResultSegment, StreamFacts
+from ..places import Status
 from .blocks import lines_of
 from .claude import ClaudeReading
 from .sniff import LOOK_AT, sniff
@@ -32,7 +32,7 @@ _TIME = b'"timestamp":'
 _OPENINGS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtype": "init",')
 
 
-def results_of(blocks: Iterable[bytes], path: str, agent: str, status: os.stat_result) -> StreamFacts | None:
+def results_of(blocks: Iterable[bytes], path: str, agent: str, status: Status) -> StreamFacts | None:
     """Return the facts without messages and tools, where they cost the same as all facts; else None.
 
     They do where the last result has every message before it and says what each model took, where a copy
@@ -113,7 +113,7 @@ class _Results:
             bool(last.models) and last.line > self.last_message and all(map(_is_known_again, claude.results))
         )
 
-    def facts(self, agent: str, status: os.stat_result) -> StreamFacts:
+    def facts(self, agent: str, status: Status) -> StreamFacts:
         """Return what the results say."""
         claude = self.claude
         return StreamFacts(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
-from ..errors import WorkflowHistoryError
+from ..addresses import below
+from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryError
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
+from ..places import place
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
@@ -30,7 +31,7 @@ def batches(job: Job, folders: Iterable[RunFolder]) -> Iterator[list[ReadRun]]:
     common = Task(job.project, job.home, job.now, (), job.host)
     batch: list[ReadRun] = []
     begun = job.seconds
-    for runs in read_all(common, _orders(job, folders), detector):
+    for runs in read_all(common, _orders(job, folders), detector, job.engine):
         for run in runs:
             if _is_stored(job, run):
                 run.unlearnt |= broken and bool(run.patterns)
@@ -86,8 +87,12 @@ def _twin(job: Job, stored: StoredRun | None) -> str | None:
     """Return the folder of another agents folder here that is a run of this project and id too."""
     if stored is None or not stored.agents_dir or stored.agents_dir == job.home or _is_foreign(job, stored):
         return None
-    twin = Path(stored.agents_dir) / stored.id
-    return str(twin) if twin.exists() and twin.resolve() != (job.root / stored.id).resolve() else None
+    try:
+        twin = place(stored.agents_dir) / stored.id
+        is_another = twin.exists() and twin.resolve() != (job.root / stored.id).resolve()
+    except (AgentsFolderError, PlaceUnreachableError):  # it may well be there
+        return below(stored.agents_dir, stored.id)
+    return str(twin) if is_another else None
 
 
 def _is_foreign(job: Job, stored: StoredRun | None) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from hashlib import blake2b
-from pathlib import Path
 
+from ..addresses import is_remote
 from ..errors import InvalidQueryError
+from ..places import Place
 from ..store.history import History
 from ..store.holding import Told, this_host
 
@@ -16,14 +17,16 @@ Wait = bool | float
 
 
 def folder_held(
-    history: History, folder: Path | str, wait: Wait = True, told: Told | None = None
+    history: History, folder: Place | str, wait: Wait = True, told: Told | None = None
 ) -> AbstractContextManager[None]:
     """Keep other syncs of this folder waiting while the block runs; syncs of other folders run beside it.
 
     Raises BusyError where another has it, and is not waited for any longer.
     """
-    root = os.path.realpath(folder)  # one folder, however it is called
-    digest = blake2b(f"{this_host()}\0{root}".encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    # One folder, however it is called; a path means another one on each machine, a URL the same.
+    root = str(folder) if is_remote(str(folder)) else os.path.realpath(str(folder))
+    named = root if is_remote(root) else f"{this_host()}\0{root}"
+    digest = blake2b(named.encode(errors="surrogateescape"), digest_size=8).hexdigest()
     return history.held(f"sync-{digest}", f"another sync of {root} runs", _seconds(wait), told)
 
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ..models import Problem
+from ..places import Place
 from ..store.history import History
 from ..store.reads import StoredRun
 from .changes import Dated
+from .engines import HERE, Engine
 from .related import Relations
 
 logger = logging.getLogger("workflow_history")
@@ -26,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 class Job:
     """One sync."""
 
-    root: Path
+    root: Place
     project: str
     host: str
     history: History
@@ -35,6 +36,7 @@ class Job:
     progress: Progress | None
     stats: dict[str, Any]
     relations: Relations
+    engine: Engine = HERE  # who reads
     version: int = 0  # of the history when its runs were last looked at
     known: dict[str, StoredRun] = field(default_factory=dict)  # the project's runs, as they were stored
     seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
@@ -95,7 +97,7 @@ class Job:
         self.aside.append((run_id, self.trouble(run_id, reason)))
 
 
-def no_stats(root: Path, project: str) -> dict[str, Any]:
+def no_stats(root: Place, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs")

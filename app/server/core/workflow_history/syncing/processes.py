@@ -24,17 +24,17 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
+from .cores import cores
+from .engines import AHEAD, HERE, Engine
 from .garbage import OFTEN_ENOUGH
-
-TaskT = TypeVar("TaskT")
-DoneT = TypeVar("DoneT")
+from .handing import Handing
+from .work import DoneT, TaskT, Work
 
 logger = logging.getLogger("workflow_history")
 
 PAYS_FROM = 0.3  # seconds of work
-AHEAD = 3  # tasks handed out for each process
 _LOST = (RuntimeError, OSError, MemoryError)
 """What other processes raise, or starting them does, where the system has no more of something to give."""
 
@@ -42,18 +42,22 @@ _PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
 
 def spread(
-    work: Callable[[TaskT], DoneT],
+    work: Work[TaskT, DoneT],
     tasks: Iterable[TaskT],
     seconds: Callable[[TaskT], float],
     *,
-    here: bool = False,
+    engine: Engine = HERE,
     make_ready: Callable[[], None] = lambda: None,
 ) -> Iterator[DoneT]:
     """Yield what `work` makes of each task; `seconds` says how long one takes, about.
 
-    `work`, tasks and results must be such that they can be pickled. `here`: in this process, in any case.
-    `make_ready` loads what every process needs: those forked from this one share it.
+    `make_ready` loads what every process needs: those forked from this one, and its threads, share it.
     """
+    if engine.executor is not None:
+        make_ready()
+        yield from Handing(engine, work).results(tasks)
+        return
+    workers = engine.workers or cores()
     left = iter(tasks)
     first, expected = [], 0.0
     for task in left:
@@ -62,19 +66,21 @@ def spread(
         if expected > PAYS_FROM:
             break
     every = chain(first, left)
-    if here or expected <= PAYS_FROM or not can_fork():
-        yield from map(work, every)
+    if workers == 1 or expected <= PAYS_FROM or not can_fork():
+        yield from map(work.here, every)
         return
     make_ready()
     with ExitStack() as stack:
         try:
-            pool = stack.enter_context(_processes())
-            folder = stack.enter_context(TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True))
+            pool = stack.enter_context(_processes(workers))
+            folder = stack.enter_context(
+                TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True)
+            )
         except _LOST as error:
             logger.warning("no_processes error=%s", error)
-            yield from map(work, every)
+            yield from map(work.here, every)
             return
-        yield from _handed_out(pool, partial(_into_file, work, folder), work, every)
+        yield from _handed_out(pool, partial(_into_file, work.here, folder), work.here, every, workers)
 
 
 def shared_out(
@@ -102,6 +108,7 @@ def _handed_out(
     far: Callable[[TaskT], str],
     near: Callable[[TaskT], DoneT],
     tasks: Iterable[TaskT],
+    workers: int,
 ) -> Iterator[DoneT]:
     """Keep every process busy, and no more: what is done waits until it is taken.
 
@@ -116,7 +123,7 @@ def _handed_out(
         except _LOST:
             works, handed_out = False, _nothing()
         waiting.append((task, handed_out))
-        while waiting and (len(waiting) > AHEAD * _cores() or not works):
+        while waiting and (len(waiting) > AHEAD * workers or not works):
             done, works = _taken(*waiting.popleft(), near, works=works)
             yield done
     while waiting:
@@ -161,8 +168,8 @@ def _out_of_file(name: str) -> Any:
 
 
 @contextmanager
-def _processes() -> Iterator[Executor]:
-    pool = ProcessPoolExecutor(_cores(), multiprocessing.get_context("fork"), initializer=_begin)
+def _processes(workers: int) -> Iterator[Executor]:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_begin)
     try:
         yield pool
     finally:
@@ -200,10 +207,6 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def can_fork() -> bool:
     """Tell whether this process may be forked: started otherwise, one would run the caller's script again."""
-    return sys.platform == "linux" and _cores() > 1 and threading.active_count() == 1
+    return sys.platform == "linux" and cores() > 1 and threading.active_count() == 1

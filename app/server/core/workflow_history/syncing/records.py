@@ -46,7 +46,7 @@ class ReadRun:
     parts: Parts | None = None  # its rows
     features: Any = None  # what it is compared by
     patterns: dict[str, list[Row]] = field(default_factory=dict)  # by detector
-    unlearnt: bool = False  # the host's detector has not seen it
+    unlearnt: bool = False  # the next sync reads it again: the host's detector, or a place, failed
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
     twin: str | None = None  # another run of the same project and id, on another machine

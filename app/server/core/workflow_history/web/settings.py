@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..errors import InvalidQueryError
+from ..places import Place
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 LEAST_TOKEN = 16  # characters
@@ -22,7 +22,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
     keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
-    agents_dir: Path | None = None  # folder that is synced; None: none
+    agents_dir: Place | None = None  # folder that is synced; None: none
     follow: bool = True  # sync it by itself whenever it changes
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 

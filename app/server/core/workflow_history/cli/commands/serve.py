@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import WorkflowHistoryError
+from ...places import Place, RemoteFolder
 from ...wording.text import one_line
 from ..folders import Directory, followed_folders, same_for_others
 from ..options import Command
@@ -85,7 +85,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
     serve_forever(settings, lambda address: _say(screen, address, settings, folders[1:]))
 
 
-def _say(screen: Screen, address: str, settings: Settings, others: Sequence[Path]) -> None:
+def _say(screen: Screen, address: str, settings: Settings, others: Sequence[Place]) -> None:
     folder = settings.agents_dir
     if screen.as_json:
         followed = str(folder) if folder is not None and settings.follow else None
@@ -100,10 +100,12 @@ def _say(screen: Screen, address: str, settings: Settings, others: Sequence[Path
             screen.next_steps(*same_for_others("sync", others))
 
 
-def _following(folder: Path | None, *, follow: bool) -> str:
+def _following(folder: Place | None, *, follow: bool) -> str:
     if folder is None:
         return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
     shown = one_line(folder)
     if not follow:
         return f"following nothing: {shown} is synced on demand"
+    if isinstance(folder, RemoteFolder):
+        return f"following {shown}, by listing it once a minute"
     return f"following {shown}" if folder.is_dir() else f"waiting for {shown}: it is not there yet"

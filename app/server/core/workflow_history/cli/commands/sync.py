@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ... import database, sync
+from ...places import Place
 from ...store.holding import Holder
 from ...wording.numbers import counted
 from ..app import PARTLY
@@ -25,6 +25,8 @@ Examples:
   workflow-history sync path/to/project
   workflow-history sync old/agents --project shop
   workflow-history sync --no-wait     # exit code 75 where another sync of the folder runs
+  workflow-history sync s3://bucket/shop/agents
+  workflow-history sync /shared/agents --engine dask://scheduler:8786
 """
 
 
@@ -32,8 +34,13 @@ Examples:
 def sync_folder(
     context: typer.Context,
     directory: Directory = None,
+    *,
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="WHO", help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT."),
     ] = None,
     wait: Annotated[
         bool,
@@ -59,6 +66,7 @@ def sync_folder(
             silent=True,
             agents_dir=folder,
             project=project,
+            engine=engine,
             progress=report,
             wait=wait,
             waiting=None if screen.quiet else _say_whom,
@@ -71,7 +79,7 @@ def sync_folder(
         raise typer.Exit(PARTLY)
 
 
-def _show(screen: Screen, stats: dict[str, Any], others: Sequence[Path], *, new: bool) -> None:
+def _show(screen: Screen, stats: dict[str, Any], others: Sequence[Place], *, new: bool) -> None:
     if screen.as_json:
         screen.give(stats)
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...addresses import below
 from ...answers.pattern_shapes import Example, PatternPart, PatternStory, RankedPattern
 from ...wording.numbers import counted, duration, moment, money, share
 from ...wording.patterns import estimate, saved_of, short_id
@@ -194,5 +194,6 @@ def _times(each: Example) -> str:
 def _place(each: Example, *, whole: bool) -> Text:
     if each.path is None:
         return Text(UNKNOWN)
-    path = PurePath(one_line(each.agents_dir or "") if whole else "") / one_line(each.path)
+    inside = one_line(each.path)
+    path = below(one_line(each.agents_dir), inside) if whole and each.agents_dir else inside
     return Text(f"{path}:{each.line}" if each.line else str(path))

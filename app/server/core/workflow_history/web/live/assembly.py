@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ... import database
@@ -57,7 +58,9 @@ class Live:
 
     def _follower(self) -> Follower | None:
         folder = self._settings.agents_dir
-        if folder is None or not self._settings.follow:
+        if not self._settings.follow or not isinstance(folder, Path):
+            if self._settings.follow and folder is not None:
+                self.syncer.wish()
             return None
         loop, syncer = asyncio.get_running_loop(), self.syncer
         follower = Follower(

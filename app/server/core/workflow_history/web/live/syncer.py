@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ...answers.following import SyncNow, SyncResult
+from ...places import RemoteFolder
 from ...scanner import project_of
 from ..settings import Settings
 from .worker import SyncFailedError, Worker
 
 LOOK_AGAIN: Final = 600.0  # seconds: a run that falls silent changes by time alone
+LIST_AGAIN: Final = 60.0  # seconds: nothing tells of changes in a folder that lies elsewhere
 WORKER_RESTS: Final = 60.0  # seconds without a sync after which its process ends
 RETRIES: Final = (1.0, 60.0)  # seconds until a failed sync is tried again: at first, and at most
 
@@ -42,8 +44,10 @@ class Syncer:
         self._wanted = asyncio.Event()
         place = None if folder is None else str(folder)
         self._order = {"agents_dir": place, "project": project}
-        self._look_again = LOOK_AGAIN if settings.follow else None
-        self.now = SyncNow("off" if place is None else "idle", place, project, watch=None)
+        is_remote = isinstance(folder, RemoteFolder)
+        self._look_again = (LIST_AGAIN if is_remote else LOOK_AGAIN) if settings.follow else None
+        watch = "listing" if is_remote and settings.follow else None
+        self.now = SyncNow("off" if place is None else "idle", place, project, watch=watch)
 
     @property
     def is_busy(self) -> bool:

@@ -1,0 +1,71 @@
+"""Addresses of agents folders: text in, what it says out; a path of this machine, or a URL. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+_PASSWORD = re.compile(r"://[^/@:]*:[^/@]*@")
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether an address is a URL, as no path of this machine is: pathlib folds double slashes.
+
+    >>> is_remote("s3://bucket/agents"), is_remote("simplecache::s3://bucket"), is_remote("C:/shop/agents")
+    (True, True, False)
+    """
+    return _REMOTE.match(address) is not None
+
+
+def holds_password(address: str) -> bool:
+    """Tell whether an address holds a password; it would stand in the history and in logs.
+
+    >>> holds_password("sftp://me:secret@host/agents"), holds_password("sftp://me@host/agents")
+    (True, False)
+    """
+    return _PASSWORD.search(address) is not None
+
+
+def above(address: str) -> str:
+    """Return the URL of the folder that holds what a URL names.
+
+    >>> above("s3://bucket/agents/a1b2c3d4"), above("zip://agents::s3://bucket/old.zip")
+    ('s3://bucket/agents', 'zip://::s3://bucket/old.zip')
+    """
+    links = address.split("::")
+    place = _first_with_path(links)
+    scheme, _, path = links[place].partition("://")
+    links[place] = f"{scheme}://{path.rstrip('/').rpartition('/')[0]}"
+    return "::".join(links)
+
+
+def below(home: str, *names: str) -> str:
+    """Return the address of something inside a folder; of chained URLs the first with a path gets it.
+
+    >>> below("/shop/agents", "a1b2c3d4"), below("s3://bucket/agents", "a1b2c3d4", "plan")
+    ('/shop/agents/a1b2c3d4', 's3://bucket/agents/a1b2c3d4/plan')
+    >>> below("zip://agents::s3://bucket/old.zip", "a1b2c3d4")
+    'zip://agents/a1b2c3d4::s3://bucket/old.zip'
+    """
+    inside = "/".join(names)
+    if not is_remote(home):
+        return f"{home}/{inside}"
+    links = home.split("::")
+    place = _first_with_path(links)
+    scheme, _, path = links[place].partition("://")
+    links[place] = f"{scheme}://{path.rstrip('/')}/{inside}" if path else f"{scheme}://{inside}"
+    return "::".join(links)
+
+
+def _first_with_path(links: list[str]) -> int:
+    return next(number for number, link in enumerate(links) if "://" in link)
+
+
+def remote_path(address: str) -> str:
+    """Return the path that a URL names, its bucket or host first, and its archive's before a path in that.
+
+    >>> remote_path("s3://bucket/shop/agents"), remote_path("zip://agents::s3://bucket/old.zip")
+    ('bucket/shop/agents', 'bucket/old.zip/agents')
+    """
+    paths = [link.partition("://")[2].strip("/") for link in address.split("::") if "://" in link]
+    return "/".join(path for path in reversed(paths) if path)
