@@ -15,6 +15,7 @@ LAYERS = (
     ("models", "filters", "columns"),
     ("narrowing", "amounts"),
     # pure parts: data in, data out
+    ("scrubbing",),
     ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
@@ -58,6 +59,7 @@ PURE = (
     "explaining",
     "wording",
     "proportions",
+    "scrubbing",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

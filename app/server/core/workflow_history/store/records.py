@@ -13,7 +13,7 @@ from ..accounting import model_totals
 from ..accounting.money import RUN_SUMS
 from ..models import Workflow
 from .codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE, WORKFLOW, Row, merged
-from .values import offset_minutes, storable_json, to_real, to_text
+from .values import offset_minutes, storable_json, to_real, to_said, to_text
 
 Fields = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
@@ -136,8 +136,8 @@ def pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return what a detector found in one run as rows: kind, signature, and the columns from `count` on."""
     return [
         (
-            to_text(str(finding["kind"])),
-            to_text(str(finding["signature"])),
+            to_said(str(finding["kind"])),
+            to_said(str(finding["signature"])),
             # all but `detector`, which names the rows' whole batch
             *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
         )

@@ -41,6 +41,11 @@ def _text(key: str, comment: str, column: str | None = None, **options: Any) -> 
     return Column(column or key, Text, comment=comment, info={"key": key, "kind": "text"}, **options)
 
 
+def _name(key: str, comment: str, **options: Any) -> Column[Any]:
+    """Return a column of text by which something is found again: it is stored to the letter."""
+    return Column(key, Text, comment=comment, info={"key": key, "kind": "text", "named": True}, **options)
+
+
 def _whole(key: str, comment: str) -> Column[Any]:
     return Column(key, BigInteger, comment=comment, info={"key": key, "kind": "whole"})
 
@@ -117,8 +122,8 @@ workflows = Table(
     "workflows",
     metadata,
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the run in this database"),
-    _text("project", "project the run belongs to; empty: none named", nullable=False, server_default=""),
-    _text("id", "name of the run's folder; unique in its project", nullable=False),
+    _name("project", "project the run belongs to; empty: none named", nullable=False, server_default=""),
+    _name("id", "name of the run's folder; unique in its project", nullable=False),
     _text("adw_id", "the id that the run's state file gives"),
     _text("status", "completed, failed, running, incomplete, unknown, or the state's own word"),
     _text("status_reason", "what the status was read from"),
@@ -127,10 +132,10 @@ workflows = Table(
     _time("created_at", "when the run was made"),
     _time("started_at", "when work began"),
     _time("completed_at", "when work ended"),
-    _text("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
+    _name("times_basis", "reported: times stand in the files; derived: from ids or file stamps"),
     _whole("utc_offset_minutes", "the run's local time less UTC, minutes; null: unknown"),
     _real("duration_seconds", "length of the run, seconds"),
-    _text("duration_basis", "what the duration was read from"),
+    _name("duration_basis", "what the duration was read from"),
     _text("issue_number", "issue worked on; text, since some tools write a word"),
     _text("issue_class", "class of the issue, such as /feature"),
     _text("workflow_template", "workflow that was run"),
@@ -140,7 +145,7 @@ workflows = Table(
     _text("current_phase", "phase that the state names"),
     _text("error_message", "what went wrong"),
     _money("total_cost", "spent on record, all attempts"),
-    _text("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
+    _name("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
     _money("lower_bound_cost", "spent at least in streams without a result"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
     _flag("cost_disputed", "some stream's computed cost is more than 1% off the record"),
@@ -158,12 +163,12 @@ workflows = Table(
     _json("phase_durations", "seconds by phase", "dict"),
     _text("bottleneck_phase", "phase that took most of the time"),
     _real("idle_time_seconds", "time between agents, seconds"),
-    _text("price_version", "price table that computed_cost was made with"),
-    _text("agents_dir", "agents folder where the run was found"),
-    _text("source_state", "present: the files are there; gone: only this history knows the run"),
+    _name("price_version", "price table that computed_cost was made with"),
+    _name("agents_dir", "agents folder where the run was found"),
+    _name("source_state", "present: the files are there; gone: only this history knows the run"),
     _time("gone_at", "when the files were first missed"),
-    _text("fingerprint", "hash of the files' sizes and stamps"),
-    _text(
+    _name("fingerprint", "hash of the files' sizes and stamps"),
+    _name(
         "file_times", "own; contradicted by how long its agents worked; copied: written within such a span"
     ),
     _whole("first_written_ns", "when the first of its files was written, nanoseconds since 1970"),
@@ -197,11 +202,11 @@ agent_runs = Table(
     metadata,
     _link("workflow_key", "workflows.key", "the run", primary_key=True),
     Column("ordinal", Integer, primary_key=True, comment="place in the run, from 0"),
-    _text("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
-    _text("agent", "name of the agent"),
+    _name("phase", "plan, build, test, review, document ...; other: the name tells nothing"),
+    _name("agent", "name of the agent"),
     _text("model", "the costliest model"),
     _money("cost", "spent by this attempt"),
-    _text("cost_basis", "reported, computed, lower_bound or unpriced"),
+    _name("cost_basis", "reported, computed, lower_bound or unpriced"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
     _flag("cost_disputed", "computed cost more than 1% off the record"),
     _real("cost_difference_percent", "computed less recorded cost, percent of the record"),
@@ -215,10 +220,10 @@ agent_runs = Table(
     _whole("tool_errors", "failed tool calls, count"),
     _time("timestamp", "start", column="started_at"),
     _time("ended_at", "end"),
-    _text("time_basis", "reported or derived"),
+    _name("time_basis", "reported or derived"),
     _flag("is_error", "the agent's own word on failure"),
     _text("error", "what went wrong"),
-    _text("outcome", "success, error, false_success, incomplete or empty"),
+    _name("outcome", "success, error, false_success, incomplete or empty"),
     _flag("is_retry", "another go at work that was tried before"),
     _whole("retries", "times this stream repeats earlier work, count"),
     _money("retry_cost", "spent on those"),
@@ -226,12 +231,12 @@ agent_runs = Table(
     _money("restart_cost", "spent by those"),
     _whole("attempt", "1 for the first content of the file, 2 after it was overwritten"),
     _flag("superseded", "a later attempt overwrote the file"),
-    _text("duplicate_of", "the stream in which the same spending is counted"),
-    _text("path", "the stream, relative to the run's folder"),
+    _name("duplicate_of", "the stream in which the same spending is counted"),
+    _name("path", "the stream, relative to the run's folder"),
     _whole("line", "line where the cost stands, from 1"),
-    _text("identity", "hash of the stream's first line: tells attempts apart"),
+    _name("identity", "hash of the stream's first line: tells attempts apart"),
     _text("session_id", "session that the stream names"),
-    _text("format", "kind of stream: claude, gemini, codex ..."),
+    _name("format", "kind of stream: claude, gemini, codex ..."),
     _extra("keys without a column; unreadable_values: what no column could hold"),
     *(
         Index(f"ix_agent_runs_{name}_workflow_key", name, "workflow_key")
@@ -248,7 +253,7 @@ model_usage = Table(
     Column("ordinal", Integer, primary_key=True, comment="place in the agent's list, from 0"),
     _text("model", "name of the model"),
     _money("cost", "spent on this model"),
-    _text("cost_basis", "reported, computed, lower_bound or unpriced"),
+    _name("cost_basis", "reported, computed, lower_bound or unpriced"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
     _money("lower_bound_cost", "spent at least, beyond the cost on record"),
     *_tokens(),
@@ -296,7 +301,7 @@ patterns = Table(
     Column("signature", Text, nullable=False, comment="what recurs, in normal form"),
     _text("status", "detected, accepted or dismissed", nullable=False, server_default="detected"),
     _time("first_seen_at", "when it was first stored"),
-    _text("id", "16 hexadecimal digits of kind and signature, the same in every history"),
+    _name("id", "16 hexadecimal digits of kind and signature, the same in every history"),
     _text("note", "why it was accepted or dismissed; null: nobody said"),
     _time("decided_at", "when it was accepted or dismissed; null: it was not"),
     _sum("runs", "runs that show it, count"),
@@ -325,9 +330,9 @@ occurrences = Table(
     _money("cost", "spent on it in this run"),
     _real("seconds", "time spent on it in this run, seconds"),
     _json("agents", "agents that did it", "list"),
-    _text("example_path", "stream with an example, relative to the run's folder"),
+    _name("example_path", "stream with an example, relative to the run's folder"),
     _whole("example_line", "line of the example, from 1"),
-    _text("detector", "builtin, or host: the hook beside the package"),
+    _name("detector", "builtin, or host: the hook beside the package"),
     Index("ix_occurrences_pattern_key", "pattern_key"),
     sqlite_with_rowid=False,  # a third of the writing, and a run's rows lie side by side
     comment="one row per pattern and run, however often the run is read",
@@ -383,8 +388,8 @@ sync_runs = Table(
     Column("key", _KEY_TYPE, primary_key=True, comment="number of the sync"),
     _time("started_at", "when the sync began"),
     _real("duration_seconds", "length of the sync, seconds"),
-    _text("agents_dir", "agents folder that was read"),
-    _text("project", "project that the runs were stored under"),
+    _name("agents_dir", "agents folder that was read"),
+    _name("project", "project that the runs were stored under"),
     _whole("scanned", "runs found, count"),
     _whole("enriched", "runs with a known cost, count"),
     _whole("inserted", "runs that are new, count"),
