@@ -38,12 +38,15 @@ def sync_workflow_history(
     agents_dir: Path | str | None = None,
     project: str | None = None,
     progress: Progress | None = None,
+    no_text: bool = False,
 ) -> dict[str, Any]:
     """Scan the agents folder and store what is new or changed; return what was done.
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write), failed, gone, left_out and partial_costs (runs of which nothing shows all
     that they spent); `errors` names what could not be read.
+    `secrets` counts by kind what was taken out of the texts of the runs that were read.
+    `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
@@ -55,7 +58,9 @@ def sync_workflow_history(
     try:
         with seldom_collected(), History.open(database.current_url()) as history:
             now, relations = datetime.now(UTC), Relations(history)
-            _run_phases(Job(root, stats["project"], history, now, started, progress, stats, relations))
+            keeps = history.keeps_text(no_text=no_text)
+            job = Job(root, stats["project"], history, now, started, progress, stats, relations, keeps)
+            _run_phases(job)
     except Exception as error:
         stats["failed"] = stats["scanned"]
         logger.error("sync_failed agents_dir=%s error=%s", root, error)  # noqa: TRY400 - its catcher tells more

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..models import Problem
+from ..scrubbing import scrub
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -40,7 +41,7 @@ class Log:
         """The line that says the workflow is completed, where one of its last lines does."""
         for line in reversed(self.text.splitlines()[-40:]):
             if _COMPLETION.search(line) and not _NEGATED.search(line):
-                return line.strip()[:200]
+                return scrub(line.strip())[:200]
         return None
 
 

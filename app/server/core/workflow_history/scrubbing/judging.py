@@ -16,7 +16,7 @@ _PART: Final = r"(?:[A-Z]?[a-z]*+[0-9]{0,3}|[A-Z]++[0-9]{0,3}|[0-9]++[a-z]?|[0-9
 _SAID: Final = re.compile(
     rf"{_PART}(?:[-_.:=@/~]++{_PART})+|[A-Z]*+[a-z]{{2,}}+[0-9]{{0,3}}+(?:[A-Z]++[a-z]{{2,}}+[0-9]{{0,3}}+)+"
 )
-"""Words, numbers and short hashes in a row: a path, a name in a program, a branch, a model, an id of a run."""
+"""Words, numbers and short hashes in a row: a path, a name in a program, a branch, a model, a run's id."""
 
 _STANDS_FOR: Final = re.compile(
     r"example|placeholder|change.?me|your|redacted|dummy|sample|insert|replace|xxxx|\*\*\*|\.\.\.|1234567",

@@ -1,4 +1,4 @@
-"""The shapes of known keys, as their makers publish them: what they are called, and how they are told. Data only.
+"""The shapes of known keys, as their makers publish them: what each is called and told by. Data only.
 
 A rule is tried where one of its hints stands in the text: finding a few letters is a hundred times as fast
 as an expression. Every expression takes time in proportion to the text, whatever that holds: it begins where
@@ -54,7 +54,9 @@ TOKENS: Final = (
     ),
     _token("aws key id", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9+/=_-])"),
     _token("slack token", "xox xapp-", r"(?:xox[abeoprs]-[A-Za-z0-9.-]{10,}|xapp-[0-9]-[\w-]{10,})"),
-    _token("google key", "AIza GOCSPX- ya29.", r"(?:AIza[\w-]{35}(?![\w+/=])|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,})"),
+    _token(
+        "google key", "AIza GOCSPX- ya29.", r"(?:AIza[\w-]{35}(?![\w+/=])|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,})"
+    ),
     _token(
         "stripe key",
         "sk_live_ sk_test_ rk_live_ rk_test_ whsec_",
@@ -93,9 +95,21 @@ LONG_WORD: Final = re.compile(r"[A-Za-z0-9_\-]{16,}+")
 TOKEN_HINT: Final = re.compile("|".join(re.escape(hint) for rule in TOKENS for hint in rule.hints))
 MOST_BEFORE: Final = max(len(hint) for rule in TOKENS for hint in rule.hints)
 
-_OF_KEYS: Final = (
-    "api access auth account private signing encryption master storage client service subscription shared"
-).split()
+_OF_KEYS: Final = [
+    "api",
+    "access",
+    "auth",
+    "account",
+    "private",
+    "signing",
+    "encryption",
+    "master",
+    "storage",
+    "client",
+    "service",
+    "subscription",
+    "shared",
+]
 _NAME: Final = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![A-Za-z])pwd|(?<=_)pass(?![A-Za-z])|secret|token|credential"
     r"|(?:" + "|".join(rf"(?<={word})|(?<={word}[_\- .])" for word in _OF_KEYS) + ")key)"
@@ -105,7 +119,10 @@ NAMED: Final = re.compile(_NAME, re.IGNORECASE | re.ASCII)
 
 _QUOTE: Final = r"""(?:\\{0,3}["'`])?"""
 _BETWEEN: Final = (
-    _QUOTE + r"\]?(?:[ \t]{0,8}(?:=>|:=|={1,2}|:)[ \t]{0,8}(?:str(?:ing)?[ \t]{0,2}=[ \t]{0,2})?|(?P<space>[ \t]{1,4}))" + _QUOTE
+    _QUOTE
+    + r"\]?(?:[ \t]{0,8}(?:=>|:=|={1,2}|:)[ \t]{0,8}(?:str(?:ing)?[ \t]{0,2}=[ \t]{0,2})?"
+    + r"|(?P<space>[ \t]{1,4}))"
+    + _QUOTE
 )
 
 SHAPES: Final = (
@@ -141,7 +158,10 @@ SHAPES: Final = (
         "access key",
         ("authorization", "bearer"),
         re.compile(
-            r"(?:authorization|bearer)" + _QUOTE + r"[ \t]{0,4}[:=]?[ \t]{0,4}" + _QUOTE
+            r"(?:authorization|bearer)"
+            + _QUOTE
+            + r"[ \t]{0,4}[:=]?[ \t]{0,4}"
+            + _QUOTE
             + r"(?:(?:bearer|basic|token|digest|bot)[ \t]{1,4})?(?P<secret>[A-Za-z0-9._~+/=\-]{16,2000}+)",
             re.IGNORECASE | re.ASCII,
         ),
@@ -166,7 +186,7 @@ SHAPES: Final = (
         judged=True,
     ),
 )
-"""Secrets that what stands around them tells, by hints in lower case. A token is gone from the text by then."""
+"""Secrets that what stands around them tells, by hints in lower case. Tokens are gone by then."""
 
 OPTION: Final = re.compile(r"(?:^|[\s\"'`])--[a-z0-9\-]{0,24}$")
 """What stands before a name that a space parts from its value: `--db-token VALUE`."""

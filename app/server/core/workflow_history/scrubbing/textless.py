@@ -26,8 +26,11 @@ _OURS: Final = frozenset({
 })  # fmt: skip
 """What is made here, and tells how a figure came to be: no text of a file's."""
 
+_OF_FILES: Final = frozenset({"phase", "agent", "path", "duplicate_of"})
+"""What an agent's folder is called, and where its files are."""
+
 _NAME: Final = re.compile(r"[\w./:@+#-]{1,100}")
-_WORKING_TOOLS: Final = re.compile(r"(?:[A-Z][A-Za-z]{1,30}|mcp__[\w-]{1,100})(?: ×\d+)?")
+_WORKING_TOOLS: Final = re.compile(r"(?:[A-Z][A-Za-z]{1,30}|mcp__[\w-]{1,100})")
 _BETWEEN: Final = " → "
 
 
@@ -47,22 +50,36 @@ def without_text(workflow: Mapping[str, Any]) -> dict[str, Any]:
             kept[key] = "unknown" if key == "status" else None
     for key in ("cost_data", "phase_costs"):
         if key in kept:
-            kept[key] = _without_errors(kept[key])
+            kept[key] = _of_costs(kept[key])
     return {**kept, NOT_KEPT: False}
+
+
+def agent_without_text(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an agent run, or one model's part of it, without what was said.
+
+    >>> agent_without_text({"agent": "builder", "cost": 0.5, "error": "no such file", "turns": 3})
+    {'agent': 'builder', 'cost': 0.5, 'turns': 3}
+    """
+    return dict(_of_costs(entry))
 
 
 def _holds_text(value: Any) -> bool:
     return not (value is None or isinstance(value, bool | int | float))
 
 
-def _without_errors(value: Any) -> Any:
-    """Return costs without what agents said when they failed."""
+def _of_costs(value: Any) -> Any:
+    """Return costs, or a list of agents or models, without what was said in them."""
     if isinstance(value, Mapping):
-        said = {key: None if key == "error" else item for key, item in value.items()}
-        return {**said, "phase_costs": _without_errors(said["phase_costs"])} if "phase_costs" in said else said
+        return {key: _of_cost(key, item) for key, item in value.items() if key != "error"}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_without_errors(entry) for entry in value]
+        return [_of_costs(entry) for entry in value]
     return None
+
+
+def _of_cost(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value if key in _OF_FILES or _NAME.fullmatch(value) else None
+    return _of_costs(value) if _holds_text(value) else value
 
 
 def without_quotes(reason: str) -> str:

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
+from ..errors import WorkflowHistoryError
 from .search import SEARCH_TABLE
 from .search_words import Piece, fts5
 
@@ -48,6 +49,7 @@ class Dialect:
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
+    erase: Callable[[Connection], None]  # what was deleted, from its files; outside a transaction
 
 
 class _HintingCompiler(SQLiteCompiler):
@@ -154,6 +156,22 @@ def _sqlite_version(connection: Connection) -> int:
     return int(_pragma(connection, "data_version"))
 
 
+def _sqlite_erase(connection: Connection) -> None:
+    # The index keeps deleted words until it is merged, the file its free pages, the log what it was told.
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')")  # noqa: S608
+        cursor.execute("VACUUM")
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError("VACUUM", None, error) from error
+    busy = _pragma(connection, "wal_checkpoint(TRUNCATE)")
+    if busy:
+        raise WorkflowHistoryError(
+            "what was taken out may still stand in the log, since another program has the history open; "
+            "stop it, and scrub once more"
+        )
+
+
 def _pragma(connection: Connection, name: str) -> Any:
     """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
     statement = f"PRAGMA {name}"
@@ -175,5 +193,6 @@ DIALECTS = {
         file=_sqlite_file,
         with_words=_sqlite_with_words,
         version=_sqlite_version,
+        erase=_sqlite_erase,
     ),
 }

@@ -31,6 +31,7 @@ class Task(NamedTuple):
     home: str  # the agents folder, as the history names it
     now: datetime  # aware UTC
     orders: tuple[Order, ...]
+    keeps_text: bool = True  # the history holds what was asked, said and typed
 
 
 @dataclass(slots=True)
@@ -47,3 +48,4 @@ class ReadRun:
     unlearnt: bool = False  # the host's detector has not seen it
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
+    secrets: Mapping[str, int] = field(default_factory=dict)  # taken out of its texts, count by kind

@@ -10,11 +10,13 @@ from ...errors import WorkflowHistoryError
 from ..options import AskingCommand, Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
+from . import db_scrub
 
 EXAMPLES = """
 Examples:
   workflow-history db path
   workflow-history db check
+  workflow-history db scrub
 """
 
 app = typer.Typer(
@@ -44,6 +46,9 @@ def version(context: typer.Context) -> None:
         screen.give({"database_version": database.schema_version()})
     else:
         screen.show(said(database.schema_version()))
+
+
+app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=AskingCommand)(db_scrub.scrub)
 
 
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)

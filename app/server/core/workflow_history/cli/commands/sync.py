@@ -29,6 +29,10 @@ def sync_folder(
     project: Annotated[
         str | None, typer.Option(metavar="NAME", help="Store the runs under this project's name.")
     ] = None,
+    no_text: Annotated[
+        bool,
+        typer.Option("--no-text", help="Store nothing that was asked, said or typed; names and figures."),
+    ] = False,
 ) -> None:
     """Read an agents folder into the history.
 
@@ -40,7 +44,9 @@ def sync_folder(
     folder, *others = folders_of(directory)
     new = not database.is_there()
     with screen.progress() as report:
-        stats = sync.sync_workflow_history(silent=True, agents_dir=folder, project=project, progress=report)
+        stats = sync.sync_workflow_history(
+            silent=True, agents_dir=folder, project=project, progress=report, no_text=no_text
+        )
     if screen.as_json:
         screen.give(stats)
         return

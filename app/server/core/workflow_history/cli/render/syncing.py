@@ -11,6 +11,7 @@ from rich.text import Text
 from ...amounts import Spending, exact, number
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, duration
+from ...wording.syncing import secrets_taken
 from ...wording.text import one_line
 from .problems import problem_lines
 from .text import joined
@@ -30,7 +31,7 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
         nothing = Text("✓ nothing changed", "green")
         return joined([nothing, _found(stats), _short_money(stats), known, _seconds(stats)])
     lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
-    lines += [line for line in (_gone(stats), _left_out(stats)) if line is not None]
+    lines += [line for line in (_gone(stats), _left_out(stats), _secrets(stats)) if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
     return Group(*lines)
@@ -100,6 +101,11 @@ def _gone(stats: Stats) -> Text | None:
     return (
         Text(f"{counted(gone, 'run')} gone from the disk, kept in this history", "magenta") if gone else None
     )
+
+
+def _secrets(stats: Stats) -> Text | None:
+    said = secrets_taken(stats.get("secrets") or {})
+    return Text(f"{said}: they are not stored", "yellow") if said else None
 
 
 def _left_out(stats: Stats) -> Text | None:
