@@ -16,6 +16,7 @@ LAYERS = (
     ("narrowing", "amounts", "addresses"),
     ("retention",),
     # pure parts: data in, data out
+    ("scrubbing",),
     ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
@@ -61,6 +62,7 @@ PURE = (
     "wording",
     "proportions",
     "addresses",
+    "scrubbing",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
 PACKAGE_DATA = {"likeness"}  # reads its shipped weights once

@@ -19,6 +19,7 @@ from .filters import RunFilter
 from .models import Workflow
 from .patterns.sequences import without_parts
 from .statistics import Sums
+from .store.cleaning import Scrubbed
 from .store.engine import exists, name_of
 from .store.history import History, Page
 from .store.kept import KeptHistories
@@ -164,6 +165,17 @@ def check() -> list[str]:
         if history is None:
             return []
         return history.check()
+
+
+def scrub(*, no_text: bool = False) -> Scrubbed:
+    """Take out of the stored runs the secrets that would not be stored today; `no_text`: all texts.
+
+    Raises WorkflowHistoryError where there is no history.
+    """
+    with existing() as history:
+        if history is None:
+            raise WorkflowHistoryError(f"there is no history at {location()} yet")
+        return history.scrub(no_text=no_text)
 
 
 def get_workflow_history(  # noqa: PLR0917 - the signature is a contract

@@ -46,6 +46,7 @@ def sync_workflow_history(
     engine: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    no_text: bool = False,
     wait: Wait = True,
     waiting: Told | None = None,
     with_pruned: bool = False,
@@ -55,9 +56,10 @@ def sync_workflow_history(
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write), failed, unread (files and folders that the system would not show), gone,
     left_out and partial_costs (runs of which nothing shows all that they spent); `errors` names what could
-    not be read.
+    not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
     `agents_dir` is a path or a URL. `engine` says who reads: processes[:N], threads[:N] or
     dask://HOST:PORT; `executor` is one of your own that does. Writing is always done here.
+    `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.
     One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
     many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
     Runs that were pruned stay out; `with_pruned` lets those of this folder in again.
@@ -79,6 +81,7 @@ def sync_workflow_history(
             relations, now = Relations(history), datetime.now(UTC)
             job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
             job.engine, job.with_pruned = readers, with_pruned
+            job.keeps_text = history.keeps_text(no_text=no_text)
             _run_phases(job)
     except BusyError:
         raise

@@ -9,6 +9,7 @@ from typing import Any, cast
 from ..models import AgentRun, MessageUsage, ResultSegment, StreamFacts
 from ..outcomes import outcome_of
 from ..phases import phase_of
+from ..scrubbing import scrub
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, last_result_line, loose_messages, spending_of
 
@@ -53,7 +54,7 @@ def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
     return {
         "outcome": outcome,
         "is_error": last.is_error if last else None,
-        "error": text[:ERROR_LENGTH] if failed and text else None,
+        "error": scrub(text)[:ERROR_LENGTH] if failed and text else None,
     }
 
 

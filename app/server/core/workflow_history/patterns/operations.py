@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 
 from ..models import ToolCall
+from ..scrubbing import scrub
 from .programs import (
     BLOCK_WORDS,
     INTERPRETERS,
@@ -74,7 +75,7 @@ def shell_operations(text: str) -> tuple[str, ...]:
     >>> shell_operations('git add -A && git commit -m "fix: a | b"')
     ('git add', 'git commit')
     """
-    return _of_text(text, 0)
+    return _of_text(scrub(text), 0)  # a key may be cut and folded below until nobody knows it as one
 
 
 def _of_text(text: str, nesting: int) -> tuple[str, ...]:

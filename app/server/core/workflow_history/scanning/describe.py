@@ -15,6 +15,7 @@ from ..dating import LONGEST, is_plausible
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
+from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
@@ -244,7 +245,7 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
     for found in folder.named(LOG_FILES[1]):
         text = read_text(found, problems)
         if text and text.strip():
-            return found.path, text.strip().splitlines()[-1][:500]
+            return found.path, scrub(text.strip().splitlines()[-1])[:500]
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..models import Problem
 from ..places import opened
+from ..scrubbing import scrub
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -39,7 +40,7 @@ class Log:
         """The line that says the workflow is completed, where one of its last lines does."""
         for line in reversed(self.text.splitlines()[-40:]):
             if _COMPLETION.search(line) and not _NEGATED.search(line):
-                return line.strip()[:200]
+                return scrub(line.strip())[:200]
         return None
 
 

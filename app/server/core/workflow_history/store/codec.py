@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 
+from ..scrubbing import scrub_json
 from . import schema
 from .values import DECODERS, ENCODERS, extra_text, storable_json
 
@@ -68,7 +69,7 @@ class Codec:
                 values.append(None if value is None else encode(value))
             except _ODD:
                 values.append(None)
-                unreadable[key] = storable_json(value)
+                unreadable[key] = scrub_json(storable_json(value), key)
         return values, unreadable
 
     def row(self, values: list[Any], extra: Mapping[str, Any]) -> Row:
@@ -121,13 +122,16 @@ def merged(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict
     return result
 
 
+def _field(column: Column[Any]) -> Field:
+    kind = column.info["kind"]
+    encode = ENCODERS["name" if column.info.get("named") else kind]
+    return Field(column.name, encode, kind, DECODERS.get(kind))
+
+
 def _codec(table: Table, **keys: frozenset[str]) -> Codec:
     """Return the codec of a table's marked columns; those before them number its rows, and have no key."""
     names = [column.name for column in table.columns if column.info or column.name == "extra"]
-    marked = [
-        (column.info["key"], column.name, column.info["kind"]) for column in table.columns if column.info
-    ]
-    fields = {key: Field(name, ENCODERS[kind], kind, DECODERS.get(kind)) for key, name, kind in marked}
+    fields = {column.info["key"]: _field(column) for column in table.columns if column.info}
     return Codec(fields, names.index("extra") if "extra" in names else None, **keys)
 
 

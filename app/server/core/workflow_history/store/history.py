@@ -18,7 +18,7 @@ from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, ledger, names, pruning, queries, reads, recurrence, takeout, writes
+from . import checks, cleaning, ledger, names, pruning, queries, reads, recurrence, takeout, writes
 from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
@@ -100,6 +100,23 @@ class History:
             yield history
             history.settle()
 
+    def keeps_text(self, *, no_text: bool = False) -> bool:
+        """Tell whether what runs were asked, said and typed is stored; `no_text`: it must not be.
+
+        Raises WorkflowHistoryError where it must not, and the history holds such texts.
+        """
+        with self._reading() as connection:
+            return cleaning.keeps_text(connection, no_text=no_text)
+
+    def scrub(self, *, no_text: bool = False) -> cleaning.Scrubbed:
+        """Take out of the whole history what would not be stored today, and out of its file, too."""
+        with self._writing() as connection:
+            found = cleaning.scrub_all(connection, no_text=no_text)
+        self._patterns.forget(-1)
+        with naming_database(self._url):
+            dialect_of(self._url).erase(self._connection)
+        return found
+
     def version(self) -> int:
         """Return a number that changes when another connection has stored something."""
         with naming_database(self._url):
@@ -137,7 +154,7 @@ class History:
 
     def insert(self, workflow: Mapping[str, Any]) -> bool:
         """Store a new workflow; False, and nothing is written, where it is stored already."""
-        parts = _storable(workflow)
+        parts = _storable(workflow, keeps_text=self.keeps_text())
         with self._writing() as connection:
             name = (parts.project, parts.id)
             if writes.stored(connection, [name]):
@@ -150,12 +167,13 @@ class History:
 
         The dict's own project, where it has one, chooses among several; None never overwrites.
         """
+        keeps_text = self.keeps_text()
         with self._writing() as connection:
             project = None if "/" in reference else workflow.get("project")
             found = names.resolved(connection, reference, project)
             if found is None:
                 return False
-            parts = _storable(workflow, found.project, found.id)
+            parts = _storable(workflow, found.project, found.id, keeps_text=keeps_text)
             writes.store(connection, {(found.project, found.id): parts}, _now())
             return True
 
@@ -198,9 +216,10 @@ class History:
         """
         parts: list[Parts] = []
         failures: list[tuple[str, str]] = []
+        keeps_text = self.keeps_text()
         for workflow in batch:
             try:
-                parts.append(take_apart(workflow))
+                parts.append(take_apart(workflow, keeps_text=keeps_text))
             except ValueError as error:
                 failures.append((str(workflow.get("id")), str(error)))
         return dataclasses.replace(self.save_parts(parts, replace=replace), failures=tuple(failures))
@@ -557,9 +576,15 @@ class History:
             raise
 
 
-def _storable(workflow: Mapping[str, Any], project: str | None = None, run_id: str | None = None) -> Parts:
+def _storable(
+    workflow: Mapping[str, Any],
+    project: str | None = None,
+    run_id: str | None = None,
+    *,
+    keeps_text: bool,
+) -> Parts:
     try:
-        return take_apart(workflow, project, run_id)
+        return take_apart(workflow, project, run_id, keeps_text=keeps_text)
     except ValueError as error:
         raise WorkflowHistoryError(f"cannot store workflow {workflow.get('id')!r}: {error}") from error
 

@@ -16,7 +16,7 @@ from .codec import SYNC_RUN, Row
 from .engine import dialect_of
 from .pattern_sums import SUMS, Part, move_sums, parts_before, sums_of
 from .schema import occurrences, patterns, problems, stream_marks, sync_runs
-from .values import storable_text
+from .values import storable_text, to_said
 
 PatternName = tuple[str, str]  # kind, signature
 
@@ -160,7 +160,7 @@ def _problem_row(folder: str, key: int | None, problem: Problem) -> dict[str, An
         "path": storable_text(problem.path),
         "workflow_key": key,
         "line": problem.line,
-        "reason": storable_text(problem.reason),
+        "reason": to_said(problem.reason),
         "severity": problem.severity,
     }
 

@@ -5,20 +5,24 @@ Taking apart raises ValueError where nothing could be stored; an odd value alone
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from ..accounting import model_totals
 from ..accounting.money import RUN_SUMS
 from ..models import Workflow
+from ..scrubbing import counted, without_text
 from .codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE, WORKFLOW, Row, merged
-from .values import offset_minutes, storable_json, to_real, to_text
+from .values import offset_minutes, storable_json, to_real, to_said, to_text
 
 Fields = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
 
 
+_SHORTEST_MARK: Final = len("[secret: key]")
 _PROJECT, _ID, _OFFSET = (WORKFLOW.place(key) for key in ("project", "id", "utc_offset_minutes"))
 
 
@@ -37,8 +41,15 @@ class Parts:
     similar: list[Pair] | None = None
 
 
-def take_apart(workflow: Mapping[str, Any], project: str | None = None, run_id: str | None = None) -> Parts:
+def take_apart(
+    workflow: Mapping[str, Any],
+    project: str | None = None,
+    run_id: str | None = None,
+    *,
+    keeps_text: bool = True,
+) -> Parts:
     """Return the rows of a workflow; `project` and `run_id`, where given, go before the dict's own."""
+    workflow = workflow if keeps_text else without_text(workflow)
     name = run_id if run_id is not None else _identifier(workflow)
     owner = project if project is not None else to_text(workflow.get("project") or "")
     flat, odd = _with_cost_data(workflow)
@@ -50,6 +61,16 @@ def take_apart(workflow: Mapping[str, Any], project: str | None = None, run_id: 
         values[_OFFSET] = offset_minutes(flat.get("created_at") or flat.get("started_at"))
     row = WORKFLOW.row(values, merged(extra, odd) if odd else extra)
     return Parts(owner, name, row, agents, models, similar)
+
+
+def secrets_in(parts: Parts) -> Counter[str]:
+    """Return how many secrets of which kind were taken out of a workflow's texts."""
+    rows = chain([parts.row], parts.agents or (), parts.models or ())
+    found: Counter[str] = Counter()
+    for value in chain.from_iterable(rows):
+        if isinstance(value, str) and len(value) > _SHORTEST_MARK:
+            found += counted(value)
+    return found
 
 
 def _identifier(workflow: Mapping[str, Any]) -> str:
@@ -136,8 +157,8 @@ def pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return what a detector found in one run as rows: kind, signature, and the columns from `count` on."""
     return [
         (
-            to_text(str(finding["kind"])),
-            to_text(str(finding["signature"])),
+            to_said(str(finding["kind"])),
+            to_said(str(finding["signature"])),
             # all but `detector`, which names the rows' whole batch
             *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
         )

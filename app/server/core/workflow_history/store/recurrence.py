@@ -18,7 +18,7 @@ from .paging import page_keys
 from .pattern_sums import ANEW, SUMS
 from .queries import PageQuery
 from .schema import occurrences, patterns, workflows
-from .values import from_time, storable_text
+from .values import from_time, to_said
 
 if TYPE_CHECKING:  # the detection comes with it
     from ..patterns.recurring import PatternStatus, Recurring
@@ -105,7 +105,7 @@ def decide(
     decided = status != "detected"
     values = {
         "status": status,
-        "note": storable_text(note) if decided and note is not None else None,
+        "note": to_said(note) if decided and note is not None else None,
         "decided_at": now if decided else None,
     }
     change = update(patterns).where(patterns.c.id == pattern_id).values(values)

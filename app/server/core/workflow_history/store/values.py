@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from ..scrubbing import scrub, scrub_json
+
 _LARGEST_WHOLE = 2**63 - 1
 _NANODOLLARS = 1_000_000_000  # in one US dollar
 _LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers as text
@@ -95,8 +97,8 @@ def extra_text(extra: Mapping[Any, Any]) -> str:
     if _PLAIN.issuperset(map(type, extra.values())):
         text = json_text(extra)
         if text.count("[") + text.count("{") <= _DEEPEST:
-            return text
-    return json_text(storable_json(extra, -1))
+            return json_text(clean) if (clean := scrub_json(extra)) is not extra else text
+    return json_text(scrub_json(storable_json(extra, -1)))
 
 
 def to_text(value: Any) -> str:
@@ -108,6 +110,11 @@ def to_text(value: Any) -> str:
     if isinstance(value, int | float | Decimal | PurePath | str) and not isinstance(value, bool):
         return storable_text(str(value))
     raise OddValueError("expected text")
+
+
+def to_said(value: Any) -> str:
+    """Return text that a file or a caller said, without secrets in it."""
+    return scrub(to_text(value))
 
 
 def to_whole(value: Any) -> int:
@@ -228,18 +235,19 @@ def to_dict(value: Any) -> str:
     """Return an object as JSON text."""
     if not isinstance(value, Mapping):
         raise OddValueError("expected an object")
-    return json_text(value)
+    return json_text(scrub_json(value))
 
 
 def to_list(value: Any) -> str:
     """Return an array as JSON text."""
     if not isinstance(value, list | tuple | set | frozenset):
         raise OddValueError("expected an array")
-    return json_text(value)
+    return json_text(scrub_json(value))
 
 
 ENCODERS: dict[str, Callable[[Any], Any]] = {
-    "text": to_text,
+    "name": to_text,
+    "text": to_said,
     "whole": to_whole,
     "real": to_real,
     "money": to_nanodollars,

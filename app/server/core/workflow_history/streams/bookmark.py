@@ -9,6 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from ..places import Status
+from ..scrubbing import scrub_json
 from .claude import ClaudeReading
 from .others import CodexReading, GeminiReading
 
@@ -69,8 +70,11 @@ def ends_of(handle: BinaryIO, offset: int) -> bytes:
 
 
 def packed(reading: Reading) -> bytes:
-    """Return a reading as bytes."""
-    return msgspec.msgpack.encode(reading)
+    """Return a reading as bytes, without the secrets that commands and answers hold."""
+    state = msgspec.msgpack.encode(reading)
+    said = msgspec.msgpack.decode(state)
+    clean = scrub_json(said)
+    return state if clean is said else msgspec.msgpack.encode(clean)
 
 
 def kept(mark: Bookmark) -> bytes:

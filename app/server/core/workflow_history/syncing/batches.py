@@ -28,7 +28,7 @@ logger = logging.getLogger("workflow_history")
 def batches(job: Job, folders: Iterable[RunFolder]) -> Iterator[list[ReadRun]]:
     """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
     detector, broken = _detector(job)
-    common = Task(job.project, job.home, job.now, (), job.host)
+    common = Task(job.project, job.home, job.now, (), job.host, job.keeps_text)
     batch: list[ReadRun] = []
     begun = job.seconds
     for runs in read_all(common, _orders(job, folders), detector, job.engine):
@@ -110,6 +110,7 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     troubles = [job.trouble(run.id, reason) for reason in run.troubles]
     job.stats["unread"] += len(run.refused)
     if run.parts is not None:
+        job.take_note_of_secrets(run.secrets)
         job.dated[run.id] = run.dated
         run.problems = (*run.problems, *troubles)
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ class Job:
     relations: Relations
     engine: Engine = HERE  # who reads
     version: int = 0  # of the history when its runs were last looked at
+    keeps_text: bool = True  # what was asked, said and typed is stored
     known: dict[str, StoredRun] = field(default_factory=dict)  # the project's runs, as they were stored
     seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
     same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
@@ -91,6 +92,11 @@ class Job:
         logger.error("run_failed id=%s reason=%s", run_id, reason)
         return Problem(run_id, reason)
 
+    def take_note_of_secrets(self, found: Mapping[str, int]) -> None:
+        """Count what was taken out of one run's texts."""
+        for kind, count in found.items():
+            self.stats["secrets"][kind] = self.stats["secrets"].get(kind, 0) + count
+
     def refuse(self, run_id: str, twin: str) -> None:
         """Count a run that must not be mixed up with another folder's."""
         reason = f"{twin} is a run of the same project and id: name a project for one of them (--project)"
@@ -110,6 +116,7 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
         "lower_bound_cost": None,
         "errors": [],
         "left_out_paths": [],
+        "secrets": {},
     }
 
 

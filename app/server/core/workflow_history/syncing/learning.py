@@ -12,7 +12,7 @@ from ..patterns import Tally, tallies_of, work_of, workflow_operations
 from ..patterns.host import Detector
 from ..store.codec import Row
 from ..store.records import pattern_rows
-from ..store.values import json_text, to_text
+from ..store.values import json_text, to_said, to_text
 
 OURS = "builtin"
 THEIRS = "host"
@@ -41,7 +41,7 @@ def patterns_of(
 def _row(kind: str, signature: str, tally: Tally) -> Row:
     return (
         kind,
-        _text(signature),
+        _said(signature),
         tally.count,
         tally.successes,
         tally.failures,
@@ -53,6 +53,7 @@ def _row(kind: str, signature: str, tally: Tally) -> Row:
     )
 
 
+_said = lru_cache(maxsize=8_192)(to_said)
 _text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand recur from run to run
 
 

@@ -5,6 +5,8 @@ Any process can do it: everything that goes in and comes out can be pickled, and
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..enrichment import enrich
 from ..errors import ONE_RUNS_TROUBLE
 from ..models import ScannedRun, Workflow
@@ -12,7 +14,8 @@ from ..patterns.host import Detector
 from ..pricing import price_version
 from ..scanning import no_run
 from ..scanning.describe import RunFacts, describe, is_run, read_run
-from ..store.records import take_apart
+from ..scrubbing import is_textless_pattern, without_quotes, without_text
+from ..store.records import secrets_in, take_apart
 from ..streams.bookmark import kept
 from .changes import CONTRADICTED, COPIED, GROWS_FOR, OWN, Dated
 from .learning import DetectorFailedError, patterns_of
@@ -69,6 +72,8 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
     _learn(run, workflow, scanned, detector)
+    if not task.keeps_text:
+        workflow = _forget_texts(run, workflow)
     _take_apart(run, workflow, scanned.fingerprint, task)
     return run
 
@@ -78,6 +83,18 @@ def _is_another(task: Task, before: Workflow, scanned: ScannedRun) -> bool:
     here = {**scanned.workflow, "agents_dir": task.home, "found_on": task.host}
     streams = (streams_of(before), [stream.identity for stream in scanned.streams])
     return not same_run(before, here, streams)
+
+
+def _forget_texts(run: ReadRun, workflow: Workflow) -> Workflow:
+    """Take out of a run what was asked, said and typed; its streams are read from their start each time."""
+    run.marks = {}
+    run.problems = tuple(replace(problem, reason=without_quotes(problem.reason)) for problem in run.problems)
+    run.troubles = list(map(without_quotes, run.troubles))
+    run.patterns = {
+        detector: [row for row in rows if is_textless_pattern(row[0], row[1])]
+        for detector, rows in run.patterns.items()
+    }
+    return without_text(workflow)
 
 
 def _phase_1_read(task: Task, order: Order) -> RunFacts:
@@ -129,5 +146,6 @@ def _take_apart(run: ReadRun, workflow: Workflow, fingerprint: str, task: Task) 
     run.features = features_of(workflow)
     try:
         run.parts = take_apart(whole)
+        run.secrets = secrets_in(run.parts)
     except ValueError as error:
         run.troubles.append(str(error))

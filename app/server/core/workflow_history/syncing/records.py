@@ -33,6 +33,7 @@ class Task(NamedTuple):
     now: datetime  # aware UTC
     orders: tuple[Order, ...]
     host: str | None = None  # what this machine is called
+    keeps_text: bool = True  # the history holds what was asked, said and typed
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class ReadRun:
     unlearnt: bool = False  # the next sync reads it again: the host's detector, or a place, failed
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
     left_out: Problem | None = None
+    secrets: Mapping[str, int] = field(default_factory=dict)  # taken out of its texts, count by kind
     twin: str | None = None  # another run of the same project and id, on another machine
 
     @property

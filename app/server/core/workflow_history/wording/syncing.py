@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .numbers import counted
 from .text import one_line
 
 PHASES: Final[Mapping[str, str]] = {
@@ -27,3 +28,16 @@ def phase_words(name: Any) -> str:
     ('reading', 'polish')
     """
     return PHASES.get(name) or one_line(name)
+
+
+def secrets_taken(found: Mapping[str, int]) -> str | None:
+    """Say how many secrets were taken out of texts; None: none.
+
+    >>> secrets_taken({"password": 2, "github token": 1})
+    '3 secrets taken out of texts (2 password, 1 github token)'
+    """
+    total = sum(found.values())
+    if not total:
+        return None
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.items(), key=lambda each: -each[1]))
+    return f"{counted(total, 'secret')} taken out of texts ({kinds})"

@@ -10,7 +10,7 @@ from ...errors import WorkflowHistoryError
 from ..options import AskingCommand, Command, CommandGroup
 from ..render.text import said
 from ..screen import screen_of
-from . import db_care
+from . import db_care, db_scrub
 
 EXAMPLES = """
 Examples:
@@ -18,6 +18,7 @@ Examples:
   workflow-history db check
   workflow-history db backup ~/backups/history.db
   workflow-history db prune --older-than 18mo
+  workflow-history db scrub
 """
 
 app = typer.Typer(
@@ -47,6 +48,9 @@ def version(context: typer.Context) -> None:
         screen.give({"database_version": database.schema_version()})
     else:
         screen.show(said(database.schema_version()))
+
+
+app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=AskingCommand)(db_scrub.scrub)
 
 
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)

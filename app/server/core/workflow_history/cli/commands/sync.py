@@ -42,6 +42,10 @@ def sync_folder(
         str | None,
         typer.Option(metavar="WHO", help="Who reads: processes[:N], threads[:N] or dask://HOST:PORT."),
     ] = None,
+    no_text: Annotated[
+        bool,
+        typer.Option("--no-text", help="Store nothing that was asked, said or typed; names and figures."),
+    ] = False,
     wait: Annotated[
         bool,
         typer.Option("--wait/--no-wait", help="Wait for another sync of the folder, or leave: exit code 75."),
@@ -67,6 +71,7 @@ def sync_folder(
             agents_dir=folder,
             project=project,
             engine=engine,
+            no_text=no_text,
             progress=report,
             wait=wait,
             waiting=None if screen.quiet else _say_whom,

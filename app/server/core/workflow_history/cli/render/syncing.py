@@ -11,6 +11,7 @@ from rich.text import Text
 from ...amounts import Spending, exact, number
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, duration
+from ...wording.syncing import secrets_taken
 from ...wording.text import one_line
 from .problems import problem_lines
 from .text import joined
@@ -30,7 +31,8 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
         nothing = Text("✓ nothing changed", "green")
         return joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
     lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
-    lines += [line for line in (_gone(stats), _left_out(stats), _pruned(stats)) if line is not None]
+    more = (_gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
+    lines += [line for line in more if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
     return Group(*lines)
@@ -105,6 +107,11 @@ def _gone(stats: Stats) -> Text | None:
 def _pruned(stats: Stats) -> Text | None:
     pruned = count(stats, "pruned")
     return Text(f"{counted(pruned, 'run')} stay out, pruned before", "dim") if pruned else None
+
+
+def _secrets(stats: Stats) -> Text | None:
+    said = secrets_taken(stats.get("secrets") or {})
+    return Text(f"{said}: they are not stored", "yellow") if said else None
 
 
 def _left_out(stats: Stats) -> Text | None:

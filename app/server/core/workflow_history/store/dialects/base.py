@@ -30,6 +30,7 @@ class Dialect:
     copy_to: Callable[[Connection, Path], None] | None  # as it is now, into a new file; others may write
     into_one_file: Callable[[Connection], None]  # all of it in the file itself, where it is one
     compact: Callable[[Connection], None]  # give unused space back, outside a transaction
+    erase: Callable[[Connection], None]  # what was deleted, from its files; outside a transaction
     size: Callable[[Connection], int]  # bytes that it takes
     try_lock: Callable[[Connection, str, str], Release | None]  # what it is called, and who holds it
     lock_holder: Callable[[Connection, str], str]  # as it was told; empty: not known

@@ -204,9 +204,18 @@ def _damages(connection: Connection) -> list[str]:
 
 def _compact(connection: Connection) -> None:
     """Make room that deleted rows took free for new ones; readers and writers go on meanwhile."""
+    _vacuum(connection, "ANALYZE")
+
+
+def _erase(connection: Connection) -> None:
+    """Have the tables written anew without what was deleted; the server's own log and backups keep it."""
+    _vacuum(connection, "FULL, ANALYZE")
+
+
+def _vacuum(connection: Connection, how: str) -> None:
     tables = ", ".join(f"{{schema}}.{name}" for name in (*metadata.tables, SEARCH_TABLE, COUNTER))
     schema = _alone(connection, "SELECT quote_ident(current_schema())")
-    _alone(connection, f"VACUUM (ANALYZE) {tables.format(schema=schema)}")
+    _alone(connection, f"VACUUM ({how}) {tables.format(schema=schema)}")
 
 
 def _size(connection: Connection) -> int:
@@ -319,6 +328,7 @@ POSTGRESQL: Final = Dialect(
     copy_to=None,  # a history that is merged into an empty file is a copy
     into_one_file=_settle,
     compact=_compact,
+    erase=_erase,
     size=_size,
     try_lock=_try_lock,
     lock_holder=_lock_holder,

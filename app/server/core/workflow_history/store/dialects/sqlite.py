@@ -30,6 +30,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
+from ...errors import WorkflowHistoryError
 from ..locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
 from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
@@ -194,13 +195,27 @@ def _into_one_file(connection: Connection) -> None:
 
 
 def _compact(connection: Connection) -> None:
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute("VACUUM")
-        cursor.execute("PRAGMA optimize")
-    except sqlite3.DatabaseError as error:
-        raise DatabaseError("VACUUM", None, error) from error
+    _run(connection, "VACUUM", "PRAGMA optimize")
     _pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+
+def _erase(connection: Connection) -> None:
+    # The index keeps deleted words until it is merged, the file its free pages, the log what it was told.
+    _run(connection, f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')", "VACUUM")  # noqa: S608
+    if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
+        raise WorkflowHistoryError(
+            "what was taken out may still stand in the log, since another program has the history open; "
+            "stop it, and scrub once more"
+        )
+
+
+def _run(connection: Connection, *statements: str) -> None:
+    """Run statements past SQLAlchemy, which would begin a transaction first."""
+    for statement in statements:
+        try:
+            connection.connection.cursor().execute(statement)
+        except sqlite3.DatabaseError as error:
+            raise DatabaseError(statement, None, error) from error
 
 
 def _size(connection: Connection) -> int:
@@ -280,6 +295,7 @@ SQLITE: Final = Dialect(
     copy_to=_copy_to,
     into_one_file=_into_one_file,
     compact=_compact,
+    erase=_erase,
     size=_size,
     try_lock=_try_lock,
     lock_holder=_lock_holder,

@@ -1,0 +1,294 @@
+"""No secret of a scanned file gets into a history, and what is none stays as it is."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.scrubbing import scrub, scrub_json
+from app.server.core.workflow_history.store import cleaning
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_result, tool_use
+from app.server.tests.secret_shapes import TOKENS, texts
+
+TOKEN = "gh" + "p_" + "a1B2c3D4e5F6" * 3
+
+ORDINARY = (
+    "commit 8a348f7c2d1e4b5a6978c0d1e2f3a4b5c6d7e8f9 of feature-issue-12-adw-e2a5d817-add-login",
+    "id 550e8400-e29b-41d4-a716-446655440000, model claude-sonnet-4-5-20250929, gpt-4o-mini-2024-07-18",
+    "input_tokens: 123456, max_tokens=4096, token_count: 12_000, cache_key=a1b2",
+    "the password must be at least 8 characters: letters and digits; token: str | None = None",
+    'password = os.environ["DB_PASSWORD"]; api_key = settings.api_key; secret = get_secret(name)',
+    "PASSWORD=${DB_PASSWORD} TOKEN=<your-token> API_KEY=your-api-key-1234567 postgres://user:password@host/db",
+    "see app/server/tests/test_auth_token_v2.py and https://example.org:8080/a/b?c=d@e",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5",
+    "look for -----BEGIN PRIVATE KEY----- in the file; task-management-with-many-hyphenated-words-in-it",
+    "uv run pytest tests/test_token.py -q --token-file=secrets.json --password-stdin",
+    "secret santa: Monday; the key: value pairs; tokens => numbers; bearer of bad news",
+)
+
+
+def run_with(agents: Path, run_id: str, text: str) -> Path:
+    """Write a run that says a text wherever a run can say something."""
+    folder = run(agents, run_id, {
+        "adw_id": run_id, "nl_input": f"Add a login. {text}", "branch_name": text, "plan_file": text,
+        "status": "failed", "error_message": text, "current_phase": text, "workflow_template": text,
+        "issue_class": text, "issue_number": text, "model_used": text, text: "a key",
+        "note": {"deep": [text, {"er": text}]}, "input_tokens": text, "created_at": text,
+    })  # fmt: skip
+    calls = [
+        tool_use("t1", command=text),
+        tool_use("t2", command=f"echo {text} && git {text}"),
+        tool_use("t3", name=text, file_path=text),
+        tool_use("t4", name="Skill", skill=text),
+    ]
+    lines = [
+        init(session=text),
+        assistant("m1", content=calls, session=text),
+        tool_result("t1", text=text, is_error=True, session=text),
+        result(session=text, is_error=True, subtype=text, result=text, uuid=text),
+        f"no json {text}",
+    ]
+    stream(folder, "builder", *lines)
+    prompt(folder, "planner", f"/feature 1 {run_id} {json.dumps({'number': 1, 'title': text, 'body': text})}")
+    (folder / "error.log").write_text(f"it broke\n{text}")
+    (folder / "adw_plan").mkdir()
+    (folder / "adw_plan" / "execution.log").write_text(f"2026-01-01 10:00:00 workflow completed {text}")
+    return folder
+
+
+def files_of(history: Path) -> bytes:
+    """Return all bytes of a history's files, its log too."""
+    return b"".join(file.read_bytes() for file in history.parent.glob(f"{history.name}*"))
+
+
+def answers() -> str:
+    """Return what Python tells of all runs."""
+    runs = database.get_workflow_history()["workflows"]
+    found = [database.find_workflow(f"{run['project']}/{run['id']}") for run in runs]
+    return json.dumps([runs, found], default=str, ensure_ascii=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "own.db"))
+    return tmp_path / "own.db"
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts())
+def test_no_secret_of_any_file_gets_into_a_history_or_an_answer(made: tuple[str, str]) -> None:
+    secret, text = made
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        history = Path(folder) / "own.db"
+        patch.setenv("WORKFLOW_HISTORY_DB", str(history))
+        run_with(Path(folder) / "agents", "a1b2c3d4", text)
+        stats = sync_workflow_history(silent=True, agents_dir=Path(folder) / "agents")
+        assert stats["inserted"] == 1
+        assert stats["secrets"]
+        told = json.dumps(stats, ensure_ascii=False) + answers()
+        with History.open(history):  # as long as one is open, its log is there
+            assert secret.encode() not in files_of(history)
+        assert secret not in told
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts(), st.text(max_size=30))
+def test_what_is_scrubbed_holds_no_secret_and_stays_as_it_is(made: tuple[str, str], more: str) -> None:
+    secret, text = made
+    clean = scrub(f"{more} {text} {more}")
+    assert secret not in clean
+    assert "[secret: " in clean
+    assert scrub(clean) == clean
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_an_ordinary_text_comes_back_as_the_same_object(text: str) -> None:
+    assert scrub(text) is text
+    value = {"said": text, "all": [text]}
+    assert scrub_json(value) is value
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_a_mark_says_what_was_there_and_tells_the_same_key_again(kind: str, data: Any) -> None:
+    key = data.draw(TOKENS[kind])
+    first, second = scrub(f"a {key} b {key} c").removeprefix("a ").removesuffix(" c").split(" b ")
+    assert first == second
+    assert first.startswith(f"[secret: {kind} ")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["password=", "password:", "token ", "--token-", "://a:", "sk-", "xox" + "b-aaa-", "ey" + "Jaaaaaaaaa.",
+     "-----BEGIN PRIVATE KEY-----\n", "aB", "a1_", "authorization ", "bearer", "secret=a1", "/a", "AIza"],
+)  # fmt: skip
+def test_a_long_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    def seconds(length: int) -> float:
+        text, start = piece * (length // len(piece)), time.process_time()
+        scrub(text)
+        return time.process_time() - start
+
+    assert seconds(200_000) < 10 * max(min(seconds(50_000), seconds(50_000)), 0.05)
+
+
+def test_a_name_tells_that_its_value_is_a_secret(file: Path) -> None:
+    database.insert_workflow(
+        {"id": "a", "db_password": "tr0ub4dor&3", "port": 9100, "deep": {"api_key": TOKEN}}
+    )
+    found = database.get_workflow_by_id("a")
+    assert found is not None
+    assert (found["db_password"], found["port"]) == ("[secret: password]", 9100)
+    assert TOKEN not in json.dumps(found)
+    database.update_workflow("a", {"nl_input": f"use {TOKEN}"})
+    assert TOKEN.encode() not in files_of(file)
+
+
+def test_a_sync_after_a_scrubbed_one_finds_nothing_new(tmp_path: Path, file: Path) -> None:
+    run_with(tmp_path / "agents", "a1b2c3d4", TOKEN)
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    before = files_of(file)
+    again = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    assert (again["unchanged"], again["secrets"]) == (1, {})
+    assert files_of(file) == before
+
+
+def test_the_place_in_a_growing_stream_keeps_no_secret(tmp_path: Path, file: Path) -> None:
+    folder = run(tmp_path / "agents", "a1b2c3d4", {"nl_input": "Add a login"})
+    calls = [tool_use(f"t{n}", command=f"echo {TOKEN} {'x' * 300}") for n in range(1_000)]
+    lines = [init(), *(assistant(f"m{number}", content=[call]) for number, call in enumerate(calls))]
+    written = stream(folder, "builder", *lines)
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    with sqlite3.connect(file) as connection:
+        marks = connection.execute("SELECT mark FROM stream_marks").fetchall()
+    connection.close()
+    assert len(marks) == 1
+    assert TOKEN.encode() not in files_of(file)
+    with written.open("a") as more:
+        more.write(result(cost=0.5) + "\n")
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    found = database.get_workflow_by_id("a1b2c3d4")
+    assert found is not None
+    assert (found["total_cost"], found["phase_costs"][0]["tool_calls"]) == (0.5, 1_000)
+
+
+def history_of_old(monkeypatch: pytest.MonkeyPatch, agents: Path) -> None:
+    """Make a history as versions did that scrubbed nothing."""
+    with monkeypatch.context() as patch:
+        for name in ("store.values", "patterns.operations", "accounting.streams", "scanning.describe",
+                     "scanning.documents", "streams.bookmark", "store.codec"):  # fmt: skip
+            for function in ("scrub", "scrub_json"):
+                patch.setattr(
+                    f"app.server.core.workflow_history.{name}.{function}",
+                    lambda value, *_: value,
+                    raising=False,
+                )
+        sync_workflow_history(silent=True, agents_dir=agents)
+
+
+def test_scrub_takes_secrets_out_of_all_files_of_an_old_history(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_with(tmp_path / "agents", "a1b2c3d4", TOKEN)
+    run_with(tmp_path / "agents", "e5f6a7b8", "nothing worth hiding")
+    history_of_old(monkeypatch, tmp_path / "agents")
+    database.update_workflow("e5f6a7b8", {"status": "completed"})
+    assert TOKEN.encode() in files_of(file)
+    found = database.scrub()
+    assert found.keeps_text
+    assert set(found.secrets) == {"github token"}
+    assert TOKEN.encode() not in files_of(file)
+    assert TOKEN.lower().encode() not in files_of(file)  # as the search holds words
+    assert database.check() == []
+    assert database.get_workflow_history(search="login")["total"] == 2
+    assert database.get_workflow_history(search=TOKEN)["total"] == 0
+    assert database.scrub() == cleaning.Scrubbed(0, {}, keeps_text=True)
+    again = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    assert again["unchanged"] == 2
+
+
+SAID = "zebrafish quokka"
+
+
+def test_without_texts_nothing_that_was_said_is_stored(tmp_path: Path, file: Path) -> None:
+    run_with(tmp_path / "agents", "a1b2c3d4", SAID)
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents", no_text=True)
+    assert not [word for word in SAID.split() if word.encode() in files_of(file)]
+    found = database.get_workflow_by_id("a1b2c3d4")
+    assert found is not None
+    assert (found["nl_input"], found["error_message"], found["text_kept"]) == (None, None, False)
+    assert found["phase_costs"][0]["tool_calls"] == 4
+    assert found["nl_clarity_score"] is not None
+
+
+def test_a_history_that_was_begun_without_texts_goes_on_so(tmp_path: Path, file: Path) -> None:
+    agents = tmp_path / "agents"
+    run_with(agents, "a1b2c3d4", SAID)
+    sync_workflow_history(silent=True, agents_dir=agents, no_text=True)
+    run_with(agents, "e5f6a7b8", SAID)
+    sync_workflow_history(silent=True, agents_dir=agents)
+    database.insert_workflow({"id": "c", "nl_input": SAID})
+    database.update_workflow("c", {"error_message": SAID})
+    assert SAID.split(maxsplit=1)[0].encode() not in files_of(file)
+    assert sync_workflow_history(silent=True, agents_dir=agents)["unchanged"] == 2
+
+
+def test_a_history_with_texts_is_not_mixed_with_runs_without(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_with(tmp_path / "agents", "a1b2c3d4", SAID)
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    with pytest.raises(WorkflowHistoryError, match="db scrub --no-text"):
+        sync_workflow_history(silent=True, agents_dir=tmp_path / "agents", no_text=True)
+    monkeypatch.setenv("WORKFLOW_HISTORY_NO_TEXT", "1")
+    with pytest.raises(WorkflowHistoryError, match="db scrub --no-text"):
+        database.insert_workflow({"id": "b", "nl_input": SAID})
+    assert not database.scrub(no_text=True).keeps_text
+    assert not [word for word in SAID.split() if word.encode() in files_of(file)]
+    assert database.insert_workflow({"id": "b", "nl_input": SAID})
+    assert database.check() == []
+    again = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    assert again["unchanged"] == 1
+
+
+def test_every_question_is_answered_without_texts(tmp_path: Path, file: Path) -> None:
+    for number in range(4):
+        run_with(tmp_path / "agents", f"a1b2c3d{number}", SAID)
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents", no_text=True)
+    asked = (
+        ["list"], ["list", "--search", "zebrafish"], ["show", "a1b2c3d1"], ["stats"], ["similar", "a1b2c3d1"],
+        ["similar", "--text", "zebrafish"], ["forecast", "zebrafish quokka"], ["patterns"], ["anomalies"],
+        ["explain", "a1b2c3d1", "nl_clarity_score"], ["compare", "a1b2c3d1", "a1b2c3d2"],
+    )  # fmt: skip
+    for words in asked:
+        answer = CliRunner().invoke(app, [*words, "--json"])
+        assert answer.exit_code in {0, 1, 2}
+        assert answer.exception is None or isinstance(answer.exception, SystemExit), words
+        assert SAID not in answer.output or "forecast" in words or "similar" in words
+
+
+def test_the_command_says_what_it_took_out(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_with(tmp_path / "agents", "a1b2c3d4", TOKEN)
+    said = CliRunner().invoke(app, ["sync", str(tmp_path / "agents")])
+    assert "taken out of texts" in said.output
+    answer = CliRunner().invoke(app, ["db", "scrub", "--json"])
+    assert json.loads(answer.output)["secrets"] == {}
+    file.unlink()
+    assert CliRunner().invoke(app, ["db", "scrub"]).exit_code == 1
