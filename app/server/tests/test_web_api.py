@@ -241,6 +241,29 @@ def test_a_run_is_found_whatever_its_id_holds(own, tmp_path, run_id):
     assert own.get(html.unescape(link)).json()["id"] == run_id
 
 
+@pytest.mark.parametrize("run_id", ["a/forecast", "similar/similar", "a/b/resync", "/explain"])
+def test_a_run_whose_id_ends_as_a_question_does_is_found_by_its_id_in_code(own, tmp_path, run_id):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": run_id, "project": "shop"}])
+    in_code = quote(run_id, safe="")
+    assert own.get(f"{V1}/runs/{in_code}").json()["id"] == run_id
+    for part in ("agent-runs", "similar", "explain", "forecast", "progress"):
+        assert own.get(f"{V1}/runs/{in_code}/{part}").status_code == 200, part
+    assert own.post(f"{V1}/runs/{in_code}/resync", headers=CHANGING).json()["workflow_id"] == run_id
+    for path in (f"/runs/{in_code}?project=shop", f"/runs/{in_code}/forecast?project=shop"):
+        page = own.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        assert page.status_code == 200, path
+        assert in_code in page.text
+
+
+def test_an_answer_for_an_id_in_code_is_not_given_for_what_is_asked_of_another_run(own, tmp_path):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": "a/forecast", "project": "shop"}, {"id": "a", "project": "shop"}])
+    for _ in range(2):  # the second time it is kept
+        assert answer(own, "/runs/a%2fforecast")["id"] == "a/forecast"
+        assert "forecast" in answer(own, "/runs/a/forecast")
+
+
 def test_all_that_is_asked_of_a_run_is_told_from_its_id(client):
     paths = client.get(f"{V1}/openapi.json").json()["paths"]
     beginning = f"{V1}/runs/{{id}}/"

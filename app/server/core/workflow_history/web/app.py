@@ -24,6 +24,7 @@ from .metrics import Measured
 from .operations import operations_of
 from .pages import STATIC, pages
 from .problems import Unforeseen, handle_problems
+from .run_ids import RunIds
 from .security import Guard
 from .settings import Settings
 
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AnswersKept, seconds=given.keep_answers)
     app.add_middleware(Encodings)
     app.add_middleware(Heads)
+    app.add_middleware(RunIds)
     app.add_middleware(Unforeseen)
     app.add_middleware(Guard, settings=given)
     app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
