@@ -23,6 +23,7 @@ from app.server.core.workflow_history.answers.statistics import run_statistics
 from app.server.core.workflow_history.answers.tables import Table, of_records
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowHistoryError
+from app.server.core.workflow_history.exporting import parquet
 from app.server.core.workflow_history.exporting.cells import defused, is_formula, tidy
 from app.server.core.workflow_history.exporting.target import whole_file
 from app.server.core.workflow_history.exporting.values import ascii_json, dollars
@@ -174,6 +175,15 @@ def test_other_state_keys_are_taken_out_with_all_columns(tmp_path):
     store(tmp_path, run_of("a", port=9100))
     assert csv_of(columns=["id", "extra"]) == [{"id": "a", "extra": '{"port":9100}'}]
     assert lines_of(columns=["extra"])[0]["extra"] == {"port": 9100}
+
+
+def test_parquet_gathers_small_batches_in_one_group_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(takeout, "RUNS_AT_A_TIME", 2)
+    monkeypatch.setattr(parquet, "ROWS_OF_A_GROUP", 3)
+    store(tmp_path, *(run_of(f"run-{number}") for number in range(9)))
+    export("runs", tmp_path / "a.parquet")
+    written = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    assert [written.row_group(group).num_rows for group in range(written.num_row_groups)] == [4, 4, 1]
 
 
 def test_parquet_says_units_and_types(demo_history, tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
@@ -114,6 +115,24 @@ def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_
         watched.syncer.wish()
         done = await watched.until(lambda now: now.state == "idle")
         assert (done.error, done.last and done.last.inserted) == (None, 1)
+
+    watched.during(story)
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_sync_and_no_end_of_following(
+    agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(agents, retries=(0.01, 0.02))
+
+    async def story() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", str(tmp_path / "nosuch"))
+            watched.syncer.wish()
+            failed = await watched.until(lambda now: now.state == "failed")
+        assert failed.error is not None
+        assert "cannot be started" in failed.error
+        done = await watched.until(lambda now: now.state == "idle")
+        assert done.last is not None
 
     watched.during(story)
 

@@ -100,7 +100,6 @@ ANSWERS = [
     ("forecast", "/forecast?text=csv+export&limit=8", ["forecast", "--text", "csv export"]),
     ("forecast-calibration", "/forecast/calibration", ["forecast", "--calibration"]),
     ("anomalies", "/anomalies?recent=20", ["anomalies", "--recent", "20"]),
-    ("check", "/budgets?at=2026-03-31&since=9d", ["check", "--at", "2026-03-31", "--since", "9d"]),
     ("patterns", "/patterns?limit=5", ["patterns", "--limit", "5"]),
     ("patterns", "/patterns?kind=phases&all=true", ["patterns", "--kind", "phases", "--all"]),
     ("patterns-show", "/patterns/{pattern}", ["patterns", "show", "{pattern}"]),
@@ -124,6 +123,14 @@ def test_a_trend_is_that_of_the_command_but_for_its_moment(client):
     found = answer(client, "/statistics/trend?period=300d")
     Draft202012Validator(schema_of("stats-trend")).validate(found)
     assert found["changes"] == given_by("stats", "--trend", "300d")["changes"]
+
+
+def test_budgets_are_those_of_the_command_but_for_the_folder_of_their_file(client, tmp_path):
+    found = answer(client, "/budgets?at=2026-03-31&since=9d")
+    Draft202012Validator(schema_of("check")).validate(found)
+    said = given_by("check", "--at", "2026-03-31", "--since", "9d")
+    assert (said.pop("config"), found.pop("config")) == (str(tmp_path / "budgets.toml"), "budgets.toml")
+    assert found == said
 
 
 def test_what_has_no_command_has_its_schema(client):
@@ -241,6 +248,29 @@ def test_a_run_is_found_whatever_its_id_holds(own, tmp_path, run_id):
     assert own.get(html.unescape(link)).json()["id"] == run_id
 
 
+@pytest.mark.parametrize("run_id", ["a/forecast", "similar/similar", "a/b/resync", "/explain"])
+def test_a_run_whose_id_ends_as_a_question_does_is_found_by_its_id_in_code(own, tmp_path, run_id):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": run_id, "project": "shop"}])
+    in_code = quote(run_id, safe="")
+    assert own.get(f"{V1}/runs/{in_code}").json()["id"] == run_id
+    for part in ("agent-runs", "similar", "explain", "forecast", "progress"):
+        assert own.get(f"{V1}/runs/{in_code}/{part}").status_code == 200, part
+    assert own.post(f"{V1}/runs/{in_code}/resync", headers=CHANGING).json()["workflow_id"] == run_id
+    for path in (f"/runs/{in_code}?project=shop", f"/runs/{in_code}/forecast?project=shop"):
+        page = own.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        assert page.status_code == 200, path
+        assert in_code in page.text
+
+
+def test_an_answer_for_an_id_in_code_is_not_given_for_what_is_asked_of_another_run(own, tmp_path):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": "a/forecast", "project": "shop"}, {"id": "a", "project": "shop"}])
+    for _ in range(2):  # the second time it is kept
+        assert answer(own, "/runs/a%2fforecast")["id"] == "a/forecast"
+        assert "forecast" in answer(own, "/runs/a/forecast")
+
+
 def test_all_that_is_asked_of_a_run_is_told_from_its_id(client):
     paths = client.get(f"{V1}/openapi.json").json()["paths"]
     beginning = f"{V1}/runs/{{id}}/"
@@ -276,7 +306,7 @@ def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, 
         ('{"status": "accepted", "stat": 1}', "stat"),
         ('{"status": NaN}', "status"),
         ('{"status": 1e999}', "status"),
-        ("[]", "the request"),
+        ("[]", "a JSON object"),
         ("{", "no JSON"),
         ("", "the request"),
     ],
@@ -286,6 +316,12 @@ def test_a_decision_that_is_none_says_what_is_wrong(client, body, said):
     reply = client.post(f"{V1}/patterns/abcd1234", content=body, headers=headers)
     assert reply.status_code == 422
     assert said in problem(reply)
+
+
+def test_a_decision_that_is_sent_as_a_form_is_told_how_it_is_sent(client):
+    reply = client.post(f"{V1}/patterns/abcd1234", data={"status": "accepted"}, headers=CHANGING)
+    assert reply.status_code == 422
+    assert "Content-Type: application/json" in problem(reply)
 
 
 def test_syncs_are_paged_the_latest_first(own, tmp_path):

@@ -372,7 +372,23 @@ def test_two_runs_say_where_their_difference_comes_from(tmp_path: Path):
     found = page("/compare?a=run-000&b=run-008")
     assert "B cost $1.00 more than A (+100.0%)" in found.text
     assert "build" in found.text
-    page("/compare?a=run-000&b=run-404", 404)
+
+
+def test_a_run_that_is_not_clear_leads_back_to_the_form_and_to_those_that_may_be_meant(tmp_path: Path):
+    store(run(0), run(8), run(18), tmp_path=tmp_path)
+    missing = page("/compare?a=run-008&b=run-404", 404)
+    assert "is called 'run-404'" in missing.text
+    assert [field.get("value") for field in missing.all("input") if field.get("name") in {"a", "b"}] == [
+        "run-008",
+        "run-404",
+    ]
+    several = page("/compare?a=run-0&b=run-008", 409)
+    meant = several.links("/compare?a=")
+    assert [parse_qs(urlsplit(href).query) for href in meant] == [
+        {"a": [f"shop/run-0{number}"], "b": ["run-008"]} for number in ("00", "08", "18")
+    ]
+    assert "Where the difference in cost comes from" in page(meant[2]).text
+    assert len(page("/compare?a=run-0", 409).links("/compare?a=")) == 3
 
 
 def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: Path, monkeypatch):

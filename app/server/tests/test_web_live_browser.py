@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.server.tests import build
-from app.server.tests.live_helpers import serving
+from app.server.tests.live_helpers import PROGRAM, serving
 
 SPENT = [build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)]
 
@@ -62,15 +64,50 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         expect(page.get_by_role("heading", name="What it was")).to_be_visible()
         figures = page.locator(".story-figures")
         expect(figures).to_contain_text("51k")
+        figures.get_by_role("link", name="51k").click()  # leads to where it is from, and that is shown
+        origin = page.locator("#from-total_tokens > .value")
+        shade = origin.evaluate("cell => getComputedStyle(cell).backgroundColor")
+        expect(page.locator("#from-total_cost > .value")).not_to_have_css("background-color", shade)
         parts = page.locator("#from-total_tokens details")
         parts.locator("summary").click()
         write_run(agents, "cccc3333", *SPENT, status="running")
         expect(figures).to_contain_text("152k")
         expect(page.get_by_role("table", name="Agents", exact=True)).to_contain_text("150k")
-        expect(page.locator("#from-total_tokens > .value")).to_contain_text("152,")
+        expect(origin).to_contain_text("152,")
+        expect(origin).to_have_css("background-color", shade)
         expect(parts).to_have_attribute("open", "")
         write_run(agents, "cccc3333", *SPENT)
         expect(page.locator(".state")).to_contain_text("completed")
+        page.locator("#from-total_cost").evaluate("row => { location.hash = row.id; }")
+        expect(page.locator("#from-total_cost > .value")).to_have_css("background-color", shade)
+        expect(origin).not_to_have_css("background-color", shade)
+        page.goto("about:blank")
+
+
+def test_the_page_of_a_pattern_counts_new_runs_and_what_was_decided_elsewhere(
+    page: Page, agents: Path
+) -> None:
+    def call(run_id: str) -> None:
+        ask = build.assistant(
+            "m1", build.usage(input=1000, output=100), content=[build.tool_use("t1", command="make check")]
+        )
+        write_run(agents, run_id, ask, build.tool_result("t1"))
+
+    call("bbbb2222")
+    call("cccc3333")
+    with serving(agents) as served:
+        page.goto(f"{served.address}/insights?all=1")
+        page.get_by_role("link", name="make check").click()
+        seen = page.get_by_role("group", name="Seen in").get_by_role("row")
+        expect(seen).to_have_count(3)
+        call("dddd4444")
+        expect(seen).to_have_count(4)
+        expect(page.get_by_text("in 3 of 4 runs")).to_be_visible()
+        pattern = page.url.partition("/patterns/")[2].partition("?")[0]
+        subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", PROGRAM, "patterns", "accept", pattern], check=True, capture_output=True
+        )
+        expect(page.locator(".decide")).to_have_attribute("data-status", "accepted")
         page.goto("about:blank")
 
 

@@ -319,6 +319,13 @@ def test_an_error_nobody_foresaw_is_careful_too(client, monkeypatch):
     assert reply.headers["content-security-policy"] == HEADERS["content-security-policy"]
 
 
+def test_a_browser_asks_whether_static_files_still_hold(client):
+    first = client.get("/static/app.js")
+    again = client.get("/static/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert {reply.headers["cache-control"] for reply in (first, again)} == {"no-cache"}
+
+
 def test_static_files_lead_nowhere_else(client):
     for path in (
         "/static/../../app.py",

@@ -121,6 +121,15 @@ def _pieces(begin: Writing, wanted: Sequence[Field], raw: bool, batches: Iterabl
     yield sink.taken()
 
 
+def names_of(words: str | None) -> list[str] | None:
+    """Return the columns that are named with commas between.
+
+    >>> names_of("id, status,"), names_of(None)
+    (['id', 'status'], None)
+    """
+    return None if words is None else [name.strip() for name in words.split(",") if name.strip()]
+
+
 def format_of(path: Path | None, given: str | None) -> str:
     """Return the format that is asked for, or that a file's ending says; csv where neither tells."""
     if given is not None:

@@ -13,11 +13,12 @@ from .fields import Batch, Field
 from .values import ascii_json, number, tree
 from .version import SCHEMA_VERSION
 
+ROWS_OF_A_GROUP: Final = 2_000  # fewer make a larger file, and more take memory
 _INSTALL = "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or take out csv or jsonl"
 
 
 class ParquetWriter:
-    """Writes Parquet, each batch a row group; money is decimal128 with nine places."""
+    """Writes Parquet, some batches a row group; money is decimal128 with nine places."""
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], arrow: Any, files: Any) -> None:
         self._arrow = arrow
@@ -27,6 +28,7 @@ class ParquetWriter:
             metadata={"schema_version": str(SCHEMA_VERSION)},
         )
         self._file = files.ParquetWriter(file, self._schema, compression="zstd")
+        self._waiting: list[Any] = []  # tables that are not a row group yet
 
     def write(self, batch: Batch) -> None:
         """Write some rows."""
@@ -34,10 +36,18 @@ class ParquetWriter:
             self._arrow.array(_column(field.kind, values), self._schema.field(place).type)
             for place, (field, values) in enumerate(zip(self._fields, batch, strict=True))
         ]
-        self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self._waiting.append(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        if sum(map(len, self._waiting)) >= ROWS_OF_A_GROUP:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        self._file.write_table(self._arrow.concat_tables(self._waiting))
+        self._waiting.clear()
 
     def finish(self) -> None:
-        """Write the footer."""
+        """Write what waits, and the footer."""
+        if self._waiting:
+            self._write_group()
         self._file.close()
 
 

@@ -29,7 +29,7 @@ from .pattern_sums import ANEW
 from .recorded import agent_costs, run_costs
 from .schema import agent_runs, occurrences, patterns, workflows
 
-RUNS_AT_A_TIME: Final = 500  # with all that their agents did: more takes memory, and is no faster
+RUNS_AT_A_TIME: Final = 100  # with all that their agents did: more takes memory, and is no faster
 
 _FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with microseconds")
 """Ends of comments that say what a kind says already."""

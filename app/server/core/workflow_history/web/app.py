@@ -10,7 +10,6 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from .api import api
@@ -22,8 +21,9 @@ from .keeping import AnswersKept
 from .live.assembly import Live
 from .metrics import Measured
 from .operations import operations_of
-from .pages import STATIC, pages
+from .pages import Assets, pages
 from .problems import Unforeseen, handle_problems
+from .run_ids import RunIds
 from .security import Guard
 from .settings import Settings
 
@@ -54,12 +54,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.include_router(api())
     app.include_router(pages())
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", Assets())
     handle_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(AnswersKept, seconds=given.keep_answers)
     app.add_middleware(Encodings)
     app.add_middleware(Heads)
+    app.add_middleware(RunIds)
     app.add_middleware(Unforeseen)
     app.add_middleware(Guard, settings=given)
     app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))

@@ -56,14 +56,14 @@ class AnswersKept:
             return
         headers = Headers(scope=scope)
         key = (scope["path"], scope["query_string"], "gzip" in headers.get("accept-encoding", ""))
-        kept = self._answers.get(key)
-        if kept is not None and kept.mark == mark and monotonic() < kept.until:
+        while (kept := self._holding(key, mark)) is None and key in self._under_way:
+            await self._under_way[
+                key
+            ].wait()  # somebody asks the same right now: what takes long is done once
+            mark = _mark()
+        if kept is not None:
             scope["route"] = kept.route
             await _give(kept, headers, scope, receive, send)
-            return
-        if key in self._under_way:  # somebody asks the same right now: what takes long is done once
-            await self._under_way[key].wait()
-            await self(scope, receive, send)
             return
         made = self._under_way[key] = Event()
 
@@ -79,6 +79,10 @@ class AnswersKept:
             await self._app(scope, receive, _Listening(send, ready))
         finally:
             ready(None, b"")
+
+    def _holding(self, key: _Key, mark: Hashable) -> _Answer | None:
+        kept = self._answers.get(key)
+        return kept if kept is not None and kept.mark == mark and monotonic() < kept.until else None
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         former = self._answers.pop(key, None)

@@ -125,6 +125,8 @@ def _answer(request: Request, status: int, detail: str, headers: dict[str, str] 
 def _named(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return "the body is no JSON"
+    if error["type"] == "model_attributes_type":
+        return "the body is to be a JSON object, sent with Content-Type: application/json"
     where = ".".join(str(part) for part in error["loc"][1:]) or "the request"
     return one_line(f"{where}: {error['msg']}")
 

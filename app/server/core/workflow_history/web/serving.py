@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import socket
@@ -87,9 +88,16 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         found.close()
         raise WorkflowHistoryError(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; try --port 0"
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; {_instead(error)}"
         ) from error
     return found
+
+
+def _instead(error: OSError) -> str:
+    """Return what to do where an address cannot be listened to."""
+    if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+        return "--port 0 takes a free port"
+    return "--host names an address of this machine, as 127.0.0.1"
 
 
 def _address(settings: Settings, listening: socket.socket) -> str:

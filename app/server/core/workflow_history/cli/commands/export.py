@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ...answers.export import TABLES
+from ...answers.export import TABLES, names_of
 from ...answers.export import export as take_out
 from ...errors import InvalidQueryError
 from ...exporting.formats import FORMATS
@@ -77,16 +77,12 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     In CSV, text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
     screen = screen_of(context)
-    names = None if columns is None else [name.strip() for name in columns.split(",") if name.strip()]
     piped = output == STANDARD_OUTPUT
-    given = kind or ("jsonl" if piped and screen.as_json else None)
-    if piped and (given == "parquet" or (screen.as_json and given != "jsonl")):
-        raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
     found = take_out(
         what,
         sys.stdout.buffer if piped else output,
-        format=given,
-        columns=names,
+        format=_piped_format(kind, as_json=screen.as_json) if piped else kind,
+        columns=names_of(columns),
         where=filter_of(context),
         raw=raw,
         force=force,
@@ -100,3 +96,11 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         screen.answer(found)
     elif not screen.quiet:
         screen.show(exported(found))
+
+
+def _piped_format(kind: str | None, *, as_json: bool) -> str | None:
+    """Return the format of what goes to standard output; --json there has JSON Lines alone."""
+    given = kind or ("jsonl" if as_json else None)
+    if given == "parquet" or (as_json and given != "jsonl"):
+        raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")
+    return given

@@ -82,18 +82,19 @@ def serve(  # noqa: PLR0917 - a command line has many options
         follow=follow,
         project=project,
     )
-    serve_forever(settings, lambda address: _say(screen, address, settings, folders[1:]))
+    new = made if token == NEW else None  # who gave one knows it, and no log is to
+    serve_forever(settings, lambda address: _say(screen, address, new, settings, folders[1:]))
 
 
-def _say(screen: Screen, address: str, settings: Settings, others: Sequence[Place]) -> None:
+def _say(screen: Screen, address: str, new: str | None, settings: Settings, others: Sequence[Place]) -> None:
     folder = settings.agents_dir
     if screen.as_json:
         followed = str(folder) if folder is not None and settings.follow else None
-        screen.give({"address": address, "token": settings.token, "agents_dir": followed})
+        screen.give({"address": address, "token": new, "agents_dir": followed})
     elif not screen.quiet:
         screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
-        if settings.token is not None:
-            screen.out.print(f"its token: {settings.token}", soft_wrap=True)
+        if new is not None:
+            screen.out.print(f"its token: {new}", soft_wrap=True)
         screen.out.print(_following(folder, follow=settings.follow), soft_wrap=True)
         screen.out.print("Ctrl-C stops it", style="dim")
         if others:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ...answers.export import STATISTICS, pieces
+from ...answers.export import STATISTICS, names_of, pieces
 from ...errors import InvalidQueryError
 from ..context import Here
 from ..wanted import NARROWED, Wanted
@@ -79,9 +79,8 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
     """Return rows of the history; in CSV, text that a spreadsheet would run gets an apostrophe before it."""
     if what != STATISTICS and (by is not None or across is not None):
         raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
-    names = None if columns is None else [name.strip() for name in columns.split(",") if name.strip()]
     tz = zone if what == STATISTICS else None
-    rows = pieces(what, kind, columns=names, where=where, raw=raw, by=by, across=across, tz=tz)
+    rows = pieces(what, kind, columns=names_of(columns), where=where, raw=raw, by=by, across=across, tz=tz)
     headers = {
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -13,6 +14,7 @@ from ...answers.watch import find_anomalies
 from ...config import read_config
 from ...errors import InvalidQueryError
 from ...narrowing import moment_of, recent_of
+from ..places import without_folders
 from ..replies import reply
 from ..wanted import NARROWED, Wanted
 from .described import gives
@@ -50,4 +52,5 @@ def budgets(
     start = moment_of(since, now) if since else None
     if start is not None and now - start > LONGEST:
         raise InvalidQueryError(f"since is more than {LONGEST.days} days before; say a later time")
-    return reply(request, check_budgets(read_config(), start, now, regressions=regressions))
+    found = check_budgets(read_config(), start, now, regressions=regressions)
+    return reply(request, replace(found, config=without_folders(found.config)))

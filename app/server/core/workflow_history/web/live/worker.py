@@ -43,7 +43,12 @@ class Worker:
 
     async def sync(self, order: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         """Have one sync done and return its counts; raises SyncFailedError."""
-        process = await self._started()
+        try:
+            process = await self._started()
+        except (OSError, WorkflowHistoryError) as error:  # no file handles or processes left, say
+            raise SyncFailedError(
+                f"the process that syncs cannot be started: {one_line(str(error))}"
+            ) from error
         try:
             return await self._done(process, order, tell)
         except OSError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from ..context import history_remains, note_mark
 from . import about_api, compare, forecast, insights, live, login, metrics, patterns, run, runs, trends
 
-STATIC: Final = Path(__file__).parent / "static"
+_STATIC: Final = Path(__file__).parent / "static"
 _ROUTERS: Final = (
     runs.router,
     forecast.router,  # a run's forecast before a run's page, whose id may hold a slash
@@ -25,6 +27,19 @@ _ROUTERS: Final = (
     metrics.router,
 )
 _WITHOUT_HISTORY: Final = (live.router, login.router, about_api.router)
+
+
+class Assets(StaticFiles):
+    """Files beside the pages. A browser asks whether one still holds: the program may be new."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=_STATIC)
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        """Return a file, or that the browser has it."""
+        answer = super().file_response(*given, **named)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
 
 def pages() -> APIRouter:

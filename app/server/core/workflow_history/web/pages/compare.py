@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from ...answers.compare import compare_runs
 from ...answers.similar import similar_runs, uncompared_runs
+from ...errors import AmbiguousWorkflowError, WorkflowHistoryError, WorkflowNotFoundError
 from ...wording.comparing import cost_sentence, remarks
 from ...wording.runs import full_id
 from ...wording.text import one_line
@@ -29,9 +30,12 @@ _AT_ONCE: Final = 2_000
 def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Response:
     """Return both side by side, or a form for what is missing."""
     first, second = a.strip(), b.strip()
-    if not (first and second):
-        return _choose(request, first or second, wanted=likes == "1")
-    found = compare_runs(first, second)
+    try:
+        if not (first and second):
+            return _choose(request, first or second, wanted=likes == "1")
+        found = compare_runs(first, second)
+    except (AmbiguousWorkflowError, WorkflowNotFoundError) as error:
+        return _again(request, first, second, error)
     names = [full_id({"id": side.id, "project": side.project}) for side in (found.a, found.b)]
     return page(
         request,
@@ -54,7 +58,28 @@ def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Resp
 
 def _choose(request: Request, name: str, *, wanted: bool) -> Response:
     """Return the form; with one run, those that are most like it."""
-    return page(request, "compare_choose.html", given=name, parts=PARTS, **_likes(name, wanted=wanted))
+    return page(
+        request,
+        "compare_choose.html",
+        given=name,
+        other="",
+        wrong="",
+        meant=[],
+        parts=PARTS,
+        **_likes(name, wanted=wanted),
+    )
+
+
+def _again(request: Request, first: str, second: str, error: WorkflowHistoryError) -> Response:
+    """Return the form as it was filled in, with what is wrong and the runs that may be meant."""
+    meant = []
+    if isinstance(error, AmbiguousWorkflowError):
+        given = {"a": first, "b": second}
+        unclear = "b" if second == error.workflow_id else "a"
+        meant = [(name, address("/compare", given, **{unclear: name})) for name in error.candidates]
+    values: dict[str, Any] = {"given": first, "other": second, "wrong": one_line(str(error)), "meant": meant}
+    status = 409 if meant else 404
+    return page(request, "compare_choose.html", status=status, found=None, unread=0, **values)
 
 
 def _likes(name: str, *, wanted: bool) -> dict[str, Any]:

@@ -105,10 +105,18 @@ def places(examples: Sequence[Example]) -> list[Place]:
             moment(each.created_at),
             UNKNOWN if each.count is None else f"{each.count:,}",
             estimate(each.cost),
-            None if each.path is None else f"{one_line(each.path)}{f':{each.line}' if each.line else ''}",
+            _file_and_line(each),
         )
         for each in examples
     ]
+
+
+def _file_and_line(example: Example) -> str | None:
+    """Return where an example stands, in its run's folder: the run is named beside it."""
+    if example.path is None:
+        return None
+    path = one_line(example.path.removeprefix(f"{example.run}/"))
+    return f"{path}:{example.line}" if example.line else path
 
 
 def parts(

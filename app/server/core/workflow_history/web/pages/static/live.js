@@ -158,7 +158,7 @@
     if (changed) news.textContent = news.textContent === "updated" ? "updated again" : "updated";
   }
 
-  /** Put the new content in, with what the user had done to the old: focus, open details, ticks, scrolling. */
+  /** Put the new content in, with what the user had done to the old: focus, open details, ticks, scrolling, the place that a link led to. */
   function replace(node, fresh) {
     const given = fresh.innerHTML;
     if (given === shown.get(node)) return false;
@@ -199,6 +199,13 @@
       const found = [...node.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")].find((each) => keyOf(each) === kept.focus);
       found?.focus({ preventScroll: true });
     }
+    pointAt();
+  }
+
+  /** Mark the place that the address names: to the browser, what came later is no target of it. */
+  function pointAt() {
+    for (const old of document.querySelectorAll(".pointed")) old.classList.remove("pointed");
+    document.getElementById(location.hash.slice(1))?.classList.add("pointed");
   }
 
   // --- events
@@ -245,6 +252,7 @@
     }
   }
 
+  addEventListener("hashchange", pointAt);
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("focusout", () => setTimeout(schedule));
   document.addEventListener("click", syncNow);
