@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import re
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ from .child import made
 from .targets import TARGETS
 
 OUT = "fuzz-results"
-LONGEST_INPUT = 600  # bytes: each is a choice, and a few hundred of them make a large run
+LONGEST_INPUT = 2_000  # bytes: each is a choice, and a few hundred of them make a large run
+SOWN = 60
 HANGS = 60  # seconds after which code that no signal stops is a hang
 MEMORY_MB = 2048
 _SEEN = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
@@ -71,13 +73,13 @@ def _parser() -> argparse.ArgumentParser:
 def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
     """Run the fuzzer in a process of its own, again where it died: what kills the interpreter is a finding, too."""
     corpus, findings = out / "corpus", out / "findings"
-    corpus.mkdir(parents=True, exist_ok=True)
+    _sow(corpus, seed)
     findings.mkdir(parents=True, exist_ok=True)
     begun, runs, coverage, features = time.monotonic(), 0, 0, 0
     while (left := seconds - (time.monotonic() - begun)) > 1:
         shutil.rmtree(out / "scratch", ignore_errors=True)
         options = [
-            f"-max_total_time={int(left)}", f"-max_len={LONGEST_INPUT}", f"-timeout={HANGS}", f"-rss_limit_mb={MEMORY_MB}",
+            f"-max_total_time={int(left)}", f"-max_len={LONGEST_INPUT}", "-len_control=0", f"-timeout={HANGS}", f"-rss_limit_mb={MEMORY_MB}",
             f"-seed={seed}", f"-artifact_prefix={findings}/killed-", str(corpus),
         ]  # fmt: skip
         command = [sys.executable, "-m", "fuzz.child", name, str(out), *options]
@@ -93,6 +95,15 @@ def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
     shutil.rmtree(out / "scratch", ignore_errors=True)
     count = len([file for file in findings.iterdir() if file.suffix != ".bin"])
     return Done(time.monotonic() - begun, runs, coverage, features, count)
+
+
+def _sow(corpus: Path, seed: int) -> None:
+    """Put some inputs of chance into an empty corpus: the fuzzer's own first ones are too short to build much."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    if not any(corpus.iterdir()):
+        chance = random.Random(seed)
+        for number in range(SOWN):
+            (corpus / f"sown-{number}").write_bytes(chance.randbytes(chance.randint(40, LONGEST_INPUT)))
 
 
 def _last_line(file: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from app.server.core.workflow_history import demo, sync
@@ -10,6 +11,7 @@ from app.server.core.workflow_history import demo, sync
 from .seeds import END
 
 BUDGETS = "[budget]\nday = 40.0\n"
+_MADE: dict[int, Path] = {}  # by the number of runs
 
 
 def use(folder: Path) -> Path:
@@ -24,8 +26,12 @@ def use(folder: Path) -> Path:
 
 
 def make(folder: Path, runs: int = 40) -> Path:
-    """Fill such a history with a demo."""
+    """Fill such a history with a demo, or copy it from where this process did that before."""
     file = use(folder)
+    if before := _MADE.get(runs):
+        shutil.copy(before, file)
+        return file
+    _MADE[runs] = file
     demo.make_agents_folder(folder / "shop" / "agents", runs=runs, end=END, stream_kb=12)
     sync.sync_workflow_history(silent=True, agents_dir=folder / "shop" / "agents")
     return file

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import database, scanner
 from .models import Problem
-from .scanning.walk import RunFolder, find_run, walk_agents_folder
+from .scanning.walk import RunFolder, find_run, storable, walk_agents_folder
 from .store.history import History
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
@@ -50,7 +50,7 @@ def sync_workflow_history(
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     root = Path(agents_dir) if agents_dir is not None else scanner.agents_dir()
-    stats = no_stats(root, project if project is not None else scanner.project_of(root))
+    stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
         with seldom_collected(), History.open(database.current_url()) as history:

@@ -25,6 +25,7 @@ from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 RUNNING = "running "
 """Before a fingerprint: the run is judged again when it has been silent for long."""
 
+_SHOWN = 200  # characters of a state's own words in what is said of it
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
@@ -221,7 +222,10 @@ def _prompt(found: FoundFile, problems: list[Problem]) -> Prompt | None:
 
 def _broken_issue(text: str) -> bool:
     """Tell whether a slash command's issue was cut: it opens as JSON and does not close."""
-    return text.startswith("/") and '{"number"' in text and not re.search(r"}\s*(?:\S+\s*){0,4}$", text)
+    if not text.startswith("/") or '{"number"' not in text:
+        return False
+    _, closed, after = text.rpartition("}")
+    return not closed or len(after.split(maxsplit=5)) > 4  # words after it: ids and a path
 
 
 def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
@@ -321,7 +325,8 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     if claimed is None or claimed == facts.id or facts.folder.state is None:
         return []
     path = facts.folder.state.shown
-    return [Problem(path, f"the state says id {claimed!r}; the folder's name is the key", None, "warning")]
+    reason = f"the state says id {claimed[:_SHOWN]!r}; the folder's name is the key"
+    return [Problem(path, reason, None, "warning")]
 
 
 def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:
@@ -362,7 +367,8 @@ def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
         if name is None or facts.folder.state is None or name in heard or phase_of(name) in heard:
             continue
         if entry.get("success") is True or _text(entry.get("output_file")):
-            reason = f"the state says that phase {name} was done, but it left no stream: its cost is unknown"
+            told = name[:_SHOWN]
+            reason = f"the state says that phase {told} was done, but it left no stream: its cost is unknown"
             unheard[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
     return unheard
 

@@ -100,6 +100,8 @@ def _reason(error: SQLAlchemyError) -> str:
         return "it can only be read here: the file or its folder cannot be written"
     if "unable to open" in text:
         return "it cannot be opened here; where changes wait in its -wal file, its folder has to be writable"
+    if "malformed" in text:
+        return f"the history is damaged: {text}; put a backup in its place, or move it away and sync anew"
     if "locked" in text:
         return "another program is writing to it; try again when it is done"
     return text

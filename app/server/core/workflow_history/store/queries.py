@@ -24,7 +24,9 @@ SORT_KEYS = (
     _SPENT,  # on record and beyond it: what lists show
 )
 SORT_ORDERS = ("ASC", "DESC")
-_MOST_ROWS = 2**63 - 1  # as many as a database can count
+_LONGEST = 10_000  # characters of a project and an id
+_MOST_CUTS = 50  # slashes at which a reference may part into both: no path is deeper
+_MOST_ROWS = 2**63 - 2  # as many as a database can count, and one more that tells of a next page
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def check_count(name: str, value: Any) -> None:
 def named(reference: str, project: str | None = None) -> Select[Any]:
     """Select the workflows that `reference` names: an id, or "project/id" ("/id" where none was named)."""
     text = storable_text(reference)
-    cuts = [place for place, char in enumerate(text) if char == "/"]
+    cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
     wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
     query = _identities().where(or_(workflows.c.id == text, *wholes))
     return query if project is None else query.where(workflows.c.project == project)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..models import Problem
+from ..scanning.walk import storable
 from ..store.history import History
 from ..store.reads import StoredRun
 from .changes import Dated
@@ -48,7 +49,7 @@ class Job:
     @property
     def home(self) -> str:
         """The agents folder as the history names it."""
-        return str(self.root.absolute())
+        return storable(str(self.root.absolute()))
 
     @property
     def seconds(self) -> float:
@@ -96,7 +97,7 @@ def no_stats(root: Path, project: str) -> dict[str, Any]:
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,
         "project": project,
-        "agents_dir": str(root),
+        "agents_dir": storable(str(root)),
         "total_cost": None,
         "lower_bound_cost": None,
         "errors": [],
