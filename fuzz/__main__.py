@@ -20,7 +20,7 @@ from .targets import TARGETS
 OUT = "fuzz-results"
 LONGEST_INPUT = 2_000  # bytes: each is a choice, and a few hundred of them make a large run
 SOWN = 60
-HANGS = 60  # seconds after which code that no signal stops is a hang
+HANGS = 120  # seconds after which what no signal stops, or only waits, is a hang
 MEMORY_MB = 2048
 _SEEN = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
 
@@ -79,7 +79,7 @@ def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
     while (left := seconds - (time.monotonic() - begun)) > 1:
         shutil.rmtree(out / "scratch", ignore_errors=True)
         options = [
-            f"-max_total_time={int(left)}", f"-max_len={LONGEST_INPUT}", "-len_control=0", f"-timeout={HANGS}", f"-rss_limit_mb={MEMORY_MB}",
+            f"-max_total_time={int(left)}", f"-max_len={LONGEST_INPUT}", "-len_control=0", "-report_slow_units=9999", f"-timeout={HANGS}", f"-rss_limit_mb={MEMORY_MB}",
             f"-seed={seed}", f"-artifact_prefix={findings}/killed-", str(corpus),
         ]  # fmt: skip
         command = [sys.executable, "-m", "fuzz.child", name, str(out), *options]

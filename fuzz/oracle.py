@@ -12,7 +12,7 @@ from typing import Any
 
 from .hostile import MARKUP
 
-SECONDS = 10.0  # for one input of a few kilobytes, instrumented, on a busy machine
+SECONDS = 10.0  # of the processor, for one input of a few kilobytes, instrumented
 TOO_LARGE = 1e15  # no cost, count or time that is shown is that large
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -29,13 +29,13 @@ def bounded(seconds: float = SECONDS) -> Iterator[None]:
     def stop(_signal: int, _frame: object) -> None:
         raise Broken(f"took longer than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def numbers_are_numbers(given: Any, where: str = "") -> None:

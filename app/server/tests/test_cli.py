@@ -278,7 +278,7 @@ def test_a_list_that_shows_none_of_the_runs_there_are_says_how_many_there_are(sh
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["list", "--limit", "9" * 20], "a whole number of 0 or more, at most 9223372036854775806"),
+        (["list", "--limit", "9" * 20], "a whole number of 0 or more, at most 9223372036854775807"),
         (["list", "--model", ""], "is a part of every name"),
         (["list", "--project", "p" * 100_000], "no run has project"),
         (["show", "a" * 100_000], "in this history; workflow-history list shows them"),

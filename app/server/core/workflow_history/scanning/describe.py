@@ -26,6 +26,7 @@ RUNNING = "running "
 """Before a fingerprint: the run is judged again when it has been silent for long."""
 
 _SHOWN = 200  # characters of a state's own words in what is said of it
+_LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
@@ -389,4 +390,4 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, int):
         return str(value)
-    return value.strip() or None if isinstance(value, str) else None
+    return value[:_LONGEST_WORD].strip() or None if isinstance(value, str) else None

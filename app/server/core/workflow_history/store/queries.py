@@ -26,7 +26,7 @@ SORT_KEYS = (
 SORT_ORDERS = ("ASC", "DESC")
 _LONGEST = 10_000  # characters of a project and an id
 _MOST_CUTS = 50  # slashes at which a reference may part into both: no path is deeper
-_MOST_ROWS = 2**63 - 2  # as many as a database can count, and one more that tells of a next page
+MOST_ROWS = 2**63 - 1  # as many as a database can count
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class PageQuery:
 
 def check_count(name: str, value: Any) -> None:
     """Raise InvalidQueryError where `value` is no number of rows."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_ROWS:
         raise InvalidQueryError(
-            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {_MOST_ROWS}"
+            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {MOST_ROWS}"
         )
 
 
