@@ -175,7 +175,8 @@ def recent_of(given: str) -> timedelta | int:
     """
     text = given.strip().lower()
     age = _AGO.fullmatch(text)
-    number = int(age[1]) if age else int(text) if text.isdecimal() else 0
+    digits = age[1] if age else text
+    number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_LONGEST)) else 0
     if not 0 < number <= _LONGEST:
         raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
     return timedelta(hours=number * _HOURS[age[2]]) if age else number

@@ -21,7 +21,7 @@ from . import database, scanner
 from .errors import BusyError
 from .models import Problem
 from .places import Place, place
-from .scanning.walk import RunFolder, find_runs, walk_agents_folder
+from .scanning.walk import RunFolder, find_runs, storable, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
@@ -69,7 +69,7 @@ def sync_workflow_history(
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     root = place(agents_dir) if agents_dir is not None else scanner.agents_dir()
-    stats = no_stats(root, project if project is not None else scanner.project_of(root))
+    stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
         with (

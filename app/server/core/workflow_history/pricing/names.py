@@ -58,6 +58,7 @@ PREFIXES = {
 }
 """What may stand before a slash, and the one provider that is asked then."""
 
+_LONGEST = 300  # characters of a name; a longer one would only be looked for in every row
 _DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
 _DATED = re.compile(rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$")
@@ -76,6 +77,8 @@ def find_model(name: str) -> ModelInfo:
     >>> find_model("claude-sonnet-4-5-20250929").id
     'claude-sonnet-4-5'
     """
+    if len(name) > _LONGEST:
+        raise PriceUnknownError(f"no price is known for a model whose name has {len(name):,} characters")
     wanted = _CONTEXT_MARKER.sub("", name.strip().lower())
     bedrock = _BEDROCK.fullmatch(wanted)
     model = _bedrock_row(wanted, bedrock["name"]) if bedrock else _maker_row(wanted)

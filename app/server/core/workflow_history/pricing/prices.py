@@ -38,7 +38,7 @@ def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request:
     try:
         return _rates_at(model, at).cost(usage, one_request=one_request)
     except PriceUnknownError as unknown:
-        raise PriceUnknownError(f"{model}: {unknown}") from unknown
+        raise PriceUnknownError(f"{model[:200]}: {unknown}") from unknown
 
 
 def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[Units]:

@@ -31,6 +31,8 @@ files were written after now.
 """
 
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
+_SHOWN = 200  # characters of a state's own words in what is said of it
+_LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
 _CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
@@ -238,7 +240,10 @@ def _prompt(found: FoundFile, problems: list[Problem]) -> Prompt | None:
 
 def _broken_issue(text: str) -> bool:
     """Tell whether a slash command's issue was cut: it opens as JSON and does not close."""
-    return text.startswith("/") and '{"number"' in text and not re.search(r"}\s*(?:\S+\s*){0,4}$", text)
+    if not text.startswith("/") or '{"number"' not in text:
+        return False
+    _, closed, after = text.rpartition("}")
+    return not closed or len(after.split(maxsplit=5)) > 4  # words after it: ids and a path
 
 
 def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
@@ -338,7 +343,8 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     if claimed is None or claimed == facts.id or facts.folder.state is None:
         return []
     path = facts.folder.state.shown
-    return [Problem(path, f"the state says id {claimed!r}; the folder's name is the key", None, "warning")]
+    reason = f"the state says id {claimed[:_SHOWN]!r}; the folder's name is the key"
+    return [Problem(path, reason, None, "warning")]
 
 
 def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:
@@ -379,7 +385,8 @@ def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
         if name is None or facts.folder.state is None or name in heard or phase_of(name) in heard:
             continue
         if entry.get("success") is True or _text(entry.get("output_file")):
-            reason = f"the state says that phase {name} was done, but it left no stream: its cost is unknown"
+            told = name[:_SHOWN]
+            reason = f"the state says that phase {told} was done, but it left no stream: its cost is unknown"
             unheard[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
     return unheard
 
@@ -400,4 +407,4 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, int):
         return str(value)
-    return value.strip() or None if isinstance(value, str) else None
+    return value[:_LONGEST_WORD].strip() or None if isinstance(value, str) else None

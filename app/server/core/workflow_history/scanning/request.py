@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from .documents import Log, embedded_objects
 
 MAX_REQUEST = 200_000  # characters: a request beyond this is cut
+_LONGEST_NAME = (
+    1_000  # characters of a branch or a file: each look takes away one more part that says nothing
+)
 
 
 class Prompt(NamedTuple):
@@ -144,7 +147,7 @@ def slug_words(name: str) -> str | None:
     >>> slug_words("specs/latest_plan.md") is None
     True
     """
-    stem = name.replace("\\", "/")
+    stem = name[:_LONGEST_NAME].replace("\\", "/")
     stem = stem if stem.startswith(("feature/", "bug/", "chore/")) else stem.rsplit("/", 1)[-1]
     previous = None
     while previous != stem:

@@ -123,7 +123,10 @@ def storable(text: str) -> str:
     """
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair, which stands for no byte
+        return text.encode("utf-8", "replace").decode()
 
 
 def walk_agents_folder(root: Place) -> Walk:

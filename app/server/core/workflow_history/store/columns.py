@@ -117,9 +117,13 @@ def _packed(
         query = query.where(columns.block.between(blocks[0], blocks[-1]))
     kinds, decoder = COLUMNS[family], msgspec.msgpack.Decoder(_Packed)
     found: dict[int, dict[str, Values]] = {}
+    damaged: set[int] = set()
     for block, name, data in driver_rows(connection, query):
-        found.setdefault(block, {})[name] = _unpack(kinds[name], decoder.decode(data))
-    return found
+        try:
+            found.setdefault(block, {})[name] = _unpack(kinds[name], decoder.decode(data))
+        except (msgspec.MsgspecError, ValueError, TypeError):  # the rows still say it
+            damaged.add(block)
+    return {block: columns for block, columns in found.items() if block not in damaged}
 
 
 def _assembled(family: Family, names: Sequence[str], blocks: Sequence[Block]) -> Columns:

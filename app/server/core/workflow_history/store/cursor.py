@@ -13,6 +13,7 @@ import msgspec
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 
+_LARGEST = 2**63 - 1  # that a whole number of a column can be
 _FAULTY = "the cursor is not one of this list, or the list was asked for differently; start without it"
 
 
@@ -37,9 +38,16 @@ class Cursor(NamedTuple):
         except (ValueError, TypeError, RecursionError, binascii.Error, msgspec.MsgspecError) as error:
             raise InvalidQueryError(_FAULTY) from error
         texts = isinstance(run_id, str) and isinstance(project, str)
-        if name != list_name or not texts or not isinstance(value, str | int | float | None):
+        if name != list_name or not texts or not _is_stored(value):
             raise InvalidQueryError(_FAULTY)
         return cls(value, run_id, project)
+
+
+def _is_stored(value: Any) -> bool:
+    """Tell whether a column may hold a value."""
+    if isinstance(value, int | float):
+        return -_LARGEST <= value <= _LARGEST
+    return value is None or isinstance(value, str)
 
 
 def list_name(wanted: RunFilter, sort_by: str, sort_order: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from .cursor import Cursor
 from .engine import dialect_of
 from .filters import Conditions, conditions
-from .queries import PageQuery
+from .queries import MOST_ROWS, PageQuery
 from .schema import workflows
 
 
@@ -46,7 +46,7 @@ def page_keys(connection: Connection, query: PageQuery, *, within: Sequence[Sele
     if not query.limit or not total:
         return PageKeys([], total, None)
     one_by_one = bool(met.within) and _meets_soon(connection, query, total)
-    asked = replace(query, limit=query.limit + 1)  # one more tells of a next page
+    asked = replace(query, limit=min(query.limit + 1, MOST_ROWS))  # one more tells of a next page
     rows = _rows(connection, asked, met, met.clauses(one_by_one=one_by_one))
     page = rows[: query.limit]
     last = Cursor(*page[-1][1:]) if len(rows) > query.limit else None

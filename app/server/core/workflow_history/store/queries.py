@@ -24,7 +24,9 @@ SORT_KEYS = (
     _SPENT,  # on record and beyond it: what lists show
 )
 SORT_ORDERS = ("ASC", "DESC")
-_MOST_ROWS = 2**63 - 1  # as many as a database can count
+_LONGEST = 10_000  # characters of a project and an id
+_MOST_CUTS = 50  # slashes at which a reference may part into both: no path is deeper
+MOST_ROWS = 2**63 - 1  # as many as a database can count
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,16 @@ class PageQuery:
 
 def check_count(name: str, value: Any) -> None:
     """Raise InvalidQueryError where `value` is no number of rows."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_ROWS:
         raise InvalidQueryError(
-            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {_MOST_ROWS}"
+            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {MOST_ROWS}"
         )
 
 
 def named(reference: str, project: str | None = None) -> Select[Any]:
     """Select the workflows that `reference` names: an id, or "project/id" ("/id" where none was named)."""
     text = storable_text(reference)
-    cuts = [place for place, char in enumerate(text) if char == "/"]
+    cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
     wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
     query = _identities().where(or_(workflows.c.id == text, *wholes))
     return query if project is None else query.where(workflows.c.project == project)

@@ -130,7 +130,7 @@ def to_whole(value: Any) -> int:
 
 
 def _whole_of(number: Decimal) -> int:
-    if abs(number) > _LARGEST_WHOLE or number != number.to_integral_value():
+    if number.copy_abs() > _LARGEST_WHOLE or number != number.to_integral_value():
         raise OddValueError("expected a whole number")
     return int(number)
 

@@ -38,8 +38,14 @@ def read_vectors(connection: Connection, model: str) -> StoredVectors:
     columns, decoder = column_blocks.c, msgspec.msgpack.Decoder(_Packed)
     query = select(columns.block, columns.data).where(columns.family == VECTORS, columns.name == model)
     cursor: Any = connection.execute(query).cursor
-    blocks = {block: _unpacked(decoder.decode(data)) for block, data in cursor.fetchall()}
-    for block in missing_blocks(connection, VECTORS, model):
+    blocks: dict[int, StoredVectors] = {}
+    damaged: list[int] = []
+    for block, data in cursor.fetchall():
+        try:
+            blocks[block] = _unpacked(decoder.decode(data))
+        except (msgspec.MsgspecError, ValueError):  # the rows still say it
+            damaged.append(block)
+    for block in (*missing_blocks(connection, VECTORS, model), *damaged):
         blocks[block] = _read(connection, model, block)
     parts = [blocks[block] for block in sorted(blocks)]
     if not parts:

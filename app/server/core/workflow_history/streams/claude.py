@@ -27,6 +27,7 @@ from .lines import (
     count,
     decode_line,
     instant,
+    milliseconds,
     tool_detail,
 )
 from .plain import PlainAnswers
@@ -219,8 +220,8 @@ def _result(reading: ClaudeReading, line: Line, number: int, session: str | None
         total_cost=total,
         models=models,
         main_usage=token_usage(line.usage) if line.usage else TokenUsage(),
-        duration_ms=_duration(line.duration_ms),
-        duration_api_ms=_duration(line.duration_api_ms),
+        duration_ms=milliseconds(line.duration_ms),
+        duration_api_ms=milliseconds(line.duration_api_ms),
         turns=count(line.num_turns) if line.num_turns is not None else None,
         is_error=bool(line.is_error),
         subtype=line.subtype,
@@ -268,10 +269,6 @@ def money(value: float | None) -> Decimal | None:
     if not 0 <= value < 1e9:
         raise LineUnreadableError(f"a cost is {value}")
     return Decimal(str(value))
-
-
-def _duration(value: float | None) -> float | None:
-    return float(value) if value is not None and 0 <= value < 1e12 else None
 
 
 def _out_of_order(reading: ClaudeReading) -> Iterator[Problem]:

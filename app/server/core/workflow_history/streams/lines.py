@@ -148,11 +148,18 @@ def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
 def _tolerant(raw: bytes, reason: str) -> Line:
     """Decode with the standard library: cut tool outputs hold lone surrogates, or bytes that are no UTF-8."""
     try:
-        value = json.loads(raw.decode("utf-8", "replace"))
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        return _LINE.decode(text.encode("utf-8", "replace"))
+        return _LINE.decode(strict(raw))
     except (ValueError, RecursionError, msgspec.MsgspecError):
         raise LineUnreadableError(reason) from None
+
+
+def strict(raw: bytes) -> bytes:
+    """Return JSON that the standard library reads as JSON that every reader does.
+
+    Raises ValueError or RecursionError where it is none.
+    """
+    value = json.loads(raw.decode("utf-8", "replace"))
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
@@ -177,6 +184,15 @@ def instant(value: Any) -> datetime | None:
         return when.astimezone(UTC) if when.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def milliseconds(value: float | None) -> float | None:
+    """Return a length of time; a negative or absurd one is unknown.
+
+    >>> milliseconds(1500), milliseconds(2**63)
+    (1500.0, None)
+    """
+    return float(value) if value is not None and 0 <= value < 1e12 else None
 
 
 def count(value: float | None) -> int:

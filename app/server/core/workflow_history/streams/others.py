@@ -15,7 +15,7 @@ import msgspec
 
 from ..models import Problem, ResultSegment, StreamFacts, TokenUsage, ToolCall
 from .blocks import lines_of
-from .lines import LineUnreadableError, count, instant
+from .lines import LineUnreadableError, count, instant, milliseconds
 
 MAX_PROBLEMS = 20
 
@@ -249,7 +249,7 @@ def _gemini_result(line: GeminiLine, number: int, session: str | None, text: str
     return ResultSegment(
         line=number,
         total_cost=None,
-        duration_ms=line.stats.duration_ms if line.stats else None,
+        duration_ms=milliseconds(line.stats.duration_ms) if line.stats else None,
         is_error=failed,
         subtype=line.status,
         text=str(line.error)[:2000] if failed and line.error else text,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .lines import strict
+
 Sniffed = Literal["claude", "gemini", "codex", "no stream", "no json", "empty"]
 LOOK_AT = 200  # lines: a stream that starts with so many foreign ones is none
 
@@ -55,13 +57,15 @@ def sniff(lines: Iterable[bytes]) -> Sniffed:
 
 
 def _traits(raw: bytes) -> _Traits | None:
-    """Return what a line shows, its bytes that are no UTF-8 replaced; None where it is no JSON object."""
+    """Return what a line shows, as far as it is read at all; None where it is no JSON object."""
     try:
         try:
             return _TRAITS.decode(raw)
-        except UnicodeDecodeError:
-            return _TRAITS.decode(raw.decode("utf-8", "replace"))
-    except (msgspec.MsgspecError, RecursionError):
+        except msgspec.ValidationError:
+            return None
+        except (msgspec.DecodeError, UnicodeDecodeError):  # half a pair, or bytes that are no UTF-8
+            return _TRAITS.decode(strict(raw))
+    except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..models import Problem
 from ..places import Place
+from ..scanning.walk import storable
 from ..store.history import History
 from ..store.reads import StoredRun
 from .changes import Dated
@@ -58,7 +59,7 @@ class Job:
     @property
     def home(self) -> str:
         """The agents folder as the history names it."""
-        return str(self.root.absolute())
+        return storable(str(self.root.absolute()))
 
     @property
     def seconds(self) -> float:
@@ -111,7 +112,7 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,
         "project": project,
-        "agents_dir": str(root),
+        "agents_dir": storable(str(root)),
         "total_cost": None,
         "lower_bound_cost": None,
         "errors": [],

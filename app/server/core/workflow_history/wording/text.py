@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -17,7 +18,7 @@ UNKNOWN = "\N{EN DASH}"
 
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)"  # titles, links
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*(?:\x07|\x1b\\\\|\x9c)"  # titles, links
     "|\x1b[ -/]*[0-~]"
 )
 _NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
@@ -77,10 +78,9 @@ def cut_middle(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     head = max(0, (width - 1) // 3)
-    tail = text
-    while tail and cell_len(tail) > width - 1 - head:
-        tail = tail[1:]
-    return set_cell_size(text, head).rstrip() + "…" + tail
+    room = width - 1 - head
+    start = bisect_left(range(len(text)), True, key=lambda at: cell_len(text[at:]) <= room)
+    return set_cell_size(text, head).rstrip() + "…" + text[start:]
 
 
 def _harmless(character: str) -> str:

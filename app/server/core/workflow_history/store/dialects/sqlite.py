@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -16,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    ExceptionContext,
     NullPool,
     Select,
     Table,
@@ -59,11 +61,30 @@ def _engine(url: URL, read_only: bool) -> Engine:
     # To connect makes no file: one that was deleted a moment ago must not come back empty.
     file = Path(str(url.database))
     creator = partial(_to_read, file) if read_only else partial(_opened, file, "mode=rw")
-    engine = create_engine(url, poolclass=NullPool, creator=creator)
+    engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_stored_json)
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "handle_error", _on_error)
     return engine
+
+
+def _stored_json(text: str) -> Any:
+    """Read JSON of a column; this package wrote it, so that any that is none is damaged."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(error) from error
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Name the damage where the driver stumbles over its own message, which quotes damaged bytes."""
+    if isinstance(context.original_exception, UnicodeDecodeError):
+        raise _damaged(context.original_exception) from context.original_exception
+
+
+def _damaged(error: Exception) -> DatabaseError:
+    return DatabaseError("", None, sqlite3.DatabaseError(f"what it holds is malformed ({error})"))
 
 
 def _is_read_only(url: URL) -> bool:
@@ -97,8 +118,11 @@ def _opened(file: Path, how: str) -> sqlite3.Connection:
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     # The driver would begin late and commit around DDL by itself; with None it leaves that to us.
     connection.isolation_level = None
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+        raise _damaged(error) from error
 
 
 def _on_begin(connection: Connection) -> None:
@@ -247,6 +271,8 @@ def _pragma(connection: Connection, name: str) -> Any:
         return connection.connection.cursor().execute(statement).fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise DatabaseError(statement, None, error) from error
+    except UnicodeDecodeError as error:
+        raise _damaged(error) from error
 
 
 _DAMAGED = (

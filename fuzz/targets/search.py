@@ -1,0 +1,40 @@
+"""What is typed into a search: any text in; runs that hold its words out, and no error of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.answers.finding import find_runs
+from app.server.core.workflow_history.answers.similar import similar_runs
+from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.store.search_words import pieces_of
+
+from .. import histories, hostile
+from ..dice import Dice
+from ..oracle import Broken
+
+_PARTS = ("csv", "export", "due date", "or", "AND", "NOT", "NEAR", '"', "*", "-", "^", ":", "(", ")", "+", "'", " ", "\x00")
+
+
+def made(folder: Path) -> Callable[[bytes], None]:
+    """Return what searches once, for words and for the meaning of a text."""
+    histories.make(folder)
+    everything = database.get_workflow_history()["total"]
+
+    def once(data: bytes) -> None:
+        dice = Dice(data)
+        typed = "".join(dice.pick(_PARTS) if dice.one_in(2) else hostile.text(dice) for _ in range(dice.whole(1, 8)))
+        page = find_runs(RunFilter(search=typed))
+        if len(page.workflows) > page.total or page.total > everything:
+            raise Broken("more runs than there are")
+        if typed.strip() and not pieces_of(typed) and page.total:
+            raise Broken(f"a search without a word finds runs: {typed!r}")
+        left_out = find_runs(RunFilter(search=f'-"{typed}"')) if '"' not in typed else None
+        if left_out is not None and left_out.total > everything:
+            raise Broken("more runs than there are")
+        if typed.strip() and dice.one_in(4):
+            similar_runs(text=typed)
+
+    return once

@@ -1,0 +1,47 @@
+"""A state file: bytes in, the run's rows out, or a problem that names the file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from app.server.core.workflow_history.scanning.walk import walk_agents_folder
+from app.server.core.workflow_history.syncing.reading import read_runs
+from app.server.core.workflow_history.syncing.records import Order, ReadRun, Task
+
+from .. import hostile
+from ..dice import Dice
+from ..oracle import Broken
+from ..seeds import END, make_seeds
+
+
+def made(folder: Path) -> Callable[[bytes], None]:
+    """Return what reads one state file beside an honest stream."""
+    seeds = make_seeds(folder / "seeds")
+    root = folder / "agents"
+    run = root / "a1b2c3d4"
+    (run / "planner").mkdir(parents=True)
+    stream = next((folder / "seeds").rglob("*.jsonl"))
+    shutil.copy(stream, run / "planner" / "raw_output.jsonl")
+
+    def once(data: bytes) -> None:
+        dice = Dice(data)
+        honest = dice.pick(seeds.states)
+        wild = hostile.value(dice) if dice.one_in(10) else hostile.mutated(dice, honest, dice.pick((4, 8, 30)))
+        (run / "adw_state.json").write_bytes(hostile.encoded(dice, wild))
+        (found,) = walk_agents_folder(root)
+        (read,) = read_runs(Task("shop", str(root), END + timedelta(days=1), (Order(found),)))
+        is_told(read)
+
+    return once
+
+
+def is_told(read: ReadRun) -> None:
+    """Raise Broken where a run was lost, or only half understood, for what its files say."""
+    if read.troubles or (read.parts is None and not read.problems):
+        raise Broken(f"the run was lost: {read.troubles} {read.problems}")
+    for problem in read.problems:
+        if not problem.path or not problem.reason or len(problem.reason) > 2000:
+            raise Broken(f"a problem does not tell what is wrong: {problem!r:.300}")

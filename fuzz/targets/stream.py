@@ -1,0 +1,103 @@
+"""A stream: lines of any dialect in; the same facts out however they are read, and sane sums."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.server.core.workflow_history import streams
+from app.server.core.workflow_history.models import StreamFacts
+from app.server.core.workflow_history.streams import bookmark, read_on, read_results, read_stream
+
+from .. import hostile
+from ..dice import Dice
+from ..oracle import Broken
+from ..seeds import make_seeds, other_streams
+
+PATH = "run/planner/raw_output.jsonl"
+MOST = 1e16  # tokens of one count, ten thousand times what a month of a large team takes
+
+
+def made(folder: Path) -> Callable[[bytes], None]:
+    """Return what reads one stream in every way there is."""
+    seeds = (*make_seeds(folder / "seeds").streams, *other_streams())
+    file = folder / "raw_output.jsonl"
+
+    def once(data: bytes) -> None:
+        dice = Dice(data)
+        lines = list(lines_from(dice, seeds))
+        file.write_bytes(b"".join(lines))
+        whole = read_stream(file, PATH, "planner")
+        if whole is not None:
+            _are_sane(whole)
+        told = read_results(file, PATH, "planner")
+        if told is not None:
+            _are_sane(told)
+            if whole is None or whole.results != told.results:
+                raise Broken(f"the results alone are not those of the whole stream:\n{told.results}\n{whole.format} {whole.problems}{whole and whole.results}")
+        _is_read_on(file, lines, dice.whole(0, len(lines)), whole)
+
+    return once
+
+
+def lines_from(dice: Dice, seeds: tuple[tuple[Any, ...], ...]) -> Iterator[bytes]:
+    """Yield the lines of an honest stream, some of them hostile, doubled or left out."""
+    chance = dice.pick((3, 10, 40))
+    for line in itertools.islice(dice.pick(seeds), dice.whole(1, 40)):
+        if dice.one_in(12):
+            continue
+        wild = hostile.mutated(dice, line, chance) if dice.one_in(2) else line
+        raw = hostile.encoded(dice, wild)
+        end = dice.pick((b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b"")) if dice.one_in(8) else b"\n"
+        yield raw + end
+        if dice.one_in(12):
+            yield raw + b"\n"
+    if dice.one_in(6):
+        yield dice.taken(60)
+
+
+def _are_sane(facts: StreamFacts) -> None:
+    every = [message.usage for message in facts.messages]
+    every += [model.usage for result in facts.results for model in result.models]
+    for usage in every:
+        if not all(0 <= count <= MOST for count in msgspec.structs.astuple(usage)):
+            raise Broken(f"tokens are {usage}")
+    for result in facts.results:
+        costs = [result.total_cost, *(model.cost for model in result.models)]
+        if not all(cost is None or (cost.is_finite() and 0 <= cost < 10**9) for cost in costs):
+            raise Broken(f"costs are {costs}")
+        if not (result.duration_ms is None or 0 <= result.duration_ms < 1e12):
+            raise Broken(f"a duration is {result.duration_ms}")
+    for problem in facts.problems:
+        if problem.path != PATH or not problem.reason or len(problem.reason) > 2000:
+            raise Broken(f"a problem does not tell what is wrong: {problem!r:.300}")
+
+
+def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts | None) -> None:
+    """Raise Broken where a stream that grew is not read as it is when it is read at once."""
+    content, usual = b"".join(lines), streams.FROM
+    size = sum(map(len, lines[:after]))
+    streams.FROM = 1  # byte: also a short stream gets a bookmark
+    try:
+        with file.open("r+b") as handle:
+            handle.truncate(size)
+        first = read_on(file, PATH, "planner")
+        with file.open("ab") as grown:
+            grown.write(content[size:])
+        if first.mark is None:
+            return
+        again = read_on(file, PATH, "planner", bookmark.unpacked(bookmark.kept(first.mark)))
+    finally:
+        streams.FROM = usual
+    if whole is None or whole.format == "unreadable":
+        return  # that it was one showed in its half-written line alone, which became a line that is none
+    if again.facts is None or _timeless(again.facts) != _timeless(whole):
+        raise Broken(f"read on, the stream says something else:\n{again.facts}\n{whole}")
+
+
+def _timeless(facts: StreamFacts) -> StreamFacts:
+    return msgspec.structs.replace(facts, modified_at=None)
