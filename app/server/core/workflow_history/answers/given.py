@@ -145,6 +145,7 @@ class Synced(TypedDict):
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
     duration_seconds: float  # length of the sync, seconds
     errors: list[SyncError]  # what could not be read
+    secrets: dict[str, int]  # taken out of the texts of the runs that were read, count by kind
 
 
 class SyncRecord(TypedDict):
@@ -313,6 +314,14 @@ class DatabaseCheck(TypedDict):
 
     ok: bool
     problems: list[str]  # what is damaged, a sentence each
+
+
+class DatabaseScrubbed(TypedDict):
+    """What was taken out of the history."""
+
+    rows_changed: int  # in all tables
+    secrets: dict[str, int]  # that were taken out, count by kind
+    text_kept: bool  # what was asked, said and typed is still stored
 
 
 class CompletionScript(TypedDict):

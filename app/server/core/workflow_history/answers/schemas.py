@@ -196,6 +196,7 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "db-path": _answer(given.DatabasePath),
     "db-version": _answer(given.DatabaseVersion),
     "db-check": _answer(given.DatabaseCheck),
+    "db-scrub": _answer(given.DatabaseScrubbed),
     "completion": _answer(given.CompletionScript),
 }
 """What there is a schema of: a command's name, with what is special about it; one line for each."""
