@@ -147,6 +147,7 @@ class Synced(TypedDict):
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
     duration_seconds: float  # length of the sync, seconds
     errors: list[SyncError]  # what could not be read
+    secrets: dict[str, int]  # taken out of the texts of the runs that were read, count by kind
 
 
 class SyncRecord(TypedDict):
@@ -378,6 +379,14 @@ class Pruned(TypedDict):
     projects: dict[str, int]  # how many of each project
     pruned_before: PrunedBefore  # which no statistics count any more, either
     duration_seconds: float
+
+
+class DatabaseScrubbed(TypedDict):
+    """What was taken out of the history."""
+
+    rows_changed: int  # in all tables
+    secrets: dict[str, int]  # that were taken out, count by kind
+    text_kept: bool  # what was asked, said and typed is still stored
 
 
 class CompletionScript(TypedDict):

@@ -200,6 +200,7 @@ PUBLISHED: Final[Mapping[str, Callable[[], Schema]]] = {
     "db-vacuum": _answer(given.Vacuumed),
     "db-prune": _answer(given.Pruned),
     "merge": _answer(given.Merged),
+    "db-scrub": _answer(given.DatabaseScrubbed),
     "completion": _answer(given.CompletionScript),
 }
 """What there is a schema of: a command's name, with what is special about it; one line for each."""

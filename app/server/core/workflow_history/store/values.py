@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import lru_cache
 from pathlib import PurePath
 from types import NoneType
 from typing import Any
@@ -114,7 +115,12 @@ def to_text(value: Any) -> str:
 
 def to_said(value: Any) -> str:
     """Return text that a file or a caller said, without secrets in it."""
-    return scrub(to_text(value))
+    text = to_text(value)
+    return scrub(text) if len(text) > _RECURRING else _scrubbed(text)
+
+
+_RECURRING = 80  # characters: short texts are mostly names, which come again from run to run
+_scrubbed = lru_cache(maxsize=4_096)(scrub)
 
 
 def to_whole(value: Any) -> int:
