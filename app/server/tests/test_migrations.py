@@ -107,7 +107,8 @@ CATALOGUE = """
     SELECT 'column', table_name, column_name, data_type || coalesce(collation_name, '') || is_nullable
            || coalesce(regexp_replace(column_default, 'history_\\d+', 'here'), '')
     FROM information_schema.columns WHERE table_schema = current_schema()
-    UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
+    UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes
+    WHERE schemaname = current_schema()
     UNION ALL SELECT 'view', '', viewname, definition FROM pg_views WHERE schemaname = current_schema()
     UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
     FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
