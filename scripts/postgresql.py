@@ -158,7 +158,7 @@ def _other_user() -> tuple[int, int]:
 def main() -> int:
     """Say where the server's programs are; 1 where there are none."""
     programs = found()
-    print(programs if programs is not None else MISSING)
+    sys.stdout.write(f"{programs or MISSING}\n")
     return 0 if programs is not None else 1
 
 

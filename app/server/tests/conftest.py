@@ -59,17 +59,18 @@ def postgresql() -> Iterator[Server]:
 @pytest.fixture(params=ENGINES)
 def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """Name a place for a history that is not there yet, once on each engine."""
-    return _empty_place(request, tmp_path / "engine")
+    return empty_place(request, request.param, tmp_path / "engine")
 
 
 @pytest.fixture(params=ENGINES, scope="module")
 def module_history_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
     """Name one for all tests of a file."""
-    return _empty_place(request, tmp_path_factory.mktemp("engine"))
+    return empty_place(request, request.param, tmp_path_factory.mktemp("engine"))
 
 
-def _empty_place(request: pytest.FixtureRequest, folder: Path) -> URL:
-    if request.param == "sqlite":
+def empty_place(request: pytest.FixtureRequest, engine: str, folder: Path) -> URL:
+    """Name a place on an engine; a file's lies in `folder`."""
+    if engine == "sqlite":
         return database_url(folder / "history.db")
     server: Server = request.getfixturevalue("postgresql")
     return server.empty()

@@ -35,7 +35,7 @@ class Served:
 
 
 @contextmanager
-def serving(*arguments: str | Path, history: Path | None = None) -> Iterator[Served]:
+def serving(*arguments: str | Path, history: Path | str | None = None) -> Iterator[Served]:
     """Serve until the block ends; without a history the one that the surroundings name."""
     which = [] if history is None else ["--db", str(history)]
     command = [sys.executable, "-m", PROGRAM, "--json", *which, "serve", "--port", "0", *map(str, arguments)]

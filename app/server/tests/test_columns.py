@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import URL
 
 from app.server.core.workflow_history import database, demo
 from app.server.core.workflow_history.columns import COLUMNS, UNKNOWN, Columns, Words, joined, known
@@ -23,9 +24,9 @@ END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 
 
 @pytest.fixture
-def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
-    monkeypatch.setattr(database, "DB_PATH", tmp_path / "history.db")
-    with History.open(tmp_path / "history.db") as opened:
+def history(history_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+    monkeypatch.setattr(database, "DB_PATH", history_url)
+    with History.open(history_url) as opened:
         yield opened
 
 

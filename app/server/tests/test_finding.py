@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, export, find_anomalies, find_patterns, overview
@@ -61,14 +62,13 @@ RUNS = [run(number) for number in range(40)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    file = tmp_path_factory.mktemp("finding") / "history.db"
-    with History.open(file) as opened:
+def forty(module_history_url: URL) -> Iterator[History]:
+    with History.open(module_history_url) as opened:
         keys = opened.save(RUNS).keys
         pattern = [{"kind": "operation", "signature": "make test", "count": 1}]
         opened.save_patterns({key: pattern for (_, run_id), key in keys.items() if run_id < "run-05"})
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(database, "DB_PATH", file)
+            patch.setattr(database, "DB_PATH", module_history_url)
             yield opened
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import URL, event
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.errors import InvalidQueryError
@@ -52,8 +52,8 @@ def run(number: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def thirty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    with History.open(tmp_path_factory.mktemp("pages") / "history.db") as opened:
+def thirty(module_history_url: URL) -> Iterator[History]:
+    with History.open(module_history_url) as opened:
         opened.save([run(number) for number in range(30)])
         yield opened
 

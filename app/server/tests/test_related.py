@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import URL
 
 from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.likeness import matches
@@ -61,8 +62,8 @@ STEPS = st.lists(
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    with History.open(tmp_path / "related.db") as opened:
+def history(history_url: URL) -> Iterator[History]:
+    with History.open(history_url) as opened:
         yield opened
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
+from .values import storable_text
 
 _LARGEST = 2**63 - 1  # that a whole number of a column can be
 _FAULTY = "the cursor is not one of this list, or the list was asked for differently; start without it"
@@ -41,6 +42,14 @@ class Cursor(NamedTuple):
         if name != list_name or not texts or not _is_stored(value):
             raise InvalidQueryError(_FAULTY)
         return cls(value, run_id, project)
+
+    def check(self, kind: type) -> None:
+        """Raise InvalidQueryError where no row of a column of this kind can be meant."""
+        texts = [self.id, self.project, *([self.value] if isinstance(self.value, str) else ())]
+        fits = self.value is None or isinstance(self.value, (int, float) if kind is float else kind)
+        small = not isinstance(self.value, int) or abs(self.value) < 2**63
+        if not (fits and small and all(text == storable_text(text) for text in texts)):
+            raise InvalidQueryError(_FAULTY)
 
 
 def _is_stored(value: Any) -> bool:

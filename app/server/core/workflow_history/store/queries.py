@@ -51,6 +51,8 @@ class PageQuery:
             raise InvalidQueryError(f"sort_order={self.sort_order!r} is unknown; use ASC or DESC")
         if self.after is not None and self.offset:
             raise InvalidQueryError("a cursor and an offset together say two places; give one of them")
+        if self.after is not None:
+            self.after.check(self.column.type.python_type)
 
     @property
     def descending(self) -> bool:

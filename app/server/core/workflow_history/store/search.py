@@ -50,7 +50,7 @@ def _postgresql() -> tuple[str, ...]:
                 THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9]+', ' ', 'g')
                 ELSE regexp_replace(
                     normalize(regexp_replace(
-                        normalize(lower(said {_ICU}), NFD), '[\u0300-\u036F]+', '', 'g'
+                        normalize(lower(said {_ICU}), NFD), '([a-z])[\u0300-\u036F]+', '\1', 'g'
                     ), NFC) {_ICU}, '[^[:alnum:]]+', ' ', 'g'
                 ) COLLATE "C" END) $$
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,10 +67,12 @@ _LONGEST_WORD: Final = 200  # letters of a word in the index; what is longer is 
 
 
 def _engine(url: URL, read_only: bool) -> Engine:  # noqa: ARG001 - a role says itself what it may
-    if find_spec("psycopg") is None:
+    try:
+        import_module("psycopg")
+    except ImportError as error:  # also where the library below it is missing
         raise WorkflowHistoryError(
             'a history on PostgreSQL needs the driver psycopg: pip install "workflow-history[postgres]"'
-        )
+        ) from error
     usual = {"application_name": "workflow-history", "connect_timeout": CONNECT_SECONDS}
     given = {name: value for name, value in usual.items() if name not in url.query}
     # No pool: a history is one connection, and a process that serves keeps histories open itself.
