@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +60,8 @@ def measure(folders: Sequence[Path], database: str, alone: str, *, writers: int)
     sync_all(alone, folders)
     middle = time.perf_counter()
     orders = [(database, [*folders[start:], *folders[:start]]) for start in _starts(writers, len(folders))]
-    with multiprocessing.get_context("spawn").Pool(writers) as pool:
-        results = pool.starmap(_sync_or_tell, orders)
+    with ProcessPoolExecutor(writers, multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(_sync_or_tell, *zip(*orders, strict=True)))
     together = time.perf_counter() - middle
     one, many = content(alone), content(database)
     counts = [found for found in results if isinstance(found, int)]
