@@ -22,6 +22,7 @@ _ORDER = (
     "occurrences",
     "problems",
     "sync_runs",
+    "pruned_runs",
 )
 _HEAD = """\
 # The database

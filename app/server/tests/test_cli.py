@@ -208,6 +208,7 @@ ASKING = [
     "list", "stats", "stats --by week", "anomalies", "patterns", "patterns show abcd",
     "patterns dismiss abcd", "similar --text a", "forecast --text a", "forecast --calibration", "show a",
     "explain a", "compare a b", "export", "export statistics", "resync --all", "db version", "db check",
+    "db backup copy.db", "db vacuum", "db prune --older-than 1y",
 ]  # fmt: skip
 
 
@@ -223,7 +224,16 @@ def test_a_named_history_that_is_not_there_is_an_error_and_no_empty_answer(tmp_p
 
 
 def test_every_command_that_asks_a_history_refuses_one_that_is_not_there():
-    others = {"demo", "sync", "serve", "cost", "schema", "completion", "check"}  # check has a test of its own
+    others = {
+        "demo",
+        "sync",
+        "merge",
+        "serve",
+        "cost",
+        "schema",
+        "completion",
+        "check",
+    }  # check has its own test
     assert {words.split()[0] for words in ASKING} == COMMANDS.keys() - others
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .answers.similar import similar_runs
     from .answers.statistics import overview, run_statistics, trend, waste
     from .answers.watch import find_anomalies
+    from .care.backup import backup_history
+    from .care.merging import merge_history
     from .config import read_config
     from .database import (
         get_workflow_by_id,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
 __all__ = [
     "Range",
     "RunFilter",
+    "backup_history",
     "calculate_phase_metrics",
     "calculate_workflow_scores",
     "calibration",
@@ -54,6 +57,7 @@ __all__ = [
     "get_workflow_history",
     "init_db",
     "insert_workflow",
+    "merge_history",
     "overview",
     "read_config",
     "resync_all_completed_workflows",
@@ -70,6 +74,7 @@ __all__ = [
 _HOMES = {
     "Range": "filters",
     "RunFilter": "filters",
+    "backup_history": "care.backup",
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
     "calibration": "answers.forecast",
@@ -88,6 +93,7 @@ _HOMES = {
     "get_workflow_history": "database",
     "init_db": "database",
     "insert_workflow": "database",
+    "merge_history": "care.merging",
     "overview": "answers.statistics",
     "read_config": "config",
     "resync_all_completed_workflows": "resync",

@@ -208,5 +208,9 @@ def end_with_parent() -> None:
 
 
 def can_fork() -> bool:
-    """Tell whether this process may be forked: started otherwise, one would run the caller's script again."""
-    return sys.platform == "linux" and cores() > 1 and threading.active_count() == 1
+    """Tell whether this process may be forked: started otherwise, one would run the caller's script again.
+
+    One of a `multiprocessing.Pool` may have no processes of its own.
+    """
+    alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
+    return sys.platform == "linux" and cores() > 1 and alone

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ... import database
 from ...errors import WorkflowHistoryError
 from ...places import Place, RemoteFolder
 from ...wording.text import one_line
@@ -71,6 +72,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
         raise WorkflowHistoryError(
             f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
         ) from error
+    database.schema_version()  # one that cannot be asked is told of now, and not on every page
     folders = [found.absolute() for found in followed_folders(directory)]
     made = secrets.token_urlsafe(24) if token == NEW else token
     settings = Settings(
