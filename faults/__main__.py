@@ -20,6 +20,7 @@ from .stories import Bench
 from .trying import Outcome
 
 NAME = "reliability"
+OTHER_TIMES = "trials of each other fault (as many as it has)"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -53,8 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Only a temporary folder is read and written, but for the results.",
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="commands to kill (500)")
-    parser.add_argument("--times", type=int, metavar="N", help="trials of each other fault (as many as it has)")
-    parser.add_argument("--fault", action="append", metavar="WORDS", help="only those with this in their name")
+    parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
+    parser.add_argument(
+        "--fault", action="append", metavar="WORDS", help="only those with this in their name"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
     parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
     return parser

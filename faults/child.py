@@ -95,7 +95,7 @@ def start(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook
     pid = os.fork()
     if pid:
         return Child(pid, heard, seen)
-    _be(words, database, heard, seen, hook)
+    return _be(words, database, heard, seen, hook)
 
 
 def _be(

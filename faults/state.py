@@ -19,7 +19,7 @@ OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_a
 """When a history saw something: two histories never agree on it."""
 
 LEFT_OUT = frozenset({"column_blocks", "sync_runs"})
-"""Made of the other tables, which `db check` recomputes; and the diary of the syncs, the disturbed ones too."""
+"""Made of the other tables, as `db check` sees; and the diary of the syncs, also of the disturbed ones."""
 
 State = Counter[tuple[str, str]]
 """Each row by its table, as JSON, and how often it is there."""

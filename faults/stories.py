@@ -41,7 +41,7 @@ def with_workers() -> None:
     """Read with several processes too, as a large folder is read."""
     in_batches()
     processes.PAYS_FROM = -1.0
-    processes.can_fork = lambda: True  # type: ignore[assignment]  # on a single core too
+    processes.can_fork = lambda: True  # on a single core too
 
 
 @dataclass

@@ -45,7 +45,7 @@ def watch(seen: mmap.mmap, log: Path) -> None:
         closing(self, connection)
         seen[0] = len(PHASES) - 1
 
-    setattr(DefaultDialect, "do_close", close)  # noqa: B010 - mypy: a method
+    setattr(DefaultDialect, "do_close", close)
     parent = os.getpid()
 
     @event.listens_for(Engine, "before_cursor_execute")

@@ -53,7 +53,9 @@ OTHERS = (
     Fault("disk full", "a small tmpfs in a mount namespace", resources.full_disk, 20, can_mount),
     Fault("file size limit", "RLIMIT_FSIZE", resources.file_too_large, 10),
     Fault("database may not grow", "max_page_count", resources.few_pages, 10),
-    Fault("/tmp full", "a full tmpfs in a mount namespace", resources.full_tmp, 5, can_mount),
+    Fault(
+        "no room for temporary files", "a full tmpfs in a mount namespace", resources.full_tmp, 5, can_mount
+    ),
     Fault("out of file handles", "RLIMIT_NOFILE", resources.few_handles, 20),
     Fault("out of memory", "RLIMIT_AS", resources.little_memory, 20),
     Fault("MemoryError in a phase", "raised where the phase begins", resources.memory_error, 14),

@@ -82,9 +82,12 @@ def wrong_columns(connection: Connection) -> list[tuple[str, int]]:
     return [
         (family, keys.start)
         for family, columns in COLUMNS.items()
-        for block in sorted(set(all_blocks(connection)) - set(missing_blocks(connection, family, _SAMPLE[family])))
+        for block in sorted(
+            set(all_blocks(connection)) - set(missing_blocks(connection, family, _SAMPLE[family]))
+        )
         for keys in spans([block])
-        if _stored(connection, family, block) != _made(columns, _read(connection, family, list(columns), keys))
+        if _stored(connection, family, block)
+        != _made(columns, _read(connection, family, list(columns), keys))
     ]
 
 
