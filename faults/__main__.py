@@ -33,7 +33,8 @@ def main(words: Sequence[str] | None = None) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
     try:
         bench = Bench(scratch, asked.seed)
-        found = {fault: _tried(bench, fault, times) for fault, times in chosen.items()}
+        with bench.closing:
+            found = {fault: _tried(bench, fault, times) for fault, times in chosen.items()}
         about = _about(bench, asked)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -55,9 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="commands to kill (500)")
     parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
-    parser.add_argument(
-        "--fault", action="append", metavar="WORDS", help="only those with this in their name"
-    )
+    parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
     parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
     return parser

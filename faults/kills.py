@@ -22,6 +22,7 @@ def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended
     """Kill it after a part of the time that it usually takes."""
     delay = bench.chance.random() * story.usual.seconds * 1.05
     child = story.start(bench.database, bench.heard)
+    child.wait_until_ready()
     time.sleep(delay)
     child.send(number)
     return child.wait()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import URL, Connection, select
 
 from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.store import schema
@@ -25,7 +25,7 @@ State = Counter[tuple[str, str]]
 """Each row by its table, as JSON, and how often it is there."""
 
 
-def state_of(database: Path | str) -> State:
+def state_of(database: Path | str | URL) -> State:
     """Return every row of a history, its numbers replaced by the names that they stand for."""
     with History.open(database) as history, history._reading() as connection:
         runs = _names(connection, schema.workflows, "project", "id")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 from alembic import command
 from sqlalchemy import update
@@ -25,6 +28,8 @@ from .state import State, copy_history, damages_of, remove_history, state_of
 from .world import change_world, make_world
 
 OLDEST = "0001"
+
+T = TypeVar("T")
 
 
 def as_ever() -> None:
@@ -99,6 +104,8 @@ class Bench:
 
     def __init__(self, scratch: Path, seed: int) -> None:
         import_all()
+        self.closing = ExitStack()
+        self._kept: dict[str, Any] = {}
         self.scratch = scratch
         self.chance = Random(seed)
         self.began = time.time()
@@ -112,6 +119,17 @@ class Bench:
         self.known = scratch / "known.db"  # as a sync left it before the old folder changed
         run(("sync", str(self.old), "--quiet"), self.known, self.heard)
         change_world(self.old, self.began)
+
+    def kept(self, name: str, opened: Callable[[], AbstractContextManager[T]]) -> T:
+        """Return what is opened at the first call, and stays so until the bench is closed."""
+        return self.kept_value(name, lambda: self.closing.enter_context(opened()))
+
+    def kept_value(self, name: str, make: Callable[[], T]) -> T:
+        """Return what is made at the first call."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        found: T = self._kept[name]
+        return found
 
     @cached_property
     def syncs(self) -> list[Story]:

@@ -48,10 +48,11 @@ def watch(seen: mmap.mmap, log: Path) -> None:
     setattr(DefaultDialect, "do_close", close)
     parent = os.getpid()
 
-    @event.listens_for(Engine, "before_cursor_execute")
-    def _count(*_: Any) -> None:
+    def count(*_: Any) -> None:
         if os.getpid() == parent:
             seen[8:16] = (int.from_bytes(seen[8:16], "little") + 1).to_bytes(8, "little")
+
+    event.listen(Engine, "before_cursor_execute", count)
 
 
 def _noted(seen: mmap.mmap, number: int, work: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from ..kills import WAYS, killed
 from ..linux import can_mount
 from ..stories import Bench
 from ..trying import Outcome
-from . import damage, files, moments, resources
+from . import damage, files, moments, resources, server
 
 
 def _always() -> bool:
@@ -68,6 +68,9 @@ OTHERS = (
     Fault("the clock jumps", "another now for one sync, file times in the future", moments.clock_jumps, 20),
     Fault("write-ahead log cut", "truncated after a kill", damage.cut_log, 15),
     Fault("write-ahead log garbled", "random bytes after a kill", damage.garbled_log, 15),
+    Fault(
+        "PostgreSQL restarted", "stopped midway, in order or at once", server.restarted, 20, server.is_there
+    ),
     Fault("no database any more", "its first 100 bytes overwritten", damage.no_database, 3),
     Fault("damaged pages", "random pages overwritten", damage.damaged_pages, 15),
     Fault("database cut short", "truncated", damage.cut_database, 10),

@@ -112,7 +112,7 @@ SEARCH_CHECK: Final = _check()
 
 _TERMS: Final = "SELECT term, col, doc, cnt FROM"
 WORDS_THAT_DIFFER: Final = (
-    "SELECT count(DISTINCT term) FROM ("
+    "SELECT count(DISTINCT term) FROM ("  # noqa: S608 - names, no values
     f"SELECT * FROM ({_TERMS} words_anew EXCEPT {_TERMS} words_kept) UNION ALL "
     f"SELECT * FROM ({_TERMS} words_kept EXCEPT {_TERMS} words_anew))"
 )

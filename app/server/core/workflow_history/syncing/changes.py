@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..dating import is_plausible
 from ..scanning.describe import EARLY, RUNNING, SILENT
-from ..scanning.status import is_silent
+from ..scanning.status import is_early, is_silent
 from ..scanning.times import CopiedSpans
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
@@ -34,17 +33,17 @@ def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: da
         return False
     if not stored.fingerprint.endswith(folder.fingerprint):
         return False
-    return not stored.fingerprint.startswith((RUNNING, SILENT, EARLY)) or _clock_agrees(
-        stored.fingerprint, folder.written[1], now
-    )
+    return _clock_agrees(stored.fingerprint, folder.written[1], now)
 
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     """Tell whether the clock says what it said when the run was judged; clocks may have been wrong."""
     written = datetime.fromtimestamp(written_ns / 1e9, UTC)
-    if fingerprint.startswith(EARLY):
-        return not is_plausible(written, now)
-    return fingerprint.startswith(SILENT) == is_silent(written, now)
+    if fingerprint.startswith(EARLY) or is_early(written, now):
+        return fingerprint.startswith(EARLY) and is_early(written, now)
+    if fingerprint.startswith((RUNNING, SILENT)):
+        return fingerprint.startswith(SILENT) == is_silent(written, now)
+    return True
 
 
 def dated(runs: Iterable[StoredRun], home: str) -> dict[str, Dated]:
