@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m faults",
-        description="Cause faults in syncs of a made-up folder, and hold what is left against what should be.",
+        description="Cause faults in syncs, and hold what is left against what should be.",
         epilog="Only a temporary folder is read and written, but for the results.",
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="commands to kill (500)")

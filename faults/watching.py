@@ -37,7 +37,7 @@ def watch(seen: mmap.mmap, log: Path) -> None:
     """Have this process note its phase, how many statements it ran, and the size of the log at the end."""
     for number, (owner, name, _) in enumerate(WATCHED, 1):
         setattr(owner, name, _noted(seen, number, getattr(owner, name)))
-    closing = DefaultDialect.do_close
+    closing: Callable[..., None] = DefaultDialect.do_close
 
     def close(self: Any, connection: Any) -> None:
         if log.exists():
