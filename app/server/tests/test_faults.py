@@ -219,7 +219,10 @@ def test_what_a_wrong_clock_made_of_a_run_is_judged_again(
             "UPDATE workflows SET spent_nanodollars = 1 WHERE id = 'run2'",
             "shop/run2: spent 1 nanodollars, its",
         ),
-        ("UPDATE similar_pairs SET rank = rank + 1", "shop/run0: place 2 of its list of similar runs is no"),
+        (
+            "UPDATE similar_pairs SET similar_key = workflow_key WHERE rank = 1",
+            "shop/run0: place 1 of its list of similar runs is no",
+        ),
         (
             "INSERT INTO run_search (rowid, nl_input) VALUES (999, 'ghost')",
             "search index: 1 words are not as",
