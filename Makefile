@@ -5,7 +5,7 @@ VENV ?= .venv
 SIZE ?= small
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs screenshots bench lock clean
+.PHONY: help demo test lint docs screenshots bench faults lock clean
 
 help:  ## Show the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -42,6 +42,9 @@ screenshots: $(VENV)/.installed  ## Take pictures of every page, light and dark,
 bench: $(VENV)/.installed  ## Measure what it costs, beside baselines and floors (SIZE=tiny, small or full)
 	@$(BIN)/python -m benchmarks --size $(SIZE)
 
+faults: $(VENV)/.installed  ## Kill syncs 500 times, cause every other fault, and write docs/reliability.md
+	@$(BIN)/python -m faults --kills 500 --out docs
+
 lock:  ## Compile the pinned requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -o requirements.txt
@@ -51,4 +54,4 @@ lock:  ## Compile the pinned requirements anew (needs uv)
 		-c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 clean:  ## Remove what the commands above made
-	rm -rf $(VENV) dist build demo-history benchmark-results screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build demo-history benchmark-results fault-results screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

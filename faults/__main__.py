@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import platform
 import shutil
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .cases import KILLS, OTHERS, Fault
 from .page import as_json, as_page
+from .ready import import_all
 from .stories import Bench
 from .trying import Outcome
 
 NAME = "reliability"
+OTHER_TIMES = "trials of each other fault (as many as it has)"
+
+
+class Share(NamedTuple):
+    """What one process is to try."""
+
+    number: int  # of the process
+    seed: int
+    times: Mapping[str, int]  # by fault
+
+
+class Tried(NamedTuple):
+    """What came of a share."""
+
+    outcomes: Mapping[str, list[Outcome]]  # by fault
+    runs: int  # in the agents folder
+    bytes: int
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,32 +51,59 @@ def main(words: Sequence[str] | None = None) -> int:
     if not chosen:
         sys.stderr.write("no fault has that in its name\n")
         return 2
-    scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
-    try:
-        bench = Bench(scratch, asked.seed)
-        found = {fault: _tried(bench, fault, times) for fault, times in chosen.items()}
-        about = _about(bench, asked)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    import_all()  # once, for all processes
+    shares = [Share(job, asked.seed, times) for job, times in enumerate(_shared_out(chosen, asked.jobs))]
+    with ProcessPoolExecutor(len(shares), multiprocessing.get_context("fork")) as pool:
+        every = list(pool.map(_try, shares))
+    found = {fault: [o for tried in every for o in tried.outcomes.get(fault.name, ())] for fault in chosen}
     out = Path(asked.out)
     out.mkdir(parents=True, exist_ok=True)
+    about = _about(every[0], asked)
     text = json.dumps(as_json(found, about), indent=1, ensure_ascii=False)
-    (out / f"{NAME}.json").write_text(text.replace(str(scratch), "…") + "\n")
-    (out / f"{NAME}.md").write_text(as_page(found, about).replace(str(scratch), "…"))
+    (out / f"{NAME}.json").write_text(f"{text}\n")
+    (out / f"{NAME}.md").write_text(as_page(found, about))
     wrong = [outcome for outcomes in found.values() for outcome in outcomes if outcome.wrong]
     sys.stdout.write(f"{sum(map(len, found.values()))} trials, {len(wrong)} not survived: {out / NAME}.md\n")
     return 1 if wrong else 0
 
 
+def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
+    """Deal the trials out, one to each process in turn."""
+    shares: list[dict[str, int]] = [{} for _ in range(max(1, jobs))]
+    turn = cycle(shares)
+    for fault, times in chosen.items():
+        for share in islice(turn, times):
+            share[fault.name] = share.get(fault.name, 0) + 1
+    return [share for share in shares if share]
+
+
+def _try(share: Share) -> Tried:
+    """Try a share, in a folder of its own."""
+    scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
+    named = {fault.name: fault for fault in (*KILLS, *OTHERS)}
+    try:
+        bench = Bench(scratch, share.seed * 1000 + share.number)
+        with bench.closing:
+            found = {name: _tried(bench, named[name], times) for name, times in share.times.items()}
+        files = [path for path in bench.old.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+        return Tried(found, len([path for path in bench.old.iterdir() if path.is_dir()]), size)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m faults",
-        description="Cause faults in syncs of a made-up folder, and hold what is left against what should be.",
+        description="Cause faults in syncs, and hold what is left against what should be.",
         epilog="Only a temporary folder is read and written, but for the results.",
     )
     parser.add_argument("--kills", type=int, default=500, metavar="N", help="commands to kill (500)")
-    parser.add_argument("--times", type=int, metavar="N", help="trials of each other fault (as many as it has)")
-    parser.add_argument("--fault", action="append", metavar="WORDS", help="only those with this in their name")
+    parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
+    parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time (as many as cores)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
     parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
     return parser
@@ -78,33 +127,26 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
         return []
     begun, outcomes = time.perf_counter(), []
     for number in range(1, times + 1):
-        outcomes.append(fault.once(bench))
-        _tell(fault, number, times, outcomes)
-    sys.stderr.write(f"{fault.name}: {_so_far(outcomes)}, {time.perf_counter() - begun:.1f} s\n")
+        outcome = fault.once(bench).without(bench.scratch)
+        outcomes.append(outcome)
+        for wrong in outcome.wrong:
+            sys.stderr.write(f"{fault.name} #{number}: {wrong}\n")
+        if not number % 25 or number == times:
+            survived = sum(not outcome.wrong for outcome in outcomes)
+            seconds = time.perf_counter() - begun
+            sys.stderr.write(f"{fault.name}: {survived} of {number} survived, of {times}; {seconds:.0f} s\n")
     return outcomes
 
 
-def _tell(fault: Fault, number: int, times: int, outcomes: Sequence[Outcome]) -> None:
-    for wrong in outcomes[-1].wrong:
-        sys.stderr.write(f"{fault.name} #{number}: {wrong}\n")
-    if sys.stderr.isatty():
-        sys.stderr.write(f"{fault.name}: {number} of {times}\r")
-
-
-def _so_far(outcomes: Sequence[Outcome]) -> str:
-    return f"{sum(not outcome.wrong for outcome in outcomes)} of {len(outcomes)} survived"
-
-
-def _about(bench: Bench, asked: argparse.Namespace) -> dict[str, Any]:
-    files = [path for path in bench.old.rglob("*") if path.is_file()]
+def _about(tried: Tried, asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "kills": asked.kills,
         "seed": asked.seed,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "runs": len([path for path in bench.old.iterdir() if path.is_dir()]),
-        "bytes": sum(path.stat().st_size for path in files) // 1000,
+        "runs": tried.runs,
+        "bytes": tried.bytes // 1000,
     }
 
 

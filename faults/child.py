@@ -22,6 +22,8 @@ from .watching import PHASES, watch
 
 PATIENCE = 120.0  # seconds after which a command hangs
 
+_READY = 24  # place in the shared memory
+
 Hook = Callable[[], None]
 
 
@@ -61,6 +63,12 @@ class Child:
             self._status = status if pid else None
         return self._status is not None
 
+    def wait_until_ready(self) -> None:
+        """Wait until its own code runs."""
+        while not self._seen[_READY] and not self.ended:
+            time.sleep(0.0005)
+        self._begun = time.perf_counter()
+
     def send(self, number: int) -> None:
         """Send it a signal, if it is still there."""
         if not self.ended:
@@ -95,7 +103,7 @@ def start(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook
     pid = os.fork()
     if pid:
         return Child(pid, heard, seen)
-    _be(words, database, heard, seen, hook)
+    return _be(words, database, heard, seen, hook)
 
 
 def _be(
@@ -113,6 +121,7 @@ def _be(
         watch(seen, Path(f"{database}-wal"))
         if hook is not None:
             hook()
+        seen[_READY] = 1
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

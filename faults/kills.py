@@ -22,6 +22,7 @@ def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended
     """Kill it after a part of the time that it usually takes."""
     delay = bench.chance.random() * story.usual.seconds * 1.05
     child = story.start(bench.database, bench.heard)
+    child.wait_until_ready()
     time.sleep(delay)
     child.send(number)
     return child.wait()
@@ -39,10 +40,17 @@ def while_it_writes(bench: Bench, story: Story) -> Ended:
     log = Path(f"{bench.database}-wal")
     child = story.start(bench.database, bench.heard)
     while not child.ended:
-        if log.exists() and log.stat().st_size >= size:
+        if _size(log) >= size:
             child.send(signal.SIGKILL)
             break
     return child.wait()
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # it may be gone by now
+        return 0
 
 
 WAYS: tuple[Way, ...] = (at_a_time, at_a_statement, while_it_writes)

@@ -1,4 +1,4 @@
-"""Ask Linux for a small disk or for less power, seen by one process alone: sizes and places in, effects out."""
+"""Ask Linux for a small disk or for less power, seen by one process alone: sizes and places in."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -111,8 +112,8 @@ def _said(outcomes: Sequence[Outcome]) -> str:
     if not said:
         return "nothing"
     text = said.most_common(1)[0][0].splitlines()[-1]
-    words = [word if not word.startswith("/") else f"…/{word.rsplit('/', 1)[1]}" for word in text.split()]
-    return f"`{' '.join(words)}`".replace("|", "/")
+    hidden = re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
+    return f"`{hidden}`".replace("|", "/")
 
 
 def _moments(found: Found) -> list[str]:

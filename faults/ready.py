@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-import alembic.command  # noqa: F401
+import alembic.command
 import alembic.script  # noqa: F401
 
 import app.server.core.workflow_history as package

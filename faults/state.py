@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import URL, Connection, select
 
 from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.store import schema
@@ -19,13 +19,13 @@ OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_a
 """When a history saw something: two histories never agree on it."""
 
 LEFT_OUT = frozenset({"column_blocks", "sync_runs"})
-"""Made of the other tables, which `db check` recomputes; and the diary of the syncs, the disturbed ones too."""
+"""Made of the other tables, as `db check` sees; and the diary of the syncs, also of the disturbed ones."""
 
 State = Counter[tuple[str, str]]
 """Each row by its table, as JSON, and how often it is there."""
 
 
-def state_of(database: Path | str) -> State:
+def state_of(database: Path | str | URL) -> State:
     """Return every row of a history, its numbers replaced by the names that they stand for."""
     with History.open(database) as history, history._reading() as connection:
         runs = _names(connection, schema.workflows, "project", "id")

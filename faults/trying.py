@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ class Outcome:
     lost: int = 0  # rows that an undisturbed history has
     doubled: int = 0  # rows that it has not
     wrong: tuple[str, ...] = ()  # what did not hold; none: survived
+
+    def without(self, place: Path) -> Outcome:
+        """Return it with the scratch folder's name left out of what was said."""
+        hidden = tuple(wrong.replace(str(place), "…") for wrong in self.wrong)
+        return replace(self, said=self.said.replace(str(place), "…"), wrong=hidden)
 
 
 @dataclass
@@ -81,7 +86,8 @@ def calm(ended: Ended, codes: Sequence[int]) -> list[str]:
         wrong.append(f"a traceback: {ended.err[-600:]}")
     if ended.code not in codes:
         wrong.append(f"exit code {ended.code}, signal {ended.signal}: {ended.err[-300:]}")
-    if ended.code and ended.err.count("\n") != 1:
+    early = ended.code in {130, 143} and ended.phase in {"opening", "leaving"} and not ended.err
+    if ended.code and ended.err.count("\n") != 1 and not early:
         wrong.append(f"exit code {ended.code} with {ended.err.count(chr(10))} lines: {ended.err[-600:]}")
     return wrong
 

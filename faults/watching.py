@@ -37,7 +37,7 @@ def watch(seen: mmap.mmap, log: Path) -> None:
     """Have this process note its phase, how many statements it ran, and the size of the log at the end."""
     for number, (owner, name, _) in enumerate(WATCHED, 1):
         setattr(owner, name, _noted(seen, number, getattr(owner, name)))
-    closing = DefaultDialect.do_close
+    closing: Callable[..., None] = DefaultDialect.do_close
 
     def close(self: Any, connection: Any) -> None:
         if log.exists():
@@ -45,13 +45,14 @@ def watch(seen: mmap.mmap, log: Path) -> None:
         closing(self, connection)
         seen[0] = len(PHASES) - 1
 
-    setattr(DefaultDialect, "do_close", close)  # noqa: B010 - mypy: a method
+    setattr(DefaultDialect, "do_close", close)
     parent = os.getpid()
 
-    @event.listens_for(Engine, "before_cursor_execute")
-    def _count(*_: Any) -> None:
+    def count(*_: Any) -> None:
         if os.getpid() == parent:
             seen[8:16] = (int.from_bytes(seen[8:16], "little") + 1).to_bytes(8, "little")
+
+    event.listen(Engine, "before_cursor_execute", count)
 
 
 def _noted(seen: mmap.mmap, number: int, work: Callable[..., Any]) -> Callable[..., Any]:

@@ -37,8 +37,8 @@ def change_world(agents: Path, began: float) -> None:
     shutil.rmtree(runs[3])
     shutil.rmtree(runs[4])
     next(runs[5].rglob("raw_output.jsonl")).unlink()
-    with next(runs[6].rglob("raw_output.jsonl")).open("a") as stream:
-        stream.write('{"type": "assistant", "mess\n')
+    with next(runs[6].rglob("raw_output.jsonl")).open("a") as broken:
+        broken.write('{"type": "assistant", "mess\n')
     for number in range(4):
         make_run(agents / f"new{number}", f"Add the export of part {number}", began - DAY / 2)
 

@@ -10,7 +10,7 @@ from ..kills import WAYS, killed
 from ..linux import can_mount
 from ..stories import Bench
 from ..trying import Outcome
-from . import damage, files, moments, resources
+from . import damage, files, moments, resources, server
 
 
 def _always() -> bool:
@@ -53,7 +53,9 @@ OTHERS = (
     Fault("disk full", "a small tmpfs in a mount namespace", resources.full_disk, 20, can_mount),
     Fault("file size limit", "RLIMIT_FSIZE", resources.file_too_large, 10),
     Fault("database may not grow", "max_page_count", resources.few_pages, 10),
-    Fault("/tmp full", "a full tmpfs in a mount namespace", resources.full_tmp, 5, can_mount),
+    Fault(
+        "no room for temporary files", "a full tmpfs in a mount namespace", resources.full_tmp, 5, can_mount
+    ),
     Fault("out of file handles", "RLIMIT_NOFILE", resources.few_handles, 20),
     Fault("out of memory", "RLIMIT_AS", resources.little_memory, 20),
     Fault("MemoryError in a phase", "raised where the phase begins", resources.memory_error, 14),
@@ -66,6 +68,9 @@ OTHERS = (
     Fault("the clock jumps", "another now for one sync, file times in the future", moments.clock_jumps, 20),
     Fault("write-ahead log cut", "truncated after a kill", damage.cut_log, 15),
     Fault("write-ahead log garbled", "random bytes after a kill", damage.garbled_log, 15),
+    Fault(
+        "PostgreSQL restarted", "stopped midway, in order or at once", server.restarted, 20, server.is_there
+    ),
     Fault("no database any more", "its first 100 bytes overwritten", damage.no_database, 3),
     Fault("damaged pages", "random pages overwritten", damage.damaged_pages, 15),
     Fault("database cut short", "truncated", damage.cut_database, 10),

@@ -19,12 +19,12 @@ from ..trying import Outcome, Verdict, calm, finish
 
 
 def cut_log(bench: Bench) -> Outcome:
-    """The end of the write-ahead log was never written: what a loss of power may leave."""
+    """Cut the write-ahead log: what a loss of power may leave."""
     return _spoilt(bench, partial(_cut, bench))
 
 
 def garbled_log(bench: Bench) -> Outcome:
-    """Some bytes of the write-ahead log are others."""
+    """Overwrite some bytes of the write-ahead log."""
     return _spoilt(bench, partial(_garble, bench))
 
 
@@ -48,7 +48,7 @@ def _die_before_settling() -> None:
     def die(_: History) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    History.settle = die  # type: ignore[method-assign]
+    setattr(History, "settle", die)
 
     @event.listens_for(Engine, "connect")
     def connected(connection: Any, _record: object) -> None:
@@ -67,7 +67,7 @@ def _garble(bench: Bench, log: Path) -> None:
 
 
 def no_database(bench: Bench) -> Outcome:
-    """The file's beginning is overwritten: it is no database any more."""
+    """Overwrite the file's beginning: it is no database any more."""
     story = bench.syncs[0]
     verdict = Verdict(bench.scratch)
     _ = story.end
@@ -85,7 +85,7 @@ def no_database(bench: Bench) -> Outcome:
 
 
 def damaged_pages(bench: Bench) -> Outcome:
-    """Pages somewhere in the database are overwritten; a copy from before is put back."""
+    """Overwrite pages somewhere in the database; a copy from before is put back."""
 
     def overwrite(file: Path) -> None:
         size = file.stat().st_size
@@ -98,7 +98,7 @@ def damaged_pages(bench: Bench) -> Outcome:
 
 
 def cut_database(bench: Bench) -> Outcome:
-    """The database's end is missing; a copy from before is put back."""
+    """Cut the database short; a copy from before is put back."""
 
     def cut(file: Path) -> None:
         os.truncate(file, bench.chance.randrange(100, file.stat().st_size))
@@ -119,5 +119,3 @@ def _put_back(bench: Bench, damage: Any) -> Outcome:
     story.put(bench.database)
     finish(bench, story, verdict)
     return verdict.outcome(ended)
-
-

@@ -24,7 +24,7 @@ from .resources import ROOM
 
 
 def read_only_disk(bench: Bench) -> Outcome:
-    """The history lies on a disk that is only read."""
+    """Have the history on a disk that is only read."""
     return apart(partial(_on_read_only_disk, bench, _later(bench)))
 
 
@@ -40,7 +40,7 @@ def _on_read_only_disk(bench: Bench, story: Story) -> Outcome:
 
 
 def read_only_database(bench: Bench) -> Outcome:
-    """The history, or its folder, may not be written by whoever syncs."""
+    """Forbid whoever syncs to write the history, or its folder."""
     story = _later(bench)
     folder = bench.scratch / "locked"
     folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def read_only_database(bench: Bench) -> Outcome:
 
 
 def unreadable_files(bench: Bench) -> Outcome:
-    """Some files, or whole runs, may not be read by whoever syncs."""
+    """Forbid whoever syncs to read some files, or whole runs."""
     story = bench.chance.choice(bench.syncs)
     story.put(bench.database)
     _ = story.end
@@ -70,7 +70,7 @@ def unreadable_files(bench: Bench) -> Outcome:
 
 
 def vanishing_files(bench: Bench) -> Outcome:
-    """A file is moved away after it was found and before it is read, and comes back later."""
+    """Move a file away after it was found and before it is read, and back later."""
     story = bench.chance.choice(bench.syncs)
     story.put(bench.database)
     number = bench.chance.randint(1, 6)
@@ -89,7 +89,7 @@ def vanishing_files(bench: Bench) -> Outcome:
                 file.rename(away / f"{os.getpid()}.file")  # each process that reads moves one
             return work(task, order)
 
-        reading._phase_1_read = read
+        setattr(reading, "_phase_1_read", read)
 
     def heal() -> None:
         for file in away.glob("*.file"):
@@ -99,7 +99,7 @@ def vanishing_files(bench: Bench) -> Outcome:
 
 
 def growing_files(bench: Bench) -> Outcome:
-    """Agents write on, half lines too, while one sync after the other reads."""
+    """Have agents write on, half lines too, while one sync after the other reads."""
     agents = bench.scratch / "growing" / "shop" / "agents"
     shutil.rmtree(agents, ignore_errors=True)
     for number in range(3):
@@ -162,4 +162,3 @@ def _folders_of(story: Story) -> list[Path]:
     agents = Path(story.words[1])
     named = (path for path in agents.iterdir() if not path.name.startswith(("_", ".")))
     return sorted(path for path in named if any(path.rglob("raw_output.jsonl")))
-

@@ -25,12 +25,12 @@ JUMPS = (  # days
 
 
 def interrupted(bench: Bench) -> Outcome:
-    """Somebody presses Ctrl-C."""
+    """Press Ctrl-C."""
     return _stopped(bench, signal.SIGINT)
 
 
 def terminated(bench: Bench) -> Outcome:
-    """The system, or a supervisor, asks it to end."""
+    """Tell it to end, as a system or a supervisor does."""
     return _stopped(bench, signal.SIGTERM)
 
 
@@ -47,7 +47,7 @@ def _stopped(bench: Bench, number: int) -> Outcome:
 
 
 def clock_jumps(bench: Bench) -> Outcome:
-    """One sync has a wrong clock, some files have times in the future; then the clock is right again."""
+    """Let one sync have a wrong clock, and some files times in the future; then the clock is right again."""
     agents = bench.scratch / "clock" / "shop" / "agents"
     shutil.rmtree(agents, ignore_errors=True)
     for number in range(3):
@@ -77,6 +77,5 @@ def _jump(by: timedelta) -> None:
         def now(cls, tz: Any = None) -> Any:
             return datetime.now(tz) + by
 
-    sync.datetime = history.datetime = Wrong  # type: ignore[misc,attr-defined]
-
-
+    for module in (sync, history):
+        setattr(module, "datetime", Wrong)

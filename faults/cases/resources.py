@@ -26,7 +26,7 @@ MEMORY = 60 << 20  # bytes that a sync may take at the most before it has none
 
 
 def full_disk(bench: Bench) -> Outcome:
-    """The history lies on a disk that gets full somewhere on the way."""
+    """Have the history on a disk that gets full somewhere on the way."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     size = least + bench.chance.randint(4096, 1_200_000)
@@ -39,13 +39,11 @@ def _on_small_disk(bench: Bench, story: Story, size: int) -> Outcome:
     mount(disk, size)
     database = disk / "history.db"
     story.put(database)
-    return struck(
-        bench, story, lambda: None, [0, 1], heal=partial(remount, disk, ROOM), database=database
-    )
+    return struck(bench, story, lambda: None, [0, 1], heal=partial(remount, disk, ROOM), database=database)
 
 
 def file_too_large(bench: Bench) -> Outcome:
-    """No file may grow beyond a limit: how a quota looks."""
+    """Let no file grow beyond a limit: how a quota looks."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     size = bench.chance.randint(4096, least + 900_000)
@@ -53,7 +51,7 @@ def file_too_large(bench: Bench) -> Outcome:
 
 
 def few_pages(bench: Bench) -> Outcome:
-    """The database itself is given no more pages."""
+    """Give the database itself no more pages."""
     story = bench.chance.choice(bench.syncs)
     least = story.before.stat().st_size if story.before else 0
     pages = least // 4096 + bench.chance.randint(1, 150)
@@ -68,13 +66,13 @@ def few_pages(bench: Bench) -> Outcome:
 
 
 def few_handles(bench: Bench) -> Outcome:
-    """The process may open few files at a time."""
+    """Let the process open few files at a time."""
     story = bench.chance.choice(bench.syncs)
     return _limited(bench, story, resource.RLIMIT_NOFILE, bench.chance.randint(4, 24), [0, 1, 3])
 
 
 def little_memory(bench: Bench) -> Outcome:
-    """The system gives the process no more memory from some point on."""
+    """Give the process no more memory from some point on."""
     story = bench.chance.choice(bench.syncs)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     size = used + bench.chance.randint(0, MEMORY)
@@ -89,7 +87,7 @@ def _limited(
 
 
 def memory_error(bench: Bench) -> Outcome:
-    """Python has no memory for something, in one of the phases."""
+    """Have Python find no memory for something, in one of the phases."""
     story = bench.chance.choice(bench.syncs)
     owner, name, most, codes = bench.chance.choice(_SEAMS)
     story.put(bench.database)
@@ -123,7 +121,7 @@ def _fail_at(owner: Any, name: str, number: int, error: Callable[[], BaseExcepti
 
 
 def killed_worker(bench: Bench) -> Outcome:
-    """One of the processes that read is killed, as by a system that is out of memory."""
+    """Kill one of the processes that read, as a system does that is out of memory."""
     story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
     story.put(bench.database)
     number = bench.chance.randint(1, 5)
@@ -140,13 +138,13 @@ def killed_worker(bench: Bench) -> Outcome:
                 os.kill(os.getpid(), signal.SIGKILL)
             return work(*given)
 
-        reading._phase_1_read = read
+        setattr(reading, "_phase_1_read", read)
 
     return struck(bench, story, arm, [0])
 
 
 def full_tmp(bench: Bench) -> Outcome:
-    """There is no room where temporary files go."""
+    """Leave no room where temporary files go."""
     story = bench.chance.choice([story for story in bench.syncs if story.name.endswith("workers")])
     story.put(bench.database)
     return apart(partial(_with_full_tmp, bench, story, bench.chance.randint(4096, 200_000)))

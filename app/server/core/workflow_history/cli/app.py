@@ -57,6 +57,8 @@ _PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in comma
 DONE, FAILED, USAGE, PARTLY, BUSY, STOPPED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
 """Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
 
+_STOPPED = "stopped; what is stored stays, and the next sync goes on from there"
+
 EXAMPLES = """
 Examples:
   workflow-history sync path/to/project
@@ -111,8 +113,7 @@ class LazyGroup(CommandGroup):
         except WorkflowHistoryError as error:
             raise _told(str(error), FAILED) from error
         except KeyboardInterrupt as stop:
-            code = TERMINATED if isinstance(stop, _TerminatedError) else STOPPED
-            raise _told("stopped; what is stored stays, and the next sync goes on from there", code) from stop
+            raise _told(_STOPPED, STOPPED) from stop
         except MemoryError as error:
             raise _told("out of memory; what is stored stays, and the next sync goes on", FAILED) from error
         except OSError as error:
@@ -175,12 +176,12 @@ def root(
     logging.getLogger("workflow_history").addHandler(logging.NullHandler())
 
 
-class _TerminatedError(KeyboardInterrupt):
+class _TerminatedError(SystemExit):
     """The system, or whoever supervises this program, wants it to end."""
 
 
 def _terminate(*_: Any) -> None:
-    raise _TerminatedError
+    raise _TerminatedError(TERMINATED)
 
 
 def main() -> None:
@@ -188,4 +189,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if COMPLETION_VARIABLE in os.environ:
         import_module(".completing", __package__).answer(app)
-    app(prog_name="workflow-history")
+    try:
+        app(prog_name="workflow-history")
+    except _TerminatedError:
+        _told(_STOPPED, TERMINATED)
+        raise

@@ -19,7 +19,7 @@ from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from .documents import Log, read_log, read_object, read_text
 from .request import Prompt, find_request
-from .status import Evidence, Verdict, furthest, judge, state_error
+from .status import Evidence, Verdict, furthest, is_early, judge, state_error
 from .times import RunTimes, Window, contradicts, instant, is_later, phase_results, run_times, tells_an_order
 from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
@@ -183,7 +183,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
 
 def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:
     """Return what is to stand before the fingerprint."""
-    if window is not None and window.last > now and not is_plausible(window.last, now):
+    if window is not None and is_early(window.last, now):
         return EARLY
     if verdict.status == "running":
         return RUNNING

@@ -157,6 +157,11 @@ def _silent(evidence: Evidence, now: datetime) -> bool:
     return evidence.written_at is None or is_silent(evidence.written_at, now)
 
 
+def is_early(written: datetime, now: datetime) -> bool:
+    """Tell whether something was written so far in the future that a clock must be wrong; both aware."""
+    return written > now and not is_plausible(written, now)
+
+
 def is_silent(written: datetime, now: datetime) -> bool:
     """Tell whether nothing was written for so long that nobody can be at work; both aware."""
     return now - written > SILENT_AFTER or not is_plausible(written, now)

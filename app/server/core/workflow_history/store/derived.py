@@ -1,4 +1,4 @@
-"""Hold what is stored twice against what it was made of: a connection in, what differs out, a sentence each."""
+"""Hold what is stored twice against what it was made of: a connection in, sentences on what differs out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from .vectors import wrong_vectors
 
 def wrong_derived(connection: Connection) -> list[str]:
     """Return what differs in packed figures, in what runs spent in all, and in lists of similar runs."""
-    packed = (*wrong_columns(connection), *wrong_digests(connection), *wrong_vectors(connection))
+    packed = wrong_columns(connection) or wrong_digests(connection)  # the latter are made of the former
+    packed += wrong_vectors(connection)
     return [
         *(
             f"packed {family} of the runs from number {first}: not as in their rows"

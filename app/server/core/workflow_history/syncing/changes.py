@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..dating import is_plausible
 from ..scanning.describe import EARLY, RUNNING, SILENT
-from ..scanning.status import is_silent
+from ..scanning.status import is_early, is_silent
 from ..scanning.times import CopiedSpans
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 
 GROWS_FOR = 2 * 24 * 3600
 """Seconds after its last line in which a stream is expected to grow, and its mark is kept."""
+
+_LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems know later ones
 
 CONTRADICTED, COPIED, OWN = "contradicted", "copied", "own"
 """What a run's file times are: contradicted by how long its agents worked, those of a copy, or its own."""
@@ -34,17 +35,20 @@ def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: da
         return False
     if not stored.fingerprint.endswith(folder.fingerprint):
         return False
-    return not stored.fingerprint.startswith((RUNNING, SILENT, EARLY)) or _clock_agrees(
-        stored.fingerprint, folder.written[1], now
-    )
+    return _clock_agrees(stored.fingerprint, folder.written[1], now)
 
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     """Tell whether the clock says what it said when the run was judged; clocks may have been wrong."""
-    written = datetime.fromtimestamp(written_ns / 1e9, UTC)
-    if fingerprint.startswith(EARLY):
-        return not is_plausible(written, now)
-    return fingerprint.startswith(SILENT) == is_silent(written, now)
+    seconds = written_ns / 1e9
+    if seconds <= now.timestamp() and not fingerprint.startswith((RUNNING, SILENT, EARLY)):
+        return True
+    written = datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
+    if fingerprint.startswith(EARLY) or is_early(written, now):
+        return fingerprint.startswith(EARLY) and is_early(written, now)
+    return not fingerprint.startswith((RUNNING, SILENT)) or (
+        fingerprint.startswith(SILENT) == is_silent(written, now)
+    )
 
 
 def dated(runs: Iterable[StoredRun], home: str) -> dict[str, Dated]:

@@ -24,7 +24,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Any
+from typing import Any, Generic
 
 from .cores import cores
 from .engines import AHEAD, HERE, Engine
@@ -37,6 +37,8 @@ logger = logging.getLogger("workflow_history")
 PAYS_FROM = 0.3  # seconds of work
 _LOST = (RuntimeError, OSError, MemoryError)
 """What other processes raise, or starting them does, where the system has no more of something to give."""
+
+_PATIENCE = 1.0  # seconds after which it is looked whether there is anybody to wait for
 
 _PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
@@ -73,14 +75,14 @@ def spread(
     with ExitStack() as stack:
         try:
             pool = stack.enter_context(_processes(workers))
-            folder = stack.enter_context(
-                TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True)
-            )
+            made = TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True)
+            folder = stack.enter_context(made)
         except _LOST as error:
             logger.warning("no_processes error=%s", error)
             yield from map(work.here, every)
             return
-        yield from _handed_out(pool, partial(_into_file, work.here, folder), work.here, every, workers)
+        team = _Team(pool, partial(_into_file, work.here, folder), workers)
+        yield from _handed_out(team, work.here, every)
 
 
 def shared_out(
@@ -104,50 +106,91 @@ def shared_out(
 
 
 def _handed_out(
-    pool: Executor,
-    far: Callable[[TaskT], str],
-    near: Callable[[TaskT], DoneT],
-    tasks: Iterable[TaskT],
-    workers: int,
+    team: _Team[TaskT], near: Callable[[TaskT], DoneT], tasks: Iterable[TaskT]
 ) -> Iterator[DoneT]:
     """Keep every process busy, and no more: what is done waits until it is taken.
 
     Where a process is killed, or has no room for what it did, this one does what is left.
     """
-    waiting: deque[tuple[TaskT, Future[str]]] = deque()
-    left = iter(tasks)
-    works = _start(pool)
-    for task in left:
-        try:
-            handed_out = pool.submit(far, task) if works else _nothing()
-        except _LOST:
-            works, handed_out = False, _nothing()
-        waiting.append((task, handed_out))
-        while waiting and (len(waiting) > AHEAD * workers or not works):
-            done, works = _taken(*waiting.popleft(), near, works=works)
-            yield done
+    waiting: deque[tuple[TaskT, Future[str] | None]] = deque()
+    team.start()
+    for task in tasks:
+        waiting.append((task, team.hand_out(task)))
+        while waiting and (len(waiting) > AHEAD * team.workers or not team.works):
+            yield _done(team, near, *waiting.popleft())
     while waiting:
-        done, works = _taken(*waiting.popleft(), near, works=works)
-        yield done
+        yield _done(team, near, *waiting.popleft())
 
 
-def _nothing() -> Future[str]:
-    """Return what nobody works at."""
-    future: Future[str] = Future()
-    future.set_exception(BrokenProcessPool())
-    return future
-
-
-def _taken(
-    task: TaskT, handed_out: Future[str], near: Callable[[TaskT], DoneT], *, works: bool
-) -> tuple[DoneT, bool]:
-    """Return what came of a task, done here where nothing came of it; and whether the processes still work."""
+def _done(
+    team: _Team[TaskT], near: Callable[[TaskT], DoneT], task: TaskT, handed_out: Future[str] | None
+) -> DoneT:
+    """Return what came of a task, done here where nothing came of it."""
     try:
-        return _out_of_file(handed_out.result()), works
-    except _LOST as error:
-        if works:
-            logger.warning("process_lost error=%r", error)
-        return near(task), works and not isinstance(error, BrokenProcessPool)
+        done: DoneT = team.taken(handed_out)
+    except _LOST:
+        return near(task)
+    return done
+
+
+class _Team(Generic[TaskT]):
+    """Processes that work beside this one, for as long as the system lets them."""
+
+    def __init__(self, pool: Executor, far: Callable[[TaskT], str], workers: int) -> None:
+        self.works = True
+        self.workers = workers
+        self._pool = pool
+        self._far = far
+        self._others = set(multiprocessing.active_children())
+        self._threads = 0  # of this process, as long as all is well
+
+    def start(self) -> None:
+        """Have the processes forked, all of them at once."""
+        with warnings.catch_warnings():
+            # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                self._pool.submit(os.getpid).result()
+            except _LOST as error:
+                self._give_up(error)
+        self._threads = threading.active_count()
+
+    def hand_out(self, task: TaskT) -> Future[str] | None:
+        """Have one of the processes do a task; None: it is to be done here."""
+        try:
+            return self._pool.submit(self._far, task) if self.works else None
+        except _LOST as error:
+            self._give_up(error)
+            return None
+
+    def taken(self, handed_out: Future[str] | None) -> Any:
+        """Return what came of a task; raises one of _LOST where nothing did."""
+        if handed_out is None:
+            raise BrokenProcessPool
+        try:
+            return _out_of_file(self._waited_for(handed_out))
+        except BrokenProcessPool as error:
+            self._give_up(error)
+            raise
+
+    def _waited_for(self, handed_out: Future[str]) -> str:
+        """Wait, but not for ever: a thread that found no memory never brings what a process did."""
+        while True:
+            try:
+                return handed_out.result(timeout=_PATIENCE)
+            except TimeoutError:
+                if handed_out.done():
+                    raise  # the task's own
+                if threading.active_count() < self._threads:
+                    raise BrokenProcessPool from None
+
+    def _give_up(self, error: BaseException) -> None:
+        """End the processes: nobody might ever tell them to end."""
+        if self.works:
+            logger.warning("processes_lost error=%r", error)
+        self.works = False
+        for process in set(multiprocessing.active_children()) - self._others:
+            process.kill()
 
 
 def _into_file(work: Callable[[TaskT], Any], folder: str, task: TaskT) -> str:
@@ -174,22 +217,6 @@ def _processes(workers: int) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _start(pool: Executor) -> bool:
-    """Have the processes forked, all of them at once; tell whether there are any."""
-    before = set(multiprocessing.active_children())
-    with warnings.catch_warnings():
-        # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            pool.submit(os.getpid).result()
-        except _LOST as error:
-            logger.warning("no_processes error=%r", error)
-            for process in set(multiprocessing.active_children()) - before:
-                process.kill()  # nobody would ever tell it to end
-            return False
-    return True
 
 
 def _begin() -> None:
