@@ -14,7 +14,7 @@ def is_remote(address: str) -> bool:
     >>> is_remote("s3://bucket/agents"), is_remote("simplecache::s3://bucket"), is_remote("C:/shop/agents")
     (True, True, False)
     """
-    return _REMOTE.match(address) is not None
+    return "://" in address and _REMOTE.match(address) is not None
 
 
 def holds_password(address: str) -> bool:

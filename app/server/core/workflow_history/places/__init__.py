@@ -6,12 +6,11 @@ Everything that is read of agents folders goes through here, from this machine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from os import DirEntry, scandir
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote
 
 from ..addresses import below, is_remote
 from ..errors import AgentsFolderError, PlaceUnreachableError
@@ -56,6 +55,8 @@ def place(address: Path | str | Place) -> Place:
     _refuse_own_settings(address)
     text = str(address)
     if text.startswith(_HERE):
+        from urllib.parse import unquote  # noqa: PLC0415 - hardly anybody writes a path so
+
         return Path(unquote(text.partition("://")[2]))
     return remote_folder(text) if is_remote(text) else Path(text)
 
@@ -78,19 +79,14 @@ def listing_of(root: Place) -> Listing:
     return scandir if isinstance(root, Path) else RemoteListing().entries
 
 
-@contextmanager
-def opened(file: Path | str, stamp: Stamp | None = None) -> Iterator[tuple[BinaryIO, Status]]:
-    """Open a regular file for reading, unbuffered; of a remote one `stamp` saves asking for its size.
+def opened(file: Path | str, stamp: Stamp | None = None) -> tuple[BinaryIO, Status]:
+    """Open a regular file for reading, unbuffered, and tell what is known of it; close it afterwards.
 
+    Of a file that lies elsewhere `stamp` saves asking for its size.
     Raises OSError where the file itself is the trouble, PlaceUnreachableError where its whole place is.
     """
     address = str(file)
-    if is_remote(address):
-        yield open_remote(address, stamp)
-        return
-    handle, status = open_regular(address)
-    with handle:
-        yield handle, status
+    return open_remote(address, stamp) if is_remote(address) else open_regular(address)
 
 
 def is_file(address: str) -> bool | None:

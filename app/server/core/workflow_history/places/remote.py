@@ -191,22 +191,31 @@ class RemoteListing:
         if path in found:
             raise NotADirectoryError(errno.ENOTDIR, "Not a folder")
         self._folders[root] = {}
+        met = {"": root}  # folders, by their paths below the root
         start = len(path.rstrip("/")) + 1 if path.strip("/") else len(path)
         while found:
             name, info = found.popitem()
-            if info.get("type") != "directory":
-                self._place(root, name[start:].split("/"), _told(system, name, info))
+            folder, _, own = name[start:].rpartition("/")
+            if info.get("type") != "directory" and (home := self._folder(met, folder)) and _is_name(own):
+                file = below(home, own)
+                self._folders[home][own] = RemoteEntry(own, file, _told(system, name, info))
 
-    def _place(self, root: str, names: list[str], found: RemoteStat) -> None:
-        """Put a file into its folder, and that into its own; names that are no file's are not there."""
-        if not {"", ".", ".."}.isdisjoint(names):
-            return
-        folder = root
-        for name in names[:-1]:
-            entries, folder = self._folders[folder], below(folder, name)
-            entries.setdefault(f"{name}/", RemoteEntry(name, folder, None))
-            self._folders.setdefault(folder, {})
-        self._folders[folder][names[-1]] = RemoteEntry(names[-1], below(folder, names[-1]), found)
+    def _folder(self, met: dict[str, str], inside: str) -> str | None:
+        """Return the address of a folder, which is put into its own; None: its names are no folder's."""
+        if (address := met.get(inside)) is not None:
+            return address
+        above, _, own = inside.rpartition("/")
+        home = self._folder(met, above)
+        if home is None or not _is_name(own):
+            return None
+        met[inside] = address = below(home, own)
+        self._folders[home][f"{own}/"] = RemoteEntry(own, address, None)
+        self._folders[address] = {}
+        return address
+
+
+def _is_name(name: str) -> bool:
+    return name not in {"", ".", ".."}
 
 
 def entry_of(folder: RemoteFolder, name: str) -> RemoteEntry | None:

@@ -64,7 +64,8 @@ def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
 
 
 def _read_regular(found: FoundFile) -> bytes | None:
-    with opened(found.file, found) as (handle, status):
+    handle, status = opened(found.file, found)
+    with handle:
         raw = handle.read(min(status.st_size, MAX_BYTES) + 1)
     return raw if len(raw) <= MAX_BYTES else None
 

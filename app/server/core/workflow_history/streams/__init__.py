@@ -42,7 +42,8 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
 def read_results(file: Path | str, path: str, agent: str, stamp: Stamp | None = None) -> StreamFacts | None:
     """Return what a stream cost, without its messages and tools; None where it is to be read whole."""
     try:
-        with opened(file, stamp) as (handle, status):
+        handle, status = opened(file, stamp)
+        with handle:
             return results_of(Blocks(handle, status.st_size), path, agent, status)
     except OSError:
         return None  # reading it whole says why
@@ -62,7 +63,8 @@ def read_on(
     `stamp` is what a listing told of it: a file that lies elsewhere is then not asked for it again.
     """
     try:
-        with opened(file, stamp) as (handle, status):
+        handle, status = opened(file, stamp)
+        with handle:
             asked = _Opened(handle, status, path, agent, wanted)
             found = _read_on(asked, mark) if mark and mark.fits(handle, status) else _read(asked)
     except OSError as error:

@@ -130,13 +130,16 @@ def _alive(client: Any) -> Callable[[], bool]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Have what is wrong with a cluster said once, by the error that comes of it."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    # Its loggers print by handlers of their own, whatever the program that uses it does with logs.
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    loud = [logger for logger in map(logging.getLogger, names) if not logger.disabled]
+    for logger in loud:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger in loud:
+            logger.disabled = False
 
 
 def lost_tasks() -> tuple[type[Exception], ...]:

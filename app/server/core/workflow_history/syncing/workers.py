@@ -90,7 +90,8 @@ def _unseen(home: str, samples: tuple[Sample, ...]) -> str | None:
 
 def _trouble(file: str, size: int) -> str | None:
     try:
-        with opened(file) as (_, status):
+        handle, status = opened(file)
+        with handle:
             return None if status.st_size >= size else f"{file} is shorter there"
     except OSError as error:
         return str(error)
