@@ -90,6 +90,7 @@ def test_a_run_is_opened_by_the_keyboard(page: Page, demo_served: Served) -> Non
     expect(page.locator(ROWS).nth(1)).to_have_class(re.compile("here"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/runs/{second}"))
+    page.wait_for_load_state()  # keys are heard from then on
     page.keyboard.press("g")
     page.keyboard.press("t")
     expect(page.get_by_role("heading", name="Trends")).to_be_visible()

@@ -133,6 +133,9 @@ def test_a_sync_is_started_by_hand_only_with_the_header(agents: Path) -> None:
         assert started.headers["location"] == CURRENT
         first_sync(heard)
         assert served.get(CURRENT).json()["last"]["inserted"] == 1
+        page = served.get("/syncs", headers={"Accept": "text/html"}).text
+        assert "as of the last sync" in page  # nobody looks whether something changed since
+        assert "up to date" not in page
 
 
 def test_without_a_folder_a_server_follows_nothing_and_says_what_to_type(
