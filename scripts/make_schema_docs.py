@@ -29,8 +29,8 @@ _HEAD = """\
 
 Written by `python -m scripts.make_schema_docs` from the program's own tables; do not edit by hand.
 
-The history is one SQLite file, or the same tables on PostgreSQL ([postgresql.md](postgresql.md)). Look into it
-with any SQL tool; start with the views, which show money in US dollars. In the tables:
+The history is one SQLite file, or the same tables on PostgreSQL ([postgresql.md](postgresql.md)).
+Look into it with any SQL tool; start with the views, which show money in US dollars. In the tables:
 
 - Money is a whole number of nanodollars: 1,000,000,000 are 1 USD. Sums are exact.
 - Times are text, ISO 8601 in UTC with microseconds, so that their text order is their time order.

@@ -17,9 +17,11 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import database, demo, sync
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import ConnectionLostError
+from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.store.engine import engine_for
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
+from app.server.core.workflow_history.store.queries import PageQuery
 from app.server.tests.live_helpers import serving
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
@@ -267,3 +269,46 @@ def test_a_process_that_serves_takes_up_a_server_that_was_away(own_server: Serve
         with History.open(url) as history:
             history.insert({"id": "b"})
         assert ids() == ["b", "a"]
+
+
+# --- how it is asked
+
+
+QUESTIONS = {
+    "the newest": PageQuery(limit=5),
+    "the costliest": PageQuery(sort_by="total_cost", limit=5),
+    "by id": PageQuery(sort_by="id", sort_order="ASC", limit=5),
+    "those of a status": PageQuery(RunFilter(status=("failed",)), limit=5),
+    "those with a word": PageQuery(RunFilter(search="export"), limit=5),
+    "those with a phrase": PageQuery(RunFilter(search='"csv export"'), limit=5),
+}
+
+
+@pytest.mark.parametrize("query", QUESTIONS.values(), ids=QUESTIONS.keys())
+def test_a_page_is_found_by_an_index(place: URL, query: PageQuery) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        asked.append((statement, values))
+
+    with History.open(place) as history:
+        run = {"nl_input": "Add CSV export", "status": "failed"}
+        history.save([{**run, "id": f"run-{number}"} for number in range(40)])
+        event.listen(history._connection, "before_cursor_execute", note)
+        assert history.brief_page(query).total == 40
+        event.remove(history._connection, "before_cursor_execute", note)
+        with history._reading() as connection:
+            # Of so few rows a server would rather read all: is there a way without, for when there are many?
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql("SET LOCAL enable_sort = off")
+            plans = [
+                "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+                for statement, values in asked
+                if not statement.startswith("SELECT count(*)")
+            ]
+    assert plans
+    assert not [plan for plan in plans if "Seq Scan" in plan]
+    if query.wanted.search is None:
+        assert not [plan for plan in plans if "Sort" in plan]
+    else:
+        assert any("ix_run_search_words" in plan for plan in plans)

@@ -285,12 +285,12 @@ def test_what_a_run_is_compared_by_can_be_sent_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(features)) == features  # noqa: S301 - our own bytes
 
 
-def test_runs_written_since_are_found_by_an_index(history: History) -> None:
-    sync(history, many(50))
-    with history._reading() as connection:
-        query = str(
-            stale_query("words-1").compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        )
-        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+def test_runs_written_since_are_found_by_an_index(tmp_path: Path) -> None:
+    with History.open(tmp_path / "related.db") as history:
+        sync(history, many(50))
+        with history._reading() as connection:
+            found = stale_query("words-1")
+            query = found.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
     assert any("ix_likeness_text_model" in step for step in plan), plan
     assert not any(step.startswith("SCAN") for step in plan), plan

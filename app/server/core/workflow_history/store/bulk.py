@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
 
@@ -39,6 +52,9 @@ def execute_tuples(
     """
     if not rows:
         return
+    if connection.dialect.name == "postgresql" and isinstance(statement, Insert):
+        _insert_columns(connection, statement, names, rows)
+        return
     columns = list(names) if isinstance(statement, Insert) else None
     compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
     if compiled.positiontup is None:
@@ -48,3 +64,28 @@ def execute_tuples(
     else:
         places = [names.index(name) for name in compiled.positiontup]
         connection.exec_driver_sql(str(compiled), [tuple([row[at] for at in places]) for row in rows])
+
+
+def _insert_columns(
+    connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows by the column, an array each: a server would plan and answer a statement for each row."""
+    columns = [statement.table.c[name] for name in names]
+    kinds = [_kind_in_array(own.type) for own in columns]
+    given = func.unnest(
+        *(bindparam(f"of_{name}", type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True))
+    ).table_valued(*(column(name, kind) for name, kind in zip(names, kinds, strict=True)))
+    found = given.render_derived(name="given")
+    values = [
+        cast(found.c[own.name], own.type) if isinstance(own.type, JSON) else found.c[own.name]
+        for own in columns
+    ]
+    whole = statement.from_select(list(names), select(*values))
+    for some in chunks(rows):
+        connection.execute(
+            whole, {f"of_{name}": list(of) for name, of in zip(names, zip(*some, strict=True), strict=True)}
+        )
+
+
+def _kind_in_array(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    return Text() if isinstance(kind, Text | JSON) else kind

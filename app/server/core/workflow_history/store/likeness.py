@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy.sql.dml import Insert, Update
 
 from .blocks import VECTORS, drop_blocks
 from .bulk import chunks, execute_tuples
@@ -143,12 +144,12 @@ def lists_with(connection: Connection, keys: Sequence[int]) -> set[int]:
 
 def save_likeness(connection: Connection, rows: Iterable[LikenessRow], model: str) -> None:
     """Store what runs were compared by, their lists being up to date."""
-    names = [column.name for column in _COLUMNS]
-    statement = dialect_of(connection).insert(likeness).values({"text_model": literal(model)})
-    new = {name: statement.excluded[name] for name in ("text_model", *names[1:])}
+    names = [*(column.name for column in _COLUMNS), "text_model"]
+    statement = dialect_of(connection).insert(likeness)
+    new = {name: statement.excluded[name] for name in names[1:]}
     change = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new)
     keys: list[int] = []
-    _run_many(connection, change, names, _noting_keys(rows, keys))
+    _run_many(connection, change, names, ((*row, model) for row in _noting_keys(rows, keys)))
     drop_blocks(connection, keys, family=VECTORS)
 
 
@@ -175,17 +176,12 @@ def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[Pai
 
 
 def _run_many(
-    connection: Connection, statement: Any, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+    connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """Run `statement` once for each row, past SQLAlchemy's copies; see `bulk.execute_rows`."""
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
-    more = {name: value for name, value in compiled.params.items() if name not in names}
-    order = compiled.positiontup or ()
+    """Run `statement` once for each row, many at a time."""
     rows = iter(rows)
     while some := list(islice(rows, _MANY)):
-        dicts = ({**more, **dict(zip(names, row, strict=True))} for row in some)
-        given = [tuple([row[name] for name in order]) for row in dicts] if order else list(dicts)
-        connection.exec_driver_sql(str(compiled), given)
+        execute_tuples(connection, statement, names, some)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Any]:

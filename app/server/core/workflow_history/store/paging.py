@@ -78,7 +78,10 @@ def rows_of(
     if after:
         place = tuple_(*half.order)
         found = found.where(place < tuple_(*after) if query.descending else place > tuple_(*after))
-    order = (column.desc() if query.descending else column.asc() for column in half.order)
+    # Where it is unknown the first column is the same in all rows, which PostgreSQL has to be told: only so
+    # does it take them in the order of the index.
+    whole = [query.column, *(column for column in half.order if column is not query.column)]
+    order = (column.desc() if query.descending else column.asc() for column in whole)
     return found.order_by(*order).limit(query.limit).offset(offset or None)
 
 

@@ -38,31 +38,31 @@ _ICU: Final = 'COLLATE "und-x-icu"'  # whatever the database itself takes for le
 def _postgresql() -> tuple[str, ...]:
     """Return functions that read words as SQLite does, the table of each run's words, and what keeps it.
 
-    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole.
+    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole. A control
+    character stands between the texts of a run, so that no phrase reaches from one to the next.
     """
-    texts = ", ".join(f"run_search_text(run.{name})" for name in SEARCHED)
+    texts = ", ".join(rf"translate(run.{name}, E'\x01', ' ')" for name in SEARCHED)
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in SEARCHED)
-    pure = "LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE"
-    here = f"{pure} SET search_path FROM CURRENT"  # for what calls one of the others
+    pure = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # and not STRICT: so the planner writes them out
     script = rf"""
         CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
             SELECT btrim(CASE WHEN octet_length(said) = length(said)
-                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9]+', ' ', 'g')
+                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9\x01]+', ' ', 'g')
                 ELSE regexp_replace(
                     normalize(regexp_replace(
                         normalize(lower(said {_ICU}), NFD), '([a-z])[\u0300-\u036F]+', '\1', 'g'
-                    ), NFC) {_ICU}, '[^[:alnum:]]+', ' ', 'g'
+                    ), NFC) {_ICU}, '[^[:alnum:]\x01]+', ' ', 'g'
                 ) COLLATE "C" END) $$
 
-        CREATE FUNCTION run_search_line(run workflows) RETURNS text {here} COST 10000 AS $$
-            SELECT ' ' || concat_ws(E' \n ', {texts}) || ' ' $$
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {pure} COST 10000 AS $$
+            SELECT ' ' || run_search_text(concat_ws(E' \x01 ', {texts})) || ' ' $$
 
         CREATE FUNCTION run_search_words(said text) RETURNS tsvector {pure} COST 1000 AS $$
             SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_WORD}))), '')
             FROM unnest(string_to_array(left(said, {_LETTERS}), ' ')) AS word
-            WHERE btrim(word, E'\n') <> '' $$
+            WHERE btrim(word, E'\x01') <> '' $$
 
-        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {here} COST 1000 AS $$
+        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {pure} COST 1000 AS $$
             SELECT string_agg(quote_literal(left(word, {_WORD}))
                 || CASE WHEN begins AND place = most THEN ':*' ELSE '' END, ' & ')::tsquery
             FROM (

@@ -51,10 +51,10 @@ def fts5(pieces: Sequence[Piece]) -> str:
     >>> fts5(pieces_of('csv "due date" or'))
     '"csv"* AND "due date" AND "or"'
     """
-    return " AND ".join(f'"{_tokens(piece.text)}"' + ("*" if piece.begins else "") for piece in pieces)
+    return " AND ".join(f'"{tokens(piece.text)}"' + ("*" if piece.begins else "") for piece in pieces)
 
 
-def _tokens(text: str) -> str:
+def tokens(text: str) -> str:
     """Return the text with what separates words as spaces, so that no sign of it means anything."""
     return " ".join("".join(char if _is_token(char) else " " for char in text).split())
 

@@ -38,7 +38,7 @@ from ..locks import Release
 from ..pattern_sums import KEEPING_SUMS
 from ..schema import metadata, workflows
 from ..search import SEARCH_INDEX, SEARCH_TABLE
-from ..search_words import Piece
+from ..search_words import Piece, tokens
 from .base import Dialect
 
 LOCK_WAIT_SECONDS: Final = 600
@@ -278,11 +278,11 @@ def _with_words(pieces: Sequence[Piece]) -> Select[Any]:
     holds: list[Any] = []
     itself: list[Any] = []
     for piece in pieces:
-        holds.append(found.c.words.op("@@")(func.run_search_query(piece.text, piece.begins)))
-        plain = piece.text.rstrip("*")
-        if not (plain.isascii() and plain.isalnum() and len(plain) <= _LONGEST_WORD):
+        said = tokens(piece.text)
+        holds.append(found.c.words.op("@@")(func.run_search_query(said, piece.begins)))
+        if not (said.isascii() and said.isalnum() and len(said) <= _LONGEST_WORD):
             # The index knows which words a run has, not their order: so much is looked up in the run.
-            text = literal("% ") + func.run_search_text(piece.text) + ("%" if piece.begins else " %")
+            text = literal("% ") + func.run_search_text(said) + ("%" if piece.begins else " %")
             itself.append(func.run_search_line(literal_column("searched")).like(text))
     query = select(found.c.workflow_key).where(*holds)
     if itself:
