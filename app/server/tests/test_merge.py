@@ -273,6 +273,21 @@ def test_what_is_no_other_history_is_refused(
         merged(tmp_path / "all.db", tmp_path / other)
 
 
+@pytest.mark.parametrize("own_texts", [True, False])
+def test_a_history_with_texts_is_not_mixed_with_one_without(
+    tmp_path: Path, machines: tuple[Path, Path], own_texts: bool
+) -> None:
+    agents = tmp_path / "elsewhere" / "agents"
+    run(agents, "c0ffee00", {"adw_id": "c0ffee00", "nl_input": "Add a login"})
+    silent = tmp_path / "silent.db"
+    synced(silent, agents, "quiet", no_text=True)
+    ours, theirs = (machines[0], silent) if own_texts else (silent, machines[0])
+    before = content(ours)
+    with pytest.raises(InvalidQueryError, match=r"keeps no texts .* db scrub --no-text"):
+        merged(ours, theirs)
+    assert content(ours) == before
+
+
 Step = Callable[[Path], None]
 
 

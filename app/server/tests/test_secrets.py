@@ -21,6 +21,7 @@ from app.server.core.workflow_history.scrubbing import scrub, scrub_json
 from app.server.core.workflow_history.store import cleaning
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.core.workflow_history.syncing import reading
 from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_result, tool_use
 from app.server.tests.secret_shapes import TOKENS, texts
 
@@ -157,6 +158,21 @@ def test_a_name_tells_that_its_value_is_a_secret(file: Path) -> None:
     assert TOKEN not in json.dumps(found)
     database.update_workflow("a", {"nl_input": f"use {TOKEN}"})
     assert TOKEN.encode() not in files_of(file)
+
+
+def test_no_log_and_no_outcome_of_a_sync_quotes_a_secret(
+    tmp_path: Path, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(workflow: object) -> None:
+        raise ValueError(f"could not convert string to float: {TOKEN}")
+
+    monkeypatch.setattr(reading, "scored", stumble)
+    agents = tmp_path / "shop" / "agents"
+    run(agents, "cccc3333", {"adw_id": TOKEN, "created_at": TOKEN, "status": TOKEN})
+    with caplog.at_level("DEBUG"):
+        done = sync_workflow_history(agents_dir=agents)
+    assert done["errors"]
+    assert TOKEN not in caplog.text + json.dumps(done)
 
 
 def test_a_sync_after_a_scrubbed_one_finds_nothing_new(tmp_path: Path, file: Path) -> None:

@@ -108,6 +108,7 @@ class Merge:
 
     def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
         """Bring everything over."""
+        self._refuse_what_differs()
         is_new = self._list_own() == 0
         left_out = set() if with_pruned else {(row["project"], row["id"]) for row in self._own.pruned()}
         refs = self._other.refs()
@@ -121,6 +122,18 @@ class Merge:
                 progress("merge", done, len(wanted))
         self._bring_the_rest(is_new=is_new and not left_out)
         self._relate()
+
+    def _refuse_what_differs(self) -> None:
+        """Raise InvalidQueryError where one of both keeps the texts of its runs and the other does not."""
+        keep = (self._ours.holds_text(), self._theirs.holds_text())
+        if keep[0] is None and not self._ours.keeps_text():  # an empty one that is to get none
+            keep = (False, keep[1])
+        if None not in keep and keep[0] != keep[1]:
+            without = "the history in use" if keep[1] else "the other history"
+            raise InvalidQueryError(
+                f"{without} keeps no texts of its runs; a copy of the one that does (db backup) can be "
+                "merged once its texts are taken out: db scrub --no-text"
+            )
 
     def _list_own(self) -> int:
         self._version = self._ours.version()

@@ -61,7 +61,7 @@ def keeps_text(connection: Connection, *, no_text: bool) -> bool:
     Raises WorkflowHistoryError where none must be and there are some.
     """
     none_wanted = no_text or os.environ.get(VARIABLE, "") not in {"", "0"}
-    holds = _holds_text(connection)
+    holds = holds_text(connection)
     if none_wanted and holds:
         raise WorkflowHistoryError(
             "this history holds texts of runs: workflow-history db scrub --no-text takes them out, "
@@ -70,7 +70,7 @@ def keeps_text(connection: Connection, *, no_text: bool) -> bool:
     return not none_wanted if holds is None else holds
 
 
-def _holds_text(connection: Connection) -> bool | None:
+def holds_text(connection: Connection) -> bool | None:
     """Tell whether the newest run was stored with its texts; None: there is no run."""
     newest = select(workflows.c.extra).order_by(workflows.c.key.desc()).limit(1)
     found = connection.execute(newest).first()
@@ -81,7 +81,7 @@ def scrub_all(connection: Connection, *, no_text: bool) -> Scrubbed:
     """Take out secrets, or all texts, in the caller's transaction."""
     secrets: Counter[str] = Counter()
     rows = 0
-    no_text = no_text or _holds_text(connection) is False
+    no_text = no_text or holds_text(connection) is False
     for table, codec in _CODED:
         changed = _scrub_table(connection, table, codec, secrets, no_text=no_text)
         rows += len(changed)

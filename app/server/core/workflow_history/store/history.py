@@ -108,6 +108,11 @@ class History:
         with self._reading() as connection:
             return cleaning.keeps_text(connection, no_text=no_text)
 
+    def holds_text(self) -> bool | None:
+        """Tell whether the newest run was stored with its texts; None: there is no run."""
+        with self._reading() as connection:
+            return cleaning.holds_text(connection)
+
     def scrub(self, *, no_text: bool = False) -> cleaning.Scrubbed:
         """Take out of the whole history what would not be stored today, and out of its file, too."""
         with self._writing() as connection:

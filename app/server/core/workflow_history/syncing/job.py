@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ..models import Problem
 from ..places import Place
 from ..scanning.walk import storable
+from ..scrubbing import scrub, without_quotes
 from ..store.history import History
 from ..store.reads import StoredRun
 from .changes import Dated
@@ -78,7 +79,8 @@ class Job:
 
     def put_aside(self, run_id: str | None, problems: Iterable[Problem]) -> None:
         """Keep what is wrong with something that is no stored run."""
-        for problem in problems:
+        for found in problems:
+            problem = replace(found, reason=self._told(found.reason))
             self.aside.append((run_id, problem))
             logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
@@ -89,6 +91,7 @@ class Job:
 
     def trouble(self, run_id: str, reason: str) -> Problem:
         """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""
+        reason = self._told(reason)
         self.stats["failed"] += 1
         logger.error("run_failed id=%s reason=%s", run_id, reason)
         return Problem(run_id, reason)
@@ -97,6 +100,10 @@ class Job:
         """Count what was taken out of one run's texts."""
         for kind, count in found.items():
             self.stats["secrets"][kind] = self.stats["secrets"].get(kind, 0) + count
+
+    def _told(self, reason: str) -> str:
+        """Return what is wrong without what must not be stored or logged: it may quote a file."""
+        return scrub(reason) if self.keeps_text else without_quotes(reason)
 
     def refuse(self, run_id: str, twin: str) -> None:
         """Count a run that must not be mixed up with another folder's."""
