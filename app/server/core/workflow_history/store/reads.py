@@ -23,7 +23,7 @@ from .schema import (
     sync_runs,
     workflows,
 )
-from .values import to_dollars
+from .values import storable_text, to_dollars
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
@@ -143,7 +143,9 @@ def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, in
 
 def stored_runs(connection: Connection, project: str) -> dict[str, StoredRun]:
     """Return the stored runs of a project, by id; an index alone answers."""
-    query = select(*(workflows.c[name] for name in StoredRun._fields)).where(workflows.c.project == project)
+    query = select(*(workflows.c[name] for name in StoredRun._fields)).where(
+        workflows.c.project == storable_text(project)
+    )
     cursor = connection.execute(query).cursor
     # The driver's own rows: these columns are read as they are stored.
     rows = [] if cursor is None else cursor.fetchall()
@@ -165,8 +167,8 @@ def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTo
     cost, bound = workflows.c.total_cost_nanodollars, workflows.c.lower_bound_cost_nanodollars
     partial = case((workflows.c.cost_basis.not_in(("reported", "computed")), 1))
     query = select(func.count(cost), func.sum(cost), func.sum(bound), func.count(partial)).where(
-        workflows.c.project == project,
-        workflows.c.agents_dir == agents_dir,
+        workflows.c.project == storable_text(project),
+        workflows.c.agents_dir == storable_text(agents_dir),
         workflows.c.source_state == "present",
     )
     known, *sums, weak = connection.execute(query).one()
@@ -177,7 +179,9 @@ def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTo
 def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
     """Return what could not be read at the last sync of an agents folder, or of one of its runs."""
     names = ("path", "workflow_key", "line", "reason", "severity")
-    query = select(*(problems.c[name] for name in names)).where(problems.c.agents_dir == agents_dir)
+    query = select(*(problems.c[name] for name in names)).where(
+        problems.c.agents_dir == storable_text(agents_dir)
+    )
     if key is not None:
         query = query.where(problems.c.workflow_key == key)
     return [dict(row) for row in connection.execute(query.order_by(problems.c.key)).mappings()]
