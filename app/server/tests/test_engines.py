@@ -20,8 +20,13 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.errors import (
+    InvalidQueryError,
+    PatternNotFoundError,
+    WorkflowNotFoundError,
+)
 from app.server.core.workflow_history.filters import Range, RunFilter
+from app.server.core.workflow_history.models import Problem
 from app.server.core.workflow_history.store.cursor import Cursor
 from app.server.core.workflow_history.store.engine import connect, reading
 from app.server.core.workflow_history.store.history import History
@@ -330,6 +335,29 @@ def test_a_cursor_that_was_made_up_is_no_accident(history: History, value: Any) 
             except InvalidQueryError:
                 continue
             assert history.brief_page(query).total == 1
+
+
+ODD = "\x00 \ud800"
+
+
+def test_no_text_is_an_accident(history: History) -> None:
+    history.save([{"id": ODD, "project": ODD, "status": ODD, "nl_input": ODD, "agents_dir": ODD}])
+    history.save_folder_problems(ODD, [Problem(ODD, ODD)])
+    assert history.get(ODD) is not None
+    assert history.find(f"{ODD}/{ODD}").key == 1
+    assert len(history.newest(ODD[0], 5)) == 1
+    assert len(history.words("status", ODD[0], 5)) == 1
+    assert len(history.refs(status=ODD)) == 1
+    assert history.update(ODD, {"project": ODD, "plan_file": ODD})
+    assert len(history.stored_runs(ODD)) == 1
+    assert history.cost_totals(ODD, ODD).enriched == 0
+    assert len(history.problems(ODD)) == 1
+    assert history.knows_folder_problems(ODD, [Problem(ODD, ODD)])
+    assert history.find_pattern(ODD) == history.pattern_examples(ODD) == []
+    with pytest.raises(PatternNotFoundError):
+        history.decide_pattern(ODD, "accepted", ODD)
+    with pytest.raises(WorkflowNotFoundError):
+        history.find(f"{ODD} and more")
 
 
 # --- many writers

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 from ..errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from . import queries
 from .schema import agent_runs, workflows
+from .values import storable_text
 
 _MOST_CANDIDATES = 10  # as many as a message can name
 _LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
@@ -63,7 +64,7 @@ def newest(connection: Connection, prefix: str, most: int) -> list[WorkflowRef]:
 def words(connection: Connection, name: str, prefix: str, most: int) -> list[str]:
     """Return the words that runs or their agents have in a column and that begin with `prefix`."""
     column = (workflows if name in workflows.c else agent_runs).c[name]
-    query = select(column).distinct().where(column.startswith(prefix, autoescape=True))
+    query = select(column).distinct().where(column.startswith(storable_text(prefix), autoescape=True))
     return list(connection.scalars(query.order_by(column).limit(most)))
 
 

@@ -89,7 +89,7 @@ def named(reference: str, project: str | None = None) -> Select[Any]:
     cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
     wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
     query = _identities().where(or_(workflows.c.id == text, *wholes))
-    return query if project is None else query.where(workflows.c.project == project)
+    return query if project is None else query.where(workflows.c.project == storable_text(project))
 
 
 def starting_with(prefix: str, limit: int, *, whole_projects: bool = False) -> Select[Any]:

@@ -73,7 +73,7 @@ def examples(
     connection: Connection, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
 ) -> list[PatternExample]:
     """Return the newest runs that show a pattern."""
-    key = select(patterns.c.key).where(patterns.c.id == pattern_id).scalar_subquery()
+    key = select(patterns.c.key).where(patterns.c.id == storable_text(pattern_id)).scalar_subquery()
     seen, run = occurrences.c, workflows.c
     with_it = select(seen.workflow_key).where(seen.pattern_key == key)
     query = PageQuery(wanted if wanted is not None else RunFilter(), limit=limit)
@@ -108,7 +108,7 @@ def decide(
         "note": to_said(note) if decided and note is not None else None,
         "decided_at": now if decided else None,
     }
-    change = update(patterns).where(patterns.c.id == pattern_id).values(values)
+    change = update(patterns).where(patterns.c.id == storable_text(pattern_id)).values(values)
     if not connection.execute(change).rowcount:
         raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
 
