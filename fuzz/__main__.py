@@ -65,8 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", choices=TARGETS, metavar="TARGET", help="what is fuzzed, see below")
     parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="how long (10)")
     parser.add_argument("--out", default=OUT, metavar="DIR", help=f"where findings and the corpus go ({OUT})")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the fuzzer's chance; 0: another each time")
-    parser.add_argument("--replay", metavar="FILE", help="run one input that was kept, and show what goes wrong")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the fuzzer's chance; 0: another each time"
+    )
+    parser.add_argument(
+        "--replay", metavar="FILE", help="run one input that was kept, and show what goes wrong"
+    )
     return parser
 
 

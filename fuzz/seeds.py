@@ -28,7 +28,9 @@ def make_seeds(folder: Path, runs: int = 24) -> Seeds:
     demo.make_agents_folder(folder, runs=runs, end=END, stream_kb=12)
     every = sorted(folder.rglob("*.jsonl"), key=lambda file: (file.stat().st_size, file))
     streams = [lines for file in every if (lines := _lines(file))]
-    states = [json.loads(file.read_text()) for file in sorted(folder.rglob("adw_state.json"))[:12] if _whole(file)]
+    states = [
+        json.loads(file.read_text()) for file in sorted(folder.rglob("adw_state.json"))[:12] if _whole(file)
+    ]
     prompts = [file.read_text() for file in sorted(folder.rglob("prompts/*"))[:12]]
     logs = [file.read_text() for file in sorted(folder.rglob("execution.log"))[:4]]
     return Seeds(tuple(states), tuple(streams[:24]), tuple(prompts), tuple(logs))

@@ -109,7 +109,9 @@ def _with_problem(dice: Dice, run: dict[str, Any]) -> None:
         if key is not None:
             problem = Problem(hostile.text(dice) or "a", hostile.text(dice) or "b", 1)
             with history.transaction():
-                history.save_run_problems(str(run.get("agents_dir") or ""), {key.key: [problem]}, new=frozenset())
+                history.save_run_problems(
+                    str(run.get("agents_dir") or ""), {key.key: [problem]}, new=frozenset()
+                )
 
 
 def _command(runner: CliRunner, words: list[str]) -> None:
@@ -135,7 +137,9 @@ def _is_number(cell: str) -> bool:
 
 def _page(loop: asyncio.AbstractEventLoop, web: Any, address: str) -> None:
     path, _, query = address.partition("?")
-    status, kind, body = loop.run_until_complete(_asked(web, "GET", path, query, [(b"host", b"127.0.0.1:8765")], b""))
+    status, kind, body = loop.run_until_complete(
+        _asked(web, "GET", path, query, [(b"host", b"127.0.0.1:8765")], b"")
+    )
     if status >= 500 or status == 0:
         raise Broken(f"{status} for {address}: {body[:500]!r}")
     if kind.startswith("text/html"):

@@ -32,8 +32,22 @@ def made(folder: Path) -> Callable[[bytes], None]:
         for method, told in methods.items()
         if path != ENDLESS
     ]
-    pages = ("/", "/runs", "/runs/{run_id}", "/insights", "/trends", "/patterns", "/forecast", "/compare", "/metrics", "/login")
-    operations += [(path, "get", ["search", "status", "since", "cost", "sort", "cursor", "by", "a", "b"]) for path in pages]
+    pages = (
+        "/",
+        "/runs",
+        "/runs/{run_id}",
+        "/insights",
+        "/trends",
+        "/patterns",
+        "/forecast",
+        "/compare",
+        "/metrics",
+        "/login",
+    )
+    operations += [
+        (path, "get", ["search", "status", "since", "cost", "sort", "cursor", "by", "a", "b"])
+        for path in pages
+    ]
     known = [f"{run['project']}/{run['id']}" for run in database.get_workflow_history(limit=5)["workflows"]]
     loop = asyncio.new_event_loop()
 
@@ -46,7 +60,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
         body = hostile.encoded(dice, hostile.value(dice)) if dice.one_in(3) else b""
         if dice.one_in(20):
             method = dice.pick(("put", "delete", "options", "head", "trace", "x"))
-        status, told, content = loop.run_until_complete(_asked(app, method.upper(), raw, query, headers, body))
+        status, told, content = loop.run_until_complete(
+            _asked(app, method.upper(), raw, query, headers, body)
+        )
         _is_calm(status, told, content, f"{method} {raw}?{query}")
 
     return once
@@ -72,11 +88,17 @@ def _typed(dice: Dice) -> str:
 
 
 def _headers(dice: Dice) -> list[tuple[bytes, bytes]]:
-    headers = [(b"host", b"127.0.0.1:8765"), (b"x-workflow-history", b"1"), (b"content-type", b"application/json")]
+    headers = [
+        (b"host", b"127.0.0.1:8765"),
+        (b"x-workflow-history", b"1"),
+        (b"content-type", b"application/json"),
+    ]
     if dice.one_in(3):
         name = dice.pick((b"if-none-match", b"accept", b"accept-encoding", b"cookie", b"range", b"last-event-id",
                           b"authorization", b"host", b"origin", b"content-length", b"content-type", b"x-forwarded-for"))  # fmt: skip
-        headers.append((name, hostile.text(dice).encode("latin-1", "replace").replace(b"\n", b"").replace(b"\r", b"")))
+        headers.append(
+            (name, hostile.text(dice).encode("latin-1", "replace").replace(b"\n", b"").replace(b"\r", b""))
+        )
     return headers
 
 

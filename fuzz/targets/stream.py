@@ -38,7 +38,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
         if told is not None:
             _are_sane(told)
             if whole is None or whole.results != told.results:
-                raise Broken(f"the results alone are not those of the whole stream:\n{told.results}\n{whole.format} {whole.problems}{whole and whole.results}")
+                raise Broken(
+                    f"the results alone are not those of the whole stream:\n{told.results}\n{whole.format} {whole.problems}{whole and whole.results}"
+                )
         _is_read_on(file, lines, dice.whole(0, len(lines)), whole)
 
     return once

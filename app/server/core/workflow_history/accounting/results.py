@@ -67,9 +67,11 @@ def processes(results: Sequence[ResultSegment]) -> list[list[ResultSegment]]:
 
 def _began_anew(before: Sequence[ResultSegment], result: ResultSegment) -> bool:
     """Whether a counter that only grows within a process went down."""
-    costs = [earlier.total_cost for earlier in before if earlier.total_cost is not None]
-    if costs and result.total_cost is not None and result.total_cost < costs[-1]:
-        return True
+    if result.total_cost is not None:
+        costs = (earlier.total_cost for earlier in reversed(before))
+        last = next((cost for cost in costs if cost is not None), None)
+        if last is not None and result.total_cost < last:
+            return True
     now = {part.model: part.usage for part in result.models}
     return bool(now) and any(
         _shrank(part.usage, now.get(part.model, TokenUsage())) for part in _last_models(before)

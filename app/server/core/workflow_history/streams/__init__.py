@@ -114,8 +114,8 @@ def _read(opened: _Opened) -> StreamRead:
 def _no_json(path: str, agent: str, blocks: Iterable[bytes]) -> StreamFacts:
     count, cut = 0, False
     for block in blocks:
-        count += sum(1 for _ in lines_of(block)) if block else 0
         cut = bool(block) and not block.endswith(b"\n")
+        count += block.count(b"\n") + cut
     reason = "the first line is cut off" if count == 1 and cut else "no line of it is JSON"
     problem = Problem(path, reason, 1)
     return StreamFacts(path, "unreadable", agent, lines=count, cut=cut, problems=(problem,))

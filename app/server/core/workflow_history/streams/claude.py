@@ -30,6 +30,7 @@ from .lines import (
     milliseconds,
     tool_detail,
 )
+from .noise import BRACE, after_noise
 from .plain import PlainAnswers
 
 WANTED = frozenset({"system", "assistant", "user", "result"})
@@ -64,6 +65,10 @@ class ClaudeReading:
         start, find, answers = 0, block.find, PlainAnswers()
         while (end := find(b"\n", start)) >= 0 or start < len(block):
             end = end if end >= 0 else len(block)
+            if block[start] != BRACE and (after := self._after_noise(block, start)) > start:
+                number += block.count(b"\n", start, after)
+                start = after
+                continue
             number += 1
             plain = answers.answer(block, start, end)
             if plain is None:
@@ -77,6 +82,10 @@ class ClaudeReading:
                 _answered(self, *plain, number)
             start = end + 1
         return number
+
+    def _after_noise(self, block: bytes, start: int) -> int:
+        """Return where the next line stands that says something; garbled ones do, while they are named."""
+        return after_noise(block, start, text=len(self.problems) >= MAX_PROBLEMS)
 
     def _take(self, raw: bytes, number: int) -> None:
         self.lines = number

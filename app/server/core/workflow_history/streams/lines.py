@@ -132,6 +132,8 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
             raise LineUnreadableError(str(error)) from None
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if raw.isascii() and b"\\u" not in raw:  # of this the standard library reads no more
+            raise LineUnreadableError(str(error)) from None
         line = _tolerant(raw, str(error))
     return line if line.type in wanted else None
 

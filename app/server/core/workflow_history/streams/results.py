@@ -15,7 +15,8 @@ from itertools import islice
 from ..models import ResultSegment, StreamFacts
 from ..places import Status
 from .blocks import lines_of
-from .claude import ClaudeReading
+from .claude import MAX_PROBLEMS, ClaudeReading
+from .noise import BRACE, after_noise
 from .sniff import LOOK_AT, sniff
 
 _USER, _ASSISTANT = "user", "assistant"
@@ -71,6 +72,10 @@ class _Results:
         start, find, skipped = 0, block.find, _SKIPPED.get
         number, last_skipped = self.lines, self.last_skipped
         while (end := find(b"\n", start)) >= 0 and not self.needs_messages:
+            if block[start] != BRACE and (after := self._after_noise(block, start)) > start:
+                number += block.count(b"\n", start, after)
+                start = after
+                continue
             number += 1
             kind = skipped(block[start : start + _HEAD])
             if kind is None:
@@ -87,6 +92,9 @@ class _Results:
             first = block[: find(b"\n") + 1]
             self.identity = hashlib.blake2b(first, digest_size=16).hexdigest()
         self.is_cut = start < len(block)
+
+    def _after_noise(self, block: bytes, start: int) -> int:
+        return after_noise(block, start, text=len(self.claude.problems) >= MAX_PROBLEMS)
 
     def _parse(self, raw: bytes, number: int) -> None:
         claude = self.claude
