@@ -209,6 +209,16 @@ def test_a_run_that_is_pruned_while_it_is_read_stays_out(
     assert ids(file) == ["new-0", "new-1", "new-2"]
 
 
+def test_a_run_that_is_there_and_noted_as_pruned_is_found(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute(
+            "INSERT INTO pruned_runs (project, id, pruned_at) VALUES ('shop', 'old-0', '2026')"
+        )
+    connection.close()
+    with History.open(file) as history:
+        assert history.check() == ["shop/old-0: it is there, and noted as pruned"]
+
+
 def test_the_newest_of_each_project_stay(file: Path, agents: Path) -> None:
     make(agents, "old-3", "2021-01-01T12:00:00Z")
     do_sync(agents)

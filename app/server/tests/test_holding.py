@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import resync, sync
@@ -22,6 +25,7 @@ from app.server.core.workflow_history.store.dialects import sqlite
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.holding import HOST_VARIABLE, Holder
 from app.server.core.workflow_history.syncing.holding import folder_held
+from app.server.core.workflow_history.syncing.processes import can_fork
 
 from .build import assistant, init, result, run, stream
 
@@ -206,3 +210,27 @@ def test_the_lock_tells_nothing_once_it_is_free(file: Path, agents: Path) -> Non
         with folder_held(history, agents):
             assert len(locks(file)) == 1
         assert locks(file) == []
+
+
+def test_a_folder_is_held_on_any_engine(
+    history_url: URL, agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOST_VARIABLE, "it's \N{SNOWMAN} here")
+    with History.open(history_url) as first, History.open(history_url) as second:
+        with folder_held(first, agents):
+            with pytest.raises(BusyError, match=rf"process {os.getpid()} on it.*, since 2\d\d\d-"):
+                _hold(second, agents)
+            _hold(second, agents / "other")
+            first.insert({"id": "meanwhile"})
+        _hold(second, agents)
+
+
+def _hold(history: History, folder: Path) -> None:
+    with folder_held(history, folder, wait=False):
+        pass
+
+
+def test_a_process_of_a_pool_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have no processes of its own."""
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
+    assert not can_fork()

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from .engine import dialect_of
 from .pattern_sums import wrong_sums
-from .schema import agent_runs, workflows
+from .schema import agent_runs, pruned_runs, workflows
 
 
 def damages(connection: Connection) -> list[str]:
@@ -18,6 +18,7 @@ def damages(connection: Connection) -> list[str]:
     return [
         *_wrong_sums(connection),
         *_wrong_scores(connection),
+        *_pruned_and_there(connection),
         *wrong_sums(connection),
         *wrong_derived(connection),
     ]
@@ -66,3 +67,13 @@ def _wrong_scores(connection: Connection) -> list[str]:
             for project, run_id, score in connection.execute(query)
         ]
     return found
+
+
+def _pruned_and_there(connection: Connection) -> list[str]:
+    """Find runs that are stored, and noted as taken out."""
+    same = (workflows.c.project == pruned_runs.c.project) & (workflows.c.id == pruned_runs.c.id)
+    query = select(workflows.c.project, workflows.c.id).join(pruned_runs, same).order_by(workflows.c.key)
+    return [
+        f"{project}/{run_id}: it is there, and noted as pruned"
+        for project, run_id in connection.execute(query)
+    ]
