@@ -18,7 +18,7 @@ from .paging import page_keys
 from .pattern_sums import ANEW, SUMS
 from .queries import PageQuery
 from .schema import occurrences, patterns, workflows
-from .values import from_time, to_said
+from .values import from_time, storable_text, to_said
 
 if TYPE_CHECKING:  # the detection comes with it
     from ..patterns.recurring import PatternStatus, Recurring
