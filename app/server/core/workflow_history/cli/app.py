@@ -169,7 +169,7 @@ def root(
 ) -> None:
     """Keep a lasting, priced and searchable history of AI developer workflow runs."""
     # The commands say themselves what went wrong; a log line on top would say it twice.
-    for name in ("workflow_history", "sqlalchemy"):
+    for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())
 
 
