@@ -29,8 +29,9 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
   `patterns` and `problems`; [taking-out.md](taking-out.md) tells of the schemas), `--db` (a file or a
   database URL, instead of `WORKFLOW_HISTORY_DB` or the file in your user data folder) and `--quiet` (no
   progress, summary or hints; `list` prints ids only).
-- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key or name), 130
-  stopped by Ctrl-C. A run that cannot be read is reported and does not make a sync fail.
+- Exit codes: 0 done, 1 failed, 2 wrong usage (also: no such agents folder, an unknown sort key or name), 3
+  synced but for runs or files that could not be read, which the next sync tries again, 130 stopped by Ctrl-C,
+  143 told to end. A damaged line or file is reported and does not make a sync fail.
 - A history that was named and is not there is an error, not an empty answer. One that cannot be written is
   read all the same; only what has to write says so.
 - Errors are one line on standard error; a mistyped command or option is explained in a box.

@@ -173,7 +173,8 @@ def root(
 ) -> None:
     """Keep a lasting, priced and searchable history of AI developer workflow runs."""
     # The commands say themselves what went wrong; a log line on top would say it twice.
-    logging.getLogger("workflow_history").addHandler(logging.NullHandler())
+    for name in ("workflow_history", "sqlalchemy", "psycopg"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 class _TerminatedError(SystemExit):
@@ -194,3 +195,6 @@ def main() -> None:
     except _TerminatedError:
         _told(_STOPPED, TERMINATED)
         raise
+    except OSError as error:  # before a command is reached: one of its own ends in `invoke`
+        _told(str(error), FAILED)
+        raise SystemExit(FAILED) from error
