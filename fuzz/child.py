@@ -55,8 +55,13 @@ def kept(target: Callable[[bytes], None], findings: Path) -> Callable[[bytes], N
             if word not in known:
                 known.add(word)
                 (findings / f"{word}.bin").write_bytes(data)
-                (findings / f"{word}.txt").write_text("".join(traceback.format_exception(error)), errors="backslashreplace")
-                os.write(2, f"FOUND {word}: {type(error).__name__}: {str(error)[:300]!r}\n".encode(errors="replace"))
+                (findings / f"{word}.txt").write_text(
+                    "".join(traceback.format_exception(error)), errors="backslashreplace"
+                )
+                os.write(
+                    2,
+                    f"FOUND {word}: {type(error).__name__}: {str(error)[:300]!r}\n".encode(errors="replace"),
+                )
 
     return once
 

@@ -1,4 +1,4 @@
-"""What must never happen, whatever comes in: answers in, a Broken error out where one of them is no honest one."""
+"""What must never happen, whatever comes in: answers in, a Broken error out where one is not honest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,14 @@ def numbers_are_numbers(given: Any, where: str = "") -> None:
 
 def money_and_counts_are_sane(run: Mapping[str, Any]) -> None:
     """Raise Broken where a run's sums are negative, absurd, or no numbers."""
-    names = ("total_cost", "lower_bound_cost", "total_tokens", "input_tokens", "output_tokens", "duration_seconds")
+    names = (
+        "total_cost",
+        "lower_bound_cost",
+        "total_tokens",
+        "input_tokens",
+        "output_tokens",
+        "duration_seconds",
+    )
     for name in names:
         number = run.get(name)
         if number is None:

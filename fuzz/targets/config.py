@@ -15,10 +15,48 @@ from ..oracle import numbers_are_numbers
 from ..seeds import END
 from .asking import answered
 
-KEYS = ("run", "day", "week", "month", "time_zone", "templates", "projects", "nope", "a.b", '"x y"', "templates.a.run")
-VALUES = ("5.00", "0", "-1", "inf", "nan", "1e999999999", "1e-999999999", "9" * 5000, '"Europe/Berlin"', '"../../etc/passwd"',
-          '"\\u0000"', "true", "[]", "{}", "2026-03-01", "0x7fffffffffffffff", "1_0", "[" * 3000, '"' + "x" * 300 + '"')  # fmt: skip
-TABLES = ("[budget]", "[budget.templates.adw_plan]", "[budget.projects.shop]", "[[budget]]", "[nope]", '[budget.projects."a\\nb"]')
+KEYS = (
+    "run",
+    "day",
+    "week",
+    "month",
+    "time_zone",
+    "templates",
+    "projects",
+    "nope",
+    "a.b",
+    '"x y"',
+    "templates.a.run",
+)
+VALUES = (
+    "5.00",
+    "0",
+    "-1",
+    "inf",
+    "nan",
+    "1e999999999",
+    "1e-999999999",
+    "9" * 5000,
+    '"Europe/Berlin"',
+    '"../../etc/passwd"',
+    '"\\u0000"',
+    "true",
+    "[]",
+    "{}",
+    "2026-03-01",
+    "0x7fffffffffffffff",
+    "1_0",
+    "[" * 3000,
+    '"' + "x" * 300 + '"',
+)
+TABLES = (
+    "[budget]",
+    "[budget.templates.adw_plan]",
+    "[budget.projects.shop]",
+    "[[budget]]",
+    "[nope]",
+    '[budget.projects."a\\nb"]',
+)
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
@@ -48,4 +86,3 @@ def _file(dice: Dice) -> bytes:
         at = dice.whole(0, len(raw))
         raw = raw[:at] + dice.taken(12) + raw[at:]
     return raw
-

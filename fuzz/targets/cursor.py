@@ -59,4 +59,6 @@ def _cursor(dice: Dice, name: str) -> str | None:
 
 
 def _plain(dice: Dice) -> Any:
-    return dice.pick((None, 1, -1, 0.5, float("nan"), float("inf"), 2**63, 2**64 - 1, "2026", b"\x00", True, [1], {}))
+    return dice.pick(
+        (None, 1, -1, 0.5, float("nan"), float("inf"), 2**63, 2**64 - 1, "2026", b"\x00", True, [1], {})
+    )

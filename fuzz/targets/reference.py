@@ -31,7 +31,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
         name = _name(dice, known)
         found = answered(lambda: database.find_workflow(name))
         begun = name.rstrip("…")
-        if found is not None and not any(n.startswith(begun) for n in (found["id"], f"{found['project']}/{found['id']}")):
+        if found is not None and not any(
+            n.startswith(begun) for n in (found["id"], f"{found['project']}/{found['id']}")
+        ):
             raise Broken(f"{name!r} gives {found['project']}/{found['id']}")
         exact = answered(lambda: database.get_workflow_by_id(name))
         if exact is not None and name not in (exact["id"], f"{exact['project']}/{exact['id']}"):
@@ -49,7 +51,9 @@ def _name(dice: Dice, known: list[str]) -> str:
     if how == 1:
         return whole[: dice.whole(0, len(whole))]
     if how == 2:
-        return whole.rpartition("/")[2][: dice.whole(0, 8)] + dice.pick(("%", "_", "*", "…", "\x00", "'", "\\"))
+        return whole.rpartition("/")[2][: dice.whole(0, 8)] + dice.pick(
+            ("%", "_", "*", "…", "\x00", "'", "\\")
+        )
     if how == 3:
         return f"{hostile.text(dice)}/{whole.rpartition('/')[2]}"
     return f"{whole}/{hostile.text(dice)}" if how == 4 else whole
@@ -71,7 +75,7 @@ def _others(dice: Dice, name: str, other: str) -> None:
         case 5:
             answered(lambda: show_pattern(name))
         case 6:
-            answered(lambda: decide_pattern(name, "ignored"))
+            answered(lambda: decide_pattern(name, "dismissed"))
         case _:
             done = resync_workflow_cost(name)
             if not done["message"]:

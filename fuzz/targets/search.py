@@ -15,7 +15,26 @@ from .. import histories, hostile
 from ..dice import Dice
 from ..oracle import Broken
 
-_PARTS = ("csv", "export", "due date", "or", "AND", "NOT", "NEAR", '"', "*", "-", "^", ":", "(", ")", "+", "'", " ", "\x00")
+_PARTS = (
+    "csv",
+    "export",
+    "due date",
+    "or",
+    "AND",
+    "NOT",
+    "NEAR",
+    '"',
+    "*",
+    "-",
+    "^",
+    ":",
+    "(",
+    ")",
+    "+",
+    "'",
+    " ",
+    "\x00",
+)
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
@@ -25,7 +44,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
     def once(data: bytes) -> None:
         dice = Dice(data)
-        typed = "".join(dice.pick(_PARTS) if dice.one_in(2) else hostile.text(dice) for _ in range(dice.whole(1, 8)))
+        typed = "".join(
+            dice.pick(_PARTS) if dice.one_in(2) else hostile.text(dice) for _ in range(dice.whole(1, 8))
+        )
         page = find_runs(RunFilter(search=typed))
         if len(page.workflows) > page.total or page.total > everything:
             raise Broken("more runs than there are")

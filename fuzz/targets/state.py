@@ -29,7 +29,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
     def once(data: bytes) -> None:
         dice = Dice(data)
         honest = dice.pick(seeds.states)
-        wild = hostile.value(dice) if dice.one_in(10) else hostile.mutated(dice, honest, dice.pick((4, 8, 30)))
+        wild = (
+            hostile.value(dice) if dice.one_in(10) else hostile.mutated(dice, honest, dice.pick((4, 8, 30)))
+        )
         (run / "adw_state.json").write_bytes(hostile.encoded(dice, wild))
         (found,) = walk_agents_folder(root)
         (read,) = read_runs(Task("shop", str(root), END + timedelta(days=1), (Order(found),)))

@@ -19,11 +19,62 @@ from ..dice import Dice
 from ..oracle import numbers_are_numbers
 from .asking import answered
 
-AMOUNTS = ("1", "1..5", "..5", "5..", "..", "1e9", "1e999..", "nan..", "inf", "-1..", "1h30m", "5m..1h", "$1..$2", "500k..2M",
-           "1.5b", "٣", "²", "1_000", "0x1f", "9" * 400, "9" * 5000 + "d", "1d1d", "5..1", "1...2", "--1")  # fmt: skip
-MOMENTS = ("2026-03-01", "7d", "0d", "99999d", "9" * 20 + "w", "today", "yesterday", "0001-01-01", "9999-12-31", "2026-W10",
-           "2026-03-01T12:00:00+23:59", "20260301", "2026-03-01T24:00", "٧d", "-7d")  # fmt: skip
-NAMES = ("failed", "completed", "plan", "sdlc_iso", "bug", "quality:..50", "quality:", ":1", "clarity:a..b", "nope:1..2")
+AMOUNTS = (
+    "1",
+    "1..5",
+    "..5",
+    "5..",
+    "..",
+    "1e9",
+    "1e999..",
+    "nan..",
+    "inf",
+    "-1..",
+    "1h30m",
+    "5m..1h",
+    "$1..$2",
+    "500k..2M",
+    "1.5b",
+    "\u0663",
+    "\u00b2",
+    "1_000",
+    "0x1f",
+    "9" * 400,
+    "9" * 5000 + "d",
+    "1d1d",
+    "5..1",
+    "1...2",
+    "--1",
+)
+MOMENTS = (
+    "2026-03-01",
+    "7d",
+    "0d",
+    "99999d",
+    "9" * 20 + "w",
+    "today",
+    "yesterday",
+    "0001-01-01",
+    "9999-12-31",
+    "2026-W10",
+    "2026-03-01T12:00:00+23:59",
+    "20260301",
+    "2026-03-01T24:00",
+    "\u0667d",
+    "-7d",
+)
+NAMES = (
+    "failed",
+    "completed",
+    "plan",
+    "sdlc_iso",
+    "bug",
+    "quality:..50",
+    "quality:",
+    ":1",
+    "clarity:a..b",
+    "nope:1..2",
+)
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
@@ -37,7 +88,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
             return
         match dice.whole(0, 7):
             case 0:
-                found = answered(lambda: run_statistics(dice.pick(("phase", "day", "model", "nope", "status")), wanted))
+                found = answered(
+                    lambda: run_statistics(dice.pick(("phase", "day", "model", "nope", "status")), wanted)
+                )
             case 1:
                 period = answered(lambda: period_of(dice.pick(("7d", "4w", *MOMENTS))))
                 found = answered(lambda: trend(period, wanted)) if period is not None else None
@@ -45,7 +98,9 @@ def made(folder: Path) -> Callable[[bytes], None]:
                 found = answered(lambda: waste(wanted))
             case 3:
                 recent = answered(lambda: recent_of(dice.pick((*AMOUNTS, *MOMENTS))))
-                found = answered(lambda: find_anomalies(wanted, recent=recent)) if recent is not None else None
+                found = (
+                    answered(lambda: find_anomalies(wanted, recent=recent)) if recent is not None else None
+                )
             case 4:
                 found = answered(lambda: forecast(hostile.text(dice), hostile.text(dice), hostile.text(dice)))
             case 5:

@@ -1,4 +1,4 @@
-"""What fuzzing found stays mended, and every fuzzer still runs: hostile input costs nobody anything but itself."""
+"""What fuzzing found stays mended, and every fuzzer still runs: hostile input costs nobody but itself."""
 
 from __future__ import annotations
 
@@ -78,17 +78,35 @@ class TestFuzzers:
 
     @pytest.fixture
     def target(
-        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+        self,
+        request: pytest.FixtureRequest,
+        tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Callable[[bytes], None]:
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "WORKFLOW_HISTORY_DB", "WORKFLOW_HISTORY_CONFIG"):
+        for name in (
+            "HOME",
+            "XDG_DATA_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_CACHE_HOME",
+            "WORKFLOW_HISTORY_DB",
+            "WORKFLOW_HISTORY_CONFIG",
+        ):
             monkeypatch.setenv(name, "")  # put back in the end, whatever the target sets
         made = importlib.import_module(f"fuzz.targets.{request.param}").made
         prepared: Callable[[bytes], None] = made(tmp_path_factory.mktemp(request.param))
         return prepared
 
     @pytest.mark.parametrize("target", TARGETS, indirect=True)
-    def test_whatever_comes_in_nothing_that_must_not_happen_comes_out(self, target: Callable[[bytes], None]) -> None:
-        @settings(max_examples=5, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    def test_whatever_comes_in_nothing_that_must_not_happen_comes_out(
+        self, target: Callable[[bytes], None]
+    ) -> None:
+        @settings(
+            max_examples=5,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(st.binary(min_size=40, max_size=400))
         def once(data: bytes) -> None:
             target(data)
@@ -96,7 +114,9 @@ class TestFuzzers:
         once()
 
     def test_a_fuzzer_says_what_it_needs_and_what_there_is(self) -> None:
-        done = subprocess.run([sys.executable, "-m", "fuzz", "--help"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "fuzz", "--help"], capture_output=True, text=True, check=True
+        )
         assert all(name in done.stdout for name in TARGETS)
 
 
@@ -132,20 +152,25 @@ class TestTime:
         done = soon(lambda: synced(agents))
         assert "the issue in it is no whole JSON" in {error["reason"] for error in done["errors"]}
 
-    @pytest.mark.parametrize(("after", "broken"), [("", False), (" a1b2c3d4 specs/x.md 1 2", False), (" a b c d e", True)])
-    def test_ids_may_stand_after_an_issue_and_a_sentence_may_not(self, agents: Path, after: str, broken: bool) -> None:
+    @pytest.mark.parametrize(
+        ("after", "broken"), [("", False), (" a1b2c3d4 specs/x.md 1 2", False), (" a b c d e", True)]
+    )
+    def test_ids_may_stand_after_an_issue_and_a_sentence_may_not(
+        self, agents: Path, after: str, broken: bool
+    ) -> None:
         folder = run(agents, "bad", {})
         prompt(folder, "sdlc_planner", f'/feature 1 {{"number": 1, "title": "x"}}{after}')
         reasons = {error["reason"] for error in synced(agents)["errors"]}
         assert ("the issue in it is no whole JSON" in reasons) is broken
-
 
     def test_a_stream_of_tens_of_thousands_of_results_is_added_up(self) -> None:
         every = [ResultSegment(line=n, total_cost=Decimal(n)) for n in range(40_000)]
         assert len(soon(lambda: processes(every))) == 1
 
     @pytest.mark.parametrize("part", [b"\n", b" \r\n", b"x\n"], ids=["blank", "spaces", "garbled"])
-    def test_many_megabytes_of_lines_that_say_nothing_are_passed_over(self, tmp_path: Path, part: bytes) -> None:
+    def test_many_megabytes_of_lines_that_say_nothing_are_passed_over(
+        self, tmp_path: Path, part: bytes
+    ) -> None:
         file = stream(tmp_path, "", init(), result(0.25, uuid="u1"))
         begin, end = file.read_bytes().splitlines(keepends=True)
         lines = (24 << 20) // len(part)
@@ -167,7 +192,9 @@ class TestMemory:
     def test_a_line_of_many_megabytes_is_named_and_costs_no_other(self, agents: Path, part: bytes) -> None:
         file = stream(run(agents, "bad", {}), "planner", init(), result(0.25))
         begin, end = file.read_bytes().splitlines(keepends=True)
-        file.write_bytes(begin + b'{"type":"assistant","message":' + part * ((24 << 20) // len(part)) + b"\n" + end)
+        file.write_bytes(
+            begin + b'{"type":"assistant","message":' + part * ((24 << 20) // len(part)) + b"\n" + end
+        )
         code = (
             "import resource, sys\n"
             "from app.server.core.workflow_history.streams import read_stream\n"
@@ -176,7 +203,9 @@ class TestMemory:
             "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
             "print(grown // 1024, facts.results[0].total_cost, [p.line for p in facts.problems][:1])\n"
         )
-        done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True
+        )
         grown, cost, lines = done.stdout.split()
         assert int(grown) < 100, f"{grown} MB"
         assert (cost, lines) == ("0.25", "[2]")
@@ -191,7 +220,9 @@ class TestNames:
         done = sync_workflow_history(silent=True, agents_dir=folder)
         again = sync_workflow_history(silent=True, agents_dir=folder)
         assert (done["inserted"], again["unchanged"]) == (1, 1)
-        assert [r["project"] for r in find_runs(RunFilter(project=("caf\\xe9\nshop",))).workflows] == ["caf\\xe9\nshop"]
+        assert [r["project"] for r in find_runs(RunFilter(project=("caf\\xe9\nshop",))).workflows] == [
+            "caf\\xe9\nshop"
+        ]
 
     @pytest.mark.parametrize("project", ["\ud800", "a\x00b", "' OR 1=1 --", "../..", "%", "x" * 5000])
     def test_a_project_may_be_called_anything(self, agents: Path, project: str) -> None:
@@ -199,14 +230,24 @@ class TestNames:
             done = sync_workflow_history(silent=True, agents_dir=agents, project=project)
         assert done["unchanged"] == 1
 
-    @pytest.mark.parametrize("reference", ["/" * 50_000, "a/" * 3000, "x" * 50_000, "\x00", "\ud800", "%", "' OR 1=1 --"])
+    @pytest.mark.parametrize(
+        "reference", ["/" * 50_000, "a/" * 3000, "x" * 50_000, "\x00", "\ud800", "%", "' OR 1=1 --"]
+    )
     def test_a_reference_of_any_length_names_nothing(self, agents: Path, reference: str) -> None:
         synced(agents)
         assert soon(lambda: database.find_workflow(reference)) is None
         assert database.get_workflow_by_id(reference) is None
 
     def test_a_problem_names_a_long_id_by_its_beginning(self, agents: Path) -> None:
-        run(agents, "bad", {"adw_id": "x" * LONG, "branch_name": "b" * LONG, "phase_results": [{"phase": "p" * LONG, "success": True}]})
+        run(
+            agents,
+            "bad",
+            {
+                "adw_id": "x" * LONG,
+                "branch_name": "b" * LONG,
+                "phase_results": [{"phase": "p" * LONG, "success": True}],
+            },
+        )
         done = synced(agents)
         assert len(done["errors"]) == 2
         assert all(len(error["reason"]) < 500 for error in done["errors"])
@@ -227,17 +268,23 @@ class TestNames:
 class TestNumbers:
     """Numbers that no column, cost or clock holds."""
 
-    @pytest.mark.parametrize("text", ["1e999999999", "-1e999999999", "1e-999999999", "9" * 5000, "inf", "nan", "1e19"])
+    @pytest.mark.parametrize(
+        "text", ["1e999999999", "-1e999999999", "1e-999999999", "9" * 5000, "inf", "nan", "1e19"]
+    )
     def test_a_number_beyond_all_measure_is_kept_as_it_was_given(self, text: str) -> None:
         agent = {"phase": "plan", "input_tokens": text, "cost": text, "duration_seconds": text}
-        database.insert_workflow({"id": "a", "total_tokens": text, "total_cost": text, "phase_costs": [agent]})
+        database.insert_workflow(
+            {"id": "a", "total_tokens": text, "total_cost": text, "phase_costs": [agent]}
+        )
         found = database.get_workflow_by_id("a")
         assert found is not None
         assert found["total_tokens"] is None
         assert found["unreadable_values"]["total_tokens"] == text
 
     @pytest.mark.parametrize("length", ["1e999", "-5", "9223372036854775808", str(2**70)])
-    def test_an_absurd_length_of_a_stream_is_unknown_whoever_wrote_it(self, tmp_path: Path, length: str) -> None:
+    def test_an_absurd_length_of_a_stream_is_unknown_whoever_wrote_it(
+        self, tmp_path: Path, length: str
+    ) -> None:
         file = tmp_path / "raw_output.jsonl"
         file.write_text(
             '{"type":"init","session_id":"s","model":"gemini-2.5-pro"}\n'
@@ -285,7 +332,9 @@ def test_a_cursor_whose_value_no_column_holds_is_refused(agents: Path, value: An
 def test_a_stream_whose_every_line_holds_half_a_pair_is_read_whichever_way(tmp_path: Path) -> None:
     file = tmp_path / "raw_output.jsonl"
     ends = result(0.25, result="\ud800", uuid="u1")
-    file.write_text("\n".join([line(type="system", subtype="init", model="m\ud800", session_id="s"), ends, ""]))
+    file.write_text(
+        "\n".join([line(type="system", subtype="init", model="m\ud800", session_id="s"), ends, ""])
+    )
     whole, told = read_stream(file, "a", "planner"), read_results(file, "a", "planner")
     assert whole is not None
     assert told is not None
@@ -324,4 +373,3 @@ def test_json_of_a_fuzzers_own_tokens_is_written_bare() -> None:
     assert json.loads(written({"b": True}))["b"] is True
     dice = Dice(b"\x05abc")
     assert (dice.whole(0, 9), dice.taken(2), dice.left, dice.pick("xy")) == (5, b"ab", 1, "y")
-

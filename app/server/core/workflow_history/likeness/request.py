@@ -33,7 +33,8 @@ _TAG = re.compile(r"</?[a-z][^<>\n]{0,200}>", re.IGNORECASE)
 _COMMAND = re.compile(r"(?<![\w/.])/[a-z][\w:-]*(?=\s*(?:\n|\Z))|^\s*/[a-z][\w:-]*(?=\s)", re.IGNORECASE)
 _ADW = re.compile(r"\b(?:using\s+)?adws?[_-]\w[\w-]*(?:\.py)?", re.IGNORECASE)
 _HEX = re.compile(
-    r"\b(?=[0-9a-f]{7})(?=[0-9a-f-]{0,99}\d)(?=[0-9a-f-]{0,99}[a-f])[0-9a-f]{7,}(?:-[0-9a-f]{4,}){0,4}\b", re.IGNORECASE
+    r"\b(?=[0-9a-f]{7})(?=[0-9a-f-]{0,99}\d)(?=[0-9a-f-]{0,99}[a-f])[0-9a-f]{7,}(?:-[0-9a-f]{4,}){0,4}\b",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<!\w)#\d+\b")
 _CLUTTER = (

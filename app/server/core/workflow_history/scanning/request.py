@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from .documents import Log, embedded_objects
 
 MAX_REQUEST = 200_000  # characters: a request beyond this is cut
-_LONGEST_NAME = 1_000  # characters of a branch or a file: each look takes away one more part that says nothing
+_LONGEST_NAME = (
+    1_000  # characters of a branch or a file: each look takes away one more part that says nothing
+)
 
 
 class Prompt(NamedTuple):

@@ -143,7 +143,9 @@ def _pattern_counts(connection: Connection, keys: Sequence[int]) -> dict[int, in
 
 def stored_runs(connection: Connection, project: str) -> dict[str, StoredRun]:
     """Return the stored runs of a project, by id; an index alone answers."""
-    query = select(*(workflows.c[name] for name in StoredRun._fields)).where(workflows.c.project == storable_text(project))
+    query = select(*(workflows.c[name] for name in StoredRun._fields)).where(
+        workflows.c.project == storable_text(project)
+    )
     cursor = connection.execute(query).cursor
     # The driver's own rows: these columns are read as they are stored.
     rows = [] if cursor is None else cursor.fetchall()
@@ -177,7 +179,9 @@ def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTo
 def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:
     """Return what could not be read at the last sync of an agents folder, or of one of its runs."""
     names = ("path", "workflow_key", "line", "reason", "severity")
-    query = select(*(problems.c[name] for name in names)).where(problems.c.agents_dir == storable_text(agents_dir))
+    query = select(*(problems.c[name] for name in names)).where(
+        problems.c.agents_dir == storable_text(agents_dir)
+    )
     if key is not None:
         query = query.where(problems.c.workflow_key == key)
     return [dict(row) for row in connection.execute(query.order_by(problems.c.key)).mappings()]
