@@ -1,4 +1,4 @@
-"""`python -m fuzz NAME --minutes 10`: fuzzes a target and prints what was found; `--replay FILE` runs one input."""
+"""`python -m fuzz NAME --minutes 10`: fuzzes a target and prints what it found; `--replay` runs one input."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
-    """Run the fuzzer in a process of its own, again where it died: what kills the interpreter is a finding, too."""
+    """Run the fuzzer in a process of its own, again where it died: what kills it is a finding, too."""
     corpus, findings = out / "corpus", out / "findings"
     _sow(corpus, seed)
     findings.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,16 @@ def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
     while (left := seconds - (time.monotonic() - begun)) > 1:
         shutil.rmtree(out / "scratch", ignore_errors=True)
         options = [
-            f"-max_total_time={int(left)}", f"-max_len={LONGEST_INPUT}", "-len_control=0", "-report_slow_units=9999", f"-timeout={HANGS}", f"-rss_limit_mb={MEMORY_MB}",
-            f"-seed={seed}", f"-artifact_prefix={findings}/killed-", str(corpus),
-        ]  # fmt: skip
+            f"-max_total_time={int(left)}",
+            f"-max_len={LONGEST_INPUT}",
+            "-len_control=0",
+            "-report_slow_units=9999",
+            f"-timeout={HANGS}",
+            f"-rss_limit_mb={MEMORY_MB}",
+            f"-seed={seed}",
+            f"-artifact_prefix={findings}/killed-",
+            str(corpus),
+        ]
         command = [sys.executable, "-m", "fuzz.child", name, str(out), *options]
         with (out / "log.txt").open("w") as log:
             ended = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
@@ -102,7 +109,7 @@ def _fuzzed(name: str, out: Path, seconds: float, seed: int) -> Done:
 
 
 def _sow(corpus: Path, seed: int) -> None:
-    """Put some inputs of chance into an empty corpus: the fuzzer's own first ones are too short to build much."""
+    """Put some inputs of chance into an empty corpus: the fuzzer's own first ones build too little."""
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):
         chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Turn a fuzzer's bytes into choices: bytes in, numbers, picks and texts out. The same bytes, the same choices.
+"""Turn a fuzzer's bytes into choices: bytes in, numbers, picks and texts out. Same bytes, same choices.
 
 Where the bytes end, every choice is the first one, so that what is built from them always ends too.
 """

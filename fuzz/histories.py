@@ -15,7 +15,7 @@ _MADE: dict[int, Path] = {}  # by the number of runs
 
 
 def use(folder: Path) -> Path:
-    """Have the program use a history, settings and a home of their own in a folder; return the history's file."""
+    """Have the program use a history, settings and a home in a folder; return the history's file."""
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(folder)
     file = folder / "history.db"

@@ -1,4 +1,4 @@
-"""What must never happen, whatever comes in: answers in, a Broken error out where one of them is no honest one."""
+"""What must never happen, whatever comes in: answers in, a Broken error out where one is not honest."""
 
 from __future__ import annotations
 

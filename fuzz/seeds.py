@@ -43,25 +43,53 @@ def other_streams() -> tuple[tuple[Any, ...], ...]:
         {"type": "message", "role": "assistant", "content": "Done."},
         {"type": "tool_use", "tool_name": "run", "tool_id": "t1", "parameters": {"command": "pytest -q"}},
         {"type": "tool_result", "tool_id": "t1", "status": "error"},
-        {"type": "result", "status": "success", "timestamp": "2026-03-01T10:01:00Z",
-         "stats": {"input_tokens": 900, "output_tokens": 90, "cached": 400, "duration_ms": 60000}},
-    )  # fmt: skip
+        {
+            "type": "result",
+            "status": "success",
+            "timestamp": "2026-03-01T10:01:00Z",
+            "stats": {"input_tokens": 900, "output_tokens": 90, "cached": 400, "duration_ms": 60000},
+        },
+    )
     codex = (
         {"type": "thread.started", "thread_id": "t1"},
-        {"type": "item.completed", "item": {"id": "i1", "type": "command_execution", "command": "ls", "exit_code": 1}},
+        {
+            "type": "item.completed",
+            "item": {"id": "i1", "type": "command_execution", "command": "ls", "exit_code": 1},
+        },
         {"type": "item.completed", "item": {"id": "i2", "type": "agent_message", "text": "Done."}},
-        {"type": "turn.completed", "usage": {"input_tokens": 900, "cached_input_tokens": 400, "output_tokens": 90}},
+        {
+            "type": "turn.completed",
+            "usage": {"input_tokens": 900, "cached_input_tokens": 400, "output_tokens": 90},
+        },
         {"type": "turn.failed", "error": {"message": "out of quota"}},
-    )  # fmt: skip
+    )
     use = {"input_tokens": 10, "output_tokens": 5, "cache_creation": {"ephemeral_1h_input_tokens": 4}}
     transcript = (
-        {"type": "user", "sessionId": "s1", "timestamp": "2026-03-01T10:00:00Z", "message": {"content": "Add x"}},
-        {"type": "assistant", "sessionId": "s1", "timestamp": "2026-03-01T10:00:05Z",
-         "message": {"id": "m1", "model": "claude-sonnet-4-5-20250929", "stop_reason": "end_turn", "usage": use,
-                     "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}]}},
-        {"type": "user", "sessionId": "s1", "timestamp": "2026-03-01T10:00:06Z",
-         "message": {"content": [{"type": "tool_result", "tool_use_id": "t1", "is_error": True}]}},
-    )  # fmt: skip
+        {
+            "type": "user",
+            "sessionId": "s1",
+            "timestamp": "2026-03-01T10:00:00Z",
+            "message": {"content": "Add x"},
+        },
+        {
+            "type": "assistant",
+            "sessionId": "s1",
+            "timestamp": "2026-03-01T10:00:05Z",
+            "message": {
+                "id": "m1",
+                "model": "claude-sonnet-4-5-20250929",
+                "stop_reason": "end_turn",
+                "usage": use,
+                "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}],
+            },
+        },
+        {
+            "type": "user",
+            "sessionId": "s1",
+            "timestamp": "2026-03-01T10:00:06Z",
+            "message": {"content": [{"type": "tool_result", "tool_use_id": "t1", "is_error": True}]},
+        },
+    )
     return gemini, codex, transcript
 
 

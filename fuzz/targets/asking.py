@@ -1,4 +1,4 @@
-"""How a question is put: a call in; the answer out, or nothing where the program refused it in its own words."""
+"""How a question is put: a call in; the answer out, or nothing where it was refused in plain words."""
 
 from __future__ import annotations
 

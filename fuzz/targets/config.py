@@ -28,8 +28,27 @@ KEYS = (
     '"x y"',
     "templates.a.run",
 )
-VALUES = ("5.00", "0", "-1", "inf", "nan", "1e999999999", "1e-999999999", "9" * 5000, '"Europe/Berlin"', '"../../etc/passwd"',
-          '"\\u0000"', "true", "[]", "{}", "2026-03-01", "0x7fffffffffffffff", "1_0", "[" * 3000, '"' + "x" * 300 + '"')  # fmt: skip
+VALUES = (
+    "5.00",
+    "0",
+    "-1",
+    "inf",
+    "nan",
+    "1e999999999",
+    "1e-999999999",
+    "9" * 5000,
+    '"Europe/Berlin"',
+    '"../../etc/passwd"',
+    '"\\u0000"',
+    "true",
+    "[]",
+    "{}",
+    "2026-03-01",
+    "0x7fffffffffffffff",
+    "1_0",
+    "[" * 3000,
+    '"' + "x" * 300 + '"',
+)
 TABLES = (
     "[budget]",
     "[budget.templates.adw_plan]",

@@ -66,7 +66,7 @@ def _honest(folder: Path) -> Path:
 def _emptied(root: Path) -> None:
     if root.exists():
         for found in os.scandir(root):
-            shutil.rmtree(found.path) if found.is_dir(follow_symlinks=False) else os.unlink(found.path)
+            shutil.rmtree(found.path) if found.is_dir(follow_symlinks=False) else Path(found.path).unlink()
     root.mkdir(parents=True, exist_ok=True)
 
 
@@ -104,7 +104,7 @@ def _entry(dice: Dice, folder: Path, streams: tuple[tuple[Any, ...], ...], depth
     elif kind == 6:
         os.mkfifo(place if dice.one_in(2) else folder / "b.jsonl")
     elif kind == 7:
-        os.symlink(dice.pick((".", "..", "/dev/zero", "/etc/passwd", str(place))), place)
+        place.symlink_to(dice.pick((".", "..", "/dev/zero", "/etc/passwd", str(place))))
     elif kind == 8:
         _socket(folder / "c.jsonl")
     elif depth < 8:

@@ -75,7 +75,7 @@ def _others(dice: Dice, name: str, other: str) -> None:
         case 5:
             answered(lambda: show_pattern(name))
         case 6:
-            answered(lambda: decide_pattern(name, "ignored"))
+            answered(lambda: decide_pattern(name, "dismissed"))
         case _:
             done = resync_workflow_cost(name)
             if not done["message"]:

@@ -1,4 +1,4 @@
-"""Hostile texts of a stored run: bytes in; what a terminal, a program and a browser are given out, all of it calm."""
+"""Hostile texts of a stored run: bytes in; what a terminal, a program and a browser get out, all calm."""
 
 from __future__ import annotations
 
@@ -24,23 +24,81 @@ from app.server.core.workflow_history.web.settings import Settings
 from .. import histories, hostile
 from ..dice import Dice
 from ..oracle import Broken, is_calm_page, is_calm_text, numbers_are_numbers
-from .rest import _asked
+from .rest import asked
 
 RUN = "a1b2c3d4"
 COMMANDS = (
-    ["list"], ["show", RUN], ["show", RUN, "--json"], ["explain", RUN, "cost"], ["explain", RUN, "status"], ["stats"],
-    ["stats", "--by", "template"], ["stats", "--by", "phase", "--json"], ["list", "--json"], ["similar", RUN],
-    ["compare", RUN, "b0000000"], ["patterns"], ["anomalies"], ["forecast", "--text", "Add x"], ["forecast", RUN],
-    ["list", "--search", hostile.ESCAPE], ["show", hostile.TURNED], ["list", "--template", hostile.ESCAPE],
-    ["export", "runs", "--format", "csv"], ["export", "runs", "--format", "jsonl"], ["db", "check"], ["check"],
-)  # fmt: skip
-PAGES = ("/", "/runs", f"/runs/{RUN}", "/insights", "/trends", "/patterns", f"/compare?a={RUN}&b=b0000000", "/forecast?text=Add+x",
-         "/api/v1/runs", f"/api/v1/runs/{RUN}")  # fmt: skip
-WORDS = ("status", "status_reason", "nl_input", "nl_input_source", "issue_number", "issue_class", "workflow_template", "model_used",
-         "branch_name", "plan_file", "current_phase", "error_message", "project", "agents_dir", "cost_basis", "bottleneck_phase",
-         "times_source", "duration_source", "agents_without_stream", "extra")  # fmt: skip
-FIGURES = ("total_cost", "total_tokens", "input_tokens", "duration_seconds", "quality_score", "retry_cost", "created_at",
-           "completed_at", "utc_offset_minutes", "phase_durations", "score_parts", "idle_time_seconds")  # fmt: skip
+    ["list"],
+    ["show", RUN],
+    ["show", RUN, "--json"],
+    ["explain", RUN, "cost"],
+    ["explain", RUN, "status"],
+    ["stats"],
+    ["stats", "--by", "template"],
+    ["stats", "--by", "phase", "--json"],
+    ["list", "--json"],
+    ["similar", RUN],
+    ["compare", RUN, "b0000000"],
+    ["patterns"],
+    ["anomalies"],
+    ["forecast", "--text", "Add x"],
+    ["forecast", RUN],
+    ["list", "--search", hostile.ESCAPE],
+    ["show", hostile.TURNED],
+    ["list", "--template", hostile.ESCAPE],
+    ["export", "runs", "--format", "csv"],
+    ["export", "runs", "--format", "jsonl"],
+    ["db", "check"],
+    ["check"],
+)
+PAGES = (
+    "/",
+    "/runs",
+    f"/runs/{RUN}",
+    "/insights",
+    "/trends",
+    "/patterns",
+    f"/compare?a={RUN}&b=b0000000",
+    "/forecast?text=Add+x",
+    "/api/v1/runs",
+    f"/api/v1/runs/{RUN}",
+)
+WORDS = (
+    "status",
+    "status_reason",
+    "nl_input",
+    "nl_input_source",
+    "issue_number",
+    "issue_class",
+    "workflow_template",
+    "model_used",
+    "branch_name",
+    "plan_file",
+    "current_phase",
+    "error_message",
+    "project",
+    "agents_dir",
+    "cost_basis",
+    "bottleneck_phase",
+    "times_source",
+    "duration_source",
+    "agents_without_stream",
+    "extra",
+)
+FIGURES = (
+    "total_cost",
+    "total_tokens",
+    "input_tokens",
+    "duration_seconds",
+    "quality_score",
+    "retry_cost",
+    "created_at",
+    "completed_at",
+    "utc_offset_minutes",
+    "phase_durations",
+    "score_parts",
+    "idle_time_seconds",
+)
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
@@ -72,15 +130,40 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
 
 def _honest() -> dict[str, Any]:
-    agent = {"phase": "plan", "agent": "planner", "model": "claude-sonnet-4-5-20250929", "cost": 0.5, "cost_basis": "reported",
-             "input_tokens": 10, "output_tokens": 5, "cache_read_tokens": 3, "cache_creation_tokens": 2, "path": "planner/a.jsonl",
-             "line": 3, "identity": "x", "timestamp": "2026-03-01T10:00:00Z", "duration_seconds": 60.0, "outcome": "success",
-             "error": None, "models": [{"model": "m", "cost": 0.5}]}  # fmt: skip
+    agent = {
+        "phase": "plan",
+        "agent": "planner",
+        "model": "claude-sonnet-4-5-20250929",
+        "cost": 0.5,
+        "cost_basis": "reported",
+        "input_tokens": 10,
+        "output_tokens": 5,
+        "cache_read_tokens": 3,
+        "cache_creation_tokens": 2,
+        "path": "planner/a.jsonl",
+        "line": 3,
+        "identity": "x",
+        "timestamp": "2026-03-01T10:00:00Z",
+        "duration_seconds": 60.0,
+        "outcome": "success",
+        "error": None,
+        "models": [{"model": "m", "cost": 0.5}],
+    }
     return {
-        "id": RUN, "project": "shop", "status": "failed", "nl_input": "Add an export", "created_at": "2026-03-01T10:00:00Z",
-        "total_cost": 0.5, "cost_basis": "reported", "total_tokens": 20, "error_message": "limit", "duration_seconds": 60.0,
-        "workflow_template": "adw_plan_iso", "model_used": "claude-sonnet-4-5", "phase_costs": [agent],
-    }  # fmt: skip
+        "id": RUN,
+        "project": "shop",
+        "status": "failed",
+        "nl_input": "Add an export",
+        "created_at": "2026-03-01T10:00:00Z",
+        "total_cost": 0.5,
+        "cost_basis": "reported",
+        "total_tokens": 20,
+        "error_message": "limit",
+        "duration_seconds": 60.0,
+        "workflow_template": "adw_plan_iso",
+        "model_used": "claude-sonnet-4-5",
+        "phase_costs": [agent],
+    }
 
 
 def _hostile(dice: Dice) -> dict[str, Any]:
@@ -138,7 +221,7 @@ def _is_number(cell: str) -> bool:
 def _page(loop: asyncio.AbstractEventLoop, web: Any, address: str) -> None:
     path, _, query = address.partition("?")
     status, kind, body = loop.run_until_complete(
-        _asked(web, "GET", path, query, [(b"host", b"127.0.0.1:8765")], b"")
+        asked(web, "GET", path, query, [(b"host", b"127.0.0.1:8765")], b"")
     )
     if status >= 500 or status == 0:
         raise Broken(f"{status} for {address}: {body[:500]!r}")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.web.app import create_app
@@ -60,9 +60,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         body = hostile.encoded(dice, hostile.value(dice)) if dice.one_in(3) else b""
         if dice.one_in(20):
             method = dice.pick(("put", "delete", "options", "head", "trace", "x"))
-        status, told, content = loop.run_until_complete(
-            _asked(app, method.upper(), raw, query, headers, body)
-        )
+        status, told, content = loop.run_until_complete(asked(app, method.upper(), raw, query, headers, body))
         _is_calm(status, told, content, f"{method} {raw}?{query}")
 
     return once
@@ -94,25 +92,46 @@ def _headers(dice: Dice) -> list[tuple[bytes, bytes]]:
         (b"content-type", b"application/json"),
     ]
     if dice.one_in(3):
-        name = dice.pick((b"if-none-match", b"accept", b"accept-encoding", b"cookie", b"range", b"last-event-id",
-                          b"authorization", b"host", b"origin", b"content-length", b"content-type", b"x-forwarded-for"))  # fmt: skip
+        name = dice.pick(
+            (
+                b"if-none-match",
+                b"accept",
+                b"accept-encoding",
+                b"cookie",
+                b"range",
+                b"last-event-id",
+                b"authorization",
+                b"host",
+                b"origin",
+                b"content-length",
+                b"content-type",
+                b"x-forwarded-for",
+            )
+        )
         headers.append(
             (name, hostile.text(dice).encode("latin-1", "replace").replace(b"\n", b"").replace(b"\r", b""))
         )
     return headers
 
 
-async def _asked(
+async def asked(  # noqa: PLR0917 - what a request has
     app: Any, method: str, raw: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> tuple[int, str, bytes]:
-    from urllib.parse import unquote  # noqa: PLC0415
-
+    """Return the status, the type of what is not packed, and the body that an app answers a request with."""
     scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": unquote(raw, errors="replace"), "raw_path": raw.encode("latin-1", "replace"),
-        "query_string": query.encode("latin-1", "replace"), "root_path": "", "headers": headers,
-        "server": ("127.0.0.1", 8765), "client": ("127.0.0.1", 50_000),
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(raw, errors="replace"),
+        "raw_path": raw.encode("latin-1", "replace"),
+        "query_string": query.encode("latin-1", "replace"),
+        "root_path": "",
+        "headers": headers,
+        "server": ("127.0.0.1", 8765),
+        "client": ("127.0.0.1", 50_000),
+    }
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
     sent: dict[str, Any] = {"status": 0, "type": "", "body": b""}
 

@@ -18,6 +18,8 @@ from ..dice import Dice
 from ..oracle import Broken
 from ..seeds import make_seeds, other_streams
 
+_SETTINGS: Any = streams  # of which stream is worth a bookmark
+
 PATH = "run/planner/raw_output.jsonl"
 MOST = 1e16  # tokens of one count, ten thousand times what a month of a large team takes
 
@@ -38,9 +40,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         if told is not None:
             _are_sane(told)
             if whole is None or whole.results != told.results:
-                raise Broken(
-                    f"the results alone are not those of the whole stream:\n{told.results}\n{whole.format} {whole.problems}{whole and whole.results}"
-                )
+                raise Broken(f"the results alone are not those of the whole stream:\n{told}\n{whole}")
         _is_read_on(file, lines, dice.whole(0, len(lines)), whole)
 
     return once
@@ -81,9 +81,9 @@ def _are_sane(facts: StreamFacts) -> None:
 
 def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts | None) -> None:
     """Raise Broken where a stream that grew is not read as it is when it is read at once."""
-    content, usual = b"".join(lines), streams.FROM
+    content, usual = b"".join(lines), _SETTINGS.FROM
     size = sum(map(len, lines[:after]))
-    streams.FROM = 1  # byte: also a short stream gets a bookmark
+    _SETTINGS.FROM = 1  # byte: also a short stream gets a bookmark
     try:
         with file.open("r+b") as handle:
             handle.truncate(size)
@@ -94,7 +94,7 @@ def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts |
             return
         again = read_on(file, PATH, "planner", bookmark.unpacked(bookmark.kept(first.mark)))
     finally:
-        streams.FROM = usual
+        _SETTINGS.FROM = usual
     if whole is None or whole.format == "unreadable":
         return  # that it was one showed in its half-written line alone, which became a line that is none
     if again.facts is None or _timeless(again.facts) != _timeless(whole):

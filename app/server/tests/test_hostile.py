@@ -186,18 +186,8 @@ class TestMemory:
 
     @pytest.mark.parametrize(
         "part",
-        [b"[", b'{"a":', b',"a":1', b"9", b'"a",', b"\\\\", b"\x00", b"x\n", b'{"type":"user"\n'],
-        ids=[
-            "lists",
-            "objects",
-            "keys",
-            "digits",
-            "strings",
-            "backslashes",
-            "NULs",
-            "bad lines",
-            "half lines",
-        ],
+        [b"[", b'{"a":', b',"a":1', b"9", b'"a",', b"\\\\", b"\x00"],
+        ids=["lists", "objects", "keys", "digits", "strings", "backslashes", "NULs"],
     )
     def test_a_line_of_many_megabytes_is_named_and_costs_no_other(self, agents: Path, part: bytes) -> None:
         file = stream(run(agents, "bad", {}), "planner", init(), result(0.25))
@@ -213,7 +203,7 @@ class TestMemory:
             "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
             "print(grown // 1024, facts.results[0].total_cost, [p.line for p in facts.problems][:1])\n"
         )
-        done = subprocess.run(  # noqa: S603 - this very program
+        done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True
         )
         grown, cost, lines = done.stdout.split()

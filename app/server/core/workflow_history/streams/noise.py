@@ -1,4 +1,4 @@
-"""Pass over what is no record, many lines at a time: a block of lines in, where the next may begin out.
+"""Pass over what is no record, many lines at a time: a block in, where the next record may begin out.
 
 Hundreds of megabytes of blank or garbled lines, one after the other, would else hold up a sync for minutes.
 """

@@ -18,7 +18,8 @@ UNKNOWN = "\N{EN DASH}"
 
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*(?:\x07|\x1b\\\\|\x9c)"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*"  # titles, links
+    "(?:\x07|\x1b\\\\|\x9c)"  # a body ends where another begins: no second look
     "|\x1b[ -/]*[0-~]"
 )
 _NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
