@@ -115,6 +115,8 @@ def _run(command: str, line: str) -> tuple[str, int]:
     program, *words = shlex.split(command)
     if {"|", ">", "&&"} & set(words):
         raise ConsoleError(f"only workflow-history and `| head -N` can be run here: {line}")
+    if "serve" in words[:1]:
+        raise ConsoleError(f"it goes on until it is stopped; show it in a block without a language: {line}")
     result = CliRunner().invoke(app, words, prog_name=program, env=SURROUNDINGS)  # --db holds for one command
     return result.output, result.exit_code
 

@@ -90,6 +90,7 @@ def test_an_option_holds_for_its_own_command_alone(folder):
     [
         ("$ workflow-history db path", "shows where it ran"),
         ("$ workflow-history list | sort", "only workflow-history"),
+        ("$ workflow-history serve", "until it is stopped"),
         ("some output", "without a command"),
     ],
 )
