@@ -6,6 +6,7 @@ import base64
 import importlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.accounting.results import processes
 from app.server.core.workflow_history.answers.finding import find_runs
+from app.server.core.workflow_history.answers.statistics import run_statistics
 from app.server.core.workflow_history.config import read_config
 from app.server.core.workflow_history.errors import (
     ConfigError,
@@ -36,6 +38,7 @@ from app.server.core.workflow_history.narrowing import recent_of
 from app.server.core.workflow_history.pricing.names import find_model
 from app.server.core.workflow_history.scanning.request import slug_words
 from app.server.core.workflow_history.store.cursor import list_name
+from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.streams import read_results, read_stream
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.wording.text import clean, cut_middle
@@ -357,6 +360,26 @@ class TestDamagedHistories:
         self.changed(tmp_path, b"some words here", b'some "ords here')
         with pytest.raises(WorkflowHistoryError, match="the history is damaged"):
             database.get_workflow_by_id("a")
+
+    def test_a_stored_time_that_is_none(self, tmp_path: Path) -> None:
+        database.insert_workflow({"id": "a", "created_at": "2026-01-02T03:04:05Z"})
+        self.changed(tmp_path, b"2026-01-02T03:04:05", b"2026-01-02 utime:05")
+        with pytest.raises(WorkflowHistoryError, match="the history is damaged"):
+            run_statistics("day")
+
+    def test_packed_sums_that_are_none_are_made_anew(self, tmp_path: Path) -> None:
+        database.insert_workflow({"id": "a", "total_cost": 0.5})
+        with History.open(tmp_path / "history.db") as history, history.transaction():
+            history.pack_columns()
+        before = run_statistics().total
+        with sqlite3.connect(tmp_path / "history.db") as connection:
+            damaged = msgspec.msgpack.encode([[[1]], b"", []])
+            told = connection.execute(
+                "UPDATE column_blocks SET data = ? WHERE family LIKE 'digests%'", [damaged]
+            )
+            assert told.rowcount
+        connection.close()
+        assert run_statistics().total == before
 
     def test_a_schema_whose_text_is_no_utf8(self, tmp_path: Path) -> None:
         database.insert_workflow({"id": "a"})

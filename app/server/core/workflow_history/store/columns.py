@@ -21,6 +21,7 @@ from ..evidence import word
 from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
 from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
 from .bulk import execute_tuples
+from .dialects.base import damaged
 from .recorded import only_bound
 from .schema import agent_runs, column_blocks, model_usage, workflows
 
@@ -221,7 +222,10 @@ def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
     if kind == "real":
         return np.array([np.nan if value is None else value for value in values], np.float64)
     if kind == "time":
-        moments = np.array([None if value is None else value[:-1] for value in values], "datetime64[us]")
+        try:
+            moments = np.array([None if value is None else value[:-1] for value in values], "datetime64[us]")
+        except (ValueError, TypeError) as error:
+            raise damaged(error) from error
         return np.where(np.isnat(moments), UNKNOWN, (moments - _EPOCH).astype(np.int64))
     return np.array([UNKNOWN if value is None else value for value in values], np.int64)
 

@@ -6,9 +6,11 @@ What is not packed is made of the columns; the answer is the same.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, insert, select
 
 from ..summing.digests import Digest
@@ -26,9 +28,11 @@ def read_digests(connection: Connection, name: str) -> list[Digest]:
     """Return one of the digests KEPT, of runs after runs; merged they are that of all runs."""
     columns = column_blocks.c
     query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
-    packed = dict(driver_rows(connection, query))
-    found = {block * RUNS_IN_A_BLOCK: decoded(data) for block, data in packed.items() if data}
-    for keys in spans(block for block in all_blocks(connection) if not packed.get(block)):
+    found: dict[int, Digest] = {}
+    for block, data in driver_rows(connection, query):
+        with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: the columns still say it
+            found[block * RUNS_IN_A_BLOCK] = decoded(data)
+    for keys in spans(block for block in all_blocks(connection) if block * RUNS_IN_A_BLOCK not in found):
         found[keys.start] = digest_named(name, partial(read_columns, connection, keys=keys))
     return [found[first] for first in sorted(found)]
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Select, Table
+from sqlalchemy.exc import DatabaseError
 
 from ..locks import Release
 from ..search_words import Piece
+
+DAMAGED: Final = (
+    "the history is damaged; put a backup in its place, or move it away and sync anew (that knows nothing of "
+    "runs whose files are gone)"
+)
+"""What is said where a database holds what nobody stored."""
+
+
+def damaged(error: Exception) -> DatabaseError:
+    """Return the error of a value in the tables that this package cannot have written."""
+    return DatabaseError("", None, ValueError(f"what it holds is malformed ({error})"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from ..pattern_sums import KEEPING_SUMS
 from ..schema import metadata, workflows
 from ..search import SEARCH_INDEX, SEARCH_TABLE
 from ..search_words import Piece, tokens
-from .base import Dialect
+from .base import DAMAGED, Dialect
 
 LOCK_WAIT_SECONDS: Final = 600
 CONNECT_SECONDS: Final = 10
@@ -291,6 +291,7 @@ def _with_words(pieces: Sequence[Piece]) -> Select[Any]:
 
 
 _REASONS: Final[tuple[tuple[str, str | Callable[[str], str]], ...]] = (
+    ("what it holds is malformed", DAMAGED),
     ("Connection refused", "no PostgreSQL answers there; start it, or mend host and port of the URL"),
     ("could not translate host name", "there is no such host; mend the URL"),
     ("failed to resolve host", "there is no such host; mend the URL"),

@@ -37,7 +37,7 @@ from ..locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
 from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
 from ..search_words import Piece, fts5
-from .base import Dialect
+from .base import DAMAGED, Dialect, damaged
 
 LOCK_WAIT_SECONDS = 30.0
 """How long SQLite itself waits for another writer."""
@@ -74,17 +74,13 @@ def _stored_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(error) from error
+        raise damaged(error) from error
 
 
 def _on_error(context: ExceptionContext) -> None:
     """Name the damage where the driver stumbles over its own message, which quotes damaged bytes."""
     if isinstance(context.original_exception, UnicodeDecodeError):
-        raise _damaged(context.original_exception) from context.original_exception
-
-
-def _damaged(error: Exception) -> DatabaseError:
-    return DatabaseError("", None, sqlite3.DatabaseError(f"what it holds is malformed ({error})"))
+        raise damaged(context.original_exception) from context.original_exception
 
 
 def _is_read_only(url: URL) -> bool:
@@ -122,7 +118,7 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
     except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
-        raise _damaged(error) from error
+        raise damaged(error) from error
 
 
 def _on_begin(connection: Connection) -> None:
@@ -178,9 +174,9 @@ def _settle(connection: Connection) -> None:
 def _damages(connection: Connection) -> list[str]:
     whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    damaged = [f"database file: {line}" for line in whole if line != "ok"]
-    damaged += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
-    return damaged or _stale_words(connection)
+    found = [f"database file: {line}" for line in whole if line != "ok"]
+    found += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    return found or _stale_words(connection)
 
 
 def _stale_words(connection: Connection) -> list[str]:
@@ -272,19 +268,15 @@ def _pragma(connection: Connection, name: str) -> Any:
     except sqlite3.DatabaseError as error:
         raise DatabaseError(statement, None, error) from error
     except UnicodeDecodeError as error:
-        raise _damaged(error) from error
+        raise damaged(error) from error
 
 
-_DAMAGED = (
-    "it is damaged; put a backup in its place, or move it away and sync anew (that knows nothing of runs "
-    "whose files are gone)"
-)
 _REASONS = (
     ("is full", "make room and sync again; what was stored before is kept"),
     ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
-    ("malformed", _DAMAGED),
-    ("vtable constructor failed", _DAMAGED),
-    ("corrupt", _DAMAGED),
+    ("malformed", DAMAGED),
+    ("vtable constructor failed", DAMAGED),
+    ("corrupt", DAMAGED),
 )
 """What SQLite says, and what to do about it."""
 
