@@ -28,7 +28,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
     file = histories.use(folder)
     seeds = make_seeds(folder / "seeds")
     streams = (*seeds.streams, *other_streams())
-    honest, root = _honest(folder), folder / "shop" / "agents"
+    honest, root = _honest(folder), folder.resolve() / "shop" / "agents"
     template = folder / "template.db"
     database.init_db()
     shutil.copy(file, template)
@@ -83,28 +83,37 @@ def _run(dice: Dice, root: Path, states: tuple[Any, ...], streams: tuple[tuple[A
         run.mkdir(exist_ok=True)
         if not dice.one_in(5):
             state = hostile.mutated(dice, dice.pick(states), dice.pick((8, 30)))
-            (run / "adw_state.json").write_bytes(hostile.encoded(dice, state))
+            _write(run / "adw_state.json", hostile.encoded(dice, state))
         for _ in range(dice.whole(0, 5)):
             _entry(dice, run, streams)
 
 
+def _write(file: Path, data: bytes) -> None:
+    """Write a file where no link leads away from its place: what is fuzzed must harm nothing beside it."""
+    if file.is_symlink() or file.parent.resolve() != file.parent:
+        raise FileExistsError(file)
+    file.write_bytes(data)
+
+
 def _entry(dice: Dice, folder: Path, streams: tuple[tuple[Any, ...], ...], depth: int = 0) -> None:
+    if folder.is_symlink():
+        return
     place = folder / dice.pick(hostile.NAMES)
     kind = dice.whole(0, 9)
     if kind <= 3:
         place.mkdir(exist_ok=True)
         stream = place / dice.pick(("raw_output.jsonl", "a.jsonl", "adw_state.json"))
-        stream.write_bytes(b"".join(lines_from(dice, streams)))
+        _write(stream, b"".join(lines_from(dice, streams)))
     elif kind == 4:
-        place.write_bytes(hostile.encoded(dice, hostile.value(dice)))
+        _write(place, hostile.encoded(dice, hostile.value(dice)))
     elif kind == 5:
         prompts = folder / "planner" / "prompts"
         prompts.mkdir(parents=True, exist_ok=True)
-        (prompts / "a.txt").write_bytes(hostile.text(dice).encode("utf-8", "surrogatepass"))
+        _write(prompts / "a.txt", hostile.text(dice).encode("utf-8", "surrogatepass"))
     elif kind == 6:
         os.mkfifo(place if dice.one_in(2) else folder / "b.jsonl")
     elif kind == 7:
-        place.symlink_to(dice.pick((".", "..", "/dev/zero", "/etc/passwd", str(place))))
+        place.symlink_to(dice.pick((".", "..", "/dev/zero", "/no/such/file", str(place))))
     elif kind == 8:
         _socket(folder / "c.jsonl")
     elif depth < 8:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
             else:
                 _command(runner, dice.pick(COMMANDS))
 
+    weakref.finalize(once, loop.close)
     return once
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         status, told, content = loop.run_until_complete(asked(app, method.upper(), raw, query, headers, body))
         _is_calm(status, told, content, f"{method} {raw}?{query}")
 
+    weakref.finalize(once, loop.close)
     return once
 
 

@@ -88,15 +88,15 @@ def test_a_stream_that_could_not_be_opened_is_read_the_next_time_and_counts_once
     if known:
         sync_workflow_history(silent=True)
         (agents / "run2" / "planner" / "raw_output.jsonl").touch()
-    opened = streams._open_regular
+    opened = streams.opened
 
-    def refused(file: Path | str) -> int:
+    def refused(file: Path | str, *given: Any) -> Any:
         if "run2" in str(file):
             raise OSError(number, os.strerror(number))
-        return opened(file)
+        return opened(file, *given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(streams, "_open_regular", refused)
+        patched.setattr(streams, "opened", refused)
         first = sync_workflow_history(silent=True)
     assert (first["unread"], first["failed"]) == (1, 0)
     assert [problem["path"] for problem in first["errors"]] == ["run2/planner/raw_output.jsonl"]
@@ -137,11 +137,11 @@ def test_a_run_for_which_there_is_no_memory_is_named_and_read_the_next_time(
 
 
 def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_: object) -> int:
+    def refused(*_: object) -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patched:
-        patched.setattr(streams, "_open_regular", refused)
+        patched.setattr(streams, "opened", refused)
         ended = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
     said = f"error: stored all but {RUNS} runs or files that could not be read; the next sync tries again\n"
     assert (ended.exit_code, ended.stderr, ended.stdout) == (3, said, "")

@@ -263,9 +263,13 @@ class TestNames:
         os.mkfifo(folder / "a\n\x1b[31m\u202e" / "raw_output.jsonl")
         os.mkfifo(folder / "execution.log")
         (folder / "error.log").symlink_to("/dev/zero")
-        (folder / "workflow_summary.json").symlink_to("/etc/passwd")
+        elsewhere = agents.parent / "elsewhere.json"
+        elsewhere.write_text('{"overall_success": true}')
+        (folder / "workflow_summary.json").symlink_to(elsewhere)
         (agents / "adw_state.json").mkdir()
         soon(lambda: synced(agents))
+        assert elsewhere.read_text() == '{"overall_success": true}'
+        assert (database.get_workflow_by_id("bad") or {})["status"] != "completed"
 
 
 class TestNumbers:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from ..errors import WorkflowHistoryError
 from ..scrubbing import (
@@ -72,7 +72,9 @@ def keeps_text(connection: Connection, *, no_text: bool) -> bool:
 
 def holds_text(connection: Connection) -> bool | None:
     """Tell whether the newest run was stored with its texts; None: there is no run."""
-    newest = select(workflows.c.extra).order_by(workflows.c.key.desc()).limit(1)
+    newest = select(workflows.c.extra).where(
+        workflows.c.key == select(func.max(workflows.c.key)).scalar_subquery()
+    )
     found = connection.execute(newest).first()
     return None if found is None else (found[0] or {}).get(NOT_KEPT) is not False
 

@@ -408,10 +408,10 @@ sync_runs = Table(
 pruned_runs = Table(
     "pruned_runs",
     metadata,
-    Column("project", Text, primary_key=True, comment="project of the run"),
-    Column("id", Text, primary_key=True, comment="name of the run's folder"),
-    Column("pruned_at", Text, nullable=False, comment="when, ISO 8601 UTC with microseconds"),
-    Column("created_at", Text, comment="when the run was made, ISO 8601 UTC with microseconds"),
+    Column("project", _TEXT, primary_key=True, comment="project of the run"),
+    Column("id", _TEXT, primary_key=True, comment="name of the run's folder"),
+    Column("pruned_at", _TEXT, nullable=False, comment="when, ISO 8601 UTC with microseconds"),
+    Column("created_at", _TEXT, comment="when the run was made, ISO 8601 UTC with microseconds"),
     Column(
         "spent_nanodollars",
         BigInteger,

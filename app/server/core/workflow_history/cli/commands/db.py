@@ -50,9 +50,6 @@ def version(context: typer.Context) -> None:
         screen.show(said(database.schema_version()))
 
 
-app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=AskingCommand)(db_scrub.scrub)
-
-
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
 def check(context: typer.Context) -> None:
     """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
@@ -71,3 +68,4 @@ def check(context: typer.Context) -> None:
 
 
 db_care.add_to(app)
+app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=AskingCommand)(db_scrub.scrub)
