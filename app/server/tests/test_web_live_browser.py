@@ -7,12 +7,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from app.server.tests import build
 from app.server.tests.live_helpers import PROGRAM, serving
 
 SPENT = [build.assistant(f"m{number}", build.usage(input=1000, output=50_000 * number)) for number in (1, 2)]
+
+HEARD_OF_THREE = """() => new Promise((heard) => {
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("sync", (event) => {
+    if (JSON.parse(event.data).last?.scanned !== 3) return;
+    source.close();
+    heard();
+  });
+})"""
 
 
 @pytest.fixture
@@ -145,6 +154,23 @@ def test_what_is_being_typed_is_not_taken_away(page: Page, agents: Path) -> None
         expect(page.locator("#typed")).to_have_value("half a word")
         page.locator("#typed").blur()
         expect(page.get_by_role("link", name="bbbb2222")).to_be_visible()
+        page.goto("about:blank")
+
+
+def test_what_comes_while_a_part_is_on_its_way_is_shown_too(page: Page, agents: Path) -> None:
+    held: list[tuple[Route, APIResponse]] = []
+    with serving(agents) as served:
+        page.goto(f"{served.address}/syncs")
+        state = page.locator("#now-title + dl")
+        expect(state).to_contain_text("1 run")
+        page.route("**/syncs", lambda route: held.append((route, route.fetch())), times=1)
+        with page.expect_request("**/syncs"):
+            write_run(agents, "bbbb2222")
+        write_run(agents, "cccc3333")
+        page.evaluate(HEARD_OF_THREE)
+        [(route, former)] = held
+        route.fulfill(response=former)
+        expect(state).to_contain_text("3 runs")
         page.goto("about:blank")
 
 

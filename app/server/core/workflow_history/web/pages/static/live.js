@@ -128,15 +128,17 @@
       const place = node.dataset.liveFrom || location.href;
       places.set(place, [...(places.get(place) || []), node]);
     }
+    let pause = APART;
     try {
       for (const [place, those] of places) await take(place, those);
       if (nodes.length) document.dispatchEvent(new CustomEvent("live:updated", { detail: nodes.map((node) => node.dataset.live) }));
     } catch {
-      want(nodes); // the events say when the server is there again
+      want(nodes); // a server that is gone is heard of by the events; one that refused is asked again
+      pause = AGAIN[1];
     } finally {
       busy = false;
       apart = Math.max(APART, SHARE * (performance.now() - last));
-      if (!lost && [...wanted].some((name) => nodes.every((node) => node.dataset.live !== name))) setTimeout(schedule, APART);
+      if (!lost && wanted.size) setTimeout(schedule, pause); // what somebody fills in, or changed since it was taken
     }
   }
 
