@@ -15,7 +15,10 @@ from app.server.core.workflow_history.wording.text import UNKNOWN
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
-GROUPS = {"patterns": ("show", "accept", "dismiss", "reset"), "db": ("path", "version", "check")}
+GROUPS = {
+    "patterns": ("show", "accept", "dismiss", "reset"),
+    "db": ("path", "version", "check", "backup", "prune", "vacuum", "scrub"),
+}
 """Commands that have commands of their own."""
 
 TERMINAL = {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}

@@ -286,6 +286,14 @@ def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     assert CliRunner().invoke(app, [*words, "--by-config"]).exit_code == 2
     assert "3 runs taken out" in CliRunner().invoke(app, [*words, "--yes"]).output
     assert len(ids(file)) == 3
+    assert (
+        "all stay\n3 runs pruned earlier, at least $1.50 spent on them"
+        in CliRunner().invoke(app, words).output
+    )
+
+
+def test_the_help_of_prune_names_the_settings_files_table() -> None:
+    assert "[[retention]]" in CliRunner().invoke(app, ["db", "prune", "--help"]).output
 
 
 def test_space_that_is_not_needed_is_given_back(file: Path) -> None:

@@ -326,11 +326,26 @@ class TestAddresses:
             ("s3://archive/shop/adws/agents", "shop"),
             ("s3://archive/agents", "archive"),
             ("s3://archive", "archive"),
-            ("zip://agents::s3://archive/shop-2025.zip", "shop-2025.zip"),
+            ("zip://agents::s3://archive/shop-2025.zip", "shop-2025"),
+            ("zip://agents::file:///old/shop.tar.gz", "shop"),
+            ("memory://agents", "agents"),
+            ("s3://bucket/.zip/agents", ".zip"),
         ],
     )
     def test_name_the_project(self, address: str, project: str) -> None:
         assert scanner.project_of(places.RemoteFolder(address)) == project
+
+    @pytest.mark.parametrize("typed", ["{archive}", "file://{archive}", "old.zip"])
+    def test_in_an_archive_are_called_alike_however_its_name_is_typed(
+        self, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        archive = tmp_path / "old.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("agents/aaaa1111/adw_state.json", "{}")
+        monkeypatch.chdir(tmp_path)
+        found = places.place(f"zip://agents::{typed.format(archive=archive)}")
+        assert str(found) == f"zip://agents::file://{archive}"
+        assert scanner.project_of(found) == "old"
 
     def test_elsewhere_are_not_read_by_forked_processes(self, sync_into: Any) -> None:
         with pytest.raises(InvalidQueryError, match=r"use threads\[:N\] or dask://"):

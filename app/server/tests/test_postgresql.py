@@ -52,6 +52,9 @@ def address(url: URL) -> str:
 def typed(url: URL | str, *words: str) -> tuple[int, str]:
     where = url if isinstance(url, str) else address(url)
     result = CliRunner().invoke(app, ["--db", where, *words], prog_name="workflow-history")
+    assert result.exception is None or isinstance(
+        result.exception, SystemExit
+    )  # else a person sees a traceback
     return result.exit_code, result.output
 
 
@@ -83,6 +86,7 @@ def test_every_form_of_the_url_means_the_same_and_none_shows_the_password(text: 
         "postgresql://127.0.0.1:1/d?user=u&password={p}&sslpassword={p}",
         "postgresql://u:{p}@no.such.host.invalid/d",
         "postgresql://u:{p}@h:port/d",
+        "postgresql://u:a@b:{p}/c@h/d",
         "mysql://u:{p}@h/d",
     ],
 )
@@ -92,6 +96,16 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(text: str, 
     assert code in {1, 2}
     assert PASSWORD not in said
     assert "Traceback" not in said
+
+
+def test_what_to_type_next_names_the_database_without_the_password(place: URL, tmp_path: Path) -> None:
+    inside, after = place.set(password=PASSWORD), place.update_query_dict({"password": PASSWORD})
+    for project, url in {"inside": inside, "after": after}.items():
+        demo.make_agents_folder(tmp_path / project / "agents", runs=2, end=END)
+        code, said = typed(url, "sync", str(tmp_path / project))
+        assert code == 0
+        assert "--db 'postgresql+psycopg://postgres:***@127.0.0.1" in said
+        assert PASSWORD not in said
 
 
 def test_a_server_that_is_not_there_says_what_to_do() -> None:

@@ -306,5 +306,10 @@ def test_the_command_says_what_it_took_out(
     assert "taken out of texts" in said.output
     answer = CliRunner().invoke(app, ["db", "scrub", "--json"])
     assert json.loads(answer.output)["secrets"] == {}
+    refused = CliRunner().invoke(app, ["db", "scrub", "--no-text"])
+    assert (refused.exit_code, "say --yes too" in refused.output) == (2, True)
+    assert database.find_workflow("a1b2c3d4")["nl_input"]
+    assert CliRunner().invoke(app, ["db", "scrub", "--no-text", "--yes"]).exit_code == 0
+    assert database.find_workflow("a1b2c3d4")["nl_input"] is None
     file.unlink()
     assert CliRunner().invoke(app, ["db", "scrub"]).exit_code == 1

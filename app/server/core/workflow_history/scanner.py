@@ -19,6 +19,7 @@ _DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
 AGENTS_DIR: Place | str = _DEFAULT
 """The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
 
+_ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
 
 __all__ = [
@@ -53,14 +54,16 @@ def agents_folders_of(path: Place) -> list[Place]:
 def project_of(agents: Place) -> str:
     """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
 
+    What an archive is called counts without its ending.
+
     >>> project_of(Path("/home/me/shop/adws/agents")), project_of(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
     """
     folder = agents.absolute() if isinstance(agents, Path) else PurePosixPath(remote_path(str(agents)))
-    if folder.name != "agents":
-        return folder.name
     parent = folder.parent
-    return (parent.parent if _SCRIPTS_FOLDER.fullmatch(parent.name) else parent).name
+    if folder.name != "agents" or not parent.name:
+        return _ARCHIVE.sub("", folder.name)
+    return _ARCHIVE.sub("", (parent.parent if _SCRIPTS_FOLDER.fullmatch(parent.name) else parent).name)
 
 
 def scan_agents_directory() -> list[Workflow]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -64,8 +65,9 @@ class Screen:
     def typed(self, command: str) -> str:
         """Return a command so that it can be pasted here: this program, and the history in use."""
         name, _, rest = command.partition(" ")
-        history = f" --db {shlex.quote(self.database)}" if self.database and "--db " not in rest else ""
-        return f"{_program(name)}{history} {rest}"
+        if not self.database or "--db " in rest:
+            return f"{_program(name)} {rest}"
+        return f"{_program(name)} --db {shlex.quote(_shown(self.database))} {rest}"
 
     def give(self, data: Mapping[str, Any]) -> None:
         """Print an object as JSON, with the version of its shape."""
@@ -156,3 +158,10 @@ def _console(stream: TextIO) -> Console:
         highlight=False,
         emoji=False,
     )
+
+
+def _shown(database: str) -> str:
+    """Return how the history in use was named, a URL without the password in it."""
+    if "://" not in database:
+        return database
+    return str(import_module("..database", __package__).location())  # what opens one is not for --help

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..addresses import above, below, holds_password, remote_path
@@ -90,10 +91,18 @@ def remote_folder(address: str) -> RemoteFolder:
             "the address of the agents folder holds a password: keep it in the environment or in fsspec's "
             "configuration, and name the folder without it"
         )
-    text = str(_upath(address))
+    text = str(_upath(_from_the_root(address)))
     folder = RemoteFolder(text if text.endswith("://") else text.rstrip("/"))
     _system(folder.address)
     return folder
+
+
+def _from_the_root(address: str) -> str:
+    """Return an address whose archive on this machine is called by its whole path: it is one, however typed."""
+    *links, last = address.split("::")
+    if not links or ("://" in last and not last.startswith("file://")):
+        return address
+    return "::".join([*links, f"file://{Path(last.removeprefix('file://')).absolute()}"])
 
 
 def _upath(address: str) -> Any:

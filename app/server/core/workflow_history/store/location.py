@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
@@ -59,17 +58,15 @@ def _with_driver(url: URL) -> URL:
     return found
 
 
-_SECRET: Final = re.compile("//[^/]*@")
-
-
 def _parsed(text: str) -> URL:
     try:
         return make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+        # A password may stand anywhere in it, and in what the causes say: neither is shown.
         raise WorkflowHistoryError(
-            f"not a database URL: {_SECRET.sub('//***@', text)!r}; write e.g. sqlite:////path/to/file.db or "
-            "postgresql://user@host/database"
-        ) from error
+            f"not a database URL: {text.partition('://')[0]}://…; write e.g. sqlite:////path/to/file.db or "
+            "postgresql://user@host:5432/database, and %40, %3A and %2F for @, : and / in a password"
+        ) from None
 
 
 def _absolute(url: URL) -> URL:

@@ -22,7 +22,7 @@ Examples:
 """
 
 app = typer.Typer(
-    help="Look after the history's database: where it is, check, backup, prune, vacuum.",
+    help="Look after the history's database: where it is, check, backup, prune, vacuum, scrub.",
     epilog=EXAMPLES,
     no_args_is_help=True,
     cls=CommandGroup,

@@ -60,7 +60,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
         int, typer.Option(metavar="N", min=0, help="Of these, the newest N of each project stay.")
     ] = 0,
     by_config: Annotated[
-        bool, typer.Option("--by-config", help="By the rules under [[retention]] in the settings file.")
+        bool, typer.Option("--by-config", help="By the rules under [\\[retention]] in the settings file.")
     ] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="This settings file.")] = None,
     yes: Annotated[

@@ -14,7 +14,7 @@ from ..screen import screen_of
 EXAMPLES = """
 Examples:
   workflow-history db scrub
-  workflow-history db scrub --no-text
+  workflow-history db scrub --no-text --yes
 """
 
 
@@ -23,12 +23,18 @@ def scrub(
     no_text: Annotated[
         bool, typer.Option("--no-text", help="Take out all that was asked, said and typed, for good.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
 ) -> None:
     """Take secrets out of a history that was made before.
 
     A sync takes them out by itself: this is for what older versions stored, or rules did not know yet.
     Nothing of it stays in the database's files. Stop other programs that have the history open.
     """
+    if no_text and not yes:
+        raise typer.BadParameter(
+            "all that was asked, said and typed goes for good; make a copy (db backup), then say --yes too",
+            param_hint="'--no-text'",
+        )
     found = database.scrub(no_text=no_text)
     screen = screen_of(context)
     if screen.as_json:

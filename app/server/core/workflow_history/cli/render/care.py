@@ -64,9 +64,9 @@ def vacuumed(done: Mapping[str, Any]) -> Text:
 def pruned(done: Mapping[str, Any]) -> RenderableType:
     """Return what was taken out, or would be."""
     if not done["runs"]:
-        return Text("no run is meant: all stay")
+        return Group(Text("no run is meant: all stay"), *_before(done["pruned_before"]))
     what = counted(done["runs"], "run")
-    spent = f"{money(done['spent'])} spent on them" if done["spent"] is not None else None
+    spent = f"at least {money(done['spent'])} spent on them" if done["spent"] is not None else None
     head = joined(
         [
             Text(
@@ -79,10 +79,14 @@ def pruned(done: Mapping[str, Any]) -> RenderableType:
     )
     projects = [f"{one_line(name) or '(no project)'} {count:,}" for name, count in done["projects"].items()]
     lines: list[RenderableType] = [head, Text(", ".join(projects[:MOST]), "dim")]
-    if (before := done["pruned_before"])["runs"]:
-        more = f", {money(before['spent'])} spent on them" if before["spent"] is not None else ""
-        lines.append(Text(f"{counted(before['runs'], 'run')} pruned earlier{more}", "dim"))
-    return Group(*lines)
+    return Group(*lines, *_before(done["pruned_before"]))
+
+
+def _before(before: Mapping[str, Any]) -> list[Text]:
+    if not before["runs"]:
+        return []
+    more = f", at least {money(before['spent'])} spent on them" if before["spent"] is not None else ""
+    return [Text(f"{counted(before['runs'], 'run')} pruned earlier{more}", "dim")]
 
 
 def size(count: int) -> str:
