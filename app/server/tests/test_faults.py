@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -134,6 +135,27 @@ def test_a_run_for_which_there_is_no_memory_is_named_and_read_the_next_time(
     assert first["errors"][0]["reason"] == "it cannot be read: there was not enough memory"
     sync_workflow_history(silent=True)
     assert stored() == undisturbed(tmp_path)
+
+
+@pytest.mark.parametrize("stop", ["KeyboardInterrupt", "app._TerminatedError(143)"])
+def test_a_stop_that_meets_python_cleaning_up_is_not_forgotten(stop: str) -> None:
+    code = f"""
+import signal, sys, threading
+from app.server.core.workflow_history.cli import app
+class Cleaned:
+    def __del__(self):
+        raise {stop}
+signal.signal(signal.SIGTERM, app._terminate)
+sys.unraisablehook = app.stop_again
+Cleaned()
+threading.Event().wait(30)
+print("forgotten")
+"""
+    ended = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, "ignored" in ended.stderr) == ("", False)
+    assert ended.returncode in {-signal.SIGINT, 143}
 
 
 def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,10 @@ import errno
 import logging
 import os
 import signal
+import sys
+from _thread import interrupt_main
 from importlib import import_module
+from threading import Timer
 from typing import Annotated, Any
 
 import typer
@@ -185,9 +188,23 @@ def _terminate(*_: Any) -> None:
     raise _TerminatedError(TERMINATED)
 
 
+def stop_again(lost: sys.UnraisableHookArgs) -> None:
+    """Stop once more where the first stop met Python cleaning up, which prints what it raises and goes on."""
+    number = next((number for stop, number in _STOPS.items() if isinstance(lost.exc_value, stop)), None)
+    if number is None:
+        sys.__unraisablehook__(lost)
+    else:
+        Timer(_CLEANED, interrupt_main, [number]).start()
+
+
+_STOPS = {KeyboardInterrupt: signal.SIGINT, _TerminatedError: signal.SIGTERM}
+_CLEANED = 0.01  # seconds, after which Python has cleaned up
+
+
 def main() -> None:
     """Run the command line, or tell a shell what it may complete."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = stop_again
     if COMPLETION_VARIABLE in os.environ:
         import_module(".completing", __package__).answer(app)
     try:

@@ -98,7 +98,7 @@ def remote_folder(address: str) -> RemoteFolder:
 
 
 def _from_the_root(address: str) -> str:
-    """Return an address whose archive on this machine is called by its whole path: it is one, however typed."""
+    """Return an address whose archive on this machine is called by its whole path, however it is typed."""
     *links, last = address.split("::")
     if not links or ("://" in last and not last.startswith("file://")):
         return address

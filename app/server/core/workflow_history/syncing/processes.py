@@ -40,6 +40,7 @@ _LOST = (RuntimeError, OSError, MemoryError)
 
 _PATIENCE = 1.0  # seconds after which it is looked whether there is anybody to wait for
 
+_THREADS = 2  # of this process, by which a pool hands out tasks and takes in what came of them
 _PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
 
 
@@ -149,11 +150,11 @@ class _Team(Generic[TaskT]):
         with warnings.catch_warnings():
             # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
             warnings.simplefilter("ignore", DeprecationWarning)
+            self._threads = threading.active_count() + _THREADS
             try:
-                self._pool.submit(os.getpid).result()
+                self._waited_for(self._pool.submit(os.getpid))
             except _LOST as error:
                 self._give_up(error)
-        self._threads = threading.active_count()
 
     def hand_out(self, task: TaskT) -> Future[str] | None:
         """Have one of the processes do a task; None: it is to be done here."""
@@ -173,7 +174,7 @@ class _Team(Generic[TaskT]):
             self._give_up(error)
             raise
 
-    def _waited_for(self, handed_out: Future[str]) -> str:
+    def _waited_for(self, handed_out: Future[DoneT]) -> DoneT:
         """Wait, but not for ever: a thread that found no memory never brings what a process did."""
         while True:
             try:
@@ -214,9 +215,28 @@ def _out_of_file(name: str) -> Any:
 def _processes(workers: int) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_begin)
     try:
-        yield pool
+        with _calm_threads():
+            yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _calm_threads() -> Iterator[None]:
+    """Have a thread that the system has nothing left for end with a line in the log: who waits notices."""
+    usual = threading.excepthook
+
+    def told(lost: threading.ExceptHookArgs) -> None:
+        if isinstance(lost.exc_value, _LOST):
+            logger.warning("thread_lost error=%r", lost.exc_value)
+        else:
+            usual(lost)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _begin() -> None:
