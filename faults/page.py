@@ -76,9 +76,9 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
                 "rows_lost": sum(outcome.lost for outcome in outcomes),
                 "rows_doubled": sum(outcome.doubled for outcome in outcomes),
                 "exit_codes": {str(code): count for code, count in _codes(outcomes)},
-                "said": sorted({outcome.said for outcome in outcomes if outcome.said}),
+                "said": sorted({_anywhere(outcome.said) for outcome in outcomes if outcome.said}),
                 "moments": dict(sorted(Counter(outcome.fell for outcome in outcomes).items())),
-                "wrong": [list(outcome.wrong) for outcome in outcomes if outcome.wrong],
+                "wrong": [list(map(_anywhere, outcome.wrong)) for outcome in outcomes if outcome.wrong],
             }
             for fault, outcomes in found.items()
         ],
@@ -107,13 +107,17 @@ def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
 
 
 def _said(outcomes: Sequence[Outcome]) -> str:
-    """Return what was said most often, without the place where it happened to be tried."""
+    """Return what was said most often."""
     said = Counter(outcome.said for outcome in outcomes if outcome.said)
     if not said:
         return "nothing"
     text = said.most_common(1)[0][0].splitlines()[-1]
-    hidden = re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
-    return f"`{hidden}`".replace("|", "/")
+    return f"`{_anywhere(text)}`".replace("|", "/")
+
+
+def _anywhere(text: str) -> str:
+    """Return what was said without the place where it happened to be tried."""
+    return re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
 
 
 def _moments(found: Found) -> list[str]:
