@@ -315,9 +315,10 @@ class TestNumbers:
         with pytest.raises(InvalidQueryError, match="say it as"):
             recent_of(given)
 
-    def test_a_budget_of_thousands_of_digits_is_refused_with_its_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", ["9" * 5000, "1e" + "9" * 25], ids=["digits", "an exponent"])
+    def test_a_budget_beyond_all_numbers_is_refused_with_its_file(self, tmp_path: Path, number: str) -> None:
         file = tmp_path / "budgets.toml"
-        file.write_text(f"[budget]\nday = {'9' * 5000}\n")
+        file.write_text(f"[budget]\nday = {number}\n")
         with pytest.raises(ConfigError, match=r"budgets\.toml is no TOML"):
             read_config(file)
 

@@ -93,7 +93,7 @@ def _said(given: Path | None) -> tuple[Path, dict[str, Any]]:
         raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
     try:
         return path, tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (ValueError, RecursionError) as error:  # a number that is too long to read, too
+    except (ValueError, ArithmeticError, RecursionError) as error:  # a number too long to read, too
         raise ConfigError(f"{path} is no TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
