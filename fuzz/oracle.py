@@ -74,12 +74,17 @@ def is_calm_text(text: str) -> None:
         raise Broken(f"{found[0]!r} is printed: {text[max(found.start() - 60, 0) : found.end() + 20]!r}")
 
 
+_FOLLOWED = {"href", "src", "srcset", "action", "formaction", "data", "content", "xlink:href", "poster"}
+"""Attributes whose address a browser goes to; what was typed comes back as the `value` of its field."""
+
+
 class _Page(HTMLParser):
     """Looks for what only hostile text can have brought onto a page."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, given in attrs:
-            if name.startswith("on") or (given or "").strip().lower().startswith("javascript:"):
+            runs = name in _FOLLOWED and (given or "").strip().lower().startswith("javascript:")
+            if runs or name.startswith("on"):
                 raise Broken(f"<{tag} {name}={given!r}> stands on a page")
 
     def handle_data(self, data: str) -> None:
