@@ -72,31 +72,30 @@ ANEW: Final[Mapping[str, ColumnElement[Any]]] = _anew()
 """The same sums out of the occurrences themselves, to be grouped by pattern."""
 
 
-def _sqlite() -> tuple[str, ...]:
+def _taken_back(whole: str, milliseconds: str) -> str:
+    """Return SQL that takes a deleted run's part out of the sums of its patterns.
+
+    `whole` makes a number of a truth, at its `{}`; `milliseconds` are those of `o.seconds`.
+    """
     less = {
         "runs": "1",
         **{name: f"COALESCE(o.{name}, 0)" for name in _PART[:4]},
-        "unpriced_runs": "(o.cost_nanodollars IS NULL)",
-        "milliseconds": "COALESCE(CAST(o.seconds * 1000 + 0.5 AS INTEGER), 0)",
-        "untimed_runs": "(o.seconds IS NULL)",
+        "unpriced_runs": whole.format("o.cost_nanodollars IS NULL"),
+        "milliseconds": f"COALESCE({milliseconds}, 0)",
+        "untimed_runs": whole.format("o.seconds IS NULL"),
     }
     changes = ", ".join(f"{name} = patterns.{name} - {less[name]}" for name in SUMS)
     of_run = "o.workflow_key = old.key AND o.pattern_key = patterns.key"
-    change = f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
+    return f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
+
+
+def _sqlite() -> tuple[str, ...]:
+    change = _taken_back("({})", "CAST(o.seconds * 1000 + 0.5 AS INTEGER)")
     return (f"CREATE TRIGGER pattern_sums_drop BEFORE DELETE ON workflows BEGIN {change} END",)
 
 
 def _postgresql() -> tuple[str, ...]:
-    less = {
-        "runs": "1",
-        **{name: f"COALESCE(o.{name}, 0)" for name in _PART[:4]},
-        "unpriced_runs": "CAST(o.cost_nanodollars IS NULL AS integer)",
-        "milliseconds": "COALESCE(CAST(trunc(o.seconds * 1000 + 0.5) AS bigint), 0)",
-        "untimed_runs": "CAST(o.seconds IS NULL AS integer)",
-    }
-    changes = ", ".join(f"{name} = patterns.{name} - {less[name]}" for name in SUMS)
-    of_run = "o.workflow_key = old.key AND o.pattern_key = patterns.key"
-    change = f"UPDATE patterns SET {changes} FROM occurrences AS o WHERE {of_run};"  # noqa: S608 - names, no values
+    change = _taken_back("CAST({} AS integer)", "CAST(trunc(o.seconds * 1000 + 0.5) AS bigint)")
     made = "CREATE FUNCTION pattern_sums_less() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"
     call = "FOR EACH ROW EXECUTE FUNCTION pattern_sums_less()"
     return (
