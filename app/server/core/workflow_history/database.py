@@ -87,6 +87,15 @@ def existing() -> Iterator[History | None]:
         yield history
 
 
+@contextmanager
+def required() -> Iterator[History]:
+    """Open the history in use; raises WorkflowHistoryError where there is none yet."""
+    with existing() as history:
+        if history is None:
+            raise WorkflowHistoryError(f"there is no history at {location()} yet")
+        yield history
+
+
 def kept_open() -> AbstractContextManager[None]:
     """Keep the history open between calls, until the end of the context: what serves many asks it often."""
     return _KEPT.keeping()
@@ -172,9 +181,7 @@ def scrub(*, no_text: bool = False) -> Scrubbed:
 
     Raises WorkflowHistoryError where there is no history.
     """
-    with existing() as history:
-        if history is None:
-            raise WorkflowHistoryError(f"there is no history at {location()} yet")
+    with required() as history:
         return history.scrub(no_text=no_text)
 
 

@@ -33,9 +33,7 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
         raise WorkflowHistoryError(
             f"{target} is there already; name another file, or replace it with --force"
         )
-    with seldom_collected(), database.existing() as history:
-        if history is None:
-            raise WorkflowHistoryError(f"there is no history at {database.location()} yet")
+    with seldom_collected(), database.required() as history:
         if (own := database.current_url()) == database_url(target):
             raise WorkflowHistoryError(f"{target} is the history itself; name another file")
         try:

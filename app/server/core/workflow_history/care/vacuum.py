@@ -6,16 +6,12 @@ import time
 from typing import Any
 
 from .. import database
-from ..errors import WorkflowHistoryError
-from ..store.history import History
 
 
 def vacuum_history() -> dict[str, Any]:
     """Return {bytes_before, bytes_after, duration_seconds}; WorkflowHistoryError where there is none."""
     started = time.monotonic()
-    if not database.is_there():
-        raise WorkflowHistoryError(f"there is no history at {database.location()} yet")
-    with History.open(database.current_url(), make=False) as history:
+    with database.required() as history:
         before = history.size()
         history.compact()
         after = history.size()
