@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from . import scanner
-from .accounting import account
+from .accounting import account, accounted
+from .accounting.claims import Claim
 from .accounting.money import RUN_SUMS, to_decimal, to_float
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning import read_one
@@ -43,9 +44,22 @@ def with_costs(
     workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
 ) -> Workflow:
     """Return the workflow with the costs of its streams and of former attempts, priced at its start."""
+    return with_claims(workflow, streams, former)[0]
+
+
+def with_claims(
+    workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
+) -> tuple[Workflow, list[Claim]]:
+    """Return the same, and what each of the streams spent by itself."""
     if not streams and not former:
-        return dict(workflow)
-    costs = account(streams, _instant(workflow.get("started_at") or workflow.get("created_at")), former)
+        return dict(workflow), []
+    at = _instant(workflow.get("started_at") or workflow.get("created_at"))
+    costs, claims = accounted(streams, at, former)
+    return with_sums(workflow, costs, streams), claims
+
+
+def with_sums(workflow: Workflow, costs: CostData, streams: Sequence[StreamFacts] = ()) -> Workflow:
+    """Return the workflow with costs that are added up already."""
     if workflow.get("agents_without_stream") and costs.get("cost_basis") in ("reported", "computed"):
         # An agent that left no stream spent something that nothing shows.
         costs["cost_basis"] = "lower_bound"

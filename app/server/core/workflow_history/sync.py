@@ -34,6 +34,7 @@ from .syncing.merging import COMPLETE
 from .syncing.overtaken import CHANGED, left, overtaken
 from .syncing.records import ReadRun
 from .syncing.related import Changes, Relations
+from .syncing.sharing import runs_to_settle, settle_shares
 
 logger = logging.getLogger("workflow_history")
 
@@ -113,8 +114,9 @@ def _run_phases(job: Job) -> None:
         with job.history.transaction():  # what is like what must not change before it is stored
             batch = _still_ours(job, fresh)
             similar = _phase_3e_relate(job, batch, is_last=is_last)
-            _phase_4_store(job, batch, similar)
+            shared = _phase_4_store(job, batch, similar)
             _phase_5_learn(job, batch)
+            _count_once(job, shared, is_last=is_last)
             if ending is not None:
                 end(job, ending)
 
@@ -200,8 +202,11 @@ def _phase_3e_relate(job: Job, batch: Sequence[ReadRun], *, is_last: bool) -> Ch
     return similar
 
 
-def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None:
-    """Write the runs, the lists of similar ones, what could not be read, and from where to read on."""
+def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> set[int]:
+    """Write the runs, the lists of similar ones, what could not be read, and from where to read on.
+
+    Return the keys of the runs that have messages in common with others.
+    """
     saved = job.history.save_parts([run.parts for run in batch if run.parts], replace=COMPLETE)
     similar.save(job.history, saved.keys)
     key_of = {run_id: key for (_, run_id), key in saved.keys.items()}
@@ -212,9 +217,20 @@ def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> None
     )
     if refused := [key_of[run.id] for run in batch if run.refused]:
         job.history.forget_fingerprints(refused)  # what could not be read may be as it was the next time
+    claims = {key_of[run.id]: run.claims for run in batch if run.parts}
+    job.history.save_claims(claims, new=saved.new)
     job.history.pack_columns()
     job.keys |= key_of
     job.tell("store", len(job.keys), job.expected)
+    return runs_to_settle(job.history, claims, saved.new)
+
+
+def _count_once(job: Job, shared: set[int], *, is_last: bool) -> None:
+    """Let each message count in one run of the history; lists of similar runs follow with the last batch."""
+    if shared and settle_shares(job.history, shared):
+        if is_last:
+            job.relations.changes_after().save(job.history, {})
+        job.history.pack_columns()
 
 
 def _phase_5_learn(job: Job, batch: Sequence[ReadRun]) -> None:

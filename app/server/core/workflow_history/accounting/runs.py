@@ -15,10 +15,11 @@ from ..models import AgentRun, CostBasis, CostData, StreamFacts
 from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
+from .claims import COST_FIELDS, Claim, claim_of
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
 from .streams import agent_run
-from .unique import countable
+from .unique import Spender, shares_of, spender_of
 
 RECORDED = ("reported", "computed")
 COUNTED_ONCE = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
@@ -30,12 +31,25 @@ def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequenc
     `at` prices the streams that do not say when they ran. `former` may hold every stored attempt of
     the run: one that is still on the disk is recognized and not counted again.
     """
-    share = countable(streams)
-    current = [
-        agent_run(facts, at, messages=share[facts.path].messages, duplicate_of=share[facts.path].duplicate_of)
-        for facts in streams
-    ]
-    return cost_data(all_attempts(current, former))
+    return accounted(streams, at, former)[0]
+
+
+def accounted(
+    streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()
+) -> tuple[CostData, list[Claim]]:
+    """Return the same, and what each of today's streams spent by itself."""
+    spenders: dict[str, Spender] = {facts.path: spender_of(facts) for facts in streams}
+    shares = shares_of(spenders)
+    current, claims = [], []
+    for facts in streams:
+        spender, share = spenders[facts.path], shares[facts.path]
+        run = agent_run(facts, at, share=share)
+        alone = None
+        if share.inherited or not share.record:
+            alone = {name: agent_run(facts, at)[name] for name in COST_FIELDS}
+        current.append(run)
+        claims.append(claim_of(facts, spender, at, alone))
+    return cost_data(all_attempts(current, former)), claims
 
 
 def cost_data(runs: Sequence[AgentRun]) -> CostData:

@@ -33,10 +33,15 @@ class Spending(msgspec.Struct, frozen=True):
 NOTHING_KNOWN = Spending(None, None)
 
 
-def spending_of(facts: StreamFacts, loose: Sequence[MessageUsage], at: datetime | None) -> Spending:
-    """Return what a stream spent; `loose` are its messages that no result and no other stream counts."""
+def spending_of(
+    facts: StreamFacts, loose: Sequence[MessageUsage], at: datetime | None, *, with_totals: bool = True
+) -> Spending:
+    """Return what a stream spent; `loose` are its messages that no result and no other stream counts.
+
+    Without `with_totals` its own totals are counted elsewhere.
+    """
     loose_shares = message_shares(loose, facts.model, at)
-    record = record_of(facts, at)
+    record = record_of(facts, at) if with_totals else None
     if record is not None:
         return _on_record(_with_tokens(record, facts, at), loose_shares)
     if not loose_shares:

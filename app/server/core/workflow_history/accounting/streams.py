@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from ..models import AgentRun, MessageUsage, ResultSegment, StreamFacts
+from ..models import AgentRun, ResultSegment, StreamFacts
 from ..outcomes import outcome_of
 from ..phases import phase_of
 from ..scrubbing import scrub
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, last_result_line, loose_messages, spending_of
+from .unique import Share
 
 ERROR_LENGTH = 500  # characters of a result's text kept as the error
 
@@ -20,16 +21,18 @@ def agent_run(
     facts: StreamFacts,
     at: datetime | None,
     *,
-    messages: Sequence[MessageUsage] | None = None,
-    duplicate_of: str | None = None,
+    share: Share | None = None,
 ) -> AgentRun:
     """Return one stream's costs, priced at its own start, else at `at`.
 
-    `messages` are those that no result covers and no other stream counts; by default the stream's own.
-    A stream whose spending is counted elsewhere (`duplicate_of`) has no cost of its own.
+    `share` is what it may count; by default all that it spent. A stream whose spending is counted
+    elsewhere (`duplicate_of`) has no cost of its own.
     """
-    loose = loose_messages(facts) if messages is None else messages
-    spent = NOTHING_KNOWN if duplicate_of else spending_of(facts, loose, facts.started_at or at)
+    share = share or Share(loose_messages(facts))
+    duplicate_of = share.duplicate_of
+    spent = NOTHING_KNOWN
+    if duplicate_of is None:
+        spent = spending_of(facts, share.messages, facts.started_at or at, with_totals=share.record)
     fields = {
         "phase": phase_of(facts.agent),
         "agent": facts.agent,

@@ -1,115 +1,228 @@
-"""See to it that nothing is counted twice within a run: streams in, what each of them may count out."""
+"""Count every message and every result once, in one run or in a whole history. Pure.
+
+A message can stand in several files: a resumed or forked session repeats the messages before it, a run folder
+is copied, a transcript in the home folder shows the session that a run's stream shows. Each stream is turned
+into a `Spender`, and `shares_of` decides which of them counts which message. The decision depends on the
+spenders alone, not on the order in which they are read:
+
+1. Streams with the same result are copies. The one with the most results and lines counts.
+2. A message that a result covers belongs to that result.
+3. Any other message belongs to the session that is the oldest by its own messages: those that no other
+   session has. A session that only has messages of others was forked from, so it comes first. Of several
+   files of one session the fullest counts.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from sys import byteorder
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from ..models import MessageUsage, StreamFacts
 from .results import has_record
 from .spending import covered_messages, loose_messages
 
+Unit = int
+"""What is counted once: a message or a result, as a hash of 64 bits."""
 
-@dataclass(frozen=True, slots=True)
-class Countable:
-    """What one stream may count: its loose messages that nobody else counts, or nothing at all."""
+Name = Hashable
+"""What a caller calls a spender: a path in a run, or a run's key with a path."""
 
-    messages: tuple[MessageUsage, ...] = ()
-    duplicate_of: str | None = None  # the stream that counts all of this one's spending
-
-
-def countable(streams: Sequence[StreamFacts]) -> dict[str, Countable]:
-    """Return by path what each stream may count.
-
-    A message that a result covers is the result's; any other one is the first stream's that has it, by
-    path, with the largest counts that any stream saw of it.
-    """
-    by_path = sorted(streams, key=lambda stream: stream.path)
-    copies = _copies(by_path)
-    originals = [stream for stream in by_path if stream.path not in copies]
-    loose = {stream.path: loose_messages(stream) for stream in originals}
-    shares = {path: Countable(duplicate_of=original) for path, original in copies.items()}
-    if not any(loose.values()):  # the usual case: every message is some result's
-        return shares | {stream.path: Countable() for stream in originals}
-    owners = _covered_owners(originals)
-    largest = _largest(loose.values())
-    for stream in originals:
-        mine = loose[stream.path]
-        for message in mine:
-            owners.setdefault(message.message_id, stream.path)
-        own = tuple(largest[m.message_id] for m in mine if owners[m.message_id] == stream.path)
-        elsewhere = owners[mine[0].message_id] if mine and not own and not has_record(stream) else None
-        shares[stream.path] = Countable(own, elsewhere)
-    return shares
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def shows_by_results(streams: Iterable[StreamFacts]) -> bool:
-    """Tell whether what each stream may count shows without the messages of those that have results.
+class Spender(msgspec.Struct, frozen=True, gc=False):
+    """One stream, as far as it takes to decide what it may count."""
 
-    It does where every message is some result's, and no two streams are of one session: they might be
-    copies, which only their messages tell.
-    """
-    every = list(streams)
-    sessions = [marks for stream in every if (marks := _sessions(stream))]
-    return len(set(sessions)) == len(sessions) and not any(loose_messages(stream) for stream in every)
+    results: tuple[Unit, ...] = ()  # its totals, one unit per result line
+    covered: tuple[Unit, ...] = ()  # messages that its totals include
+    loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages that no total of it includes
+    session: str | None = None
+    lines: int = 0
+    written: float | None = None  # when the file was written last, seconds since 1970
 
-
-def _covered_owners(streams: Iterable[StreamFacts]) -> dict[str, str]:
-    owners: dict[str, str] = {}
-    for stream in streams:
-        if has_record(stream):
-            for message in covered_messages(stream):
-                owners.setdefault(message.message_id, stream.path)
-    return owners
+    @property
+    def units(self) -> set[Unit]:
+        """Everything in it that another stream may have as well."""
+        return {*self.results, *self.covered, *(unit for unit, _ in self.loose)}
 
 
-def _largest(loose: Iterable[Iterable[MessageUsage]]) -> dict[str, MessageUsage]:
-    """Return each loose message once: the first one seen, with the field-wise maxima of all its copies."""
-    seen: dict[str, MessageUsage] = {}
-    for messages in loose:
-        for message in messages:
-            first = seen.setdefault(message.message_id, message)
-            if first is not message:
-                seen[message.message_id] = replace(
-                    first,
-                    model=first.model or message.model,
-                    usage=first.usage.largest(message.usage),
-                    final=first.final or message.final,
-                    timestamp=first.timestamp or message.timestamp,
-                )
-    return seen
+class Share(msgspec.Struct, frozen=True):
+    """What one stream may count."""
+
+    messages: tuple[MessageUsage, ...] = ()  # its loose messages that no other stream counts
+    duplicate_of: Name | None = None  # the stream that counts all of this one's spending
+    record: bool = True  # its own totals count; False: a copy's
+    inherited: Mapping[Name, int] = {}  # messages that other streams count, by stream
 
 
-def _copies(streams: Iterable[StreamFacts]) -> dict[str, str]:
-    """Return each copied stream's path with the path of the stream that keeps the cost: the longest one."""
-    copies: dict[str, str] = {}
-    kept: dict[object, str] = {}
-    ordered = sorted(streams, key=lambda stream: (-len(stream.results), -stream.lines, stream.path))
-    sessions = [_sessions(stream) for stream in ordered]
-    times = Counter(sessions)
-    for stream, session in zip(ordered, sessions, strict=True):
-        marks = _marks(stream, session, alone=times[session] == 1)
-        original = next((kept[mark] for mark in marks if mark in kept), None)
+def spender_of(facts: StreamFacts) -> Spender:
+    """Return what a stream has to count, and by which it is recognized."""
+    loose = loose_messages(facts)
+    covered = covered_messages(facts) if has_record(facts) else ()
+    unit = message_units(facts.identity or facts.path)
+    return Spender(
+        results=_result_units(facts),
+        covered=tuple([unit(message.message_id) for message in covered]),
+        loose=tuple([(unit(message.message_id), message) for message in loose]),
+        session=next(iter(facts.session_ids), None) or next(iter(_sessions(facts)), None),
+        lines=facts.lines,
+        written=facts.modified_at.timestamp() if facts.modified_at else None,
+    )
+
+
+def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
+    """Return what each spender may count. `rank` breaks ties, the smallest first; by default the name does."""
+    ranks: Mapping[Name, Any] = rank or {name: name for name in spenders}
+
+    def order(name: Name) -> tuple[float, Any]:
+        written = spenders[name].written
+        return float("inf") if written is None else written, ranks[name]
+
+    copies = _copies(spenders, order)
+    owners = {
+        unit: name for name in sorted(spenders, key=order, reverse=True) if name not in copies
+        for unit in spenders[name].covered
+    }  # fmt: skip
+    best: dict[Unit, MessageUsage] = {}
+    for name in _by_age(spenders, order):
+        for unit, message in spenders[name].loose:
+            owners.setdefault(unit, name)
+            best[unit] = _fuller(best[unit], message) if unit in best else message
+    return {name: _share(name, spenders[name], owners, best, copies.get(name)) for name in spenders}
+
+
+def _share(
+    name: Name,
+    spender: Spender,
+    owners: Mapping[Unit, Name],
+    best: Mapping[Unit, MessageUsage],
+    original: Name | None,
+) -> Share:
+    mine = tuple([best[unit] for unit, _ in spender.loose if owners[unit] == name])
+    inherited = Counter(owner for unit, _ in spender.loose if (owner := owners[unit]) != name)
+    is_empty = not mine and (original is not None or not spender.results)
+    elsewhere = original if original is not None else next(iter(inherited), None)
+    return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited))
+
+
+def _copies(spenders: Mapping[Name, Spender], order: Any) -> dict[Name, Name]:
+    """Return each copied stream with the stream that counts their common result."""
+    copies: dict[Name, Name] = {}
+    kept: dict[Unit, Name] = {}
+    fullest = sorted(
+        (name for name in spenders if spenders[name].results),
+        key=lambda name: (-len(spenders[name].results), -spenders[name].lines, order(name)),
+    )
+    for name in fullest:
+        results = spenders[name].results
+        original = next((kept[unit] for unit in results if unit in kept), None)
         if original is None:
-            kept.update(dict.fromkeys(marks, stream.path))
+            kept.update(dict.fromkeys(results, name))
         else:
-            copies[stream.path] = original
+            copies[name] = original
     return copies
+
+
+def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
+    """Return the spenders with loose messages, the one that a message belongs to before all others."""
+    files: dict[Hashable, list[Name]] = defaultdict(list)
+    for name, spender in spenders.items():
+        if spender.loose:
+            files[spender.session or name].append(name)
+    sessions = {
+        session: {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
+        for session, names in files.items()
+    }
+    seen = Counter(unit for messages in sessions.values() for unit in messages)
+
+    def age(session: Hashable) -> tuple[datetime, Any]:
+        own = [when for unit, when in sessions[session].items() if seen[unit] == 1]
+        began = min((when or _NEVER for when in own), default=_EPOCH)
+        return began, min(map(order, files[session]))
+
+    return [
+        name
+        for session in sorted(sessions, key=age)
+        for name in sorted(files[session], key=lambda name: (-len(spenders[name].loose), order(name)))
+    ]
+
+
+def _fuller(one: MessageUsage, other: MessageUsage) -> MessageUsage:
+    """Return a message as the file that saw more of it has it, with its earliest time."""
+    first, second = sorted(
+        (one, other), key=lambda message: (message.final, message.usage.output, message.usage.total)
+    )
+    times = [when for when in (one.timestamp, other.timestamp) if when]
+    return replace(second, model=second.model or first.model, timestamp=min(times, default=None))
 
 
 def _sessions(stream: StreamFacts) -> frozenset[str]:
     return frozenset([result.session_id for result in stream.results if result.session_id])
 
 
-def _marks(stream: StreamFacts, sessions: frozenset[str], *, alone: bool) -> list[object]:
-    """Return what only a copy shares: a result's uuid, or the session together with all message ids.
+def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
+    """Return what only a copy shares with this stream; without totals, nothing."""
+    if not has_record(facts):
+        return ()
+    own = facts.identity or facts.path
+    units = [
+        _unit("result", result.uuid) if result.uuid else _unit("result", own, result.line, result.total_cost)
+        for result in facts.results
+    ]
+    if not facts.results:
+        units = [_unit("totals", own)]
+    if facts.messages and (sessions := _sessions(facts)):
+        units.append(_unit("stream", *sorted(sessions), *sorted({m.message_id for m in facts.messages})))
+    return tuple(units)
 
-    No other stream is a copy by its session where the stream is `alone` in its own.
+
+def message_units(own: str) -> Any:
+    """Return the function that names messages; one without an id is known by its stream and line."""
+    return lambda name: _unit("message", own, name) if name.startswith("line ") else _message_unit(name)
+
+
+@lru_cache(maxsize=4_096)
+def _message_unit(message_id: str) -> Unit:
+    return _unit("message", message_id)
+
+
+def _unit(*parts: object) -> Unit:
+    text = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little", signed=True)
+
+
+def packed_units(units: Iterable[Unit]) -> bytes:
+    """Return units as bytes, eight each, the same on every machine."""
+    numbers = array("q", units)
+    if byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def unpacked_units(data: bytes) -> tuple[Unit, ...]:
+    """Return the units that `packed_units` packed."""
+    numbers = array("q", data)
+    if byteorder == "big":
+        numbers.byteswap()
+    return tuple(numbers)
+
+
+def shows_by_results(streams: Iterable[StreamFacts]) -> bool:
+    """Return whether what each stream may count shows without the messages of those that have results.
+
+    It does if every message is some result's and no two streams are of one session: they might be
+    copies, which only their messages show.
     """
-    marks: list[object] = [result.uuid for result in stream.results if result.uuid]
-    if alone or not sessions or not stream.messages:
-        return marks
-    return [*marks, (sessions, frozenset([message.message_id for message in stream.messages]))]
+    every = list(streams)
+    sessions = [marks for stream in every if (marks := _sessions(stream))]
+    return len(set(sessions)) == len(sessions) and not any(loose_messages(stream) for stream in every)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import URL, Connection, Text, cast, func, select, table, text
 
+from ..accounting.claims import Claim
 from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..exporting.fields import Batch
 from ..filters import RunFilter
 from ..likeness.version import MODEL_VERSION
 from ..models import Problem, Workflow
-from . import checks, cleaning, ledger, names, pruning, queries, reads, recurrence, takeout, writes
+from . import checks, claims, cleaning, ledger, names, pruning, queries, reads, recurrence, takeout, writes
 from .blocks import DIGESTS, all_blocks, missing_blocks, spans
 from .brief import brief_runs
 from .codec import WORKFLOW, Row
@@ -491,6 +492,33 @@ class History:
         """Drop the marks of runs that were last written to before a time: they will not grow any more."""
         with self._writing() as connection:
             ledger.forget_stream_marks(connection, before_ns)
+
+    def save_claims(
+        self, given: Mapping[int, Sequence[Claim]], *, new: AbstractSet[int] = frozenset()
+    ) -> None:
+        """Store what the streams of these stored runs spent by themselves; `new` runs have no claims yet."""
+        with self._writing() as connection:
+            claims.save_claims(connection, given, new=new)
+
+    def replace_claims(self, wanted: Mapping[int, Sequence[Claim]]) -> None:
+        """Put claims in the place of all that these runs have."""
+        with self._writing() as connection:
+            claims.replace_claims(connection, wanted)
+
+    def connected(self, keys: Iterable[int]) -> dict[int, list[Claim]]:
+        """Return the claims of these runs and of all that have messages in common with them, however far."""
+        with self._reading() as connection:
+            return claims.connected(connection, keys)
+
+    def claims(self, keys: Sequence[int]) -> dict[int, list[Claim]]:
+        """Return the claims of runs by key."""
+        with self._reading() as connection:
+            return claims.claims_of(connection, keys)
+
+    def sharing(self, units: Iterable[int]) -> set[int]:
+        """Return the keys of the runs that have one of these units in common with another run."""
+        with self._reading() as connection:
+            return claims.sharing(connection, units)
 
     def knows_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> bool:
         """Tell whether what is wrong beside the stored runs is as stored."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from .blocks import drop_blocks
 from .bulk import chunks, insert_rows
+from .claims import forget_claims
 from .likeness import mark_written
 from .schema import pruned_runs, similar_pairs, workflows
 
@@ -40,6 +41,7 @@ def remove(connection: Connection, keys: Sequence[int]) -> None:
         similar = similar_pairs.c
         near = connection.scalars(select(similar.workflow_key).where(similar.similar_key.in_(some))).all()
         drop_blocks(connection, some)
+        forget_claims(connection, some)
         connection.execute(delete(workflows).where(workflows.c.key.in_(some)))
         mark_written(connection, sorted(set(near) - set(some)))
 

@@ -370,6 +370,25 @@ stream_marks = Table(
     comment="streams that may still grow: a sync reads on from here",
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
+    Column("path", _TEXT, primary_key=True, comment="the stream, relative to the run's folder"),
+    Column("identity", _TEXT, primary_key=True, comment="hash of the stream's first line; empty: none"),
+    Column("data", LargeBinary, nullable=False, comment="what the attempt spent by itself, packed"),
+    comment="one row per attempt: from it the share of each run is computed if several have the same messages",
+)
+
+claim_units = Table(
+    "claim_units",
+    metadata,
+    Column("unit", BigInteger, primary_key=True, comment="hash of a message's or a result's id"),
+    Column("workflow_key", BigInteger, primary_key=True, comment="the run that has it, workflows.key"),
+    sqlite_with_rowid=False,
+    comment="which runs have which messages and results: each counts once in the whole history",
+)
+
 column_blocks = Table(
     "column_blocks",
     metadata,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..enrichment import enrich
+from msgspec import structs
+
+from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
 from ..models import ScannedRun, Workflow
 from ..patterns.host import Detector
@@ -67,7 +69,7 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
     before = without_file_times(order.before) if order.before and copied else order.before
-    workflow = merged(before, _phase_2_enrich(run, scanned, before))
+    workflow = merged(before, _phase_2_enrich(run, order, scanned, before))
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
@@ -101,13 +103,18 @@ def _phase_1_read(task: Task, order: Order) -> RunFacts:
     return read_run(order.folder, order.marks, growing_from=task.now.timestamp() - GROWS_FOR)
 
 
-def _phase_2_enrich(run: ReadRun, scanned: ScannedRun, before: Workflow | None) -> Workflow:
+def _phase_2_enrich(
+    run: ReadRun, order: Order, scanned: ScannedRun, before: Workflow | None
+) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
-        return enrich(scanned, former_attempts(before))
+        workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before))
     except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
+    written = {found.path: found.mtime_ns / 1e9 for found in order.folder.files}
+    run.claims = [structs.replace(claim, written=written.get(claim.path)) for claim in claims]
+    return workflow
 
 
 def _phase_3_score(run: ReadRun, workflow: Workflow) -> Workflow:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from ..accounting.claims import Claim
 from ..models import Problem, Workflow
 from ..scanning.walk import RunFolder
 from ..store.codec import Row
@@ -45,6 +46,7 @@ class ReadRun:
     problems: tuple[Problem, ...] = ()
     troubles: list[str] = field(default_factory=list)  # what went wrong with it in a phase
     parts: Parts | None = None  # its rows
+    claims: list[Claim] = field(default_factory=list)  # what each of its streams spent by itself
     features: Any = None  # what it is compared by
     patterns: dict[str, list[Row]] = field(default_factory=dict)  # by detector
     unlearnt: bool = False  # the next sync reads it again: the host's detector, or a place, failed

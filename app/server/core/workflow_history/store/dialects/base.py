@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, Select, Table
+from sqlalchemy import URL, Connection, Engine, FromClause, Select, Table
 from sqlalchemy.exc import DatabaseError
 
 from ..locks import Release
@@ -32,6 +32,7 @@ class Dialect:
     create_engine: Callable[[URL, bool], Engine]  # True: to read alone
     is_read_only: Callable[[URL], bool]  # nothing can be written there
     insert: Callable[..., Any]  # an insert with ON CONFLICT
+    numbers: Callable[[Sequence[int]], FromClause]  # whole numbers as rows, in a column `value`
     new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
     prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
     settle: Callable[[Connection], None]  # after the last write, outside a transaction

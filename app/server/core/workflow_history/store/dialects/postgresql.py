@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     URL,
+    BigInteger,
     Connection,
     Engine,
+    FromClause,
     NullPool,
     Select,
     Table,
@@ -317,10 +320,17 @@ def _reason(text: str) -> str:
     return next((f"{why} ({first})" for sign, why in _REASONS if sign in text), first)
 
 
+def _numbers(values: Sequence[int]) -> FromClause:
+    """Return numbers as rows, by one parameter."""
+    given = func.unnest(literal(list(values), ARRAY(BigInteger)))
+    return given.table_valued(column("value", BigInteger)).render_derived(name="given")
+
+
 POSTGRESQL: Final = Dialect(
     create_engine=_engine,
     is_read_only=_is_read_only,
     insert=postgresql.insert,
+    numbers=_numbers,
     new_keys=_new_keys,
     prepare=_prepare,
     settle=_settle,

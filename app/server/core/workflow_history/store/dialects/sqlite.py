@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     ExceptionContext,
+    FromClause,
     NullPool,
     Select,
     Table,
@@ -271,6 +272,11 @@ def _pragma(connection: Connection, name: str) -> Any:
         raise damaged(error) from error
 
 
+def _numbers(values: Sequence[int]) -> FromClause:
+    """Return numbers as rows, by one parameter: SQLite takes 32,766 of them in a statement at the most."""
+    return func.json_each(json.dumps(list(values))).table_valued("value", name="given")
+
+
 _REASONS = (
     ("is full", "make room and sync again; what was stored before is kept"),
     ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
@@ -303,6 +309,7 @@ SQLITE: Final = Dialect(
     create_engine=_engine,
     is_read_only=_is_read_only,
     insert=sqlite.insert,
+    numbers=_numbers,
     new_keys=_new_keys,
     prepare=_prepare,
     settle=_settle,

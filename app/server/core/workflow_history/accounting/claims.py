@@ -1,0 +1,119 @@
+"""Keep each stream's own spending, so that its share can be computed again if other runs have the same.
+
+A claim outlives its file: a copy, a fork or a resumed session may be synced at any time later, or first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from ..models import AgentRun, StreamFacts
+from .fields import cost_fields
+from .spending import NOTHING_KNOWN, loose_messages, spending_of
+from .unique import Share, Spender, Unit, message_units, packed_units, unpacked_units
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One attempt's own spending, whatever other runs count of it."""
+
+    path: str  # the stream, relative to the run's folder
+    identity: str | None  # hash of its first line: tells attempts apart
+    results: bytes = b""  # units of its totals, packed
+    covered: bytes = b""  # units of the messages that its totals include, packed
+    session: str | None = None
+    lines: int = 0
+    written: float | None = None  # seconds since 1970
+    at: datetime | None = None  # dates its prices where its messages do not
+    facts: StreamFacts | None = None  # only if it has messages that no total includes
+    alone: dict[str, Any] | None = None  # its cost fields by itself, only while others count a part of it
+
+    @property
+    def name(self) -> tuple[str, str | None]:
+        """By which the attempt is found among a run's agent runs."""
+        return self.path, self.identity
+
+    @property
+    def spender(self) -> Spender:
+        """What it has to count."""
+        loose = ()
+        if self.facts is not None:
+            unit = message_units(self.facts.identity or self.path)
+            loose = tuple([(unit(m.message_id), m) for m in loose_messages(self.facts)])
+        return Spender(
+            unpacked_units(self.results),
+            unpacked_units(self.covered),
+            loose,
+            self.session,
+            self.lines,
+            self.written,
+        )
+
+    @property
+    def units(self) -> set[Unit]:
+        """Everything in it that another stream may have as well."""
+        return self.spender.units
+
+
+_DECODER = msgspec.msgpack.Decoder(Claim)
+
+
+def packed(claim: Claim) -> bytes:
+    """Return a claim as bytes."""
+    return msgspec.msgpack.encode(claim)
+
+
+def unpacked(data: bytes) -> Claim:
+    """Return the claim that `packed` packed. Raises msgspec.MsgspecError if the bytes are damaged."""
+    return _DECODER.decode(data)
+
+
+def claim_of(
+    facts: StreamFacts, spender: Spender, at: datetime | None, alone: Mapping[str, Any] | None
+) -> Claim:
+    """Return the claim of a stream; `alone`: its cost fields by itself if its run counts less of it."""
+    return Claim(
+        path=facts.path,
+        identity=facts.identity,
+        results=packed_units(spender.results),
+        covered=packed_units(spender.covered),
+        session=spender.session,
+        lines=spender.lines,
+        written=spender.written,
+        at=facts.started_at or at,
+        facts=_trimmed(facts) if spender.loose else None,
+        alone=None if alone is None else dict(alone),
+    )
+
+
+def _trimmed(facts: StreamFacts) -> StreamFacts:
+    """Return the facts without texts and what costs nothing."""
+    results = tuple([replace(result, text="") for result in facts.results])
+    return replace(facts, tools=(), problems=(), results=results)
+
+
+def settled(agent: AgentRun, claim: Claim, share: Share, duplicate_of: str | None) -> tuple[AgentRun, Claim]:
+    """Return an agent run and its claim with what it may count.
+
+    `duplicate_of` names the stream that counts all of it, None if it counts something by itself.
+    """
+    alone = claim.alone or {name: agent.get(name) for name in COST_FIELDS}
+    loose = tuple([message for _, message in claim.spender.loose])
+    if duplicate_of is None and share.record and share.messages == loose:
+        fields: Mapping[str, Any] = alone
+        kept = None
+    else:
+        counted = NOTHING_KNOWN
+        if duplicate_of is None and claim.facts is not None:
+            counted = spending_of(claim.facts, share.messages, claim.at, with_totals=share.record)
+        fields, kept = cost_fields(counted, alone["model"]), alone
+    changed = {**agent, **fields, "duplicate_of": duplicate_of}
+    return cast("AgentRun", changed), replace(claim, alone=kept)
+
+
+COST_FIELDS: Sequence[str] = tuple(cost_fields(NOTHING_KNOWN, None))
+"""The fields of an agent run that depend on what other streams count."""

@@ -1,0 +1,145 @@
+"""Count each message and each result once across all runs of a history: keys of changed runs in, runs updated.
+
+A copy of a run folder, a forked session or a transcript of a run's session repeats messages that another run
+has. Which run counts them depends on the runs alone (see `accounting.unique`), never on the order of syncs:
+whenever one of them changes, the shares of all that are connected by common messages are computed again.
+Called in the transaction that changes the runs, so that no message is ever counted twice or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from ..accounting import cost_data
+from ..accounting.claims import Claim, settled
+from ..accounting.unique import Share, Spender, shares_of
+from ..enrichment import with_sums
+from ..models import AgentRun, Workflow
+from ..store.claims import units_of
+from ..store.history import History
+from .merging import COMPLETE, scored, storable
+
+Name = tuple[int, str, str | None]  # key of the run, path of the stream, hash of its first line
+
+
+def settle_shares(history: History, keys: Iterable[int]) -> frozenset[int]:
+    """Bring the costs of these runs, and of all that have messages in common with them, up to date.
+
+    Return the keys of the runs whose costs changed; their scores are computed again and their lists of
+    similar runs are marked as outdated.
+    """
+    group = history.connected(keys)
+    if not group:
+        return frozenset()
+    runs = history.read(sorted(group))
+    agents = {key: _by_name(runs[key]) for key in runs}
+    claims: dict[Name, Claim] = {
+        (key, *claim.name): claim for key in runs for claim in group[key] if claim.name in agents[key]
+    }
+    spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claims.items()}
+    shares: dict[Any, Share] = shares_of(spenders, {name: _rank(runs[name[0]], name) for name in claims})
+    changed = {}
+    for key, run in runs.items():
+        updated, kept = _settled(run, key, claims, shares, runs)
+        if updated is not None:
+            changed[key] = updated
+            history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in agents[key])]})
+    history.save([storable(run) for run in changed.values()], replace=COMPLETE)
+    for key, run in changed.items():
+        _settle_patterns(history, key, runs[key], run)
+    return frozenset(changed)
+
+
+def runs_to_settle(history: History, stored: Mapping[int, Iterable[Claim]], new: AbstractSet[int]) -> set[int]:
+    """Return the keys of the runs among these, just stored with their claims, whose shares are to be computed.
+
+    A run whose messages nobody else has, and which has no former attempts, counts all that it spent.
+    """
+    known = history.claims([key for key in stored if key not in new])
+    units = units_of(claim for own in (*stored.values(), *known.values()) for claim in own)
+    several = {
+        key
+        for key, own in known.items()
+        if len({claim.path for claim in own}) < len(own) or any(claim.alone for claim in own)
+    }
+    return several | (history.sharing(units) if units else set())
+
+
+def _settle_patterns(history: History, key: int, before: Workflow, run: Workflow) -> None:
+    """Let a run that only repeats others show no patterns; one that no longer does is read again."""
+    if is_copy(run):
+        history.save_pattern_rows({key: []})
+    elif is_copy(before):
+        history.forget_fingerprints([key])
+
+
+def is_copy(run: Workflow) -> bool:
+    """Return whether other runs count all that this run spent."""
+    agents = run.get("phase_costs") or ()
+    known = [agent for agent in agents if agent.get("outcome") != "empty"]
+    return bool(known) and all(_is_elsewhere(agent) for agent in known)
+
+
+def _is_elsewhere(agent: Mapping[str, Any]) -> bool:
+    return bool(agent.get("duplicate_of")) and RUN_MARK in str(agent["duplicate_of"])
+
+
+RUN_MARK = ": "
+"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
+
+
+def _by_name(run: Workflow) -> dict[tuple[str | None, str | None], AgentRun]:
+    return {(agent.get("path"), agent.get("identity")): agent for agent in run.get("phase_costs") or ()}
+
+
+def _rank(run: Workflow, name: Name) -> tuple[Any, ...]:
+    """Return what orders equal streams: a copy mostly has the longer name."""
+    return len(run["id"]), run.get("project") or "", run["id"], name[1], name[2] or ""
+
+
+def _settled(
+    run: Workflow,
+    key: int,
+    claims: Mapping[Name, Claim],
+    shares: Mapping[Any, Share],
+    runs: Mapping[int, Workflow],
+) -> tuple[Workflow | None, list[Claim]]:
+    """Return the run with what its agents may count, None if nothing changes, and its claims."""
+    agents: list[AgentRun] = []
+    kept: list[Claim] = []
+    for agent in run.get("phase_costs") or ():
+        name = (key, agent.get("path"), agent.get("identity"))
+        if name not in claims:
+            agents.append(agent)
+            continue
+        share = shares[name]
+        owner = share.duplicate_of
+        new, claim = settled(agent, claims[name], share, None if owner is None else _called(owner, key, runs))
+        inherited = [
+            {"stream": _called(other, key, runs), "messages": count}
+            for other, count in share.inherited.items()
+            if share.duplicate_of is None
+        ]
+        agents.append({**new, "inherited": inherited} if inherited else _without_inherited(new))
+        kept.append(claim)
+    if agents == list(run.get("phase_costs") or ()):
+        return None, kept
+    costed = with_sums(run, cost_data(agents))
+    return scored(costed), kept
+
+
+def _without_inherited(agent: AgentRun) -> AgentRun:
+    agent.pop("inherited", None)  # type: ignore[typeddict-item]
+    return agent
+
+
+def _called(name: Name, key: int, runs: Mapping[int, Workflow]) -> str:
+    """Return what a stream is called in a record of the run with this key."""
+    owner, path, _ = name
+    if owner == key:
+        return path
+    run = runs[owner]
+    project = run.get("project")
+    return f"{project}/{run['id']}{RUN_MARK}{path}" if project else f"{run['id']}{RUN_MARK}{path}"
