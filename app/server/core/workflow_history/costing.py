@@ -21,9 +21,10 @@ from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
 from .places import Place, place
 from .scanning.describe import describe, is_run
+from .scanning.found import RunFolder
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
-from .scanning.walk import RunFolder, find_runs, walk_agents_folder
+from .scanning.walk import find_runs, walk_agents_folder
 from .syncing.engines import engine_of
 from .syncing.processes import shared_out, spread
 from .syncing.work import Work

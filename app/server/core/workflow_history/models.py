@@ -205,6 +205,9 @@ class AgentRun(TypedDict, total=False):
     cost_disputed: bool  # our own sum differs from the reported cost by more than 1%
     cost_difference_percent: float | None  # percent of the reported cost; None: nothing to compare
     duplicate_of: str | None  # the stream in which the same spending is counted already
+    inherited: list[
+        dict[str, Any]
+    ]  # {stream, messages}: streams of other runs that count some of its messages
     restarts: int  # processes that wrote into this file after the first one
     restart_cost: float | None  # USD, the cost of those; None: unknown
     retries: int  # 1 for a stream that repeats earlier work, and its restarts

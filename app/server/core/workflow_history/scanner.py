@@ -11,7 +11,7 @@ from .addresses import is_remote, remote_path
 from .models import Workflow
 from .places import Place, place
 from .scanning import Scan, read_one, scan
-from .scanning.walk import STATE_FILE
+from .scanning.found import STATE_FILE
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)

@@ -21,7 +21,8 @@ from . import database, scanner
 from .errors import BusyError
 from .models import Problem
 from .places import Place, place
-from .scanning.walk import RunFolder, find_runs, storable, walk_agents_folder
+from .scanning.found import RunFolder, storable
+from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
@@ -160,8 +161,8 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
     """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
     walk = walk_agents_folder(job.root)
-    for number, entry in enumerate(walk.entries, 1):
-        for folder in walk.runs_of(entry):
+    for number, group in enumerate(walk.groups, 1):
+        for folder in walk.runs_of(group):
             if folder.id in job.pruned:
                 job.stats["pruned"] += 1
                 continue
@@ -172,8 +173,8 @@ def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
                 job.machines.add(stored.found_on)
             else:
                 yield folder
-        job.walked = number / len(walk.entries)
-        job.tell("scan", number, len(walk.entries))
+        job.walked = number / len(walk.groups)
+        job.tell("scan", number, len(walk.groups))
     for left_out in walk.left_out:
         job.left_out(left_out)
     job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)

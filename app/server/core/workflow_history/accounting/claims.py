@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from ..models import AgentRun, StreamFacts
+from ..models import AgentRun, MessageUsage, StreamFacts
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, loose_messages, spending_of
 from .unique import Share, Spender, Unit, message_units, packed_units, unpacked_units
@@ -40,7 +40,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def spender(self) -> Spender:
         """What it has to count."""
-        loose = ()
+        loose: tuple[tuple[Unit, MessageUsage], ...] = ()
         if self.facts is not None:
             unit = message_units(self.facts.identity or self.path)
             loose = tuple([(unit(m.message_id), m) for m in loose_messages(self.facts)])

@@ -38,7 +38,7 @@ def accounted(
     streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()
 ) -> tuple[CostData, list[Claim]]:
     """Return the same, and what each of today's streams spent by itself."""
-    spenders: dict[str, Spender] = {facts.path: spender_of(facts) for facts in streams}
+    spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares = shares_of(spenders)
     current, claims = [], []
     for facts in streams:
@@ -46,7 +46,8 @@ def accounted(
         run = agent_run(facts, at, share=share)
         alone = None
         if share.inherited or not share.record:
-            alone = {name: agent_run(facts, at)[name] for name in COST_FIELDS}
+            whole: Mapping[str, Any] = agent_run(facts, at)
+            alone = {name: whole[name] for name in COST_FIELDS}
         current.append(run)
         claims.append(claim_of(facts, spender, at, alone))
     return cost_data(all_attempts(current, former)), claims

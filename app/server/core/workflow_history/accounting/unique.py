@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -33,7 +33,7 @@ from .spending import covered_messages, loose_messages
 Unit = int
 """What is counted once: a message or a result, as a hash of 64 bits."""
 
-Name = Hashable
+Name = Any  # hashable
 """What a caller calls a spender: a path in a run, or a run's key with a path."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +81,7 @@ def spender_of(facts: StreamFacts) -> Spender:
 
 
 def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
-    """Return what each spender may count. `rank` breaks ties, the smallest first; by default the name does."""
+    """Return what each spender may count. `rank` breaks ties, the smallest first."""
     ranks: Mapping[Name, Any] = rank or {name: name for name in spenders}
 
     def order(name: Name) -> tuple[float, Any]:

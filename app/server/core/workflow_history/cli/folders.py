@@ -11,7 +11,7 @@ import typer
 from .. import scanner
 from ..errors import AgentsFolderError
 from ..places import Place, place
-from ..scanning.walk import STATE_FILE
+from ..scanning.found import STATE_FILE
 
 _HERE = Path("agents")  # where a folder is looked for that nobody named
 

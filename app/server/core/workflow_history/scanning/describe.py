@@ -18,10 +18,10 @@ from ..phases import phase_of, words_of
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from .documents import Log, read_log, read_object, read_text
+from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 from .request import Prompt, find_request
 from .status import Evidence, Verdict, furthest, is_early, judge, state_error
 from .times import RunTimes, Window, contradicts, instant, is_later, phase_results, run_times, tells_an_order
-from .walk import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 
 RUNNING, SILENT, EARLY = "running ", "silent ", "early "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
@@ -221,6 +221,8 @@ def agent_name(path: str) -> str:
     'main'
     """
     folder = PurePosixPath(path).parent.as_posix()
+    if folder == "subagents" or folder.endswith("/subagents"):
+        return PurePosixPath(path).stem
     if folder != ".":
         return folder
     stem = PurePosixPath(path).stem

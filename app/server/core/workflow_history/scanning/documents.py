@@ -12,7 +12,7 @@ from typing import Any
 from ..models import Problem
 from ..places import opened
 from ..scrubbing import scrub
-from .walk import FoundFile
+from .found import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
 DEEPEST = 90  # levels: the history stores 100, some of which are its own

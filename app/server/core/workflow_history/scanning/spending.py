@@ -6,7 +6,7 @@ from ..accounting.unique import shows_by_results
 from ..models import StreamFacts
 from ..streams import read_results
 from .describe import RunFacts, agent_name, gathered, named_in_run, stream_of
-from .walk import FoundFile, RunFolder
+from .found import FoundFile, RunFolder
 
 
 def read_spending(folder: RunFolder) -> RunFacts:

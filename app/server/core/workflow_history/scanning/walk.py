@@ -1,24 +1,25 @@
-"""Find runs below an agents folder by their files' names and stamps alone. Opens no file, follows no link."""
+"""Find runs below an agents folder by their files' names and stamps. Opens hardly a file, follows no link.
+
+Only the beginning of a sub-agent's transcript that lies loose beside others is read: it names its session.
+"""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import AgentsFolderError, WorkflowHistoryError
 from ..models import Problem
-from ..places import Entry, Listing, Place, RemoteFolder, child_of, entry_of, listing_of
+from ..places import Entry, Listing, Place, listing_of, opened
+from .found import LOG_FILES, STATE_FILE, SUMMARY_FILES, FoundFile, RunFolder, storable
+from .grouping import is_sub_agent, runs_in, split_sessions
 
-STATE_FILE = "adw_state.json"
-SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
-LOG_FILES = ("execution.log", "error.log")
 NOT_RUNS = frozenset({"security_logs", "context_bundles"})
 PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
@@ -28,63 +29,8 @@ _TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
-READER_VERSION = 2
-"""Raised when the same files would be read differently: every run is then read anew."""
-
-_ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
-
-
-class FoundFile(NamedTuple):
-    """One file that tells something about a run, as `stat` saw it: enough to know whether it changed."""
-
-    path: str  # relative to the run's folder, POSIX separators
-    shown: str  # relative to the agents folder, POSIX separators: the name in records and problems
-    file: str  # as the system knows it
-    size: int  # bytes
-    mtime_ns: int
-    inode: int
-    mode: int  # type and permissions: a file that could not be read is tried again when these change
-
-
-@dataclass(frozen=True, slots=True)
-class RunFolder:
-    """One candidate for a run: its id and its telling files, in the order of their paths."""
-
-    id: str
-    folder: str
-    files: tuple[FoundFile, ...]
-
-    @property
-    def fingerprint(self) -> str:
-        """One word for the state of the run's files; the same word: nothing was written."""
-        text = "\n".join([f"{f[1]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in self.files])
-        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-        return f"{READER_VERSION}-{digest}"
-
-    @property
-    def written(self) -> tuple[int, int]:
-        """When the first and the last of its files was written: nanoseconds since 1970."""
-        times = [found[4] for found in self.files]
-        return min(times), max(times)
-
-    @property
-    def size(self) -> int:
-        """The bytes of its files."""
-        return sum([found[3] for found in self.files])
-
-    def named(self, *names: str) -> Iterator[FoundFile]:
-        """Yield the files with one of these names, in any folder of the run."""
-        return (found for found in self.files if found.path.rpartition("/")[2] in names)
-
-    @property
-    def streams(self) -> Iterator[FoundFile]:
-        """The files that may be streams."""
-        return (found for found in self.files if found.path.endswith(".jsonl"))
-
-    @property
-    def state(self) -> FoundFile | None:
-        """The state file, where there is one."""
-        return next((found for found in self.files if found.path == STATE_FILE), None)
+_HEAD = 65_536  # bytes of a sub-agent's transcript in which its session is looked for
+_SESSION = re.compile(rb'"sessionId"\s*:\s*"([0-9A-Za-z-]{1,200})"')
 
 
 @dataclass(slots=True)
@@ -93,18 +39,18 @@ class Walk:
 
     root: Place
     listing: Listing  # of any folder below
-    entries: list[Entry] = field(default_factory=list)
+    groups: list[list[Entry]] = field(default_factory=list)  # entries that belong together
     left_out: list[Problem] = field(default_factory=list)  # no runs, and why
     problems: list[Problem] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[RunFolder]:
         """Yield the candidates for runs, folder by folder in the order of their names."""
-        for entry in self.entries:
-            yield from self.runs_of(entry)
+        for group in self.groups:
+            yield from self.runs_of(group)
 
-    def runs_of(self, entry: Entry) -> Iterator[RunFolder]:
-        """Yield the candidates for runs that one entry of the agents folder is or holds."""
-        return _take(self, entry)
+    def runs_of(self, group: Sequence[Entry]) -> Iterator[RunFolder]:
+        """Yield the candidates for runs that entries which belong together are or hold."""
+        return _take(self, group)
 
     def trouble(self, shown: str, error: OSError) -> None:
         """Note a folder or file that the system would not show."""
@@ -113,20 +59,6 @@ class Walk:
     def skip(self, shown: str, reason: str) -> None:
         """Note what is left out, and why."""
         self.left_out.append(Problem(shown, reason, severity="warning"))
-
-
-def storable(text: str) -> str:
-    r"""Return text that any database holds: bytes of a name that are no UTF-8 are written as \xNN.
-
-    >>> storable("caf" + chr(0xDCE9))
-    'caf\\xe9'
-    """
-    if text.isascii():
-        return text
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a pair, which stands for no byte
-        return text.encode("utf-8", "replace").decode()
 
 
 def walk_agents_folder(root: Place) -> Walk:
@@ -138,7 +70,7 @@ def walk_agents_folder(root: Place) -> Walk:
     listing = listing_of(root)
     try:
         with listing(str(root)) as entries:
-            return Walk(root, listing, sorted(entries, key=lambda entry: entry.name))
+            return Walk(root, listing, _grouped(sorted(entries, key=lambda entry: entry.name)))
     except OSError as error:
         if error.errno in _SHORT_OF:
             raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
@@ -148,108 +80,135 @@ def walk_agents_folder(root: Place) -> Walk:
         ) from error
 
 
+def _grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Return the entries of the agents folder, those of one session that lies loose in it together."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        name = entry.name
+        if name.endswith(".jsonl") and not entry.is_dir(follow_symlinks=False):
+            name = name.removesuffix(".jsonl")
+            if is_sub_agent(name):
+                name = _session_in(entry.path) or name
+        groups.setdefault(name, []).append(entry)
+    return list(groups.values())
+
+
 def find_run(root: Place, run_id: str) -> RunFolder | None:
     """Return one run's files without walking the others; None where `root` holds no such run."""
-    name = run_id.split("/", maxsplit=1)[0]
-    folder = root / name
-    if "\0" not in name and not _is_no_run(name) and folder.is_dir() and not folder.is_symlink():
-        runs = _take_folder(Walk(root, listing_of(root)), str(folder), name)
-        if (found := next((run for run in runs if run.id == run_id), None)) is not None:
-            return found
-    return next((run for run in _among(root, name) if run.id == run_id), None)
+    return next(find_runs(root, {run_id}), None)
 
 
 def find_runs(root: Place, ids: AbstractSet[str]) -> Iterator[RunFolder]:
-    """Yield some runs' files, in the order of ids: a folder that lies elsewhere is listed once for all."""
-    if isinstance(root, RemoteFolder):
-        found = {run.id: run for run in walk_agents_folder(root) if run.id in ids}
-        yield from (found[run_id] for run_id in sorted(found))
-    else:
-        yield from (run for run_id in sorted(ids) if (run := find_run(root, run_id)) is not None)
+    """Yield some runs' files, in the order of ids; of other runs no folder is listed."""
+    names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
+    found = {run.id: run for run in _among(root, names) if run.id in ids}
+    yield from (found[run_id] for run_id in sorted(found))
 
 
-def _among(root: Place, name: str) -> Walk:
-    """Return the walk over those entries of the agents folder alone that this name may stand for."""
-    walk = Walk(root, listing_of(root))
-    if isinstance(root, RemoteFolder):
-        found = entry_of(root, f"{name}.jsonl")
-        walk.entries = [found] if found else []
+def _among(root: Place, names: AbstractSet[str]) -> Walk:
+    """Return the walk over those entries of the agents folder alone that these names may stand for."""
+    if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
+        walk = Walk(root, listing_of(root))
+        walk.groups = [[_Folder(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
         return walk
     try:
-        with walk.listing(str(root)) as entries:
-            walk.entries = [entry for entry in entries if storable(entry.name) in (name, f"{name}.jsonl")]
-    except OSError:
-        return walk
+        walk = walk_agents_folder(root)
+    except (AgentsFolderError, WorkflowHistoryError):
+        return Walk(root, listing_of(root))
+    walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_name_of, group))]
     return walk
 
 
-def _take(walk: Walk, entry: Entry) -> Iterator[RunFolder]:
-    """Sort one entry of the agents folder: a run, a group of runs, a loose stream, or none of these."""
+def _is_plain_folder(root: Path, name: str) -> bool:
+    """Return whether a name stands for a folder alone, so that nothing else needs to be listed."""
+    folder = root / name
+    if "\0" in name or folder.is_symlink() or not folder.is_dir():
+        return False
+    return not (root / f"{name}.jsonl").exists() and not (folder / "subagents").is_dir()
+
+
+class _Folder(NamedTuple):
+    """A folder that was not listed, with the interface of `os.DirEntry`."""
+
+    name: str
+    path: str
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
+        """Return True: it is a folder."""
+        return True
+
+    def is_symlink(self) -> bool:
+        """Return False: it is no link."""
+        return False
+
+
+def _take(walk: Walk, group: Sequence[Entry]) -> Iterator[RunFolder]:
+    """Sort entries that belong together: a run, a folder of runs, a session, or none of these."""
+    usable = [entry for entry in group if _is_usable(walk, entry)]
+    files = [entry for entry in usable if not entry.is_dir(follow_symlinks=False)]
+    names = [(entry, storable(entry.name)) for entry in files if entry.name.endswith(".jsonl")]
+    loose = [found for entry, name in names if (found := _found(walk, entry, name, name))]
+    for entry in usable:
+        if entry not in files:
+            yield from _take_folder(walk, entry, loose)
+    sessions, others = split_sessions(loose, _session_of)
+    sessions |= {_name_of(found): [found] for found in others}
+    for session, own in sorted(sessions.items()):
+        yield RunFolder(session, str(walk.root), tuple(sorted(own)))
+
+
+def _is_usable(walk: Walk, entry: Entry) -> bool:
+    """Return whether an entry may be or hold a run; note why it may not."""
     name = storable(entry.name)
     if entry.is_symlink():
         walk.skip(name, "a symbolic link: links are not followed")
-    elif entry.is_dir(follow_symlinks=False):
-        if _is_no_run(entry.name):
-            walk.skip(name, "no run by its name")
-        else:
-            yield from _take_folder(walk, entry.path, name)
-    elif entry.name.endswith(".jsonl"):
-        found = _found(walk, entry, name, name)
-        if found is not None:
-            yield RunFolder(storable(PurePosixPath(entry.name).stem), str(walk.root), (found,))
+        return False
+    if entry.is_dir(follow_symlinks=False) and _is_no_run(entry.name):
+        walk.skip(name, "no run by its name")
+        return False
+    return True
 
 
 def _is_no_run(name: str) -> bool:
     return not name or name.startswith(("_", ".")) or name in NOT_RUNS
 
 
-def _take_folder(walk: Walk, folder: str, name: str) -> Iterator[RunFolder]:
-    found: list[FoundFile] = []
-    _collect(walk, folder, name, "", found)
-    found.sort()
-    files = tuple(found)
-    if any(file.path == STATE_FILE for file in files):
-        yield RunFolder(name, folder, files)
+def _take_folder(walk: Walk, entry: Entry, loose: list[FoundFile]) -> Iterator[RunFolder]:
+    """Yield the runs of a folder; files of a session that lies loose beside it join `loose` instead."""
+    name, files = storable(entry.name), list[FoundFile]()
+    _collect(walk, entry.path, name, "", files)
+    files.sort()
+    if loose and not any(found.path == STATE_FILE for found in files):
+        loose += [found._replace(path=f"{name}/{found.path}") for found in files]
         return
-    streams = [file for file in files if file.path.endswith(".jsonl")]
-    if inner := _groups(files):
-        for child, own in inner.items():
-            yield _regrouped(name, folder, child, own)
-    elif _one_run_each(streams):
-        for file in streams:
-            yield RunFolder(f"{name}/{_stem(file)}", folder, (file,))
-    elif streams or any(file.path.rpartition("/")[2] in (STATE_FILE, *SUMMARY_FILES) for file in files):
-        yield RunFolder(name, folder, files)
-    else:
+    runs = list(runs_in(name, entry.path, files, _session_of))
+    yield from runs
+    if not runs:
         walk.skip(name, "neither a state file nor a stream")
+    elif loose:  # a run and a loose stream of one name
+        yield RunFolder(f"{name}.jsonl", str(walk.root), tuple(sorted(loose)))
+        loose.clear()
 
 
-def _groups(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
-    """Return the files of each child folder that has a state file of its own: a folder of runs."""
-    children: dict[str, list[FoundFile]] = {}
-    for found in files:
-        child, _, rest = found.path.partition("/")
-        if rest:
-            children.setdefault(child, []).append(found)
-    return {
-        child: own
-        for child, own in children.items()
-        if any(found.path == f"{child}/{STATE_FILE}" for found in own)
-    }
+def _name_of(found: FoundFile | Entry) -> str:
+    """Return what a run that lies loose is called: its file without the ending."""
+    path = found.path if isinstance(found, FoundFile) else storable(found.name)
+    return path.removesuffix(".jsonl")
 
 
-def _regrouped(name: str, folder: str, child: str, own: Iterable[FoundFile]) -> RunFolder:
-    files = tuple(found._replace(path=found.path.partition("/")[2]) for found in own)
-    return RunFolder(f"{name}/{child}", child_of(folder, child), files)
+def _session_of(found: FoundFile) -> str | None:
+    return _session_in(found.file)
 
 
-def _one_run_each(streams: list[FoundFile]) -> bool:
-    """Several streams loose in one folder, each named by an id or a stamp, are runs of their own."""
-    return len(streams) > 1 and all("/" not in file.path and _ID_LIKE.search(_stem(file)) for file in streams)
-
-
-def _stem(found: FoundFile) -> str:
-    return PurePosixPath(found.path).stem
+def _session_in(file: str) -> str | None:
+    """Return the session that a sub-agent's transcript names in its first lines, or None."""
+    try:
+        handle, _ = opened(file)
+        with handle:
+            named = _SESSION.search(handle.read(_HEAD))
+    except OSError:
+        return None  # reading it whole names the reason
+    return named.group(1).decode() if named else None
 
 
 def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundFile]) -> None:

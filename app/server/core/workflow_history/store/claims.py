@@ -76,7 +76,7 @@ def replace_claims(
 
 def forget_claims(connection: Connection, keys: Sequence[int]) -> None:
     """Drop the claims of runs that are about to be deleted."""
-    replace_claims(connection, {key: () for key in keys})
+    replace_claims(connection, dict.fromkeys(keys, ()))
 
 
 def units_of(own: Iterable[Claim]) -> set[Unit]:
@@ -137,6 +137,4 @@ def _forget_units(connection: Connection, rows: Sequence[tuple[Unit, int]]) -> N
     if rows:
         own = claim_units.c
         mine = (own.unit == bindparam("of", type_=BigInteger)) & (own.workflow_key == bindparam("by"))
-        connection.execute(
-            delete(claim_units).where(mine), [{"of": unit, "by": key} for unit, key in rows]
-        )
+        connection.execute(delete(claim_units).where(mine), [{"of": unit, "by": key} for unit, key in rows])

@@ -377,7 +377,7 @@ claims = Table(
     Column("path", _TEXT, primary_key=True, comment="the stream, relative to the run's folder"),
     Column("identity", _TEXT, primary_key=True, comment="hash of the stream's first line; empty: none"),
     Column("data", LargeBinary, nullable=False, comment="what the attempt spent by itself, packed"),
-    comment="one row per attempt: from it the share of each run is computed if several have the same messages",
+    comment="one row per attempt: the share of a run is computed from it if others have the same messages",
 )
 
 claim_units = Table(

@@ -11,7 +11,7 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
-from ..scanning.walk import RunFolder
+from ..scanning.found import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
 from .changes import copied_spans

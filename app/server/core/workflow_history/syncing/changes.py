@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ..scanning.describe import EARLY, RUNNING, SILENT
+from ..scanning.found import RunFolder
 from ..scanning.status import is_early, is_silent
 from ..scanning.times import CopiedSpans
-from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 
 GROWS_FOR = 2 * 24 * 3600

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..models import Problem
 from ..places import Place
-from ..scanning.walk import storable
+from ..scanning.found import storable
 from ..scrubbing import scrub, without_quotes
 from ..store.history import History
 from ..store.reads import StoredRun

@@ -103,9 +103,7 @@ def _phase_1_read(task: Task, order: Order) -> RunFacts:
     return read_run(order.folder, order.marks, growing_from=task.now.timestamp() - GROWS_FOR)
 
 
-def _phase_2_enrich(
-    run: ReadRun, order: Order, scanned: ScannedRun, before: Workflow | None
-) -> Workflow:
+def _phase_2_enrich(run: ReadRun, order: Order, scanned: ScannedRun, before: Workflow | None) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
         workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..accounting.claims import Claim
 from ..models import Problem, Workflow
-from ..scanning.walk import RunFolder
+from ..scanning.found import RunFolder
 from ..store.codec import Row
 from ..store.records import Parts
 from ..streams.bookmark import Bookmark

@@ -1,4 +1,4 @@
-"""Count each message and each result once across all runs of a history: keys of changed runs in, runs updated.
+"""Count each message and each result once across all runs of a history.
 
 A copy of a run folder, a forked session or a transcript of a run's session repeats messages that another run
 has. Which run counts them depends on the runs alone (see `accounting.unique`), never on the order of syncs:
@@ -52,8 +52,10 @@ def settle_shares(history: History, keys: Iterable[int]) -> frozenset[int]:
     return frozenset(changed)
 
 
-def runs_to_settle(history: History, stored: Mapping[int, Iterable[Claim]], new: AbstractSet[int]) -> set[int]:
-    """Return the keys of the runs among these, just stored with their claims, whose shares are to be computed.
+def runs_to_settle(
+    history: History, stored: Mapping[int, Iterable[Claim]], new: AbstractSet[int]
+) -> set[int]:
+    """Return the keys of the runs whose shares are to be computed after these were stored with their claims.
 
     A run whose messages nobody else has, and which has no former attempts, counts all that it spent.
     """
@@ -131,7 +133,7 @@ def _settled(
 
 
 def _without_inherited(agent: AgentRun) -> AgentRun:
-    agent.pop("inherited", None)  # type: ignore[typeddict-item]
+    agent.pop("inherited", None)
     return agent
 
 

@@ -18,7 +18,7 @@ from ..errors import EngineError, WorkflowHistoryError
 from ..likeness.version import MODEL_VERSION
 from ..places import opened, place
 from ..pricing import price_version
-from ..scanning.walk import READER_VERSION
+from ..scanning.found import READER_VERSION
 from .reading import make_ready, read_runs
 from .records import Order, ReadRun, Task
 

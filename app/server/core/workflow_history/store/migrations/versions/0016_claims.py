@@ -26,13 +26,12 @@ def upgrade() -> None:
             ["workflow_key"], ["workflows.key"], name="fk_claims_workflow_key", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("workflow_key", "path", "identity", name="pk_claims"),
-        comment="one row per attempt: from it the share of each run is computed if several have the same messages",
+        comment="one row per attempt: "
+        "the share of a run is computed from it if others have the same messages",
     )
     op.create_table(
         "claim_units",
-        sa.Column(
-            "unit", sa.BigInteger(), nullable=False, comment="hash of a message's or a result's id"
-        ),
+        sa.Column("unit", sa.BigInteger(), nullable=False, comment="hash of a message's or a result's id"),
         sa.Column(
             "workflow_key", sa.BigInteger(), nullable=False, comment="the run that has it, workflows.key"
         ),

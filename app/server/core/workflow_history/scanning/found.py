@@ -1,0 +1,82 @@
+"""Files of a run as a listing shows them, and the run that they make up. No behaviour beyond names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+STATE_FILE = "adw_state.json"
+SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
+LOG_FILES = ("execution.log", "error.log")
+
+READER_VERSION = 3
+"""Raised when the same files would be read differently: every run is then read anew."""
+
+
+class FoundFile(NamedTuple):
+    """One file that tells something about a run, as `stat` saw it: enough to know whether it changed."""
+
+    path: str  # relative to the run's folder, POSIX separators
+    shown: str  # relative to the agents folder, POSIX separators: the name in records and problems
+    file: str  # as the system knows it
+    size: int  # bytes
+    mtime_ns: int
+    inode: int
+    mode: int  # type and permissions: a file that could not be read is tried again when these change
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One candidate for a run: its id and its telling files, in the order of their paths."""
+
+    id: str
+    folder: str
+    files: tuple[FoundFile, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """One word for the state of the run's files; the same word: nothing was written."""
+        text = "\n".join([f"{f[0]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in self.files])
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        return f"{READER_VERSION}-{digest}"
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """When the first and the last of its files was written: nanoseconds since 1970."""
+        times = [found[4] for found in self.files]
+        return min(times), max(times)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum([found[3] for found in self.files])
+
+    def named(self, *names: str) -> Iterator[FoundFile]:
+        """Yield the files with one of these names, in any folder of the run."""
+        return (found for found in self.files if found.path.rpartition("/")[2] in names)
+
+    @property
+    def streams(self) -> Iterator[FoundFile]:
+        """The files that may be streams."""
+        return (found for found in self.files if found.path.endswith(".jsonl"))
+
+    @property
+    def state(self) -> FoundFile | None:
+        """The state file, where there is one."""
+        return next((found for found in self.files if found.path == STATE_FILE), None)
+
+
+def storable(text: str) -> str:
+    r"""Return text that any database holds: bytes of a name that are no UTF-8 are written as \xNN.
+
+    >>> storable("caf" + chr(0xDCE9))
+    'caf\\xe9'
+    """
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair, which stands for no byte
+        return text.encode("utf-8", "replace").decode()

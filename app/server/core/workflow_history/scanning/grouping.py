@@ -1,0 +1,151 @@
+"""Decide which files of a folder make up which run: files in, runs out. Pure but for sub-agents' first lines.
+
+A run is decided by its own files, never by how many others lie beside it:
+
+- A folder with a state file is one run, with all that lies below it.
+- A session's transcript that lies loose (`<id>.jsonl`) is a run. What its sub-agents wrote belongs to it:
+  `<id>/subagents/…`, and `agent-….jsonl` beside it, which names its session in its lines.
+- Any other folder with streams, a log or a summary is one run, unless it only holds folders of runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from ..places import child_of
+from .found import LOG_FILES, STATE_FILE, SUMMARY_FILES, FoundFile, RunFolder
+
+SessionOf = Callable[[FoundFile], str | None]
+"""Returns the session that a sub-agent's transcript names, or None if it names none."""
+
+AGENTS_FOLDER = "agents"
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_SESSION = re.compile(rf"(?:.*[-_])?{_UUID}", re.IGNORECASE)
+_ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
+_SUB_AGENT = re.compile(r"agent-[0-9a-z]+", re.IGNORECASE)
+_SLUG = re.compile(r"-|[A-Za-z]--")  # a path as Claude Code writes it: -home-me-shop, C--Users-me-shop
+_DATE = re.compile(r"(?:19|20)\d{6}")
+_RUN_ID = re.compile(rf"[0-9a-f]{{8}}|{_UUID}|adw[-_]\w.*|.*\d{{8,}}.*", re.IGNORECASE)
+_OWN_ID = re.compile(r"[0-9a-f]{8}|adw[-_]\w*\d\w*", re.IGNORECASE)  # inside another folder, too
+_TELLING = (*SUMMARY_FILES, *LOG_FILES)
+
+
+def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: SessionOf) -> Iterator[RunFolder]:
+    """Yield the runs that a folder is or holds; `name` is its path below the agents folder."""
+    if any(found.path == STATE_FILE for found in files):
+        yield RunFolder(name, folder, tuple(files))
+        return
+    children = _children(files)
+    inner: set[str] = set()
+    if not _is_run_id(name) and any(_holds_runs(child, own) for child, own in children.items() if child):
+        inner = {child for child in children if child and not _SESSION.fullmatch(child)}
+    for child in sorted(inner):
+        yield from runs_in(
+            f"{name}/{child}",
+            child_of(folder, child),
+            [_below(found) for found in children[child]],
+            session_of,
+        )
+    rest = [found for child, own in children.items() if child not in inner for found in own]
+    if not _is_run_id(name) and not _is_worked_in(rest):
+        sessions, rest = split_sessions(rest, session_of)
+        for session, own in sorted(sessions.items()):
+            yield RunFolder(f"{name}/{session}", folder, tuple(sorted(own)))
+    if any(_shows_a_run(found) for found in rest):
+        yield RunFolder(name, folder, tuple(sorted(rest)))
+
+
+def split_sessions(
+    files: Iterable[FoundFile], session_of: SessionOf
+) -> tuple[dict[str, list[FoundFile]], list[FoundFile]]:
+    """Return the files of each session that lies loose in a folder, by its name, and all other files."""
+    every = list(files)
+    sessions: dict[str, list[FoundFile]] = {}
+    others: list[FoundFile] = []
+    for found in every:
+        stem = _stem(found)
+        if "/" in found.path or not found.path.endswith(".jsonl"):
+            others.append(found)
+        elif is_sub_agent(stem):
+            sessions.setdefault(session_of(found) or stem, []).append(found)
+        elif _ID_LIKE.search(stem):
+            sessions.setdefault(stem, []).append(found)
+        else:
+            others.append(found)
+    rest = []
+    for found in others:
+        child = found.path.partition("/")[0]
+        if child in sessions or (_SESSION.fullmatch(child) and "/subagents/" in found.path):
+            sessions.setdefault(child, []).append(found)
+        else:
+            rest.append(found)
+    return sessions, rest
+
+
+def is_sub_agent(stem: str) -> bool:
+    """Return whether a transcript is a sub-agent's by its name.
+
+    >>> is_sub_agent("agent-ab12cd3"), is_sub_agent("agent_output")
+    (True, False)
+    """
+    return _SUB_AGENT.fullmatch(stem) is not None
+
+
+def _is_run_id(name: str) -> bool:
+    """Return whether a folder is called like a run: such a folder is one run, whatever lies in it.
+
+    >>> [_is_run_id(name) for name in ("a1b2c3d4", "audit_20260120061706", "-home-me-shop", "20260120")]
+    [True, True, False, False]
+    """
+    last = name.rpartition("/")[2]
+    return not _SLUG.match(last) and not _DATE.fullmatch(last) and _RUN_ID.fullmatch(last) is not None
+
+
+def _is_worked_in(files: Iterable[FoundFile]) -> bool:
+    """Return whether a folder has what only one run's folder has: a log, a summary, prompts."""
+    return any(
+        found.path.rpartition("/")[2] in _TELLING
+        or found.path.startswith("prompts/")
+        or "/prompts/" in found.path
+        for found in files
+    )
+
+
+def _holds_runs(child: str, files: Sequence[FoundFile]) -> bool:
+    """Return whether a folder inside another is a run of its own or holds some."""
+    below = [found.path.partition("/")[2] for found in files]
+    if STATE_FILE in below:
+        return True
+    if _OWN_ID.fullmatch(child) and not _DATE.fullmatch(child) and any(map(_shows_a_run, files)):
+        return True
+    if child == AGENTS_FOLDER or any(f"/{AGENTS_FOLDER}/" in f"/{path}" for path in below):
+        return True
+    loose = [path for path in below if "/" not in path and path.endswith(".jsonl")]
+    if any(_SESSION.fullmatch(path.removesuffix(".jsonl")) for path in loose):
+        return True
+    return any(_holds_runs(inner, own) for inner, own in _children(map(_below, files)).items() if inner)
+
+
+def _children(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
+    """Return the files by the folder in which they lie, "" for those that lie loose."""
+    children: dict[str, list[FoundFile]] = {}
+    for found in files:
+        child, slash, _ = found.path.partition("/")
+        children.setdefault(child if slash else "", []).append(found)
+    return children
+
+
+def _below(found: FoundFile) -> FoundFile:
+    return found._replace(path=found.path.partition("/")[2])
+
+
+def _shows_a_run(found: FoundFile) -> bool:
+    name = found.path.rpartition("/")[2]
+    return name.endswith(".jsonl") or name == STATE_FILE or name in _TELLING
+
+
+def _stem(found: FoundFile) -> str:
+    return PurePosixPath(found.path).stem
