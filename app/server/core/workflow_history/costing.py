@@ -6,21 +6,27 @@ before, only a history remembers.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
+
+from msgspec import structs
 
 from . import scanner
+from .accounting import cost_data
+from .accounting.claims import COST_FIELDS, Claim, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
-from .enrichment import enrich
+from .accounting.unique import Share, Unit, shares_of
+from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
-from .models import Problem
+from .models import AgentRun, Problem
 from .places import Place, place
-from .scanning.describe import describe, is_run
+from .scanning.describe import describe, is_run, read_run
 from .scanning.found import RunFolder
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
@@ -39,7 +45,7 @@ BYTE_SECONDS = 1 / 1500e6
 
 _OF_AN_AGENT = (
     "phase", "agent", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens", "models",
-    "outcome", "duplicate_of",
+    "outcome", "duplicate_of", "path", "identity", "superseded", *COST_FIELDS,
 )  # fmt: skip
 
 
@@ -51,7 +57,10 @@ class RunCosts:
     created_at: str | None  # ISO 8601 UTC
     status: str | None  # None: nothing of it could be read
     cost_basis: str | None  # as weak as its weakest part
-    agents: list[dict[str, Any]]  # of each stream, the fields that are added up
+    agents: list[AgentRun]  # of each stream, the fields that are added up
+    claims: tuple[Claim, ...]  # what each stream spent by itself
+    lean: bool  # some of its streams were read without their messages
+    silent: bool  # an agent left no stream
     problems: tuple[Problem, ...]  # what could not be read
     written: tuple[int, int]  # when its files were: nanoseconds since 1970
     is_contradicted: bool  # its file times are a copy's: its agents worked for longer
@@ -94,10 +103,55 @@ def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]
         every = [run for some in spread(work, tasks, _seconds, engine=engine) for run in some]
     spans = CopiedSpans(run.written for run in every if run.is_contradicted)
     copies = {run.id for run in every if not run.is_contradicted and spans.hold(*run.written)}
-    again = {folder.id: folder for folder in find_runs(root, copies)} if copies else {}
-    for run in every:
-        folder = again.get(run.id)
-        yield (_run_costs_or_trouble(folder, now, copied=True) if folder else None) or run
+    whole = _to_read_whole(every)
+    again = {folder.id: folder for folder in find_runs(root, copies | whole)} if copies | whole else {}
+    for number, run in enumerate(every):
+        if folder := again.get(run.id):
+            read = _run_costs_or_trouble(folder, now, copied=run.id in copies, whole=run.id in whole)
+            every[number] = read or run
+    yield from _counted_once(every)
+
+
+def _to_read_whole(runs: Sequence[RunCosts]) -> set[str]:
+    """Return the runs whose messages have to be known, since another run may have them as well.
+
+    A stream's messages are its session's own; a transcript may repeat those of any session.
+    """
+    if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
+        return {run.id for run in runs if run.lean}
+    sessions = Counter(
+        session for run in runs for session in {claim.session for claim in run.claims if claim.session}
+    )
+    several = {session for session, count in sessions.items() if count > 1}
+    return {run.id for run in runs if run.lean and any(claim.session in several for claim in run.claims)}
+
+
+def _counted_once(runs: Sequence[RunCosts]) -> Iterator[RunCosts]:
+    """Yield the runs; of several that have a message or a result one counts it."""
+    holders: dict[Unit, set[int]] = defaultdict(set)
+    for number, run in enumerate(runs):
+        for unit in units_of(run.claims):
+            holders[unit].add(number)
+    numbers = {number for some in holders.values() if len(some) > 1 for number in some}
+    claims = {(number, *claim.name): claim for number in numbers for claim in runs[number].claims}
+    ranks = {name: (len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "") for name in claims}
+    shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
+    for number, run in enumerate(runs):
+        yield run if number not in numbers else _with_share(run, number, shares, runs)
+
+
+def _with_share(
+    run: RunCosts, number: int, shares: Mapping[Any, Share], runs: Sequence[RunCosts]
+) -> RunCosts:
+    def called(name: tuple[int, str, str | None]) -> str:
+        return name[1] if name[0] == number else f"{runs[name[0]].id}: {name[1]}"
+
+    own = {claim.name: claim for claim in run.claims}
+    agents, _ = with_shares(run.agents, own, {name: shares[number, *name] for name in own}, called)
+    basis = cost_data(agents).get("cost_basis")
+    if run.silent and basis in RECORDED:
+        basis = "lower_bound"
+    return replace(run, agents=agents, cost_basis=basis)
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:
@@ -109,33 +163,51 @@ def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
     return [run for run in found if run is not None]
 
 
-def _run_costs_or_trouble(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:
+def _run_costs_or_trouble(
+    folder: RunFolder, now: datetime, *, copied: bool = False, whole: bool = False
+) -> RunCosts | None:
     """Read one run; whatever its files do to that, it costs nobody else's data."""
     try:
-        return _run_costs(folder, now, copied=copied)
+        return _run_costs(folder, now, copied=copied, whole=whole)
     except ONE_RUNS_TROUBLE as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
-        return RunCosts(folder.id, None, None, None, [], (problem,), folder.written, False)
+        return _without_costs(folder, (problem,))
 
 
-def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | None:
-    facts = read_spending(folder)
+def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCosts:
+    """Return a run of which nothing could be read."""
+    return RunCosts(folder.id, None, None, None, [], (), False, False, problems, folder.written, False)
+
+
+def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -> RunCosts | None:
+    facts = read_run(folder) if whole else read_spending(folder)
     errors = tuple(problem for problem in facts.problems if problem.severity == "error")
     if not is_run(facts):
-        return RunCosts(facts.id, None, None, None, [], errors, folder.written, False) if errors else None
+        return _without_costs(folder, errors) if errors else None
     contradicted = facts.contradicts_its_file_times
     scanned = describe(facts, copied=copied or contradicted, now=now)
-    workflow = enrich(scanned)
+    workflow, claims = with_claims(scanned.workflow, scanned.streams)
+    written = {found.path: found.mtime_ns / 1e9 for found in folder.files}
     return RunCosts(
         facts.id,
         (workflow["created_at"] or "").replace("+00:00", "Z") or None,  # as a history gives it back
         workflow["status"],
         workflow.get("cost_basis"),
-        [{key: agent.get(key) for key in _OF_AN_AGENT} for agent in workflow.get("phase_costs") or ()],
+        [
+            cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
+            for agent in workflow.get("phase_costs") or ()
+        ],
+        tuple([structs.replace(claim, written=written.get(claim.path)) for claim in claims]),
+        not whole and any(stream.results and not stream.messages for stream in facts.streams),
+        bool(workflow.get("agents_without_stream")),
         errors,
         folder.written,
         contradicted,
     )
+
+
+def _of_an_agent(agent: Mapping[str, Any]) -> AgentRun:
+    return cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:
@@ -154,7 +226,10 @@ def _groups(
     elif kind == "model":
         found = _added_up(models)
     else:
-        found = _added_up((agent[kind], run.id, agent) for run in runs for agent in run.agents)
+        agents: list[tuple[str, Mapping[str, Any]]] = [
+            (run.id, agent) for run in runs for agent in run.agents
+        ]
+        found = _added_up((agent[kind], run_id, agent) for run_id, agent in agents)
     return sorted(found, key=lambda entry: (-spent_at_least(entry), str(entry["name"])))
 
 

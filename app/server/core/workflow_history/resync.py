@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .enrichment import COST_FIELDS, with_costs
+from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, Workflow
 from .places import place
@@ -17,7 +17,8 @@ from .scanning.describe import undated
 from .store.history import History, WorkflowRef
 from .syncing.holding import Wait, folder_held
 from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
-from .syncing.related import Relations, features_of, identity_of
+from .syncing.related import Relations, identity_of
+from .syncing.sharing import runs_to_settle, settle_shares
 
 logger = logging.getLogger("workflow_history")
 
@@ -121,16 +122,25 @@ def _read_again(history: History, relations: Relations, stored: Workflow) -> dic
     streams = found.streams if not former or _dated(former) else undated(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    fresh = merged(stored, with_costs(known, streams, former))
-    changed = [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
-    if not changed:
+    costed, claims = with_claims(known, streams, former)
+    fresh = merged(stored, costed)
+    if not _changes(stored, fresh):
         return _answer(stored["id"], "its costs are up to date", success=True)
     fresh = scored(fresh)
     with history.transaction():
-        similar = relations.changes_after([features_of(fresh)])
         history.save([storable(fresh)], replace=COMPLETE)
-        similar.save(history, history.keys_of([identity_of(fresh)]))
+        (key,) = history.keys_of([identity_of(fresh)]).values()
+        history.save_claims({key: claims})
+        settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
+        relations.changes_after().save(history, {})
+        changed = _changes(stored, history.read([key])[key])
+    if not changed:
+        return _answer(stored["id"], "its costs are up to date", success=True)
     return _answer(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
+
+
+def _changes(stored: Workflow, fresh: Workflow) -> list[str]:
+    return [name for name in COST_FIELDS if name != "phase_costs" and fresh.get(name) != stored.get(name)]
 
 
 def _dated(former: Iterable[AgentRun]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from .addresses import is_remote, remote_path
 from .models import Workflow
@@ -54,16 +54,38 @@ def agents_folders_of(path: Place) -> list[Place]:
 def project_of(agents: Place) -> str:
     """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
 
-    What an archive is called counts without its ending.
+    What an archive is called counts without its ending. A git worktree belongs to its repository's project.
 
     >>> project_of(Path("/home/me/shop/adws/agents")), project_of(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
     """
-    folder = agents.absolute() if isinstance(agents, Path) else PurePosixPath(remote_path(str(agents)))
+    if isinstance(agents, Path):
+        folder: PurePath = _in_main_checkout(agents.absolute())
+    else:
+        folder = PurePosixPath(remote_path(str(agents)))
     parent = folder.parent
     if folder.name != "agents" or not parent.name:
         return _ARCHIVE.sub("", folder.name)
     return _ARCHIVE.sub("", (parent.parent if _SCRIPTS_FOLDER.fullmatch(parent.name) else parent).name)
+
+
+def _in_main_checkout(folder: Path) -> Path:
+    """Return the path that a folder of a git worktree has in the repository's main checkout; else itself."""
+    for parent in folder.parents:
+        marker = parent / ".git"
+        if marker.is_dir():
+            break
+        if not marker.is_file():
+            continue
+        try:
+            named = marker.read_text(errors="replace").strip()
+        except OSError:
+            break
+        git = Path(parent, named.removeprefix("gitdir:").strip())
+        if git.parent.name == "worktrees" and git.parent.parent.name == ".git":
+            return git.parent.parent.parent / folder.relative_to(parent)
+        break
+    return folder
 
 
 def scan_agents_directory() -> list[Workflow]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from importlib import import_module
@@ -31,7 +31,9 @@ from .syncing.engines import engine_of
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
+from .syncing.known_places import runs_known_elsewhere
 from .syncing.merging import COMPLETE
+from .syncing.moves import find_home, moved_here
 from .syncing.overtaken import CHANGED, left, overtaken
 from .syncing.records import ReadRun
 from .syncing.related import Changes, Relations
@@ -84,7 +86,12 @@ def sync_workflow_history(
             job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
             job.engine, job.with_pruned = readers, with_pruned
             job.keeps_text = history.keeps_text(no_text=no_text)
+            find_home(job, named=project)
             _run_phases(job)
+            for home, ids in job.elsewhere.items():
+                other = job.at(home, ids)
+                _run_phases(other)
+                job.add(other)
     except BusyError:
         raise
     except Exception as error:
@@ -104,6 +111,8 @@ def _run_phases(job: Job) -> None:
     job.known = job.history.stored_runs(job.project)
     job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.dated = dated(job.known.values(), job.home)
+    if job.only is None:
+        job.places = runs_known_elsewhere(job.history, job.root, job.home, job.machines | {job.host})
     for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = following is None
         fresh = _read_again(job, read or [])
@@ -123,8 +132,8 @@ def _run_phases(job: Job) -> None:
 
 
 def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
-    """Return the batch; what another process stored while it was read is read once more, knowing that."""
-    names = overtaken(job, batch)
+    """Return the batch; runs that were moved, or stored by another process meanwhile, are read once more."""
+    names = overtaken(job, batch) | moved_here(job, batch)
     again = _read(job, find_runs(job.root, names - job.pruned)) if names else iter(())
     return [*left(batch, names), *chain.from_iterable(again)]
 
@@ -160,19 +169,12 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
     """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
+    if job.only is not None:
+        yield from _new_or_changed(job, find_runs(job.root, job.only))
+        return
     walk = walk_agents_folder(job.root)
     for number, group in enumerate(walk.groups, 1):
-        for folder in walk.runs_of(group):
-            if folder.id in job.pruned:
-                job.stats["pruned"] += 1
-                continue
-            job.seen.add(folder.id)
-            stored = job.known.get(folder.id)
-            if stored is not None and is_as_stored(stored, folder, job.home, job.now):
-                job.same.add(folder.id)
-                job.machines.add(stored.found_on)
-            else:
-                yield folder
+        yield from _new_or_changed(job, walk.runs_of(group))
         job.walked = number / len(walk.groups)
         job.tell("scan", number, len(walk.groups))
     for left_out in walk.left_out:
@@ -180,6 +182,25 @@ def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
     job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)
     job.stats["unread"] += len(walk.problems)
     job.put_aside(None, walk.problems)
+
+
+def _new_or_changed(job: Job, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+    """Yield the runs to read; those of an agents folder inside or around this one are left to it."""
+    for folder in folders:
+        if folder.id in job.pruned:
+            job.stats["pruned"] += 1
+            continue
+        known = job.known_at(folder.id)
+        if known is not None:
+            job.elsewhere.setdefault(known.home, set()).add(known.id)
+            continue
+        job.seen.add(folder.id)
+        stored = job.known.get(folder.id)
+        if stored is not None and is_as_stored(stored, folder, job.home, job.now):
+            job.same.add(folder.id)
+            job.machines.add(stored.found_on)
+        else:
+            yield folder
 
 
 def _read(job: Job, folders: Iterator[RunFolder]) -> Iterator[list[ReadRun]]:

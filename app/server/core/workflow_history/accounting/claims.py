@@ -5,7 +5,7 @@ A claim outlives its file: a copy, a fork or a resumed session may be synced at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -15,7 +15,10 @@ from msgspec.structs import replace
 from ..models import AgentRun, MessageUsage, StreamFacts
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, loose_messages, spending_of
-from .unique import Share, Spender, Unit, message_units, packed_units, unpacked_units
+from .unique import Name, Share, Spender, Unit, message_units, packed_units, unpacked_units
+
+Attempt = tuple[str, str | None]
+"""What tells a run's attempts apart: the stream's path, and the hash of its first line."""
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -33,7 +36,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     alone: dict[str, Any] | None = None  # its cost fields by itself, only while others count a part of it
 
     @property
-    def name(self) -> tuple[str, str | None]:
+    def name(self) -> Attempt:
         """By which the attempt is found among a run's agent runs."""
         return self.path, self.identity
 
@@ -96,6 +99,14 @@ def _trimmed(facts: StreamFacts) -> StreamFacts:
     return replace(facts, tools=(), problems=(), results=results)
 
 
+def units_of(own: Iterable[Claim]) -> set[Unit]:
+    """Return everything in these claims that another run may have as well."""
+    found: set[Unit] = set()
+    for claim in own:
+        found |= claim.units
+    return found
+
+
 def settled(agent: AgentRun, claim: Claim, share: Share, duplicate_of: str | None) -> tuple[AgentRun, Claim]:
     """Return an agent run and its claim with what it may count.
 
@@ -113,6 +124,33 @@ def settled(agent: AgentRun, claim: Claim, share: Share, duplicate_of: str | Non
         fields, kept = cost_fields(counted, alone["model"]), alone
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
     return cast("AgentRun", changed), replace(claim, alone=kept)
+
+
+def with_shares(
+    agents: Iterable[AgentRun],
+    claims: Mapping[Attempt, Claim],
+    shares: Mapping[Attempt, Share],
+    called: Callable[[Name], str],
+) -> tuple[list[AgentRun], list[Claim]]:
+    """Return a run's agent runs and their claims with what they may count; `called` names other streams."""
+    settled_agents: list[AgentRun] = []
+    kept: list[Claim] = []
+    for agent in agents:
+        name = (agent.get("path") or "", agent.get("identity"))
+        if name not in claims:
+            settled_agents.append(agent)
+            continue
+        share = shares[name]
+        owner = share.duplicate_of
+        new, claim = settled(agent, claims[name], share, None if owner is None else called(owner))
+        new.pop("inherited", None)
+        if owner is None and share.inherited:
+            new["inherited"] = [
+                {"stream": called(other), "messages": count} for other, count in share.inherited.items()
+            ]
+        settled_agents.append(new)
+        kept.append(claim)
+    return settled_agents, kept
 
 
 COST_FIELDS: Sequence[str] = tuple(cost_fields(NOTHING_KNOWN, None))

@@ -15,8 +15,8 @@ spenders alone, not on the order in which they are read:
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -135,26 +135,43 @@ def _copies(spenders: Mapping[Name, Spender], order: Any) -> dict[Name, Name]:
 
 def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
     """Return the spenders with loose messages, the one that a message belongs to before all others."""
-    files: dict[Hashable, list[Name]] = defaultdict(list)
-    for name, spender in spenders.items():
-        if spender.loose:
-            files[spender.session or name].append(name)
-    sessions = {
-        session: {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
-        for session, names in files.items()
-    }
-    seen = Counter(unit for messages in sessions.values() for unit in messages)
+    transcripts = _transcripts({name: spender for name, spender in spenders.items() if spender.loose})
+    messages = [
+        {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
+        for names in transcripts
+    ]
+    seen = Counter(unit for units in messages for unit in units)
 
-    def age(session: Hashable) -> tuple[datetime, Any]:
-        own = [when for unit, when in sessions[session].items() if seen[unit] == 1]
+    def age(place: int) -> tuple[datetime, Any]:
+        own = [when for unit, when in messages[place].items() if seen[unit] == 1]
         began = min((when or _NEVER for when in own), default=_EPOCH)
-        return began, min(map(order, files[session]))
+        return began, min(map(order, transcripts[place]))
 
     return [
         name
-        for session in sorted(sessions, key=age)
-        for name in sorted(files[session], key=lambda name: (-len(spenders[name].loose), order(name)))
+        for place in sorted(range(len(transcripts)), key=age)
+        for name in sorted(transcripts[place], key=lambda name: (-len(spenders[name].loose), order(name)))
     ]
+
+
+def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
+    """Return the files of one transcript together: those of one session with a message in common."""
+    parent = {name: name for name in spenders}
+
+    def root(name: Name) -> Name:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    first: dict[tuple[str, Unit], Name] = {}
+    for name, spender in spenders.items():
+        for unit, _ in spender.loose if spender.session else ():
+            other = first.setdefault((spender.session or "", unit), name)
+            parent[root(name)] = root(other)
+    found: dict[Name, list[Name]] = {}
+    for name in spenders:
+        found.setdefault(root(name), []).append(name)
+    return list(found.values())
 
 
 def _fuller(one: MessageUsage, other: MessageUsage) -> MessageUsage:

@@ -33,6 +33,7 @@ from ..syncing.job import Progress
 from ..syncing.merging import COMPLETE
 from ..syncing.naming import plain_name
 from ..syncing.related import Relations
+from ..syncing.sharing import runs_to_settle, settle_shares
 
 BATCH_RUNS = 500  # of the other history, stored in one transaction
 
@@ -174,6 +175,7 @@ class Merge:
         return plan
 
     def _carry_out(self, plan: Plan) -> None:
+        near = self._ours.connected(plan.removed).keys() - set(plan.removed)
         self._own.remove(plan.removed)
         self._own.rename(plan.renamed)
         stored = [*plan.inserted, *plan.updated.values()]
@@ -182,6 +184,9 @@ class Merge:
         self._own.save_beside(
             {key: by_name[name] for name, key in saved.keys.items()}, to_time(datetime.now(UTC))
         )
+        claims = {key: by_name[name].claims for name, key in saved.keys.items()}
+        self._ours.save_claims(claims, new=saved.new)
+        settle_shares(self._ours, near | runs_to_settle(self._ours, claims, saved.new))
         self._own.first_seen(plan.first_seen)
         self._new += saved.new
 

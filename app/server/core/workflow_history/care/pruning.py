@@ -18,6 +18,7 @@ from ..store.bulk import chunks
 from ..store.history import History
 from ..store.values import to_dollars
 from ..syncing.related import Relations
+from ..syncing.sharing import settle_shares
 
 BATCH_RUNS = 2_000  # taken out in one transaction
 
@@ -66,7 +67,10 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
 
 def _take_out(history: History, keys: Sequence[int]) -> None:
     for some in chunks(keys, BATCH_RUNS):
-        history.prune(some)
+        with history.transaction():
+            near = history.connected(some).keys() - set(some)
+            history.prune(some)
+            settle_shares(history, near)
     relations = Relations(history)
     with history.transaction():
         relations.changes_after().save(history, {})

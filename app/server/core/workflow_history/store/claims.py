@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
-from ..accounting.claims import Claim, packed, unpacked
+from ..accounting.claims import Claim, packed, units_of, unpacked
 from ..accounting.unique import Unit
 from .bulk import chunks, execute_tuples
 from .engine import dialect_of
@@ -79,14 +79,6 @@ def forget_claims(connection: Connection, keys: Sequence[int]) -> None:
     replace_claims(connection, dict.fromkeys(keys, ()))
 
 
-def units_of(own: Iterable[Claim]) -> set[Unit]:
-    """Return everything in these claims that another run may have as well."""
-    found: set[Unit] = set()
-    for claim in own:
-        found |= claim.units
-    return found
-
-
 def sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
     """Return the keys of the runs that have one of these units in common with another run."""
     every = sorted(units)
@@ -103,6 +95,18 @@ def sharing(connection: Connection, units: Iterable[Unit]) -> set[int]:
         )
         query = select(own.workflow_key).join(twice, twice.c.unit == own.unit).distinct()
         found.update(connection.scalars(query))
+    return found
+
+
+def having(connection: Connection, units: Iterable[Unit]) -> set[int]:
+    """Return the keys of the runs that have any of these units."""
+    found: set[int] = set()
+    for some in chunks(sorted(units), _UNITS_AT_A_TIME):
+        given = dialect_of(connection).numbers(some)
+        query = select(claim_units.c.workflow_key).join_from(
+            given, claim_units, claim_units.c.unit == given.c.value
+        )
+        found.update(connection.scalars(query.distinct()))
     return found
 
 

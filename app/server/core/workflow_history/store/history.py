@@ -31,7 +31,7 @@ from .location import database_url
 from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
 from .paging import page_keys
-from .reads import CostTotals, StoredRun
+from .reads import CostTotals, Home, StoredRun, WhereStored
 from .records import Parts, pattern_rows, take_apart
 from .recurrence import PatternExample
 from .schema import workflows
@@ -391,10 +391,40 @@ class History:
         with self._reading() as connection:
             return reads.stored_runs(connection, project)
 
-    def cost_totals(self, project: str, agents_dir: str) -> CostTotals:
-        """Return what a project's runs in an agents folder cost that are there now."""
+    def cost_totals(self, project: str, agents_dir: str, keys: Sequence[int] | None = None) -> CostTotals:
+        """Return what a project's runs in an agents folder cost that are there now; `keys`: only these."""
         with self._reading() as connection:
-            return reads.cost_totals(connection, project, agents_dir)
+            return reads.cost_totals(connection, project, agents_dir, keys)
+
+    def homes(self) -> list[Home]:
+        """Return the agents folders in which runs were found."""
+        with self._reading() as connection:
+            return reads.homes(connection)
+
+    def ids_at(self, home: Home) -> list[str]:
+        """Return the ids of the runs that were found in an agents folder."""
+        with self._reading() as connection:
+            return reads.ids_at(connection, home)
+
+    def stream_identities(self, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return by run what tells its streams apart from all others."""
+        with self._reading() as connection:
+            return reads.stream_identities(connection, home, ids)
+
+    def move_home(self, home: Home, agents_dir: str) -> None:
+        """Note that an agents folder was moved: its runs are found at another place now."""
+        with self._writing() as connection:
+            writes.move_home(connection, home, agents_dir)
+
+    def move_run(self, key: int, project: str, run_id: str, agents_dir: str) -> None:
+        """Note that one run was moved or renamed; no other run may be called so."""
+        with self._writing() as connection:
+            writes.move_run(connection, key, project, run_id, agents_dir)
+
+    def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
+        """Return the runs that have any of these messages and results."""
+        with self._reading() as connection:
+            return reads.where_stored(connection, sorted(claims.having(connection, units)))
 
     def agent_runs(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """Return the phase_costs entries of workflows that have some, former attempts too."""

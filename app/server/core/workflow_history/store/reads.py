@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
 
+from ..accounting.runs import RECORDED
 from ..models import Workflow
 from .bulk import chunks
 from .codec import SYNC_RUN, WORKFLOW
@@ -41,6 +42,24 @@ class StoredRun(NamedTuple):
     file_times: str | None
     first_written_ns: int | None
     last_written_ns: int | None
+    found_on: str | None
+
+
+class Home(NamedTuple):
+    """An agents folder in which runs were found."""
+
+    project: str
+    agents_dir: str
+    found_on: str | None  # the machine; None: not known
+
+
+class WhereStored(NamedTuple):
+    """Where a run was found."""
+
+    key: int
+    project: str
+    id: str
+    agents_dir: str | None
     found_on: str | None
 
 
@@ -163,18 +182,111 @@ def stream_marks_of(connection: Connection, keys: Sequence[int]) -> dict[int, di
     return found
 
 
-def cost_totals(connection: Connection, project: str, agents_dir: str) -> CostTotals:
-    """Add up what a project's runs in an agents folder cost that are there now."""
-    cost, bound = workflows.c.total_cost_nanodollars, workflows.c.lower_bound_cost_nanodollars
-    partial = case((workflows.c.cost_basis.not_in(("reported", "computed")), 1))
-    query = select(func.count(cost), func.sum(cost), func.sum(bound), func.count(partial)).where(
+def cost_totals(
+    connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
+) -> CostTotals:
+    """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs.
+
+    What is on record and what was spent at least beyond it stay apart. A run's total is a lower bound if
+    nothing of it is on record, so those that are not whole are added up from their agent runs.
+    """
+    here = [
         workflows.c.project == storable_text(project),
         workflows.c.agents_dir == storable_text(agents_dir),
         workflows.c.source_state == "present",
+    ]
+    sums = (
+        [_cost_sums(connection, here)]
+        if keys is None
+        else [_cost_sums(connection, [*here, workflows.c.key.in_(some)]) for some in chunks(keys)]
     )
-    known, *sums, weak = connection.execute(query).one()
-    total, least = (None if value is None else to_dollars(value) for value in sums)
-    return CostTotals(known, total, least, weak)
+    recorded, least = _added(*(part[2] for part in sums)), _added(*(part[3] for part in sums))
+    return CostTotals(
+        sum(part[0] for part in sums),
+        None if recorded is None else to_dollars(recorded),
+        None if least is None else to_dollars(least),
+        sum(part[1] for part in sums),
+    )
+
+
+def _cost_sums(
+    connection: Connection, chosen: Sequence[ColumnElement[bool]]
+) -> tuple[int, int, int | None, int | None]:
+    """Return how many runs have a cost, how many are not whole, and what is on record and beyond it."""
+    own, agent = workflows.c, agent_runs.c
+    whole = own.cost_basis.in_(RECORDED)
+    cost, bound = own.total_cost_nanodollars, own.lower_bound_cost_nanodollars
+    query = select(
+        func.count(cost),
+        func.count(case((~whole, 1))),
+        func.sum(case((whole, cost))),
+        func.sum(case((whole, bound))),
+    ).where(*chosen)
+    known, partial, *sums = connection.execute(query).one()
+    if partial:
+        of_agents = select(
+            func.sum(case((agent.cost_basis.in_(RECORDED), agent.cost_nanodollars))),
+            func.sum(case((agent.cost_basis == "lower_bound", agent.cost_nanodollars))),
+            func.sum(agent.lower_bound_cost_nanodollars),
+        ).join(workflows, own.key == agent.workflow_key)
+        recorded, *bounds = connection.execute(of_agents.where(~whole, *chosen)).one()
+        without_agents = ~exists().where(agent.workflow_key == own.key)
+        rest = select(
+            func.sum(case((own.cost_basis == "unpriced", cost))),
+            func.sum(case((own.cost_basis == "lower_bound", cost))),
+            func.sum(bound),
+        ).where(~whole, without_agents, *chosen)
+        more, *others = connection.execute(rest).one()
+        sums = [_added(sums[0], recorded, more), _added(sums[1], *bounds, *others)]
+    return known, partial, _added(sums[0]), _added(sums[1])
+
+
+def _added(*amounts: Any) -> int | None:
+    known = [int(amount) for amount in amounts if amount is not None]
+    return sum(known) if known else None
+
+
+def homes(connection: Connection) -> list[Home]:
+    """Return the agents folders in which runs of the history were found."""
+    names = [workflows.c[name] for name in Home._fields]
+    query = select(*names).where(workflows.c.agents_dir.is_not(None)).distinct().order_by(*names)
+    return [Home(*row) for row in connection.execute(query)]
+
+
+def ids_at(connection: Connection, home: Home) -> list[str]:
+    """Return the ids of the runs that were found in an agents folder."""
+    return list(connection.scalars(select(workflows.c.id).where(*_at(home)).order_by(workflows.c.id)))
+
+
+def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) -> dict[str, set[str]]:
+    """Return by run what tells its streams apart from all others."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = select(workflows.c.id, agent_runs.c.identity).join(
+        agent_runs, agent_runs.c.workflow_key == workflows.c.key
+    )
+    for some in chunks(ids):
+        chosen = query.where(*_at(home), workflows.c.id.in_(some), agent_runs.c.identity.is_not(None))
+        for run_id, identity in connection.execute(chosen):
+            found[run_id].add(identity)
+    return found
+
+
+def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStored]:
+    """Return where runs were found, by key."""
+    query = select(*(workflows.c[name] for name in WhereStored._fields)).order_by(workflows.c.key)
+    return [
+        WhereStored(*row)
+        for some in chunks(keys)
+        for row in connection.execute(query.where(workflows.c.key.in_(some)))
+    ]
+
+
+def _at(home: Home) -> list[ColumnElement[bool]]:
+    return [
+        workflows.c.project == home.project,
+        workflows.c.agents_dir == home.agents_dir,
+        workflows.c.found_on.is_not_distinct_from(home.found_on),
+    ]
 
 
 def problems_of(connection: Connection, agents_dir: str, key: int | None = None) -> list[dict[str, Any]]:

@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, func, insert, select, update
 
+from ..accounting.claims import Claim
 from ..models import Problem, Workflow
 from . import ledger, pruning, reads
 from .blocks import drop_blocks
 from .bulk import chunks, execute_tuples, insert_rows
+from .claims import claims_of
 from .codec import OCCURRENCE, WORKFLOW, Row
 from .likeness import mark_written
 from .names import WorkflowRef
@@ -47,6 +49,7 @@ class WholeRun:
     )  # by detector, as `pattern_rows` gives them
     problems: tuple[Problem, ...] = ()
     marks: Mapping[str, bytes] = field(default_factory=dict)  # how far its streams were read, by path
+    claims: tuple[Claim, ...] = ()  # what each of its streams spent by itself
 
 
 class WholeRuns:
@@ -73,12 +76,14 @@ class WholeRuns:
             learnt = _patterns(connection, keys)
             wrong = _problems(connection, keys)
             marks = reads.stream_marks_of(connection, keys)
+            claims = claims_of(connection, keys)
         return {
             key: WholeRun(
                 {**run, **dict(zip(_HIDDEN, hidden[key], strict=True))},
                 learnt.get(key, {}),
                 tuple(wrong.get(key, ())),
                 marks.get(key, {}),
+                tuple(claims.get(key, ())),
             )
             for key, run in found.items()
         }

@@ -30,9 +30,10 @@ from .dialects import DIALECTS
 from .engine import dialect_of
 from .likeness import mark_written
 from .pruning import forget
+from .reads import Home
 from .records import Pair, Parts
-from .schema import agent_runs, model_usage, similar_pairs, workflows
-from .values import json_text
+from .schema import agent_runs, model_usage, problems, similar_pairs, workflows
+from .values import json_text, storable_text
 
 Identity = tuple[str, str]  # project, id
 
@@ -203,6 +204,27 @@ def forget_fingerprints(connection: Connection, keys: Sequence[int]) -> None:
     """Forget what these runs' files looked like: the next sync reads them again."""
     for some in chunks(keys):
         connection.execute(update(workflows).where(workflows.c.key.in_(some)).values(fingerprint=None))
+
+
+def move_home(connection: Connection, home: Home, agents_dir: str) -> None:
+    """Note that an agents folder was moved: its runs are found at another place now."""
+    mine = (
+        workflows.c.project == home.project,
+        workflows.c.agents_dir == home.agents_dir,
+        workflows.c.found_on.is_not_distinct_from(home.found_on),
+    )
+    connection.execute(update(workflows).where(*mine).values(agents_dir=storable_text(agents_dir)))
+    noted = update(problems).where(problems.c.agents_dir == home.agents_dir)
+    connection.execute(noted.values(agents_dir=storable_text(agents_dir)))
+
+
+def move_run(connection: Connection, key: int, project: str, run_id: str, agents_dir: str) -> None:
+    """Note that one run was moved or renamed; no other run may be called so."""
+    drop_blocks(connection, [key])
+    named = {"project": storable_text(project), "id": storable_text(run_id)}
+    place = {"agents_dir": storable_text(agents_dir), "fingerprint": None}
+    connection.execute(update(workflows).where(workflows.c.key == key).values(**named, **place))
+    mark_written(connection, [key])
 
 
 def mark_gone(connection: Connection, keys: Sequence[int], at: str) -> None:

@@ -56,7 +56,7 @@ def _detector(job: Job) -> tuple[Detector | None, bool]:
 
 
 def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
-    """Add to the folders what the history knows of their runs; a run that is another's twin is refused."""
+    """Add to the folders what the history knows of their runs."""
     spans = copied_spans(job.dated)
     left = iter(folders)
     while some := list(islice(left, TASK_RUNS)):
@@ -67,12 +67,10 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
         before = {workflow["id"]: workflow for workflow in job.history.read(keys).values()}
         marks = _marks(job, known.values())
         for folder in some:
-            if twin := _twin(job, known.get(folder.id)):
-                job.refuse(folder.id, twin)
-                continue
             job.ordered += 1
             copied, foreign = spans.hold(*folder.written), _is_foreign(job, known.get(folder.id))
-            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign)
+            twin = _twin(job, known.get(folder.id))
+            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign, twin)
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:

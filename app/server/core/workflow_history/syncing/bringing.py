@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..accounting.claims import Attempt, Claim
 from ..store.whole import WholeRun
 from .naming import names_for
 from .sameness import same_run
@@ -92,7 +93,16 @@ def _whole(group: _Group) -> WholeRun:
     runs = sorted(group.runs, key=lambda run: rank(run.workflow))
     latest = runs[-1]
     learnt = next((run.patterns for run in reversed(runs) if run.patterns), {})
-    return replace(latest, workflow=together([run.workflow for run in runs]), patterns=learnt)
+    claims: dict[Attempt, Claim] = {}
+    for claim in (claim for run in runs for claim in run.claims):
+        claims[claim.name] = max(claims.get(claim.name, claim), claim, key=_knowledge)
+    whole = together([run.workflow for run in runs])
+    return replace(latest, workflow=whole, patterns=learnt, claims=tuple(claims.values()))
+
+
+def _knowledge(claim: Claim) -> tuple[int, bool]:
+    """Return what orders claims of one attempt: the one that saw more of it is the greater."""
+    return len(claim.units), claim.alone is not None
 
 
 def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:

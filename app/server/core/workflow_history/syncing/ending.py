@@ -27,14 +27,16 @@ def ending_of(job: Job) -> Ending:
     back = tuple(job.known[run_id].key for run_id in job.same if job.known[run_id].source_state == "gone")
     job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
     problems = tuple(problem for _, problem in job.aside)
-    news = bool(lost or back) or not job.history.knows_folder_problems(job.home, problems)
+    news = bool(lost or back)
+    if job.only is None:
+        news = news or not job.history.knows_folder_problems(job.home, problems)
     news = news or job.history.has_unpacked_columns()
     return Ending(lost, back, problems, news)
 
 
 def _missing(job: Job) -> list[str]:
     """Return the runs whose files are not there; an unreadable folder tells nothing."""
-    if not job.root.exists():
+    if job.only is not None or not job.root.exists():
         return []
     here = (run for run in job.known.values() if run.agents_dir == job.home and run.found_on in job.machines)
     ours = (run.id for run in here if run.id not in job.seen)
@@ -51,9 +53,12 @@ def end(job: Job, ending: Ending) -> None:
     if ending.back:
         job.history.mark_present(ending.back)
     job.history.pack_columns()
-    job.history.save_folder_problems(job.home, ending.problems)
-    job.history.forget_stream_marks(int((job.now.timestamp() - GROWS_FOR) * 1e9))
+    if job.only is None:
+        job.history.save_folder_problems(job.home, ending.problems)
+        job.history.forget_stream_marks(int((job.now.timestamp() - GROWS_FOR) * 1e9))
     add_up(job)
+    if job.only is not None:
+        return
     started = job.now.isoformat()
     noted = {"started_at": started, "host": job.host, "duration_seconds": job.seconds}
     job.history.record_sync({**job.stats, **noted})
@@ -84,7 +89,10 @@ def add_up(job: Job) -> None:
     if not job.root.exists():
         return
     job.stats["errors"] += _errors_of_runs(job)
-    totals = job.history.cost_totals(job.project, job.home)
+    keys = None
+    if job.only is not None:
+        keys = sorted({*job.keys.values(), *(job.known[run_id].key for run_id in job.same)})
+    totals = job.history.cost_totals(job.project, job.home, keys)
     job.stats.update(
         enriched=totals.enriched,
         total_cost=totals.total_cost,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ..accounting.money import to_decimal, to_float, total
 from ..models import Problem
-from ..places import Place
+from ..places import Place, place
 from ..scanning.found import storable
 from ..scrubbing import scrub, without_quotes
 from ..store.history import History
-from ..store.reads import StoredRun
+from ..store.reads import Home, StoredRun
 from .changes import Dated
 from .engines import HERE, Engine
+from .known_places import KnownRun, location
 from .related import Relations
 
 logger = logging.getLogger("workflow_history")
@@ -51,6 +54,9 @@ class Job:
     machines: set[str | None] = field(default_factory=lambda: {None})
     with_pruned: bool = False  # runs that were taken out of the history on purpose may come back
     pruned: frozenset[str] = frozenset()  # their ids, else
+    only: frozenset[str] | None = None  # ids: of the runs to look at, in a folder that another sync reads
+    places: Mapping[str, KnownRun] = field(default_factory=dict)  # by location, runs of other agents folders
+    elsewhere: dict[Home, set[str]] = field(default_factory=dict)  # ids of those that lie in this folder
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
     walked: float = 0.0  # share of the folder that was looked through
@@ -61,6 +67,31 @@ class Job:
     def home(self) -> str:
         """The agents folder as the history names it."""
         return storable(str(self.root.absolute()))
+
+    def known_at(self, run_id: str) -> KnownRun | None:
+        """Return where the history has a run of this folder, if it is another agents folder."""
+        if not self.places or run_id in self.known:
+            return None
+        return self.places.get(location(os.path.realpath(str(self.root)), run_id))
+
+    def at(self, home: Home, ids: Iterable[str]) -> Job:
+        """Return the job of looking at some runs of another agents folder, in the same sync."""
+        root = place(home.agents_dir)
+        stats = no_stats(root, home.project)
+        same = (self.history, self.now, self.started, self.progress, stats, self.relations)
+        other = Job(root, home.project, self.host, *same, engine=self.engine, keeps_text=self.keeps_text)
+        other.with_pruned, other.only = self.with_pruned, frozenset(ids)
+        return other
+
+    def add(self, other: Job) -> None:
+        """Add what was done in another agents folder."""
+        for name, value in other.stats.items():
+            if name in _ADDED:
+                self.stats[name] += value
+        for name in ("total_cost", "lower_bound_cost"):
+            amounts = [to_decimal(stats[name]) for stats in (self.stats, other.stats)]
+            self.stats[name] = to_float(total(amounts))
+        self.take_note_of_secrets(other.stats["secrets"])
 
     @property
     def seconds(self) -> float:
@@ -109,6 +140,12 @@ class Job:
         """Count a run that must not be mixed up with another folder's."""
         reason = f"{twin} is a run of the same project and id: name a project for one of them (--project)"
         self.aside.append((run_id, self.trouble(run_id, reason)))
+
+
+_ADDED = (
+    "scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread", "gone", "newly_gone",
+    "returned", "patterns", "partial_costs", "errors",
+)  # fmt: skip
 
 
 def no_stats(root: Place, project: str) -> dict[str, Any]:

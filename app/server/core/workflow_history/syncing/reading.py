@@ -65,8 +65,8 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
     scanned = describe(facts, copied=copied, now=task.now)
-    if order.foreign and order.before and _is_another(task, order.before, scanned):
-        run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
+    if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
+        run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
     before = without_file_times(order.before) if order.before and copied else order.before
     workflow = merged(before, _phase_2_enrich(run, order, scanned, before))
@@ -80,10 +80,12 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     return run
 
 
-def _is_another(task: Task, before: Workflow, scanned: ScannedRun) -> bool:
-    """Tell whether a run of this project and id, known from another machine, is another run than this one."""
+def _is_another(task: Task, order: Order, before: Workflow, scanned: ScannedRun) -> bool:
+    """Return whether a run of this project and id, known by another folder, is another run than this one."""
     here = {**scanned.workflow, "agents_dir": task.home, "found_on": task.host}
-    streams = (streams_of(before), [stream.identity for stream in scanned.streams])
+    streams = (streams_of(before), {stream.identity for stream in scanned.streams})
+    if order.twin:  # on one machine only a copy is the same run
+        return streams[0].isdisjoint(streams[1])
     return not same_run(before, here, streams)
 
 

@@ -24,6 +24,7 @@ class Order(NamedTuple):
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
     copied: bool = False  # its file times are those of a copy
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
+    twin: str | None = None  # another folder of this machine that is a run of this project and id, too
 
 
 class Task(NamedTuple):

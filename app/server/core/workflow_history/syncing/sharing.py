@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any
 
 from ..accounting import cost_data
-from ..accounting.claims import Claim, settled
+from ..accounting.claims import Claim, units_of, with_shares
 from ..accounting.unique import Share, Spender, shares_of
 from ..enrichment import with_sums
-from ..models import AgentRun, Workflow
-from ..store.claims import units_of
+from ..models import Workflow
 from ..store.history import History
 from .merging import COMPLETE, scored, storable
 
@@ -34,18 +34,26 @@ def settle_shares(history: History, keys: Iterable[int]) -> frozenset[int]:
     if not group:
         return frozenset()
     runs = history.read(sorted(group))
-    agents = {key: _by_name(runs[key]) for key in runs}
-    claims: dict[Name, Claim] = {
-        (key, *claim.name): claim for key in runs for claim in group[key] if claim.name in agents[key]
+    claims = {
+        (key, *claim.name): claim
+        for key, run in runs.items()
+        for claim in group[key]
+        if claim.name in {(agent.get("path"), agent.get("identity")) for agent in run["phase_costs"]}
     }
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claims.items()}
     shares: dict[Any, Share] = shares_of(spenders, {name: _rank(runs[name[0]], name) for name in claims})
     changed = {}
     for key, run in runs.items():
-        updated, kept = _settled(run, key, claims, shares, runs)
-        if updated is not None:
-            changed[key] = updated
-            history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in agents[key])]})
+        own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
+        found, kept = with_shares(
+            run.get("phase_costs") or (),
+            own,
+            {name: shares[key, *name] for name in own},
+            partial(_called, key=key, runs=runs),
+        )
+        if found != run.get("phase_costs"):
+            changed[key] = scored(with_sums(run, cost_data(found)))
+            history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     for key, run in changed.items():
         _settle_patterns(history, key, runs[key], run)
@@ -92,52 +100,12 @@ RUN_MARK = ": "
 """Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
 
 
-def _by_name(run: Workflow) -> dict[tuple[str | None, str | None], AgentRun]:
-    return {(agent.get("path"), agent.get("identity")): agent for agent in run.get("phase_costs") or ()}
-
-
 def _rank(run: Workflow, name: Name) -> tuple[Any, ...]:
     """Return what orders equal streams: a copy mostly has the longer name."""
     return len(run["id"]), run.get("project") or "", run["id"], name[1], name[2] or ""
 
 
-def _settled(
-    run: Workflow,
-    key: int,
-    claims: Mapping[Name, Claim],
-    shares: Mapping[Any, Share],
-    runs: Mapping[int, Workflow],
-) -> tuple[Workflow | None, list[Claim]]:
-    """Return the run with what its agents may count, None if nothing changes, and its claims."""
-    agents: list[AgentRun] = []
-    kept: list[Claim] = []
-    for agent in run.get("phase_costs") or ():
-        name = (key, agent.get("path"), agent.get("identity"))
-        if name not in claims:
-            agents.append(agent)
-            continue
-        share = shares[name]
-        owner = share.duplicate_of
-        new, claim = settled(agent, claims[name], share, None if owner is None else _called(owner, key, runs))
-        inherited = [
-            {"stream": _called(other, key, runs), "messages": count}
-            for other, count in share.inherited.items()
-            if share.duplicate_of is None
-        ]
-        agents.append({**new, "inherited": inherited} if inherited else _without_inherited(new))
-        kept.append(claim)
-    if agents == list(run.get("phase_costs") or ()):
-        return None, kept
-    costed = with_sums(run, cost_data(agents))
-    return scored(costed), kept
-
-
-def _without_inherited(agent: AgentRun) -> AgentRun:
-    agent.pop("inherited", None)
-    return agent
-
-
-def _called(name: Name, key: int, runs: Mapping[int, Workflow]) -> str:
+def _called(name: Name, *, key: int, runs: Mapping[int, Workflow]) -> str:
     """Return what a stream is called in a record of the run with this key."""
     owner, path, _ = name
     if owner == key:

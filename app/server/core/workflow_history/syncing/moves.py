@@ -1,0 +1,79 @@
+"""Follow runs that were moved or renamed: they stay the same runs, and their history goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..accounting.claims import units_of
+from ..accounting.unique import Unit
+from ..addresses import is_remote
+from ..store.reads import WhereStored
+from .job import Job
+from .known_places import location, moved_from
+from .records import ReadRun
+
+
+def find_home(job: Job, *, named: str | None) -> None:
+    """Find out under which project the runs of the folder are stored, and whether it was moved here.
+
+    `named` is the project that the caller named; it is not changed. A moved folder keeps its project.
+    """
+    if named is not None:
+        return
+    known = {home.project for home in job.history.homes() if home.agents_dir == job.home}
+    if len(known) == 1:
+        job.project = known.pop()
+    elif not known and (home := moved_from(job.history, job.root, job.home, job.machines | {job.host})):
+        job.history.move_home(home, job.home)
+        job.project = home.project
+    job.stats["project"] = job.project
+
+
+def moved_here(job: Job, batch: Sequence[ReadRun]) -> set[str]:
+    """Return the new runs that are known by another name whose files are gone, renamed in the history.
+
+    They are to be read again, now that it is known what the history has of them.
+    """
+    new = [run for run in batch if run.claims and run.id not in job.known and run.id not in job.keys]
+    units = {run.id: units_of(run.claims) for run in new}
+    every: set[Unit] = set().union(*units.values())
+    if not every:
+        return set()
+    moved: dict[str, WhereStored] = {}
+    known = [stored for stored in job.history.runs_with(every) if _is_gone(job, stored)]
+    if not known:
+        return set()
+    claims = job.history.claims([stored.key for stored in known])
+    theirs = {stored.key: units_of(claims.get(stored.key, ())) for stored in known}
+    for run in new:
+        for stored in known:
+            # All that the gone run had is in the new one: a fork of it that goes on has another session.
+            whole = theirs[stored.key] and theirs[stored.key] <= units[run.id]
+            if whole and stored not in moved.values() and _same_sessions(claims[stored.key], run):
+                moved[run.id] = stored
+                break
+    for run_id, stored in moved.items():
+        job.history.move_run(stored.key, job.project, run_id, job.home)
+        if stored.project == job.project:
+            job.known.pop(stored.id, None)
+    if moved:
+        again = job.history.stored_runs(job.project)
+        job.known.update({run_id: again[run_id] for run_id in moved})
+        job.version = job.history.version()
+    return set(moved)
+
+
+def _same_sessions(stored: Sequence[object], run: ReadRun) -> bool:
+    there = {getattr(claim, "session", None) for claim in stored}
+    return there <= {claim.session for claim in run.claims}
+
+
+def _is_gone(job: Job, stored: WhereStored) -> bool:
+    """Return whether a stored run was on this machine, and its files are there no more."""
+    if stored.agents_dir is None or is_remote(stored.agents_dir):
+        return False
+    if stored.found_on not in job.machines | {job.host}:
+        return False
+    there = location(stored.agents_dir, stored.id)
+    return not Path(there).exists() and not Path(f"{there}.jsonl").exists()
