@@ -25,7 +25,15 @@ from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, result, run, stream, usage
 
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
+TWO, THREE, FOUR, FIVE = 0.036, 0.054, 0.072, 0.09  # USD, of so many messages
 SESSION = "{0}{0}{0}{0}{0}{0}{0}{0}-aaaa-4bbb-8ccc-00000000000{0}"
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop" / "agents"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def transcript(file: Path, session: str, messages: Iterable[int], **more: Any) -> Path:
@@ -88,8 +96,8 @@ def test_forked_transcripts_counted_twice(tmp_path: Path) -> None:
     transcript(tmp_path / "logs" / f"{first}.jsonl", first, [1, 2, 3])
     transcript(tmp_path / "logs" / f"{fork}.jsonl", fork, [1, 2, 3, 9])
     synced(tmp_path / "logs")
-    assert runs() == {f"logs/{first}": 3 * EACH, f"logs/{fork}": EACH}
-    assert folder_costs(tmp_path / "logs")["recorded_cost"] == 4 * EACH
+    assert runs() == {f"logs/{first}": THREE, f"logs/{fork}": EACH}
+    assert folder_costs(tmp_path / "logs")["recorded_cost"] == FOUR
 
 
 def test_a_fork_says_whose_messages_it_repeats(tmp_path: Path) -> None:
@@ -111,7 +119,7 @@ def test_whichever_of_three_forks_is_synced_first_each_run_counts_the_same(
         transcript(tmp_path / f"logs{name}" / f"{session}.jsonl", session, messages)
     synced(*(tmp_path / f"logs{name}" for name in order))
     counted = {f"logs{name}/{SESSION.format(name)}": cost for name, cost in (("1", 2), ("2", 1), ("3", 1))}
-    assert runs() == {name: count * EACH for name, count in counted.items()}
+    assert runs() == {name: round(count * EACH, 9) for name, count in counted.items()}
     assert sound() == []
 
 
@@ -122,15 +130,15 @@ def test_a_fork_that_goes_on_takes_no_messages_from_its_origin(tmp_path: Path) -
     synced(tmp_path / "logs")
     transcript(tmp_path / "logs" / f"{fork}.jsonl", fork, [1, 2, 9, 10, 11])
     synced(tmp_path / "logs")
-    assert runs() == {f"logs/{first}": 2 * EACH, f"logs/{fork}": 3 * EACH}
+    assert runs() == {f"logs/{first}": TWO, f"logs/{fork}": THREE}
 
 
 def test_a_copied_run_folder_counts_once_and_says_so(agents: Path) -> None:
     shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
     synced(agents)
-    assert runs() == {f"{agents.parent.name}/a1b2c3d4": 1.0, f"{agents.parent.name}/a1b2c3d4_backup": None}
+    assert runs() == {"shop/a1b2c3d4": 1.0, "shop/a1b2c3d4_backup": None}
     (copy,) = get_workflow_by_id("a1b2c3d4_backup")["phase_costs"]
-    assert copy["duplicate_of"] == f"{agents.parent.name}/a1b2c3d4: planner/raw_output.jsonl"
+    assert copy["duplicate_of"] == "shop/a1b2c3d4: planner/raw_output.jsonl"
     assert folder_costs(agents)["recorded_cost"] == 1.0
 
 
@@ -141,7 +149,7 @@ def test_a_copy_made_later_changes_nothing_of_the_first_run(agents: Path) -> Non
     assert synced(agents)["total_cost"] == 1.0
     shutil.rmtree(agents / "run_backup")
     synced(agents)
-    assert runs()[f"{agents.parent.name}/run"] == 1.0
+    assert runs()["shop/run"] == 1.0
     assert spent() == 1.0
 
 
@@ -154,7 +162,7 @@ def test_a_sessions_transcript_at_home_adds_nothing_to_the_runs_own_stream(
     session = SESSION.format(7)
     transcript(tmp_path / "home" / f"{session}.jsonl", session, [1, 2, 3])
     synced(tmp_path / "home", agents)
-    assert runs() == {f"{agents.parent.name}/a1b2c3d4": 0.5, f"home/{session}": EACH}
+    assert runs() == {"shop/a1b2c3d4": 0.5, f"home/{session}": EACH}
 
 
 def test_a_cut_copy_of_a_stream_with_a_result_adds_nothing(agents: Path) -> None:
@@ -173,7 +181,7 @@ def test_a_message_without_an_id_is_nobody_elses(agents: Path) -> None:
         del said["message"]["id"]
         stream(run(agents, name, {}), "planner", init(name), json.dumps(said))
     synced(agents)
-    assert spent() == 2 * EACH
+    assert spent() == TWO
 
 
 # What a run is
@@ -187,7 +195,7 @@ def test_loose_streams_regrouped(tmp_path: Path) -> None:
     transcript(folder / f"{SESSION.format(2)}.jsonl", SESSION.format(2), [3, 4])
     done = synced(tmp_path / "agents")
     assert before < set(runs())
-    assert (done["gone"], spent()) == (0, 4 * EACH)
+    assert (done["gone"], spent()) == (0, FOUR)
 
 
 def test_loose_streams_subagents(tmp_path: Path) -> None:
@@ -198,7 +206,7 @@ def test_loose_streams_subagents(tmp_path: Path) -> None:
     before = set(runs())
     transcript(folder / session / "subagents" / "agent-ab12cd3.jsonl", session, [4], isSidechain=True)
     done = synced(tmp_path / "agents")
-    assert (set(runs()), done["gone"], spent()) == (before, 0, 4 * EACH)
+    assert (set(runs()), done["gone"], spent()) == (before, 0, FOUR)
     agents = [agent["agent"] for agent in get_workflow_by_id(f"-home-me-shop/{session}")["phase_costs"]]
     assert agents == ["main", "agent-ab12cd3"]
 
@@ -210,7 +218,7 @@ def test_a_sub_agent_that_lies_beside_its_session_belongs_to_it_at_once(tmp_path
     transcript(folder / f"{session}.jsonl", session, [1, 2])
     first = synced(tmp_path / "agents")
     second = synced(tmp_path / "agents")
-    assert (first["inserted"], second["unchanged"], list(runs().values())) == (1, 1, [3 * EACH])
+    assert (first["inserted"], second["unchanged"], list(runs().values())) == (1, 1, [THREE])
 
 
 def test_a_first_and_a_second_sync_say_the_same(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_a_first_and_a_second_sync_say_the_same(tmp_path: Path) -> None:
     first = synced(tmp_path / "projects")
     known = runs()
     second = synced(tmp_path / "projects")
-    assert (first["total_cost"], second["total_cost"]) == (4 * EACH, 4 * EACH)
+    assert (first["total_cost"], second["total_cost"]) == (FOUR, FOUR)
     assert runs() == known
 
 
@@ -244,10 +252,10 @@ def home(folder: Path) -> list[Path]:
 def test_a_folder_its_parent_and_theirs_count_once(tmp_path: Path, order: tuple[int, ...]) -> None:
     roots = home(tmp_path)
     synced(*(roots[place] for place in order))
-    assert (len(runs()), spent()) == (3, 4 * EACH)
+    assert (len(runs()), spent()) == (3, FOUR)
     again = [sync_workflow_history(silent=True, agents_dir=root) for root in roots]
     assert [done["unchanged"] for done in again] == [2, 3, 3]
-    assert (len(runs()), spent()) == (3, 4 * EACH)
+    assert (len(runs()), spent()) == (3, FOUR)
 
 
 def test_a_run_that_grows_is_read_by_whichever_folder_is_synced(tmp_path: Path) -> None:
@@ -256,7 +264,7 @@ def test_a_run_that_grows_is_read_by_whichever_folder_is_synced(tmp_path: Path) 
     session = SESSION.format(2)
     transcript(inner / f"{session}.jsonl", session, [1, 2, 9, 10])
     done = synced(outer)
-    assert (done["updated"], done["unchanged"], spent()) == (3, 2, 5 * EACH)
+    assert (done["updated"], done["unchanged"], spent()) == (3, 2, FIVE)
 
 
 def moved(project: Path, to: str) -> Path:
@@ -280,7 +288,7 @@ def test_a_renamed_run_is_the_same_run(agents: Path) -> None:
     synced(agents)
     folder.rename(agents / "c3d4e5f6")
     done = synced(agents)
-    assert runs() == {f"{agents.parent.name}/c3d4e5f6": 1.0}
+    assert runs() == {"shop/c3d4e5f6": 1.0}
     assert (done["inserted"], done["gone"]) == (0, 0)
 
 
@@ -333,7 +341,7 @@ def test_a_pruned_run_leaves_its_messages_to_a_run_that_has_them(agents: Path) -
     synced(agents)
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
         _take_out(history, [history.find("a1b2c3d4").key])
-    assert runs() == {f"{agents.parent.name}/a1b2c3d4_backup": 1.0}
+    assert runs() == {"shop/a1b2c3d4_backup": 1.0}
     assert sound() == []
 
 
@@ -354,7 +362,7 @@ def test_merged_histories_count_each_message_once(tmp_path: Path, monkeypatch: p
     synced(inner)
     for _ in range(2):
         merge_history(tmp_path / "other.db")
-        assert spent() == 3 * EACH
+        assert spent() == THREE
     assert sound() == []
 
 
@@ -363,10 +371,10 @@ def test_every_engine_counts_a_message_once(
 ) -> None:
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
     synced(*home(tmp_path))
-    assert (len(runs()), spent()) == (3, 4 * EACH)
+    assert (len(runs()), spent()) == (3, FOUR)
     with History.open(history_url) as history:
         _take_out(history, [history.find(f"-home-me-shop/{SESSION.format(1)}").key])
-    assert spent() == 3 * EACH
+    assert spent() == FOUR  # its fork has them all
     assert sound() == []
 
 
