@@ -179,15 +179,6 @@ class TestASecondSync:
         assert stored("test-workflow-123")["source_state"] == "present"
         assert stored("test-workflow-123")["gone_at"] is None
 
-    def test_says_that_a_renamed_run_is_counted_twice(self, agents: Path) -> None:
-        folder = spec_run(agents)
-        stream(folder, "planner", init("s1"), result(0.25, session="s1"))
-        sync()
-        folder.rename(agents / "renamed")
-        done = sync()
-        assert [e["id"] for e in done["errors"] if "moved or renamed" in e["reason"]] == ["renamed"]
-        assert sync()["errors"] == done["errors"]
-
     def test_of_a_missing_agents_folder_marks_nothing_as_gone(self, agents: Path) -> None:
         spec_run(agents)
         sync()

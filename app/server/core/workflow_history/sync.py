@@ -59,7 +59,8 @@ def sync_workflow_history(
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write), failed, unread (files and folders that the system would not show), gone,
-    left_out and partial_costs (runs of which nothing shows all that they spent); `errors` names what could
+    left_out, partial_costs (runs of which nothing shows all that they spent) and repeating (new or changed
+    runs of whose messages another run counts some); `errors` names what could
     not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
     `agents_dir` is a path or a URL. `engine` says who reads: processes[:N], threads[:N] or
     dask://HOST:PORT; `executor` is one of your own that does. Writing is always done here.
@@ -249,7 +250,11 @@ def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> set[
 
 def _count_once(job: Job, shared: set[int], *, is_last: bool) -> None:
     """Let each message count in one run of the history; lists of similar runs follow with the last batch."""
-    if shared and settle_shares(job.history, shared):
+    if not shared:
+        return
+    settled = settle_shares(job.history, shared)
+    job.stats["repeating"] += len(settled.repeating & set(job.keys.values()))
+    if settled.changed:
         if is_last:
             job.relations.changes_after().save(job.history, {})
         job.history.pack_columns()

@@ -143,6 +143,7 @@ class Synced(TypedDict):
     left_out_paths: list[LeftOut]  # which
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent
+    repeating: int  # new or changed runs of whose messages another run counts some
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
     duration_seconds: float  # length of the sync, seconds
@@ -319,7 +320,7 @@ class DatabaseCheck(TypedDict):
 
 
 class SharedStreams(TypedDict):
-    """Two runs that have a stream in common: what it cost stands in both."""
+    """Two runs that have a stream in common; what it cost counts in one of them."""
 
     run: str  # project/id
     other: str  # project/id

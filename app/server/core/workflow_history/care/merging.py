@@ -52,7 +52,7 @@ def merge_history(
 
     The counts are runs (of the other history), inserted, updated, unchanged, renamed (different runs of one
     name), pruned (left out, since they were pruned here; `with_pruned` takes them in), patterns_decided
-    and syncs; `shared` names runs that have streams of another, whose cost then stands in both.
+    and syncs; `shared` names runs that have streams of another, whose cost then counts in one of them.
     `host` says on which machine runs were found of which that was not noted. `dry_run` stores nothing.
     Raises DatabaseTooNewError where the other history is of a newer program.
     """

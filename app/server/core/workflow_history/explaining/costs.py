@@ -217,6 +217,8 @@ def rule_of(agent: Agent) -> str:
         rule = "an empty stream: nothing shows that it spent anything" if empty else "its stream does not say"
     else:
         rule = _BASES.get(basis, str(basis))
+    for other in agent.get("inherited") or ():
+        rule += f"; {other['messages']} of its messages are counted in {other['stream']}"
     if agent.get("superseded"):
         rule += "; overwritten since, and what it spent stays in the sum"
     return rule

@@ -6,7 +6,7 @@ Called in the caller's transaction. Rows of `claim_units` are made of the claims
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
@@ -120,6 +120,19 @@ def connected(connection: Connection, keys: Iterable[int]) -> dict[int, list[Cla
         units = units_of(claim for own in some.values() for claim in own)
         ahead = sharing(connection, units) - found.keys()
     return found
+
+
+def wrong_units(connection: Connection) -> Iterator[str]:
+    """Yield a sentence for each run whose rows of `claim_units` are not those of its claims."""
+    stored = select(claim_units.c.workflow_key, func.count()).group_by(claim_units.c.workflow_key)
+    counts = {key: count for key, count in connection.execute(stored)}  # noqa: C416 - rows, not pairs
+    keys = sorted({*counts, *connection.scalars(select(claims.c.workflow_key).distinct())})
+    for some in chunks(keys):
+        own = claims_of(connection, some)
+        for key in some:
+            units = units_of(own.get(key, ()))
+            if len(units) != counts.get(key, 0):
+                yield f"run number {key}: its messages are not listed as its streams have them"
 
 
 def _attempts(connection: Connection, keys: Sequence[int]) -> dict[int, set[tuple[str, str]]]:

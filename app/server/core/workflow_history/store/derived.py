@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, or_, select
 
+from .claims import wrong_units
 from .columns import wrong_columns
 from .digests import wrong_digests
 from .schema import similar_pairs, workflows
@@ -23,6 +24,7 @@ def wrong_derived(connection: Connection) -> list[str]:
         ),
         *_wrong_spending(connection),
         *_wrong_lists(connection),
+        *wrong_units(connection),
     ]
 
 

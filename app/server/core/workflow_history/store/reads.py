@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
-from ..accounting.runs import RECORDED
 from ..models import Workflow
 from .bulk import chunks
 from .codec import SYNC_RUN, WORKFLOW
+from .recorded import run_costs
 from .records import Pair, agent_record, put_together
 from .schema import (
     agent_runs,
@@ -185,65 +185,21 @@ def stream_marks_of(connection: Connection, keys: Sequence[int]) -> dict[int, di
 def cost_totals(
     connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
 ) -> CostTotals:
-    """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs.
-
-    What is on record and what was spent at least beyond it stay apart. A run's total is a lower bound if
-    nothing of it is on record, so those that are not whole are added up from their agent runs.
-    """
-    here = [
-        workflows.c.project == storable_text(project),
-        workflows.c.agents_dir == storable_text(agents_dir),
-        workflows.c.source_state == "present",
-    ]
-    sums = (
-        [_cost_sums(connection, here)]
-        if keys is None
-        else [_cost_sums(connection, [*here, workflows.c.key.in_(some)]) for some in chunks(keys)]
+    """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs."""
+    amounts, own = run_costs(), workflows.c
+    cost, bound = amounts["total_cost"], amounts["lower_bound_cost"]
+    partial = case((own.cost_basis.not_in(("reported", "computed")), 1))
+    spent = func.count(own.spent_nanodollars)
+    query = select(spent, func.count(partial), func.sum(cost), func.sum(bound)).where(
+        own.project == storable_text(project),
+        own.agents_dir == storable_text(agents_dir),
+        own.source_state == "present",
     )
-    recorded, least = _added(*(part[2] for part in sums)), _added(*(part[3] for part in sums))
-    return CostTotals(
-        sum(part[0] for part in sums),
-        None if recorded is None else to_dollars(recorded),
-        None if least is None else to_dollars(least),
-        sum(part[1] for part in sums),
-    )
-
-
-def _cost_sums(
-    connection: Connection, chosen: Sequence[ColumnElement[bool]]
-) -> tuple[int, int, int | None, int | None]:
-    """Return how many runs have a cost, how many are not whole, and what is on record and beyond it."""
-    own, agent = workflows.c, agent_runs.c
-    whole = own.cost_basis.in_(RECORDED)
-    cost, bound = own.total_cost_nanodollars, own.lower_bound_cost_nanodollars
-    query = select(
-        func.count(cost),
-        func.count(case((~whole, 1))),
-        func.sum(case((whole, cost))),
-        func.sum(case((whole, bound))),
-    ).where(*chosen)
-    known, partial, *sums = connection.execute(query).one()
-    if partial:
-        of_agents = select(
-            func.sum(case((agent.cost_basis.in_(RECORDED), agent.cost_nanodollars))),
-            func.sum(case((agent.cost_basis == "lower_bound", agent.cost_nanodollars))),
-            func.sum(agent.lower_bound_cost_nanodollars),
-        ).join(workflows, own.key == agent.workflow_key)
-        recorded, *bounds = connection.execute(of_agents.where(~whole, *chosen)).one()
-        without_agents = ~exists().where(agent.workflow_key == own.key)
-        rest = select(
-            func.sum(case((own.cost_basis == "unpriced", cost))),
-            func.sum(case((own.cost_basis == "lower_bound", cost))),
-            func.sum(bound),
-        ).where(~whole, without_agents, *chosen)
-        more, *others = connection.execute(rest).one()
-        sums = [_added(sums[0], recorded, more), _added(sums[1], *bounds, *others)]
-    return known, partial, _added(sums[0]), _added(sums[1])
-
-
-def _added(*amounts: Any) -> int | None:
-    known = [int(amount) for amount in amounts if amount is not None]
-    return sum(known) if known else None
+    parts = [query] if keys is None else [query.where(own.key.in_(some)) for some in chunks(keys)]
+    rows = [tuple(connection.execute(part).one()) for part in parts]
+    known, weak, *money = [[row[place] for row in rows if row[place] is not None] for place in range(4)]
+    total, least = (to_dollars(int(sum(some))) if some else None for some in money)
+    return CostTotals(sum(known), total, least, sum(weak))
 
 
 def homes(connection: Connection) -> list[Home]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..models import Problem
 from .changes import GROWS_FOR
 from .job import Job, error_entry
-from .moved import moved_runs
 
 
 class Ending(NamedTuple):
@@ -44,12 +42,9 @@ def _missing(job: Job) -> list[str]:
 
 
 def end(job: Job, ending: Ending) -> None:
-    """Mark what is gone or back, say what moved, add up, and note the sync."""
+    """Mark what is gone or back, add up, and note the sync."""
     if ending.lost:
         job.history.mark_gone(ending.lost, job.now)
-        for run_id, problem in _moves(job, ending.lost):
-            key = job.keys[run_id]
-            job.history.save_run_problems(job.home, {key: [problem]}, new={key})
     if ending.back:
         job.history.mark_present(ending.back)
     job.history.pack_columns()
@@ -62,18 +57,6 @@ def end(job: Job, ending: Ending) -> None:
     started = job.now.isoformat()
     noted = {"started_at": started, "host": job.host, "duration_seconds": job.seconds}
     job.history.record_sync({**job.stats, **noted})
-
-
-def _moves(job: Job, lost: Sequence[int]) -> Iterator[tuple[str, Problem]]:
-    """Say so where a new run has the streams of one that is gone: its money then stands in both."""
-    names = {run.key: run.id for run in job.known.values()}
-    new = {key: run_id for run_id, key in job.keys.items() if run_id not in job.known}
-    stored: dict[int, list[dict[str, Any]]] = job.history.agent_runs([*lost, *new]) if new else {}
-    old_runs = {names[key]: stored.get(key, []) for key in lost}
-    new_runs = {run_id: stored.get(key, []) for key, run_id in new.items()}
-    for old, run_id in moved_runs(old_runs, new_runs):
-        reason = f"it has the streams of {old}, which is gone: moved or renamed, its cost stands in both"
-        yield run_id, Problem(run_id, reason, None, "warning")
 
 
 def add_up(job: Job) -> None:

@@ -144,14 +144,14 @@ class Job:
 
 _ADDED = (
     "scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread", "gone", "newly_gone",
-    "returned", "patterns", "partial_costs", "errors",
+    "returned", "patterns", "partial_costs", "repeating", "errors",
 )  # fmt: skip
 
 
 def no_stats(root: Place, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread")
-    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs")
+    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs", "repeating")
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,

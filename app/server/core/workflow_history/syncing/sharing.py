@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..accounting import cost_data
 from ..accounting.claims import Claim, units_of, with_shares
@@ -24,15 +24,22 @@ from .merging import COMPLETE, scored, storable
 Name = tuple[int, str, str | None]  # key of the run, path of the stream, hash of its first line
 
 
-def settle_shares(history: History, keys: Iterable[int]) -> frozenset[int]:
+class Settled(NamedTuple):
+    """What became of some runs that have messages in common."""
+
+    changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
+    repeating: frozenset[int] = frozenset()  # keys of the runs of whose messages another counts some
+
+
+def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     """Bring the costs of these runs, and of all that have messages in common with them, up to date.
 
-    Return the keys of the runs whose costs changed; their scores are computed again and their lists of
-    similar runs are marked as outdated.
+    The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
+    outdated.
     """
     group = history.connected(keys)
     if not group:
-        return frozenset()
+        return Settled()
     runs = history.read(sorted(group))
     claims = {
         (key, *claim.name): claim
@@ -57,7 +64,14 @@ def settle_shares(history: History, keys: Iterable[int]) -> frozenset[int]:
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     for key, run in changed.items():
         _settle_patterns(history, key, runs[key], run)
-    return frozenset(changed)
+    repeating = [key for key, run in runs.items() if repeats_others(changed.get(key, run))]
+    return Settled(frozenset(changed), frozenset(repeating))
+
+
+def repeats_others(run: Workflow) -> bool:
+    """Return whether another run counts some of this one's messages."""
+    agents = run.get("phase_costs") or ()
+    return any(agent.get("inherited") or _is_elsewhere(agent) for agent in agents)
 
 
 def runs_to_settle(

@@ -53,7 +53,11 @@ def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
     elif agent.get("gone") or agent.get("source_state") == "gone":
         found.append("gone")
     if agent.get("duplicate_of"):
-        found.append(f"copy of {one_line(agent['duplicate_of'])}")
+        found.append(f"counted in {one_line(agent['duplicate_of'])}")
+    found += [
+        f"{counted(other['messages'], 'message')} counted in {one_line(other['stream'])}"
+        for other in agent.get("inherited") or ()
+    ]
     if agent.get("cost_disputed"):
         found.append(f"own sum {percent(agent.get('cost_difference_percent'))}")
     if exact(agent.get("unpriced_tokens")):

@@ -37,7 +37,7 @@ def merged(done: Mapping[str, Any]) -> RenderableType:
         lines.append(Text(f"{counted(done['patterns_decided'], 'decision')} on patterns taken over"))
     lines += [
         Text(
-            f"! {one_line(pair['run'])} has streams of {one_line(pair['other'])}: their cost stands in both",
+            f"! {one_line(pair['run'])} has streams of {one_line(pair['other'])}: each message counts once",
             "yellow",
         )
         for pair in done["shared"][:MOST]

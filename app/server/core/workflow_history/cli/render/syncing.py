@@ -31,7 +31,7 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
         nothing = Text("✓ nothing changed", "green")
         return joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
     lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
-    more = (_gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
+    more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
     lines += [line for line in more if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
@@ -95,6 +95,13 @@ def _short_money(stats: Stats) -> str | None:
     recorded, beyond = exact(stats.get("total_cost")), exact(stats.get("lower_bound_cost"))
     spent = Spending(recorded, beyond, partial=bool(beyond or count(stats, "partial_costs")))
     return at_least(spent) if spent.known is not None else None
+
+
+def _repeating(stats: Stats) -> Text | None:
+    runs = counted(count(stats, "repeating"), "run")
+    if not count(stats, "repeating"):
+        return None
+    return Text(f"{runs} repeat messages of others (copies, forks): each message counts once", "yellow")
 
 
 def _gone(stats: Stats) -> Text | None:
