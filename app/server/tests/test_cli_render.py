@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from app.server.core.workflow_history import wording
-from app.server.core.workflow_history.amounts import spending
+from app.server.core.workflow_history.amounts import UNKNOWN, Spending, spending, together
 from app.server.core.workflow_history.cli import render
 from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.cli.render.hints import next_lines
@@ -26,7 +26,7 @@ from app.server.core.workflow_history.cli.render.story import story
 from app.server.core.workflow_history.cli.render.syncing import sync_summary
 from app.server.core.workflow_history.wording import numbers
 from app.server.core.workflow_history.wording.costs import short_cost
-from app.server.core.workflow_history.wording.text import UNKNOWN, clean, cut, cut_middle, one_line
+from app.server.core.workflow_history.wording.text import clean, cut, cut_middle, one_line
 from scripts.make_pictures import likes, sample_run
 
 HOSTILE = (
@@ -54,8 +54,9 @@ def printed(renderable: RenderableType, width: int = 100, *, colour: bool = Fals
     return console.file.getvalue()
 
 
-def page_of(*runs: dict[str, Any], total: int | None = None) -> tuple[list[dict[str, Any]], int]:
-    return list(runs), len(runs) if total is None else total
+def page_of(*runs: dict[str, Any], total: int | None = None) -> tuple[list[dict[str, Any]], int, Spending]:
+    spent = together([spending(run) for run in runs])
+    return list(runs), len(runs) if total is None else total, spent
 
 
 def run(**fields: Any) -> dict[str, Any]:
@@ -269,10 +270,10 @@ def test_odd_runs_are_listed_and_shown_without_a_crash(odd):
     assert printed(story(odd, 80), 80)
 
 
-def test_the_footer_says_what_of_how_many_and_keeps_lower_bounds_apart():
+def test_the_footer_says_what_all_runs_cost_and_keeps_lower_bounds_apart():
     rows = [run(total_cost=0.1), run(total_cost=0.2), run(cost_basis="lower_bound", lower_bound_cost=0.07)]
     text = printed(run_list(*page_of(*rows, total=243), 100))
-    assert "3 of 243 runs · these: $2.93 on record + at least $0.07 in streams without a result" in text
+    assert "3 of 243 runs · all: $2.93 on record + at least $0.07 in streams without a result" in text
     assert "≥ at least" in text
 
 

@@ -5,12 +5,16 @@ What is on record and what was spent at least beyond it stay apart: never the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+UNKNOWN = "\N{EN DASH}"
+"""In the place of a value that is not known; never 0."""
+
 RECORDED = frozenset({"reported", "computed"})
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
 
 
@@ -32,6 +36,48 @@ def exact(value: Any) -> Decimal | None:
     Decimal('0.3')
     """
     return None if number(value) is None else Decimal(str(value))
+
+
+def money(value: Any) -> str:
+    """Return US dollars: cents, below ten cents up to four decimals; what is not 0 is not shown as 0.
+
+    >>> money(2.6302015), money(0.02149245), money(0.012 * 3), money(1234.5), money(-0.0)
+    ('$2.63', '$0.0215', '$0.036', '$1,234.50', '$0.00')
+    >>> money(0.0000012), money(None) == UNKNOWN
+    ('<$0.0001', True)
+    """
+    amount = exact(value)
+    if amount is None:
+        return UNKNOWN
+    size = abs(amount)
+    fine = size.quantize(_SMALL, ROUND_HALF_UP)
+    sign = "-" if amount < 0 else ""
+    if size == 0:
+        return "$0.00"
+    if fine == 0:
+        return f"{sign}<$0.0001"
+    cents = size.quantize(_CENT, ROUND_HALF_UP)
+    if fine >= Decimal("0.1") or fine == cents:
+        return f"{sign}${cents:,}"
+    return f"{sign}${fine.normalize():f}"
+
+
+def share(value: Any, digits: int = 0) -> str:
+    """Return a share of 0 to 1 in percent; 0% and 100% only if it is exactly that.
+
+    >>> share(0.871), share(0.999), share(0.0001), share(1.0), share(0)
+    ('87%', '>99%', '<1%', '100%', '0%')
+    >>> share(0.5, digits=1), share(0.99999, digits=1), share(0.0001, digits=1)
+    ('50.0%', '>99.9%', '<0.1%')
+    """
+    part = number(value)
+    if part is None:
+        return UNKNOWN
+    least = 10**-digits
+    shown = round(100 * part, digits)
+    if shown <= 0 < part:
+        return f"<{least:.{digits}f}%"
+    return f">{100 - least:.{digits}f}%" if shown >= 100 > 100 * part else f"{shown:.{digits}f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +131,6 @@ def together(every: Sequence[Spending]) -> Spending:
         sum(beyond, Decimal(0)) if beyond else None,
         any(each.partial for each in every),
     )
-
-
-def all_spending(workflows: Iterable[Mapping[str, Any]]) -> Spending:
-    """Return what several runs spent together."""
-    return together([spending(workflow) for workflow in workflows])
 
 
 def _anything_recorded(workflow: Mapping[str, Any]) -> bool:

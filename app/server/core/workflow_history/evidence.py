@@ -79,12 +79,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def money(amount: float) -> str:
-    """Show US dollars: cents, and more digits only below ten cents.
-
-    >>> money(1.5), money(0.01234)
-    ('1.50 USD', '0.0123 USD')
-    """
-    return f"{amount:,.4f} USD" if 0 < amount < 0.1 else f"{amount:,.2f} USD"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .. import database
+from ..amounts import Spending, exact
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..store.cursor import Cursor, list_name
@@ -73,6 +74,15 @@ def find_run_rows(
 ) -> RunPage:
     """Return the same page with just what a list shows of each run, a RunRow each: many times as fast."""
     return _page(where, sort, order, limit, offset, cursor, History.brief_page)
+
+
+def costs_of(where: RunFilter) -> Spending:
+    """Return what all runs together cost that `where` means, on whatever page they are."""
+    with database.existing() as history:
+        if history is None:
+            return Spending(None, None, partial=False)
+        found = history.costs_of(where)
+    return Spending(exact(found.total_cost), exact(found.lower_bound_cost), bool(found.partial))
 
 
 def _page(  # noqa: PLR0917 - both of the above take them by name

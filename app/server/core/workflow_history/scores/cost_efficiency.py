@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..evidence import money, number, total, word
+from ..amounts import money
+from ..evidence import number, total, word
 from .base import Part, Score, falling, mean, unknown
 from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_TOKENS
 

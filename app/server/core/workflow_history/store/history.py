@@ -396,6 +396,11 @@ class History:
         with self._reading() as connection:
             return reads.cost_totals(connection, project, agents_dir, keys)
 
+    def costs_of(self, wanted: RunFilter) -> CostTotals:
+        """Return what all runs cost that a filter means."""
+        with self._reading() as connection:
+            return reads.costs_of(connection, conditions(wanted, dialect_of(connection)).clauses())
+
     def homes(self) -> list[Home]:
         """Return the agents folders in which runs were found."""
         with self._reading() as connection:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
+from ..accounting.money import to_decimal, to_float, total
 from ..models import Workflow
 from .bulk import chunks
 from .codec import SYNC_RUN, WORKFLOW
@@ -64,11 +65,11 @@ class WhereStored(NamedTuple):
 
 
 class CostTotals(NamedTuple):
-    """What the present runs of an agents folder cost."""
+    """What some runs cost."""
 
     enriched: int  # runs whose cost is known
-    total_cost: float | None  # USD
-    lower_bound_cost: float | None  # USD
+    total_cost: float | None  # USD on record
+    lower_bound_cost: float | None  # USD, spent at least beyond that
     partial: int  # runs of which nothing shows all that they spent
 
 
@@ -186,20 +187,36 @@ def cost_totals(
     connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
 ) -> CostTotals:
     """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs."""
-    amounts, own = run_costs(), workflows.c
-    cost, bound = amounts["total_cost"], amounts["lower_bound_cost"]
-    partial = case((own.cost_basis.not_in(("reported", "computed")), 1))
-    spent = func.count(own.spent_nanodollars)
-    query = select(spent, func.count(partial), func.sum(cost), func.sum(bound)).where(
+    own = workflows.c
+    here = [
         own.project == storable_text(project),
         own.agents_dir == storable_text(agents_dir),
         own.source_state == "present",
+    ]
+    if keys is None:
+        return costs_of(connection, here)
+    parts = [costs_of(connection, [*here, own.key.in_(some)]) for some in chunks(keys)]
+    return CostTotals(
+        sum(part.enriched for part in parts),
+        to_float(total(to_decimal(part.total_cost) for part in parts)),
+        to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
+        sum(part.partial for part in parts),
     )
-    parts = [query] if keys is None else [query.where(own.key.in_(some)) for some in chunks(keys)]
-    rows = [tuple(connection.execute(part).one()) for part in parts]
-    known, weak, *money = [[row[place] for row in rows if row[place] is not None] for place in range(4)]
-    total, least = (to_dollars(int(sum(some))) if some else None for some in money)
-    return CostTotals(sum(known), total, least, sum(weak))
+
+
+def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> CostTotals:
+    """Add up what the runs cost that meet all of these conditions."""
+    amounts, own = run_costs(), workflows.c
+    partial = case((own.cost_basis.not_in(("reported", "computed")), 1))
+    query = select(
+        func.count(own.spent_nanodollars),
+        func.count(partial),
+        func.sum(amounts["total_cost"]),
+        func.sum(amounts["lower_bound_cost"]),
+    )
+    known, weak, *sums = connection.execute(query.where(*clauses)).one()
+    recorded, least = (None if value is None else to_dollars(int(value)) for value in sums)
+    return CostTotals(known, recorded, least, weak)
 
 
 def homes(connection: Connection) -> list[Home]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ..amounts import money, share
 from .budgets import Judged
 from .changes import Change
 from .grouping import Group
@@ -37,13 +38,12 @@ def day_of(microseconds: int) -> str:
 
 
 def dollars(nanodollars: float) -> str:
-    """Return US dollars: cents, and four decimals below ten cents.
+    """Return nanodollars as US dollars.
 
-    >>> dollars(1_620_000_000), dollars(21_492_450), dollars(0)
-    ('$1.62', '$0.0215', '$0.00')
+    >>> dollars(1_620_000_000), dollars(21_492_450), dollars(10_000), dollars(0)
+    ('$1.62', '$0.0215', '<$0.0001', '$0.00')
     """
-    amount = nanodollars / _NANODOLLARS
-    return f"${amount:,.4f}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+    return money(nanodollars / _NANODOLLARS)
 
 
 def span_of(seconds: float) -> str:
@@ -117,7 +117,7 @@ def _verb(change: Change) -> str:
     }[change.measure]
     if change.ratio is None:
         return f"{verb} {'more' if more else little}"
-    return f"{verb} {change.ratio:.1f} times {much}" if more else f"{verb} {1 - change.ratio:.0%} {little}"
+    return f"{verb} {change.ratio:.1f} times {much}" if more else f"{verb} {share(1 - change.ratio)} {little}"
 
 
 def _side(change: Change, value: float, count: int, *, first: bool = False) -> str:

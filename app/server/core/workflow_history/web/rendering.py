@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from .. import amounts
+from ..amounts import UNKNOWN
 from ..wording import agents, costs, explaining, numbers, runs, scores, signs, syncing
-from ..wording.text import UNKNOWN, clean, cut, cut_middle, one_line
+from ..wording.text import clean, cut, cut_middle, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
 
@@ -42,13 +43,13 @@ NAVIGATION: Final = (
     Entry("/api", "REST", "a"),
 )
 
-_AMOUNTS: Final = {"money": numbers.money, "duration": numbers.duration}
+_AMOUNTS: Final = {"money": amounts.money, "duration": numbers.duration}
 
 FILTERS: Final = {
-    "money": numbers.money,
+    "money": amounts.money,
     "tokens": numbers.tokens,
     "duration": numbers.duration,
-    "share": numbers.share,
+    "share": amounts.share,
     "percent": numbers.percent,
     "counted": numbers.counted,
     "moment": numbers.moment,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..amounts import exact, number
+from ..amounts import UNKNOWN, exact, number
 from .numbers import counted, percent
-from .text import UNKNOWN, one_line
+from .text import one_line
 
 _MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ..amounts import number
+from ..amounts import UNKNOWN, money, number, share
 from ..comparing.shapes import Comparison, Figure
 from .agents import short_model
-from .numbers import counted, duration, money, percent, tokens
-from .text import UNKNOWN, one_line
+from .numbers import counted, duration, percent, tokens
+from .text import one_line
 
 NAMES: Final = {
     "cost": "cost",
@@ -55,7 +55,7 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
     "USD": money,
     "tokens": tokens,
     "seconds": duration,
-    "share": _known(lambda share: f"{share * 100:.1f}%"),
+    "share": _known(lambda part: share(part, digits=1)),
     "score": _known(lambda score: f"{score:.1f}"),  # whole ones would hide what the difference says
     "count": _known(lambda count: f"{count:,.0f}"),
 }

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..amounts import Spending, exact, spending
-from .numbers import money
-from .text import UNKNOWN
+from ..amounts import UNKNOWN, Spending, exact, money, spending
 
 BASES = {
     "reported": "as the agents report it",

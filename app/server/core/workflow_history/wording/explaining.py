@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from ..amounts import exact, number
+from ..amounts import UNKNOWN, exact, number
 from ..explaining.shapes import Arithmetic, Explanation, Part, Source
 from .numbers import counted, duration, moment, percent
-from .text import UNKNOWN, cut, lines_of, one_line
+from .text import cut, lines_of, one_line
 
 MOST_REQUEST: Final = 300  # characters of a request
 GONE: Final = "the file is gone: only this history knows"

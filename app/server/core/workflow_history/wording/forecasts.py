@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..amounts import UNKNOWN, money
 from ..answers.forecast_shapes import Figure, Forecast, RunForecast
-from .numbers import duration, money
-from .text import UNKNOWN, one_line
+from .numbers import duration
+from .text import one_line
 
 Show = Callable[[Any], str]
 """An amount in, the words for it out."""

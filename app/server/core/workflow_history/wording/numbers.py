@@ -6,35 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from ..amounts import exact, number
-from .text import UNKNOWN, cut, one_line
+from ..amounts import UNKNOWN, exact, number
+from .text import cut, one_line
 
-_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _DAY_MINUTES = 24 * 60
-
-
-def money(value: Any) -> str:
-    """Return US dollars: cents, below ten cents up to four decimals; what is not 0 is not shown as 0.
-
-    >>> money(2.6302015), money(0.02149245), money(0.012 * 3), money(1234.5), money(-0.0)
-    ('$2.63', '$0.0215', '$0.036', '$1,234.50', '$0.00')
-    >>> money(0.0000012), money(None) == UNKNOWN
-    ('<$0.0001', True)
-    """
-    amount = exact(value)
-    if amount is None:
-        return UNKNOWN
-    size = abs(amount)
-    fine = size.quantize(_SMALL, ROUND_HALF_UP)
-    sign = "-" if amount < 0 else ""
-    if size == 0:
-        return "$0.00"
-    if fine == 0:
-        return f"{sign}<$0.0001"
-    cents = size.quantize(_CENT, ROUND_HALF_UP)
-    if fine >= Decimal("0.1") or fine == cents:
-        return f"{sign}${cents:,}"
-    return f"{sign}${fine.normalize():f}"
 
 
 def tokens(value: Any) -> str:
@@ -101,21 +76,6 @@ def percent(value: Any) -> str:
         return "0%"
     short = share.quantize(Decimal("0.1"), ROUND_HALF_UP)
     return "<0.1%" if short == 0 else f"{short:+}%"
-
-
-def share(value: Any) -> str:
-    """Return a share of 0 to 1 in percent; nothing and all are only shown where it is exactly so.
-
-    >>> share(0.871), share(0.999), share(0.0001), share(1.0), share(0)
-    ('87%', '>99%', '<1%', '100%', '0%')
-    """
-    part = number(value)
-    if part is None:
-        return UNKNOWN
-    whole = round(100 * part)
-    if whole <= 0 < part:
-        return "<1%"
-    return ">99%" if whole >= 100 > 100 * part else f"{whole}%"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

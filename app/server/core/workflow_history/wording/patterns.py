@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..amounts import UNKNOWN, money
 from ..answers.pattern_shapes import RankedPattern
-from .numbers import money
-from .text import UNKNOWN
 
 ID: Final = 8  # digits that are shown; four and more will do
 

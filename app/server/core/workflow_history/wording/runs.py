@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..amounts import all_spending
+from ..amounts import UNKNOWN, Spending
 from .costs import record_and_beyond, short_cost
 from .numbers import counted, moment
-from .text import UNKNOWN, lines_of, one_line
+from .text import lines_of, one_line
 
 Run = Mapping[str, Any]
 
@@ -58,12 +58,11 @@ def is_gone(run: Run) -> bool:
     return run.get("source_state") == "gone"
 
 
-def sums_words(runs: Sequence[Run], total: int) -> list[str]:
-    """Return how many runs a list shows of how many, and what these cost."""
-    spent = all_spending(runs)
-    count = counted(total, "run") if len(runs) == total else f"{len(runs):,} of {counted(total, 'run')}"
+def sums_words(shown: int, total: int, spent: Spending) -> list[str]:
+    """Return how many runs a list shows of how many, and what all of them cost."""
+    count = counted(total, "run") if shown == total else f"{shown:,} of {counted(total, 'run')}"
     money = record_and_beyond(spent.recorded, spent.beyond)
-    return [count, money if len(runs) == total else f"these: {money}"]
+    return [count, money if shown == total else f"all: {money}"]
 
 
 def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True) -> list[str]:

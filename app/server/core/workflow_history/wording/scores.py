@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..amounts import number
-from .text import UNKNOWN, one_line
+from ..amounts import UNKNOWN, number
+from .text import one_line
 
 SCORES: Final = (
     ("nl_clarity_score", "clarity of the request"),

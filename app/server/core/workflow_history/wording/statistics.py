@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
-from ..amounts import Spending, exact
+from ..amounts import UNKNOWN, Spending, exact, money, share
 from ..summing.records import Change, Figures, Trend, Waste
 from .costs import at_least
-from .numbers import counted, duration, money, percent, share, tokens
-from .text import UNKNOWN
+from .numbers import counted, duration, percent, tokens
 
 CHANGES: Final = {
     "runs": "runs",

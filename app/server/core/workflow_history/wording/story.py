@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..amounts import RECORDED, exact, number, spending
+from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending
 from .costs import BASES, at_least, record_and_beyond
-from .numbers import counted, duration, moment, money, offset_name, percent, tokens
-from .text import UNKNOWN, one_line
+from .numbers import counted, duration, moment, offset_name, percent, tokens
+from .text import one_line
 
 Run = Mapping[str, Any]
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-UNKNOWN = "\N{EN DASH}"
-"""What is printed where nothing is known; never 0."""
+from ..amounts import UNKNOWN
 
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves

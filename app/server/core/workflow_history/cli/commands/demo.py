@@ -14,8 +14,9 @@ import typer
 
 from ... import demo, sync
 from ...amounts import spending
-from ...answers.finding import find_runs
+from ...answers.finding import costs_of, find_runs
 from ...errors import WorkflowHistoryError
+from ...filters import RunFilter
 from ..options import DATABASE_VARIABLE, Command
 from ..render.runs import run_list
 from ..render.syncing import sync_summary
@@ -71,7 +72,7 @@ def make_demo(
         screen.show(
             sync_summary({**stats, "errors": []}, screen.width),
             "",
-            run_list(page.workflows, page.total, screen.width),
+            run_list(page.workflows, page.total, costs_of(RunFilter()), screen.width),
         )
         opened = f"workflow-history --db {shlex.quote(str(history))}"
         asked = ((f"{opened} {question}", purpose) for question, purpose in _questions(page.workflows))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.finding import PART_SORTS, SORT_NAMES, find_runs
+from ...answers.finding import PART_SORTS, SORT_NAMES, costs_of, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
@@ -64,7 +64,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     elif screen.quiet:
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
-        screen.show(run_list(page.workflows, page.total, screen.width, page.part_costs))
+        screen.show(run_list(page.workflows, page.total, costs_of(wanted), screen.width, page.part_costs))
     elif page.total:
         why = "that is after the last" if limit else "--limit 0"
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))

@@ -8,12 +8,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import UNKNOWN, money, share
 from ...answers.calibration import Calibration, ErrorOf, FigureCalibration, Held, TemplateCalibration
 from ...wording.forecasts import Show
-from ...wording.numbers import counted, duration, money
-from ...wording.text import UNKNOWN
+from ...wording.numbers import counted, duration
 from . import marks
-from .intervals import share
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import said

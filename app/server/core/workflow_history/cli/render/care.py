@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...wording.numbers import counted, moment, money
+from ...amounts import money
+from ...wording.numbers import counted, moment
 from ...wording.text import one_line
 from .text import joined
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import UNKNOWN, money, share
 from ...wording import comparing as wording
 from ...wording.agents import short_model
 from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent, ours, theirs
-from ...wording.numbers import duration, money
-from ...wording.text import UNKNOWN, cut, lines_of, one_line
+from ...wording.numbers import duration
+from ...wording.text import cut, lines_of, one_line
 from . import marks
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
@@ -206,7 +207,7 @@ def _contributions(
 ) -> RenderableType:
     most = max(abs(part.difference) for part in parts)
     signs = [("+" if part.difference > 0 else "-") + write(abs(part.difference)) for part in parts]
-    shares = ["" if part.share is None else f"{part.share * 100:.0f}%" for part in parts]
+    shares = ["" if part.share is None else share(part.share) for part in parts]
     cancelled = any(part.share is None or abs(part.share) > CANCELLED for part in parts)
     bars = [
         Text(marks.bar(abs(part.difference) / most, BAR), "red" if part.difference > 0 else "green")

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ...amounts import UNKNOWN
 from ...wording.agents import short_model
 from ...wording.explaining import (
     GONE,
@@ -23,7 +24,7 @@ from ...wording.explaining import (
     short_words,
     value_words,
 )
-from ...wording.text import UNKNOWN, one_line
+from ...wording.text import one_line
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import joined

@@ -8,13 +8,14 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from ...amounts import UNKNOWN, money, share
 from ...answers.forecast_shapes import Figure, Forecast, PastRun, PhaseForecast
 from ...wording import forecasts as wording
 from ...wording.forecasts import Show, between, spent
-from ...wording.numbers import duration, money
-from ...wording.text import UNKNOWN, cut, one_line
+from ...wording.numbers import duration
+from ...wording.text import cut, one_line
 from . import marks
-from .intervals import amount_line, share, span, success_line, top_of
+from .intervals import amount_line, span, success_line, top_of
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
 from .text import joined, said

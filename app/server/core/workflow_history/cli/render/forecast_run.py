@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import money
 from ...answers.forecast_shapes import Figure, Flight, RunForecast
 from ...wording import forecasts as wording
 from ...wording.forecasts import VERDICTS, Show, between, spent
-from ...wording.numbers import counted, duration, money
+from ...wording.numbers import counted, duration
 from . import marks
 from .forecast import figure_lines, headline, phase_table, runs_table, weak_lines
 from .intervals import amount_line, success_line

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from ...amounts import share
 from ...answers.forecast_shapes import Figure, SuccessChance
 from ...wording.forecasts import Show, between
 from ...wording.numbers import counted
-from ...wording.text import UNKNOWN, one_line
+from ...wording.text import one_line
 
 
 def span(figure: Figure, top: float, width: int) -> str:
@@ -27,20 +28,6 @@ def span(figure: Figure, top: float, width: int) -> str:
 def top_of(figures: list[Figure]) -> float:
     """Return the largest upper bound, the end of a common scale."""
     return max((figure.p90 for figure in figures if figure.p90 is not None), default=0.0)
-
-
-def share(value: float | None) -> str:
-    """Return a share as percent; what is not all or nothing is not shown as such.
-
-    >>> share(0.934), share(0.9999), share(0.0001), share(1.0), share(None) == UNKNOWN
-    ('93%', '>99%', '<1%', '100%', True)
-    """
-    if value is None:
-        return UNKNOWN
-    rounded = round(value * 100)
-    if value < 1 and rounded >= 100:
-        return ">99%"
-    return "<1%" if value > 0 and rounded == 0 else f"{rounded}%"
 
 
 def success_line(success: SuccessChance) -> Text:

@@ -7,9 +7,10 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import money, share
 from ...summing.records import Figures, Overview, RunStatistics
 from ...wording.costs import record_and_beyond
-from ...wording.numbers import counted, duration, money, share, tokens
+from ...wording.numbers import counted, duration, tokens
 from ...wording.statistics import cost_of, known_cost, length, wasted_of
 from . import marks
 from .misdated import misdated_note

@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ...addresses import below
+from ...amounts import UNKNOWN, money, share
 from ...answers.pattern_shapes import Example, PatternPart, PatternStory, RankedPattern
-from ...wording.numbers import counted, duration, moment, money, share
+from ...wording.numbers import counted, duration, moment
 from ...wording.patterns import estimate, saved_of, short_id
-from ...wording.text import UNKNOWN, one_line
+from ...wording.text import one_line
 from .patterns import MARKS
 from .story.section import section
 from .table import Column, GiveWay, fit, grid

@@ -8,8 +8,9 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import share
 from ...answers.pattern_shapes import PatternDecision, Patterns, RankedPattern, Span
-from ...wording.numbers import counted, share
+from ...wording.numbers import counted
 from ...wording.patterns import bounded, estimate, short_id
 from ...wording.text import one_line
 from . import marks

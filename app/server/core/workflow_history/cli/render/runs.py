@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import UNKNOWN, Spending, money
 from ...wording.agents import short_model
 from ...wording.costs import short_cost
-from ...wording.numbers import duration, money, tokens
+from ...wording.numbers import duration, tokens
 from ...wording.runs import (
     NO_REQUEST,
     is_gone,
@@ -20,7 +21,7 @@ from ...wording.runs import (
     when_words,
     workflow_words,
 )
-from ...wording.text import UNKNOWN, one_line
+from ...wording.text import one_line
 from . import marks
 from .table import Column, GiveWay, fit, grid
 from .text import joined
@@ -54,11 +55,16 @@ class _Cell(NamedTuple):
 
 
 def run_list(
-    runs: Sequence[Run], total: int, width: int, part_costs: Sequence[float | None] | None = None
+    runs: Sequence[Run],
+    total: int,
+    spent: Spending,
+    width: int,
+    part_costs: Sequence[float | None] | None = None,
 ) -> RenderableType:
-    """Return the table of a page of runs with a line of sums below it; `total`: runs on all pages.
+    """Return the table of a page of runs with a line of sums below it.
 
-    `part_costs`: what was sorted by, US dollars.
+    `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what was sorted by,
+    US dollars.
     """
     columns = _columns(runs)
     if part_costs is not None:
@@ -66,7 +72,8 @@ def run_list(
         columns.append(Column("part", "of it", cells, right=True))
     shown = fit(columns, width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
-    return Group(grid(shown, width, ruled=True), "", joined([*sums_words(runs, total)]), *_legend(runs, keys))
+    sums = joined([*sums_words(len(runs), total, spent)])
+    return Group(grid(shown, width, ruled=True), "", sums, *_legend(runs, keys))
 
 
 def no_runs(*, filtered: bool) -> Text:

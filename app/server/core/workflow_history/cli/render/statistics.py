@@ -8,11 +8,12 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import UNKNOWN, money, share
 from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
-from ...wording.numbers import counted, duration, money, share, tokens
+from ...wording.numbers import counted, duration, tokens
 from ...wording.statistics import cost_of, known_cost
-from ...wording.text import UNKNOWN, one_line
+from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
 from .runs import no_runs

@@ -8,8 +8,9 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...amounts import money, share
 from ...summing.records import Waste, WasteKind, WastePlace
-from ...wording.numbers import counted, money, share
+from ...wording.numbers import counted
 from ...wording.statistics import WASTE, wasted_of
 from ...wording.text import one_line
 from . import marks

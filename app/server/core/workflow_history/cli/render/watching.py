@@ -8,10 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...amounts import money
 from ...answers.budgets import Budget, BudgetReport
 from ...answers.watch import Anomalies, Finding, StandOut
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
-from ...wording.numbers import counted, money
+from ...wording.numbers import counted
 from ...wording.text import cut, one_line
 from ...wording.watching import worth_a_line
 from .marks import sparkline

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...amounts import number
-from ...wording.numbers import duration, money, share, tokens
-from ...wording.text import UNKNOWN
+from ...amounts import UNKNOWN, money, number, share
+from ...wording.numbers import duration, tokens
 
 MARKS: Final = 4
 """Of an axis, at most, above zero."""

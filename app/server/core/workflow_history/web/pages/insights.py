@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ...amounts import share
 from ...answers.automate import USUAL_STATUSES, find_patterns
 from ...answers.budgets import check_budgets
 from ...answers.pattern_shapes import Patterns
@@ -17,7 +18,6 @@ from ...config import read_config
 from ...errors import ConfigError, InvalidQueryError
 from ...narrowing import period_of
 from ...patterns.savings import KEEP_SHARE
-from ...wording.numbers import share
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
 from ..charts.stacked import texture

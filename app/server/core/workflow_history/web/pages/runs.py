@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.finding import SORT_NAMES, RunPage, find_run_rows
+from ...answers.finding import SORT_NAMES, RunPage, costs_of, find_run_rows
 from ...answers.naming import STATUSES
 from ...answers.running import running_runs
 from ...errors import InvalidQueryError
@@ -54,18 +54,18 @@ def runs(request: Request, here: Here) -> Response:
         sorts=SORTS,
         running=running_runs(datetime.now(UTC)),
         sort_key=SORT_NAMES.get(view.sort, view.sort),
-        **_shown(view, found, words["project"]),
+        **_shown(view, found, words["project"], asked.where),
     )
 
 
-def _shown(view: View, found: RunPage | None, projects: Sequence[str]) -> dict[str, Any]:
+def _shown(view: View, found: RunPage | None, projects: Sequence[str], where: RunFilter) -> dict[str, Any]:
     """Return what stands around the rows of a page."""
     if found is None:
         return {"columns": [], "places": None, "sums": [], "legend": []}
     return {
         "columns": columns(view, found.workflows, projects),
         "places": places(view, found),
-        "sums": sums_words(found.workflows, found.total),
+        "sums": sums_words(len(found.workflows), found.total, costs_of(where)),
         "legend": legend_words(found.workflows),
     }
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from ...amounts import UNKNOWN, money, share
 from ...answers.calibration import Calibration, FigureCalibration, Held
-from ...wording.numbers import counted, duration, money, share
-from ...wording.text import UNKNOWN, cut, one_line
+from ...wording.numbers import counted, duration
+from ...wording.text import cut, one_line
 from ..charts.strips import Bounds, interval
 
 MEANT: Final = 0.8

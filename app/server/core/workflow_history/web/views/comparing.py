@@ -8,14 +8,15 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from ...amounts import UNKNOWN, money, share
 from ...answers.similar import SimilarRun
 from ...comparing.shapes import Comparison, Contribution, Fact, Figure, Side, Step, Work
 from ...wording.agents import short_model
 from ...wording.comparing import CANCELLED, NAMES, amount, difference, in_percent
 from ...wording.costs import short_cost
-from ...wording.numbers import duration, money, share
+from ...wording.numbers import duration
 from ...wording.runs import full_id
-from ...wording.text import UNKNOWN, cut, one_line
+from ...wording.text import cut, one_line
 from ..charts.strips import Part, pair, parts_of_a_whole
 from ..charts.strips import difference as drawn
 from ..charts.units import top_of

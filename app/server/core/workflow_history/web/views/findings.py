@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from ...amounts import money
 from ...answers.watch import Figure, Finding, StandOut
 from ...watching.words import MEASURE_NAMES
-from ...wording.numbers import counted, money
+from ...wording.numbers import counted
 from ...wording.text import cut, one_line
 from ..charts.findings import Level, before_after
 from ..charts.units import COUNT, MONEY, SECONDS, SHARE, Unit

@@ -8,11 +8,12 @@ from typing import Final
 
 from markupsafe import Markup
 
+from ...amounts import UNKNOWN, share
 from ...answers.forecast_shapes import Figure, Flight, Forecast, PastRun, PhaseForecast, SuccessChance
 from ...wording.forecasts import between, spent
-from ...wording.numbers import counted, duration, share
+from ...wording.numbers import counted, duration
 from ...wording.signs import status_sign
-from ...wording.text import UNKNOWN, cut, one_line
+from ...wording.text import cut, one_line
 from ..charts.forecasts import Dot, forecast_plot
 from ..charts.strips import Bounds, bar, interval
 from ..charts.units import MONEY, SECONDS, Unit, top_of

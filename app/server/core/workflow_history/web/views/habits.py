@@ -8,10 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...amounts import UNKNOWN, money, share
 from ...answers.pattern_shapes import Example, PatternPart, PatternStory, RankedPattern
-from ...wording.numbers import counted, duration, moment, money, share
+from ...wording.numbers import counted, duration, moment
 from ...wording.patterns import bounded, estimate, saved_of, short_id
-from ...wording.text import UNKNOWN, cut, one_line
+from ...wording.text import cut, one_line
 from ..charts.strips import bar
 from ..charts.units import top_of
 from ..rendering import address, run_address

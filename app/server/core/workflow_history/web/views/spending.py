@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from ...amounts import money, share
 from ...answers.budgets import Budget, BudgetReport
 from ...summing.records import Waste, WastePlace
-from ...wording.numbers import counted, money, share
+from ...wording.numbers import counted
 from ...wording.statistics import WASTE
 from ...wording.text import cut, one_line
 from ...wording.watching import worth_a_line

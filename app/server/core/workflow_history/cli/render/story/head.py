@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ....amounts import UNKNOWN
 from ....wording.numbers import counted
 from ....wording.runs import full_id
 from ....wording.story import (
@@ -22,7 +23,7 @@ from ....wording.story import (
     when_fact,
     work_words,
 )
-from ....wording.text import UNKNOWN, clean, cut, lines_of, one_line
+from ....wording.text import clean, cut, lines_of, one_line
 from .. import marks
 from ..text import joined, said
 

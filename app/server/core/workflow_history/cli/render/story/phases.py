@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ....amounts import Spending, agent_spending, number, together
+from ....amounts import UNKNOWN, Spending, agent_spending, money, number, together
 from ....wording.agents import by_phase, remarks, short_model
 from ....wording.costs import at_least
-from ....wording.numbers import counted, duration, money, tokens
-from ....wording.text import UNKNOWN, one_line
+from ....wording.numbers import counted, duration, tokens
+from ....wording.text import one_line
 from .. import marks
 from ..table import Column, GiveWay, fit, grid
 from .section import section

@@ -10,11 +10,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ....addresses import below
-from ....amounts import number
+from ....amounts import UNKNOWN, money, number
 from ....wording.costs import short_cost
-from ....wording.numbers import money
 from ....wording.scores import SCORES, missing_words, parts_words, score_word
-from ....wording.text import UNKNOWN, one_line
+from ....wording.text import one_line
 from .. import marks
 from ..problems import problem_lines
 from ..runs import request_line
