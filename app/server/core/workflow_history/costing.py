@@ -24,6 +24,7 @@ from .scanning.describe import describe, is_run
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
 from .scanning.walk import RunFolder, find_runs, walk_agents_folder
+from .streams import UNKNOWN_KIND
 from .syncing.engines import engine_of
 from .syncing.processes import shared_out, spread
 from .syncing.work import Work
@@ -78,7 +79,9 @@ def folder_costs(
         **sums_of(agents),
         "partial": any(run.cost_basis not in RECORDED for run in runs),
         "runs_without_cost": sum(run.cost_basis is None for run in runs),
-        "unpriced_models": sorted({str(name) for name, _, model in models if model.get("unpriced_tokens")}),
+        "unpriced_models": sorted(
+            {name for name, _, model in models if name and model.get("unpriced_tokens")}
+        ),
         "by": {kind: _groups(kind, runs, models) for kind in kinds},
         "problems": [problem.as_dict() for problem in problems],
     }
@@ -119,7 +122,7 @@ def _run_costs_or_trouble(folder: RunFolder, now: datetime, *, copied: bool = Fa
 
 def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | None:
     facts = read_spending(folder)
-    errors = tuple(problem for problem in facts.problems if problem.severity == "error")
+    errors = tuple(problem for problem in facts.problems if _is_named(problem))
     if not is_run(facts):
         return RunCosts(facts.id, None, None, None, [], errors, folder.written, False) if errors else None
     contradicted = facts.contradicts_its_file_times
@@ -135,6 +138,11 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | 
         folder.written,
         contradicted,
     )
+
+
+def _is_named(problem: Problem) -> bool:
+    """Whether a problem means that something is not counted."""
+    return problem.severity == "error" or problem.reason == UNKNOWN_KIND
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:

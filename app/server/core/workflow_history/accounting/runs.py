@@ -15,9 +15,11 @@ from ..models import AgentRun, CostBasis, CostData, StreamFacts
 from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
+from .missing import unseen_subagents
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
 from .streams import agent_run
+from .threads import own_parts
 from .unique import countable
 
 RECORDED = ("reported", "computed")
@@ -30,10 +32,17 @@ def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequenc
     `at` prices the streams that do not say when they ran. `former` may hold every stored attempt of
     the run: one that is still on the disk is recognized and not counted again.
     """
-    share = countable(streams)
+    own = own_parts(streams)
+    share, unseen = countable(own), unseen_subagents(own)
     current = [
-        agent_run(facts, at, messages=share[facts.path].messages, duplicate_of=share[facts.path].duplicate_of)
-        for facts in streams
+        agent_run(
+            facts,
+            at,
+            messages=share[facts.path].messages,
+            duplicate_of=share[facts.path].duplicate_of,
+            lacking=facts.path in unseen,
+        )
+        for facts in own
     ]
     return cost_data(all_attempts(current, former))
 

@@ -22,14 +22,17 @@ def agent_run(
     *,
     messages: Sequence[MessageUsage] | None = None,
     duplicate_of: str | None = None,
+    lacking: bool = False,
 ) -> AgentRun:
     """Return one stream's costs, priced at its own start, else at `at`.
 
     `messages` are those that no result covers and no other stream counts; by default the stream's own.
-    A stream whose spending is counted elsewhere (`duplicate_of`) has no cost of its own.
+    A stream whose spending is counted elsewhere (`duplicate_of`) has no cost of its own. `lacking`: more
+    was spent than it tells.
     """
     loose = loose_messages(facts) if messages is None else messages
-    spent = NOTHING_KNOWN if duplicate_of else spending_of(facts, loose, facts.started_at or at)
+    moment = facts.started_at or at
+    spent = NOTHING_KNOWN if duplicate_of else spending_of(facts, loose, moment, lacking=lacking)
     fields = {
         "phase": phase_of(facts.agent),
         "agent": facts.agent,
@@ -72,7 +75,7 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
     sessions = [*facts.session_ids, *(result.session_id for result in facts.results if result.session_id)]
     return {
         "path": facts.path,
-        "line": last_result_line(facts) or None,
+        "line": last_result_line(facts) or facts.last_result_line,
         "identity": facts.identity,
         "session_id": sessions[0] if sessions else None,
         "format": facts.format,

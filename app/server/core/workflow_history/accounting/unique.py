@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from ..models import MessageUsage, StreamFacts
 from .results import has_record
 from .spending import covered_messages, loose_messages
@@ -73,13 +71,8 @@ def _largest(loose: Iterable[Iterable[MessageUsage]]) -> dict[str, MessageUsage]
         for message in messages:
             first = seen.setdefault(message.message_id, message)
             if first is not message:
-                seen[message.message_id] = replace(
-                    first,
-                    model=first.model or message.model,
-                    usage=first.usage.largest(message.usage),
-                    final=first.final or message.final,
-                    timestamp=first.timestamp or message.timestamp,
-                )
+                whole = first.final or message.final
+                seen[message.message_id] = first.merged(message, whole=whole)
     return seen
 
 
