@@ -42,6 +42,8 @@ from .tokens import calls_of, entry_usage, terms_of, token_usage
 
 WANTED = frozenset({"system", "assistant", "user", "result"})
 SYNTHETIC = "<synthetic>"
+_AGENT_TOOLS = frozenset({"Task", "Agent"})
+_SUBAGENT = msgspec.json.Decoder(SubagentResult)
 RESULT_TEXT = 2000  # characters kept of an answer
 
 
@@ -170,8 +172,7 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
             _assistant(reading, line.message, number, when, session)
             _sidechain(reading, line)
         elif isinstance(line.message.content, list):
-            _tool_results(reading, line.message.content, number)
-            _subagent(reading, line.toolUseResult, number)
+            _tool_results(reading, line, line.message.content, number)
     elif line.subtype == "init" and line.model and line.model != SYNTHETIC:
         reading.model = reading.model or line.model
         reading.messages_before_init = reading.messages_before_init or bool(reading.messages)
@@ -240,20 +241,27 @@ def _sidechain(reading: ClaudeReading, line: Line) -> None:
         reading.sidechains = True
 
 
+def _starts_agents(reading: ClaudeReading, block: Block | str) -> bool:
+    """Tell whether a tool result may be a sub-agent's answer; one without its call may be."""
+    if not isinstance(block, Block):
+        return False
+    at = reading.tool_at.get(block.tool_use_id or "")
+    return at is None or reading.tools[at].tool in _AGENT_TOOLS
+
+
 def _subagent(reading: ClaudeReading, result: msgspec.Raw, number: int) -> None:
     """Note a sub-agent's answer: what it spent stands in its own transcript."""
-    raw = bytes(result)
-    if not raw.startswith(b"{") or (b'"agentId"' not in raw and b'"totalTokens"' not in raw):
-        return
     try:
-        told = msgspec.json.decode(raw, type=SubagentResult)
+        told = _SUBAGENT.decode(result)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
     if told.agentId or told.totalTokens:
         reading.subagents.append(Subagent(number, told.agentId, told.totalTokens))
 
 
-def _tool_results(reading: ClaudeReading, blocks: list[Block | str], number: int) -> None:
+def _tool_results(reading: ClaudeReading, line: Line, blocks: list[Block | str], number: int) -> None:
+    if reading.transcript and any(_starts_agents(reading, block) for block in blocks):
+        _subagent(reading, line.toolUseResult, number)
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue

@@ -7,6 +7,7 @@ the lines of these two kinds are counted and skipped by their first letters; onl
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +34,8 @@ _SKIPPED = {
 _LINE_END = ord("\n")
 _HEAD = len(b'{"type":"user"')
 _TIME = b'"timestamp":'
-_RESULTS = (b'{"type":"result"', b'{"type": "result"')
+_SUBTYPE = b'"subtype"'
+_BEGIN = re.compile(rb'\{"type": ?"(?:result|system)", ?')
 _OPENINGS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtype": "init",')
 
 
@@ -149,13 +151,16 @@ class _Results:
 
 
 def _hides_a_record(block: bytes) -> bool:
-    """Tell whether a result stands behind something else on its line; in text its quotes are escaped."""
-    for begin in _RESULTS:
-        at = block.find(begin)
-        while at >= 0:
-            if at and block[at - 1] != _LINE_END:
-                return True
-            at = block.find(begin, at + 1)
+    """Tell whether a result or an init stands behind something else on its line.
+
+    In a string the quotes of its keys would be escaped.
+    """
+    at = block.find(_SUBTYPE)
+    while at >= 0:
+        begin = block.rfind(b"{", 0, at)
+        if begin > 0 and block[begin - 1] != _LINE_END and _BEGIN.fullmatch(block, begin, at):
+            return True
+        at = block.find(_SUBTYPE, at + 1)
     return False
 
 
