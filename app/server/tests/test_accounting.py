@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from app.server.core.workflow_history.accounting import account, agent_run
 from app.server.core.workflow_history.accounting.money import to_decimal, to_float
 from app.server.core.workflow_history.accounting.streams import outcome_of
-from app.server.core.workflow_history.models import StreamFacts, TokenUsage, ToolCall
+from app.server.core.workflow_history.models import ModelCost, StreamFacts, TokenUsage, ToolCall
 from app.server.tests.cost_builders import OPUS, SONNET, message, result, spent, stream
 
 AT = datetime(2025, 12, 1, tzinfo=UTC)
@@ -181,13 +181,14 @@ def test_a_stream_without_usage_costs_nothing_known(facts):
 
 
 def test_another_clis_totals_are_computed():
-    facts = stream(format="gemini", model="gemini-2.5-pro", usage=TokenUsage(input=1_000, output=1_000))
-    run = agent_run(facts, AT)
+    totals = result(None, spent("gemini-2.5-pro", cost=None), process=1)
+    run = agent_run(stream(format="gemini", model="gemini-2.5-pro", results=(totals,)), AT)
     assert (run["cost"], run["cost_basis"]) == (0.01125, "computed")
 
 
 def test_another_clis_unknown_model_is_unpriced():
-    run = agent_run(stream(format="gemini", model=None, usage=TokenUsage(input=1_000)), AT)
+    totals = result(None, ModelCost(None, TokenUsage(input=1_000), None), process=1)
+    run = agent_run(stream(format="gemini", model=None, results=(totals,)), AT)
     assert (run["cost"], run["cost_basis"], run["unpriced_tokens"]) == (None, "unpriced", 1_000)
 
 
@@ -199,8 +200,11 @@ def test_a_streams_own_start_dates_its_price():
 
 
 def test_a_changed_price_without_a_date_is_unknown():
-    facts = stream(messages=(message("msg_1", model="claude-sonnet-4-6"),))
+    long, short = TokenUsage(input=300_000), TokenUsage(input=1_000)
+    facts = stream(messages=(message("msg_1", long, model="claude-sonnet-4-6"),))
     assert agent_run(facts, None)["cost_basis"] == "unpriced"
+    facts = stream(messages=(message("msg_1", short, model="claude-sonnet-4-6"),))
+    assert agent_run(facts, None)["cost"] == 0.003  # the price of long requests alone has changed
 
 
 # How a stream ended, and when
@@ -423,7 +427,9 @@ def test_a_stream_cut_short_keeps_what_was_known_of_it():
 def test_a_result_takes_the_place_of_the_lower_bound_before_it():
     cut = stream(messages=(message("msg_1"),))
     stored = account([cut], AT)["phase_costs"]
-    costs = account([replace(cut, results=(result("0.01", spent()),), last_result_line=9)], AT, former=stored)
+    costs = account(
+        [replace(cut, results=(result("0.01", spent(cost="0.01")),), last_result_line=9)], AT, former=stored
+    )
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (0.01, None, "reported")
 
 

@@ -270,7 +270,7 @@ def shop(tmp_path: Path) -> Path:
     stream(other, "sdlc_implementor", init("s2"), assistant("m2", usage(input=100_000), session="s2"))
     third = run(agents, "cccc3333", {})
     odd = {"nobody-knows-1": {"inputTokens": 1000}}
-    sound(third, "reviewer", modelUsage=odd, total_cost_usd=None)
+    sound(third, "reviewer", modelUsage=odd, usage=usage(input=1000), total_cost_usd=None)
     return tmp_path / "shop"
 
 

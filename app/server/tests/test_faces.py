@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history.amounts import Spending, exact, spending, together
+from app.server.core.workflow_history.answers.export import export
 from app.server.core.workflow_history.answers.finding import costs_of, find_runs
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.answers.export import export
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.wording.costs import record_and_beyond

@@ -195,7 +195,7 @@ def test_bytes_that_are_no_utf8_are_named(tmp_path: Path) -> None:
 def test_lines_in_another_order_are_doubtful(tmp_path: Path) -> None:
     call = assistant("m1", content=[tool_use("t1")])
     swapped = read(tmp_path, init(), tool_result("t1"), call, result())
-    assert (2, "a tool result stands before its call") in reasons(swapped)
+    assert not reasons(swapped)
     headless = read(tmp_path, call, init(), tool_result("t1"), result())
     assert (1, "the stream does not begin with its init line") in reasons(headless)
     early = read(tmp_path, init(), result(), call)
@@ -236,7 +236,7 @@ def test_a_gemini_stream_gives_its_totals_apart_from_its_cache(tmp_path: Path) -
         ),
     )
     assert (facts.format, facts.model) == ("gemini", "gemini-2.5-pro")
-    assert facts.usage == TokenUsage(input=40, output=20, cache_read=60)
+    assert facts.results[0].models[0].usage == TokenUsage(input=40, output=20, cache_read=60)
     assert [(c.tool, c.detail, c.failed) for c in facts.tools] == [("run_shell_command", "ls", True)]
     assert facts.results[0].total_cost is None
 
@@ -256,7 +256,7 @@ def test_a_codex_stream_gives_its_threads_last_totals(tmp_path: Path) -> None:
             type="turn.completed", usage={"input_tokens": 90, "cached_input_tokens": 70, "output_tokens": 8}
         ),
     )
-    assert facts.usage == TokenUsage(input=20, output=8, cache_read=70)
+    assert facts.results[-1].models[0].usage == TokenUsage(input=20, output=8, cache_read=70)
     assert facts.tools[0].failed is True
 
 

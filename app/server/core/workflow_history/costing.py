@@ -17,20 +17,21 @@ from msgspec import structs
 
 from . import scanner
 from .accounting import cost_data
-from .accounting.claims import COST_FIELDS, Claim, units_of, with_shares
+from .accounting.claims import COST_FIELDS, Claim, thread_parts, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
 from .accounting.unique import Share, Unit, shares_of
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
-from .models import AgentRun, Problem
+from .models import AgentRun, Problem, StreamFacts
 from .places import Place, place
 from .scanning.describe import describe, is_run, read_run
 from .scanning.found import RunFolder
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
 from .scanning.walk import find_runs, walk_agents_folder
+from .streams import UNKNOWN_KIND
 from .syncing.engines import engine_of
 from .syncing.processes import shared_out, spread
 from .syncing.work import Work
@@ -88,7 +89,9 @@ def folder_costs(
         **sums_of(agents),
         "partial": any(run.cost_basis not in RECORDED for run in runs),
         "runs_without_cost": sum(run.cost_basis is None for run in runs),
-        "unpriced_models": sorted({str(name) for name, _, model in models if model.get("unpriced_tokens")}),
+        "unpriced_models": sorted(
+            {name for name, _, model in models if name and model.get("unpriced_tokens")}
+        ),
         "by": {kind: _groups(kind, runs, models) for kind in kinds},
         "problems": [problem.as_dict() for problem in problems],
     }
@@ -136,18 +139,25 @@ def _counted_once(runs: Sequence[RunCosts]) -> Iterator[RunCosts]:
     claims = {(number, *claim.name): claim for number in numbers for claim in runs[number].claims}
     ranks = {name: (len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "") for name in claims}
     shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
+    parts = thread_parts(claims, shares, ranks)
     for number, run in enumerate(runs):
-        yield run if number not in numbers else _with_share(run, number, shares, runs)
+        yield run if number not in numbers else _with_share(run, number, shares, parts, runs)
 
 
 def _with_share(
-    run: RunCosts, number: int, shares: Mapping[Any, Share], runs: Sequence[RunCosts]
+    run: RunCosts,
+    number: int,
+    shares: Mapping[Any, Share],
+    parts: Mapping[Any, StreamFacts],
+    runs: Sequence[RunCosts],
 ) -> RunCosts:
     def called(name: tuple[int, str, str | None]) -> str:
         return name[1] if name[0] == number else f"{runs[name[0]].id}: {name[1]}"
 
     own = {claim.name: claim for claim in run.claims}
-    agents, _ = with_shares(run.agents, own, {name: shares[number, *name] for name in own}, called)
+    mine = {name: shares[number, *name] for name in own}
+    less = {name: part for name in own if (part := parts.get((number, *name)))}
+    agents, _ = with_shares(run.agents, own, mine, less, called)
     basis = cost_data(agents).get("cost_basis")
     if run.silent and basis in RECORDED:
         basis = "lower_bound"
@@ -181,7 +191,7 @@ def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCosts
 
 def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -> RunCosts | None:
     facts = read_run(folder) if whole else read_spending(folder)
-    errors = tuple(problem for problem in facts.problems if problem.severity == "error")
+    errors = tuple(problem for problem in facts.problems if _is_named(problem))
     if not is_run(facts):
         return _without_costs(folder, errors) if errors else None
     contradicted = facts.contradicts_its_file_times
@@ -198,7 +208,7 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
             for agent in workflow.get("phase_costs") or ()
         ],
         tuple([structs.replace(claim, written=written.get(claim.path)) for claim in claims]),
-        not whole and any(stream.results and not stream.messages for stream in facts.streams),
+        not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         bool(workflow.get("agents_without_stream")),
         errors,
         folder.written,
@@ -208,6 +218,11 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
 
 def _of_an_agent(agent: Mapping[str, Any]) -> AgentRun:
     return cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
+
+
+def _is_named(problem: Problem) -> bool:
+    """Return whether a problem means that something is not counted."""
+    return problem.severity == "error" or problem.reason == UNKNOWN_KIND
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:

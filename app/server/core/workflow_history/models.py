@@ -19,8 +19,20 @@ Workflow = dict[str, Any]
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
 
-StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable", "unread"]
-"""Unreadable: there is no JSON in it. Unread: the system would not show it, and may the next time."""
+StreamFormat = Literal[
+    "claude",
+    "claude_transcript",
+    "gemini",
+    "codex",
+    "cursor",
+    "opencode",
+    "unknown",
+    "empty",
+    "unreadable",
+    "unread",
+]
+"""Unknown: of an agent's program that is not known. Unreadable: there is no JSON in it. Unread: the system
+would not show it, and may the next time."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +81,18 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """On what terms requests were answered; None is the usual one, which costs the list price."""
+
+    speed: str | None = None  # fast
+    inference_geo: str | None = None  # us: answered in the United States alone
+    processing: str | None = None  # batch
+
+
+LIST_PRICE = Terms()
+"""The usual terms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that could not be read, or looks wrong: shown to the user, stops nothing."""
@@ -84,21 +108,49 @@ class Problem:
         return {"path": self.path, "line": self.line, "reason": self.reason, "severity": self.severity}
 
 
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One request of the several that one message took: an advisor's, a compaction's, or its own."""
+
+    model: str | None  # None: the message's
+    usage: TokenUsage
+    terms: Terms = LIST_PRICE
+
+
 class MessageUsage(msgspec.Struct, frozen=True, gc=False):
     """What one assistant message spent, once per message id, its lines merged."""
 
     message_id: str
     model: str | None  # None where the stream names none; "<synthetic>" is never stored
-    usage: TokenUsage
+    usage: TokenUsage  # of its model
     line: int  # 1-based, the first line of the message
     final: bool = False  # usage known to be final (a native transcript's line with a stop reason)
     timestamp: datetime | None = None  # aware UTC
+    terms: Terms = LIST_PRICE
+    calls: tuple[Call, ...] = ()  # all requests it took, if there were several; none: one of `usage`
+    session: str | None = None
+
+    def merged(self, other: MessageUsage, *, whole: bool = False) -> MessageUsage:
+        """Return one message of two records of it: the largest counts, or the fuller record `whole`."""
+        size = self.usage.output, len(self.calls)
+        fuller = other if (other.usage.output, len(other.calls)) > size else self
+        usage = fuller.usage if whole else self.usage.largest(other.usage)
+        return MessageUsage(
+            self.message_id,
+            self.model or other.model,
+            usage,
+            self.line,
+            self.final or other.final,
+            self.timestamp or other.timestamp,
+            fuller.terms,
+            fuller.calls,
+            self.session,
+        )
 
 
 class ModelCost(msgspec.Struct, frozen=True):
     """One model's share, as a result line's modelUsage reports it."""
 
-    model: str
+    model: str | None  # None: the stream names none
     usage: TokenUsage
     cost: Decimal | None  # USD; None where the line gives none
 
@@ -119,6 +171,18 @@ class ResultSegment(msgspec.Struct, frozen=True):
     session_id: str | None = None
     uuid: str | None = None
     permission_denials: int = 0
+    terms: Terms = LIST_PRICE  # of the main thread
+    process: int | None = None  # which one of those that wrote the file wrote it; None: the totals tell
+    lacking: str | None = None  # why its totals may be less than what was spent
+    ended: bool = True  # False: the totals so far of a stream without an end
+
+
+class Subagent(msgspec.Struct, frozen=True):
+    """A sub-agent whose answer stands in a stream; what it spent stands in its own."""
+
+    line: int  # 1-based, of the answer
+    id: str | None
+    tokens: int | None  # of its last request
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
@@ -151,7 +215,11 @@ class StreamFacts(msgspec.Struct, frozen=True):
     cut: bool = False  # the last line is not whole
     lines: int = 0
     problems: tuple[Problem, ...] = ()
-    usage: TokenUsage | None = None  # other CLIs' own totals, where they give them
+    lost_line: int = 0  # the last one on which something is missing, 1-based; 0: none
+    unended: tuple[str, ...] = ()  # sessions that began here and left no result, where others did
+    subagents: tuple[Subagent, ...] = ()  # that answered here
+    agent_ids: tuple[str, ...] = ()  # sub-agents whose own messages stand here
+    sidechains: bool = False  # messages of sub-agents without an id stand here
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
-from .models import StreamFacts
+from .models import ResultSegment, StreamFacts
 
+_FRACTION_OF_A_CENT = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
 
 
 def outcome_of(facts: StreamFacts) -> str:
-    """Return success, error, false_success, incomplete, empty or unreadable; the last result decides.
+    """Return success, error, false_success, incomplete, empty, unreadable or unknown.
 
-    A false success says that all is well, costs nothing and did nothing: the CLI did not know the
-    command, or never reached a model.
+    The last result decides. A false success says that all is well and did nothing: the CLI did not know
+    the command, or never reached a model. It may report a fraction of a cent, as a helper model was asked.
 
     >>> outcome_of(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
     'incomplete'
     """
     if facts.format == "unread":
         return "unreadable"
-    if facts.format in ("empty", "unreadable"):
+    if facts.format in ("empty", "unreadable", "unknown"):
         return facts.format
     if not facts.results:
         # A native transcript has no result line; its last message says that the turn is over.
@@ -29,6 +31,17 @@ def outcome_of(facts: StreamFacts) -> str:
     last = facts.results[-1]
     if last.is_error or (last.subtype or "").startswith("error"):
         return "error"
+    if not last.ended:
+        return "incomplete"
     text = last.text.strip()
     said_nothing = not text or _UNKNOWN_COMMAND.match(text)
-    return "false_success" if last.total_cost == 0 and not last.models and said_nothing else "success"
+    return "false_success" if said_nothing and _did_nothing(last) else "success"
+
+
+def _did_nothing(result: ResultSegment) -> bool:
+    """Whether no model answered: no tokens of the main thread, and no more than a helper's cost."""
+    if result.total_cost == 0 and not result.models:
+        return True
+    if result.total_cost is not None and result.process is None:
+        return not result.main_usage.total and result.total_cost < _FRACTION_OF_A_CENT
+    return not result.main_usage.total and not any(model.usage.total for model in result.models)

@@ -76,11 +76,14 @@ def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
 
 
 def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
-    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does."""
+    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does.
+
+    A result that says less than was spent at least is none: an error left it, or a reader did not see that.
+    """
     stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
     stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
     if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
-        return stored_rank > rank
+        return stored_rank > rank and _known(stored) >= _known(run)
     if stored_rank != rank:
         return _longer(stored, run)
     return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))

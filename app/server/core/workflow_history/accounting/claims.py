@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from ..models import AgentRun, MessageUsage, StreamFacts
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, loose_messages, spending_of
-from .unique import Name, Share, Spender, Unit, message_units, packed_units, unpacked_units
+from .threads import CUMULATIVE, own_parts
+from .unique import Name, Share, Spender, Unit, message_units, packed_units, thread_units, unpacked_units
 
 Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
@@ -28,11 +29,13 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     identity: str | None  # hash of its first line: tells attempts apart
     results: bytes = b""  # units of its totals, packed
     covered: bytes = b""  # units of the messages that its totals include, packed
+    threads: bytes = b""  # units of the threads whose whole spending its totals count, packed
     session: str | None = None
     lines: int = 0
     written: float | None = None  # seconds since 1970
     at: datetime | None = None  # dates its prices where its messages do not
-    facts: StreamFacts | None = None  # only if it has messages that no total includes
+    facts: StreamFacts | None = None  # only if it has messages that no total includes, or counts threads
+    lacking: bool = False  # more was spent than the stream shows
     alone: dict[str, Any] | None = None  # its cost fields by itself, only while others count a part of it
 
     @property
@@ -59,7 +62,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def units(self) -> set[Unit]:
         """Everything in it that another stream may have as well."""
-        return self.spender.units
+        return self.spender.units.union(unpacked_units(self.threads))
 
 
 _DECODER = msgspec.msgpack.Decoder(Claim)
@@ -76,7 +79,12 @@ def unpacked(data: bytes) -> Claim:
 
 
 def claim_of(
-    facts: StreamFacts, spender: Spender, at: datetime | None, alone: Mapping[str, Any] | None
+    facts: StreamFacts,
+    spender: Spender,
+    at: datetime | None,
+    alone: Mapping[str, Any] | None,
+    *,
+    lacking: bool = False,
 ) -> Claim:
     """Return the claim of a stream; `alone`: its cost fields by itself if its run counts less of it."""
     return Claim(
@@ -84,11 +92,13 @@ def claim_of(
         identity=facts.identity,
         results=packed_units(spender.results),
         covered=packed_units(spender.covered),
+        threads=packed_units(thread_units(facts)),
         session=spender.session,
         lines=spender.lines,
         written=spender.written,
         at=facts.started_at or at,
-        facts=_trimmed(facts) if spender.loose else None,
+        facts=_trimmed(facts) if spender.loose or facts.format == CUMULATIVE else None,
+        lacking=lacking,
         alone=None if alone is None else dict(alone),
     )
 
@@ -107,20 +117,44 @@ def units_of(own: Iterable[Claim]) -> set[Unit]:
     return found
 
 
-def settled(agent: AgentRun, claim: Claim, share: Share, duplicate_of: str | None) -> tuple[AgentRun, Claim]:
+def thread_parts(
+    claims: Mapping[Name, Claim], shares: Mapping[Name, Share], rank: Mapping[Name, Any]
+) -> dict[Name, StreamFacts]:
+    """Return the streams whose totals count what earlier streams of a thread spent, without that."""
+    counted = {
+        name: claim.facts
+        for name, claim in claims.items()
+        if claim.facts is not None and claim.facts.format == CUMULATIVE and shares[name].duplicate_of is None
+    }
+    names = {f"{place:09d}": name for place, name in enumerate(sorted(counted, key=lambda name: rank[name]))}
+    parts = own_parts([replace(counted[name], path=path) for path, name in names.items()])
+    found = {names[part.path]: part for part in parts}
+    return {name: part for name, part in found.items() if part.results != counted[name].results}
+
+
+def settled(
+    agent: AgentRun,
+    claim: Claim,
+    share: Share,
+    duplicate_of: str | None,
+    part: StreamFacts | None = None,
+) -> tuple[AgentRun, Claim]:
     """Return an agent run and its claim with what it may count.
 
-    `duplicate_of` names the stream that counts all of it, None if it counts something by itself.
+    `duplicate_of` names the stream that counts all of it, None if it counts something by itself; `part` is
+    the stream without what others count of its totals.
     """
     alone = claim.alone or {name: agent.get(name) for name in COST_FIELDS}
     loose = tuple([message for _, message in claim.spender.loose])
-    if duplicate_of is None and share.record and share.messages == loose:
+    if duplicate_of is None and share.record and share.messages == loose and part is None:
         fields: Mapping[str, Any] = alone
         kept = None
     else:
         counted = NOTHING_KNOWN
-        if duplicate_of is None and claim.facts is not None:
-            counted = spending_of(claim.facts, share.messages, claim.at, with_totals=share.record)
+        facts = part or claim.facts
+        if duplicate_of is None and facts is not None:
+            more = {"with_totals": share.record, "lacking": claim.lacking}
+            counted = spending_of(facts, share.messages, claim.at, **more)
         fields, kept = cost_fields(counted, alone["model"]), alone
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
     return cast("AgentRun", changed), replace(claim, alone=kept)
@@ -130,9 +164,13 @@ def with_shares(
     agents: Iterable[AgentRun],
     claims: Mapping[Attempt, Claim],
     shares: Mapping[Attempt, Share],
+    parts: Mapping[Attempt, StreamFacts],
     called: Callable[[Name], str],
 ) -> tuple[list[AgentRun], list[Claim]]:
-    """Return a run's agent runs and their claims with what they may count; `called` names other streams."""
+    """Return a run's agent runs and their claims with what they may count.
+
+    `parts` are those of `thread_parts`; `called` names other streams.
+    """
     settled_agents: list[AgentRun] = []
     kept: list[Claim] = []
     for agent in agents:
@@ -142,7 +180,8 @@ def with_shares(
             continue
         share = shares[name]
         owner = share.duplicate_of
-        new, claim = settled(agent, claims[name], share, None if owner is None else called(owner))
+        elsewhere = None if owner is None else called(owner)
+        new, claim = settled(agent, claims[name], share, elsewhere, parts.get(name))
         new.pop("inherited", None)
         if owner is None and share.inherited:
             new["inherited"] = [

@@ -7,12 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from ..models import CostBasis
-from .money import percent_off, to_float, token_fields, total
+from .money import DISPUTED_PERCENT, percent_off, to_float, token_fields, total
 from .shares import Share, usage_of
 from .spending import Spending
-
-DISPUTED_PERCENT = 1.0
-"""A difference between our own sum and the reported cost is shown from here on, in percent."""
 
 
 def cost_fields(spent: Spending, main_model: str | None) -> dict[str, Any]:
@@ -49,8 +46,9 @@ def _costliest(entries: list[dict[str, Any]]) -> str | None:
 def _comparison(spent: Spending) -> dict[str, Any]:
     """Return our own sum beside a reported cost, and whether the two are more than 1% apart."""
     percent, disputed = None, False
-    if spent.basis == "reported" and spent.cost is not None and spent.own_sum is not None:
-        percent = percent_off(spent.own_sum, spent.cost)
+    claimed = spent.cost if spent.basis == "reported" else spent.claimed
+    if claimed is not None and spent.own_sum is not None:
+        percent = percent_off(spent.own_sum, claimed)
         disputed = percent is None or abs(percent) > DISPUTED_PERCENT
     return {
         "computed_cost": to_float(spent.own_sum),

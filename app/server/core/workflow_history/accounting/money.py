@@ -10,6 +10,9 @@ from typing import Any
 from ..models import TokenUsage
 
 NANO_DOLLAR = Decimal("0.000000001")
+DISPUTED_PERCENT = 1.0
+"""A difference between our own sum and the reported cost is shown from here on, in percent."""
+
 TOKEN_FIELDS = (
     "input_tokens",
     "output_tokens",

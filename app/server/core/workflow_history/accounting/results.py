@@ -1,22 +1,25 @@
 """Read a stream's own totals: result segments in, its cost on record out. Messages are not its business.
 
 In one process cost and model usage are cumulative, so the last result counts; a total below an earlier
-one shows that the process was started anew, and what the earlier one spent is spent too.
+one shows that the process was started anew, and what the earlier one spent is spent too. Totals that
+contradict each other are at most a lower bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 from msgspec import structs
 
-from ..models import CostBasis, ModelCost, ResultSegment, StreamFacts, TokenUsage
+from ..models import LIST_PRICE, CostBasis, ModelCost, ResultSegment, StreamFacts, Terms, TokenUsage
 from ..pricing import SYNTHETIC
-from .money import total
+from .money import DISPUTED_PERCENT, percent_off, total
 from .shares import Share, computed_sum, merged, share
+
+_ROUNDING = Decimal("0.000001")  # USD by which a total may differ from its parts
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -26,27 +29,62 @@ class Record(msgspec.Struct, frozen=True):
     basis: CostBasis
     known: Decimal  # USD spent at least: the cost, or the part of it that has a price
     shares: tuple[Share, ...]  # one per model
+    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
     restarts: int = 0  # processes after the first one
     restart_cost: Decimal | None = None  # USD, of those
 
 
+def is_telling(result: ResultSegment) -> bool:
+    """Whether a result says that anything was spent; one of zeros, as after an error, is none's total."""
+    used = any(model.cost or model.usage != TokenUsage() for model in result.models)
+    return bool(result.total_cost) or used or result.main_usage != TokenUsage()
+
+
+def telling_results(facts: StreamFacts) -> list[ResultSegment]:
+    """Return the results that are totals; where nothing was spent, those that say so."""
+    told = [result for result in facts.results if is_telling(result)]
+    if told or any(message.usage != TokenUsage() for message in facts.messages):
+        return told
+    return [result for result in facts.results if result.total_cost is not None or result.models]
+
+
 def has_record(facts: StreamFacts) -> bool:
-    """Whether the stream gives totals of its own: a cost, tokens by model, or another CLI's usage."""
-    return facts.usage is not None or any(_says_something(result) for result in facts.results)
-
-
-def _says_something(result: ResultSegment) -> bool:
-    return result.total_cost is not None or bool(result.models) or result.main_usage != TokenUsage()
+    """Whether the stream gives totals of its own: a cost, or tokens."""
+    return bool(telling_results(facts))
 
 
 def record_of(facts: StreamFacts, at: datetime | None) -> Record | None:
     """Return what the stream's own totals come to; None where it gives none."""
-    told = [result for result in facts.results if _says_something(result)]
-    if told:
-        return _summed([_process(segments, facts.model, at) for segments in processes(told)])
-    if facts.usage is None:
-        return None
-    return _priced(share(facts.model, facts.usage, at, one_request=False))
+    told = telling_results(facts)
+    return _summed([_process(segments, facts.model, at) for segments in processes(told)]) if told else None
+
+
+def doubts(results: Sequence[ResultSegment], *, spent: bool) -> Iterator[tuple[int, str]]:
+    """Yield the line and the reason of each total that cannot be all; `spent`: messages show spending."""
+    told = [result for result in results if is_telling(result)]
+    for result in results:
+        if spent and not is_telling(result) and (result.total_cost is not None or result.models):
+            yield result.line, "the result counts nothing, but messages show that tokens were used"
+        if result.lacking:
+            yield result.line, result.lacking
+    for segments in processes(told):
+        last = segments[-1]
+        for result in segments:
+            parts = _sum_if_all_known(result.models) if result.models else None
+            if (
+                parts is not None
+                and result.total_cost is not None
+                and abs(parts - result.total_cost) > _ROUNDING
+            ):
+                reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
+                yield result.line, reason
+        if missing := _left_out(segments):
+            yield last.line, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
+        if _is_ambiguous(segments):
+            yield (
+                last.line,
+                "two sessions left results: whether the later total holds the earlier one is unknown",
+            )
 
 
 def processes(results: Sequence[ResultSegment]) -> list[list[ResultSegment]]:
@@ -58,7 +96,12 @@ def processes(results: Sequence[ResultSegment]) -> list[list[ResultSegment]]:
     """
     groups: list[list[ResultSegment]] = []
     for result in results:
-        if groups and not _began_anew(groups[-1], result):
+        same = next(
+            (g for g in groups if result.process is not None and g[0].process == result.process), None
+        )
+        if same is not None:
+            same.append(result)
+        elif groups and not _began_anew(groups[-1], result):
             groups[-1].append(result)
         else:
             groups.append([result])
@@ -66,16 +109,19 @@ def processes(results: Sequence[ResultSegment]) -> list[list[ResultSegment]]:
 
 
 def _began_anew(before: Sequence[ResultSegment], result: ResultSegment) -> bool:
-    """Whether a counter that only grows within a process went down."""
+    """Whether a counter that only grows within a process went down, or is too low for all results."""
+    if result.process is not None:
+        return True  # groups of one process are found before
     if result.total_cost is not None:
         costs = (earlier.total_cost for earlier in reversed(before))
         last = next((cost for cost in costs if cost is not None), None)
         if last is not None and result.total_cost < last:
             return True
     now = {part.model: part.usage for part in result.models}
-    return bool(now) and any(
-        _shrank(part.usage, now.get(part.model, TokenUsage())) for part in _last_models(before)
-    )
+    if now and any(_shrank(part.usage, now.get(part.model, TokenUsage())) for part in _last_models(before)):
+        return True
+    every = [*before, result]
+    return bool(now) and not any(map(_left_out, ([each] for each in every))) and _left_out(every) is not None
 
 
 def _shrank(then: TokenUsage, now: TokenUsage) -> bool:
@@ -86,21 +132,119 @@ def _last_models(segments: Sequence[ResultSegment]) -> tuple[ModelCost, ...]:
     return next((segment.models for segment in reversed(segments) if segment.models), ())
 
 
+def _left_out(segments: Sequence[ResultSegment]) -> TokenUsage | None:
+    """Return the tokens of the main thread that a process' modelUsage, which counts it too, leaves out."""
+    models = _last_models(segments)
+    if not models or segments[-1].process is not None:
+        return None
+    counted = sum([model.usage for model in models], TokenUsage())
+    used = sum([segment.main_usage for segment in segments], TokenUsage())
+    missing = TokenUsage(
+        max(used.input - counted.input, 0),
+        max(used.output - counted.output, 0),
+        max(used.cache_read - counted.cache_read, 0),
+        max(used.cache_write - counted.cache_write, 0),
+    )
+    return missing if missing.total else None
+
+
+def _below_its_parts(segments: Sequence[ResultSegment]) -> bool:
+    last = segments[-1]
+    parts = _sum_if_all_known(last.models) if last.models else None
+    return last.total_cost is not None and parts is not None and parts - last.total_cost > _ROUNDING
+
+
+def _is_ambiguous(segments: Sequence[ResultSegment]) -> bool:
+    """Whether the results are of several sessions, and nothing tells of how many processes they are."""
+    return len({segment.session_id for segment in segments if segment.session_id}) > 1
+
+
 def _process(segments: Sequence[ResultSegment], main_model: str | None, at: datetime | None) -> Record:
     """Return one process' record: the cost it reports, else tokens x price."""
+    record = _as_reported(segments, main_model, at)
+    lacking = _is_ambiguous(segments) or _below_its_parts(segments) or any(s.lacking for s in segments)
+    missing = _left_out(segments)
+    if missing is not None:
+        record = _with_left_out(record, missing, segments, main_model, at)
+    elif segments[-1].is_error and record.cost == 0:
+        record = _at_list_price(record)
+    if lacking and record.basis in ("reported", "computed"):
+        return structs.replace(record, basis="lower_bound")
+    return record
+
+
+def _as_reported(segments: Sequence[ResultSegment], main_model: str | None, at: datetime | None) -> Record:
     costs = [segment.total_cost for segment in segments if segment.total_cost is not None]
     main_usage = sum([segment.main_usage for segment in segments], TokenUsage())
     models = _with_hour_writes(_last_models(segments), main_usage.cache_write_1h, main_model)
-    reported = costs[-1] if costs else _sum_if_all_known(models)
+    parts = _sum_if_all_known(models) if models else None
+    reported = max(costs[-1], parts) if costs and parts is not None and _below_its_parts(segments) else None
+    if reported is None:
+        reported = costs[-1] if costs else parts
+    terms = segments[-1].terms
     if models:
-        shares = [share(m.model, m.usage, at, one_request=False, reported=m.cost) for m in models]
+        if len(models) == 1 and models[0].cost is None:
+            models = [structs.replace(models[0], cost=reported)]
+        shares = [_share(model, main_model, at, terms, alone=len(models) == 1) for model in models]
     elif main_usage != TokenUsage():
-        shares = [share(main_model, main_usage, at, one_request=False, reported=reported)]
+        shares = [share(main_model, main_usage, at, one_request=False, reported=reported, terms=terms)]
     else:
         shares = []
     if reported is not None:
         return Record(reported, "reported", reported, merged(shares))
     return _priced(*shares)
+
+
+def _share(
+    model: ModelCost, main_model: str | None, at: datetime | None, terms: Terms, *, alone: bool
+) -> Share:
+    name = model.model or main_model
+    own = terms if alone or name == main_model else LIST_PRICE
+    return share(name, model.usage, at, one_request=False, reported=model.cost, terms=own)
+
+
+def _with_left_out(
+    record: Record,
+    missing: TokenUsage,
+    segments: Sequence[ResultSegment],
+    main_model: str | None,
+    at: datetime | None,
+) -> Record:
+    """Return the record with tokens that it leaves out, at least at their list price.
+
+    They are the main model's. The claim is disputed if they make more than 1% of difference.
+    """
+    main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total))
+    fuller = share(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
+    shares = tuple([fuller if part is main else part for part in record.shares])
+    if record.cost is None or fuller.computed is None:
+        kept = structs.replace(fuller, reported=main.reported)
+        shares = tuple([kept if part is main else part for part in record.shares])
+        return structs.replace(record, shares=shares, basis=_weaker(record.basis))
+    cost = total([part.computed if part.reported is None else part.reported for part in shares])
+    off = percent_off(cost or record.cost, record.cost)
+    if cost is None or (off is not None and off <= DISPUTED_PERCENT):
+        return structs.replace(
+            record,
+            shares=tuple(
+                [
+                    structs.replace(fuller, reported=main.reported) if part is fuller else part
+                    for part in shares
+                ]
+            ),
+        )
+    return Record(cost, "lower_bound", cost, shares, claimed=record.cost)
+
+
+def _at_list_price(record: Record) -> Record:
+    """Return what tokens come to at their list price, where an error left a cost of 0 beside them."""
+    shares = tuple([structs.replace(part, reported=None) for part in record.shares])
+    cost = computed_sum(shares)
+    return Record(cost, "lower_bound", cost, shares, claimed=Decimal(0)) if cost else record
+
+
+def _weaker(basis: CostBasis) -> CostBasis:
+    return "unpriced" if basis == "unpriced" else "lower_bound"
 
 
 def _priced(*shares: Share) -> Record:
@@ -135,12 +279,15 @@ def _summed(records: Sequence[Record]) -> Record:
     if len(records) == 1:
         return records[0]
     bases = {record.basis for record in records}
-    basis: CostBasis = next(basis for basis in ("unpriced", "computed", "reported") if basis in bases)
+    weakest_first: tuple[CostBasis, ...] = ("unpriced", "lower_bound", "computed", "reported")
+    basis = next(basis for basis in weakest_first if basis in bases)
+    claimed = [record.claimed or record.cost for record in records]
     return Record(
         cost=None if basis == "unpriced" else total(record.cost for record in records),
         basis=basis,
         known=sum((record.known for record in records), Decimal(0)),
         shares=merged(part for record in records for part in record.shares),
+        claimed=total(claimed) if any(record.claimed for record in records) else None,
         restarts=len(records) - 1,
         restart_cost=total(record.cost for record in records[1:]),
     )

@@ -16,9 +16,11 @@ from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
 from .claims import COST_FIELDS, Claim, claim_of
+from .missing import unseen_subagents
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
 from .streams import agent_run
+from .threads import own_parts
 from .unique import Spender, shares_of, spender_of
 
 RECORDED = ("reported", "computed")
@@ -39,17 +41,19 @@ def accounted(
 ) -> tuple[CostData, list[Claim]]:
     """Return the same, and what each of today's streams spent by itself."""
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
-    shares = shares_of(spenders)
+    shares, unseen = shares_of(spenders), unseen_subagents(streams)
+    originals = [facts for facts in streams if shares[facts.path].duplicate_of is None]
+    own = {facts.path: facts for facts in own_parts(originals)}
     current, claims = [], []
     for facts in streams:
-        spender, share = spenders[facts.path], shares[facts.path]
-        run = agent_run(facts, at, share=share)
+        share, lacking = shares[facts.path], facts.path in unseen
+        part = own.get(facts.path, facts)
         alone = None
-        if share.inherited or not share.record:
-            whole: Mapping[str, Any] = agent_run(facts, at)
+        if share.inherited or not share.record or part.results != facts.results:
+            whole: Mapping[str, Any] = agent_run(facts, at, lacking=lacking)
             alone = {name: whole[name] for name in COST_FIELDS}
-        current.append(run)
-        claims.append(claim_of(facts, spender, at, alone))
+        current.append(agent_run(part, at, share=share, lacking=lacking))
+        claims.append(claim_of(facts, spenders[facts.path], at, alone, lacking=lacking))
     return cost_data(all_attempts(current, former)), claims
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from ..errors import PriceUnknownError
-from ..models import MessageUsage, TokenUsage
+from ..models import LIST_PRICE, Call, MessageUsage, Terms, TokenUsage
 from ..pricing import SYNTHETIC, cost_usd
 
 
@@ -54,33 +54,39 @@ def share(
     *,
     one_request: bool,
     reported: Decimal | None = None,
+    terms: Terms = LIST_PRICE,
 ) -> Share:
     """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost."""
     try:
-        cost = _cost(model, usage, at, one_request)
+        cost = _cost(model, usage, at, one_request, terms)
     except PriceUnknownError:
         return Share(model, usage, reported, None, Decimal(0), usage.total)
     return Share(model, usage, reported, cost, cost, 0)
 
 
-def _cost(model: str | None, usage: TokenUsage, at: datetime | None, one_request: bool) -> Decimal:
+def _cost(
+    model: str | None, usage: TokenUsage, at: datetime | None, one_request: bool, terms: Terms
+) -> Decimal:
+    if usage == TokenUsage():
+        return Decimal(0)
     if model is None:
         raise PriceUnknownError("the stream names no model")
-    return cost_usd(model, usage, at, one_request=one_request)
+    return cost_usd(model, usage, at, one_request=one_request, terms=terms)
 
 
 def message_shares(
     messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
 ) -> tuple[Share, ...]:
-    """Return one share per model of these messages, each message priced as the request that it is."""
+    """Return one share per model of these messages, each request of theirs priced for itself."""
     nothing = TokenUsage()
-    return merged(
-        [
-            share(message.model or main_model, message.usage, message.timestamp or at, one_request=True)
-            for message in messages
-            if message.model != SYNTHETIC and message.usage != nothing
-        ]
-    )
+    found: list[Share] = []
+    for message in messages:
+        model, moment = message.model or main_model, message.timestamp or at
+        if message.model == SYNTHETIC or (message.usage == nothing and not message.calls):
+            continue
+        calls = message.calls or (Call(None, message.usage, message.terms),)
+        found += [share(c.model or model, c.usage, moment, one_request=True, terms=c.terms) for c in calls]
+    return merged(found)
 
 
 def merged(shares: Iterable[Share]) -> tuple[Share, ...]:

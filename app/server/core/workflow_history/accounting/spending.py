@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..models import CostBasis, MessageUsage, StreamFacts
 from .money import total
-from .results import Record, has_record, record_of
+from .results import Record, record_of, telling_results
 from .shares import Share, computed_sum, message_shares
 
 
@@ -24,6 +24,7 @@ class Spending(msgspec.Struct, frozen=True):
     own_sum: Decimal | None = (
         None  # USD, tokens x dated price of what `cost` covers; None: a price is missing
     )
+    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
     shares: tuple[Share, ...] = ()  # one per model, what `cost` covers
     loose: tuple[Share, ...] = ()  # one per model, spent after the last result
     restarts: int = 0  # processes after the first one
@@ -34,33 +35,51 @@ NOTHING_KNOWN = Spending(None, None)
 
 
 def spending_of(
-    facts: StreamFacts, loose: Sequence[MessageUsage], at: datetime | None, *, with_totals: bool = True
+    facts: StreamFacts,
+    loose: Sequence[MessageUsage],
+    at: datetime | None,
+    *,
+    with_totals: bool = True,
+    lacking: bool = False,
 ) -> Spending:
     """Return what a stream spent; `loose` are its messages that no result and no other stream counts.
 
-    Without `with_totals` its own totals are counted elsewhere.
+    Without `with_totals` its own totals are counted elsewhere. `lacking`: more was spent than it shows.
     """
     loose_shares = message_shares(loose, facts.model, at)
     record = record_of(facts, at) if with_totals else None
     if record is not None:
-        return _on_record(_with_tokens(record, facts, at), loose_shares)
-    if not loose_shares:
+        spent = _on_record(_with_tokens(record, facts, at), loose_shares)
+    elif not loose_shares:
         return NOTHING_KNOWN
-    cost = computed_sum(loose_shares)
+    else:
+        spent = _of_messages(loose, loose_shares)
+    if spent.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
+        return replace(spent, basis="lower_bound")
+    return spent
+
+
+def _of_messages(messages: Sequence[MessageUsage], shares: tuple[Share, ...]) -> Spending:
+    cost = computed_sum(shares)
     if cost is None:
-        return Spending(None, "unpriced", beyond=_priced_part(loose_shares), shares=loose_shares)
-    basis: CostBasis = "computed" if all(message.final for message in loose) else "lower_bound"
-    return Spending(cost, basis, own_sum=cost, shares=loose_shares)
+        return Spending(None, "unpriced", beyond=_priced_part(shares), shares=shares)
+    basis: CostBasis = "computed" if all(message.final for message in messages) else "lower_bound"
+    return Spending(cost, basis, own_sum=cost, shares=shares)
+
+
+def is_damaged(facts: StreamFacts) -> bool:
+    """Whether something is missing that no total of the stream covers."""
+    return facts.cut or facts.lost_line > last_result_line(facts)
 
 
 def loose_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
-    """Return the messages that no total of the stream covers: all without one, else those after it."""
-    if not has_record(facts):
-        return facts.messages
-    if not facts.results:
-        return ()
+    """Return the messages that no total of the stream covers: all without one, else those after it.
+
+    Nor does it cover the messages of a process that left no result.
+    """
     last = last_result_line(facts)
-    return tuple([message for message in facts.messages if message.line > last])
+    unended = facts.unended
+    return tuple([m for m in facts.messages if m.line > last or (unended and m.session in unended)])
 
 
 def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
@@ -70,8 +89,8 @@ def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
 
 
 def last_result_line(facts: StreamFacts) -> int:
-    """Return the line of the last result, 1-based; 0 without one."""
-    return max([facts.last_result_line or 0, *[result.line for result in facts.results]])
+    """Return the line of the last result that is a total, 1-based; 0 without one."""
+    return max([result.line for result in telling_results(facts)], default=0)
 
 
 def _with_tokens(record: Record, facts: StreamFacts, at: datetime | None) -> Record:
@@ -89,6 +108,7 @@ def _on_record(record: Record, loose: tuple[Share, ...]) -> Spending:
         basis=record.basis,
         beyond=unpriced_rest + (_priced_part(loose) or Decimal(0)) or None,
         own_sum=computed_sum(record.shares),
+        claimed=record.claimed,
         shares=record.shares,
         loose=loose,
         restarts=record.restarts,

@@ -22,17 +22,18 @@ def agent_run(
     at: datetime | None,
     *,
     share: Share | None = None,
+    lacking: bool = False,
 ) -> AgentRun:
     """Return one stream's costs, priced at its own start, else at `at`.
 
     `share` is what it may count; by default all that it spent. A stream whose spending is counted
-    elsewhere (`duplicate_of`) has no cost of its own.
+    elsewhere (`duplicate_of`) has no cost of its own. `lacking`: more was spent than it shows.
     """
     share = share or Share(loose_messages(facts))
-    duplicate_of = share.duplicate_of
+    duplicate_of, moment = share.duplicate_of, facts.started_at or at
     spent = NOTHING_KNOWN
     if duplicate_of is None:
-        spent = spending_of(facts, share.messages, facts.started_at or at, with_totals=share.record)
+        spent = spending_of(facts, share.messages, moment, with_totals=share.record, lacking=lacking)
     fields = {
         "phase": phase_of(facts.agent),
         "agent": facts.agent,
@@ -75,7 +76,7 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
     sessions = [*facts.session_ids, *(result.session_id for result in facts.results if result.session_id)]
     return {
         "path": facts.path,
-        "line": last_result_line(facts) or None,
+        "line": last_result_line(facts) or facts.last_result_line,
         "identity": facts.identity,
         "session_id": sessions[0] if sessions else None,
         "format": facts.format,

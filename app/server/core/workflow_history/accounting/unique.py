@@ -26,9 +26,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..models import MessageUsage, StreamFacts
+from ..models import MessageUsage, ResultSegment, StreamFacts
 from .results import has_record
 from .spending import covered_messages, loose_messages
+from .threads import CUMULATIVE
 
 Unit = int
 """What is counted once: a message or a result, as a hash of 64 bits."""
@@ -175,12 +176,10 @@ def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
 
 
 def _fuller(one: MessageUsage, other: MessageUsage) -> MessageUsage:
-    """Return a message as the file that saw more of it has it, with its earliest time."""
-    first, second = sorted(
-        (one, other), key=lambda message: (message.final, message.usage.output, message.usage.total)
-    )
+    """Return one message of the two records that two files have of it, with its earliest time."""
     times = [when for when in (one.timestamp, other.timestamp) if when]
-    return replace(second, model=second.model or first.model, timestamp=min(times, default=None))
+    found = one.merged(other, whole=one.final or other.final)
+    return replace(found, timestamp=min(times, default=None))
 
 
 def _sessions(stream: StreamFacts) -> frozenset[str]:
@@ -193,14 +192,17 @@ def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
         return ()
     own = facts.identity or facts.path
     units = [
-        _unit("result", result.uuid) if result.uuid else _unit("result", own, result.line, result.total_cost)
+        _unit("result", result.uuid) if result.uuid else _unit("result", own, result.line, _counts(result))
         for result in facts.results
     ]
-    if not facts.results:
-        units = [_unit("totals", own)]
     if facts.messages and (sessions := _sessions(facts)):
         units.append(_unit("stream", *sorted(sessions), *sorted({m.message_id for m in facts.messages})))
     return tuple(units)
+
+
+def _counts(result: ResultSegment) -> object:
+    """Return what a result without an id is known by beside its place: two streams may begin alike."""
+    return result.total_cost, result.duration_ms, [(part.model, part.usage) for part in result.models]
 
 
 def message_units(own: str) -> Any:
@@ -216,6 +218,12 @@ def _message_unit(message_id: str) -> Unit:
 def _unit(*parts: object) -> Unit:
     text = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little", signed=True)
+
+
+def thread_units(facts: StreamFacts) -> tuple[Unit, ...]:
+    """Return the threads whose whole spending, in whatever files, the stream's totals count."""
+    threads = _sessions(facts) if facts.format == CUMULATIVE else ()
+    return tuple([_unit("thread", thread) for thread in sorted(threads)])
 
 
 def packed_units(units: Iterable[Unit]) -> bytes:

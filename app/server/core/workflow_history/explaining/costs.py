@@ -16,7 +16,7 @@ DOCS = "docs/costs.md"
 _BASES = {
     "reported": "the last result line of its process says so; a result's cost is cumulative",
     "computed": "no result gives a cost: final token counts times the price of the day",
-    "lower_bound": "no result line: what its messages show, at the price of the day; maybe more was spent",
+    "lower_bound": "what is known to be spent, at the price of the day; maybe more was spent",
     "unpriced": "tokens were spent on a model without a known price",
 }
 

@@ -58,8 +58,10 @@ def _why(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
     if difference is None or not difference:
         return None
     if entry.get("cost_basis") == "lower_bound" or entry.get("lower_bound_cost") is not None:
-        return "the stored sum was made message by message, each at its own time and its own tier"
-    return "the stored sum was made by another price table, at another time, or message by message"
+        return "the stored sum was made message by message, each at its own time, tier and terms"
+    return (
+        "the stored sum was made by another price table, at another time, or message by message on its terms"
+    )
 
 
 def _per_million(rate: Decimal | None) -> float | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..models import TokenUsage
+from ..models import LIST_PRICE, Terms, TokenUsage
 
 if TYPE_CHECKING:  # the price table comes with it
     from .rates import Units
@@ -23,11 +23,13 @@ SYNTHETIC = "<synthetic>"
 """What Claude Code calls messages that it made up itself: no model answered, nothing is billed."""
 
 
-def cost_usd(model: str, usage: TokenUsage, at: datetime | None, *, one_request: bool = True) -> Decimal:
+def cost_usd(
+    model: str, usage: TokenUsage, at: datetime | None, *, one_request: bool = True, terms: Terms = LIST_PRICE
+) -> Decimal:
     """Return what `usage` of `model` cost at the moment `at`, in US dollars, exact; see `prices`."""
     if model == SYNTHETIC or usage == TokenUsage():
         return Decimal(0)
-    cost: Decimal = _prices().cost_usd(model, usage, at, one_request=one_request)
+    cost: Decimal = _prices().cost_usd(model, usage, at, one_request=one_request, terms=terms)
     return cost
 
 

@@ -2,7 +2,7 @@
 
 genai-prices finds its rows by `starts_with` and `contains`, which would price `glm-4.6-foo` as `glm-4.6`.
 A name counts here only when it is a row's own id or literal, bare or dressed in a well-known way: a
-date, `-latest`, Claude Code's `[1m]`, its maker's prefix, Bedrock's or Vertex' spelling.
+date, `-latest`, Claude Code's `[1m]`, its maker's or its cloud's prefix, Bedrock's or Vertex' spelling.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ PREFIXES = {
 }
 """What may stand before a slash, and the one provider that is asked then."""
 
+_CLOUDS = re.compile(
+    r"^(?:bedrock/(?:converse/)?|vertex_ai/|vertex/"
+    r"|arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/)"
+)
+"""What is written before a model's name by the cloud that it is bought from."""
+
 _LONGEST = 300  # characters of a name; a longer one would only be looked for in every row
 _DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
@@ -79,7 +85,7 @@ def find_model(name: str) -> ModelInfo:
     """
     if len(name) > _LONGEST:
         raise PriceUnknownError(f"no price is known for a model whose name has {len(name):,} characters")
-    wanted = _CONTEXT_MARKER.sub("", name.strip().lower())
+    wanted = _CLOUDS.sub("", _CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
     bedrock = _BEDROCK.fullmatch(wanted)
     model = _bedrock_row(wanted, bedrock["name"]) if bedrock else _maker_row(wanted)
     if model is None:

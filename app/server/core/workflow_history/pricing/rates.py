@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
@@ -10,6 +11,7 @@ from genai_prices.types import ModelPrice, TieredPrices
 
 from ..errors import PriceUnknownError
 from ..models import TokenUsage
+from .additions import LongContext, Multiples
 
 MILLION = Decimal(1_000_000)
 THOUSAND = Decimal(1_000)
@@ -30,6 +32,14 @@ class Rate:
             return self.base
         reached = [rate for start, rate in self.tiers if request_input > start]
         return reached[-1] if reached else self.base
+
+    def times(self, multiple: Decimal) -> Rate:
+        """Return a multiple of the rate, in every tier."""
+        return Rate(self.base * multiple, tuple((start, rate * multiple) for start, rate in self.tiers))
+
+    def with_tier(self, above: int, multiple: Decimal) -> Rate:
+        """Return the rate with a price for long requests, where it has none."""
+        return self if self.tiers else Rate(self.base, ((above, self.base * multiple),))
 
 
 class Units(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +90,25 @@ class Rates:
             if count
         ]
 
+    def times(self, multiples: Multiples) -> Rates:
+        """Return multiples of all rates but that of web searches."""
+        return self._each(lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output))
+
+    def with_long_context(self, long: LongContext) -> Rates:
+        """Return the rates with a price for long requests, where they have none."""
+        return self._each(
+            lambda rate: rate.with_tier(long.above, long.multiples.input),
+            lambda rate: rate.with_tier(long.above, long.multiples.output),
+        )
+
+    def _each(self, of_input: Callable[[Rate], Rate], of_output: Callable[[Rate], Rate]) -> Rates:
+        inputs = {
+            name: of_input(rate)
+            for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+            if (rate := getattr(self, name)) is not None
+        }
+        return replace(self, **inputs, output=of_output(self.output) if self.output else None)
+
 
 def _known(kind: str, rate: Decimal | None) -> Decimal:
     if rate is None:
@@ -87,9 +116,11 @@ def _known(kind: str, rate: Decimal | None) -> Decimal:
     return rate
 
 
-def rates_of(price: ModelPrice) -> Rates:
-    """Return a row's rates per single unit."""
-    values: dict[str, Decimal | TieredPrices | None] = vars(price)
+def rates_of(*prices: ModelPrice) -> Rates:
+    """Return a row's rates per single unit; of several rows, the last one that has a kind of rate counts."""
+    values: dict[str, Decimal | TieredPrices | None] = {}
+    for price in prices:
+        values.update({name: value for name, value in vars(price).items() if value is not None})
     return Rates(
         input=_rate(values.get("input_mtok"), MILLION),
         output=_rate(values.get("output_mtok"), MILLION),

@@ -11,12 +11,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..accounting.missing import unseen_subagents
 from ..dating import LONGEST, is_plausible
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
+from ..streams.reading import MAX_PROBLEMS
 from .documents import Log, read_log, read_object, read_text
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 from .request import Prompt, find_request
@@ -175,6 +177,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
     notes = (
         *_other_id(facts, workflow),
         *(problem for _, problem in silent),
+        *_unseen_subagents(facts),
         *_odd_times(facts, workflow, times, now),
     )
     word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
@@ -376,6 +379,17 @@ def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
             reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
             silent.append((agent, Problem(found.shown, reason, None, "warning")))
     return silent
+
+
+def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
+    """Name the sub-agents that answered, and of which no transcript is there."""
+    shown = {found.path: found.shown for found in facts.folder.files}
+    for path, agents in unseen_subagents(facts.streams).items():
+        for agent in agents[:MAX_PROBLEMS]:
+            name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
+            used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
+            reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"
+            yield Problem(shown[path], reason, agent.line, "warning")
 
 
 def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:

@@ -12,9 +12,19 @@ from ..evidence import agent_runs, number, total, word
 from .base import Part, Score, falling, mean, unknown
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
+_DID_NOTHING = frozenset({"false_success", "empty", "unreadable", "unknown"})
+"""Outcomes of agents of whom no work is known."""
+
+_SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
+
 
 def score(workflow: Mapping[str, Any]) -> Score:
-    """Score the wall time (80%) and the time spent on retries (20%); a running run has no score yet."""
+    """Score the wall time (80%) and the time spent on retries (20%).
+
+    A running run has no score yet, and a run that did nothing has none: it was not fast.
+    """
+    if _did_nothing(workflow):
+        return unknown("any work")
     if word(workflow.get("status")) == "running":
         return unknown("the end of the run")
     duration = number(workflow.get("duration_seconds"))
@@ -27,6 +37,19 @@ def score(workflow: Mapping[str, Any]) -> Score:
         [_pace(duration, idle), retries],
         missing=missing if retries else [*missing, "retry durations"],
     )
+
+
+def _did_nothing(workflow: Mapping[str, Any]) -> bool:
+    """Whether there are agent runs, and none of them did anything."""
+    entries = agent_runs(workflow)
+    return bool(entries) and not any(map(_worked, entries))
+
+
+def _worked(entry: Mapping[str, Any]) -> bool:
+    outcome = word(entry.get("outcome"))
+    if outcome in _DID_NOTHING:
+        return False
+    return outcome != "error" or any(number(entry.get(key)) for key in _SIGNS_OF_WORK)
 
 
 def _pace(duration: float, idle: float | None) -> Part:

@@ -22,6 +22,9 @@ from .sniff import LOOK_AT, sniff
 __all__ = ["Bookmark", "StreamRead", "read_on", "read_results", "read_stream"]
 
 
+UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
+
+
 class StreamRead(NamedTuple):
     """What came of reading one stream."""
 
@@ -104,11 +107,18 @@ def _read(opened: _Opened) -> StreamRead:
         blocks, first = iter(source), b""
     if kind == "no stream":
         return StreamRead(None, None)
+    if kind == "unknown":
+        return StreamRead(_unknown(opened.path, opened.agent), None)
     if kind == "empty":
         return StreamRead(StreamFacts(opened.path, "empty", opened.agent), None)
     if kind == "no json":
         return StreamRead(_no_json(opened.path, opened.agent, chain([first], blocks)), None)
     return _Pass(opened, source, kind, READINGS[kind](opened.path)).through(chain([first], blocks))
+
+
+def _unknown(path: str, agent: str) -> StreamFacts:
+    problem = Problem(path, UNKNOWN_KIND, None, "warning")
+    return StreamFacts(path, "unknown", agent, problems=(problem,))
 
 
 def _no_json(path: str, agent: str, blocks: Iterable[bytes]) -> StreamFacts:
@@ -158,9 +168,8 @@ class _Pass:
 
     def _take_last(self, block: bytes) -> bool:
         """Take a line without its end; tell whether it is half-written."""
-        before = self.reading.unreadable
         self.number = self.reading.take_block(block, self.number)
-        return self.reading.unreadable > before
+        return self.reading.begun is not None or self.reading.bad_line == self.number
 
     def _mark(self) -> Bookmark | None:
         """Return a bookmark for the lines taken in, where one is wanted and worth it."""

@@ -11,20 +11,25 @@ import msgspec
 from ..places import Status
 from ..scrubbing import scrub_json
 from .claude import ClaudeReading
-from .others import CodexReading, GeminiReading
+from .codex import CodexReading
+from .cursor import CursorReading
+from .gemini import GeminiReading
+from .opencode import OpencodeReading
 
-Reading = ClaudeReading | GeminiReading | CodexReading
+Reading = ClaudeReading | GeminiReading | CodexReading | CursorReading | OpencodeReading
 
 READINGS: dict[str, type[Reading]] = {
     "claude": ClaudeReading,
     "gemini": GeminiReading,
     "codex": CodexReading,
+    "cursor": CursorReading,
+    "opencode": OpencodeReading,
 }
 """Every dialect that is read, by the name that `sniff` gives it."""
 
 FROM = 256 * 1024  # bytes: a shorter stream is read anew as fast as its bookmark is
 _ENDS = 4096  # bytes at the begin and before the mark by which a file is known again
-_VERSION = 1  # raised when a reading gets other fields or other meanings
+_VERSION = 2  # raised when a reading gets other fields or other meanings
 
 _DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in READINGS.items()}
 

@@ -5,60 +5,70 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from sys import intern
 
+import msgspec
+
+from ..accounting.results import is_telling
 from ..models import (
+    LIST_PRICE,
     MessageUsage,
     ModelCost,
     Problem,
     ResultSegment,
     StreamFacts,
+    Subagent,
     TokenUsage,
     ToolCall,
 )
 from .lines import (
     Block,
     Line,
-    LineUnreadableError,
     Message,
-    ModelEntry,
+    SubagentResult,
     Usage,
     count,
     decode_line,
+    error_text,
     instant,
     milliseconds,
+    money,
     tool_detail,
 )
 from .noise import BRACE, after_noise
 from .plain import PlainAnswers
+from .reading import MAX_PROBLEMS, LineReading
+from .tokens import calls_of, entry_usage, terms_of, token_usage
 
 WANTED = frozenset({"system", "assistant", "user", "result"})
 SYNTHETIC = "<synthetic>"
-MAX_PROBLEMS = 20  # per file: a garbled file of a million lines is named once, with its first lines
+_AGENT_TOOLS = frozenset({"Task", "Agent"})
+_SUBAGENT = msgspec.json.Decoder(SubagentResult)
 RESULT_TEXT = 2000  # characters kept of an answer
 
 
 @dataclass(slots=True)
-class ClaudeReading:
+class ClaudeReading(LineReading):
     """What has been gathered so far from one stream."""
 
-    path: str
     messages: dict[str, MessageUsage] = field(default_factory=dict)
     tools: list[ToolCall] = field(default_factory=list)
     tool_at: dict[str, int] = field(default_factory=dict)
-    results: list[ResultSegment] = field(default_factory=list)
+    early: dict[str, tuple[bool, int]] = field(
+        default_factory=dict
+    )  # answers before their call: failed, line
     sessions: dict[str, None] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    unreadable: int = 0
+    opened: dict[str, None] = field(default_factory=dict)  # sessions of which the init line stands here
     model: str | None = None
     transcript: bool = False
     first: datetime | None = None
     last: datetime | None = None
     first_type: str | None = None
     messages_before_init: bool = False
-    lines: int = 0
     usage: tuple[str, Usage] | None = None  # of the message read last: its next line mostly says the same
+    subagents: list[Subagent] = field(default_factory=list)
+    agent_ids: dict[str, None] = field(default_factory=dict)
+    sidechains: bool = False
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
@@ -70,11 +80,9 @@ class ClaudeReading:
                 start = after
                 continue
             number += 1
-            plain = answers.answer(block, start, end)
+            plain = answers.answer(block, start, end) if self.begun is None else None
             if plain is None:
-                raw = block[start:end]
-                if raw and not raw.isspace():
-                    self._take(raw, number)
+                self.take_line(block[start:end], number)
             else:
                 self.lines = number
                 self.sessions[answers.session] = None
@@ -85,24 +93,16 @@ class ClaudeReading:
 
     def _after_noise(self, block: bytes, start: int) -> int:
         """Return where the next line stands that says something; garbled ones do, while they are named."""
-        return after_noise(block, start, text=len(self.problems) >= MAX_PROBLEMS)
+        text = len(self.problems) >= MAX_PROBLEMS and self.begun is None
+        return after_noise(block, start, text=text)
 
-    def _take(self, raw: bytes, number: int) -> None:
-        self.lines = number
-        try:
-            line = decode_line(raw, WANTED)
-            if line is not None:
-                _take(self, line, number)
-        except LineUnreadableError as error:
-            self.trouble(f"unreadable line: {error}", number)
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong."""
+        line = decode_line(raw, WANTED)
+        if line is not None:
+            _take(self, line, number)
         if not raw.isascii():
             _check_text(self, raw, number)
-
-    def trouble(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
-        """Note what is wrong with a line, up to a bound."""
-        self.unreadable += not doubtful
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
@@ -120,8 +120,27 @@ class ClaudeReading:
             ended_at=self.last,
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
-            problems=(*self.problems, *_out_of_order(self)),
+            problems=(
+                *self.all_problems(),
+                *_out_of_order(self),
+                *self.doubtful_results(spent=any(map(_used, messages))),
+            ),
+            lost_line=self.missing_since(),
+            unended=self.unended(),
+            subagents=tuple(self.subagents),
+            agent_ids=tuple(self.agent_ids),
+            sidechains=self.sidechains,
         )
+
+    def unended(self) -> tuple[str, ...]:
+        """Return the sessions that left no result before another one began here and left one."""
+        ended = {result.session_id for result in self.results if result.session_id and is_telling(result)}
+        *before, _ = self.opened or (None,)
+        return tuple([session for session in before if session and session not in ended]) if ended else ()
+
+
+def _used(message: MessageUsage) -> bool:
+    return message.usage != TokenUsage()
 
 
 def _check_text(reading: ClaudeReading, raw: bytes, number: int) -> None:
@@ -139,24 +158,29 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
     if line.sessionId:
         reading.transcript = True
     reading.first_type = reading.first_type or line.type
+    if line.subtype == "init" and session:
+        reading.opened[session] = None
     if line.timestamp is not None and (when := instant(line.timestamp)) is not None:
         reading.first = min(reading.first or when, when)
         reading.last = max(reading.last or when, when)
     else:
         when = None
     if line.type == "result":
-        reading.results.append(_result(reading, line, number, session))
+        reading.results.append(_result(line, number, session))
     elif isinstance(line.message, Message):
         if line.type == "assistant":
-            _assistant(reading, line.message, number, when)
+            _assistant(reading, line.message, number, when, session)
+            _sidechain(reading, line)
         elif isinstance(line.message.content, list):
-            _tool_results(reading, line.message.content, number)
+            _tool_results(reading, line, line.message.content, number)
     elif line.subtype == "init" and line.model and line.model != SYNTHETIC:
         reading.model = reading.model or line.model
         reading.messages_before_init = reading.messages_before_init or bool(reading.messages)
 
 
-def _assistant(reading: ClaudeReading, message: Message, number: int, when: datetime | None) -> None:
+def _assistant(
+    reading: ClaudeReading, message: Message, number: int, when: datetime | None, session: str | None
+) -> None:
     if message.model == SYNTHETIC:
         return
     message_id = message.id or f"line {number}"
@@ -165,36 +189,79 @@ def _assistant(reading: ClaudeReading, message: Message, number: int, when: date
         message_id = known.message_id  # one text for all that name it: a long stream names it often
     again = known is not None and known.model is not None and reading.usage == (message_id, message.usage)
     if message.usage is not None and (reading.transcript or not again):
-        final = reading.transcript and message.stop_reason is not None
-        model = intern(message.model) if message.model else message.model
-        new = MessageUsage(message_id, model, token_usage(message.usage), number, final, when)
-        reading.messages[message_id] = new if known is None else _merged(known, new)
+        new = _spent(message, message.usage, message_id, number, when)
+        if reading.transcript or session:
+            final = reading.transcript and message.stop_reason is not None
+            new = msgspec.structs.replace(new, final=final, session=session and intern(session))
+        reading.messages[message_id] = new if known is None else _merged(known, new, whole=reading.transcript)
         reading.usage = message_id, message.usage
     for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, Block) and block.type == "tool_use" and block.name:
-            if block.id:
-                if block.id in reading.tool_at:
-                    continue  # the same call, repeated on a later line of its message
-                reading.tool_at[block.id] = len(reading.tools)
-            reading.tools.append(ToolCall(intern(block.name), tool_detail(block.input), number, message_id))
+            _called(reading, block, block.name, number, message_id)
 
 
-def _merged(known: MessageUsage, new: MessageUsage) -> MessageUsage:
-    """Take a message's partial lines as one message: the largest of each field counts."""
-    if known.usage == new.usage and known.final == new.final and known.model is not None:
-        return known
-    usage = known.usage.largest(new.usage)
+def _spent(
+    message: Message, given: Usage, message_id: str, number: int, when: datetime | None
+) -> MessageUsage:
+    terms, usage = terms_of(given), token_usage(given)
     return MessageUsage(
-        known.message_id,
-        known.model or new.model,
+        message_id,
+        intern(message.model) if message.model else message.model,
         usage,
-        known.line,
-        known.final or new.final,
-        known.timestamp or new.timestamp,
+        number,
+        timestamp=when,
+        terms=terms,
+        calls=calls_of(given, usage, terms) if given.iterations else (),
     )
 
 
-def _tool_results(reading: ClaudeReading, blocks: list[Block | str], number: int) -> None:
+def _merged(known: MessageUsage, new: MessageUsage, *, whole: bool) -> MessageUsage:
+    """Take a message's lines as one message; in a transcript its last line tells whether it is final."""
+    if known.usage == new.usage and known.final == new.final and known.model is not None:
+        return known
+    merged = known.merged(new, whole=whole)
+    return merged if merged.final == new.final else msgspec.structs.replace(merged, final=new.final)
+
+
+def _called(reading: ClaudeReading, block: Block, tool: str, number: int, message_id: str) -> None:
+    failed = None
+    if block.id:
+        if block.id in reading.tool_at:
+            return  # the same call, repeated on a later line of its message
+        reading.tool_at[block.id] = len(reading.tools)
+        failed, _ = reading.early.pop(block.id, (None, 0))
+    reading.tools.append(ToolCall(intern(tool), tool_detail(block.input), number, message_id, failed))
+
+
+def _sidechain(reading: ClaudeReading, line: Line) -> None:
+    """Note whose messages stand here, if a sub-agent's do."""
+    if isinstance(line.agentId, str):
+        reading.agent_ids[line.agentId] = None
+    elif line.isSidechain is True:
+        reading.sidechains = True
+
+
+def _starts_agents(reading: ClaudeReading, block: Block | str) -> bool:
+    """Tell whether a tool result may be a sub-agent's answer; one without its call may be."""
+    if not isinstance(block, Block):
+        return False
+    at = reading.tool_at.get(block.tool_use_id or "")
+    return at is None or reading.tools[at].tool in _AGENT_TOOLS
+
+
+def _subagent(reading: ClaudeReading, result: msgspec.Raw, number: int) -> None:
+    """Note a sub-agent's answer: what it spent stands in its own transcript."""
+    try:
+        told = _SUBAGENT.decode(result)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return
+    if told.agentId or told.totalTokens:
+        reading.subagents.append(Subagent(number, told.agentId, told.totalTokens))
+
+
+def _tool_results(reading: ClaudeReading, line: Line, blocks: list[Block | str], number: int) -> None:
+    if reading.transcript and any(_starts_agents(reading, block) for block in blocks):
+        _subagent(reading, line.toolUseResult, number)
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue
@@ -204,29 +271,24 @@ def _tool_results(reading: ClaudeReading, blocks: list[Block | str], number: int
 def _answered(reading: ClaudeReading, tool_use_id: str, failed: bool, number: int) -> None:
     at = reading.tool_at.get(tool_use_id)
     if at is None:
-        reading.trouble("a tool result stands before its call", number, doubtful=True)
+        reading.early[tool_use_id] = failed, number
         return
     call = reading.tools[at]
     reading.tools[at] = ToolCall(call.tool, call.detail, call.line, call.message_id, failed)
 
 
-def _result(reading: ClaudeReading, line: Line, number: int, session: str | None) -> ResultSegment:
+def _result(line: Line, number: int, session: str | None) -> ResultSegment:
     models = tuple(
-        ModelCost(name, _entry_usage(entry), money(entry.costUSD))
+        ModelCost(name, entry_usage(entry), money(entry.costUSD))
         for name, entry in (line.modelUsage or {}).items()
         if name != SYNTHETIC
     )
-    total = money(line.total_cost_usd)
-    reported = [model.cost for model in models if model.cost is not None]
-    if total is not None and reported and abs(total - sum(reported)) > Decimal("0.000001"):
-        reading.trouble(
-            f"total_cost_usd {total} is not the sum of its models' costUSD {sum(reported)}",
-            number,
-            doubtful=True,
-        )
+    text = line.result if isinstance(line.result, str) else ""
+    if not text and (line.is_error or (line.subtype or "").startswith("error")):
+        text = error_text(line.errors) or error_text(line.result) or ""
     return ResultSegment(
         line=number,
-        total_cost=total,
+        total_cost=money(line.total_cost_usd),
         models=models,
         main_usage=token_usage(line.usage) if line.usage else TokenUsage(),
         duration_ms=milliseconds(line.duration_ms),
@@ -234,56 +296,20 @@ def _result(reading: ClaudeReading, line: Line, number: int, session: str | None
         turns=count(line.num_turns) if line.num_turns is not None else None,
         is_error=bool(line.is_error),
         subtype=line.subtype,
-        text=line.result[:RESULT_TEXT] if isinstance(line.result, str) else "",
+        text=text[:RESULT_TEXT],
         session_id=session,
         uuid=line.uuid,
         permission_denials=len(line.permission_denials or ()),
+        terms=terms_of(line.usage) if line.usage else LIST_PRICE,
     )
-
-
-def token_usage(usage: Usage) -> TokenUsage:
-    """Return the counts of one usage block; cache writes without a split count as 5-minute ones."""
-    split, tools = usage.cache_creation, usage.server_tool_use
-    written = count(usage.cache_creation_input_tokens)
-    one_hour = count(split.ephemeral_1h_input_tokens) if split else 0
-    five_minutes = count(split.ephemeral_5m_input_tokens) if split else 0
-    return TokenUsage(
-        count(usage.input_tokens),
-        count(usage.output_tokens),
-        count(usage.cache_read_input_tokens),
-        max(five_minutes, written - one_hour),
-        one_hour,
-        count(tools.web_search_requests) if tools else 0,
-    )
-
-
-def _entry_usage(entry: ModelEntry) -> TokenUsage:
-    return TokenUsage(
-        input=count(entry.inputTokens),
-        output=count(entry.outputTokens),
-        cache_read=count(entry.cacheReadInputTokens),
-        cache_write_5m=count(entry.cacheCreationInputTokens),
-        web_searches=count(entry.webSearchRequests),
-    )
-
-
-def money(value: float | None) -> Decimal | None:
-    """Return USD as the line's own decimal digits; None stays unknown.
-
-    >>> money(0.1)
-    Decimal('0.1')
-    """
-    if value is None:
-        return None
-    if not 0 <= value < 1e9:
-        raise LineUnreadableError(f"a cost is {value}")
-    return Decimal(str(value))
 
 
 def _out_of_order(reading: ClaudeReading) -> Iterator[Problem]:
     """Tell what shows that lines are missing or stand in another order than they were written in."""
     if len(reading.problems) >= MAX_PROBLEMS:
         return
+    for _, number in list(reading.early.values())[:MAX_PROBLEMS]:
+        yield Problem(reading.path, "a tool result stands without its call", number, "warning")
     last_result = reading.results[-1].line if reading.results else None
     later = [m.line for m in reading.messages.values() if last_result and m.line > last_result]
     if later:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -39,6 +40,10 @@ class Usage(msgspec.Struct):
     cache_creation_input_tokens: int | float | None = None
     cache_creation: CacheCreation | None = None
     server_tool_use: ServerToolUse | None = None
+    speed: Any = None
+    inference_geo: Any = None
+    service_tier: Any = None
+    iterations: Any = None  # the requests that one message took
 
 
 class ModelEntry(msgspec.Struct):
@@ -92,7 +97,18 @@ class Line(msgspec.Struct):
     num_turns: int | float | None = None
     is_error: bool | None = None
     result: Any = None
+    errors: Any = None
     permission_denials: list[msgspec.Raw] | None = None
+    agentId: Any = None  # noqa: N815 - the transcript's own spelling
+    isSidechain: Any = None  # noqa: N815
+    toolUseResult: msgspec.Raw = msgspec.Raw()  # noqa: N815
+
+
+class SubagentResult(msgspec.Struct):
+    """What a transcript tells of a sub-agent beside its answer."""
+
+    agentId: str | None = None  # noqa: N815
+    totalTokens: int | None = None  # noqa: N815
 
 
 class Head(msgspec.Struct):
@@ -189,12 +205,63 @@ def instant(value: Any) -> datetime | None:
 
 
 def milliseconds(value: float | None) -> float | None:
-    """Return a length of time; a negative or absurd one is unknown.
+    """Return a length of time; 0, a negative or an absurd one is unknown.
 
-    >>> milliseconds(1500), milliseconds(2**63)
-    (1500.0, None)
+    >>> milliseconds(1500), milliseconds(0), milliseconds(2**63)
+    (1500.0, None, None)
     """
-    return float(value) if value is not None and 0 <= value < 1e12 else None
+    return float(value) if value is not None and 0 < value < 1e12 else None
+
+
+def error_text(error: Any, depth: int = 4) -> str | None:
+    """Return an error's message: text, an object that holds it, JSON in text, or a list of these.
+
+    >>> error_text({"type": "Error", "message": "quota exhausted"})
+    'quota exhausted'
+    >>> error_text(["a", {"error": {"message": "b"}}])
+    'a; b'
+    """
+    if isinstance(error, str):
+        said = error.strip()
+        inner = _parsed(said) if depth and said[:1] in ("{", "[") else None
+        return (error_text(inner, depth - 1) if inner else None) or said or None
+    if isinstance(error, list):
+        told = [text for part in error[:20] if depth and (text := error_text(part, depth - 1))]
+        return "; ".join(told) or None
+    if not isinstance(error, dict):
+        return None if error is None or isinstance(error, bool) else str(error)
+    for key in ("message", "error", "detail", "errors", "data", "reason", "type", "name", "code"):
+        if depth and (text := error_text(error.get(key), depth - 1)):
+            return text
+    return None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def money(value: float | None) -> Decimal | None:
+    """Return USD as the line's own decimal digits; None stays unknown.
+
+    >>> money(0.1)
+    Decimal('0.1')
+    """
+    if value is None:
+        return None
+    if not 0 <= value < 1e9:
+        raise LineUnreadableError(f"a cost is {value}")
+    return Decimal(str(value))
+
+
+def moment(value: float | None) -> datetime | None:
+    """Return an aware UTC time from milliseconds since 1970; what cannot be one is unknown."""
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def count(value: float | None) -> int:

@@ -9,11 +9,11 @@ import re
 
 BRACE = ord("{")
 _BLANK = re.compile(rb"(?:[ \t\r]*+\n)++")
-_NO_OBJECTS = re.compile(rb"(?:[ \t\r]*+(?:[^{\s][^\n]*+)?+\n)++")
+_NO_OBJECTS = re.compile(rb"(?:[^{\n]*+\n)++")
 
 
 def after_noise(block: bytes, start: int, *, text: bool) -> int:
-    r"""Return where the lines end that are blank or, with `text`, begin like no object; `start`: none is.
+    r"""Return where the lines end that are blank or, with `text`, hold no object; `start`: none is.
 
     >>> after_noise(b"\n\nx\n{}\n", 0, text=False), after_noise(b"\n\nx\n{}\n", 0, text=True)
     (2, 4)

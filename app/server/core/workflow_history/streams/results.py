@@ -7,16 +7,19 @@ the lines of these two kinds are counted and skipped by their first letters; onl
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
+from ..accounting.results import is_telling
 from ..models import ResultSegment, StreamFacts
 from ..places import Status
 from .blocks import lines_of
-from .claude import MAX_PROBLEMS, ClaudeReading
+from .claude import ClaudeReading
 from .noise import BRACE, after_noise
+from .reading import MAX_PROBLEMS
 from .sniff import LOOK_AT, sniff
 
 _USER, _ASSISTANT = "user", "assistant"
@@ -28,8 +31,11 @@ _SKIPPED = {
 }
 """By the first letters of a line: what it is, where it need not be parsed."""
 
+_LINE_END = ord("\n")
 _HEAD = len(b'{"type":"user"')
 _TIME = b'"timestamp":'
+_SUBTYPE = b'"subtype"'
+_BEGIN = re.compile(rb'\{"type": ?"(?:result|system)", ?')
 _OPENINGS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtype": "init",')
 
 
@@ -38,7 +44,7 @@ def results_of(blocks: Iterable[bytes], path: str, agent: str, status: Status) -
 
     They do where the last result has every message before it and says what each model took, where a copy
     of the stream would show by its results, and where the messages, which are not looked at, tell no time.
-    What is wrong with a skipped line is not seen.
+    What is wrong with a skipped line is not seen; a file with any other damage is read whole.
     """
     reading = _Results(ClaudeReading(path))
     for block in blocks:
@@ -61,7 +67,6 @@ class _Results:
     claude: ClaudeReading
     lines: int = 0
     identity: str | None = None  # by the first whole line, as of streams that are read whole
-    last_message: int = 0  # line of the last one that was skipped
     last_skipped: int = 0  # line of the last message or answer
     unlooked: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})
     needs_messages: bool = False  # no line more tells anything, unless messages are read, too
@@ -69,6 +74,9 @@ class _Results:
 
     def take(self, block: bytes) -> None:
         """Parse the lines that matter."""
+        if _hides_a_record(block):
+            self.needs_messages = True
+            return
         start, find, skipped = 0, block.find, _SKIPPED.get
         number, last_skipped = self.lines, self.last_skipped
         while (end := find(b"\n", start)) >= 0 and not self.needs_messages:
@@ -82,8 +90,6 @@ class _Results:
                 self._parse(block[start:end], number)
             else:
                 last_skipped = number
-                if kind is _ASSISTANT:
-                    self.last_message = number
                 if kind in self.unlooked:
                     self._look(kind, block, start, end)
             start = end + 1
@@ -99,7 +105,9 @@ class _Results:
     def _parse(self, raw: bytes, number: int) -> None:
         claude = self.claude
         claude.take_block(raw, number - 1)
-        self.needs_messages |= claude.transcript or bool(claude.messages)  # of a shape that is not skipped
+        # Messages of a shape that is not skipped, or damage that may reach into skipped lines.
+        self.needs_messages |= claude.transcript or bool(claude.messages)
+        self.needs_messages |= claude.missing_since() > 0
         self.unlooked.update((_USER, _ASSISTANT))
 
     def _look(self, kind: str, block: bytes, start: int, end: int) -> None:
@@ -114,12 +122,12 @@ class _Results:
     def tells_all(self) -> bool:
         """Whether the results leave nothing open."""
         claude = self.claude
-        if not claude.results or claude.model is None or self.is_cut:
+        if not claude.results or claude.model is None or self.is_cut or claude.unended():
             return False
         last = claude.results[-1]
-        return (
-            bool(last.models) and last.line > self.last_message and all(map(_is_known_again, claude.results))
-        )
+        if not last.models or not is_telling(last) or last.line < self.last_skipped:
+            return False
+        return all(map(_is_known_again, claude.results))
 
     def facts(self, agent: str, status: Status) -> StreamFacts:
         """Return what the results say."""
@@ -138,8 +146,22 @@ class _Results:
             ended_at=claude.last,
             last_result_line=claude.results[-1].line,
             lines=max(claude.lines, self.last_skipped),
-            problems=tuple(claude.problems),
+            problems=(*claude.problems, *claude.doubtful_results()),
         )
+
+
+def _hides_a_record(block: bytes) -> bool:
+    """Tell whether a result or an init stands behind something else on its line.
+
+    In a string the quotes of its keys would be escaped.
+    """
+    at = block.find(_SUBTYPE)
+    while at >= 0:
+        begin = block.rfind(b"{", 0, at)
+        if begin > 0 and block[begin - 1] != _LINE_END and _BEGIN.fullmatch(block, begin, at):
+            return True
+        at = block.find(_SUBTYPE, at + 1)
+    return False
 
 
 def _is_known_again(result: ResultSegment) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..accounting import cost_data
-from ..accounting.claims import Claim, units_of, with_shares
+from ..accounting.claims import Claim, thread_parts, units_of, with_shares
 from ..accounting.unique import Share, Spender, shares_of
 from ..enrichment import with_sums
 from ..models import Workflow
@@ -48,7 +48,9 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
         if claim.name in {(agent.get("path"), agent.get("identity")) for agent in run["phase_costs"]}
     }
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claims.items()}
-    shares: dict[Any, Share] = shares_of(spenders, {name: _rank(runs[name[0]], name) for name in claims})
+    ranks = {name: _rank(runs[name[0]], name) for name in claims}
+    shares: dict[Any, Share] = shares_of(spenders, ranks)
+    parts = thread_parts(claims, shares, ranks)
     changed = {}
     for key, run in runs.items():
         own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
@@ -56,6 +58,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
             run.get("phase_costs") or (),
             own,
             {name: shares[key, *name] for name in own},
+            {name: part for name in own if (part := parts.get((key, *name)))},
             partial(_called, key=key, runs=runs),
         )
         if found != run.get("phase_costs"):

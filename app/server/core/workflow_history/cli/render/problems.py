@@ -19,16 +19,24 @@ MOST = 10
 def problem_lines(
     problems: Sequence[Mapping[str, Any]], width: int, most: int = MOST
 ) -> list[RenderableType]:
-    """Return the first problems: place, reason, errors before warnings; and how many more there are."""
-    worst_first = sorted(problems, key=lambda problem: problem.get("severity") == "warning")
+    """Return the first kinds of problems: place, reason, errors before warnings; and how many more there are.
+
+    Problems that differ in their place alone are one line, with their count.
+    """
+    kinds: dict[tuple[bool, str], list[Mapping[str, Any]]] = {}
+    for problem in problems:
+        kind = problem.get("severity") == "warning", str(problem.get("reason"))
+        kinds.setdefault(kind, []).append(problem)
+    worst_first = [kinds[kind] for kind in sorted(kinds, key=lambda kind: kind[0])]
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for problem in worst_first[:most]:
-        table.add_row(_place(problem, width), said(problem.get("reason")))
+    for alike in worst_first[:most]:
+        more = Text(f" (and {len(alike) - 1:,} more alike)", "dim") if len(alike) > 1 else Text()
+        table.add_row(_place(alike[0], width), Text.assemble(said(alike[0].get("reason")), more))
     lines: list[RenderableType] = [table]
-    if len(worst_first) > most:
-        lines.append(Text(f"and {len(worst_first) - most:,} more: --json shows all", style="dim"))
+    if rest := sum(map(len, worst_first[most:])):
+        lines.append(Text(f"and {rest:,} more: --json shows all", style="dim"))
     return lines
 
 

@@ -1,0 +1,33 @@
+"""Tell what a run's streams are known to lack: streams in, reasons out, by the path of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from ..models import StreamFacts, Subagent
+
+NATIVE = "claude_transcript"
+
+
+def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:
+    """Return, by the stream they answered in, the sub-agents of which no transcript is there.
+
+    A result counts what its sub-agents spent; a native transcript has none, and each of them its own.
+    """
+    seen = {name for stream in streams for name in (*stream.agent_ids, _named(stream))}
+    unseen = {
+        stream.path: [agent for agent in stream.subagents if _is_unseen(agent, stream, seen)]
+        for stream in streams
+        if stream.format == NATIVE
+    }
+    return {path: agents for path, agents in unseen.items() if agents}
+
+
+def _named(stream: StreamFacts) -> str:
+    """Return the sub-agent that a file is named by, as in `agent-1f2e3d.jsonl`."""
+    return PurePosixPath(stream.path).stem.removeprefix("agent-")
+
+
+def _is_unseen(agent: Subagent, stream: StreamFacts, seen: set[str]) -> bool:
+    return agent.id not in seen if agent.id else not stream.sidechains

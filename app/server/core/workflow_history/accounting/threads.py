@@ -1,0 +1,104 @@
+"""Share a thread's totals out: streams whose totals count the whole thread so far in, their own parts out.
+
+Codex resumes a thread by its id, in a file of another agent or another run, and goes on counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage
+
+CUMULATIVE = "codex"
+
+
+class Total(NamedTuple):
+    """What a stream says of a thread: its total after the stream's first turn, and after the last."""
+
+    path: str
+    first: TokenUsage
+    last: TokenUsage
+
+
+def totals_of(streams: Iterable[StreamFacts]) -> dict[str, list[Total]]:
+    """Return the totals of each thread, by its id."""
+    found: dict[str, list[Total]] = {}
+    for stream in streams:
+        if stream.format != CUMULATIVE:
+            continue
+        for thread, usages in _usages(stream).items():
+            found.setdefault(thread, []).append(Total(stream.path, usages[0], usages[-1]))
+    return found
+
+
+def own_parts(
+    streams: Sequence[StreamFacts], elsewhere: Mapping[str, Sequence[Total]] | None = None
+) -> list[StreamFacts]:
+    """Return the streams, each thread's totals without what earlier streams count of it.
+
+    `elsewhere` are totals of the same threads that streams of other runs count.
+    """
+    totals = totals_of(streams)
+    if not totals:
+        return list(streams)
+    before = {
+        (thread, total.path): _spent_before(total, [*every, *(elsewhere or {}).get(thread, ())])
+        for thread, every in totals.items()
+        for total in every
+    }
+    return [_without(stream, before) if stream.format == CUMULATIVE else stream for stream in streams]
+
+
+def _usages(stream: StreamFacts) -> dict[str, list[TokenUsage]]:
+    """Return each thread's totals in the order of its turns, as far as one count goes."""
+    found: dict[str, list[TokenUsage]] = {}
+    counts: dict[str, int | None] = {}
+    for result in stream.results:
+        thread = result.session_id
+        if thread and result.models and counts.setdefault(thread, result.process) == result.process:
+            found.setdefault(thread, []).append(result.models[0].usage)
+    return found
+
+
+def _spent_before(total: Total, every: Iterable[Total]) -> TokenUsage:
+    """Return the thread's total when a stream took it up: the highest that another one left before it."""
+    earlier = [
+        other.last
+        for other in every
+        if other.path != total.path
+        and total.first.largest(other.last) == total.first
+        and (other.last != total.last or other.path < total.path)
+    ]
+    return max(earlier, key=lambda usage: usage.total, default=TokenUsage())
+
+
+def _without(stream: StreamFacts, before: Mapping[tuple[str, str], TokenUsage]) -> StreamFacts:
+    counts: dict[str | None, int | None] = {}
+    results = [
+        _reduced(result, before.get((result.session_id or "", stream.path)))
+        if counts.setdefault(result.session_id, result.process) == result.process
+        else result
+        for result in stream.results
+    ]
+    return replace(stream, results=tuple(results))
+
+
+def _reduced(result: ResultSegment, before: TokenUsage | None) -> ResultSegment:
+    if before is None or before == TokenUsage():
+        return result
+    models = tuple(
+        [ModelCost(model.model, _minus(model.usage, before), model.cost) for model in result.models]
+    )
+    return replace(result, models=models)
+
+
+def _minus(usage: TokenUsage, before: TokenUsage) -> TokenUsage:
+    return TokenUsage(
+        max(usage.input - before.input, 0),
+        max(usage.output - before.output, 0),
+        max(usage.cache_read - before.cache_read, 0),
+        max(usage.cache_write_5m - before.cache_write_5m, 0),
+    )

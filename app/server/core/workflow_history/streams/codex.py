@@ -1,0 +1,124 @@
+"""Read a stream of Codex (`codex exec --json`): lines in, StreamFacts out.
+
+Its usage is the thread's total so far, also of the turns before the thread was resumed. Cached tokens stand
+inside the input tokens; here they are taken out. It names no model and no time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
+from .lines import count, error_text
+from .reading import LineReading, decoded
+
+
+class CodexUsage(msgspec.Struct):
+    """Token totals of a thread so far."""
+
+    input_tokens: int | float | None = None
+    cached_input_tokens: int | float | None = None
+    output_tokens: int | float | None = None  # with the tokens of thoughts
+
+
+class CodexItem(msgspec.Struct):
+    """One step of a turn."""
+
+    type: str | None = None
+    id: str | None = None
+    command: str | None = None
+    exit_code: int | None = None
+    text: str | None = None
+
+
+class CodexLine(msgspec.Struct):
+    """One line of the stream."""
+
+    type: str | None = None
+    thread_id: str | None = None
+    item: CodexItem | None = None
+    usage: CodexUsage | None = None
+    error: Any = None
+    message: Any = None
+
+
+_LINE = msgspec.json.Decoder(CodexLine)
+
+
+@dataclass(slots=True)
+class CodexReading(LineReading):
+    """What has been gathered so far from one Codex stream."""
+
+    tools: list[ToolCall] = field(default_factory=list)
+    threads: dict[str, int] = field(default_factory=dict)  # in the order of their begin
+    thread: str | None = None
+    process: int = 0  # which thread, or which count of a thread without an id
+    text: str = ""
+    complaint: str | None = None  # of an error line, which a failed turn may not repeat
+
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong; plain text is the CLI talking to a person."""
+        line = decoded(raw, _LINE)
+        if line is None:
+            return
+        if line.type == "thread.started":
+            self.thread = line.thread_id
+            self.process = self.threads.setdefault(line.thread_id or f"line {number}", len(self.threads) + 1)
+            self.text = ""
+        elif line.type == "error":
+            self.complaint = error_text(line.message) or error_text(line.error)
+        elif line.type == "item.completed" and line.item is not None:
+            self._item(line.item, number)
+        elif line.type in ("turn.completed", "turn.failed"):
+            self.results.append(self._turn(line, number))
+            self.complaint = None
+
+    def _item(self, item: CodexItem, number: int) -> None:
+        if item.type == "agent_message" and item.text:
+            self.text = item.text
+        if item.type == "command_execution":
+            failed = None if item.exit_code is None else item.exit_code != 0
+            self.tools.append(ToolCall("Bash", item.command, number, None, failed))
+
+    def _turn(self, line: CodexLine, number: int) -> ResultSegment:
+        failed = line.type == "turn.failed"
+        usage = _usage(line.usage) if line.usage else None
+        before = next((r for r in reversed(self.results) if r.models and r.process == self.process), None)
+        if usage is not None and before is not None and before.models[0].usage.largest(usage) != usage:
+            self.process = len(self.results) + len(self.threads) + 1  # the count began anew
+        said = (error_text(line.error) or self.complaint) if failed else None
+        return ResultSegment(
+            line=number,
+            total_cost=None,
+            models=(ModelCost(None, usage, None),) if usage is not None else (),
+            turns=1,
+            is_error=failed,
+            subtype="error" if failed else "success",
+            text=(said or self.text)[:2000],
+            session_id=self.thread,
+            process=self.process,
+        )
+
+    def facts(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        return StreamFacts(
+            path=self.path,
+            format="codex",
+            agent=agent,
+            session_ids=tuple([thread for thread in self.threads if not thread.startswith("line ")]),
+            results=tuple(self.results),
+            tools=tuple(self.tools),
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=(*self.all_problems(), *self.doubtful_results()),
+            lost_line=self.missing_since(),
+        )
+
+
+def _usage(given: CodexUsage) -> TokenUsage:
+    cached = count(given.cached_input_tokens)
+    fresh = max(count(given.input_tokens) - cached, 0)
+    return TokenUsage(input=fresh, output=count(given.output_tokens), cache_read=cached)

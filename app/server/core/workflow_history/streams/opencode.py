@@ -1,0 +1,171 @@
+"""Read a stream of opencode (`opencode run --format json`): lines in, StreamFacts out.
+
+Each step gives its tokens and its cost, and none names a model. Input tokens leave the cache out; thoughts
+stand beside the output, and are billed as such. A cost of 0 is a subscription's, or an unknown price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ..accounting.results import doubts
+from ..models import ModelCost, Problem, ResultSegment, StreamFacts, TokenUsage, ToolCall
+from .lines import count, error_text, moment, money, tool_detail
+from .reading import LineReading, decoded
+
+_GOES_ON = frozenset({"tool-calls", "unknown", None})  # reasons of a step that is not the last one
+_SUBAGENT = "task"  # the tool that starts an agent, whose steps stand in a session of its own
+
+
+class Cache(msgspec.Struct):
+    """Cached tokens of a step."""
+
+    read: int | float | None = None
+    write: int | float | None = None
+
+
+class Tokens(msgspec.Struct):
+    """Tokens of a step."""
+
+    input: int | float | None = None
+    output: int | float | None = None
+    reasoning: int | float | None = None
+    cache: Cache | None = None
+
+
+class State(msgspec.Struct):
+    """How a tool call stands."""
+
+    status: str | None = None
+    input: msgspec.Raw = msgspec.Raw()
+
+
+class Part(msgspec.Struct):
+    """What a line is about."""
+
+    id: str | None = None
+    type: str | None = None
+    text: str | None = None
+    tool: str | None = None
+    callID: str | None = None  # noqa: N815 - the stream's own spelling
+    state: State | None = None
+    reason: str | None = None
+    tokens: Tokens | None = None
+    cost: int | float | None = None
+
+
+class OpencodeLine(msgspec.Struct):
+    """One line of the stream."""
+
+    type: str | None = None
+    timestamp: int | float | None = None
+    sessionID: str | None = None  # noqa: N815
+    part: Part | None = None
+    error: Any = None
+
+
+_LINE = msgspec.json.Decoder(OpencodeLine)
+
+
+@dataclass(slots=True)
+class OpencodeReading(LineReading):
+    """What has been gathered so far from one opencode stream."""
+
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    sessions: dict[str, None] = field(default_factory=dict)
+    steps: dict[str, tuple[TokenUsage, Decimal | None]] = field(default_factory=dict)
+    last_step: int = 0  # its line
+    reason: str | None = None  # of the last step's end
+    complaint: str | None = None
+    text: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong."""
+        line = decoded(raw, _LINE)
+        if line is None:
+            return
+        if line.sessionID:
+            self.sessions[line.sessionID] = None
+        if (when := moment(line.timestamp)) is not None:
+            self.first = min(self.first or when, when)
+            self.last = max(self.last or when, when)
+        part = line.part or Part()
+        if line.type == "tool_use" and part.tool:
+            status = part.state.status if part.state else None
+            failed = {"completed": False, "error": True}.get(status or "")
+            detail = tool_detail(part.state.input) if part.state else None
+            self.tools[part.callID or f"line {number}"] = ToolCall(part.tool, detail, number, None, failed)
+        elif line.type == "text" and part.text:
+            self.text = part.text[-2000:]
+        elif line.type == "step_start":
+            self.reason = None
+        elif line.type == "step_finish":
+            self.steps[part.id or f"line {number}"] = _spent(part)
+            self.last_step, self.reason = number, part.reason
+        elif line.type == "error":
+            self.complaint, self.last_step = error_text(line.error) or "error", number
+
+    def facts(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        results = (self._result(),) if self.last_step else ()
+        doubtful = [
+            Problem(self.path, reason, line, "warning") for line, reason in doubts(results, spent=False)
+        ]
+        return StreamFacts(
+            path=self.path,
+            format="opencode",
+            agent=agent,
+            session_ids=tuple(self.sessions),
+            results=results,
+            tools=tuple(self.tools.values()),
+            started_at=self.first,
+            ended_at=self.last,
+            last_result_line=self.last_step or None,
+            lines=self.lines,
+            problems=(*self.all_problems(), *doubtful),
+            lost_line=self.missing_since(),
+        )
+
+    def _result(self) -> ResultSegment:
+        usage = sum([usage for usage, _ in self.steps.values()], TokenUsage())
+        costs = [cost for _, cost in self.steps.values() if cost]
+        ended = self.complaint is not None or self.reason not in _GOES_ON
+        return ResultSegment(
+            line=self.last_step,
+            total_cost=sum(costs, Decimal(0)) if costs else None,
+            models=(ModelCost(None, usage, None),) if self.steps else (),
+            turns=len(self.steps) or None,
+            is_error=self.complaint is not None,
+            subtype="error" if self.complaint else "success",
+            text=(self.complaint or self.text)[:2000],
+            session_id=next(iter(self.sessions), None),
+            process=1,
+            lacking=self._lacking(len(costs), ended=ended),
+            ended=ended,
+        )
+
+    def _lacking(self, priced: int, *, ended: bool) -> str | None:
+        if any(call.tool == _SUBAGENT for call in self.tools.values()):
+            return "what its sub-agents spent stands in sessions of their own"
+        if priced and priced < sum(usage != TokenUsage() for usage, _ in self.steps.values()):
+            return "some of its steps give no cost"
+        return None if ended else "the stream ends before its last step did"
+
+
+def _spent(part: Part) -> tuple[TokenUsage, Decimal | None]:
+    tokens = part.tokens or Tokens()
+    cache = tokens.cache or Cache()
+    usage = TokenUsage(
+        input=count(tokens.input),
+        output=count(tokens.output) + count(tokens.reasoning),
+        cache_read=count(cache.read),
+        cache_write_5m=count(cache.write),
+    )
+    return usage, money(part.cost)
