@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from app.server.core.workflow_history.accounting import account, agent_run
 from app.server.core.workflow_history.accounting.money import to_decimal, to_float
 from app.server.core.workflow_history.accounting.streams import outcome_of
+from app.server.core.workflow_history.accounting.threads import own_parts, totals_of
 from app.server.core.workflow_history.models import ModelCost, StreamFacts, TokenUsage, ToolCall
 from app.server.tests.cost_builders import OPUS, SONNET, message, result, spent, stream
 
@@ -532,3 +533,33 @@ def test_printed_money_has_nine_decimals_at_most_and_no_negative_zero(amount):
     assert number is not None
     assert not (number == 0 and math.copysign(1, number) < 0)
     assert to_decimal(number) == amount.quantize(Decimal("0.000000001"))
+
+
+# Threads that several streams count
+
+
+def thread(agent: str, *totals: int) -> StreamFacts:
+    turns = [
+        result(None, ModelCost(None, TokenUsage(input=total), None), line=line, session_id="th", process=1)
+        for line, total in enumerate(totals, 2)
+    ]
+    return stream(agent, format="codex", model=None, results=tuple(turns))
+
+
+def test_a_thread_that_goes_through_three_agents_is_shared_out_whatever_their_order():
+    streams = [thread("c", 900, 950), thread("a", 100), thread("b", 300, 400)]
+    for order in (streams, streams[::-1]):
+        runs = {run["agent"]: run["input_tokens"] for run in account(order, AT)["phase_costs"]}
+        assert runs == {"a": 100, "b": 300, "c": 550}
+
+
+def test_what_another_run_counted_of_a_thread_is_not_counted_again():
+    elsewhere = totals_of([thread("a", 100)])
+    (own,) = own_parts([thread("b", 300, 400)], elsewhere)
+    assert agent_run(own, AT)["input_tokens"] == 300
+
+
+def test_a_total_that_is_no_lower_in_every_count_is_no_earlier_one():
+    elsewhere = totals_of([thread("a", 350)])
+    (own,) = own_parts([thread("b", 300, 400)], elsewhere)
+    assert agent_run(own, AT)["input_tokens"] == 400

@@ -260,7 +260,7 @@ class AgentRun(TypedDict, total=False):
     time_basis: str | None  # reported, derived
     is_error: bool | None
     error: str | None
-    outcome: str  # success, error, false_success, incomplete, empty
+    outcome: str  # success, error, false_success, incomplete, empty, unreadable, unknown
     is_retry: bool
     attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
     superseded: bool  # a later attempt overwrote the file

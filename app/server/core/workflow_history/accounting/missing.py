@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from ..models import StreamFacts, Subagent
 
@@ -26,7 +25,7 @@ def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]
 
 def _named(stream: StreamFacts) -> str:
     """Return the sub-agent that a file is named by, as in `agent-1f2e3d.jsonl`."""
-    return PurePosixPath(stream.path).stem.removeprefix("agent-")
+    return stream.path.rpartition("/")[2].removeprefix("agent-").removesuffix(".jsonl")
 
 
 def _is_unseen(agent: Subagent, stream: StreamFacts, seen: set[str]) -> bool:

@@ -16,7 +16,7 @@ DOCS = "docs/costs.md"
 _BASES = {
     "reported": "the last result line of its process says so; a result's cost is cumulative",
     "computed": "no result gives a cost: final token counts times the price of the day",
-    "lower_bound": "what is known to be spent, at the price of the day; maybe more was spent",
+    "lower_bound": "no result line: what its messages show, at the price of the day; maybe more was spent",
     "unpriced": "tokens were spent on a model without a known price",
 }
 
@@ -215,6 +215,8 @@ def rule_of(agent: Agent) -> str:
     elif basis is None:
         empty = agent.get("outcome") == "empty"
         rule = "an empty stream: nothing shows that it spent anything" if empty else "its stream does not say"
+    elif basis == "lower_bound" and agent.get("line"):
+        rule = "its results cannot be all that was spent, see the run's problems: what is known at least"
     else:
         rule = _BASES.get(basis, str(basis))
     for other in agent.get("inherited") or ():
