@@ -19,6 +19,10 @@ Workflow = dict[str, Any]
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
 
+Ending = Literal["answered", "unanswered", "stopped", "error"]
+"""How a stream's last line ends it: an answer; a prompt, a tool call or its result; the user's interruption;
+an error of the API."""
+
 StreamFormat = Literal["claude", "claude_transcript", "gemini", "codex", "empty", "unreadable", "unread"]
 """Unreadable: there is no JSON in it. Unread: the system would not show it, and may the next time."""
 
@@ -152,6 +156,8 @@ class StreamFacts(msgspec.Struct, frozen=True):
     lines: int = 0
     problems: tuple[Problem, ...] = ()
     usage: TokenUsage | None = None  # other CLIs' own totals, where they give them
+    ending: Ending | None = None  # of Claude Code's streams; None: unknown
+    ending_text: str = ""  # the error that the stream ends with, at most 2,000 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +198,7 @@ class AgentRun(TypedDict, total=False):
     time_basis: str | None  # reported, derived
     is_error: bool | None
     error: str | None
-    outcome: str  # success, error, false_success, incomplete, empty
+    outcome: str  # success, error, false_success, stopped, incomplete, empty
     is_retry: bool
     attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
     superseded: bool  # a later attempt overwrote the file

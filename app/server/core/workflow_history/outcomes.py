@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-from .models import StreamFacts
+from .models import ResultSegment, StreamFacts
+
+DID_NOTHING: Final = frozenset({"empty", "false_success"})
+"""Outcomes of agents that left no work behind: nothing that others need was lost with them."""
 
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
+_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 
 
 def outcome_of(facts: StreamFacts) -> str:
-    """Return success, error, false_success, incomplete, empty or unreadable; the last result decides.
+    """Return success, error, false_success, stopped, incomplete, empty or unreadable.
 
-    A false success says that all is well, costs nothing and did nothing: the CLI did not know the
-    command, or never reached a model.
+    The last result decides. A native transcript has none: there the last line does.
+    A false success says that all is well and did nothing: the CLI did not know the command, or never
+    reached a model.
 
     >>> outcome_of(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
     'incomplete'
@@ -23,12 +29,32 @@ def outcome_of(facts: StreamFacts) -> str:
     if facts.format in ("empty", "unreadable"):
         return facts.format
     if not facts.results:
-        # A native transcript has no result line; its last message says that the turn is over.
-        ended = facts.format == "claude_transcript" and facts.messages and facts.messages[-1].final
-        return "success" if ended else "incomplete"
+        return _of_the_last_line(facts)
     last = facts.results[-1]
     if last.is_error or (last.subtype or "").startswith("error"):
         return "error"
+    return "false_success" if _did_nothing(last) else "success"
+
+
+def has_answer(facts: StreamFacts) -> bool:
+    """Tell whether a stream ends with an agent's answer."""
+    return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
+
+
+def _of_the_last_line(facts: StreamFacts) -> str:
+    if facts.cut or facts.ending is None:
+        return "incomplete"
+    if facts.ending == "answered" and facts.format == "claude_transcript":
+        return "success"
+    return _BY_ENDING.get(facts.ending, "incomplete")
+
+
+def _did_nothing(last: ResultSegment) -> bool:
+    """Tell whether a result has no answer and no tokens; a fraction of a cent does not make it work."""
     text = last.text.strip()
-    said_nothing = not text or _UNKNOWN_COMMAND.match(text)
-    return "false_success" if last.total_cost == 0 and not last.models and said_nothing else "success"
+    if text and not _UNKNOWN_COMMAND.match(text):
+        return False
+    if last.total_cost == 0 and not last.models:
+        return True
+    used = last.main_usage.total + sum(model.usage.total for model in last.models)
+    return last.total_cost is not None and not used

@@ -28,7 +28,7 @@ _TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised when the same files would be read differently: every run is then read anew."""
 
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
@@ -218,7 +218,7 @@ def _take_folder(walk: Walk, folder: str, name: str) -> Iterator[RunFolder]:
     elif _one_run_each(streams):
         for file in streams:
             yield RunFolder(f"{name}/{_stem(file)}", folder, (file,))
-    elif streams or any(file.path.rpartition("/")[2] in (STATE_FILE, *SUMMARY_FILES) for file in files):
+    elif streams or any(file.path.rpartition("/")[2] in _TELLING for file in files):
         yield RunFolder(name, folder, files)
     else:
         walk.skip(name, "neither a state file nor a stream")

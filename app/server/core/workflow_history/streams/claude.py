@@ -30,6 +30,7 @@ from .lines import (
     milliseconds,
     tool_detail,
 )
+from .endings import UNANSWERED, Ended, ending_of
 from .noise import BRACE, after_noise
 from .plain import PlainAnswers
 
@@ -59,6 +60,8 @@ class ClaudeReading:
     messages_before_init: bool = False
     lines: int = 0
     usage: tuple[str, Usage] | None = None  # of the message read last: its next line mostly says the same
+    ended: Ended | None = None  # by the last line that tells of an end
+    side_ended: Ended | None = None  # the same of subagents' lines
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
@@ -79,6 +82,7 @@ class ClaudeReading:
                 self.lines = number
                 self.sessions[answers.session] = None
                 self.first_type = self.first_type or "user"
+                self.ended = UNANSWERED
                 _answered(self, *plain, number)
             start = end + 1
         return number
@@ -94,6 +98,7 @@ class ClaudeReading:
             if line is not None:
                 _take(self, line, number)
         except LineUnreadableError as error:
+            self.ended = self.side_ended = None
             self.trouble(f"unreadable line: {error}", number)
         if not raw.isascii():
             _check_text(self, raw, number)
@@ -107,6 +112,7 @@ class ClaudeReading:
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
         messages = tuple(self.messages.values())
+        ending, ending_text = self.ended or self.side_ended or (None, "")
         return StreamFacts(
             path=self.path,
             format="claude_transcript" if self.transcript else "claude",
@@ -121,6 +127,8 @@ class ClaudeReading:
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
             problems=(*self.problems, *_out_of_order(self)),
+            ending=ending,
+            ending_text=ending_text,
         )
 
 
@@ -144,6 +152,11 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
         reading.last = max(reading.last or when, when)
     else:
         when = None
+    if (ended := ending_of(line)) is not None:
+        if line.isSidechain:
+            reading.side_ended = ended
+        else:
+            reading.ended = ended
     if line.type == "result":
         reading.results.append(_result(reading, line, number, session))
     elif isinstance(line.message, Message):

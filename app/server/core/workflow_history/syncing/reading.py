@@ -62,7 +62,8 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     if not is_run(facts):
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
-    scanned = describe(facts, copied=copied, now=task.now)
+    was_at_work = order.before is not None and order.before.get("status") == "running"
+    scanned = describe(facts, copied=copied, now=task.now, grew=order.grew or was_at_work)
     if order.foreign and order.before and _is_another(task, order.before, scanned):
         run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run

@@ -23,6 +23,7 @@ class Order(NamedTuple):
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
     copied: bool = False  # its file times are those of a copy
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
+    grew: bool = False  # it was written to since the last sync
 
 
 class Task(NamedTuple):
