@@ -174,7 +174,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False
         "status_reason": verdict.reason,
         "nl_input": request.text if request else None,
         "nl_input_source": request.source if request else None,
-        **_time_fields(times, finished=verdict.status in _ENDED),
+        **_time_fields(times, verdict, window),
         "issue_number": _text(facts.state.get("issue_number")),
         "issue_class": _text(facts.state.get("issue_class")) or _classified(facts.streams),
         "workflow_template": _template(facts, request.text if request else ""),
@@ -352,7 +352,9 @@ def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
+def _time_fields(times: RunTimes, verdict: Verdict, window: Window | None) -> dict[str, Any]:
+    finished = verdict.status in _ENDED
+    so_far = _so_far(times, window) if verdict.status == "running" else {}
     return {
         "created_at": _iso(times.created_at),
         "started_at": _iso(times.started_at),
@@ -364,7 +366,20 @@ def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
         "duration_seconds": times.duration,
         "duration_basis": times.duration_basis,
         "duration_source": times.duration_source,
+        **so_far,
     }
+
+
+def _so_far(times: RunTimes, window: Window | None) -> dict[str, Any]:
+    """Return how long a run has gone on until its last write: the one length that every answer shows."""
+    if times.started_at is None or window is None or not times.zone_known:
+        return {}
+    lasted = window.last - times.started_at
+    if not timedelta(0) <= lasted <= LONGEST:
+        return {}
+    seconds = round(lasted.total_seconds(), 3)
+    source = "so far: from its start to the last write"
+    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": source}
 
 
 def _iso(when: datetime | None) -> str | None:

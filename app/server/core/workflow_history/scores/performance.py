@@ -9,14 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evidence import agent_runs, number, total, word
+from ..outcomes import DID_NOTHING
 from .base import Part, Score, falling, mean, unknown
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
-    """Score the wall time (80%) and the time spent on retries (20%); a running run has no score yet."""
+    """Score the wall time (80%) and the time spent on retries (20%).
+
+    None while the run goes on, and for a run that did nothing: that is no pace.
+    """
     if word(workflow.get("status")) == "running":
         return unknown("the end of the run")
+    agents = agent_runs(workflow)
+    if agents and all(map(_did_nothing, agents)):
+        return unknown("work done by an agent")
     duration = number(workflow.get("duration_seconds"))
     if duration is None:
         return unknown("duration_seconds")
@@ -27,6 +34,12 @@ def score(workflow: Mapping[str, Any]) -> Score:
         [_pace(duration, idle), retries],
         missing=missing if retries else [*missing, "retry durations"],
     )
+
+
+def _did_nothing(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an agent left no work behind: it says so, or ended with an error before it wrote a word."""
+    outcome = word(entry.get("outcome"))
+    return outcome in DID_NOTHING or (outcome == "error" and number(entry.get("output_tokens")) == 0)
 
 
 def _pace(duration: float, idle: float | None) -> Part:
