@@ -95,5 +95,7 @@ def _message_of(error: Any) -> str:
     'Overloaded'
     """
     while isinstance(error, dict):
-        error = next((error[key] for key in ("error", "message", "formatted", "status") if error.get(key)), "")
+        error = next(
+            (error[key] for key in ("error", "message", "formatted", "status") if error.get(key)), ""
+        )
     return str(error).strip()[:_LONGEST]
