@@ -42,8 +42,8 @@ OWN_TOOLS = _words(
 
 
 LOOKING_AROUND = _words(
-    "ls dir find fd tree grep egrep fgrep rg ag ack pwd wc stat file which whereis type cat head tail less more "
-    "sed awk cut sort uniq nl du realpath basename dirname"
+    "ls dir find fd tree grep egrep fgrep rg ag ack pwd wc stat file which whereis type cat head tail less "
+    "more sed awk cut sort uniq nl du realpath basename dirname"
 )
 """Programs with which an agent looks around. One alone is as short as any script; a sequence may be one."""
 

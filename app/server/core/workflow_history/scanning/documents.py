@@ -26,11 +26,12 @@ _COMPLETION = re.compile(
 )
 _BUT = re.compile(r"\b(?:completed|finished) with (?:\w+ )?(?:errors?|failures?|problems?)\b", re.IGNORECASE)
 _LEVEL = re.compile(
-    r"(?:\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*[\]\s|:-]*(?:[\w.-]+\s+[-|:]\s+)?|(?=\W?[A-Z]+\]?\s?[:|\]-]))"
+    r"(?:\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*[\]\s|:-]*(?:[\w.-]+\s+[-|:]\s+)?"
+    r"|(?=\W?[A-Z]+\]?\s?[:|\]-]))"
     r"[\[(<]?(?P<level>DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\])>]?[\s:|-]*"
     r"(?P<message>.*)"
 )
-"""A line of a log: a time, the logger's name, the level and the message. Without a time, a sign follows the level."""
+"""A line of a log: time, logger's name, level, message. Without a time, a sign follows the level."""
 
 _ERRORS = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _AFTER_ERROR = 3  # lines that a script may still write after the error that ends it
@@ -76,12 +77,12 @@ class Log:
 
 
 def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
-    """Return the message of the last error in a log, without its time and level; None: there is none.
+    r"""Return the message of the last error in a log, without its time and level; None: there is none.
 
     An error that more than `after` lines of other levels follow was survived. Lines of one error follow each
     other; of a traceback below it only the last line counts.
 
-    >>> last_error("2026-01-01 10:00:00 - INFO - Start\\n2026-01-01 10:00:01 - ERROR - No plan")
+    >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
     'No plan'
     """
     message: list[str] = []

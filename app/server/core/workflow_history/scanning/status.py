@@ -138,7 +138,7 @@ def _last_words(stream: StreamFacts) -> str:
 
 
 def _failed_by_its_log(evidence: Evidence, now: datetime) -> Verdict | None:
-    """The workflow's own log ends with an error, and nothing says that the run went on."""
+    """Believe the workflow's own log that ends with an error, where nothing says that the run went on."""
     if evidence.log_error is None or evidence.state.get("completed_at") or evidence.summary is not None:
         return None
     if evidence.streams and _is_at_work(evidence, now):
@@ -152,21 +152,19 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
     last = furthest(evidence.streams, in_order=evidence.in_order)
-    for stream in last:
-        if outcome_of(stream) == "stopped":
-            return Verdict("stopped", f"{stream.agent} was interrupted by the user ({stream.path})")
+    stopped = [stream for stream in last if outcome_of(stream) == "stopped"]
+    if stopped:
+        return Verdict("stopped", f"{stopped[0].agent} was interrupted by the user ({stopped[0].path})")
     if any(map(_ends_garbled, last[:1])):  # it may have had a result, so that nobody is at work
         why = f"the last line of {last[0].agent} cannot be read ({last[0].path})"
         return None if evidence.completion or evidence.summary else Verdict("incomplete", why)
     every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
-    at_work = _is_at_work(evidence, now)
-    if at_work and outcome_of(every[-1]) == "incomplete":
-        return Verdict("running", f"{every[-1].agent} has no result yet ({every[-1].path})")
-    for stream in last[:1]:
-        if outcome_of(stream) == "incomplete":
-            if at_work:
+    if _is_at_work(evidence, now):
+        for stream in (every[-1], *last[:1]):
+            if outcome_of(stream) == "incomplete":
                 return Verdict("running", f"{stream.agent} has no result yet ({stream.path})")
-            return Verdict("incomplete", f"{stream.agent} was cut off: no result ({stream.path})")
+    elif last and outcome_of(last[0]) == "incomplete":
+        return Verdict("incomplete", f"{last[0].agent} was cut off: no result ({last[0].path})")
     return None
 
 

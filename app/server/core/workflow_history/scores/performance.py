@@ -37,7 +37,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
 
 def _did_nothing(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an agent left no work behind: it says so, or ended with an error before it wrote a word."""
+    """Tell whether an agent left no work behind, or ended with an error before it wrote a word."""
     outcome = word(entry.get("outcome"))
     return outcome in DID_NOTHING or (outcome == "error" and number(entry.get("output_tokens")) == 0)
 

@@ -17,6 +17,7 @@ from ..models import (
     TokenUsage,
     ToolCall,
 )
+from .endings import UNANSWERED, Ended, ending_of
 from .lines import (
     Block,
     Line,
@@ -30,7 +31,6 @@ from .lines import (
     milliseconds,
     tool_detail,
 )
-from .endings import UNANSWERED, Ended, ending_of
 from .noise import BRACE, after_noise
 from .plain import PlainAnswers
 
@@ -103,6 +103,14 @@ class ClaudeReading:
         if not raw.isascii():
             _check_text(self, raw, number)
 
+    def note_ending(self, line: Line) -> None:
+        """Note how the stream ends, if this is its last line."""
+        ended = ending_of(line)
+        if ended is not None and line.isSidechain:
+            self.side_ended = ended
+        elif ended is not None:
+            self.ended = ended
+
     def trouble(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
         """Note what is wrong with a line, up to a bound."""
         self.unreadable += not doubtful
@@ -152,11 +160,7 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
         reading.last = max(reading.last or when, when)
     else:
         when = None
-    if (ended := ending_of(line)) is not None:
-        if line.isSidechain:
-            reading.side_ended = ended
-        else:
-            reading.ended = ended
+    reading.note_ending(line)
     if line.type == "result":
         reading.results.append(_result(reading, line, number, session))
     elif isinstance(line.message, Message):

@@ -1,4 +1,4 @@
-"""Tell how one line of a Claude Code stream would end it, if it were the last: a line in, an ending out. Pure."""
+"""Tell how a Claude Code stream ends: its last line in, an ending out. Pure."""
 
 from __future__ import annotations
 

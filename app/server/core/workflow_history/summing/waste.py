@@ -2,7 +2,8 @@
 
 A dollar may be wasted in several ways. It is counted in the first that holds, in this order: its run failed;
 it was spent on doing work again; its agent said success and did nothing; its agent ended with an error; its
-stream was cut off in a run that did not end well. What a user stopped is not counted: it may have been enough.
+stream was cut off in a run that did not end well. What a user
+stopped is not counted: it may have been enough.
 """
 
 from __future__ import annotations

@@ -105,9 +105,9 @@ def _in_whole_words(column: Column) -> Column:
 
 
 def _broken(cell: Text, width: int) -> Text:
-    """Return a text whose long words go on in the next line after one of their parts.
+    r"""Return a text whose long words go on in the next line after one of their parts.
 
-    >>> _broken(Text("mcp__browser__take_screenshot"), 16).plain.split("\\n")
+    >>> _broken(Text("mcp__browser__take_screenshot"), 16).plain.split("\n")
     ['mcp__browser__', 'take_screenshot']
     """
     breaks = [at for word in _WORD.finditer(cell.plain) for at in _breaks(word[0], word.start(), width)]
