@@ -6,11 +6,13 @@ import json
 import os
 import time
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 from sqlalchemy import update
 from typer.testing import CliRunner
 
@@ -28,6 +30,8 @@ from app.server.core.workflow_history import (
 from app.server.core.workflow_history.answers.export import export
 from app.server.core.workflow_history.answers.running import run_progress, running_runs
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.render.problems import problem_lines
+from app.server.core.workflow_history.cli.render.table import Column, grid
 from app.server.core.workflow_history.patterns.ranking import is_scriptable
 from app.server.core.workflow_history.patterns.recurring import Recurring
 from app.server.core.workflow_history.scanning import scan
@@ -546,3 +550,27 @@ def test_a_cut_off_record_in_a_run_that_ended_well_is_no_waste(agents: Path) -> 
     stream(folder, "tester", init("s3"), tool_result("t0", session="s3"), result(session="s3"), at=LONG_AGO)
     sync_workflow_history(silent=True, agents_dir=agents)
     assert waste().wasted == 0.0
+
+
+def test_a_long_name_of_a_tool_breaks_between_its_parts() -> None:
+    name = Text("mcp__playwright__browser_take_screenshot")
+    column = Column("name", "tool", (name,), flexible=True, wraps=True)
+    console = Console(width=24, file=StringIO())
+    console.print(grid([column], 24))
+    assert console.file.getvalue().split() == ["tool", "mcp__playwright__", "browser_take_screenshot"]
+
+
+def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
+    def warned(agent: str) -> dict[str, Any]:
+        reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
+        return {"path": f"a1/{agent}/prompts/x.txt", "reason": reason, "severity": "warning"}
+
+    bad = [
+        {"path": f"a{number}/x.jsonl", "reason": "unreadable line", "severity": "error"} for number in (1, 2)
+    ]
+    console = Console(width=200, file=StringIO())
+    console.print(*problem_lines([*map(warned, ("planner", "builder", "tester")), *bad], 200), sep="\n")
+    said = console.file.getvalue()
+    assert said.count("unreadable line") == 2
+    assert said.count("was given this prompt") == 1
+    assert "(and 2 more like it: --json shows all)" in said

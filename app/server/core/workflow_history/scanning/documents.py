@@ -85,6 +85,8 @@ def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
     >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
     'No plan'
     """
+    if not any(level in text for level in _ERRORS):
+        return None
     message: list[str] = []
     traced: list[str] = []
     inside, followed = False, 0

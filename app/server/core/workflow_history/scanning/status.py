@@ -208,6 +208,8 @@ def _more_planned(evidence: Evidence) -> str | None:
     done, current = evidence.state.get("completed_phases"), evidence.state.get("current_phase")
     if isinstance(done, list) and isinstance(current, str) and current and current not in done:
         return f"the state has not completed its phase {current!r}"
+    if "other" in heard:  # nobody knows what such an agent was for
+        return None
     for script in evidence.scripts:
         missing = [phase for phase in _promised(script) if phase not in heard]
         if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 from rich import box
@@ -12,11 +13,11 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from ...wording.text import name_parts
+
 GAP = 2  # cells between two columns
 
 _WORD: Final = re.compile(r"\S+")
-_PARTS: Final = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
-"""Where a long name may be broken: after the signs between its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _broken(cell: Text, width: int) -> Text:
 
 
 def _breaks(word: str, start: int, width: int) -> Iterator[int]:
-    begin, parts = 0, [found.start() for found in _PARTS.finditer(word)]
+    begin, parts = 0, [*accumulate(map(len, name_parts(word)))]
     while len(word) - begin > width:
         fitting = [part for part in parts if begin < part <= begin + width]
         begin = fitting[-1] if fitting else begin + width
