@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import update
+from sqlalchemy import URL, update
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import (
@@ -426,8 +426,9 @@ def test_a_second_clone_in_the_place_of_the_first_is_not_running(agents: Path) -
 
 
 @pytest.fixture
-def at_work(agents: Path) -> Path:
-    """A run that was at work at the last sync."""
+def at_work(agents: Path, history_url: URL, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sync a run that is at work, into a history on each engine."""
+    monkeypatch.setattr(database, "DB_PATH", history_url)
     folder = run(agents, "w1", {"adw_id": "w1", "created_at": (now() - timedelta(minutes=9)).isoformat()})
     at_once(folder, now() - timedelta(minutes=9))
     unfinished(folder)

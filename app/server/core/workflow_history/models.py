@@ -168,6 +168,7 @@ class ScannedRun:
     streams: tuple[StreamFacts, ...]
     fingerprint: str  # one word for its files' stamps
     problems: tuple[Problem, ...] = ()
+    inferred: bool = False  # no file says how the run stands: that follows from how its agents ended
 
 
 class AgentRun(TypedDict, total=False):

@@ -196,7 +196,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False
         *_odd_times(facts, workflow, times, now),
     )
     word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
-    return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
+    return ScannedRun(workflow, dated, word, (*facts.problems, *notes), verdict.inferred)
 
 
 def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:

@@ -46,6 +46,7 @@ class Verdict(NamedTuple):
     status: str  # completed, failed, stopped, running, incomplete, unknown, or the state's own word
     reason: str
     error: str | None = None
+    inferred: bool = False  # no file says so: it follows from how the agents ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +193,11 @@ def _ended_well(evidence: Evidence, _now: datetime) -> Verdict | None:
     (stream,) = last
     if len(evidence.streams) == 1:
         what = "the transcript" if not stream.results else f"{stream.agent}, its only agent,"
-        return Verdict("completed", f"{what} ended with an answer ({stream.path})")
+        return Verdict("completed", f"{what} ended with an answer ({stream.path})", inferred=True)
     if all(outcome_of(each) == "success" for each in evidence.streams):
-        return Verdict("completed", f"all its {len(evidence.streams)} agents ended well")
-    return Verdict("completed", f"{stream.agent}, its last agent, ended with an answer ({stream.path})")
+        return Verdict("completed", f"all its {len(evidence.streams)} agents ended well", inferred=True)
+    why = f"{stream.agent}, its last agent, ended with an answer ({stream.path})"
+    return Verdict("completed", why, inferred=True)
 
 
 def _more_planned(evidence: Evidence) -> str | None:

@@ -68,7 +68,7 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
     before = without_file_times(order.before) if order.before and copied else order.before
-    workflow = merged(before, _phase_2_enrich(run, scanned, before))
+    workflow = merged(before, _phase_2_enrich(run, scanned, before), inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
