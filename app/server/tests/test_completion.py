@@ -16,7 +16,7 @@ from app.server.core.workflow_history.store.history import History
 
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = "import app.server.core.workflow_history.cli.app as cli; cli.main()"
-STATUSES = ["completed", "failed", "running", "incomplete", "unknown"]
+STATUSES = ["completed", "failed", "stopped", "running", "incomplete", "unknown"]
 
 
 def run_of(name: str, day: int = 1, project: str = "shop", **facts: object) -> dict[str, object]:

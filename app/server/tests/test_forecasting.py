@@ -297,7 +297,7 @@ def test_a_run_that_was_cut_off_or_has_no_full_record_is_known_as_at_least() -> 
 
 def test_runs_without_a_date_are_left_out_and_counted() -> None:
     history = past([run(0), run(0) | {"at": UNKNOWN}])
-    assert (len(history), history.undated) == (1, 1)
+    assert (len(history), history.dated.sum(), history.undated) == (2, 1, 1)
 
 
 # --- success

@@ -481,7 +481,7 @@ class TestStatus:
             stream(folder, "sdlc_planner_committer", init(), result(is_error=True))
             stream(folder, "sdlc_implementor", init(), result(duration_ms=300_000))
             aged(folder, NOW)
-        assert {found.workflow["status"] for found in scanned(agents).runs} == {"unknown"}
+        assert {found.workflow["status"] for found in scanned(agents).runs} == {"completed"}
 
     def test_a_completion_line_of_the_last_log_counts(self, agents: Path) -> None:
         folder = run(agents, "a1", {})
@@ -506,7 +506,7 @@ class TestStatus:
         folder = run(agents, "a1", {})
         stream(folder, "builder", init(), result(result="The workflow failed: error, error"))
         aged(folder)
-        assert self.judged(agents)[0] == "unknown"
+        assert self.judged(agents)[0] == "completed"
 
     def test_without_evidence_it_is_unknown(self, agents: Path) -> None:
         run(agents, "a1", {"issue_number": "1"})

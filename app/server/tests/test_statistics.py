@@ -456,6 +456,8 @@ def test_every_wasted_dollar_is_counted_once_by_the_first_kind_that_holds(tmp_pa
             agent_run(cost=1.0, duplicate_of="a", outcome="error")]},
         {"status": "running", "total_cost": 0.25, "phase_costs": [
             agent_run(cost=0.25, outcome="incomplete")]},
+        {"status": "incomplete", "lower_bound_cost": 0.5, "phase_costs": [
+            agent_run(cost=0.5, cost_basis="lower_bound", outcome="incomplete")]},
     ])  # fmt: skip
     found = waste()
     assert [(kind.kind, kind.runs, kind.cost, kind.counted_above) for kind in found.kinds] == [
@@ -465,15 +467,15 @@ def test_every_wasted_dollar_is_counted_once_by_the_first_kind_that_holds(tmp_pa
         ("errors", 2, 1.5, 2.5),
         ("cut_off", 1, 0.5, 0.0),
     ]
-    assert (found.wasted, found.spent, found.share) == (9.0, 14.25, 9.0 / 14.25)
+    assert (found.wasted, found.spent, found.share) == (9.0, 14.75, 9.0 / 14.75)
     assert (found.doubtful_runs, found.doubtful_cost) == (1, 10.5)
     assert [(p.name, p.wasted, p.spent) for p in found.by_template] == [
-        (None, 5.5, 10.75),
+        (None, 5.5, 11.25),
         ("patch", 3.5, 3.5),
     ]
     # Half a dollar of the failed run, and one that was not wasted, are in no agent run that counts.
     assert [(p.name, p.wasted, p.spent) for p in found.by_phase] == [
-        ("build", 6.5, 10.75), ("test", 2.0, 2.0), (None, 0.5, 1.5),
+        ("build", 6.5, 11.25), ("test", 2.0, 2.0), (None, 0.5, 1.5),
     ]  # fmt: skip
 
 

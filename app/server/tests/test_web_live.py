@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,8 @@ def test_the_page_of_syncs_names_what_could_not_be_read_and_what_was(agents: Pat
 
 
 def test_a_run_in_progress_says_how_far_it_is(agents: Path) -> None:
-    folder = build.run(agents, "aaaa1111", {"adw_id": "aaaa1111", "status": "running"})
+    state = {"adw_id": "aaaa1111", "status": "running", "created_at": datetime.now(UTC).isoformat()}
+    folder = build.run(agents, "aaaa1111", state)
     build.stream(folder, "planner", build.init(), build.assistant("m1", build.usage(input=1000, output=100)))
     with serving(agents) as served, listening(served) as heard:
         first_sync(heard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,12 @@ def agents(tmp_path: Path) -> Path:
     return folder
 
 
+BEGAN = datetime.now(UTC).isoformat()
+
+
 def write_run(agents: Path, run_id: str, *messages: str, status: str = "completed") -> None:
-    folder = build.run(agents, run_id, {"adw_id": run_id, "issue_number": "7", "status": status})
+    state = {"adw_id": run_id, "issue_number": "7", "status": status, "created_at": BEGAN}
+    folder = build.run(agents, run_id, state)
     end = [build.result()] if status == "completed" else []
     build.stream(folder, "planner", build.init(), *messages, *end)
 

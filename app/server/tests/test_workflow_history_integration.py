@@ -430,7 +430,8 @@ class TestPatterns:
 def test_a_running_run_is_judged_again_when_it_has_been_silent(
     agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream(run(agents, "a1", {}), "builder", init(), assistant("m1"))
+    began = datetime.now(UTC).isoformat()
+    stream(run(agents, "a1", {"created_at": began}), "builder", init(), assistant("m1"))
     sync()
     assert stored("a1")["status"] == "running"
     assert sync()["unchanged"] == 1

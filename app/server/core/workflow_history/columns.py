@@ -72,7 +72,7 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "agent": "words",
         "model": "words",  # the costliest
         "cost_basis": "words",
-        "outcome": "words",  # success, error, false_success, incomplete, empty
+        "outcome": "words",  # success, error, false_success, stopped, incomplete, empty
         "started_at": "time",
         "cost": "money",
         "lower_bound_cost": "money",

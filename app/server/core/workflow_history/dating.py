@@ -21,6 +21,9 @@ AHEAD: Final = timedelta(days=1)
 LONGEST: Final = timedelta(days=366)
 """No run lasts longer: one of its ends is misdated."""
 
+SILENT_AFTER: Final = timedelta(minutes=30)
+"""A tool call may take long; an agent that writes nothing for longer is gone."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

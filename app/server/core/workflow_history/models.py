@@ -19,6 +19,10 @@ Workflow = dict[str, Any]
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
 """Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
 
+Ending = Literal["answered", "unanswered", "stopped", "error"]
+"""How a stream's last line ends it: an answer; a prompt, a tool call or its result; the user's interruption;
+an error of the API."""
+
 StreamFormat = Literal[
     "claude",
     "claude_transcript",
@@ -220,6 +224,8 @@ class StreamFacts(msgspec.Struct, frozen=True):
     subagents: tuple[Subagent, ...] = ()  # that answered here
     agent_ids: tuple[str, ...] = ()  # sub-agents whose own messages stand here
     sidechains: bool = False  # messages of sub-agents without an id stand here
+    ending: Ending | None = None  # of Claude Code's streams; None: unknown
+    ending_text: str = ""  # the error that the stream ends with, at most 2,000 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +236,7 @@ class ScannedRun:
     streams: tuple[StreamFacts, ...]
     fingerprint: str  # one word for its files' stamps
     problems: tuple[Problem, ...] = ()
+    inferred: bool = False  # no file says how the run stands: that follows from how its agents ended
 
 
 class AgentRun(TypedDict, total=False):
@@ -260,7 +267,7 @@ class AgentRun(TypedDict, total=False):
     time_basis: str | None  # reported, derived
     is_error: bool | None
     error: str | None
-    outcome: str  # success, error, false_success, incomplete, empty, unreadable, unknown
+    outcome: str  # success, error, false_success, stopped, incomplete, empty, unreadable, unknown
     is_retry: bool
     attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
     superseded: bool  # a later attempt overwrote the file

@@ -184,7 +184,7 @@ def recent_of(given: str) -> timedelta | int:
 
 NARROWING = (
     Narrowing("--status", "WORD", _words("status"),
-              "Ended so: completed, failed, running, incomplete, unknown.", many=True),
+              "Ended so: completed, failed, stopped, running, incomplete, unknown.", many=True),
     Narrowing("--search -s", "TEXT", _one("search"),
               'Holds these words; "some words" side by side, -word leaves out.'),
     Narrowing("--project", "NAME", _words("project"), "Of this project.", many=True),

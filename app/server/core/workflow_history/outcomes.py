@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Final
 
 from .models import ResultSegment, StreamFacts
 
+DID_NOTHING: Final = frozenset({"empty", "false_success"})
+"""Outcomes of agents that left no work behind: nothing that others need was lost with them."""
+
 _FRACTION_OF_A_CENT = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
+_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 
 
 def outcome_of(facts: StreamFacts) -> str:
-    """Return success, error, false_success, incomplete, empty, unreadable or unknown.
+    """Return success, error, false_success, stopped, incomplete, empty, unreadable or unknown.
 
-    The last result decides. A false success says that all is well and did nothing: the CLI did not know
-    the command, or never reached a model. It may report a fraction of a cent, as a helper model was asked.
+    The last result decides. A native transcript has none: there the last line does. A false success says
+    that all is well and did nothing: the CLI did not know the command, or never reached a model. It may
+    report a fraction of a cent, as a helper model was asked.
 
     >>> outcome_of(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
     'incomplete'
@@ -25,9 +31,7 @@ def outcome_of(facts: StreamFacts) -> str:
     if facts.format in ("empty", "unreadable", "unknown"):
         return facts.format
     if not facts.results:
-        # A native transcript has no result line; its last message says that the turn is over.
-        ended = facts.format == "claude_transcript" and facts.messages and facts.messages[-1].final
-        return "success" if ended else "incomplete"
+        return _of_the_last_line(facts)
     last = facts.results[-1]
     if last.is_error or (last.subtype or "").startswith("error"):
         return "error"
@@ -38,8 +42,21 @@ def outcome_of(facts: StreamFacts) -> str:
     return "false_success" if said_nothing and _did_nothing(last) else "success"
 
 
+def has_answer(facts: StreamFacts) -> bool:
+    """Return whether a stream ends with an agent's answer."""
+    return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
+
+
+def _of_the_last_line(facts: StreamFacts) -> str:
+    if facts.cut or facts.ending is None:
+        return "incomplete"
+    if facts.ending == "answered" and facts.format == "claude_transcript":
+        return "success"
+    return _BY_ENDING.get(facts.ending, "incomplete")
+
+
 def _did_nothing(result: ResultSegment) -> bool:
-    """Whether no model answered: no tokens of the main thread, and no more than a helper's cost."""
+    """Return whether no model answered: no tokens of the main thread, and no more than a helper's cost."""
     if result.total_cost == 0 and not result.models:
         return True
     if result.total_cost is not None and result.process is None:

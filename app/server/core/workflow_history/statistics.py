@@ -59,6 +59,7 @@ def statistics_of(groups: Sequence[Sums]) -> dict[str, Any]:
         "completed_count": statuses.get("completed", 0),
         "failed_count": statuses.get("failed", 0),
         "success_rate_percent": _success_rate(groups),
+        "success_rate_of": _ended(groups),
         "average_cost": _average_cost(groups),
         "total_cost": _sum_cost([group.total_cost for group in groups]),
         "lower_bound_cost": _sum_cost([group.lower_bound_cost for group in groups]),
@@ -152,6 +153,7 @@ def _breakdown(groups: Sequence[Sums], key: str) -> dict[str, dict[str, Any]]:
             "total_cost": _sum_cost([group.total_cost for group in some]),
             "average_cost": _average_cost(some),
             "success_rate_percent": _success_rate(some),
+            "success_rate_of": _ended(some),
         }
         for name, some in by_name.items()
     }
@@ -159,10 +161,14 @@ def _breakdown(groups: Sequence[Sums], key: str) -> dict[str, dict[str, Any]]:
 
 def _success_rate(groups: Sequence[Sums]) -> float | None:
     """Give the completed runs as percent of those that completed or failed."""
+    ended = _ended(groups)
+    return 100.0 * _counts(groups, "status").get("completed", 0) / ended if ended else None
+
+
+def _ended(groups: Sequence[Sums]) -> int:
+    """Count the runs that completed or failed: of the others' success nothing is known."""
     statuses = _counts(groups, "status")
-    completed = statuses.get("completed", 0)
-    ended = completed + statuses.get("failed", 0)
-    return 100.0 * completed / ended if ended else None
+    return statuses.get("completed", 0) + statuses.get("failed", 0)
 
 
 def _amount(row: Row, key: str) -> tuple[Decimal, int]:

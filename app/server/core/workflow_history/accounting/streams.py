@@ -54,10 +54,10 @@ def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
     outcome = outcome_of(facts)
     last = facts.results[-1] if facts.results else None
     failed = outcome in {"error", "false_success"}
-    text = (last.text.strip() or last.subtype) if last else None
+    text = (last.text.strip() or last.subtype) if last else facts.ending_text
     return {
         "outcome": outcome,
-        "is_error": last.is_error if last else None,
+        "is_error": last.is_error if last else (True if outcome == "error" else None),
         "error": scrub(text)[:ERROR_LENGTH] if failed and text else None,
     }
 

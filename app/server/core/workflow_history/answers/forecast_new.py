@@ -17,7 +17,7 @@ from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..forecasting.backtest import figures, is_unlike
 from ..forecasting.past import EPOCH, Past, Vectors, bare_class
-from ..forecasting.weights import Evidence, Question, candidates, likeness, weigh
+from ..forecasting.weights import NOW, Evidence, Question, candidates, likeness, weigh
 from ..store.history import History
 from .forecast_parts import chance, dollars, phase_forecasts, seconds, shown_runs
 from .forecast_shapes import Asked, Forecast
@@ -30,8 +30,6 @@ SHOWN: Final = 10
 """Runs that a forecast names, unless more are asked for."""
 
 EMPTY = "this history holds no run yet"
-FOREVER: Final = int(np.iinfo(np.int64).max)
-"""A moment after all that is stored, µs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +77,17 @@ def weighed(history: History, past: Past, question: Question, vector: Vectors) -
     texts = read_texts(history, past, rows)
     alike = likeness(vector, texts.vectors)[0].astype(np.float64)
     evidence = weigh(past, question, rows, alike)
-    weak = []
-    if past.undated:
-        weak.append(
-            f"{past.undated:,} stored runs without a date are left out: nothing tells what was before"
-        )
-    if past.misdated:
-        weak.append(
-            f"{past.misdated:,} stored runs dated before 2000 or in the future are left out: "
-            "none was made then"
-        )
+    weak = _of_unknown_date(past, question)
     if texts.missing:
         weak.append(f"{texts.missing:,} runs are not compared by their texts yet; the next sync does that")
     return Weighed(question, evidence, _why_not(past, question, evidence), tuple(weak))
+
+
+def _of_unknown_date(past: Past, question: Question) -> list[str]:
+    """Say what is made of the runs without a possible date: a task of now comes after all of them."""
+    what = "count as the oldest" if question.at == NOW else "are left out: nothing tells what was before"
+    kinds = (("without a date", past.undated), ("dated before 2000 or in the future", past.misdated))
+    return [f"{count:,} stored runs {kind} {what}" for kind, count in kinds if count]
 
 
 def answer(history: History, past: Past, asked: Asked, found: Weighed, shown: int) -> Forecast:
@@ -141,12 +137,14 @@ def _words(word: str | None) -> tuple[str, ...]:
 
 
 def _moment(before: datetime | None) -> int:
-    return FOREVER if before is None else (before - EPOCH) // timedelta(microseconds=1)
+    return NOW if before is None else (before - EPOCH) // timedelta(microseconds=1)
 
 
 def _why_not(past: Past, question: Question, evidence: Evidence) -> str | None:
     if not len(past):
-        return "no stored run has a date" if past.undated or past.misdated else EMPTY
+        return EMPTY
+    if question.at != NOW and not past.dated.any():
+        return "no stored run has a date"
     if not len(evidence.rows):
         of = "" if question.template is None else f" of the template {question.template!r}"
         return f"no run{of} had ended before"

@@ -15,9 +15,9 @@ from ..evidence import number
 from ..forecasting.past import EPOCH, Past, bare_class
 from ..forecasting.remaining import Rest, progress_of, rest_of
 from ..forecasting.stages import Amount, current_stage, stages_of, totals_of
-from ..forecasting.weights import Question
+from ..forecasting.weights import NOW, Question
 from ..store.history import History
-from .forecast_new import FOREVER, SHOWN, Weighed, answer, nothing, weighed
+from .forecast_new import SHOWN, Weighed, answer, nothing, weighed
 from .forecast_parts import DOLLAR, SECOND, chance, dollars, seconds, stages_by_row
 from .forecast_shapes import Asked, Figure, Flight, Forecast, RunForecast
 from .past_runs import read_past, read_request
@@ -131,7 +131,7 @@ def _flight(asker: _Asker) -> Flight:
     agents = asker.history.stage_entries([asker.key]).get(asker.key, [])
     own = stages_of(agents)
     stage = current_stage(own, asker.run.get("current_phase"))
-    found = asker.weighed(FOREVER)
+    found = asker.weighed(NOW)
     why = found.why_not or ("it has not begun, as far as is known" if stage is None else None)
     cost, _ = totals_of(own)
     elapsed = number(asker.run.get("duration_seconds"))

@@ -15,7 +15,7 @@ class RunRow(TypedDict):
 
     project: str  # empty: none named
     id: str  # unique in its project
-    status: str | None  # completed, failed, running, incomplete, unknown
+    status: str | None  # completed, failed, stopped, running, incomplete, unknown
     status_reason: str | None  # what the status was read from
     created_at: str | None  # ISO 8601, UTC
     started_at: str | None  # ISO 8601, UTC

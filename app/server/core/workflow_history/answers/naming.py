@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy and the detection come with it
     from ..columns import Integers
     from ..patterns.recurring import Recurring
 
-STATUSES: Final = ("completed", "failed", "running", "incomplete", "unknown")
+STATUSES: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
 """What a status usually is; a run may have its state's own word."""
 
 _MOST_NAMED: Final = 30  # words in a message

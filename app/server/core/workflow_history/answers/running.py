@@ -22,7 +22,7 @@ _RUNNING: Final = "running"
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is, as of the last sync; its age is as of now."""
+    """How far a run is, as of the last sync."""
 
     id: str
     project: str  # empty: none named
@@ -32,7 +32,7 @@ class RunProgress:
     phase: str | None  # that it is in; null: it has not begun, or nothing tells
     started_at: datetime | None
     started_derived: bool | None  # its start was read from ids or file stamps; null: it is unknown
-    elapsed_seconds: float | None  # since its start; of a run that does not go on: how long it took
+    elapsed_seconds: float | None  # so far, at its last write; of a run that does not go on: how long it took
     spent: float | None  # US dollars so far
     spent_at_least: bool  # more may have been spent, at the latest since the last sync
     tokens: int | None  # so far, at least
@@ -55,24 +55,21 @@ def running_runs(now: datetime, *, most: int = MOST_SHOWN) -> RunningRuns:
             return RunningRuns(now, 0, ())
         keys = history.matching(RunFilter(status=(_RUNNING,))).tolist()
         found = in_flight(history, keys[-most:][::-1]) if keys else []
-        return RunningRuns(now, len(keys), tuple(_progress(run, flight, now) for run, flight in found))
+        return RunningRuns(now, len(keys), tuple(_progress(run, flight) for run, flight in found))
 
 
-def run_progress(reference: str, now: datetime) -> RunProgress:
+def run_progress(reference: str) -> RunProgress:
     """Return how far one run is; raises WorkflowNotFoundError or AmbiguousWorkflowError."""
     with database.existing() as history:
         if history is None:
             raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet; sync makes one")
         ((run, flight),) = in_flight(history, [history.find(reference).key])
-        return _progress(run, flight, now)
+        return _progress(run, flight)
 
 
-def _progress(run: Mapping[str, Any], flight: Flight | None, now: datetime) -> RunProgress:
+def _progress(run: Mapping[str, Any], flight: Flight | None) -> RunProgress:
     goes_on = run.get("status") == _RUNNING
     started = _moment(run.get("started_at") or run.get("created_at"))
-    elapsed = number(run.get("duration_seconds"))
-    if goes_on:
-        elapsed = None if started is None else max(0.0, (now - started).total_seconds())
     spent = spending(run)
     return RunProgress(
         run["id"],
@@ -83,7 +80,7 @@ def _progress(run: Mapping[str, Any], flight: Flight | None, now: datetime) -> R
         flight.phase if flight is not None else run.get("current_phase"),
         started,
         None if started is None else run.get("times_basis") != "reported",
-        elapsed,
+        number(run.get("duration_seconds")),
         None if spent.known is None else float(spent.known),
         goes_on or spent.partial,
         run.get("total_tokens"),

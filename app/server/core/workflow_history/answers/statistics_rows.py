@@ -23,6 +23,7 @@ class StatisticsRow:
     completed: int  # runs
     failed: int  # runs
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
+    success_rate_of: int  # runs that completed or failed
     cost: float | None  # USD on record, all runs
     cost_mean: float | None  # USD a run
     cost_median: float | None  # USD a run
@@ -61,6 +62,7 @@ def _row(group: Figures) -> StatisticsRow:
         completed=group.completed,
         failed=group.failed,
         success_rate=group.success_rate,
+        success_rate_of=group.success_rate_of,
         cost=cost.total,
         cost_mean=cost.mean,
         cost_median=cost.median,

@@ -105,7 +105,7 @@ WORDS: Final[dict[str, Complete]] = {
     "WHAT": _of("..answers.export", "TABLES"),
     "KEY": _of("..answers.statistics", "GROUPINGS"),
     "SCHEMA": _of("..answers.schemas", "PUBLISHED"),
-    "--status": _fixed("completed", "failed", "running", "incomplete", "unknown"),
+    "--status": _fixed("completed", "failed", "stopped", "running", "incomplete", "unknown"),
     "--kind": _of("..answers.automate", "KINDS"),
     "--state": _of("..answers.automate", "STATUSES"),
     "--sort": _of("..answers.finding", "SORT_NAMES"),

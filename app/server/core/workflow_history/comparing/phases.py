@@ -15,7 +15,7 @@ from .shapes import Contribution, OtherModels, Phase, Step, Work
 Run = Mapping[str, Any]
 Agents = Sequence[Run]
 
-_WORST = ("error", "false_success", "unreadable", "empty", "incomplete", "success")
+_WORST = ("error", "false_success", "unreadable", "empty", "stopped", "incomplete", "success")
 _TOKENS = TOKEN_FIELDS[:4]
 
 

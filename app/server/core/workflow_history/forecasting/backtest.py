@@ -15,7 +15,7 @@ from .chances import Chance, chance_of
 from .intervals import Read, read_bounds
 from .measuring import Case, Ending
 from .past import Amounts, Past, Vectors
-from .weights import LEAST_LIKENESS, Evidence, Question, candidates, likeness, weigh
+from .weights import LEAST_LIKENESS, Evidence, Question, candidates, ended_before, likeness, weigh
 
 BLOCK: Final = 64
 """Runs whose texts are compared at a time: more would only take memory."""
@@ -93,7 +93,7 @@ def figures(past: Past, question: Question, evidence: Evidence) -> tuple[Read, R
 
 def base_share(past: Past, at: int) -> float:
     """Return the share of all runs ended before a time that succeeded; half a run of each kind is added."""
-    before = (past.ended != UNKNOWN) & (past.ended < at) & (past.began < at)
+    before = ended_before(past, at)
     good, bad = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
     return float((good + 0.5) / (good + bad + 1))
 
@@ -108,7 +108,7 @@ class Baselines:
     def __init__(self, past: Past, amounts: Amounts) -> None:
         self._past = past
         self._amounts = amounts
-        self._known = (amounts.values != UNKNOWN) & amounts.exact & (past.ended != UNKNOWN)
+        self._known = (amounts.values != UNKNOWN) & amounts.exact & (past.ended != UNKNOWN) & past.dated
 
     def case(self, row: int, read: Read) -> Case | None:
         """Return a forecast beside what came; None where either is not known."""
@@ -134,7 +134,7 @@ def ending_of(past: Past, test: Backtest) -> Ending | None:
 
 def latest(past: Past, most: int | None) -> Integers:
     """Return the runs to forecast: the latest `most` that have ended, in the order of time."""
-    rows = np.flatnonzero(past.ended != UNKNOWN)
+    rows = np.flatnonzero((past.ended != UNKNOWN) & past.dated)
     return rows if most is None else rows[-most:]
 
 

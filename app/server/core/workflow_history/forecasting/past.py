@@ -37,10 +37,11 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Dated runs in the order in which they began; all arrays are equally long."""
+    """Runs in the order in which they began, those without a date first; all arrays are equally long."""
 
     keys: Integers
-    began: Integers  # µs since 1970
+    dated: Flags  # False: nothing tells when it was
+    began: Integers  # µs since 1970; of runs without a date just before the first that has one
     ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs
     templates: Words
     classes: Words  # without a slash
@@ -49,32 +50,36 @@ class Past:
     duration: Amounts  # microseconds
     completed: Flags
     failed: Flags
-    undated: int  # runs left out: nothing tells when they were
-    misdated: int  # likewise: they cannot have been when they say
+    undated: int  # runs of which nothing tells when they were
+    misdated: int  # runs that cannot have been when they say; like those without a date
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def place(self, key: int) -> int | None:
         """Return where a run stands; None where it has no date."""
-        found = np.flatnonzero(self.keys == key)
+        found = np.flatnonzero((self.keys == key) & self.dated)
         return int(found[0]) if len(found) else None
 
 
 def past_of(runs: Columns, misdated: int = 0) -> Past:
     """Return the past that some columns of runs hold; `misdated`: of those without a time."""
-    dated = known(runs.whole["created_at"])
+    created = runs.whole["created_at"]
+    dated = known(created)
     undated = len(runs) - int(np.count_nonzero(dated)) - misdated
-    runs = runs.take(dated)
-    runs = runs.take(np.lexsort((runs.whole["key"], runs.whole["created_at"])))
-    began, statuses = runs.whole["created_at"], runs.words["status"]
-    cut_off = statuses.are("incomplete")
+    oldest = int(created[dated].min()) if dated.any() else 1
+    began = np.where(dated, created, oldest - 1)
+    order = np.lexsort((runs.whole["key"], began))
+    runs, began, dated = runs.take(order), began[order], dated[order]
+    statuses = runs.words["status"]
+    cut_off = statuses.are("incomplete") | statuses.are("stopped")
     duration = _microseconds(runs.real["duration_seconds"])
     lasted = np.where(duration == UNKNOWN, 0, duration)
     return Past(
         runs.whole["key"],
+        dated,
         began,
-        np.where(statuses.are("running"), UNKNOWN, began + lasted),
+        np.where(statuses.are("running"), UNKNOWN, np.where(dated, began + lasted, began)),
         runs.words["workflow_template"],
         _without_slash(runs.words["issue_class"]),
         runs.words["project"],

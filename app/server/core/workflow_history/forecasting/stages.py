@@ -73,7 +73,7 @@ def _duration(agent: Agent) -> Amount:
     seconds = number(agent.get("duration_seconds"))
     if seconds is None or seconds > 1e9:
         return Amount(UNKNOWN, False)
-    return Amount(round(seconds * 1e6), agent.get("outcome") != "incomplete")
+    return Amount(round(seconds * 1e6), agent.get("outcome") not in ("incomplete", "stopped"))
 
 
 def phases_of(runs: Sequence[Sequence[Stage]]) -> list[str]:

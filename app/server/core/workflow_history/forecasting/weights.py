@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ..columns import UNKNOWN, Floats, Integers, Words
+from ..columns import UNKNOWN, Flags, Floats, Integers, Words
 from ..likeness.pair_scores import COSINE_FLOOR
 from .past import Past, Vectors
 
@@ -41,6 +41,9 @@ MOST_RUNS: Final = 200
 MOST_CANDIDATES: Final = 20_000
 """Only so many runs are weighed, the latest: in so long a history the older ones tell of other times."""
 
+NOW: Final = int(np.iinfo(np.int64).max)
+"""The moment of a question about a task of now, µs: every stored run is before it, whatever its date."""
+
 LEAST_LIKENESS: Final = 1.0
 """Sum of the neighbours' weights without which a request of no known template is not forecast."""
 
@@ -49,7 +52,7 @@ LEAST_LIKENESS: Final = 1.0
 class Question:
     """What is to be forecast, and when that is asked."""
 
-    at: int  # µs since 1970; only runs that had ended before are looked at
+    at: int  # µs since 1970, or NOW; only runs that had ended before are looked at
     template: str | None = None
     issue_class: str | None = None  # without a slash
     project: str | None = None
@@ -66,13 +69,18 @@ class Evidence:
     neighbours: float  # sum of the weights that the texts alone gave
 
 
+def ended_before(past: Past, at: int) -> Flags:
+    """Tell which runs had ended before a moment; of a run without a date that is known for NOW alone."""
+    ended: Flags = (past.ended != UNKNOWN) & (past.ended < at) & (past.began < at)
+    return ended if at == NOW else ended & past.dated
+
+
 def candidates(past: Past, question: Question) -> Integers:
     """Return the runs that had ended before the question, of its template where it names one.
 
     A run that began at that very moment, or ended at it, is not before it.
     """
-    fit = past.ended < question.at
-    fit &= (past.ended != UNKNOWN) & (past.began < question.at)
+    fit = ended_before(past, question.at)
     if question.template is not None:
         fit &= past.templates.are(question.template)
     if question.without is not None:

@@ -41,6 +41,13 @@ OWN_TOOLS = _words(
 """Tools that a coding agent thinks with: reading, editing, planning. No script can take them over."""
 
 
+LOOKING_AROUND = _words(
+    "ls dir find fd tree grep egrep fgrep rg ag ack pwd wc stat file which whereis type cat head tail less "
+    "more sed awk cut sort uniq nl du realpath basename dirname"
+)
+"""Programs with which an agent looks around. One alone is as short as any script; a sequence may be one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wrapper:
     """A program whose words are another command."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..proportions import NINETEEN_IN_TWENTY, wilson
 from .folding import folded_under
-from .programs import OWN_TOOLS
+from .programs import LOOKING_AROUND, OWN_TOOLS
 from .recurring import Recurring
 from .savings import KEEP_SHARE, Saving, known_cost, saving, share_kept, steps_of
 
@@ -50,8 +50,13 @@ def rank(patterns: Sequence[Recurring], keep_share: float = KEEP_SHARE) -> list[
 
 
 def is_scriptable(pattern: Recurring) -> bool:
-    """Tell whether a script could take this over: commands, yes; phases and the agent's own tools, no."""
-    return pattern.kind != "phases" and not (pattern.kind == "operation" and pattern.signature in OWN_TOOLS)
+    """Tell whether a script could take this over: commands, yes.
+
+    Phases, the agent's own tools and a single look around, such as one `grep`, no.
+    """
+    if pattern.kind == "operation":
+        return pattern.signature not in OWN_TOOLS and pattern.signature not in LOOKING_AROUND
+    return pattern.kind != "phases"
 
 
 def stability_of(pattern: Recurring, counts: Mapping[str, int]) -> float | None:

@@ -42,7 +42,7 @@ class RunOperations(TypedDict):
     path: str | None  # the stream, relative to the run's folder
     cost: float | None  # USD; None: unknown
     duration_seconds: float | None
-    outcome: str | None  # success, error, false_success, incomplete, empty
+    outcome: str | None  # success, error, false_success, stopped, incomplete, empty
     timestamp: str | None  # start, ISO 8601 UTC
     calls: list[CallRecord]
     messages: list[MessageWeight]

@@ -60,7 +60,7 @@ def _sort(found: Scan, run: RunFacts, spans: CopiedSpans, now: datetime) -> None
 
 def no_run(run_id: str) -> Problem:
     """Say why a folder that was read is left out."""
-    return Problem(run_id, "neither a state nor an agent's stream", None, "warning")
+    return Problem(run_id, "neither a state, an agent's stream nor a failed log", None, "warning")
 
 
 def read_one(root: Place, run_id: str, now: datetime) -> ScannedRun | None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from msgspec.structs import replace
 
 from ..accounting.missing import unseen_subagents
-from ..dating import LONGEST, is_plausible
+from ..dating import LONGEST, SILENT_AFTER, is_plausible
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from ..streams.reading import MAX_PROBLEMS
-from .documents import Log, read_log, read_object, read_text
+from .documents import Log, last_error, read_log, read_object, read_text
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 from .request import Prompt, find_request
 from .status import Evidence, Verdict, furthest, is_early, judge, state_error
@@ -32,6 +32,9 @@ Running: its agents may be at work. Silent: they would be, had they not been sil
 files were written after now.
 """
 
+_ENDED = frozenset({"completed", "failed", "stopped", "incomplete"})
+_APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
+_AHEAD = timedelta(minutes=2)  # that another machine's clock may be
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it
 _LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
@@ -127,28 +130,41 @@ def gathered(
 
 
 def is_run(facts: RunFacts) -> bool:
-    """Tell whether anything of the folder shows a run: a readable state or an agent's stream."""
-    telling = (facts.has_state, bool(facts.summaries))
+    """Tell whether anything of the folder shows a run: a readable state, an agent's stream, or a log's error.
+
+    A workflow may fail before its first agent: then its log is all that is there.
+    """
+    ended = facts.error_log is not None or any(log.completed or _error_of(log) for log in facts.logs)
+    telling = (facts.has_state, bool(facts.summaries), ended)
     return any(telling) or any(stream.format not in _UNTOLD or stream.cut for stream in facts.streams)
 
 
-def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
-    """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing."""
+def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False) -> ScannedRun:
+    """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing.
+
+    `grew`: something was written since the run was looked at before.
+    """
     window = None if copied else facts.window
     streams = undated(facts.streams) if copied else facts.streams
-    in_order = window is not None and tells_an_order(window, streams)
+    have_clocks = all(stream.ended_at is not None for stream in streams)
+    in_order = have_clocks or (window is not None and tells_an_order(window, streams))
     told = run_times(facts.id, facts.state, facts.logs, streams, None)
     later = window is not None and is_later(window, told)
     dated = undated(streams) if later else streams
     times = run_times(facts.id, facts.state, facts.logs, dated, None if later else window)
+    log_error = _log_error(facts)
     evidence = Evidence(
         state=facts.state,
         streams=streams,
         summary=_summary(facts.summaries),
         error_log=facts.error_log,
+        log_error=log_error,
         completion=_completion(facts.logs),
         written_at=window.last if window else None,
+        being_written=grew or (window is not None and _shows_writing(facts, window, told, now)),
         in_order=in_order,
+        silent_agents=[agent for agent, _ in _without_stream(facts)],
+        scripts=_scripts(facts),
     )
     verdict = judge(evidence, now)
     request = find_request(facts.state, facts.summaries, facts.prompts, facts.logs)
@@ -160,7 +176,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         "status_reason": verdict.reason,
         "nl_input": request.text if request else None,
         "nl_input_source": request.source if request else None,
-        **_time_fields(times, finished=verdict.status in ("completed", "failed", "incomplete")),
+        **_time_fields(times, verdict, window),
         "issue_number": _text(facts.state.get("issue_number")),
         "issue_class": _text(facts.state.get("issue_class")) or _classified(facts.streams),
         "workflow_template": _template(facts, request.text if request else ""),
@@ -168,7 +184,9 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         "branch_name": _text(facts.state.get("branch_name")),
         "plan_file": _text(facts.state.get("plan_file")),
         "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
-        "error_message": verdict.error or state_error(facts.state),
+        "error_message": verdict.error
+        or state_error(facts.state)
+        or (log_error[1] if log_error and verdict.status == "failed" else None),
     }
     unheard = _unheard_phases(facts)
     silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
@@ -181,7 +199,7 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime) -> ScannedRun:
         *_odd_times(facts, workflow, times, now),
     )
     word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
-    return ScannedRun(workflow, dated, word, (*facts.problems, *notes))
+    return ScannedRun(workflow, dated, word, (*facts.problems, *notes), verdict.inferred)
 
 
 def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:
@@ -255,8 +273,55 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
     for found in folder.named(LOG_FILES[1]):
         text = read_text(found, problems)
         if text and text.strip():
-            return found.path, scrub(text.strip().splitlines()[-1])[:500]
+            return found.path, last_error(text, after=None) or scrub(text.strip().splitlines()[-1])[:500]
     return None
+
+
+def _log_error(facts: RunFacts) -> tuple[str, str] | None:
+    """Return the error that the log written last ends with; without an agent any error that it has last."""
+    log = _last_log(facts.logs)
+    error = None if log is None else log.error if facts.streams else _error_of(log)
+    return None if log is None or error is None else (f"{log.workflow}/{LOG_FILES[0]}", error)
+
+
+def _error_of(log: Log) -> str | None:
+    return None if log.completed else last_error(log.text, after=None)
+
+
+def _last_log(logs: Sequence[Log]) -> Log | None:
+    return max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+
+
+def _scripts(facts: RunFacts) -> list[str]:
+    """Return the names of the workflow's scripts that the state and the logs know."""
+    stated = [facts.state.get("workflow_template"), facts.state.get("adw_name")]
+    every = facts.state.get("all_adws")
+    names = [*stated, *(every if isinstance(every, list) else ()), *(log.workflow for log in facts.logs)]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def _shows_writing(facts: RunFacts, window: Window, told: RunTimes, now: datetime) -> bool:
+    """Tell whether more than a young file shows that the run is at work: a copy's files are young, too.
+
+    Its files were not written at once, or a clock in them says so.
+    """
+    if window.last - window.first >= _APART or _grew_in_its_folder(facts):
+        return True
+    clocks = [*(stream.ended_at for stream in facts.streams), *(log.last for log in facts.logs)]
+    told_at = [when.replace(tzinfo=None) for when in (*clocks, told.created_at, told.started_at) if when]
+    # A time without a zone is this machine's or UTC.
+    here = (now.astimezone(UTC).replace(tzinfo=None), now.astimezone().replace(tzinfo=None))
+    return any(-_AHEAD <= clock - when <= SILENT_AFTER for when in told_at for clock in here)
+
+
+def _grew_in_its_folder(facts: RunFacts) -> bool:
+    """Tell whether the newest file was written to long after its folder got its last entry."""
+    newest = max(facts.folder.files, key=lambda found: found.mtime_ns)
+    try:
+        made = Path(newest.file).parent.stat().st_mtime_ns
+    except (OSError, ValueError):  # it lies elsewhere
+        return False
+    return timedelta(microseconds=(newest.mtime_ns - made) // 1000) >= _APART
 
 
 def _window(folder: RunFolder) -> Window | None:
@@ -277,10 +342,10 @@ def _summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, bool
 
 def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
     """Return the completion line of the log that was written last."""
-    ordered = sorted(logs, key=lambda log: log.last or datetime.min)  # noqa: DTZ901 - logs are naive
-    if not ordered or (line := ordered[-1].completed) is None:
+    log = _last_log(logs)
+    if log is None or (line := log.completed) is None:
         return None
-    return f"{ordered[-1].workflow}/execution.log", line
+    return f"{log.workflow}/{LOG_FILES[0]}", line
 
 
 def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
@@ -292,7 +357,9 @@ def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
+def _time_fields(times: RunTimes, verdict: Verdict, window: Window | None) -> dict[str, Any]:
+    finished = verdict.status in _ENDED
+    so_far = _so_far(times, window) if verdict.status == "running" else {}
     return {
         "created_at": _iso(times.created_at),
         "started_at": _iso(times.started_at),
@@ -304,7 +371,20 @@ def _time_fields(times: RunTimes, *, finished: bool) -> dict[str, Any]:
         "duration_seconds": times.duration,
         "duration_basis": times.duration_basis,
         "duration_source": times.duration_source,
+        **so_far,
     }
+
+
+def _so_far(times: RunTimes, window: Window | None) -> dict[str, Any]:
+    """Return how long a run has gone on until its last write: the one length that every answer shows."""
+    if times.started_at is None or window is None or not times.zone_known:
+        return {}
+    lasted = window.last - times.started_at
+    if not timedelta(0) <= lasted <= LONGEST:
+        return {}
+    seconds = round(lasted.total_seconds(), 3)
+    source = "so far: from its start to the last write"
+    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": source}
 
 
 def _iso(when: datetime | None) -> str | None:

@@ -19,10 +19,23 @@ DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
 _LOG_TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)", re.MULTILINE)
 _COMPLETION = re.compile(
-    r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b(?! with errors)"
-    r"|\bcompleted successfully\b[^\n]{0,40}\b(?:workflow|adw\w*|sdlc)\b",
+    r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b"
+    r"|\b(?:phase|stage)\b[^\n]{0,40}\b(?:completed|finished)\b"
+    r"|\bcompleted successfully\b[^\n]{0,40}\b(?:workflow|adw\w*|sdlc|phase|stage)\b",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\b(?:completed|finished) with (?:\w+ )?(?:errors?|failures?|problems?)\b", re.IGNORECASE)
+_LEVEL = re.compile(
+    r"(?:\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*[\]\s|:-]*(?:[\w.-]+\s+[-|:]\s+)?"
+    r"|(?=\W?[A-Z]+\]?\s?[:|\]-]))"
+    r"[\[(<]?(?P<level>DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\])>]?[\s:|-]*"
+    r"(?P<message>.*)"
+)
+"""A line of a log: time, logger's name, level, message. Without a time, a sign follows the level."""
+
+_ERRORS = frozenset({"ERROR", "CRITICAL", "FATAL"})
+_AFTER_ERROR = 3  # lines that a script may still write after the error that ends it
+_ERROR_LENGTH = 500  # characters
 _NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IGNORECASE)
 
 
@@ -37,11 +50,62 @@ class Log:
 
     @property
     def completed(self) -> str | None:
-        """The line that says the workflow is completed, where one of its last lines does."""
+        """The line that says the workflow or its phase is completed, where one of its last lines does."""
+        line = self._completion_line
+        return None if line is None else scrub(line.strip())[:200]
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """The time of that line, else of the last line, as written; None: it is not completed."""
+        line = self._completion_line
+        if line is None:
+            return None
+        stamp = _LOG_TIME.match(line)
+        return (_time(stamp[1]) if stamp else None) or self.last
+
+    @property
+    def error(self) -> str | None:
+        """The error that the script ended with; one after which it went on is none."""
+        return last_error(self.text) if self._completion_line is None else None
+
+    @property
+    def _completion_line(self) -> str | None:
         for line in reversed(self.text.splitlines()[-40:]):
-            if _COMPLETION.search(line) and not _NEGATED.search(line):
-                return scrub(line.strip())[:200]
+            if _COMPLETION.search(line) and not _NEGATED.search(line) and not _BUT.search(line):
+                return line
         return None
+
+
+def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
+    r"""Return the message of the last error in a log, without its time and level; None: there is none.
+
+    An error that more than `after` lines of other levels follow was survived. Lines of one error follow each
+    other; of a traceback below it only the last line counts.
+
+    >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
+    'No plan'
+    """
+    if not any(level in text for level in _ERRORS):
+        return None
+    message: list[str] = []
+    traced: list[str] = []
+    inside, followed = False, 0
+    for line in text.splitlines():
+        found = _LEVEL.match(line)
+        if found is not None and found["level"] in _ERRORS:
+            if not inside:
+                message, traced, followed = [], [], 0
+            message.append(found["message"].strip())
+            inside = True
+        elif found is not None or _LOG_TIME.match(line):
+            inside, followed = False, followed + 1
+        elif inside and line.strip():
+            traced.append(line.strip())
+    if not any(message) and not traced:
+        return None
+    if after is not None and followed > after:
+        return None
+    return scrub("\n".join([*filter(None, message), *traced[-1:]]))[:_ERROR_LENGTH]
 
 
 def read_text(found: FoundFile, problems: list[Problem]) -> str | None:

@@ -7,31 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
-from ..dating import is_plausible
+from ..dating import SILENT_AFTER, is_plausible
 from ..models import StreamFacts
-from ..outcomes import outcome_of
+from ..outcomes import DID_NOTHING, has_answer, outcome_of
 from ..phases import PHASES, phase_of, words_of
 from .times import phase_results
-
-SILENT_AFTER = timedelta(minutes=30)  # a tool call may take long; an agent that writes nothing longer is gone
 
 STATED = {
     "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
     "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
     "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
     "running": "running", "in_progress": "running", "started": "running", "active": "running",
+    "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
 }  # fmt: skip
+
+_PREPARING: Final = frozenset({"classify", "branch", "ops"})
+"""Phases that only prepare a run's work: a run of nothing else is not done."""
+
+_UNPLACED: Final = frozenset({"ops", "other"})
+"""Phases that may come at any time of a run."""
+
+_WORK: Final = frozenset({"plan", "build", "test", "review", "patch", "document"})
+"""Phases that a workflow's name promises, and that need an agent."""
+
+_BAD: Final = {
+    "error": "ended with an error",
+    "empty": "left an empty stream",
+    "false_success": "says success, but did nothing",
+}
 
 
 class Verdict(NamedTuple):
     """A run's status, and why it is thought so."""
 
-    status: str  # completed, failed, running, incomplete, unknown, or the state's own word
+    status: str  # completed, failed, stopped, running, incomplete, unknown, or the state's own word
     reason: str
     error: str | None = None
+    inferred: bool = False  # no file says so: it follows from how the agents ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +56,34 @@ class Evidence:
     state: dict[str, Any]
     streams: Sequence[StreamFacts]
     summary: tuple[str, bool | None] | None = None  # a workflow summary's path, and its word on success
-    error_log: tuple[str, str] | None = None  # (path, its last line)
+    error_log: tuple[str, str] | None = None  # (path, its last error)
+    log_error: tuple[str, str] | None = None  # (path, the error that the last log ends with)
     completion: tuple[str, str] | None = None  # (path, the log line that says so)
     written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
-    in_order: bool = False  # the files' times tell which agent came last
+    being_written: bool = False  # more than a young file shows that somebody writes
+    in_order: bool = False  # times tell which agent came last
+    silent_agents: Sequence[str] = ()  # agents that were given a prompt and left no stream
+    scripts: Sequence[str] = ()  # names of the workflow's scripts, as the state and the logs have them
 
 
 def judge(evidence: Evidence, now: datetime) -> Verdict:
     """Return the status by the first rule that speaks."""
-    rules = (_stated, _failed, _unfinished, _completed)
+    rules = (_stated, _failed, _unfinished, _completed, _ended_well)
     for rule in rules:
         verdict = rule(evidence, now)
         if verdict is not None:
             return verdict
+    return Verdict("unknown", _why_unknown(evidence))
+
+
+def _why_unknown(evidence: Evidence) -> str:
     if not evidence.streams:
-        return Verdict("unknown", "no stream and no word of an end")
-    return Verdict("unknown", "its agents ended well, but nothing says that the workflow did")
+        return "no stream and no word of an end"
+    last = furthest(evidence.streams, in_order=evidence.in_order)
+    if not last or any(outcome_of(stream) != "success" for stream in last):
+        return "nothing tells how its last agent ended"
+    more = _more_planned(evidence)
+    return f"its last agent ended well, but {more or 'without an answer'}"
 
 
 def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
@@ -65,8 +92,8 @@ def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
         return None
     word = given.strip().lower().replace(" ", "_").replace("-", "_")
     status = STATED.get(word, given.strip())
-    if status == "running" and _silent(evidence, now):
-        return Verdict("incomplete", f"the state says {given!r}, but nothing was written for long")
+    if status == "running" and not _is_at_work(evidence, now):
+        return Verdict("incomplete", f"the state says {given!r}, but nothing shows that anybody writes now")
     phase = _failed_phase(evidence.state) if status == "failed" else None
     said = f"the state says {given!r}" + (f"; its phase {phase!r} failed" if phase else "")
     return Verdict(status, said, state_error(evidence.state))
@@ -91,7 +118,7 @@ def state_error(state: dict[str, Any]) -> str | None:
     return None
 
 
-def _failed(evidence: Evidence, _now: datetime) -> Verdict | None:
+def _failed(evidence: Evidence, now: datetime) -> Verdict | None:
     if evidence.error_log is not None:
         path, line = evidence.error_log
         return Verdict("failed", f"there is an error log: {path}", line)
@@ -101,35 +128,44 @@ def _failed(evidence: Evidence, _now: datetime) -> Verdict | None:
         return None
     for stream in furthest(evidence.streams, in_order=evidence.in_order):
         outcome = outcome_of(stream)
-        if outcome not in ("error", "empty", "false_success"):
-            continue
-        text = stream.results[-1].text.strip() if stream.results else ""
-        why = {
-            "error": "ended with an error",
-            "empty": "left an empty stream",
-            "false_success": "says success, but did nothing",
-        }[outcome]
-        return Verdict("failed", f"{stream.agent} {why} ({stream.path})", text or None)
-    return None
+        if outcome in _BAD:
+            why = f"{stream.agent} {_BAD[outcome]} ({stream.path})"
+            return Verdict("failed", why, _last_words(stream) or None)
+    return _failed_by_its_log(evidence, now)
+
+
+def _last_words(stream: StreamFacts) -> str:
+    return (stream.results[-1].text if stream.results else stream.ending_text).strip()
+
+
+def _failed_by_its_log(evidence: Evidence, now: datetime) -> Verdict | None:
+    """Believe the workflow's own log that ends with an error, where nothing says that the run went on."""
+    if evidence.log_error is None or evidence.state.get("completed_at") or evidence.summary is not None:
+        return None
+    if evidence.streams and _is_at_work(evidence, now):
+        return None
+    path, line = evidence.log_error
+    return Verdict("failed", f"{path} ends with an error", line)
 
 
 def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
-    """Without a result the last agent is still at work, or was cut off."""
+    """Without a result the last agent is still at work, was stopped, or was cut off."""
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
-    last = furthest(evidence.streams, in_order=evidence.in_order)[:1]
-    if any(map(_ends_garbled, last)):  # it may have had a result, so that nobody is at work
+    last = furthest(evidence.streams, in_order=evidence.in_order)
+    stopped = [stream for stream in last if outcome_of(stream) == "stopped"]
+    if stopped:
+        return Verdict("stopped", f"{stopped[0].agent} was interrupted by the user ({stopped[0].path})")
+    if any(map(_ends_garbled, last[:1])):  # it may have had a result, so that nobody is at work
         why = f"the last line of {last[0].agent} cannot be read ({last[0].path})"
         return None if evidence.completion or evidence.summary else Verdict("incomplete", why)
     every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
-    fresh = not _silent(evidence, now)
-    if fresh and outcome_of(every[-1]) == "incomplete":
-        return Verdict("running", f"{every[-1].agent} has no result yet ({every[-1].path})")
-    for stream in last:
-        if outcome_of(stream) == "incomplete":
-            if fresh:
+    if _is_at_work(evidence, now):
+        for stream in (every[-1], *last[:1]):
+            if outcome_of(stream) == "incomplete":
                 return Verdict("running", f"{stream.agent} has no result yet ({stream.path})")
-            return Verdict("incomplete", f"{stream.agent} was cut off: no result ({stream.path})")
+    elif last and outcome_of(last[0]) == "incomplete":
+        return Verdict("incomplete", f"{last[0].agent} was cut off: no result ({last[0].path})")
     return None
 
 
@@ -147,14 +183,61 @@ def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:
     return None
 
 
+def _ended_well(evidence: Evidence, _now: datetime) -> Verdict | None:
+    """Nothing says that the workflow ended, but its agents did, and nothing says that more was planned."""
+    last = furthest(evidence.streams, in_order=evidence.in_order)[-1:]
+    if not last or outcome_of(last[0]) != "success" or not has_answer(last[0]):
+        return None
+    if _more_planned(evidence) is not None:
+        return None
+    (stream,) = last
+    if len(evidence.streams) == 1:
+        what = "the transcript" if not stream.results else f"{stream.agent}, its only agent,"
+        return Verdict("completed", f"{what} ended with an answer ({stream.path})", inferred=True)
+    if all(outcome_of(each) == "success" for each in evidence.streams):
+        return Verdict("completed", f"all its {len(evidence.streams)} agents ended well", inferred=True)
+    why = f"{stream.agent}, its last agent, ended with an answer ({stream.path})"
+    return Verdict("completed", why, inferred=True)
+
+
+def _more_planned(evidence: Evidence) -> str | None:
+    """Return the sign that the run was to go on after its agents ended; None: there is none."""
+    if evidence.silent_agents:
+        return f"{evidence.silent_agents[-1]} was given a prompt and left no stream"
+    heard = {phase_of(stream.agent) for stream in evidence.streams}
+    if heard and heard <= _PREPARING:
+        return "they only prepared its work"
+    done, current = evidence.state.get("completed_phases"), evidence.state.get("current_phase")
+    if isinstance(done, list) and isinstance(current, str) and current and current not in done:
+        return f"the state has not completed its phase {current!r}"
+    if "other" in heard:  # nobody knows what such an agent was for
+        return None
+    for script in evidence.scripts:
+        missing = [phase for phase in _promised(script) if phase not in heard]
+        if missing:
+            return f"{script} was to {missing[0]}, and no agent of that phase is there"
+    return None
+
+
+def _promised(script: str) -> list[str]:
+    """Return the phases that a workflow's name promises.
+
+    >>> _promised("adw_plan_build_iso"), _promised("adw_sdlc"), _promised("nightly")
+    (['plan', 'build'], ['plan', 'build'], [])
+    """
+    words = [each for word in words_of(script) for each in (("plan", "build") if word == "sdlc" else (word,))]
+    return [phase for word in words if (phase := phase_of(word)) in _WORK]
+
+
 def _ends_garbled(stream: StreamFacts) -> bool:
     """Tell whether a stream's last line is whole and cannot be read: it may be the result."""
     unread = any(found.line == stream.lines and found.severity == "error" for found in stream.problems)
     return unread and not stream.cut and outcome_of(stream) == "incomplete"
 
 
-def _silent(evidence: Evidence, now: datetime) -> bool:
-    return evidence.written_at is None or is_silent(evidence.written_at, now)
+def _is_at_work(evidence: Evidence, now: datetime) -> bool:
+    written = evidence.written_at
+    return evidence.being_written and written is not None and not is_silent(written, now)
 
 
 def is_early(written: datetime, now: datetime) -> bool:
@@ -170,14 +253,22 @@ def is_silent(written: datetime, now: datetime) -> bool:
 def furthest(streams: Sequence[StreamFacts], *, in_order: bool) -> list[StreamFacts]:
     """Return the stream that the run came furthest with, and a pull request's beside it.
 
-    By file times where these tell an order; otherwise by the usual order of phases. A committer's
-    stream is often cut by its own commit: that decides nothing.
+    By times where these tell an order; otherwise by the usual order of phases. A committer's stream is
+    often cut by its own commit: that decides nothing. Neither does a step that prepared or tidied up and
+    did nothing, where others worked.
     """
     working = [
         stream
         for stream in streams
         if phase_of(stream.agent) != "commit" or outcome_of(stream) != "incomplete"
     ]
+    idle = {"ops"} if in_order else _UNPLACED
+    needed = [
+        stream
+        for stream in working
+        if phase_of(stream.agent) not in idle or outcome_of(stream) not in DID_NOTHING
+    ]
+    working = needed or working
     if not working:
         return []
     if in_order:
@@ -193,7 +284,7 @@ def _by_time(streams: Iterable[StreamFacts]) -> list[StreamFacts]:
     return sorted(
         streams,
         key=lambda stream: (
-            stream.modified_at or oldest,
+            stream.ended_at or stream.modified_at or oldest,
             _rank(stream),
             stream.agent,
         ),

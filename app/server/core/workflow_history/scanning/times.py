@@ -188,8 +188,9 @@ def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -
     known = [end for end in ends if end]
     if known and state.get("status") in ("completed", "failed"):
         return max(known)
-    lasts = [log.last for log in logs if log.last and log.completed]
-    return _shifted(max(lasts), offset) if lasts else None
+    last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+    ended = None if last is None else last.completed_at
+    return None if ended is None else _shifted(ended, offset)
 
 
 def _file_times(streams: Sequence[StreamFacts], window: Window | None) -> list[tuple[datetime, datetime]]:

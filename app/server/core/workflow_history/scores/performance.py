@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evidence import agent_runs, number, total, word
+from ..outcomes import DID_NOTHING
 from .base import Part, Score, falling, mean, unknown
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
-_DID_NOTHING = frozenset({"false_success", "empty", "unreadable", "unknown"})
+_UNKNOWN_WORK = frozenset({"unreadable", "unknown"})
 """Outcomes of agents of whom no work is known."""
 
 _SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
@@ -21,12 +22,13 @@ _SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
 def score(workflow: Mapping[str, Any]) -> Score:
     """Score the wall time (80%) and the time spent on retries (20%).
 
-    A running run has no score yet, and a run that did nothing has none: it was not fast.
+    None while the run goes on, and for a run that did nothing: that is no pace.
     """
-    if _did_nothing(workflow):
-        return unknown("any work")
     if word(workflow.get("status")) == "running":
         return unknown("the end of the run")
+    agents = agent_runs(workflow)
+    if agents and all(map(_did_nothing, agents)):
+        return unknown("work done by an agent")
     duration = number(workflow.get("duration_seconds"))
     if duration is None:
         return unknown("duration_seconds")
@@ -39,17 +41,12 @@ def score(workflow: Mapping[str, Any]) -> Score:
     )
 
 
-def _did_nothing(workflow: Mapping[str, Any]) -> bool:
-    """Whether there are agent runs, and none of them did anything."""
-    entries = agent_runs(workflow)
-    return bool(entries) and not any(map(_worked, entries))
-
-
-def _worked(entry: Mapping[str, Any]) -> bool:
+def _did_nothing(entry: Mapping[str, Any]) -> bool:
+    """Return whether no work of an agent is known; an error is none without any sign of work before it."""
     outcome = word(entry.get("outcome"))
-    if outcome in _DID_NOTHING:
-        return False
-    return outcome != "error" or any(number(entry.get(key)) for key in _SIGNS_OF_WORK)
+    if outcome == "error":
+        return not any(number(entry.get(key)) for key in _SIGNS_OF_WORK)
+    return outcome in DID_NOTHING or outcome in _UNKNOWN_WORK
 
 
 def _pace(duration: float, idle: float | None) -> Part:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Text, bindparam, cast, func, select
 from .bulk import chunks
 from .codec import WORKFLOW
 from .schema import workflows
+from .standing import shown
 
 KEYS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
@@ -33,7 +34,7 @@ _TRUE: Final = ("1", "true")
 def _query() -> Select[Any]:
     """Select a list's rows, made once: SQLAlchemy takes as long to put it together as SQLite to answer it."""
     own = workflows.c
-    columns = [own[field.column] for field in _FIELDS.values()]
+    columns = [shown(field.column) for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TEXTS.items()]
     zone = cast(own.extra["time_zone_known"].as_string(), Text).in_(_TRUE).label("time_zone_known")
     query = select(own.key, *columns, zone, *texts)

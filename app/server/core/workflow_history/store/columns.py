@@ -7,6 +7,7 @@ What is not packed is read from the rows themselves; the answer is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -24,10 +25,13 @@ from .bulk import execute_tuples
 from .dialects.base import damaged
 from .recorded import only_bound
 from .schema import agent_runs, column_blocks, model_usage, workflows
+from .standing import FELL_SILENT, RUNNING, SILENT
 
 _EPOCH = np.datetime64(0, "us")
 _SAMPLE: dict[Family, str] = {family: next(iter(names)) for family, names in COLUMNS.items()}
 """One column of each family: where it is packed, all of the family is."""
+
+_NO_WORDS = Words.of(())
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
 """What whole numbers are packed in where they fit; the largest value stands for unknown."""
@@ -44,11 +48,17 @@ class _Packed(msgspec.Struct, array_like=True):
 
 
 def read_columns(
-    connection: Connection, family: Family, names: Sequence[str], *, keys: range | None = None
+    connection: Connection,
+    family: Family,
+    names: Sequence[str],
+    *,
+    keys: range | None = None,
+    as_stored: bool = False,
 ) -> Columns:
     """Return some columns of every run, agent run or model's share, in the order of the runs' keys.
 
-    `keys`: only of runs with these; from a block's first to a block's last.
+    `keys`: only of runs with these; from a block's first to a block's last. `as_stored`: statuses are those
+    of the last sync; else the clock has a say in them.
     """
     unknown = [name for name in names if name not in COLUMNS[family]]
     if unknown:
@@ -60,7 +70,24 @@ def read_columns(
     asked = all_blocks(connection) if keys is None else blocks_of(keys)
     for some in spans(block for block in asked if block not in found):
         found[some.start // RUNS_IN_A_BLOCK] = _read(connection, family, wanted, some)
-    return _assembled(family, wanted, [found[block] for block in sorted(found)])
+    columns = _assembled(family, wanted, [found[block] for block in sorted(found)])
+    return columns if as_stored else _as_they_stand(connection, columns)
+
+
+def fell_silent(connection: Connection) -> list[int]:
+    """Return the runs that are stored as running and are shown as incomplete, by key."""
+    query = select(workflows.c.key).where(FELL_SILENT).order_by(workflows.c.key)
+    return list(connection.scalars(query))
+
+
+def _as_they_stand(connection: Connection, columns: Columns) -> Columns:
+    if columns.family != "runs" or not columns.words.get("status", _NO_WORDS).are(RUNNING).any():
+        return columns
+    statuses = columns.words["status"]
+    silent = np.isin(columns.whole["key"], fell_silent(connection)) & statuses.are(RUNNING)
+    known_words = statuses.words if SILENT in statuses.words else (*statuses.words, SILENT)
+    codes = np.where(silent, known_words.index(SILENT), statuses.codes).astype(np.int32)
+    return replace(columns, words={**columns.words, "status": Words(codes, known_words)})
 
 
 def pack_columns(connection: Connection) -> None:

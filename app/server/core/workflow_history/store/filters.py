@@ -26,6 +26,7 @@ from ..filters import SCORES, Range, RunFilter
 from .dialects import Dialect
 from .schema import agent_runs, occurrences, patterns, workflows
 from .search_words import pieces_of
+from .standing import stands_so
 from .values import storable_text, to_time
 
 _NANODOLLARS = 1_000_000_000  # in one US dollar
@@ -73,7 +74,7 @@ def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
     """Return what a run must meet."""
     own = workflows.c
     found = [
-        *_any_of(own.status, wanted.status),
+        *([stands_so(wanted.status)] if wanted.status else []),
         *_any_of(own.project, wanted.project),
         *_any_of(own.workflow_template, _with_and_without("adw_", wanted.template)),
         *_any_of(own.issue_class, _with_and_without("/", wanted.issue_class)),

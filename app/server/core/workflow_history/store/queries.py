@@ -12,6 +12,7 @@ from ..filters import RunFilter
 from .codec import WORKFLOW
 from .cursor import Cursor
 from .schema import workflows
+from .standing import stands_so
 from .values import storable_text
 
 _SPENT = "spent"
@@ -112,7 +113,7 @@ def chosen(
     """Select workflows in the order of their keys: safe to go on after a key while rows change."""
     query = _identities().where(workflows.c.key > after_key).order_by(workflows.c.key).limit(limit)
     if status is not None:
-        query = query.where(workflows.c.status == storable_text(status))
+        query = query.where(stands_so([status]))
     if created_from is not None:
         query = query.where(workflows.c.created_at >= created_from)
     if created_before is not None:

@@ -25,10 +25,11 @@ from .schema import (
     sync_runs,
     workflows,
 )
+from .standing import shown
 from .values import storable_text, to_dollars
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
-    workflows.c[field.column] for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
+    shown(field.column) for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
 ]
 
 
@@ -316,5 +317,5 @@ def syncs_of(connection: Connection, limit: int, before: int) -> tuple[list[dict
 def figures(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
     """Return some keys of every stored workflow, without its agent runs and links."""
     codec = WORKFLOW.only(keys)
-    columns = [workflows.c[field.column] for field in codec.fields.values()]
+    columns = [shown(field.column) for field in codec.fields.values()]
     return [codec.decode(row) for row in _dicts(connection, select(*columns).order_by(workflows.c.key))]

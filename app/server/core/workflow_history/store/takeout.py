@@ -28,6 +28,7 @@ from .codec import AGENT_RUN, WORKFLOW, Codec
 from .pattern_sums import ANEW
 from .recorded import agent_costs, run_costs
 from .schema import agent_runs, occurrences, patterns, workflows
+from .standing import shown
 
 RUNS_AT_A_TIME: Final = 100  # with all that their agents did: more takes memory, and is no faster
 
@@ -124,7 +125,7 @@ def _of_runs() -> Source:
         Field("extra", "dict", "state keys without a column"),
     )
     columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
-    columns |= {key: _as_text(workflows.c[field.column]) for key, field in WORKFLOW.fields.items()}
+    columns |= {key: _as_text(shown(field.column)) for key, field in WORKFLOW.fields.items()}
     columns |= run_costs()
     return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
 
@@ -161,7 +162,7 @@ def _of_agent_runs() -> Source:
         Field("extra", "dict", "keys without a column"),
     )
     columns: dict[str, ColumnElement[Any]] = {
-        **{name: workflows.c[WORKFLOW.fields[key].column] for name, key in _OF_ITS_RUN.items()},
+        **{name: shown(WORKFLOW.fields[key].column) for name, key in _OF_ITS_RUN.items()},
         "ordinal": agent_runs.c.ordinal,
         "extra": _as_text(agent_runs.c.extra),
         **{key: _as_text(agent_runs.c[field.column]) for key, field in AGENT_RUN.fields.items()},

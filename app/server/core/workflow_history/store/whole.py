@@ -32,6 +32,7 @@ from .schema import (
     sync_runs,
     workflows,
 )
+from .standing import shown
 
 Access = Callable[[], AbstractContextManager[Connection]]
 
@@ -131,7 +132,7 @@ class WholeRuns:
     def facts(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         """Return the little of some runs that tells whether they may go, and what they spent."""
         names = ("key", "project", "status", "created_at", "spent_nanodollars")
-        query = select(*(workflows.c[name] for name in names))
+        query = select(*(shown(name) for name in names))
         with self._reading() as connection:
             return [
                 dict(row)

@@ -21,6 +21,7 @@ from ..models import (
     TokenUsage,
     ToolCall,
 )
+from .endings import UNANSWERED, Ended, ending_of
 from .lines import (
     Block,
     Line,
@@ -69,6 +70,8 @@ class ClaudeReading(LineReading):
     subagents: list[Subagent] = field(default_factory=list)
     agent_ids: dict[str, None] = field(default_factory=dict)
     sidechains: bool = False
+    ended: Ended | None = None  # by the last line that tells of an end
+    side_ended: Ended | None = None  # the same of subagents' lines
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
@@ -87,6 +90,7 @@ class ClaudeReading(LineReading):
                 self.lines = number
                 self.sessions[answers.session] = None
                 self.first_type = self.first_type or "user"
+                self.ended = UNANSWERED
                 _answered(self, *plain, number)
             start = end + 1
         return number
@@ -104,9 +108,24 @@ class ClaudeReading(LineReading):
         if not raw.isascii():
             _check_text(self, raw, number)
 
+    def note_ending(self, line: Line) -> None:
+        """Note how the stream ends, if this is its last line."""
+        ended = ending_of(line)
+        if ended is not None and line.isSidechain:
+            self.side_ended = ended
+        elif ended is not None:
+            self.ended = ended
+
+    def trouble(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
+        """Note what is wrong with a line, up to a bound; how the stream ends is unknown after a lost line."""
+        if not doubtful:
+            self.ended = self.side_ended = None
+        LineReading.trouble(self, reason, line, doubtful=doubtful)
+
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
         messages = tuple(self.messages.values())
+        ending, ending_text = self.ended or self.side_ended or (None, "")
         return StreamFacts(
             path=self.path,
             format="claude_transcript" if self.transcript else "claude",
@@ -130,6 +149,8 @@ class ClaudeReading(LineReading):
             subagents=tuple(self.subagents),
             agent_ids=tuple(self.agent_ids),
             sidechains=self.sidechains,
+            ending=None if self.begun else ending,
+            ending_text=ending_text,
         )
 
     def unended(self) -> tuple[str, ...]:
@@ -165,6 +186,7 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
         reading.last = max(reading.last or when, when)
     else:
         when = None
+    reading.note_ending(line)
     if line.type == "result":
         reading.results.append(_result(line, number, session))
     elif isinstance(line.message, Message):

@@ -58,7 +58,7 @@ class ModelEntry(msgspec.Struct):
 
 
 class Block(msgspec.Struct):
-    """One block of a message's content; `input` stays raw until a tool call needs it."""
+    """One block of a message's content; what may be long stays raw until it is needed."""
 
     type: str | None = None
     id: str | None = None
@@ -66,6 +66,8 @@ class Block(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw()
     tool_use_id: str | None = None
     is_error: bool | None = None
+    text: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = msgspec.Raw()
 
 
 class Message(msgspec.Struct):
@@ -100,7 +102,11 @@ class Line(msgspec.Struct):
     errors: Any = None
     permission_denials: list[msgspec.Raw] | None = None
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
-    isSidechain: Any = None  # noqa: N815
+    isSidechain: Any = None  # noqa: N815 - a transcript's line of a subagent
+    isMeta: Any = None  # noqa: N815 - written by the program, not by the user
+    isCompactSummary: Any = None  # noqa: N815
+    isApiErrorMessage: Any = None  # noqa: N815
+    error: Any = None
     toolUseResult: msgspec.Raw = msgspec.Raw()  # noqa: N815
 
 

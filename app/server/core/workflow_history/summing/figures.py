@@ -97,6 +97,7 @@ def _figures(group: Group, first_day: date | None, sums: _Sums, costs: Any, seco
         completed=completed,
         failed=failed,
         success_rate=completed / (completed + failed) if completed + failed else None,
+        success_rate_of=completed + failed,
         cost=_cost(costs, runs),
         lower_bound_cost=dollars(sums["beyond"]) if sums["beyond_known"] else None,
         runs_without_cost=sums["without_cost"],

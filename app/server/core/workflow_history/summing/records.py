@@ -42,6 +42,7 @@ class Figures:
     completed: int
     failed: int
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
+    success_rate_of: int  # runs that completed or failed; the others are of unknown end, stopped or at work
     cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
     runs_without_cost: int  # runs of which nothing is known to have been spent

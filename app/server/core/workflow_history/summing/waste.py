@@ -2,7 +2,8 @@
 
 A dollar may be wasted in several ways. It is counted in the first that holds, in this order: its run failed;
 it was spent on doing work again; its agent said success and did nothing; its agent ended with an error; its
-stream was cut off.
+stream was cut off in a run that did not end well. What a user
+stopped is not counted: it may have been enough.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class _Agents:
         self.spent = _at_least(*spent(self.columns)[:2])
         status = runs.words["status"].take(self.run)
         self.failed = status.are("failed")
-        self.at_work = status.are("running")
+        self.may_be_well = status.are("running") | status.are("completed")
 
     def has(self, kind: str) -> Flags:
         """Tell which agent runs have some of a kind, whether or not it is known what that cost."""
@@ -68,7 +69,8 @@ class _Agents:
         ended_so: Flags = self.columns.words["outcome"].are(_OUTCOMES[kind]) & (
             self.columns.whole["is_copy"] != 1
         )
-        return ended_so & ~self.at_work if kind == CUT_OFF else ended_so  # at work, it may yet end well
+        # At work it may yet end well; in a run that did, the record was cut off and not the work.
+        return ended_so & ~self.may_be_well if kind == CUT_OFF else ended_so
 
     def touched(self) -> dict[str, Integers]:
         """Return by kind what each agent run has of it, whatever the others say; never more than it spent."""

@@ -14,7 +14,7 @@ from ..places import place
 from ..scanning.found import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
-from .changes import copied_spans
+from .changes import copied_spans, has_grown
 from .job import Job
 from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
@@ -70,7 +70,8 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
             job.ordered += 1
             copied, foreign = spans.hold(*folder.written), _is_foreign(job, known.get(folder.id))
             twin = _twin(job, known.get(folder.id))
-            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign, twin)
+            grew = has_grown(known.get(folder.id), folder, job.home)
+            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign, twin, grew)
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:

@@ -51,6 +51,14 @@ def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     )
 
 
+def has_grown(stored: StoredRun | None, folder: RunFolder, home: str) -> bool:
+    """Tell whether something of a run was written since it was read; a new copy writes all of its files."""
+    if stored is None or stored.agents_dir != home or stored.last_written_ns is None:
+        return False
+    first, last = folder.written
+    return last > stored.last_written_ns and (first == stored.first_written_ns or len(folder.files) == 1)
+
+
 def dated(runs: Iterable[StoredRun], home: str) -> dict[str, Dated]:
     """Return by id when the files of this agents folder's runs were written, gone ones included."""
     return {

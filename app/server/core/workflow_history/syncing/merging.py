@@ -11,6 +11,9 @@ from ..models import AgentRun, Workflow
 OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
 """What belongs to a status: a new status brings its own, or none."""
 
+_BY_A_FILE = ("the state ", "there is ", "its summary ")
+"""How the reason of a status begins that a file says, and that nothing inferred replaces."""
+
 OF_THE_TIMES = (
     "created_at",
     "started_at",
@@ -48,18 +51,19 @@ MADE_AT_READING = frozenset({
 """Fields of a stored workflow that other tables hold, or that the history writes by itself."""
 
 
-def merged(stored: Workflow | None, new: Workflow) -> Workflow:
+def merged(stored: Workflow | None, new: Workflow, *, inferred: bool = False) -> Workflow:
     """Return what is known of a run now: unknown never hides what was known.
 
     A status brings its own reason and error along. Costs, where the files tell some, are complete in
-    themselves: former attempts are in them.
+    themselves: former attempts are in them. `inferred`: no file says the new status, so that it does not
+    replace one that a file said.
 
     >>> merged({"nl_input": "Add x", "status": "failed", "error_message": "e"}, {"status": "completed"})
     {'nl_input': 'Add x', 'status': 'completed', 'error_message': None}
     """
     if stored is None:
         return dict(new)
-    new = _without_what_was_lost(stored, new)
+    new = _without_what_was_lost(stored, new, inferred=inferred)
     known = {**stored, **{name: value for name, value in new.items() if value is not None}}
     if known.get("status") != stored.get("status"):
         known.update({name: new.get(name) for name in OF_THE_STATUS if name in known})
@@ -68,12 +72,14 @@ def merged(stored: Workflow | None, new: Workflow) -> Workflow:
     return known
 
 
-def _without_what_was_lost(stored: Workflow, new: Workflow) -> Workflow:
+def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:
     """Return what the files say, less what they only say because something of them is gone or broken."""
     lost: set[str] = set()
     if stored.get("times_basis") == "reported" and new.get("times_basis") != "reported":
         lost.update(OF_THE_TIMES)
-    if new.get("status") == "unknown" and stored.get("status") != "unknown" and not _news(stored, new):
+    was_said = str(stored.get("status_reason")).startswith(_BY_A_FILE) and stored.get("status") != "running"
+    tells_little = new.get("status") == "unknown" or (inferred and was_said)
+    if tells_little and stored.get("status") != "unknown" and not _news(stored, new):
         lost.update(("status", *OF_THE_STATUS))
     return {name: value for name, value in new.items() if name not in lost}
 

@@ -64,12 +64,13 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     if not is_run(facts):
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
-    scanned = describe(facts, copied=copied, now=task.now)
+    was_at_work = order.before is not None and order.before.get("status") == "running"
+    scanned = describe(facts, copied=copied, now=task.now, grew=order.grew or was_at_work)
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
         run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
     before = without_file_times(order.before) if order.before and copied else order.before
-    workflow = merged(before, _phase_2_enrich(run, order, scanned, before))
+    workflow = merged(before, _phase_2_enrich(run, order, scanned, before), inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}

@@ -25,6 +25,7 @@ class Order(NamedTuple):
     copied: bool = False  # its file times are those of a copy
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
     twin: str | None = None  # another folder of this machine that is a run of this project and id, too
+    grew: bool = False  # it was written to since the last sync
 
 
 class Task(NamedTuple):

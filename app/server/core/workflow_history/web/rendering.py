@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from .. import amounts
 from ..amounts import UNKNOWN
 from ..wording import agents, costs, explaining, numbers, runs, scores, signs, syncing
-from ..wording.text import clean, cut, cut_middle, one_line
+from ..wording.text import clean, cut, cut_middle, name_parts, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
 
@@ -96,6 +97,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(FILTERS, exactly=exactly, iso=iso, state_class=state_class, cost_title=cost_title)
+    found.filters["breakable"] = breakable
     found.globals.update(UNKNOWN=UNKNOWN, address=address, run_address=run_address, navigation=NAVIGATION)
     return found
 
@@ -119,6 +121,15 @@ def harmless(value: Any) -> Any:
     ('back', 3)
     """
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a browser breaks between its parts, if at all.
+
+    >>> breakable("mcp__a__<b>")
+    Markup('mcp__<wbr>a__<wbr>&lt;b&gt;')
+    """
+    return Markup("<wbr>").join(map(escape, name_parts(harmless(name))))
 
 
 def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:

@@ -37,6 +37,7 @@ def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
     words = {
         "error": "error",
         "false_success": "did nothing",
+        "stopped": "stopped",
         "incomplete": "no result yet" if at_work else "cut off",
         "empty": "empty",
         "unreadable": "unreadable",

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-STATUS_SIGNS: Final = {"completed": "✓", "failed": "✗", "running": "●", "incomplete": "◐", "unknown": "?"}
+STATUS_SIGNS: Final = {
+    "completed": "✓",
+    "failed": "✗",
+    "stopped": "■",
+    "running": "●",
+    "incomplete": "◐",
+    "unknown": "?",
+}
 OUTCOME_SIGNS: Final = {
     "success": "✓",
     "error": "✗",
     "false_success": "✗",
+    "stopped": "■",
     "incomplete": "◐",
     "empty": "○",
     "unreadable": "○",

@@ -46,6 +46,23 @@ def cost_of(figures: Figures) -> str:
     return at_least(Spending(exact(figures.cost.total), exact(figures.lower_bound_cost), partial))
 
 
+def success_of(group: Figures) -> str:
+    """Return the share of runs that ended well; where the end of others is unknown, of how many it is."""
+    rate = share(group.success_rate)
+    if group.success_rate is None or group.success_rate_of == group.runs:
+        return rate
+    return f"{rate} of {group.success_rate_of:,}"
+
+
+def success_line(total: Figures) -> str:
+    """Return the same for all runs, in a sentence's part that names the runs that it leaves out."""
+    others = total.runs - total.success_rate_of
+    left_out = f", {counted(others, 'run')} neither completed nor failed" if others else ""
+    if total.success_rate is None:
+        return f"no run completed or failed{left_out and ' yet'}"
+    return f"{share(total.success_rate)} of {total.success_rate_of:,} ended well{left_out}"
+
+
 def known_cost(group: Figures) -> float:
     """Return all that a group is known to have spent, US dollars; 0 where nothing is."""
     return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)

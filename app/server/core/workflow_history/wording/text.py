@@ -21,6 +21,7 @@ _ESCAPES = re.compile(
     "(?:\x07|\x1b\\\\|\x9c)"  # a body ends where another begins: no second look
     "|\x1b[ -/]*[0-~]"
 )
+_BETWEEN_PARTS = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
 _NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and family emojis
 
@@ -90,3 +91,12 @@ def _harmless(character: str) -> str:
     if category == "Cs":  # half of a pair: cannot be written out
         return "\ufffd"
     return "" if category in {"Cc", "Cf"} else character
+
+
+def name_parts(name: str) -> list[str]:
+    """Return a long name in the parts between which it may go on in the next line.
+
+    >>> name_parts("mcp__browser__take_screenshot")
+    ['mcp__', 'browser__', 'take_', 'screenshot']
+    """
+    return _BETWEEN_PARTS.split(name)

@@ -17,6 +17,7 @@ from ...wording.text import one_line
 _STATUS_STYLES = {
     "completed": "green",
     "failed": "red",
+    "stopped": "magenta",
     "running": "cyan",
     "incomplete": "magenta",
     "unknown": "dim",
@@ -25,12 +26,14 @@ _OUTCOME_STYLES = {
     "success": "green",
     "error": "red",
     "false_success": "red",
+    "stopped": "magenta",
     "incomplete": "magenta",
     "empty": "red",
     "unreadable": "red",
 }
 STAND_INS = str.maketrans({
-    "✓": "+", "✗": "x", "●": "*", "◐": "~", "○": "o", "†": "!", "≥": ">", "≈": "~", "\N{EN DASH}": "-",
+    "✓": "+", "✗": "x", "●": "*", "◐": "~", "■": "%", "○": "o", "†": "!",
+    "≥": ">", "≈": "~", "\N{EN DASH}": "-",
     "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
     "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
     **dict.fromkeys("█▉▊▋▌▍▏", "#"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -15,35 +16,68 @@ from .text import said
 
 MOST = 10
 
+_DETAILS: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\bphase \S+|\d[\d,.:]*")
+"""What differs between two warnings of one kind: quoted words, phases, numbers; names of its path, too."""
+
+Problem = Mapping[str, Any]
+
 
 def problem_lines(
-    problems: Sequence[Mapping[str, Any]], width: int, most: int = MOST
+    problems: Sequence[Problem], width: int, most: int = MOST, *, each: bool = False
 ) -> list[RenderableType]:
-    """Return the first kinds of problems: place, reason, errors before warnings; and how many more there are.
+    """Return the first problems: place, reason, errors before warnings; and how many more there are.
 
-    Problems that differ in their place alone are one line, with their count.
+    Warnings of one kind take one line with their count, unless `each` is asked for.
     """
-    kinds: dict[tuple[bool, str], list[Mapping[str, Any]]] = {}
-    for problem in problems:
-        kind = problem.get("severity") == "warning", str(problem.get("reason"))
-        kinds.setdefault(kind, []).append(problem)
-    worst_first = [kinds[kind] for kind in sorted(kinds, key=lambda kind: kind[0])]
+    worst_first = sorted(problems, key=_is_warning)
+    kinds = [[problem] for problem in worst_first] if each else list(_by_kind(worst_first))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for alike in worst_first[:most]:
-        more = Text(f" (and {len(alike) - 1:,} more alike)", "dim") if len(alike) > 1 else Text()
-        table.add_row(_place(alike[0], width), Text.assemble(said(alike[0].get("reason")), more))
+    for first, *others in kinds[:most]:
+        table.add_row(_place(first, width), _reason(first, len(others)))
     lines: list[RenderableType] = [table]
-    if rest := sum(map(len, worst_first[most:])):
-        lines.append(Text(f"and {rest:,} more: --json shows all", style="dim"))
+    if left := sum(map(len, kinds[most:])):
+        lines.append(Text(f"and {left:,} more: --json shows all", style="dim"))
     return lines
 
 
-def _place(problem: Mapping[str, Any], width: int) -> Text:
-    warning = problem.get("severity") == "warning"
+def _by_kind(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
+    """Yield every error alone, and warnings of one kind together, where the first of them stands."""
+    kinds: dict[object, list[Problem]] = {}
+    for place, problem in enumerate(problems):
+        kinds.setdefault(_kind(problem) if _is_warning(problem) else place, []).append(problem)
+    yield from kinds.values()
+
+
+def _kind(problem: Problem) -> str:
+    """Return what a warning says of any file: its reason without the details of this one.
+
+    >>> one, other = ({"path": f"a/{name}/x.txt", "reason": f"{name} ends at byte 7"} for name in ("b", "c"))
+    >>> _kind(one) == _kind(other)
+    True
+    """
+    reason = one_line(problem.get("reason"))
+    names = {part for part in one_line(problem.get("path")).split("/") if part}
+    return " ".join(
+        "…" if word.strip(".,:;") in names else word for word in _DETAILS.sub("…", reason).split()
+    )
+
+
+def _is_warning(problem: Problem) -> bool:
+    return problem.get("severity") == "warning"
+
+
+def _reason(problem: Problem, others: int) -> Text:
+    text = said(problem.get("reason"))
+    if others:
+        text.append(f" (and {others:,} more like it: --json shows all)", style="dim")
+    return text
+
+
+def _place(problem: Problem, width: int) -> Text:
     number_of_line = number(problem.get("line"))
     tail = "" if number_of_line is None else f":{number_of_line:.0f}"
     place = cut_middle(one_line(problem.get("path")), max(20, width // 2 - len(tail))) + tail
-    sign = Text("! ", "magenta") if warning else Text("✗ ", "red")
+    sign = Text("! ", "magenta") if _is_warning(problem) else Text("✗ ", "red")
     return Text.assemble(sign, (place, "bold"))

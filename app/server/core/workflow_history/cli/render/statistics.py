@@ -12,7 +12,7 @@ from ...amounts import UNKNOWN, money, share
 from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
 from ...wording.numbers import counted, duration, tokens
-from ...wording.statistics import cost_of, known_cost
+from ...wording.statistics import cost_of, known_cost, success_line, success_of
 from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
@@ -62,7 +62,7 @@ def groups_table(found: RunStatistics, groups: Sequence[Figures], width: int) ->
         _numbers("runs", "runs", groups, lambda g: f"{g.runs:,}"),
         *_attempts(groups),
         _numbers("failed", "failed", groups, lambda g: f"{g.failed:,}"),
-        _numbers("success", "success", groups, lambda g: share(g.success_rate)),
+        _numbers("success", "success", groups, success_of),
         _numbers("cost", "cost", groups, cost_of),
         Column("bar", "", tuple(Text(marks.bar(_share(g, most), BAR), "green") for g in groups)),
         _numbers("mean", "mean", groups, lambda g: money(g.cost.mean)),
@@ -80,7 +80,7 @@ def sums_line(total: Figures) -> Text:
     return joined([
         counted(total.runs, "run"),
         f"{cost_of(total)} in all",
-        f"{share(total.success_rate)} of {total.completed + total.failed:,} ended well",
+        success_line(total),
         f"unknown what {counted(total.runs_without_cost, 'run')} cost" if total.runs_without_cost else None,
     ])  # fmt: skip
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Final
 
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from ...wording.text import name_parts
+
 GAP = 2  # cells between two columns
+
+_WORD: Final = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def grid(columns: Sequence[Column], width: int, *, header: bool = True, ruled: b
         header_style="bold" if ruled else "dim",
         border_style="dim",
     )
+    sized = [_in_whole_words(column) if column.wraps else column for column in sized]
     for column in sized:
         table.add_column(
             column.title,
@@ -90,3 +98,26 @@ def grid(columns: Sequence[Column], width: int, *, header: bool = True, ruled: b
     for row in zip(*(column.cells for column in sized), strict=True):
         table.add_row(*row)
     return table
+
+
+def _in_whole_words(column: Column) -> Column:
+    """Return the column with names that are too long for a line broken between their parts."""
+    return replace(column, cells=tuple(_broken(cell, column.width) for cell in column.cells))
+
+
+def _broken(cell: Text, width: int) -> Text:
+    r"""Return a text whose long words go on in the next line after one of their parts.
+
+    >>> _broken(Text("mcp__browser__take_screenshot"), 16).plain.split("\n")
+    ['mcp__browser__', 'take_screenshot']
+    """
+    breaks = [at for word in _WORD.finditer(cell.plain) for at in _breaks(word[0], word.start(), width)]
+    return Text("\n").join(cell.divide(breaks)) if breaks else cell
+
+
+def _breaks(word: str, start: int, width: int) -> Iterator[int]:
+    begin, parts = 0, [*accumulate(map(len, name_parts(word)))]
+    while len(word) - begin > width:
+        fitting = [part for part in parts if begin < part <= begin + width]
+        begin = fitting[-1] if fitting else begin + width
+        yield start + begin

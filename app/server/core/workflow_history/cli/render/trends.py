@@ -33,9 +33,15 @@ def trend_line(found: Trend) -> Text | None:
     told = ("cost", "cost_per_run", "success_rate")
     return joined([
         f"{now_of(by_name['runs'])} runs ({signed(by_name['runs'])})",
-        *(f"{CHANGES[name]} {now_of(by_name[name])} ({signed(by_name[name])})" for name in told),
+        *(f"{CHANGES[name]} {_now(by_name[name])} ({signed(by_name[name])})" for name in told),
         "few runs" if by_name["cost_per_run"].thin else None,
     ])  # fmt: skip
+
+
+def _now(change: Change) -> str:
+    """Return what a figure is now; a share of fewer than all runs says of how many it is."""
+    is_share = change.unit == "share" and change.now is not None
+    return f"{now_of(change)} of {change.runs_now:,}" if is_share else now_of(change)
 
 
 def _head(found: Trend) -> Text:

@@ -82,7 +82,7 @@ def list_running(request: Request) -> Response:
 @router.get("/runs/{id:run}/progress", summary="How far one run is", responses=gives("progress"))
 def show_progress(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return where a run is, what it spent so far and what is to come; `flight` is null if it has ended."""
-    return reply(request, run_progress(named(run_id, project), datetime.now(UTC)))
+    return reply(request, run_progress(named(run_id, project)))
 
 
 @router.get("/syncs/current", summary="How the sync stands", responses=gives("sync-now"))

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...summing.records import Figures
 from ...wording.numbers import counted
-from ...wording.statistics import cost_of, known_cost
+from ...wording.statistics import cost_of, known_cost, success_of
 from ..charts.over_time import Kind
 from ..charts.units import COUNT, MONEY, SECONDS, SHARE, TOKENS, Unit
 
@@ -39,7 +39,8 @@ class Measure:
     def told(self, figures: Figures, label: str) -> str:
         """Return all of it in a sentence."""
         few = ", few runs" if self.is_thin(figures) else ""
-        return f"{label}: {self.said(figures)} ({counted(self.runs(figures), 'run')}{few})"
+        said = self.said(figures) if self.kind == "columns" else self.unit.say(self.value(figures))
+        return f"{label}: {said} ({counted(self.runs(figures), 'run')}{few})"
 
 
 def _cost(figures: Figures) -> float | None:
@@ -52,7 +53,7 @@ MEASURES: Final = (
     Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
             lambda f: f.cost.runs),
     Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,
-            lambda f: f.completed + f.failed),
+            lambda f: f.success_rate_of, say=success_of),
     Measure("runs", "Runs", COUNT, "columns", lambda f: f.runs, lambda f: f.runs),
     Measure("duration", "Time of a run, median", SECONDS, "line", lambda f: f.duration.median,
             lambda f: f.duration.runs),

@@ -78,7 +78,11 @@ def patterns(run: Run, width: int) -> RenderableType | None:
 def problems(run: Run, width: int) -> RenderableType | None:
     """Return what could not be read of it, or looks wrong."""
     found = run.get("problems") or []
-    return Group(section("Problems", width), *problem_lines(found, width)) if found else None
+    return (
+        Group(section("Problems", width), *problem_lines(found, width, most=len(found), each=True))
+        if found
+        else None
+    )
 
 
 def places(run: Run, width: int) -> RenderableType | None:

@@ -84,15 +84,6 @@
     return parts;
   }
 
-  // --- what has begun some time ago
-  const begun = new WeakMap();
-  function showElapsed() {
-    for (const node of document.querySelectorAll("[data-elapsed]")) {
-      if (!begun.has(node)) begun.set(node, performance.now() - 1000 * Number(node.dataset.elapsed));
-      node.textContent = duration((performance.now() - begun.get(node)) / 1000);
-    }
-  }
-
   // --- taking parts of the page anew
   const shown = new WeakMap(live().map((node) => [node, node.innerHTML])); // as the server gave it
   const wanted = new Set(); // names that are to be taken anew
@@ -260,7 +251,8 @@
   document.addEventListener("click", syncNow);
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
-  setInterval(() => { showStatus(); showElapsed(); }, 1000);
+  setInterval(showStatus, 1000);
+  setInterval(() => want(live().filter((node) => node.dataset.live === "running" && !node.hidden)), 60_000); // a run that falls silent tells nobody
   want(live().filter((node) => node.dataset.liveFrom && !node.childElementCount));
   open();
 })();
