@@ -132,7 +132,7 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | 
         workflow.get("cost_basis"),
         [{key: agent.get(key) for key in _OF_AN_AGENT} for agent in workflow.get("phase_costs") or ()],
         errors,
-        folder.written,
+        facts.folder.written,
         contradicted,
     )
 

@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -23,12 +23,13 @@ NOT_RUNS = frozenset({"security_logs", "context_bundles"})
 PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
 
+_STREAMS = (".jsonl", ".json")
 _TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised when the same files would be read differently: every run is then read anew."""
 
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
@@ -45,6 +46,11 @@ class FoundFile(NamedTuple):
     inode: int
     mode: int  # type and permissions: a file that could not be read is tried again when these change
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether only the content shows if it is a stream: any `.json` file without a meaning of its own."""
+        return self.path.endswith(".json") and self.path.rpartition("/")[2] not in _TELLING
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -53,18 +59,27 @@ class RunFolder:
     id: str
     folder: str
     files: tuple[FoundFile, ...]
+    others: tuple[FoundFile, ...] | None = None
+    """`.json` files that are no streams, as reading showed; None: nothing was read yet."""
+
+    def settled(self, streams: AbstractSet[str]) -> RunFolder:
+        """Return the folder with only those `.json` files that are streams: the others tell nothing."""
+        others = tuple(found for found in self.files if found.is_unsure and found.path not in streams)
+        return replace(self, files=tuple(found for found in self.files if found not in others), others=others)
 
     @property
     def fingerprint(self) -> str:
         """One word for the state of the run's files; the same word: nothing was written."""
-        text = "\n".join([f"{f[1]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in self.files])
+        files = sorted((*self.files, *self.others)) if self.others else self.files
+        text = "\n".join([f"{f[1]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in files])
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{READER_VERSION}-{digest}"
 
     @property
     def written(self) -> tuple[int, int]:
         """When the first and the last of its files was written: nanoseconds since 1970."""
-        times = [found[4] for found in self.files]
+        files = self.files if self.others is not None else [f for f in self.files if not f.is_unsure]
+        times = [found[4] for found in files or self.files]
         return min(times), max(times)
 
     @property
@@ -79,7 +94,7 @@ class RunFolder:
     @property
     def streams(self) -> Iterator[FoundFile]:
         """The files that may be streams."""
-        return (found for found in self.files if found.path.endswith(".jsonl"))
+        return (found for found in self.files if found.is_unsure or found.path.endswith(".jsonl"))
 
     @property
     def state(self) -> FoundFile | None:
@@ -138,7 +153,7 @@ def walk_agents_folder(root: Place) -> Walk:
     listing = listing_of(root)
     try:
         with listing(str(root)) as entries:
-            return Walk(root, listing, sorted(entries, key=lambda entry: entry.name))
+            return Walk(root, listing, _without_copies(entries))
     except OSError as error:
         if error.errno in _SHORT_OF:
             raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
@@ -172,15 +187,24 @@ def _among(root: Place, name: str) -> Walk:
     """Return the walk over those entries of the agents folder alone that this name may stand for."""
     walk = Walk(root, listing_of(root))
     if isinstance(root, RemoteFolder):
-        found = entry_of(root, f"{name}.jsonl")
-        walk.entries = [found] if found else []
+        found = (entry_of(root, f"{name}{ending}") for ending in _STREAMS)
+        walk.entries = _without_copies(entry for entry in found if entry)
         return walk
+    names = {name, *(f"{name}{ending}" for ending in _STREAMS)}
     try:
         with walk.listing(str(root)) as entries:
-            walk.entries = [entry for entry in entries if storable(entry.name) in (name, f"{name}.jsonl")]
+            walk.entries = _without_copies(entry for entry in entries if storable(entry.name) in names)
     except OSError:
         return walk
     return walk
+
+
+def _without_copies(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries by name; a `.json` file beside the `.jsonl` file of its name repeats that one."""
+    by_name = {entry.name: entry for entry in entries}
+    return [
+        by_name[name] for name in sorted(by_name) if not (name.endswith(".json") and f"{name}l" in by_name)
+    ]
 
 
 def _take(walk: Walk, entry: Entry) -> Iterator[RunFolder]:
@@ -193,7 +217,7 @@ def _take(walk: Walk, entry: Entry) -> Iterator[RunFolder]:
             walk.skip(name, "no run by its name")
         else:
             yield from _take_folder(walk, entry.path, name)
-    elif entry.name.endswith(".jsonl"):
+    elif entry.name.endswith(_STREAMS) and entry.name not in _TELLING:
         found = _found(walk, entry, name, name)
         if found is not None:
             yield RunFolder(storable(PurePosixPath(entry.name).stem), str(walk.root), (found,))
@@ -212,13 +236,18 @@ def _take_folder(walk: Walk, folder: str, name: str) -> Iterator[RunFolder]:
         yield RunFolder(name, folder, files)
         return
     streams = [file for file in files if file.path.endswith(".jsonl")]
+    unsure = [file for file in files if file.is_unsure]
     if inner := _groups(files):
         for child, own in inner.items():
             yield _regrouped(name, folder, child, own)
-    elif _one_run_each(streams):
-        for file in streams:
+    elif _one_run_each(streams or unsure):
+        for file in (*streams, *filter(_is_named_by_id, unsure)):
             yield RunFolder(f"{name}/{_stem(file)}", folder, (file,))
-    elif streams or any(file.path.rpartition("/")[2] in (STATE_FILE, *SUMMARY_FILES) for file in files):
+    elif (
+        streams
+        or unsure
+        or any(file.path.rpartition("/")[2] in (STATE_FILE, *SUMMARY_FILES) for file in files)
+    ):
         yield RunFolder(name, folder, files)
     else:
         walk.skip(name, "neither a state file nor a stream")
@@ -245,7 +274,11 @@ def _regrouped(name: str, folder: str, child: str, own: Iterable[FoundFile]) -> 
 
 def _one_run_each(streams: list[FoundFile]) -> bool:
     """Several streams loose in one folder, each named by an id or a stamp, are runs of their own."""
-    return len(streams) > 1 and all("/" not in file.path and _ID_LIKE.search(_stem(file)) for file in streams)
+    return len(streams) > 1 and all(map(_is_named_by_id, streams))
+
+
+def _is_named_by_id(found: FoundFile) -> bool:
+    return "/" not in found.path and _ID_LIKE.search(_stem(found)) is not None
 
 
 def _stem(found: FoundFile) -> str:
@@ -256,7 +289,7 @@ def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundF
     """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash."""
     try:
         with walk.listing(folder) as listed:
-            entries = list(listed)
+            entries = _without_copies(listed)
     except OSError as error:
         walk.trouble(shown, error)
         return
@@ -267,7 +300,7 @@ def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundF
         if entry.is_dir(follow_symlinks=False):
             if inside.count("/") < MAX_DEPTH and name not in PRUNED:
                 _collect(walk, entry.path, f"{shown}/{plain}", f"{inside}{plain}/", into)
-        elif name.endswith(".jsonl") or name in _TELLING or (prompts and name.endswith((".txt", ".md"))):
+        elif name.endswith(_STREAMS) or name in _TELLING or (prompts and name.endswith((".txt", ".md"))):
             if entry.is_symlink():
                 walk.skip(f"{shown}/{plain}", "a symbolic link: links are not followed")
             elif found := _found(walk, entry, f"{shown}/{plain}", f"{inside}{plain}"):
