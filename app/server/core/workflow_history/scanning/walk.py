@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import AgentsFolderError, WorkflowHistoryError
 from ..models import Problem
-from ..places import Entry, Listing, Place, RemoteFolder, child_of, entry_of, listing_of
+from ..places import Entry, Listing, Place, RemoteFolder, RemoteListing, child_of, entry_of, listing_of
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
@@ -153,7 +153,7 @@ def walk_agents_folder(root: Place) -> Walk:
     listing = listing_of(root)
     try:
         with listing(str(root)) as entries:
-            return Walk(root, listing, _without_copies(entries))
+            walk = Walk(root, listing, _without_copies(entries))
     except OSError as error:
         if error.errno in _SHORT_OF:
             raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
@@ -161,6 +161,9 @@ def walk_agents_folder(root: Place) -> Walk:
             f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
             "the one that holds a folder per run"
         ) from error
+    if isinstance(listing, RemoteListing) and listing.trouble:
+        walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
+    return walk
 
 
 def find_run(root: Place, run_id: str) -> RunFolder | None:
