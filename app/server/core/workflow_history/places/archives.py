@@ -71,6 +71,7 @@ class Archive:
 
     members: dict[str, Member]
     opener: Callable[[Any], BinaryIO]
+    handle: Any  # of the archive, or of what was unpacked
     trouble: str = ""  # why not all of its files are here
     folders: set[str] = field(init=False)
 
@@ -80,6 +81,10 @@ class Archive:
         for name in self.members:
             while (name := name.rpartition("/")[0]) not in self.folders:
                 self.folders.add(name)
+
+    def __del__(self) -> None:
+        """Close it when nobody reads it any more."""
+        self.handle.close()
 
     def find(self, path: str, *, detail: bool = True) -> dict[str, dict[str, Any]]:  # noqa: ARG002 - as fsspec's
         """Return the files below a folder."""
@@ -128,8 +133,12 @@ def archive_of(kind: str, target: str, find: Callable[[str], tuple[Any, str]], *
         version = tuple(info.get(name) for name in ("size", "mtime", "ino", "ETag", "etag", "LastModified"))
         if known is None or known[0] != version:
             handle = system.open(path, "rb")
-            read = _read_zip if kind == "zip" else _read_tar
-            known = version, read(handle, int(info.get("size") or 0))
+            try:
+                read = _read_zip if kind == "zip" else _read_tar
+                known = version, read(handle, int(info.get("size") or 0))
+            except BaseException:
+                handle.close()
+                raise
         _open[kind, target] = known
         _open.move_to_end((kind, target))
         while len(_open) > _OPEN_AT_ONCE:
@@ -159,7 +168,7 @@ def _read_zip(handle: BinaryIO, size: int) -> Archive:
                 info["refused"] = "it is encrypted"
             members[name] = Member(found.file_size, found.compress_size, info, found)
     _refuse(members.values(), size)
-    return Archive(members, lambda found: _in_zip(archive, found))
+    return Archive(members, lambda found: _in_zip(archive, found), handle)
 
 
 def _in_zip(archive: zipfile.ZipFile, found: zipfile.ZipInfo) -> BinaryIO:
@@ -198,8 +207,8 @@ def _refuse(members: Iterable[Member], size: int) -> None:
         is_absurd = member.times > MOST_TIMES
         if is_absurd and absurd + member.size > FREE:
             member.info["refused"] = (
-                f"it would unpack to {_mb(member.size)}, {member.times:,} times the {_mb(member.packed)} that "
-                f"it takes in the archive; the limit is {MOST_TIMES} times"
+                f"it would unpack to {_mb(member.size)}, {member.times:,} times the {_mb(member.packed)} "
+                f"that it takes in the archive; the limit is {MOST_TIMES} times"
             )
         elif whole + member.size > limit:
             member.info["refused"] = f"with it the archive would unpack to more than {_mb(limit)}"
@@ -239,7 +248,7 @@ class _Tar:
     def unpacked(self, unpacker: Callable[[Any], BinaryIO]) -> Archive:
         """Unpack all of it once, into a file that is gone when this process is."""
         packed = _Counted(self._handle)
-        whole = cast("BinaryIO", _Counted(unpacker(packed), max(MOST_UNPACKED, self._size * MOST_TIMES)))
+        whole = _Unpacked(unpacker(packed), max(MOST_UNPACKED, self._size * MOST_TIMES))
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the archive is
 
         def take(found: tarfile.TarInfo) -> None:
@@ -248,9 +257,19 @@ class _Tar:
             else:
                 self._add(found, 0, 0)
 
-        with tarfile.open(fileobj=whole, mode="r|", bufsize=_PIECE, tarinfo=self._noting()) as tar:
-            self._take_all(tar, take)
-        return self._archive(spool)
+        try:
+            with tarfile.open(
+                fileobj=cast("BinaryIO", whole), mode="r|", bufsize=_PIECE, tarinfo=self._noting()
+            ) as tar:
+                self._take_all(tar, take)
+            if whole.damage is not None and not self._damage:
+                self._damage.append(f"it is damaged: {whole.damage}")
+            return self._archive(spool)
+        except BaseException:
+            spool.close()
+            raise
+        finally:
+            self._handle.close()
 
     def _take_all(self, tar: tarfile.TarFile, take: Callable[[tarfile.TarInfo], None]) -> None:
         last = "its beginning"
@@ -282,8 +301,8 @@ class _Tar:
                         found,
                         0,
                         begin,
-                        f"it would unpack to {_mb(found.size)}, and to more than {MOST_TIMES} times the bytes that "
-                        "it takes in the archive: that is the limit",
+                        f"it would unpack to {_mb(found.size)}, more than {MOST_TIMES} times the "
+                        "bytes that it takes in the archive: that is the limit",
                     )
                     return
                 spool.write(piece)
@@ -315,6 +334,7 @@ class _Tar:
         return Archive(
             self._members,
             lambda place: cast("BinaryIO", _Slice(handle, lock, *place)),
+            handle,
             "; ".join(self._damage),
         )
 
@@ -337,20 +357,37 @@ class _Tar:
 
 
 class _Counted:
-    """Counts the bytes that are read of a file, up to a limit."""
+    """Counts the bytes that are read of a file."""
 
-    def __init__(self, handle: Any, limit: int | None = None) -> None:
-        self._handle, self._limit = handle, limit
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
         self.count = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Read; raises TooLargeError beyond the limit."""
+        """Read as the file does."""
         some: bytes = self._handle.read(size)
         self.count += len(some)
-        if self._limit is not None and self.count > self._limit:
-            raise TooLargeError(
-                f"it unpacks to more than {_mb(self._limit)}, and no file is read that comes later"
-            )
+        return some
+
+
+class _Unpacked:
+    """What an unpacker gives, up to a limit; a damage ends it, and what came before is not lost."""
+
+    def __init__(self, unpacker: Any, limit: int) -> None:
+        self._unpacker, self._limit = unpacker, limit
+        self.count = 0
+        self.damage: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Return some bytes, maybe fewer; raises TooLargeError beyond the limit."""
+        try:
+            some: bytes = self._unpacker.read1(size)
+        except DAMAGES as error:
+            self.damage = error
+            return b""
+        self.count += len(some)
+        if self.count > self._limit:
+            raise TooLargeError(f"it unpacks to more than {_mb(self._limit)}, and is read no further")
         return some
 
 
