@@ -79,7 +79,7 @@ class RunFolder:
     def written(self) -> tuple[int, int]:
         """When the first and the last of its files was written: nanoseconds since 1970."""
         files = self.files if self.others is not None else [f for f in self.files if not f.is_unsure]
-        times = [found[4] for found in files or self.files]
+        times = [found[4] for found in files or self.files or self.others or ()]
         return min(times), max(times)
 
     @property

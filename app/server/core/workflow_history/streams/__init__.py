@@ -165,7 +165,7 @@ def _read_elements(
         number = reading.take_block(whole, max(number, line - 1))
     facts = replace(reading.facts(opened.agent), identity=identity)
     if elements.cut_at is not None:
-        problem = Problem(facts.path, "the file is cut off", max(number, elements.cut_at), "warning")
+        problem = Problem(facts.path, elements.cut_reason, max(number, elements.cut_at), "warning")
         facts = replace(facts, cut=True, problems=(*facts.problems, problem))
     return StreamRead(facts, None)
 

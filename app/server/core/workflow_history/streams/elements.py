@@ -13,6 +13,7 @@ from .blocks import LONG
 from .long_lines import LongLine
 
 DEEPEST = 10_000  # levels; no reader follows an object that is nested deeper
+MOST_DAMAGES = 1_000  # a file with more is given up: to look for the next object takes time
 
 _SEPARATORS = re.compile(rb"[\s,\[\]]*+")
 _STRUCTURE = re.compile(
@@ -22,6 +23,8 @@ _STRUCTURE = re.compile(
 
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _START = re.compile(rb'[,\[\n][ \t\r]{0,200}+(?=\{\s{0,200}+")')
+_OBJECT = re.compile(rb'\{\s{0,200}+"')
+_BEFORE = re.compile(rb"[,\[\n][ \t\r]*\Z")
 _SWALLOWED = re.compile(rb'[,\[\n][ \t\r]*(\{\s*"[a-z]*)\Z')
 """The beginning of an object that an unclosed string before it took in."""
 
@@ -43,19 +46,26 @@ class Elements:
         self._open = 0  # arrays
         self._is_lost = False  # between a damaged object and the next whole one
         self.cut_at: int | None = None
-        """After the last object: the line of an object or array that the file's end cuts off."""
+        """After the last object: the line from which nothing is read, if the file is not read to its end."""
+        self.cut_reason = "the file is cut off"
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield each object as one line without its line feed; a damaged one up to its damage."""
-        while self._skip_separators():
+        damages = 0
+        while damages <= MOST_DAMAGES and self._skip_separators():
             line, was_lost = self._line, self._is_lost
-            element = self._element() if self._buffer[self._at] == _BRACE else self._skip_garbage()
+            is_object = self._buffer[self._at] == _BRACE
+            element = self._element() if is_object else self._skip_garbage()
+            damages += self._is_lost or not is_object
             if element is None:
                 self.cut_at = line
                 return
             if not (was_lost and self._is_lost):
                 yield line, element
-        if self._open > 0 and not self._is_lost:
+        if damages > MOST_DAMAGES:
+            self.cut_reason = f"more than {MOST_DAMAGES:,} objects of it are damaged: the rest is not read"
+            self.cut_at = self._line
+        elif self._open > 0 and not self._is_lost:
             self.cut_at = self._line
 
     def _skip_separators(self) -> bool:
@@ -108,7 +118,7 @@ class Elements:
 
     def _find_start(self, begin: int, at: int) -> None:
         """Go from a damage to where the next object seems to begin."""
-        if self._buffer[at : at + 1] == b"{":
+        if _OBJECT.match(self._buffer, at) and _BEFORE.search(self._buffer[max(at - 200, 0) : at]):
             self._go_to(at)
             return
         before = max(begin + 1, at - _BEHIND, 0)
