@@ -145,8 +145,9 @@ def _read_json(opened: _Opened) -> StreamRead:
         if (kind := told_by_element(raw)) is not None or size > BLOCK:
             break
     if kind is not None and not begin.lstrip().startswith(b"[") and not is_result(looked_at[-1][1]):
-        looked_at.extend(islice(every, 1))  # one object alone is a stream only if it is a result
-        kind = kind if len(looked_at) > 1 else None
+        looked_at.extend(islice(every, 1))
+        if len(looked_at) == 1:  # one object alone is a stream only if it is a result
+            return StreamRead(None, None)
     if kind is None:
         is_ours = is_begun_stream(begin) and len(looked_at) <= 1
         facts = _unreadable(opened, "it is cut off or damaged", 1, cut=elements.cut_at is not None)
