@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,10 +13,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.server.core.workflow_history import sync_workflow_history
 from app.server.core.workflow_history.models import StreamFacts, TokenUsage
 from app.server.core.workflow_history.streams import read_stream
 
-from .build import HAIKU, OPUS, SONNET, assistant, init, line, result, tool_result, tool_use, usage
+from .build import (
+    HAIKU,
+    OPUS,
+    SONNET,
+    assistant,
+    init,
+    line,
+    result,
+    run,
+    stream,
+    tool_result,
+    tool_use,
+    usage,
+)  # fmt: skip
 
 
 def read(folder: Path, *lines: str, raw: bytes | None = None) -> StreamFacts:
@@ -151,6 +166,69 @@ def test_whole_json_of_another_kind_is_no_stream(tmp_path: Path) -> None:
     file = tmp_path / "bundle.jsonl"
     file.write_text(line(operation="read", file_path="x") + "\n" + line(type="note") + "\n")
     assert read_stream(file, "bundle.jsonl", "bundle") is None
+
+
+@pytest.mark.parametrize("lines", [0, 1, 199, 200, 201, 5_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_kind_of_a_file_is_told_by_its_first_telling_line_wherever_it_stands(
+    tmp_path: Path, lines: int, end: str, encoding: str
+) -> None:
+    noted = line(type="file-history-snapshot", messageId="m", snapshot={"type": "note"})
+    text = end.join([*[noted] * lines, "", assistant("m1"), result(0.5), ""])
+    facts = read(tmp_path, raw=text.encode(encoding))
+    assert (facts.format, len(facts.messages), facts.results[0].line) == ("claude", 1, lines + 3)
+
+
+def test_preamble_hides_transcript(tmp_path: Path) -> None:
+    message = {
+        "id": "m",
+        "model": SONNET,
+        "stop_reason": "end_turn",
+        "usage": usage(input=60_000),
+        "content": [],
+    }
+    said = line(type="assistant", sessionId="s", timestamp="2026-02-01T10:00:00.000Z", message=message)
+    for lead in (199, 200, 2_000):
+        bookkeeping = [line(type="file-history-snapshot", messageId=f"m{number}") for number in range(lead)]
+        facts = read(tmp_path, *bookkeeping, said)
+        assert (facts.format, len(facts.messages)) == ("claude_transcript", 1)
+
+
+def test_a_file_of_no_known_kind_is_named_once_with_its_count(tmp_path: Path) -> None:
+    folder = tmp_path / "shop" / "agents"
+    for name, state in (("a1b2c3d4", {"adw_id": "a1b2c3d4"}), ("other", None)):
+        home = run(folder, name, state)
+        stream(home, "hooks", *[line(type="step_start", part={"type": "text"})] * 1_234, name="events.jsonl")
+    done = sync_workflow_history(silent=True, agents_dir=folder)
+    (problem,) = done["errors"]
+    assert problem["path"] == "a1b2c3d4/hooks/events.jsonl"
+    assert problem["reason"] == "not read: none of its 1,234 lines is of a known kind of stream"
+    assert problem["severity"] == "warning"
+    (left_out,) = done["left_out_paths"]
+    assert "none of its 1,234 lines is of a known kind of stream" in left_out["reason"]
+    assert (done["inserted"], done["failed"]) == (1, 0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("inside", [" ", "\t ", "\r"])
+def test_megabytes_of_blanks_in_a_line_cost_neither_memory_nor_the_line(
+    tmp_path: Path, encoding: str, inside: str
+) -> None:
+    blanks = inside * ((12 << 20) // len(inside))
+    inner = assistant("m2").replace(", ", f",{blanks}", 1)
+    text = "\n".join([init(), f"{blanks}{assistant('m1')}", inner, result(0.5), ""])
+    file = tmp_path / "raw_output.jsonl"
+    file.write_bytes(text.encode(encoding))
+    del text, blanks
+    tracemalloc.start()
+    facts = read_stream(file, "raw_output.jsonl", "planner")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30 << 20
+    assert facts is not None
+    assert [message.message_id for message in facts.messages] == ["m1", "m2"]
+    assert (facts.results[0].line, facts.problems) == (4, ())
 
 
 def test_a_hook_line_or_a_byte_order_mark_before_init_does_no_harm(tmp_path: Path) -> None:

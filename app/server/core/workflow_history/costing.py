@@ -211,7 +211,7 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
         not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         bool(workflow.get("agents_without_stream")),
         errors,
-        folder.written,
+        facts.folder.written,
         contradicted,
     )
 

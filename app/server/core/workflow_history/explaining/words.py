@@ -11,7 +11,7 @@ from .times import place_of
 DOCS = "docs/how-it-works.md"
 
 _IN_REASON = re.compile(
-    r"\(([^()\s]+\.jsonl)\)|((?:\S+/)?execution\.log) (?:says|ends)|(?:log|failed|summary): (\S+)$"
+    r"\(([^()\s]+\.jsonl?)\)|((?:\S+/)?execution\.log) (?:says|ends)|(?:log|failed|summary): (\S+)$"
 )
 
 FROM_STATE = {

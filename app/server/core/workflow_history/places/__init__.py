@@ -23,6 +23,7 @@ __all__ = [
     "Listing",
     "Place",
     "RemoteFolder",
+    "RemoteListing",
     "Stamp",
     "Status",
     "child_of",
@@ -76,7 +77,7 @@ def child_of(folder: str, name: str) -> str:
 
 def listing_of(root: Place) -> Listing:
     """Return what lists the folders below `root`: those of this machine one by one, others all at once."""
-    return scandir if isinstance(root, Path) else RemoteListing().entries
+    return scandir if isinstance(root, Path) else RemoteListing()
 
 
 def opened(file: Path | str, stamp: Stamp | None = None) -> tuple[BinaryIO, Status]:

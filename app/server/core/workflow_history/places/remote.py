@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..addresses import above, below, holds_password, remote_path
 from ..errors import AgentsFolderError, PlaceUnreachableError
+from .archives import DAMAGES, KINDS, Archive, archive_of
 from .stamps import RemoteStatus, Stamp
 from .written import written_ns
 
@@ -73,8 +74,8 @@ class RemoteFolder:
 
     def _kind(self) -> str | None:
         """Return what it is. fsspec's own questions answer no where a place does not answer at all."""
-        system, path = _system(self.address)
         try:
+            system, path = _system(self.address, anew=True)
             with _troubles(self.address):
                 system.invalidate_cache()
                 return str(system.info(path)["type"])
@@ -93,7 +94,8 @@ def remote_folder(address: str) -> RemoteFolder:
         )
     text = str(_upath(_from_the_root(address)))
     folder = RemoteFolder(text if text.endswith("://") else text.rstrip("/"))
-    _system(folder.address)
+    kind, target = _archive_in(folder.address)
+    _file_system(target if kind else folder.address)
     return folder
 
 
@@ -114,8 +116,27 @@ def _upath(address: str) -> Any:
         return UPath(address)
 
 
-def _system(address: str) -> tuple[Any, str]:
-    """Return the file system of a URL, and the path that it knows it by; connects to nothing."""
+def _system(address: str, *, anew: bool = False) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path that it knows it by.
+
+    An archive is opened for that, if it is not open or `anew` and changed; else this connects to nothing.
+    """
+    kind, target = _archive_in(address)
+    if not kind:
+        return _file_system(address)
+    with _troubles(target):
+        archive = archive_of(kind, target, _file_system, anew=anew)
+    return archive, address.partition("://")[2].partition("::")[0].strip("/")
+
+
+def _archive_in(address: str) -> tuple[str, str]:
+    """Return the kind of archive that an address looks into, and the archive's own address."""
+    first, _, target = address.partition("::")
+    kind = first.partition("://")[0]
+    return (kind, target) if target and kind in KINDS else ("", "")
+
+
+def _file_system(address: str) -> tuple[Any, str]:
     with _usable(address):
         from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
 
@@ -131,12 +152,21 @@ def _usable(address: str) -> Iterator[None]:
         raise AgentsFolderError(f"{address} is no address that can be read ({error}){hint}") from error
 
 
+class FileDamagedError(OSError):
+    """A file of an archive cannot be unpacked."""
+
+
+_OF_A_FILE = (
+    FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileDamagedError, MemoryError,
+)  # fmt: skip
+
+
 @contextmanager
 def _troubles(address: str) -> Iterator[None]:
     """Tell a file's own trouble, an OSError, from that of its whole place, a PlaceUnreachableError."""
     try:
         yield
-    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, MemoryError):
+    except _OF_A_FILE:
         raise
     except Exception as error:  # each file system raises what its own library does
         reason = str(error).strip() or type(error).__name__
@@ -159,6 +189,7 @@ class RemoteEntry:
     name: str
     path: str
     found: RemoteStat | None  # None: a folder
+    refused: str = ""  # why it is not read
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
         """Tell whether it is a folder."""
@@ -169,7 +200,9 @@ class RemoteEntry:
         return self.found is not None and stat.S_ISLNK(self.found.st_mode)
 
     def stat(self, *, follow_symlinks: bool = True) -> RemoteStat:  # noqa: ARG002 - as os.DirEntry has it
-        """Return what the listing told; raises OSError where it told nothing usable."""
+        """Return what the listing told; raises OSError if that is nothing usable, or too much to read."""
+        if self.refused:
+            raise OSError(0, self.refused)
         if self.found is None or self.found.st_mtime_ns < 0:
             raise OSError(0, "its place does not tell when it was written")
         return self.found
@@ -180,9 +213,11 @@ class RemoteListing:
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, RemoteEntry]] = {}
+        self.trouble = ""
+        """Why not all files of an archive are listed."""
 
     @contextmanager
-    def entries(self, folder: str) -> Iterator[Iterable[RemoteEntry]]:
+    def __call__(self, folder: str) -> Iterator[Iterable[RemoteEntry]]:
         """Give a folder's entries; raises OSError where there is no such folder."""
         address = str(folder)
         if address not in self._folders:
@@ -190,7 +225,8 @@ class RemoteListing:
         yield self._folders.pop(address).values()
 
     def _load(self, root: str) -> None:
-        system, path = _system(root)
+        system, path = _system(root, anew=True)
+        self.trouble = getattr(system, "trouble", "")
         with _troubles(root):
             system.invalidate_cache()
             found: dict[str, dict[str, Any]] = system.find(path, detail=True)
@@ -207,7 +243,8 @@ class RemoteListing:
             folder, _, own = name[start:].rpartition("/")
             if info.get("type") != "directory" and (home := self._folder(met, folder)) and _is_name(own):
                 file = below(home, own)
-                self._folders[home][own] = RemoteEntry(own, file, _told(system, name, info))
+                told = _told(system, name, info)
+                self._folders[home][own] = RemoteEntry(own, file, told, info.get("refused", ""))
 
     def _folder(self, met: dict[str, str], inside: str) -> str | None:
         """Return the address of a folder, which is put into its own; None: its names are no folder's."""
@@ -234,7 +271,8 @@ def entry_of(folder: RemoteFolder, name: str) -> RemoteEntry | None:
     with _troubles(file.address):
         if not file.is_file():
             return None
-        return RemoteEntry(name, file.address, _told(system, path, system.info(path)))
+        info = system.info(path)
+        return RemoteEntry(name, file.address, _told(system, path, info), info.get("refused", ""))
 
 
 def _told(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
@@ -267,6 +305,7 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self._address, self._size = address, size
         self._system, self._path = _system(address)
+        self._member: BinaryIO | None = None  # a file of an archive is unpacked in sequence
         self._at, self._piece, self._begin, self._fetch = 0, b"", 0, FIRST_FETCH
         self._head = b""  # by its begin a stream is known again: it is asked for more than once
 
@@ -316,6 +355,29 @@ class RemoteFile(io.RawIOBase):
         self._fetch = min(self._fetch * 2, MOST_FETCHED) if follows else FIRST_FETCH
         end = min(self._at + self._fetch, self._size)
         with _troubles(self._address):
-            self._piece = self._system.cat_file(self._path, start=self._at, end=end)
+            if isinstance(self._system, Archive):
+                self._piece = self._unpacked(end - self._at)
+            else:
+                self._piece = self._system.cat_file(self._path, start=self._at, end=end)
         self._begin = self._at
         self._head = self._head or (self._piece if self._begin == 0 else b"")
+
+    def _unpacked(self, size: int) -> bytes:
+        """Return the next bytes of a file in an archive; raises FileDamagedError."""
+        try:
+            if self._member is None:
+                self._member = self._system.open(self._path)
+            self._member.seek(self._at)
+            pieces = []
+            while size and (some := self._member.read(size)):
+                pieces.append(some)
+                size -= len(some)
+            return b"".join(pieces)
+        except DAMAGES as error:
+            raise FileDamagedError(0, f"it is damaged in the archive: {error}") from error
+
+    def close(self) -> None:
+        """Close what was opened in an archive."""
+        if self._member is not None:
+            self._member.close()
+        super().close()

@@ -51,16 +51,22 @@ def scan(root: Place, now: datetime, progress: Progress | None = None) -> Scan:
 def _sort(found: Scan, run: RunFacts, spans: CopiedSpans, now: datetime) -> None:
     if is_run(run):
         found.runs.append(describe(run, copied=spans.hold(*run.folder.written), now=now))
-    elif run.problems:
+    elif run.is_broken:
         found.failed.append(run.id)
         found.problems.extend(run.problems)
-    else:
-        found.left_out.append(no_run(run.id))
+    elif (left_out := no_run(run)) is not None and left_out not in found.left_out:
+        found.left_out.append(left_out)
 
 
-def no_run(run_id: str) -> Problem:
-    """Say why a folder that was read is left out."""
-    return Problem(run_id, "neither a state, an agent's stream nor a failed log", None, "warning")
+def no_run(run: RunFacts) -> Problem | None:
+    """Return why what was read is left out; None for a loose `.json` file that is no stream of a run."""
+    reason = "neither a state, an agent's stream nor a failed log"
+    home, _, _ = run.id.rpartition("/")
+    if not run.folder.files and [f"{run.id}.json"] == [found.shown for found in run.folder.others or ()]:
+        return Problem(home, reason, None, "warning") if home else None
+    if run.problems:
+        reason = f"{reason}: {run.problems[0].path} {run.problems[0].reason}"
+    return Problem(run.id, reason, None, "warning")
 
 
 def read_one(root: Place, run_id: str, now: datetime) -> ScannedRun | None:

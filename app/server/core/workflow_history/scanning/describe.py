@@ -19,6 +19,7 @@ from ..phases import phase_of, words_of
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from ..streams.reading import MAX_PROBLEMS
+from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 from .request import Prompt, find_request
@@ -81,6 +82,11 @@ class RunFacts:
         """Whether the files were written in less time than the agents worked: a copied tree."""
         return self.window is not None and contradicts(self.window, self.streams)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether anything that should be readable is not."""
+        return any(problem.severity == "error" for problem in self.problems)
+
 
 def read_run(
     folder: RunFolder, marks: Mapping[str, Bookmark] | None = None, *, growing_from: float | None = None
@@ -94,7 +100,8 @@ def read_run(
     }
     streams = [each.facts for each in read.values() if each.facts is not None]
     found_marks = {path: each.mark for path, each in read.items() if each.mark is not None}
-    return gathered(folder, streams, marks=found_marks)
+    unknown = [each.problem for each in read.values() if each.problem is not None]
+    return gathered(folder, streams, marks=found_marks, unknown=unknown)
 
 
 def gathered(
@@ -103,9 +110,15 @@ def gathered(
     *,
     marks: Mapping[str, Bookmark] | None = None,
     prompts: bool = True,
+    unknown: Sequence[Problem] = (),
 ) -> RunFacts:
-    """Read every other telling file of a run whose streams are read; without `prompts`, not those."""
-    problems: list[Problem] = []
+    """Read every other telling file of a run whose streams are read; without `prompts`, not those.
+
+    `unknown` names the JSONL files that are no known kind of stream.
+    """
+    streams = without_copies(streams)
+    folder = folder.settled({facts.path for facts in streams})
+    problems: list[Problem] = list(unknown)
     state = read_object(folder.state, problems) if folder.state else None
     summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
     asked = [found for found in folder.files if prompts and "prompts/" in found.path]

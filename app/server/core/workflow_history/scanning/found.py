@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
 LOG_FILES = ("execution.log", "error.log")
+
+TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
+STREAMS = (".jsonl", ".json")
 
 READER_VERSION = 3
 """Raised when the same files would be read differently: every run is then read anew."""
@@ -26,6 +30,11 @@ class FoundFile(NamedTuple):
     inode: int
     mode: int  # type and permissions: a file that could not be read is tried again when these change
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether only the content shows if it is a stream: any `.json` file without a meaning of its own."""
+        return self.path.endswith(".json") and self.path.rpartition("/")[2] not in TELLING
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -34,18 +43,27 @@ class RunFolder:
     id: str
     folder: str
     files: tuple[FoundFile, ...]
+    others: tuple[FoundFile, ...] | None = None
+    """`.json` files that are no streams, as reading showed; None: nothing was read yet."""
+
+    def settled(self, streams: AbstractSet[str]) -> RunFolder:
+        """Return the folder with only those `.json` files that are streams: the others tell nothing."""
+        others = tuple(found for found in self.files if found.is_unsure and found.path not in streams)
+        return replace(self, files=tuple(found for found in self.files if found not in others), others=others)
 
     @property
     def fingerprint(self) -> str:
         """One word for the state of the run's files; the same word: nothing was written."""
-        text = "\n".join([f"{f[0]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in self.files])
+        files = sorted((*self.files, *self.others)) if self.others else self.files
+        text = "\n".join([f"{f[0]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in files])
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
         return f"{READER_VERSION}-{digest}"
 
     @property
     def written(self) -> tuple[int, int]:
         """When the first and the last of its files was written: nanoseconds since 1970."""
-        times = [found[4] for found in self.files]
+        files = self.files if self.others is not None else [f for f in self.files if not f.is_unsure]
+        times = [found[4] for found in files or self.files or self.others or ()]
         return min(times), max(times)
 
     @property
@@ -60,12 +78,26 @@ class RunFolder:
     @property
     def streams(self) -> Iterator[FoundFile]:
         """The files that may be streams."""
-        return (found for found in self.files if found.path.endswith(".jsonl"))
+        return (found for found in self.files if found.is_unsure or found.path.endswith(".jsonl"))
 
     @property
     def state(self) -> FoundFile | None:
         """The state file, where there is one."""
         return next((found for found in self.files if found.path == STATE_FILE), None)
+
+
+def is_stream_by_name(name: str) -> bool:
+    """Return whether a file of this name may be a stream."""
+    return name.endswith(STREAMS) and name not in TELLING
+
+
+def stem_of(name: str) -> str:
+    """Return a stream's file name without its ending.
+
+    >>> stem_of("a.b.jsonl"), stem_of("a.json")
+    ('a.b', 'a')
+    """
+    return name.removesuffix(".jsonl").removesuffix(".json")
 
 
 def storable(text: str) -> str:

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
 
 from ..places import child_of
-from .found import LOG_FILES, STATE_FILE, SUMMARY_FILES, FoundFile, RunFolder
+from .found import STATE_FILE, TELLING, FoundFile, RunFolder, is_stream_by_name, stem_of
 
 SessionOf = Callable[[FoundFile], str | None]
 """Returns the session that a sub-agent's transcript names, or None if it names none."""
@@ -30,7 +29,6 @@ _SLUG = re.compile(r"-|[A-Za-z]--")  # a path as Claude Code writes it: -home-me
 _DATE = re.compile(r"(?:19|20)\d{6}")
 _RUN_ID = re.compile(rf"[0-9a-f]{{8}}|{_UUID}|adw[-_]\w.*|.*\d{{8,}}.*", re.IGNORECASE)
 _OWN_ID = re.compile(r"[0-9a-f]{8}|adw[-_]\w*\d\w*", re.IGNORECASE)  # inside another folder, too
-_TELLING = (*SUMMARY_FILES, *LOG_FILES)
 
 
 def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: SessionOf) -> Iterator[RunFolder]:
@@ -54,7 +52,7 @@ def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: Sess
         sessions, rest = split_sessions(rest, session_of)
         for session, own in sorted(sessions.items()):
             yield RunFolder(f"{name}/{session}", folder, tuple(sorted(own)))
-    if any(_shows_a_run(found) for found in rest):
+    if any(_shows_a_run(found) or found.is_unsure for found in rest):
         yield RunFolder(name, folder, tuple(sorted(rest)))
 
 
@@ -66,8 +64,8 @@ def split_sessions(
     sessions: dict[str, list[FoundFile]] = {}
     others: list[FoundFile] = []
     for found in every:
-        stem = _stem(found)
-        if "/" in found.path or not found.path.endswith(".jsonl"):
+        stem = stem_of(found.path)
+        if "/" in found.path or not is_stream_by_name(found.path):
             others.append(found)
         elif is_sub_agent(stem):
             sessions.setdefault(session_of(found) or stem, []).append(found)
@@ -107,7 +105,7 @@ def _is_run_id(name: str) -> bool:
 def _is_worked_in(files: Iterable[FoundFile]) -> bool:
     """Return whether a folder has what only one run's folder has: a log, a summary, prompts."""
     return any(
-        found.path.rpartition("/")[2] in _TELLING
+        found.path.rpartition("/")[2] in TELLING
         or found.path.startswith("prompts/")
         or "/prompts/" in found.path
         for found in files
@@ -144,8 +142,4 @@ def _below(found: FoundFile) -> FoundFile:
 
 def _shows_a_run(found: FoundFile) -> bool:
     name = found.path.rpartition("/")[2]
-    return name.endswith(".jsonl") or name == STATE_FILE or name in _TELLING
-
-
-def _stem(found: FoundFile) -> str:
-    return PurePosixPath(found.path).stem
+    return name.endswith(".jsonl") or name in TELLING

@@ -14,17 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AgentsFolderError, WorkflowHistoryError
+from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryError
 from ..models import Problem
-from ..places import Entry, Listing, Place, listing_of, opened
-from .found import LOG_FILES, STATE_FILE, SUMMARY_FILES, FoundFile, RunFolder, storable
+from ..places import Entry, Listing, Place, RemoteListing, listing_of, opened
+from .found import STATE_FILE, STREAMS, TELLING, FoundFile, RunFolder, is_stream_by_name, stem_of, storable
 from .grouping import is_sub_agent, runs_in, split_sessions
 
 NOT_RUNS = frozenset({"security_logs", "context_bundles"})
 PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
-
-_TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
@@ -70,7 +68,7 @@ def walk_agents_folder(root: Place) -> Walk:
     listing = listing_of(root)
     try:
         with listing(str(root)) as entries:
-            return Walk(root, listing, _grouped(sorted(entries, key=lambda entry: entry.name)))
+            walk = Walk(root, listing, _grouped(_without_copies(entries)))
     except OSError as error:
         if error.errno in _SHORT_OF:
             raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
@@ -78,6 +76,9 @@ def walk_agents_folder(root: Place) -> Walk:
             f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
             "the one that holds a folder per run"
         ) from error
+    if isinstance(listing, RemoteListing) and listing.trouble:
+        walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
+    return walk
 
 
 def _grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
@@ -85,8 +86,8 @@ def _grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         name = entry.name
-        if name.endswith(".jsonl") and not entry.is_dir(follow_symlinks=False):
-            name = name.removesuffix(".jsonl")
+        if name.endswith(STREAMS) and not entry.is_dir(follow_symlinks=False):
+            name = stem_of(name)
             if is_sub_agent(name):
                 name = _session_in(entry.path) or name
         groups.setdefault(name, []).append(entry)
@@ -124,7 +125,8 @@ def _is_plain_folder(root: Path, name: str) -> bool:
     folder = root / name
     if "\0" in name or folder.is_symlink() or not folder.is_dir():
         return False
-    return not (root / f"{name}.jsonl").exists() and not (folder / "subagents").is_dir()
+    loose = (root / f"{name}{ending}" for ending in STREAMS)
+    return not any(file.exists() for file in loose) and not (folder / "subagents").is_dir()
 
 
 class _Folder(NamedTuple):
@@ -146,7 +148,7 @@ def _take(walk: Walk, group: Sequence[Entry]) -> Iterator[RunFolder]:
     """Sort entries that belong together: a run, a folder of runs, a session, or none of these."""
     usable = [entry for entry in group if _is_usable(walk, entry)]
     files = [entry for entry in usable if not entry.is_dir(follow_symlinks=False)]
-    names = [(entry, storable(entry.name)) for entry in files if entry.name.endswith(".jsonl")]
+    names = [(entry, storable(entry.name)) for entry in files if is_stream_by_name(entry.name)]
     loose = [found for entry, name in names if (found := _found(walk, entry, name, name))]
     for entry in usable:
         if entry not in files:
@@ -167,6 +169,14 @@ def _is_usable(walk: Walk, entry: Entry) -> bool:
         walk.skip(name, "no run by its name")
         return False
     return True
+
+
+def _without_copies(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries by name; a `.json` file beside the `.jsonl` file of its name repeats that one."""
+    by_name = {entry.name: entry for entry in entries}
+    return [
+        by_name[name] for name in sorted(by_name) if not (name.endswith(".json") and f"{name}l" in by_name)
+    ]
 
 
 def _is_no_run(name: str) -> bool:
@@ -193,7 +203,7 @@ def _take_folder(walk: Walk, entry: Entry, loose: list[FoundFile]) -> Iterator[R
 def _name_of(found: FoundFile | Entry) -> str:
     """Return what a run that lies loose is called: its file without the ending."""
     path = found.path if isinstance(found, FoundFile) else storable(found.name)
-    return path.removesuffix(".jsonl")
+    return stem_of(path)
 
 
 def _session_of(found: FoundFile) -> str | None:
@@ -206,7 +216,7 @@ def _session_in(file: str) -> str | None:
         handle, _ = opened(file)
         with handle:
             named = _SESSION.search(handle.read(_HEAD))
-    except OSError:
+    except (OSError, PlaceUnreachableError):
         return None  # reading it whole names the reason
     return named.group(1).decode() if named else None
 
@@ -215,7 +225,7 @@ def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundF
     """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash."""
     try:
         with walk.listing(folder) as listed:
-            entries = list(listed)
+            entries = _without_copies(listed)
     except OSError as error:
         walk.trouble(shown, error)
         return
@@ -226,7 +236,7 @@ def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundF
         if entry.is_dir(follow_symlinks=False):
             if inside.count("/") < MAX_DEPTH and name not in PRUNED:
                 _collect(walk, entry.path, f"{shown}/{plain}", f"{inside}{plain}/", into)
-        elif name.endswith(".jsonl") or name in _TELLING or (prompts and name.endswith((".txt", ".md"))):
+        elif name.endswith(STREAMS) or name in TELLING or (prompts and name.endswith((".txt", ".md"))):
             if entry.is_symlink():
                 walk.skip(f"{shown}/{plain}", "a symbolic link: links are not followed")
             elif found := _found(walk, entry, f"{shown}/{plain}", f"{inside}{plain}"):

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from ..models import Problem, StreamFacts
 from ..places import Stamp, Status, opened
-from .blocks import Blocks, lines_of
+from .blocks import BLOCK, Blocks
 from .bookmark import FROM, READINGS, Bookmark, Reading, ends_of, packed
+from .elements import Elements
 from .results import results_of
-from .sniff import LOOK_AT, sniff
+from .sniff import Sniffer, is_begun_stream, is_result, may_tell, told_by_element
 
 __all__ = ["Bookmark", "StreamRead", "read_on", "read_results", "read_stream"]
 
@@ -30,6 +31,7 @@ class StreamRead(NamedTuple):
 
     facts: StreamFacts | None  # None: the file is whole JSON, but no agent's stream
     mark: Bookmark | None  # from where to read on, where one was wanted and the stream is long enough
+    problem: Problem | None = None  # a JSONL file that is no known kind of stream
 
 
 def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
@@ -44,6 +46,8 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
 
 def read_results(file: Path | str, path: str, agent: str, stamp: Stamp | None = None) -> StreamFacts | None:
     """Return what a stream cost, without its messages and tools; None where it is to be read whole."""
+    if path.endswith(".json"):
+        return None
     try:
         handle, status = opened(file, stamp)
         with handle:
@@ -95,40 +99,84 @@ def _read_on(opened: _Opened, mark: Bookmark) -> StreamRead:
 
 
 def _read(opened: _Opened) -> StreamRead:
-    handle, size = opened.handle, opened.status.st_size
-    source = Blocks(handle, size)
+    if opened.path.endswith(".json"):
+        return _read_json(opened)
+    source = Blocks(opened.handle, opened.status.st_size)
     blocks = iter(source)
     first = next(blocks, b"")
-    kind = sniff(islice(lines_of(first), LOOK_AT))
-    if kind not in READINGS and first.count(b"\n") < LOOK_AT:  # the first block alone did not tell
-        every = (raw for block in Blocks(handle, size) for raw in lines_of(block))
-        kind = sniff(islice(every, LOOK_AT))
-        source = Blocks(handle, size)
+    sniffer = Sniffer()
+    kind = sniffer.look(first)
+    if kind is None:  # many lines that tell nothing may stand before the first that does
+        kind = next(filter(None, map(sniffer.look, blocks)), None)
+        source = Blocks(opened.handle, opened.status.st_size)
         blocks, first = iter(source), b""
-    if kind == "no stream":
-        return StreamRead(None, None)
-    if kind == "unknown":
-        return StreamRead(_unknown(opened.path, opened.agent), None)
-    if kind == "empty":
-        return StreamRead(StreamFacts(opened.path, "empty", opened.agent), None)
-    if kind == "no json":
-        return StreamRead(_no_json(opened.path, opened.agent, chain([first], blocks)), None)
+    if kind is None and sniffer.is_alike:
+        kind = "claude"
+    if kind is None:
+        return _of_no_kind(opened, sniffer)
     return _Pass(opened, source, kind, READINGS[kind](opened.path)).through(chain([first], blocks))
 
 
-def _unknown(path: str, agent: str) -> StreamFacts:
-    problem = Problem(path, UNKNOWN_KIND, None, "warning")
-    return StreamFacts(path, "unknown", agent, problems=(problem,))
+def _of_no_kind(opened: _Opened, sniffer: Sniffer) -> StreamRead:
+    path, lines = opened.path, sniffer.lines
+    if sniffer.is_empty:
+        return StreamRead(StreamFacts(path, "empty", opened.agent), None)
+    if sniffer.is_agents:
+        problem = Problem(path, UNKNOWN_KIND, None, "warning")
+        return StreamRead(StreamFacts(path, "unknown", opened.agent, lines=lines, problems=(problem,)), None)
+    if sniffer.is_json:
+        some = "its one line is" if lines == 1 else f"none of its {lines:,} lines is"
+        reason = f"not read: {some} of a known kind of stream"
+        return StreamRead(None, None, Problem(path, reason, severity="warning"))
+    reason = "the first line is cut off" if lines == 1 and sniffer.is_cut else "no line of it is JSON"
+    return StreamRead(_unreadable(opened, reason, lines, cut=sniffer.is_cut), None)
 
 
-def _no_json(path: str, agent: str, blocks: Iterable[bytes]) -> StreamFacts:
-    count, cut = 0, False
-    for block in blocks:
-        cut = bool(block) and not block.endswith(b"\n")
-        count += block.count(b"\n") + cut
-    reason = "the first line is cut off" if count == 1 and cut else "no line of it is JSON"
-    problem = Problem(path, reason, 1)
-    return StreamFacts(path, "unreadable", agent, lines=count, cut=cut, problems=(problem,))
+def _unreadable(opened: _Opened, reason: str, lines: int, *, cut: bool) -> StreamFacts:
+    problem = Problem(opened.path, reason, 1)
+    return StreamFacts(opened.path, "unreadable", opened.agent, lines=lines, cut=cut, problems=(problem,))
+
+
+def _read_json(opened: _Opened) -> StreamRead:
+    """Read a `.json` file whose objects are those of a stream; any other is none of ours."""
+    pieces = Blocks(opened.handle, opened.status.st_size).pieces()
+    begin = next(pieces, b"")
+    if not may_tell(begin):
+        return StreamRead(None, None)
+    elements = Elements(chain([begin], pieces))
+    every = iter(elements)
+    looked_at: list[tuple[int, bytes]] = []
+    kind, size = None, 0
+    for number, raw in every:
+        looked_at.append((number, raw))
+        size += len(raw)
+        if (kind := told_by_element(raw)) is not None or size > BLOCK:
+            break
+    if kind is not None and not begin.lstrip().startswith(b"[") and not is_result(looked_at[-1][1]):
+        looked_at.extend(islice(every, 1))
+        if len(looked_at) == 1:  # one object alone is a stream only if it is a result
+            return StreamRead(None, None)
+    if kind is None:
+        is_ours = is_begun_stream(begin) and len(looked_at) <= 1
+        facts = _unreadable(opened, "it is cut off or damaged", 1, cut=elements.cut_at is not None)
+        return StreamRead(facts if is_ours else None, None)
+    return _read_elements(opened, READINGS[kind](opened.path), chain(looked_at, every), elements)
+
+
+def _read_elements(
+    opened: _Opened, reading: Reading, every: Iterable[tuple[int, bytes]], elements: Elements
+) -> StreamRead:
+    """Take in each object as a line. Its number is the line in which it begins, if no other does."""
+    number, identity = 0, None
+    for line, raw in every:
+        whole = raw + b"\n"
+        identity = identity or hashlib.blake2b(whole, digest_size=16).hexdigest()
+        number = reading.take_block(whole, max(number, line - 1))
+    facts = replace(reading.facts(opened.agent), identity=identity)
+    if elements.cut_at is not None:
+        problem = Problem(facts.path, elements.cut_reason, max(number, elements.cut_at), "warning")
+        facts = replace(facts, cut=True, problems=(*facts.problems, problem))
+    return StreamRead(facts, None)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -28,64 +28,65 @@ class Blocks:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield whole lines, many at a time; what stands after the last line feed comes last, alone."""
-        self.handle.seek(self.start)
-        self.end = self.start
-        if self.start == 0:
-            head = self.handle.read(3)
-            if head[:2] in _UTF16_BOMS:
-                self.resumable = False
-                yield from _utf16_blocks(self.handle)
-                return
-            self.end = len(_UTF8_BOM) if head == _UTF8_BOM else 0
-            self.handle.seek(self.end)
-        yield from self._blocks()
-
-    def _blocks(self) -> Iterator[bytes]:
-        rest = b""
-        step = min(BLOCK, max(self.size - self.end, 0) + 1)
-        while block := self.handle.read(step):
-            step = BLOCK
-            cut = block.rfind(b"\n") + 1
-            if not cut:
-                rest += block
+        pieces = self.pieces()
+        piece, rest = next(pieces, b""), b""
+        while piece:
+            cut = piece.rfind(b"\n") + 1
+            if cut:
+                self.end += len(rest) + cut
+                yield rest + piece[:cut] if rest else piece[:cut]
+                rest = piece[cut:]
+            else:
+                rest += piece
                 if len(rest) > LONG:
-                    line, rest = self._long(rest), b""
+                    line, piece = self._long(rest, pieces)
                     yield line
-                    if not line.endswith(b"\n"):
-                        return
-                continue
-            self.end += len(rest) + cut
-            yield rest + block[:cut] if rest else block[:cut]
-            rest = block[cut:]
+                    rest = b""
+                    if piece:
+                        continue
+            piece = next(pieces, b"")
         if rest:
             yield rest
 
-    def _long(self, head: bytes) -> bytes:
-        """Read a long line to its end and return it with its strings cut."""
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the file's bytes without its byte order mark; UTF-16 of a Windows shell becomes UTF-8."""
+        self.handle.seek(self.start)
+        self.end = self.start
+        piece = self.handle.read(min(BLOCK, max(self.size - self.start, 0) + 1))
+        if self.start == 0 and piece[:2] in _UTF16_BOMS:
+            self.resumable = False
+            decoder = getincrementaldecoder("utf-16")("replace")
+            while piece:
+                yield from _as_utf8(decoder.decode(piece))
+                piece = self.handle.read(BLOCK)
+            yield from _as_utf8(decoder.decode(b"", final=True))
+            return
+        if self.start == 0 and piece.startswith(_UTF8_BOM):
+            self.end = len(_UTF8_BOM)
+            piece = piece[self.end :]
+        while piece:
+            yield piece
+            piece = self.handle.read(BLOCK)
+
+    def _long(self, head: bytes, pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
+        """Read a long line to its end; return it with its strings cut, and what was read beyond it."""
         line = LongLine()
         line.feed(head)
         length = len(head)
-        while block := self.handle.read(BLOCK):
-            cut = block.find(b"\n")
-            if cut >= 0:
-                line.feed(block[:cut])
-                self.end += length + cut + 1
-                self.handle.seek(self.end)
-                return line.short() + b"\n"
-            line.feed(block)
-            length += len(block)
-        return line.short()
+        for piece in pieces:
+            cut = piece.find(b"\n") + 1
+            if cut:
+                line.feed(piece[: cut - 1])
+                self.end += length + cut
+                return line.short() + b"\n", piece[cut:]
+            line.feed(piece)
+            length += len(piece)
+        return line.short(), b""
 
 
-def _utf16_blocks(handle: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file that a Windows shell redirected as UTF-16."""
-    handle.seek(0)
-    text = io.TextIOWrapper(handle, encoding="utf-16", errors="replace", newline="\n")
-    try:
-        for line in text:
-            yield line.encode("utf-8", "replace")
-    finally:
-        text.detach()  # the file is its opener's to close
+def _as_utf8(text: str) -> Iterator[bytes]:
+    if text:
+        yield text.encode("utf-8", "replace")
 
 
 def lines_of(block: bytes) -> Iterator[bytes]:

@@ -10,13 +10,14 @@ import re
 KEPT = 16_384  # bytes of one string: more than any field that is read needs
 MOST = 8 << 20  # bytes of what is kept of one line; a line beyond it is no record of an agent
 
+_BLANKS = re.compile(rb"[ \t\r\n]{2,}+")
 _STOP = re.compile(rb'["\\]')
 _PLAIN = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _ESCAPE = 6  # bytes of the longest escape, \uXXXX
 
 
 class LongLine:
-    """One line of JSON, taken in piece by piece; outside its strings every byte is kept."""
+    """One line of JSON, taken in piece by piece; outside its strings all is kept but runs of blanks."""
 
     def __init__(self) -> None:
         self._kept = bytearray()
@@ -38,7 +39,7 @@ class LongLine:
     def _outside(self, piece: bytes, at: int) -> int:
         quote = piece.find(b'"', at)
         end = len(piece) if quote < 0 else quote + 1
-        self._kept += piece[at:end]
+        self._kept += _BLANKS.sub(b" ", piece[at:end])
         self._inside, self._room = quote >= 0, KEPT
         return end
 

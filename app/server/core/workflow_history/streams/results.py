@@ -11,16 +11,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 
 from ..accounting.results import is_telling
 from ..models import ResultSegment, StreamFacts
 from ..places import Status
-from .blocks import lines_of
 from .claude import ClaudeReading
 from .noise import BRACE, after_noise
 from .reading import MAX_PROBLEMS
-from .sniff import LOOK_AT, sniff
+from .sniff import Sniffer
 
 _USER, _ASSISTANT = "user", "assistant"
 _SKIPPED = {
@@ -57,7 +55,7 @@ def results_of(blocks: Iterable[bytes], path: str, agent: str, status: Status) -
 
 
 def _is_claude(block: bytes) -> bool:
-    return block.startswith(_OPENINGS) or sniff(islice(lines_of(block), LOOK_AT)) == "claude"
+    return block.startswith(_OPENINGS) or Sniffer().look(block) == "claude"
 
 
 @dataclass(slots=True)

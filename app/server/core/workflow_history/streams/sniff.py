@@ -1,18 +1,32 @@
-"""Tell what a JSONL file is by what its first objects say: lines in, a stream's format or None out."""
+"""Find the kind of a file by its first telling object: blocks of lines in, a stream's dialect or none out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 
 from .lines import strict
 
-Sniffed = Literal[
-    "claude", "gemini", "codex", "cursor", "opencode", "unknown", "no stream", "no json", "empty"
-]
-LOOK_AT = 200  # lines: a stream that starts with so many foreign ones is none
+Dialect = Literal["claude", "gemini", "codex", "cursor", "opencode"]
+
+_KINDS = (
+    "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
+    "thinking", "step_start", "step_finish", "text", "reasoning",
+)  # fmt: skip
+_KINDS_OF_CODEX = ("thread.", "turn.", "item.")  # each begins the names of several
+_TELLING = re.compile(
+    rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)'
+    % ("|".join(_KINDS).encode(), "|".join(map(re.escape, _KINDS_OF_CODEX)).encode())
+)
+"""Stands in every line that can tell a dialect, and in lines that quote one."""
+
+_SOMETHING = re.compile(rb"\S")
+_OBJECT = re.compile(rb"^[ \t\r]*+\{", re.MULTILINE)
+_BEGIN = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"type"\s*+:\s*+"(?:system|result)"\s*+,\s*+"subtype"')
+_TRIES = 200  # lines that are parsed only to learn whether the file is JSON at all
 
 
 class _Traits(msgspec.Struct):
@@ -52,36 +66,93 @@ _BOOKKEEPING = frozenset({
 _TRAITS = msgspec.json.Decoder(_Traits)
 
 
-def sniff(lines: Iterable[bytes]) -> Sniffed:
-    """Return the format that the first telling object shows.
+class Sniffer:
+    r"""Looks through a file's blocks until a line tells a dialect, however many lines stand before it.
 
-    >>> sniff([b"Loaded cached credentials.", b'{"type": "init", "session_id": "s", "model": "m"}'])
+    Only lines that may tell one are parsed. Feed it block by block.
+
+    >>> Sniffer().look(b'Loaded cached credentials.\n{"type": "init", "session_id": "s", "model": "m"}\n')
     'gemini'
-    >>> sniff([b'{"operation": "read", "file_path": "x"}'])
-    'no stream'
-    >>> sniff([b'{"type": "turn", "conversation_id": "c1", "text": "hi"}'])
-    'unknown'
+    >>> Sniffer().look(b'{"operation": "read", "file_path": "x"}\n') is None
+    True
     """
-    seen_json = seen_text = is_alike = is_agents = False
-    for number, raw in enumerate(lines):
-        if number >= LOOK_AT:
-            break
-        if not raw.strip():
-            continue
-        traits = _traits(raw)
-        if traits is None:
-            seen_text = True
-            continue
-        seen_json = True
-        if found := _dialect(traits):
-            return found
-        is_alike = is_alike or _is_like_claude(traits)
-        is_agents = is_agents or _is_agents(traits)
-    if is_alike:
-        return "claude"  # without any mark of another
-    if seen_json:
-        return "unknown" if is_agents else "no stream"
-    return "no json" if seen_text else "empty"
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.is_cut = False  # the last line has no end
+        self.is_empty = True
+        self.is_json = False  # at least one line is a JSON object
+        self.is_alike = False  # a line has the shape of Claude Code's, and no mark of another program
+        self.is_agents = False  # a line is an event of some agent's session
+        self._tries = 0
+
+    def look(self, block: bytes) -> Dialect | None:
+        """Return the dialect that a line of this block tells; the counts are of all blocks so far."""
+        self.is_cut = bool(block) and not block.endswith(b"\n")
+        self.lines += block.count(b"\n") + self.is_cut
+        if self.is_empty and _SOMETHING.search(block):
+            self.is_empty = False
+        at = 0
+        while found := _TELLING.search(block, at):
+            start = block.rfind(b"\n", at, found.start()) + 1 or at
+            at = _line_end(block, found.end())
+            if (traits := _traits(block[start:at])) is not None:
+                self.is_json = True
+                if dialect := _dialect(traits):
+                    return dialect
+                self.is_alike = self.is_alike or _is_like_claude(traits)
+                self.is_agents = self.is_agents or _is_agents(traits)
+        self._look_for_json(block)
+        return None
+
+    def _look_for_json(self, block: bytes) -> None:
+        at = 0
+        while not self.is_agents and self._tries < _TRIES and (found := _OBJECT.search(block, at)):
+            self._tries += 1
+            at = _line_end(block, found.end())
+            if (traits := _traits(block[found.start() : at])) is not None:
+                self.is_json = True
+                self.is_agents = _is_agents(traits)
+
+
+def told_by_element(element: bytes) -> Dialect | None:
+    """Return the dialect that one object of a `.json` file tells.
+
+    Much that is no stream is kept in such files, so it takes more than in a JSONL file: conversations of
+    other programs have elements of type user and message too.
+
+    >>> told_by_element(b'{"type": "user", "message": "Hello"}') is None
+    True
+    """
+    traits = _traits(element)
+    dialect = _dialect(traits) if traits else None
+    if traits is None or dialect is None:
+        return None
+    if dialect == "claude":
+        has_session = traits.session_id or traits.sessionId or isinstance(traits.message, dict)
+        return dialect if has_session or traits.type == "result" else None
+    return dialect if dialect == "codex" or traits.type in ("init", "result") else None
+
+
+def is_result(element: bytes) -> bool:
+    """Tell whether an object of a `.json` file is the result that ends a stream."""
+    traits = _traits(element)
+    return traits is not None and traits.type == "result" and _dialect(traits) is not None
+
+
+def may_tell(begin: bytes) -> bool:
+    """Tell whether anything in the first bytes of a `.json` file can be an object of a stream."""
+    return begin.lstrip()[:1] in (b"[", b"{") and _TELLING.search(begin) is not None
+
+
+def is_begun_stream(begin: bytes) -> bool:
+    """Tell whether a `.json` file begins as those that Claude Code writes do, even if it is cut off."""
+    return _BEGIN.match(begin) is not None
+
+
+def _line_end(block: bytes, at: int) -> int:
+    end = block.find(b"\n", at)
+    return end if end >= 0 else len(block)
 
 
 def _traits(raw: bytes) -> _Traits | None:
@@ -97,7 +168,7 @@ def _traits(raw: bytes) -> _Traits | None:
         return None
 
 
-def _dialect(line: _Traits) -> Sniffed | None:
+def _dialect(line: _Traits) -> Dialect | None:
     if not isinstance(line.type, str):
         return None
     return next((name for name, is_its in _MARKS if is_its(line)), None)
@@ -151,7 +222,7 @@ def _is_codex(line: _Traits) -> bool:
     return str(line.type).startswith(("thread.", "turn.", "item."))
 
 
-_MARKS: tuple[tuple[Sniffed, Callable[[_Traits], bool]], ...] = (
+_MARKS: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("opencode", _is_opencodes),
     ("cursor", _is_cursors),
     ("claude", _is_claudes),

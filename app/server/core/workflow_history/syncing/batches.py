@@ -113,9 +113,10 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
         job.dated[run.id] = run.dated
         run.problems = (*run.problems, *troubles)
         return True
-    if run.left_out is not None:
+    if run.is_none:
         job.seen.discard(run.id)
-        job.left_out(run.left_out)
+        if run.left_out is not None:
+            job.left_out(run.left_out)
     else:
         job.stats["failed"] += not run.troubles
         job.put_aside(run.id, run.problems)

@@ -38,6 +38,8 @@ def _missing(job: Job) -> list[str]:
         return []
     here = (run for run in job.known.values() if run.agents_dir == job.home and run.found_on in job.machines)
     ours = (run.id for run in here if run.id not in job.seen)
+    if "." in job.unreadable:  # a damaged archive: more may be in it
+        return []
     return [run_id for run_id in ours if run_id.split("/")[0] not in job.unreadable]
 
 

@@ -116,9 +116,11 @@ class Job:
             logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
     def left_out(self, problem: Problem) -> None:
-        """Name what is no run."""
-        self.stats["left_out"] += 1
-        self.stats["left_out_paths"].append({"path": problem.path, "reason": problem.reason})
+        """Name what is no run; a folder once, however many files of it were read."""
+        named = {"path": problem.path, "reason": problem.reason}
+        if named not in self.stats["left_out_paths"]:
+            self.stats["left_out"] += 1
+            self.stats["left_out_paths"].append(named)
 
     def trouble(self, run_id: str, reason: str) -> Problem:
         """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""

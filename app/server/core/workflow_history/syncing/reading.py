@@ -60,9 +60,10 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     facts = _phase_1_read(task, order)
     times = CONTRADICTED if facts.contradicts_its_file_times else COPIED if order.copied else OWN
     copied = times != OWN
-    run = ReadRun(facts.id, Dated(times, *order.folder.written), facts.problems)
+    run = ReadRun(facts.id, Dated(times, *facts.folder.written), facts.problems)
     if not is_run(facts):
-        run.left_out = None if facts.problems else no_run(facts.id)
+        run.is_none = not facts.is_broken
+        run.left_out = no_run(facts) if run.is_none else None
         return run
     was_at_work = order.before is not None and order.before.get("status") == "running"
     scanned = describe(facts, copied=copied, now=task.now, grew=order.grew or was_at_work)

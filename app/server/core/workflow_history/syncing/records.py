@@ -53,7 +53,8 @@ class ReadRun:
     patterns: dict[str, list[Row]] = field(default_factory=dict)  # by detector
     unlearnt: bool = False  # the next sync reads it again: the host's detector, or a place, failed
     marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
-    left_out: Problem | None = None
+    is_none: bool = False  # nothing in it is a run's
+    left_out: Problem | None = None  # how that is named
     secrets: Mapping[str, int] = field(default_factory=dict)  # taken out of its texts, count by kind
     twin: str | None = None  # another run of the same project and id, on another machine
 
