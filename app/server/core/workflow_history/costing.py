@@ -20,9 +20,10 @@ from .enrichment import enrich
 from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
 from .places import Place, place
+from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run
+from .scanning.filetimes import COPIED, LIVE, OWN, Dated, Neighbourhood, taken_for
 from .scanning.spending import read_spending
-from .scanning.times import CopiedSpans
 from .scanning.walk import RunFolder, find_runs, walk_agents_folder
 from .syncing.engines import engine_of
 from .syncing.processes import shared_out, spread
@@ -52,8 +53,8 @@ class RunCosts:
     cost_basis: str | None  # as weak as its weakest part
     agents: list[dict[str, Any]]  # of each stream, the fields that are added up
     problems: tuple[Problem, ...]  # what could not be read
-    written: tuple[int, int]  # when its files were: nanoseconds since 1970
-    is_contradicted: bool  # its file times are a copy's: its agents worked for longer
+    dated: Dated  # when its files were written
+    is_undated: bool = False  # no file reports when it was
 
 
 def folder_costs(
@@ -91,12 +92,19 @@ def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]
     work = Work(partial(_read, now=now))
     with engine_of(None, None, root) as engine:
         every = [run for some in spread(work, tasks, _seconds, engine=engine) for run in some]
-    spans = CopiedSpans(run.written for run in every if run.is_contradicted)
-    copies = {run.id for run in every if not run.is_contradicted and spans.hold(*run.written)}
-    again = {folder.id: folder for folder in find_runs(root, copies)} if copies else {}
+    around = Neighbourhood(run.dated for run in every)
+    dates = {run.id: run.dated for run in every}
+    wrong = set(around.misjudged(dates))
+    doubtful = wrong | {run.id for run in every if run.is_undated and run.dated.file_times != LIVE}
+    commits = commits_of(root) if doubtful else NO_COMMITS
+    again = {folder.id: folder for folder in find_runs(root, doubtful if commits.times else wrong)}
     for run in every:
-        folder = again.get(run.id)
-        yield (_run_costs_or_trouble(folder, now, copied=True) if folder else None) or run
+        folder, copied = again.get(run.id), around.judge(run.dated) == COPIED
+        committed = commits.time_of(folder) if folder else None
+        if folder is None or not (committed or run.id in wrong):
+            yield run
+        else:
+            yield _run_costs_or_trouble(folder, now, copied=copied, committed=committed) or run
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:
@@ -108,22 +116,27 @@ def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
     return [run for run in found if run is not None]
 
 
-def _run_costs_or_trouble(folder: RunFolder, now: datetime, *, copied: bool = False) -> RunCosts | None:
+def _run_costs_or_trouble(
+    folder: RunFolder, now: datetime, *, copied: bool = False, committed: datetime | None = None
+) -> RunCosts | None:
     """Read one run; whatever its files do to that, it costs nobody else's data."""
     try:
-        return _run_costs(folder, now, copied=copied)
+        return _run_costs(folder, now, copied=copied, committed=committed)
     except ONE_RUNS_TROUBLE as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
-        return RunCosts(folder.id, None, None, None, [], (problem,), folder.written, False)
+        return RunCosts(folder.id, None, None, None, [], (problem,), Dated(OWN, *folder.written))
 
 
-def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | None:
+def _run_costs(
+    folder: RunFolder, now: datetime, *, copied: bool, committed: datetime | None
+) -> RunCosts | None:
     facts = read_spending(folder)
     errors = tuple(problem for problem in facts.problems if problem.severity == "error")
+    taken = taken_for(facts.evidence, folder, copied=copied, committed=committed)
+    dated = Dated(taken, *folder.written)
     if not is_run(facts):
-        return RunCosts(facts.id, None, None, None, [], errors, folder.written, False) if errors else None
-    contradicted = facts.contradicts_its_file_times
-    scanned = describe(facts, copied=copied or contradicted, now=now)
+        return RunCosts(facts.id, None, None, None, [], errors, dated) if errors else None
+    scanned = describe(facts, copied=dated.is_copied, now=now, committed=committed)
     workflow = enrich(scanned)
     return RunCosts(
         facts.id,
@@ -132,8 +145,8 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool) -> RunCosts | 
         workflow.get("cost_basis"),
         [{key: agent.get(key) for key in _OF_AN_AGENT} for agent in workflow.get("phase_costs") or ()],
         errors,
-        folder.written,
-        contradicted,
+        dated,
+        workflow["times_basis"] != "reported",
     )
 
 

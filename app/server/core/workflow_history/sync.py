@@ -24,7 +24,8 @@ from .places import Place, place
 from .scanning.walk import RunFolder, find_runs, storable, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
-from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
+from .syncing.changes import dated, is_as_stored
+from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, end, ending_of
 from .syncing.engines import engine_of
 from .syncing.garbage import seldom_collected
@@ -149,7 +150,8 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
         if waiting:
             yield waiting
         waiting = batch
-    wrong = {name for name in wrongly_dated(job.dated, copied_spans(job.dated)) if name in job.seen}
+    job.is_read = True
+    wrong = to_date_anew(job)
     yield [run for run in waiting if run.id not in wrong]
     if wrong:
         yield from _read(job, find_runs(job.root, wrong))

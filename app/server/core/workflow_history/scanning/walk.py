@@ -28,7 +28,7 @@ _TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised when the same files would be read differently: every run is then read anew."""
 
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)

@@ -37,6 +37,7 @@ class PatternExample(NamedTuple):
     example_path: str | None  # the first place: a stream, relative to the run's folder
     example_line: int | None  # 1-based
     agents_dir: str | None  # agents folder where the run was found
+    files_folder: str | None  # in it, the folder in which paths start; None: the one of the run's name
 
 
 def recurring(
@@ -80,11 +81,11 @@ def examples(
     keys = page_keys(connection, query, within=[with_it]).keys
     columns = (
         run.project, run.id, run.created_at, seen["count"], seen.cost_nanodollars, seen.example_path,
-        seen.example_line, run.agents_dir,
+        seen.example_line, run.agents_dir, run.extra["files_folder"].as_string(),
     )  # fmt: skip
     rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
     found = {
-        row[0]: PatternExample(row[1], row[2], _time(row[3]), *row[4:])
+        row[0]: PatternExample(*row[1:3], _time(row[3]), *row[4:])
         for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
     }
     return [found[key] for key in keys]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from sys import intern
+from typing import Any
 
 from ..models import (
     MessageUsage,
@@ -18,6 +19,7 @@ from ..models import (
     ToolCall,
 )
 from .lines import (
+    NO_TIME,
     Block,
     Line,
     LineUnreadableError,
@@ -104,6 +106,11 @@ class ClaudeReading:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
+    def unread_time(self, value: Any, line: int) -> None:
+        """Name the first timestamp that is no time, or that names no zone."""
+        if not any(problem.reason.startswith(NO_TIME) for problem in self.problems):
+            self.trouble(f"{NO_TIME}: {value!r:.60}", line, doubtful=True)
+
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
         messages = tuple(self.messages.values())
@@ -144,6 +151,8 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
         reading.last = max(reading.last or when, when)
     else:
         when = None
+        if line.timestamp is not None:
+            reading.unread_time(line.timestamp, number)
     if line.type == "result":
         reading.results.append(_result(reading, line, number, session))
     elif isinstance(line.message, Message):

@@ -15,7 +15,7 @@ import msgspec
 
 from ..models import Problem, ResultSegment, StreamFacts, TokenUsage, ToolCall
 from .blocks import lines_of
-from .lines import LineUnreadableError, count, instant, milliseconds
+from .lines import NO_TIME, LineUnreadableError, count, instant, milliseconds
 
 MAX_PROBLEMS = 20
 
@@ -43,7 +43,7 @@ class GeminiLine(msgspec.Struct):
     """One line of a Gemini stream."""
 
     type: str | None = None
-    timestamp: str | None = None
+    timestamp: Any = None
     session_id: str | None = None
     model: str | None = None
     role: str | None = None
@@ -113,6 +113,9 @@ class GeminiReading:
         if (when := instant(line.timestamp)) is not None:
             self.first = min(self.first or when, when)
             self.last = max(self.last or when, when)
+        elif line.timestamp is not None and not any(p.reason.startswith(NO_TIME) for p in self.problems):
+            reason = f"{NO_TIME}: {line.timestamp!r:.60}"
+            self.problems.append(Problem(self.path, reason, number, "warning"))
         self.model, self.session = line.model or self.model, line.session_id or self.session
         if line.type == "tool_use" and line.tool_name:
             call = ToolCall(line.tool_name, _gemini_detail(line.parameters), number)

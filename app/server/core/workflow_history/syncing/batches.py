@@ -11,10 +11,10 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
+from ..scanning.filetimes import COPIED, LIVE, Neighbourhood
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
-from .changes import copied_spans
 from .job import Job
 from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
@@ -57,7 +57,7 @@ def _detector(job: Job) -> tuple[Detector | None, bool]:
 
 def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
     """Add to the folders what the history knows of their runs; a run that is another's twin is refused."""
-    spans = copied_spans(job.dated)
+    around = Neighbourhood(job.dated.values())
     left = iter(folders)
     while some := list(islice(left, TASK_RUNS)):
         known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
@@ -71,8 +71,22 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
                 job.refuse(folder.id, twin)
                 continue
             job.ordered += 1
-            copied, foreign = spans.hold(*folder.written), _is_foreign(job, known.get(folder.id))
-            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign)
+            yield Order(
+                folder,
+                before.get(folder.id),
+                marks.get(folder.id, {}),
+                _is_copied(job, around, folder),
+                job.commits.time_of(folder),
+                _is_foreign(job, known.get(folder.id)),
+            )
+
+
+def _is_copied(job: Job, around: Neighbourhood, folder: RunFolder) -> bool:
+    """Tell whether a run's files were written with a copy; a folder that is just being read may get more."""
+    run = job.dated.get(folder.id)
+    if job.is_read and run is not None:
+        return around.judge(run) == COPIED
+    return around.was_copied(*folder.written)
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:
@@ -112,6 +126,8 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     if run.parts is not None:
         job.take_note_of_secrets(run.secrets)
         job.dated[run.id] = run.dated
+        if run.is_undated and run.dated.file_times != LIVE:
+            job.undated.add(run.id)
         run.problems = (*run.problems, *troubles)
         return True
     if run.left_out is not None:

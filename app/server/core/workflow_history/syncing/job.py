@@ -11,11 +11,12 @@ from typing import Any
 
 from ..models import Problem
 from ..places import Place
+from ..scanning.commits import NO_COMMITS, Commits
+from ..scanning.filetimes import Dated
 from ..scanning.walk import storable
 from ..scrubbing import scrub, without_quotes
 from ..store.history import History
 from ..store.reads import StoredRun
-from .changes import Dated
 from .engines import HERE, Engine
 from .related import Relations
 
@@ -45,6 +46,11 @@ class Job:
     seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
     same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
     dated: dict[str, Dated] = field(default_factory=dict)  # this folder's runs, stored or read by now
+    undated: set[str] = field(
+        default_factory=set
+    )  # read runs that only file times date, which may be a copy's
+    is_read: bool = False  # all of the folder was read once: what remains is dated anew
+    commits: Commits = NO_COMMITS  # what git knows of the folder, if it was asked
     keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
     # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
     # tell more names. A container has another one each time.

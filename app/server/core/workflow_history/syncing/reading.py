@@ -14,10 +14,11 @@ from ..patterns.host import Detector
 from ..pricing import price_version
 from ..scanning import no_run
 from ..scanning.describe import RunFacts, describe, is_run, read_run
+from ..scanning.filetimes import OWN, Dated, taken_for
 from ..scrubbing import is_textless_pattern, without_quotes, without_text
 from ..store.records import secrets_in, take_apart
 from ..streams.bookmark import kept
-from .changes import CONTRADICTED, COPIED, GROWS_FOR, OWN, Dated
+from .changes import GROWS_FOR
 from .learning import DetectorFailedError, patterns_of
 from .merging import former_attempts, merged, scored, storable, without_file_times
 from .records import Order, ReadRun, Task
@@ -56,13 +57,14 @@ def make_ready() -> None:
 
 def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     facts = _phase_1_read(task, order)
-    times = CONTRADICTED if facts.contradicts_its_file_times else COPIED if order.copied else OWN
-    copied = times != OWN
-    run = ReadRun(facts.id, Dated(times, *order.folder.written), facts.problems)
+    word = taken_for(facts.evidence, order.folder, copied=order.copied, committed=order.committed)
+    run = ReadRun(facts.id, Dated(word, *order.folder.written), facts.problems)
+    copied = run.dated.is_copied
     if not is_run(facts):
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
-    scanned = describe(facts, copied=copied, now=task.now)
+    scanned = describe(facts, copied=copied, now=task.now, committed=order.committed)
+    run.is_undated = scanned.workflow["times_basis"] != "reported"
     if order.foreign and order.before and _is_another(task, order.before, scanned):
         run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..models import Problem, Workflow
+from ..scanning.filetimes import Dated
 from ..scanning.walk import RunFolder
 from ..store.codec import Row
 from ..store.records import Parts
 from ..streams.bookmark import Bookmark
-from .changes import Dated
 
 
 class Order(NamedTuple):
@@ -22,6 +22,7 @@ class Order(NamedTuple):
     before: Workflow | None = None  # what the history knows of it
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
     copied: bool = False  # its file times are those of a copy
+    committed: datetime | None = None  # aware UTC: when git first had its files
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
 
 
@@ -43,6 +44,7 @@ class ReadRun:
     id: str
     dated: Dated
     problems: tuple[Problem, ...] = ()
+    is_undated: bool = False  # no file reports when it was
     troubles: list[str] = field(default_factory=list)  # what went wrong with it in a phase
     parts: Parts | None = None  # its rows
     features: Any = None  # what it is compared by
