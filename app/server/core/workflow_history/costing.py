@@ -7,7 +7,7 @@ before, only a history remembers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from . import scanner
 from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
+from .addresses import below
 from .enrichment import enrich
 from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
@@ -58,22 +59,30 @@ class RunCosts:
 
 
 def folder_costs(
-    agents_dir: Place | str, *, project: str | None = None, kinds: Sequence[str] = KINDS
+    *agents_dirs: Place | str, project: str | None = None, kinds: Sequence[str] = KINDS
 ) -> dict[str, Any]:
-    """Return what a folder's runs cost: sums, and under `by` the groups of each kind, the costliest first.
+    """Return what folders' runs cost: sums, and under `by` the groups of each kind, the costliest first.
 
-    Raises AgentsFolderError where it is no folder that can be listed.
+    Of several folders, paths are named with their folder's address, and so are runs of the same name.
+    Raises AgentsFolderError if one is no folder that can be listed.
     """
-    root = place(agents_dir)
-    walk = walk_agents_folder(root)
-    every = list(read_folder(root, walk))
-    runs = [run for run in every if run.status is not None]
+    roots = [place(agents_dir) for agents_dir in agents_dirs]
+    every: dict[str, RunCosts] = {}
+    wrong: list[Problem] = []
+    for root in roots:
+        walk = walk_agents_folder(root)
+        for run in read_folder(root, walk):
+            name = run.id if run.id not in every else below(str(root), run.id)
+            every[name] = replace(run, id=name)
+            wrong += _named(run.problems, root, len(roots))
+        wrong += _named(walk.problems, root, len(roots))
+    runs = [run for run in every.values() if run.status is not None]
     agents = [agent for run in runs for agent in run.agents]
     models = _models(runs)
-    problems = [*walk.problems, *(problem for run in every for problem in run.problems)]
     return {
-        "agents_dir": str(root),
-        "project": project if project is not None else scanner.project_of(root),
+        "agents_dir": str(roots[0]),
+        "folders": [str(root) for root in roots],
+        "project": project if project is not None else scanner.project_of(roots[0]),
         "runs": len(runs),
         "agent_runs": len(agents),
         **sums_of(agents),
@@ -81,8 +90,15 @@ def folder_costs(
         "runs_without_cost": sum(run.cost_basis is None for run in runs),
         "unpriced_models": sorted({str(name) for name, _, model in models if model.get("unpriced_tokens")}),
         "by": {kind: _groups(kind, runs, models) for kind in kinds},
-        "problems": [problem.as_dict() for problem in problems],
+        "problems": [problem.as_dict() for problem in wrong],
     }
+
+
+def _named(problems: Iterable[Problem], root: Place, folders: int) -> list[Problem]:
+    """Return problems with paths that say in which of several folders they are."""
+    if folders == 1:
+        return list(problems)
+    return [replace(each, path=below(str(root), each.path)) for each in problems]
 
 
 def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:

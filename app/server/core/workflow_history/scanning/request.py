@@ -118,14 +118,12 @@ def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator
     """Yield what a summary calls the prompt; a workflow's own summary comes first."""
     for path, summary in sorted(summaries, key=lambda each: each[0].count("/")):
         arguments = summary.get("args")
-        for holder, inside in ((summary, ""), (arguments, "args.")):
-            for key in _SUMMARY_KEYS if isinstance(holder, dict) else ():
+        inner = arguments if isinstance(arguments, dict) else {}
+        for holder, inside in ((summary, ""), (inner, "args.")):
+            for key in _SUMMARY_KEYS:
                 text = _text(holder.get(key))
-                if (
-                    text
-                    and (task := prompt_text(text) if text.startswith("/") else text)
-                    and not is_path(task)
-                ):
+                task = prompt_text(text) if text and text.startswith("/") else text
+                if task and not is_path(task):
                     yield Request(task, f"{path}: {inside}{key}")
 
 

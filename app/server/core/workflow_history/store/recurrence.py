@@ -85,7 +85,7 @@ def examples(
     )  # fmt: skip
     rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
     found = {
-        row[0]: PatternExample(*row[1:3], _time(row[3]), *row[4:])
+        row[0]: PatternExample._make((*row[1:3], _time(row[3]), *row[4:]))
         for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
     }
     return [found[key] for key in keys]

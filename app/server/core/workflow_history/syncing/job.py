@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from ..addresses import below
 from ..models import Problem
 from ..places import Place
 from ..scanning.commits import NO_COMMITS, Commits
@@ -126,12 +129,39 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
         "duration_seconds": 0.0,
         "project": project,
         "agents_dir": storable(str(root)),
+        "folders": [storable(str(root))],
         "total_cost": None,
         "lower_bound_cost": None,
         "errors": [],
         "left_out_paths": [],
         "secrets": {},
     }
+
+
+def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the statistics of several folders' syncs as one; paths then start with their folder's."""
+    first, *others = every
+    if not others:
+        return dict(first)
+    whole = dict(first)
+    for key in first:
+        values = [stats[key] for stats in every]
+        if key in ("total_cost", "lower_bound_cost"):
+            known = [Decimal(str(value)) for value in values if value is not None]
+            whole[key] = float(sum(known)) if known else None
+        elif isinstance(first[key], int | float):
+            whole[key] = sum(values)
+        elif key == "secrets":
+            whole[key] = dict(sum(map(Counter, values), Counter[str]()))
+        elif key == "folders":
+            whole[key] = [folder for folders in values for folder in folders]
+        elif key in ("errors", "left_out_paths"):
+            whole[key] = [
+                {**entry, "path": below(stats["agents_dir"], entry["path"])}
+                for stats in every
+                for entry in stats[key]
+            ]
+    return whole
 
 
 def error_entry(run_id: str | None, problem: Problem) -> dict[str, Any]:
