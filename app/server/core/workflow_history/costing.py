@@ -19,7 +19,7 @@ from .accounting.sums import spent_at_least, sums_of
 from .addresses import below
 from .enrichment import enrich
 from .errors import ONE_RUNS_TROUBLE
-from .models import Problem
+from .models import Problem, Workflow
 from .places import Place, place
 from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run
@@ -156,7 +156,7 @@ def _run_costs(
     workflow = enrich(scanned)
     return RunCosts(
         facts.id,
-        (workflow["created_at"] or "").replace("+00:00", "Z") or None,  # as a history gives it back
+        _as_stored(workflow),
         workflow["status"],
         workflow.get("cost_basis"),
         [{key: agent.get(key) for key in _OF_AN_AGENT} for agent in workflow.get("phase_costs") or ()],
@@ -164,6 +164,12 @@ def _run_costs(
         dated,
         workflow["times_basis"] != "reported",
     )
+
+
+def _as_stored(workflow: Workflow) -> str | None:
+    """Return when a run was made as a history gives it back: without a zone if that is unknown."""
+    made: str | None = workflow["created_at"]
+    return None if made is None else made.replace("+00:00", "Z" if workflow["time_zone_known"] else "")
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:

@@ -10,6 +10,7 @@ from typing import Any
 from . import scanner
 from .accounting import account
 from .accounting.money import RUN_SUMS, to_decimal, to_float
+from .evidence import moment_in_utc
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning import read_one
 
@@ -45,7 +46,7 @@ def with_costs(
     """Return the workflow with the costs of its streams and of former attempts, priced at its start."""
     if not streams and not former:
         return dict(workflow)
-    costs = account(streams, _instant(workflow.get("started_at") or workflow.get("created_at")), former)
+    costs = account(streams, moment_in_utc(workflow.get("started_at") or workflow.get("created_at")), former)
     if workflow.get("agents_without_stream") and costs.get("cost_basis") in ("reported", "computed"):
         # An agent that left no stream spent something that nothing shows.
         costs["cost_basis"] = "lower_bound"
@@ -88,11 +89,3 @@ def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
 def _amount(value: Any) -> Decimal | None:
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
     return to_decimal(value) if usable else None
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return when.astimezone(UTC) if when is not None and when.tzinfo else None
