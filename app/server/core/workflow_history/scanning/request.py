@@ -46,7 +46,7 @@ _IDS = re.compile(
     r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
 )
 _SLUG_NOISE = re.compile(
-    r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue)|\bissue-\d+-?"
+    r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue|adw-|[0-9a-f]{8}\b)|\bissue-\d+-?"
     r"|\badw-[0-9a-z]+-?|\bsdlc_planner-?|\b[0-9a-f]{8}\b-?",
     re.IGNORECASE,
 )
