@@ -23,7 +23,7 @@ from .models import Problem, Workflow
 from .places import Place, place
 from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run
-from .scanning.filetimes import COPIED, LIVE, OWN, Dated, Neighbourhood, taken_for
+from .scanning.filetimes import LIVE, OWN, Dated, Neighbourhood, taken_for
 from .scanning.spending import read_spending
 from .scanning.walk import RunFolder, find_runs, walk_agents_folder
 from .syncing.engines import engine_of
@@ -115,12 +115,12 @@ def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]
     commits = commits_of(root) if doubtful else NO_COMMITS
     again = {folder.id: folder for folder in find_runs(root, doubtful if commits.times else wrong)}
     for run in every:
-        folder, copied = again.get(run.id), around.judge(run.dated) == COPIED
+        folder, shown = again.get(run.id), around.judge(run.dated)
         committed = commits.time_of(folder) if folder else None
         if folder is None or not (committed or run.id in wrong):
             yield run
         else:
-            yield _run_costs_or_trouble(folder, now, copied=copied, committed=committed) or run
+            yield _run_costs_or_trouble(folder, now, shown, committed) or run
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:
@@ -133,26 +133,24 @@ def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
 
 
 def _run_costs_or_trouble(
-    folder: RunFolder, now: datetime, *, copied: bool = False, committed: datetime | None = None
+    folder: RunFolder, now: datetime, around: str = OWN, committed: datetime | None = None
 ) -> RunCosts | None:
     """Read one run; whatever its files do to that, it costs nobody else's data."""
     try:
-        return _run_costs(folder, now, copied=copied, committed=committed)
+        return _run_costs(folder, now, around, committed)
     except ONE_RUNS_TROUBLE as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
         return RunCosts(folder.id, None, None, None, [], (problem,), Dated(OWN, *folder.written))
 
 
-def _run_costs(
-    folder: RunFolder, now: datetime, *, copied: bool, committed: datetime | None
-) -> RunCosts | None:
+def _run_costs(folder: RunFolder, now: datetime, around: str, committed: datetime | None) -> RunCosts | None:
     facts = read_spending(folder)
     errors = tuple(problem for problem in facts.problems if problem.severity == "error")
-    taken = taken_for(facts.evidence, folder, copied=copied, committed=committed)
+    taken = taken_for(facts.evidence, folder, around, committed)
     dated = Dated(taken, *folder.written)
     if not is_run(facts):
         return RunCosts(facts.id, None, None, None, [], errors, dated) if errors else None
-    scanned = describe(facts, copied=dated.is_copied, now=now, committed=committed)
+    scanned = describe(facts, dated, now=now, committed=committed)
     workflow = enrich(scanned)
     return RunCosts(
         facts.id,

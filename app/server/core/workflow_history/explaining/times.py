@@ -15,12 +15,14 @@ DOCS = "docs/how-it-works.md"
 
 _BASES = {
     "reported": "as its files report it",
-    "derived": "derived: a stream without a clock ends at its file's time, and before the commit that has it",
+    "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
     None: "no file tells it",
 }
 _RULES = {
-    "created_at": "the first there is of: the state, its phases, the log, the run's id, the streams' own times, "
-    "the files' times, the commit",
+    "created_at": (
+        "the first there is of: the state, its phases, the log, the run's id, the streams' own times, the "
+        "files' times, the commit"
+    ),
     "started_at": "the state's word, else when the run was made",
     "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
 }

@@ -10,7 +10,7 @@ from ..models import Problem, ScannedRun
 from ..places import Place
 from .commits import NO_COMMITS, Commits, commits_of
 from .describe import RunFacts, describe, is_run, read_run
-from .filetimes import COPIED, LIVE, Dated, Neighbourhood, taken_for
+from .filetimes import LIVE, Dated, Neighbourhood, taken_for
 from .walk import find_run, walk_agents_folder
 
 Progress = Callable[[int, int], None]
@@ -63,9 +63,8 @@ def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now
 def _described(run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> ScannedRun:
     neighbours, commits = around
     committed = commits.time_of(run.folder)
-    copied = neighbours.judge(_dated(run)) == COPIED
-    word = taken_for(run.evidence, run.folder, copied=copied, committed=committed)
-    return describe(run, copied=Dated(word, *run.folder.written).is_copied, now=now, committed=committed)
+    taken = taken_for(run.evidence, run.folder, neighbours.judge(_dated(run)), committed)
+    return describe(run, Dated(taken, *run.folder.written), now=now, committed=committed)
 
 
 def _dated(run: RunFacts) -> Dated:

@@ -19,7 +19,7 @@ from ..streams import Bookmark, StreamRead, read_on
 from .asked import first_prompt
 from .clues import Clues, word
 from .documents import Log, read_log, read_object, read_text
-from .filetimes import LIVE, evidence_of
+from .filetimes import LIVE, Dated, evidence_of
 from .request import Prompt, Request, find_request
 from .status import Evidence, Verdict, furthest, is_early, judge, state_error
 from .times import (
@@ -161,17 +161,18 @@ def is_run(facts: RunFacts) -> bool:
 
 
 def describe(
-    facts: RunFacts, *, copied: bool, now: datetime, committed: datetime | None = None
+    facts: RunFacts, written: Dated, *, now: datetime, committed: datetime | None = None
 ) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary.
 
-    `copied`: file times tell nothing; then `committed`, when git first had the files, bounds the run's end.
+    `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
+    `committed`, when git first had the files, bounds its end.
     """
-    window = None if copied else facts.window
-    streams = undated(facts.streams) if copied else facts.streams
+    window = None if written.is_copied else facts.window
+    streams = undated(facts.streams) if written.is_copied else facts.streams
     in_order = window is not None and tells_an_order(window, streams)
     told = run_times(facts.id, facts.state, facts.logs, streams, None)
-    later = window is not None and is_later(window, told)
+    later = written.is_alone or (window is not None and is_later(window, told))
     dated = undated(streams) if later else streams
     times = run_times(
         facts.id,
@@ -179,8 +180,8 @@ def describe(
         facts.logs,
         dated,
         None if later else window,
-        committed=committed if copied else None,
-        born=None if copied else facts.born,
+        committed=committed if written.is_copied or written.is_alone else None,
+        born=facts.born,
     )
     evidence = Evidence(
         state=facts.state,

@@ -22,11 +22,13 @@ CHECKED_OUT: Final = "checked out"
 KEPT: Final = "kept"
 OWN: Final = "own"
 COPIED: Final = "copied"
+ALONE: Final = "alone"
 """What file times are.
 
 Contradicted: a copy's, since the agents worked for longer. Live: the run's own, since a stream's file was
 being written while its agent worked. Checked out: later than the commit that has the same content.
-The others depend on the runs beside it: kept (the run's own, kept by what copied it), own, or a copy's.
+The others depend on the runs beside it: kept (the run's own, kept by what copied it), own, a copy's, or
+alone: there is nothing to compare them with, so that they date no run.
 """
 
 _SURE: Final = frozenset({CONTRADICTED, LIVE, CHECKED_OUT})
@@ -52,6 +54,11 @@ class Dated(NamedTuple):
     def is_copied(self) -> bool:
         """Whether the times are those of a copy."""
         return self.file_times in (CONTRADICTED, CHECKED_OUT, COPIED)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing shows that the times are the run's own, or that they are not."""
+        return self.file_times == ALONE
 
 
 def evidence_of(folder: RunFolder, streams: Sequence[StreamFacts], births: Mapping[str, int]) -> str | None:
@@ -118,7 +125,7 @@ class Neighbourhood:
             return COPIED
         if run.file_times == KEPT:
             return KEPT
-        return OWN if self._end - self._begin >= _AT_ONCE else COPIED
+        return OWN if self._end - self._begin >= _AT_ONCE else ALONE
 
     def misjudged(self, runs: Mapping[str, Dated]) -> Iterator[str]:
         """Yield the runs whose file times were taken for something else than they are."""
@@ -147,10 +154,10 @@ def _is_burst(begin: int, end: int, count: int) -> bool:
     return count > 1 and end - begin < _EACH * (count - 1)
 
 
-def taken_for(evidence: str | None, folder: RunFolder, *, copied: bool, committed: datetime | None) -> str:
+def taken_for(evidence: str | None, folder: RunFolder, around: str, committed: datetime | None) -> str:
     """Return what a run's file times are taken for: by its own files, by git, by the runs beside it."""
     if evidence in (LIVE, CONTRADICTED):
         return str(evidence)
     if committed is not None and folder.written[1] / _SECOND > committed.timestamp() + 2:
         return CHECKED_OUT
-    return COPIED if copied else evidence or OWN
+    return KEPT if evidence == KEPT and around != COPIED else around

@@ -11,7 +11,7 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
-from ..scanning.filetimes import COPIED, LIVE, Neighbourhood
+from ..scanning.filetimes import COPIED, LIVE, OWN, Neighbourhood
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
@@ -75,18 +75,18 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
                 folder,
                 before.get(folder.id),
                 marks.get(folder.id, {}),
-                _is_copied(job, around, folder),
+                _shown_around(job, around, folder),
                 job.commits.time_of(folder),
                 _is_foreign(job, known.get(folder.id)),
             )
 
 
-def _is_copied(job: Job, around: Neighbourhood, folder: RunFolder) -> bool:
-    """Tell whether a run's files were written with a copy; a folder that is just being read may get more."""
+def _shown_around(job: Job, around: Neighbourhood, folder: RunFolder) -> str:
+    """Return what the runs beside it show of a run's file times; while a folder is read, more may come."""
     run = job.dated.get(folder.id)
     if job.is_read and run is not None:
-        return around.judge(run) == COPIED
-    return around.was_copied(*folder.written)
+        return around.judge(run)
+    return COPIED if around.was_copied(*folder.written) else OWN
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:

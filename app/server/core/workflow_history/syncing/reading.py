@@ -57,18 +57,18 @@ def make_ready() -> None:
 
 def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     facts = _phase_1_read(task, order)
-    word = taken_for(facts.evidence, order.folder, copied=order.copied, committed=order.committed)
-    run = ReadRun(facts.id, Dated(word, *order.folder.written), facts.problems)
-    copied = run.dated.is_copied
+    taken = taken_for(facts.evidence, order.folder, order.around, order.committed)
+    run = ReadRun(facts.id, Dated(taken, *order.folder.written), facts.problems)
+    no_dates = run.dated.is_copied or run.dated.is_alone
     if not is_run(facts):
         run.left_out = None if facts.problems else no_run(facts.id)
         return run
-    scanned = describe(facts, copied=copied, now=task.now, committed=order.committed)
+    scanned = describe(facts, run.dated, now=task.now, committed=order.committed)
     run.is_undated = scanned.workflow["times_basis"] != "reported"
     if order.foreign and order.before and _is_another(task, order.before, scanned):
         run.twin = "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
-    before = without_file_times(order.before) if order.before and copied else order.before
+    before = without_file_times(order.before) if order.before and no_dates else order.before
     workflow = merged(before, _phase_2_enrich(run, scanned, before))
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems

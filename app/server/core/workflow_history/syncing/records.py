@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..models import Problem, Workflow
-from ..scanning.filetimes import Dated
+from ..scanning.filetimes import OWN, Dated
 from ..scanning.walk import RunFolder
 from ..store.codec import Row
 from ..store.records import Parts
@@ -21,7 +21,7 @@ class Order(NamedTuple):
     folder: RunFolder
     before: Workflow | None = None  # what the history knows of it
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
-    copied: bool = False  # its file times are those of a copy
+    around: str = OWN  # what the runs beside it show of its file times
     committed: datetime | None = None  # aware UTC: when git first had its files
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
 
