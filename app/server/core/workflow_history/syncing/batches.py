@@ -11,7 +11,7 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
-from ..scanning.filetimes import COPIED, LIVE, OWN, Neighbourhood
+from ..scanning.filetimes import COPIED, LIVE, OWN, Dated, Neighbourhood
 from ..scanning.walk import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
@@ -57,9 +57,13 @@ def _detector(job: Job) -> tuple[Detector | None, bool]:
 
 def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
     """Add to the folders what the history knows of their runs; a run that is another's twin is refused."""
+    met: dict[str, Dated] = {}
     around = Neighbourhood(job.dated.values())
     left = iter(folders)
     while some := list(islice(left, TASK_RUNS)):
+        met |= {folder.id: Dated(None, *folder.written) for folder in some}
+        if job.walked == 1 and not job.is_read:  # all of the folder was met, and how it was written may show
+            around = Neighbourhood((job.dated | met).values())
         known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
         keys = [run.key for run in known.values()] + [
             key for f in some if f.id not in known and (key := job.keys.get(f.id))
@@ -83,9 +87,11 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
 
 def _shown_around(job: Job, around: Neighbourhood, folder: RunFolder) -> str:
     """Return what the runs beside it show of a run's file times; while a folder is read, more may come."""
-    run = job.dated.get(folder.id)
-    if job.is_read and run is not None:
-        return around.judge(run)
+    met = Dated(None, *folder.written)
+    if job.is_read:
+        return around.judge(job.dated.get(folder.id, met))
+    if job.walked == 1:
+        return around.judge(met)
     return COPIED if around.was_copied(*folder.written) else OWN
 
 
@@ -121,10 +127,11 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     if run.twin is not None:
         job.refuse(run.id, run.twin)
         return False
-    troubles = [job.trouble(run.id, reason) for reason in run.troubles]
-    job.stats["unread"] += len(run.refused)
+    again = job.is_read  # its troubles are counted already
+    troubles = [job.trouble(run.id, reason, again=again) for reason in run.troubles]
+    job.stats["unread"] += 0 if again else len(run.refused)
     if run.parts is not None:
-        job.take_note_of_secrets(run.secrets)
+        job.take_note_of_secrets({} if again else run.secrets)
         job.dated[run.id] = run.dated
         if run.is_undated and run.dated.file_times != LIVE:
             job.undated.add(run.id)

@@ -98,9 +98,11 @@ class Job:
         self.stats["left_out"] += 1
         self.stats["left_out_paths"].append({"path": problem.path, "reason": problem.reason})
 
-    def trouble(self, run_id: str, reason: str) -> Problem:
+    def trouble(self, run_id: str, reason: str, *, again: bool = False) -> Problem:
         """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""
         reason = self._told(reason)
+        if again:
+            return Problem(run_id, reason)
         self.stats["failed"] += 1
         logger.error("run_failed id=%s reason=%s", run_id, reason)
         return Problem(run_id, reason)
