@@ -152,9 +152,10 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
         waiting = batch
     job.is_read = True
     wrong = to_date_anew(job)
-    yield [run for run in waiting if run.id not in wrong]
-    if wrong:
-        yield from _read(job, find_runs(job.root, wrong))
+    rest = [run for run in waiting if run.id not in wrong]
+    again = _read(job, find_runs(job.root, wrong)) if wrong else iter([[]])
+    yield [*rest, *next(again)]  # together: a sync of few runs is one transaction
+    yield from again
 
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
