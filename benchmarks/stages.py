@@ -17,6 +17,7 @@ from typing import Any
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.likeness.vectors import text_vector
 from app.server.core.workflow_history.scanning.describe import describe, read_run
+from app.server.core.workflow_history.scanning.filetimes import OWN, Dated
 from app.server.core.workflow_history.scanning.walk import walk_agents_folder
 from app.server.core.workflow_history.store.records import take_apart
 from app.server.core.workflow_history.streams import read_stream
@@ -59,7 +60,9 @@ def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
     stage("raw read of its streams", lambda f: [Path(s.file).read_bytes() for s in f.streams], folders)
     stage("its streams, read into facts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
     facts = stage("all its files, streams included", read_run, folders)
-    scanned = stage("what its files say", lambda f: describe(f, copied=False, now=now), facts)
+    scanned = stage(
+        "what its files say", lambda f: describe(f, Dated(OWN, *f.folder.written), now=now), facts
+    )
     priced = stage("costs", enrich, scanned)
     rated = stage("scores", lambda workflow: scored({**workflow, "project": ""}), priced)
     stage("vector of its request", features_of, rated)

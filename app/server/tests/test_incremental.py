@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 
 from app.server.core.workflow_history import database, get_workflow_history, scanner, sync_workflow_history
 from app.server.core.workflow_history import streams as streams_module
-from app.server.core.workflow_history.scanning.times import CopiedSpans
+from app.server.core.workflow_history.scanning.filetimes import CONTRADICTED, Dated, Neighbourhood
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import (
     occurrences,
@@ -423,7 +423,8 @@ class TestCopies:
         mine = first * second, (first + length) * second
         slack = 30 * second
         expected = any(a - slack <= mine[0] and mine[1] <= b + slack for a, b in known)
-        assert CopiedSpans(known).hold(*mine) == expected
+        around = Neighbourhood(Dated(CONTRADICTED, first, last) for first, last in known)
+        assert around.was_copied(*mine) == expected
 
     def run_in_a_copied_tree(self, agents: Path, run_id: str, minutes: int | None) -> None:
         folder = run(agents, run_id, {"status": "completed"})
@@ -461,6 +462,8 @@ class TestBatches:
                 agents, name, {"status": "completed", "nl_input": f"Add the export of part {number % 3}"}
             )
             stream(folder, "planner", init(name), assistant(name, content=[call]), result(0.1, session=name))
+            for file in folder.rglob("*"):
+                os.utime(file, (1_790_000_000 + number * 600, 1_790_000_000 + number * 600))
 
     def test_of_several_processes_bring_what_one_brings(
         self, agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

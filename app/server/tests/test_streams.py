@@ -259,7 +259,8 @@ def test_a_first_line_that_is_cut_behind_bytes_that_are_no_utf8_is_named(tmp_pat
 def test_an_odd_side_field_costs_no_money(tmp_path: Path) -> None:
     facts = read(tmp_path, init(), result(0.25, num_turns=3.0, timestamp={"seconds": 1}))
     assert [(segment.total_cost, segment.turns) for segment in facts.results] == [(Decimal("0.25"), 3)]
-    assert facts.problems == ()
+    assert reasons(facts) == [(2, "timestamp cannot be read as a time with its zone: {'seconds': 1}")]
+    assert facts.problems[0].severity == "warning"
 
 
 def test_bytes_that_are_no_utf8_are_named(tmp_path: Path) -> None:

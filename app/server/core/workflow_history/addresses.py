@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
 _PASSWORD = re.compile(r"://[^/@:]*:[^/@]*@")
@@ -46,8 +48,12 @@ def below(home: str, *names: str) -> str:
     ('/shop/agents/a1b2c3d4', 's3://bucket/agents/a1b2c3d4/plan')
     >>> below("zip://agents::s3://bucket/old.zip", "a1b2c3d4")
     'zip://agents/a1b2c3d4::s3://bucket/old.zip'
+    >>> below("/shop/agents", "", "loose.jsonl")
+    '/shop/agents/loose.jsonl'
     """
-    inside = "/".join(names)
+    inside = "/".join(filter(None, names))
+    if not inside:
+        return home
     if not is_remote(home):
         return f"{home}/{inside}"
     links = home.split("::")
@@ -55,6 +61,18 @@ def below(home: str, *names: str) -> str:
     scheme, _, path = links[place].partition("://")
     links[place] = f"{scheme}://{path.rstrip('/')}/{inside}" if path else f"{scheme}://{inside}"
     return "::".join(links)
+
+
+def files_folder(run: Mapping[str, Any]) -> str:
+    """Return the folder below the agents folder in which the paths of a run's files start.
+
+    It has the run's name, unless the run is one stream that lies loose among others.
+
+    >>> files_folder({"id": "a1"}), files_folder({"id": "night/run_1", "files_folder": "night"})
+    ('a1', 'night')
+    """
+    stored = run.get("files_folder")
+    return stored if isinstance(stored, str) else str(run.get("id"))
 
 
 def _first_with_path(links: list[str]) -> int:

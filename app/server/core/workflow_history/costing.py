@@ -22,14 +22,16 @@ from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
 from .accounting.unique import Share, Unit, shares_of
+from .addresses import below
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
-from .models import AgentRun, Problem, StreamFacts
+from .models import AgentRun, Problem, StreamFacts, Workflow
 from .places import Place, place
+from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run, read_run
+from .scanning.filetimes import LIVE, OWN, Dated, Neighbourhood, taken_for
 from .scanning.found import RunFolder
 from .scanning.spending import read_spending
-from .scanning.times import CopiedSpans
 from .scanning.walk import find_runs, walk_agents_folder
 from .streams import UNKNOWN_KIND
 from .syncing.engines import engine_of
@@ -63,27 +65,35 @@ class RunCosts:
     lean: bool  # some of its streams were read without their messages
     silent: bool  # an agent left no stream
     problems: tuple[Problem, ...]  # what could not be read
-    written: tuple[int, int]  # when its files were: nanoseconds since 1970
-    is_contradicted: bool  # its file times are a copy's: its agents worked for longer
+    dated: Dated  # when its files were written
+    is_undated: bool = False  # no file reports when it was
 
 
 def folder_costs(
-    agents_dir: Place | str, *, project: str | None = None, kinds: Sequence[str] = KINDS
+    *agents_dirs: Place | str, project: str | None = None, kinds: Sequence[str] = KINDS
 ) -> dict[str, Any]:
-    """Return what a folder's runs cost: sums, and under `by` the groups of each kind, the costliest first.
+    """Return what folders' runs cost: sums, and under `by` the groups of each kind, the costliest first.
 
-    Raises AgentsFolderError where it is no folder that can be listed.
+    Of several folders, paths are named with their folder's address, and so are runs of the same name.
+    Raises AgentsFolderError if one is no folder that can be listed.
     """
-    root = place(agents_dir)
-    walk = walk_agents_folder(root)
-    every = list(read_folder(root, walk))
-    runs = [run for run in every if run.status is not None]
+    roots = [place(agents_dir) for agents_dir in agents_dirs]
+    every: dict[str, RunCosts] = {}
+    wrong: list[Problem] = []
+    for root in roots:
+        walk = walk_agents_folder(root)
+        for run in read_folder(root, walk):
+            name = run.id if run.id not in every else below(str(root), run.id)
+            every[name] = replace(run, id=name)
+            wrong += _named(run.problems, root, len(roots))
+        wrong += _named(walk.problems, root, len(roots))
+    runs = [run for run in _counted_once(list(every.values())) if run.status is not None]
     agents = [agent for run in runs for agent in run.agents]
     models = _models(runs)
-    problems = [*walk.problems, *(problem for run in every for problem in run.problems)]
     return {
-        "agents_dir": str(root),
-        "project": project if project is not None else scanner.project_of(root),
+        "agents_dir": str(roots[0]),
+        "folders": [str(root) for root in roots],
+        "project": project if project is not None else scanner.project_of(roots[0]),
         "runs": len(runs),
         "agent_runs": len(agents),
         **sums_of(agents),
@@ -93,8 +103,15 @@ def folder_costs(
             {name for name, _, model in models if name and model.get("unpriced_tokens")}
         ),
         "by": {kind: _groups(kind, runs, models) for kind in kinds},
-        "problems": [problem.as_dict() for problem in problems],
+        "problems": [problem.as_dict() for problem in wrong],
     }
+
+
+def _named(problems: Iterable[Problem], root: Place, folders: int) -> list[Problem]:
+    """Return problems with paths that say in which of several folders they are."""
+    if folders == 1:
+        return list(problems)
+    return [replace(each, path=below(str(root), each.path)) for each in problems]
 
 
 def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]:
@@ -104,15 +121,21 @@ def read_folder(root: Place, folders: Iterable[RunFolder]) -> Iterator[RunCosts]
     work = Work(partial(_read, now=now))
     with engine_of(None, None, root) as engine:
         every = [run for some in spread(work, tasks, _seconds, engine=engine) for run in some]
-    spans = CopiedSpans(run.written for run in every if run.is_contradicted)
-    copies = {run.id for run in every if not run.is_contradicted and spans.hold(*run.written)}
+    around = Neighbourhood(run.dated for run in every)
+    dates = {run.id: run.dated for run in every}
+    wrong = set(around.misjudged(dates))
+    doubtful = wrong | {run.id for run in every if run.is_undated and run.dated.file_times != LIVE}
+    commits = commits_of(root) if doubtful else NO_COMMITS
     whole = _to_read_whole(every)
-    again = {folder.id: folder for folder in find_runs(root, copies | whole)} if copies | whole else {}
+    ids = whole | (doubtful if commits.times else wrong)
+    again = {folder.id: folder for folder in find_runs(root, ids)} if ids else {}
     for number, run in enumerate(every):
-        if folder := again.get(run.id):
-            read = _run_costs_or_trouble(folder, now, copied=run.id in copies, whole=run.id in whole)
+        folder, shown = again.get(run.id), around.judge(run.dated)
+        committed = commits.time_of(folder) if folder else None
+        if folder is not None and (committed or run.id in wrong or run.id in whole):
+            read = _run_costs_or_trouble(folder, now, shown, committed, whole=run.id in whole)
             every[number] = read or run
-    yield from _counted_once(every)
+    yield from every
 
 
 def _to_read_whole(runs: Sequence[RunCosts]) -> set[str]:
@@ -174,11 +197,16 @@ def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCosts]:
 
 
 def _run_costs_or_trouble(
-    folder: RunFolder, now: datetime, *, copied: bool = False, whole: bool = False
+    folder: RunFolder,
+    now: datetime,
+    around: str = OWN,
+    committed: datetime | None = None,
+    *,
+    whole: bool = False,
 ) -> RunCosts | None:
     """Read one run; whatever its files do to that, it costs nobody else's data."""
     try:
-        return _run_costs(folder, now, copied=copied, whole=whole)
+        return _run_costs(folder, now, around, committed, whole=whole)
     except ONE_RUNS_TROUBLE as error:
         problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
         return _without_costs(folder, (problem,))
@@ -186,21 +214,24 @@ def _run_costs_or_trouble(
 
 def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCosts:
     """Return a run of which nothing could be read."""
-    return RunCosts(folder.id, None, None, None, [], (), False, False, problems, folder.written, False)
+    return RunCosts(folder.id, None, None, None, [], (), False, False, problems, Dated(OWN, *folder.written))
 
 
-def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -> RunCosts | None:
+def _run_costs(
+    folder: RunFolder, now: datetime, around: str, committed: datetime | None, *, whole: bool
+) -> RunCosts | None:
     facts = read_run(folder) if whole else read_spending(folder)
     errors = tuple(problem for problem in facts.problems if _is_named(problem))
     if not is_run(facts):
         return _without_costs(folder, errors) if errors else None
-    contradicted = facts.contradicts_its_file_times
-    scanned = describe(facts, copied=copied or contradicted, now=now)
+    taken = taken_for(facts.evidence, facts.folder, around, committed)
+    dated = Dated(taken, *facts.folder.written)
+    scanned = describe(facts, dated, now=now, committed=committed)
     workflow, claims = with_claims(scanned.workflow, scanned.streams)
     written = {found.path: found.mtime_ns / 1e9 for found in folder.files}
     return RunCosts(
         facts.id,
-        (workflow["created_at"] or "").replace("+00:00", "Z") or None,  # as a history gives it back
+        _as_stored(workflow),
         workflow["status"],
         workflow.get("cost_basis"),
         [
@@ -211,8 +242,8 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
         not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         bool(workflow.get("agents_without_stream")),
         errors,
-        facts.folder.written,
-        contradicted,
+        dated,
+        workflow["times_basis"] != "reported",
     )
 
 
@@ -223,6 +254,12 @@ def _of_an_agent(agent: Mapping[str, Any]) -> AgentRun:
 def _is_named(problem: Problem) -> bool:
     """Return whether a problem means that something is not counted."""
     return problem.severity == "error" or problem.reason == UNKNOWN_KIND
+
+
+def _as_stored(workflow: Workflow) -> str | None:
+    """Return when a run was made as a history gives it back: without a zone if that is unknown."""
+    made: str | None = workflow["created_at"]
+    return None if made is None else made.replace("+00:00", "Z" if workflow["time_zone_known"] else "")
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:

@@ -11,6 +11,7 @@ from . import scanner
 from .accounting import account, accounted
 from .accounting.claims import Claim
 from .accounting.money import RUN_SUMS, to_decimal, to_float
+from .evidence import moment_in_utc
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning import read_one
 
@@ -53,7 +54,7 @@ def with_claims(
     """Return the same, and what each of the streams spent by itself."""
     if not streams and not former:
         return dict(workflow), []
-    at = _instant(workflow.get("started_at") or workflow.get("created_at"))
+    at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
     costs, claims = accounted(streams, at, former)
     return with_sums(workflow, costs, streams), claims
 
@@ -102,11 +103,3 @@ def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
 def _amount(value: Any) -> Decimal | None:
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
     return to_decimal(value) if usable else None
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return when.astimezone(UTC) if when is not None and when.tzinfo else None

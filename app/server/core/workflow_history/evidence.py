@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any
@@ -70,6 +70,21 @@ def moment(value: object) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
+        return None
+
+
+def moment_in_utc(value: object) -> datetime | None:
+    """Read the same time as UTC; one without a zone is taken for UTC, since nothing else is known.
+
+    >>> moment_in_utc("2025-01-01T09:30:00").isoformat()
+    '2025-01-01T09:30:00+00:00'
+    """
+    when = moment(value)
+    if when is None:
+        return None
+    try:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except OverflowError:
         return None
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Final
 
 from .addresses import is_remote, remote_path
 from .models import Workflow
 from .places import Place, place
 from .scanning import Scan, read_one, scan
 from .scanning.found import STATE_FILE
+from .scanning.walk import PRUNED, walk_agents_folder
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
@@ -20,6 +23,16 @@ AGENTS_DIR: Place | str = _DEFAULT
 """The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
 
 _ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
+DEEPEST: Final = 3
+"""How many folders may stand between a project and its agents folder."""
+
+_NO_PROJECT: Final = PRUNED | {
+    ".cache", ".mypy_cache", ".next", ".nox", ".pytest_cache", ".ruff_cache", ".tox", "build", "dist", "env",
+    "site-packages", "target", "vendor", "venv",
+}  # fmt: skip
+_ANOTHER: Final = (".git", STATE_FILE)
+"""What shows another repository, a worktree, or a run."""
+
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
 
 __all__ = [
@@ -43,21 +56,46 @@ def agents_dir() -> Place:
 
 
 def agents_folders_of(path: Place) -> list[Place]:
-    """Return the agents folders that a path means: itself, or those inside a project's folder, if any."""
+    """Return the agents folders that a path means: itself, or all inside a project's folder, if any.
+
+    Inside a project they are called `agents`. Beside `agents` and `adws/agents`, only those count that may
+    hold runs: `.claude/agents` mostly has definitions of agents. A repository inside is another project.
+    """
     if path.name == "agents":
         return [path]
-    more = sorted(path.glob("adws-*/agents")) if isinstance(path, Path) else ()
-    candidates = [path / "agents", path / "adws" / "agents", *more]
-    return [folder for folder in candidates if folder.is_dir()] or [path]
+    usual: list[Place] = [path / "agents", path / "adws" / "agents"]
+    found = [folder for folder in usual if folder.is_dir()]
+    if isinstance(path, Path):
+        others = (each for each in _folders_called_agents(path) if each not in usual)
+        found += sorted(each for each in others if next(iter(walk_agents_folder(each)), None) is not None)
+    return found or [path]
+
+
+def _folders_called_agents(folder: Path, deep: int = DEEPEST) -> Iterator[Path]:
+    """Yield folders of this name, not those inside one of them, inside a run or inside another repository."""
+    try:
+        with os.scandir(folder) as listed:
+            inside = [entry for entry in listed if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for entry in inside:
+        below = Path(entry.path)
+        if entry.name == "agents":
+            yield below
+        elif deep and entry.name not in _NO_PROJECT and not any((below / name).exists() for name in _ANOTHER):
+            yield from _folders_called_agents(below, deep - 1)
 
 
 def project_of(agents: Place) -> str:
     """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
 
-    What an archive is called counts without its ending. A git worktree belongs to its repository's project.
+    Hidden folders and folders of workflow scripts belong to the project around them, a git worktree to its
+    repository's. An archive's name counts without its ending.
 
     >>> project_of(Path("/home/me/shop/adws/agents")), project_of(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
+    >>> project_of(Path("/me/shop/.claude/agents")), project_of(Path("/me/shop/adws/functional/agents"))
+    ('shop', 'shop')
     """
     if isinstance(agents, Path):
         folder: PurePath = _in_main_checkout(agents.absolute())
@@ -66,7 +104,12 @@ def project_of(agents: Place) -> str:
     parent = folder.parent
     if folder.name != "agents" or not parent.name:
         return _ARCHIVE.sub("", folder.name)
-    return _ARCHIVE.sub("", (parent.parent if _SCRIPTS_FOLDER.fullmatch(parent.name) else parent).name)
+    around = list(parent.parents)
+    scripts = next((each for each in (parent, *around[:1]) if _SCRIPTS_FOLDER.fullmatch(each.name)), None)
+    holder = scripts.parent if scripts is not None and scripts.parent.name else parent
+    while holder.name.startswith(".") and holder.parent.name:
+        holder = holder.parent
+    return _ARCHIVE.sub("", holder.name)
 
 
 def _in_main_checkout(folder: Path) -> Path:

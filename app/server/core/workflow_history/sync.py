@@ -25,7 +25,8 @@ from .scanning.found import RunFolder, storable
 from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
-from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
+from .syncing.changes import dated, is_as_stored
+from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, end, ending_of
 from .syncing.engines import engine_of
 from .syncing.garbage import seldom_collected
@@ -162,10 +163,12 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
         if waiting:
             yield waiting
         waiting = batch
-    wrong = {name for name in wrongly_dated(job.dated, copied_spans(job.dated)) if name in job.seen}
-    yield [run for run in waiting if run.id not in wrong]
-    if wrong:
-        yield from _read(job, find_runs(job.root, wrong))
+    job.is_read = True
+    wrong = to_date_anew(job)
+    rest = [run for run in waiting if run.id not in wrong]
+    again = _read(job, find_runs(job.root, wrong)) if wrong else iter([[]])
+    yield [*rest, *next(again)]  # together: a sync of few runs is one transaction
+    yield from again
 
 
 def _phase_1_scan(job: Job) -> Iterator[RunFolder]:

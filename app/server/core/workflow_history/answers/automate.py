@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from .. import database
+from ..addresses import files_folder
 from ..columns import UNKNOWN
 from ..dating import clock
 from ..errors import InvalidQueryError, PatternNotFoundError
@@ -163,7 +164,7 @@ def _example(place: PatternExample) -> Example:
         count=place.times,
         cost=usd(place.nanodollars),
         agents_dir=place.agents_dir,
-        path=None if path is None else f"{place.id}/{path}",
+        path=None if path is None else "/".join(filter(None, (files_folder(place._asdict()), path))),
         line=place.example_line,
     )
 

@@ -127,7 +127,8 @@ class Synced(TypedDict):
     """What a sync did."""
 
     project: str  # that the runs are stored under
-    agents_dir: str  # that was read
+    agents_dir: str  # that was read; of several the first
+    folders: list[str]  # every agents folder that was read
     scanned: int  # runs found
     enriched: int  # of them, runs whose cost is known
     inserted: int  # runs that are new
@@ -250,7 +251,8 @@ class Groups(TypedDict, total=False):
 class FolderCosts(Sums):
     """What an agents folder's runs cost."""
 
-    agents_dir: str  # that was read
+    agents_dir: str  # that was read; of several the first
+    folders: list[str]  # every agents folder that was read
     project: str  # that a sync would store the runs under
     runs: int  # found
     agent_runs: int  # streams

@@ -10,7 +10,7 @@ from typing import Any, Final
 from .. import database
 from ..amounts import spending
 from ..errors import WorkflowNotFoundError
-from ..evidence import number
+from ..evidence import moment_in_utc, number
 from ..filters import RunFilter
 from .forecast_run import in_flight
 from .forecast_shapes import Flight
@@ -69,7 +69,7 @@ def run_progress(reference: str) -> RunProgress:
 
 def _progress(run: Mapping[str, Any], flight: Flight | None) -> RunProgress:
     goes_on = run.get("status") == _RUNNING
-    started = _moment(run.get("started_at") or run.get("created_at"))
+    started = moment_in_utc(run.get("started_at") or run.get("created_at"))
     spent = spending(run)
     return RunProgress(
         run["id"],
@@ -86,11 +86,3 @@ def _progress(run: Mapping[str, Any], flight: Flight | None) -> RunProgress:
         run.get("total_tokens"),
         flight,
     )
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else None

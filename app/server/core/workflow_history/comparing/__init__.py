@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import PriceUnknownError
-from ..evidence import moment
+from ..evidence import moment_in_utc
 from ..likeness.sharing import bonds, lacking
 from ..models import TokenUsage
 from ..pricing import priced_units
@@ -89,8 +88,7 @@ def _models(run: Run) -> list[str]:
 
 def _rates(model: str, run: Run) -> dict[str, float]:
     """Return the base rates of a model on the day of a run, USD per million units; none where unknown."""
-    when = moment(run.get("started_at") or run.get("created_at"))
-    at: datetime | None = when.astimezone(UTC) if when is not None and when.tzinfo else None
+    at = moment_in_utc(run.get("started_at") or run.get("created_at"))
     try:
         units = priced_units(model, _ONE_OF_EACH, at)
     except PriceUnknownError:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..accounting.money import to_decimal, to_float, total
-from ..addresses import below
+from ..addresses import below, files_folder
 from ..evidence import agent_runs, number
 from .shapes import Explanation, Part, Plain, PriceTables, Source
 
@@ -39,7 +39,7 @@ class Known:
     def path(self, inside: str) -> str:
         """Return a path inside the run's folder, absolute where the folder is known."""
         home = self.run.get("agents_dir")
-        return below(home, str(self.run.get("id")), inside) if home else inside
+        return below(home, files_folder(self.run), inside) if home else inside
 
     def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
         """Return a place in one of its files."""

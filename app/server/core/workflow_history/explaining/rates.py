@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ..accounting.money import to_decimal, to_float, total
 from ..errors import PriceUnknownError
-from ..evidence import moment, number
+from ..evidence import moment_in_utc, number
 from ..models import TokenUsage
 from ..pricing import SYNTHETIC, priced_units
 from .known import Agent, Known
@@ -28,8 +28,7 @@ def arithmetic_of(known: Known, agent: Agent) -> tuple[Arithmetic, ...]:
 def _priced_at(known: Known, agent: Agent) -> datetime | None:
     """Return the moment whose prices count: the stream's own start, else the run's."""
     own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
-    when = moment(own or known.run.get("started_at") or known.run.get("created_at"))
-    return when.astimezone(UTC) if when is not None and when.tzinfo else None
+    return moment_in_utc(own or known.run.get("started_at") or known.run.get("created_at"))
 
 
 def _arithmetic(entry: Mapping[str, Any], at: datetime | None) -> Arithmetic:

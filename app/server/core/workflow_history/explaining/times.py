@@ -15,13 +15,16 @@ DOCS = "docs/how-it-works.md"
 
 _BASES = {
     "reported": "as its files report it",
-    "derived": "derived from file times: a stream carries no clock, its file's time is its end",
+    "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
     None: "no file tells it",
 }
 _RULES = {
-    "created_at": "the first there is of: the state, its phases, the log, the run's id, the files' times",
+    "created_at": (
+        "the first there is of: the state, its phases, the log, the run's id, the streams' own times, the "
+        "files' times, the commit"
+    ),
     "started_at": "the state's word, else when the run was made",
-    "completed_at": "the state's word, its phases or the log; where times are derived, the last file's",
+    "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
 }
 
 
@@ -132,9 +135,6 @@ def place_of(known: Known, source: Any) -> tuple[Source, ...]:
     file, _, key = source.partition(": ")
     if not file.endswith((".json", ".txt", ".jsonl", ".log", ".md")):
         return ()
-    if file == "execution.log":  # it lies in a folder that is called like the workflow
-        template = known.run.get("workflow_template")
-        file = f"{template}/{file}" if template else file
     return (known.source(file, None, f"its {key}" if key else "what it says"),)
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ..addresses import below, is_remote
 from ..errors import AgentsFolderError, PlaceUnreachableError
-from .local import open_regular
+from .local import born_ns, open_regular
 from .remote import RemoteEntry, RemoteFolder, RemoteListing, entry_of, open_remote, remote_folder
 from .stamps import Stamp, Status
 
@@ -26,6 +26,7 @@ __all__ = [
     "RemoteListing",
     "Stamp",
     "Status",
+    "born",
     "child_of",
     "entry_of",
     "is_file",
@@ -88,6 +89,12 @@ def opened(file: Path | str, stamp: Stamp | None = None) -> tuple[BinaryIO, Stat
     """
     address = str(file)
     return open_remote(address, stamp) if is_remote(address) else open_regular(address)
+
+
+def born(file: Path | str) -> int | None:
+    """Return when a file was made, in nanoseconds since 1970; None if its place or system does not know."""
+    address = str(file)
+    return None if is_remote(address) else born_ns(address)
 
 
 def is_file(address: str) -> bool | None:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from ..models import Problem, ScannedRun
 from ..places import Place
+from .commits import NO_COMMITS, Commits, commits_of
 from .describe import RunFacts, describe, is_run, read_run
-from .times import CopiedSpans
+from .filetimes import LIVE, Dated, Neighbourhood, taken_for
 from .walk import find_run, walk_agents_folder
 
 Progress = Callable[[int, int], None]
@@ -40,22 +41,39 @@ def scan(root: Place, now: datetime, progress: Progress | None = None) -> Scan:
         if progress is not None:
             progress(number, len(folders))
     # A copied tree shows only when all of it is read.
-    spans = CopiedSpans(run.folder.written for run in facts if run.contradicts_its_file_times)
+    around = Neighbourhood(_dated(run) for run in facts)
+    commits = commits_of(root) if any(map(_asks_git, facts)) else NO_COMMITS
     for run in facts:
-        _sort(found, run, spans, now)
+        _sort(found, run, (around, commits), now)
     found.left_out[:0] = walk.left_out
     found.problems[:0] = walk.problems
     return found
 
 
-def _sort(found: Scan, run: RunFacts, spans: CopiedSpans, now: datetime) -> None:
+def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> None:
     if is_run(run):
-        found.runs.append(describe(run, copied=spans.hold(*run.folder.written), now=now))
+        found.runs.append(_described(run, around, now))
     elif run.is_broken:
         found.failed.append(run.id)
         found.problems.extend(run.problems)
     elif (left_out := no_run(run)) is not None and left_out not in found.left_out:
         found.left_out.append(left_out)
+
+
+def _described(run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> ScannedRun:
+    neighbours, commits = around
+    committed = commits.time_of(run.folder)
+    taken = taken_for(run.evidence, run.folder, neighbours.judge(_dated(run)), committed)
+    return describe(run, Dated(taken, *run.folder.written), now=now, committed=committed)
+
+
+def _dated(run: RunFacts) -> Dated:
+    return Dated(run.evidence, *run.folder.written)
+
+
+def _asks_git(run: RunFacts) -> bool:
+    """Tell whether a run's file times cannot be trusted by themselves."""
+    return run.evidence != LIVE
 
 
 def no_run(run: RunFacts) -> Problem | None:
@@ -70,9 +88,12 @@ def no_run(run: RunFacts) -> Problem | None:
 
 
 def read_one(root: Place, run_id: str, now: datetime) -> ScannedRun | None:
-    """Return one run below `root` without reading the others; None where it holds no such run."""
+    """Return one run below `root` without opening the others' files; None if it has no such run."""
     folder = find_run(root, run_id)
     facts = read_run(folder) if folder is not None else None
     if facts is None or not is_run(facts):
         return None
-    return describe(facts, copied=facts.contradicts_its_file_times, now=now)
+    if not _asks_git(facts):
+        return _described(facts, (Neighbourhood(()), NO_COMMITS), now)
+    others = (Dated(None, *other.written) for other in walk_agents_folder(root) if other.id != run_id)
+    return _described(facts, (Neighbourhood([_dated(facts), *others]), commits_of(root)), now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,17 +13,30 @@ from msgspec.structs import replace
 from ..accounting.missing import unseen_subagents
 from ..dating import LONGEST, SILENT_AFTER, is_plausible
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
-from ..outcomes import outcome_of
 from ..phases import phase_of, words_of
+from ..places import born
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from ..streams.reading import MAX_PROBLEMS
+from .asked import first_prompt
+from .clues import Clues, word
 from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
+from .filetimes import LIVE, Dated, evidence_of
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
-from .request import Prompt, find_request
+from .request import Prompt, Request, find_request
 from .status import Evidence, Verdict, furthest, is_early, judge, state_error
-from .times import RunTimes, Window, contradicts, instant, is_later, phase_results, run_times, tells_an_order
+from .times import (
+    RunTimes,
+    Window,
+    instant,
+    is_later,
+    phase_results,
+    run_times,
+    stream_seconds,
+    tells_an_order,
+    unread_times,
+)
 
 RUNNING, SILENT, EARLY = "running ", "silent ", "early "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
@@ -36,12 +48,12 @@ files were written after now.
 _ENDED = frozenset({"completed", "failed", "stopped", "incomplete"})
 _APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
 _AHEAD = timedelta(minutes=2)  # that another machine's clock may be
+MAIN = "main"
+"""The agent of a stream in a run's root whose name says nothing."""
+
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it
-_LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
 _SUCCESS = ("overall_success", "success")
-_TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
-_CLASS = re.compile(r"/(?:feature|bug|chore|patch|refactor|docs|test)\b")
 _GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
 
 OWN_FIELDS = frozenset({
@@ -55,7 +67,7 @@ COMPUTED = frozenset({
     "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_creation_tokens", "total_tokens", "retry_count", "retry_cost",
     "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
-    "bottleneck_phase", "idle_time_seconds", "similar_workflows",
+    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "files_folder",
 })  # fmt: skip
 """Fields that only we may fill: a state file's own value of this name is kept under `state_<name>`."""
 
@@ -76,11 +88,24 @@ class RunFacts:
     marks: dict[str, Bookmark]  # by the stream's path in the run
     problems: tuple[Problem, ...]
     window: Window | None
+    asks: bool  # the request is looked for
+    births: dict[
+        str, int
+    ]  # when its streams' files, or all if it has none, were made, nanoseconds since 1970, by path in the run
 
     @property
-    def contradicts_its_file_times(self) -> bool:
-        """Whether the files were written in less time than the agents worked: a copied tree."""
-        return self.window is not None and contradicts(self.window, self.streams)
+    def evidence(self) -> str | None:
+        """What its own files show of their times: contradicted, live, kept; None: nothing."""
+        return evidence_of(self.folder, self.streams, self.births)
+
+    @property
+    def born(self) -> datetime | None:
+        """When the first stream that has no end yet was made by the agent that writes it."""
+        if self.evidence != LIVE:
+            return None
+        open_ones = [s.path for s in self.streams if stream_seconds(s) is None and s.path in self.births]
+        made = min((self.births[path] for path in open_ones), default=None)
+        return None if made is None else datetime.fromtimestamp(made / 1e9, UTC)
 
     @property
     def is_broken(self) -> bool:
@@ -118,6 +143,9 @@ def gathered(
     """
     streams = without_copies(streams)
     folder = folder.settled({facts.path for facts in streams})
+    streams = _with_prompted_agent(folder, streams)
+    looked_at = list(folder.streams) or folder.files
+    births = {found.path: made for found in looked_at if (made := born(found.file)) is not None}
     problems: list[Problem] = list(unknown)
     state = read_object(folder.state, problems) if folder.state else None
     summaries = [(f.path, read_object(f, problems)) for f in folder.named(*SUMMARY_FILES)]
@@ -139,6 +167,8 @@ def gathered(
         marks=dict(marks or {}),
         problems=tuple(problems),
         window=_window(folder),
+        asks=prompts,
+        births=births,
     )
 
 
@@ -152,19 +182,36 @@ def is_run(facts: RunFacts) -> bool:
     return any(telling) or any(stream.format not in _UNTOLD or stream.cut for stream in facts.streams)
 
 
-def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False) -> ScannedRun:
-    """Judge what was read: one workflow in the public vocabulary. `copied`: file times tell nothing.
+def describe(
+    facts: RunFacts,
+    written: Dated,
+    *,
+    now: datetime,
+    committed: datetime | None = None,
+    grew: bool = False,
+) -> ScannedRun:
+    """Judge what was read: one workflow in the public vocabulary.
 
-    `grew`: something was written since the run was looked at before.
+    `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
+    `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
+    was looked at before.
     """
-    window = None if copied else facts.window
-    streams = undated(facts.streams) if copied else facts.streams
+    window = None if written.is_copied else facts.window
+    streams = undated(facts.streams) if written.is_copied else facts.streams
     have_clocks = all(stream.ended_at is not None for stream in streams)
     in_order = have_clocks or (window is not None and tells_an_order(window, streams))
     told = run_times(facts.id, facts.state, facts.logs, streams, None)
-    later = window is not None and is_later(window, told)
+    later = written.is_alone or (window is not None and is_later(window, told))
     dated = undated(streams) if later else streams
-    times = run_times(facts.id, facts.state, facts.logs, dated, None if later else window)
+    times = run_times(
+        facts.id,
+        facts.state,
+        facts.logs,
+        dated,
+        None if later else window,
+        committed=committed if written.is_copied or written.is_alone else None,
+        born=facts.born,
+    )
     log_error = _log_error(facts)
     evidence = Evidence(
         state=facts.state,
@@ -180,27 +227,30 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False
         scripts=_scripts(facts),
     )
     verdict = judge(evidence, now)
-    request = find_request(facts.state, facts.summaries, facts.prompts, facts.logs)
+    clues = Clues(facts.state, facts.summaries, facts.prompts, facts.logs, streams)
+    request = _request(facts, clues)
     workflow: Workflow = {
         **_kept_keys(facts.state),
         "id": facts.id,
-        "adw_id": _text(facts.state.get("adw_id")) or _text(facts.state.get("id")),
+        "adw_id": word(facts.state.get("adw_id")) or word(facts.state.get("id")),
         "status": verdict.status,
         "status_reason": verdict.reason,
         "nl_input": request.text if request else None,
         "nl_input_source": request.source if request else None,
         **_time_fields(times, verdict, window),
-        "issue_number": _text(facts.state.get("issue_number")),
-        "issue_class": _text(facts.state.get("issue_class")) or _classified(facts.streams),
-        "workflow_template": _template(facts, request.text if request else ""),
-        "model_used": _text(facts.state.get("model_used")) or _text(facts.state.get("model")),
-        "branch_name": _text(facts.state.get("branch_name")),
-        "plan_file": _text(facts.state.get("plan_file")),
-        "current_phase": _text(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
+        "issue_number": clues.issue_number(),
+        "issue_class": clues.issue_class(),
+        "workflow_template": clues.workflow(request.text if request else ""),
+        "model_used": word(facts.state.get("model_used")) or word(facts.state.get("model")),
+        "branch_name": clues.branch(),
+        "plan_file": clues.plan(),
+        "current_phase": word(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
         "error_message": verdict.error
         or state_error(facts.state)
         or (log_error[1] if log_error and verdict.status == "failed" else None),
     }
+    if (inside := _files_folder(facts.folder)) != facts.id:
+        workflow["files_folder"] = inside
     unheard = _unheard_phases(facts)
     silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
     workflow["agents_without_stream"] = [agent for agent, _ in silent]
@@ -211,8 +261,28 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False
         *_unseen_subagents(facts),
         *_odd_times(facts, workflow, times, now),
     )
-    word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
-    return ScannedRun(workflow, dated, word, (*facts.problems, *notes), verdict.inferred)
+    stamp = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
+    return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred)
+
+
+def _request(facts: RunFacts, clues: Clues) -> Request | None:
+    names = ((clues.branch(), "the branch"), (clues.plan(), "the plan's file"))
+    return find_request(
+        facts.state,
+        facts.summaries,
+        facts.prompts,
+        facts.logs,
+        typed=lambda: first_prompt(facts.folder.files, facts.streams) if facts.asks else None,
+        names=names,
+    )
+
+
+def _files_folder(folder: RunFolder) -> str:
+    """Return the folder below the agents folder in which the run's paths start."""
+    if not folder.files:
+        return folder.id
+    found = folder.files[0]
+    return found.shown[: len(found.shown) - len(found.path)].rstrip("/")
 
 
 def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:
@@ -261,7 +331,18 @@ def agent_name(path: str) -> str:
         return folder
     stem = PurePosixPath(path).stem
     words = [word for word in words_of(stem) if word not in _GENERIC_NAMES and not word.isdigit()]
-    return "_".join(words) if words and phase_of(stem) != "other" else "main"
+    return "_".join(words) if words and phase_of(stem) != "other" else MAIN
+
+
+def _with_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:
+    """Give the only stream in a run's root the name of the only agent that has a prompt and no stream."""
+    loose = [stream for stream in streams if "/" not in stream.path]
+    heard = {stream.agent for stream in streams}
+    asked = {found.path.split("/prompts/")[0] for found in folder.files if "/prompts/" in found.path} - heard
+    if len(loose) != 1 or len(asked) != 1 or loose[0].agent != MAIN:
+        return streams
+    agent = asked.pop()
+    return [replace(stream, agent=agent) if stream is loose[0] else stream for stream in streams]
 
 
 def _prompt(found: FoundFile, problems: list[Problem]) -> Prompt | None:
@@ -404,31 +485,6 @@ def _iso(when: datetime | None) -> str | None:
     return when.isoformat() if when else None
 
 
-def _classified(streams: Sequence[StreamFacts]) -> str | None:
-    """Return the class that the run's own classifier answered with."""
-    for stream in streams:
-        if phase_of(stream.agent) == "classify" and outcome_of(stream) == "success":
-            answer = stream.results[-1].text.strip()
-            if _CLASS.fullmatch(answer):
-                return answer
-    return None
-
-
-def _template(facts: RunFacts, request: str) -> str | None:
-    """Return the workflow script that ran: as stated, as logged, or as the request names it."""
-    for key in ("workflow_template", "adw_name", "workflow_name", "workflow"):
-        if text := _text(facts.state.get(key)):
-            return text
-    scripts = facts.state.get("all_adws")
-    if isinstance(scripts, list) and scripts and isinstance(scripts[-1], str):
-        return scripts[-1]
-    for log in facts.logs:
-        if log.workflow and log.workflow != "prompts":
-            return log.workflow
-    named = _TEMPLATE.search(request)
-    return named.group(1) if named else None
-
-
 def _phase(streams: Sequence[StreamFacts], *, in_order: bool) -> str | None:
     last = furthest(streams, in_order=in_order)
     phase = phase_of(last[-1].agent) if last else "other"
@@ -446,8 +502,11 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
 
 
 def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:
-    """Name the times that a run cannot have been at, which are kept, and the lengths, which are refused."""
+    """Name times that cannot be read; those of no run, which are kept; and lengths, which are refused."""
     path = facts.folder.state.shown if facts.folder.state else facts.id
+    for field, value in unread_times(facts.state):
+        shown = str(value)[:_SHOWN]
+        yield Problem(path, f"{field} cannot be read as a time: {shown!r}", None, "warning")
     named: set[datetime] = set()
     for key in ("created_at", "started_at", "completed_at"):
         when: datetime | None = getattr(times, key)
@@ -490,10 +549,10 @@ def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
     heard = {phase_of(stream.agent) for stream in facts.streams} | {s.agent for s in facts.streams}
     unheard: dict[str, tuple[str, Problem]] = {}
     for entry in phase_results(facts.state):
-        name = _text(entry.get("phase"))
+        name = word(entry.get("phase"))
         if name is None or facts.folder.state is None or name in heard or phase_of(name) in heard:
             continue
-        if entry.get("success") is True or _text(entry.get("output_file")):
+        if entry.get("success") is True or word(entry.get("output_file")):
             told = name[:_SHOWN]
             reason = f"the state says that phase {told} was done, but it left no stream: its cost is unknown"
             unheard[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
@@ -502,18 +561,10 @@ def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
 
 def _timed(name: str, facts: RunFacts, times: RunTimes) -> dict[str, Any]:
     """Return what the state tells of a phase without a stream: its name and its length in seconds."""
-    entry = next(entry for entry in phase_results(facts.state) if _text(entry.get("phase")) == name)
+    entry = next(entry for entry in phase_results(facts.state) if word(entry.get("phase")) == name)
     start = instant(entry.get("started_at"), times.offset_minutes)
     end = instant(entry.get("completed_at"), times.offset_minutes)
     lasted = end - start if start and end and start <= end else None
     seconds = lasted.total_seconds() if lasted is not None and lasted <= LONGEST else None
     span = {"timestamp": _iso(start), "ended_at": _iso(end), "duration_seconds": seconds}
     return {"phase": phase_of(name), "agent": name, **span}
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return str(value)
-    return value[:_LONGEST_WORD].strip() or None if isinstance(value, str) else None

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ..dating import read_moment
 from ..models import Problem
 from ..places import opened
 from ..scrubbing import scrub
-from .found import FoundFile
+from .found import LOG_FILES, FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
 DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
-_LOG_TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)", re.MULTILINE)
+_LOG_TIME = re.compile(
+    r"^\[?(\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d)(?:[.,]\d+)?(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?",
+    re.MULTILINE | re.IGNORECASE,
+)
 _COMPLETION = re.compile(
     r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b"
     r"|\b(?:phase|stage)\b[^\n]{0,40}\b(?:completed|finished)\b"
@@ -45,8 +49,9 @@ class Log:
 
     workflow: str  # the folder that holds it: the workflow's name
     text: str = field(repr=False, default="")
-    first: datetime | None = None  # as written: naive, the machine's local time
+    first: datetime | None = None  # as written: mostly naive, the machine's local time
     last: datetime | None = None
+    path: str = LOG_FILES[0]  # relative to the run's folder
 
     @property
     def completed(self) -> str | None:
@@ -61,7 +66,7 @@ class Log:
         if line is None:
             return None
         stamp = _LOG_TIME.match(line)
-        return (_time(stamp[1]) if stamp else None) or self.last
+        return (read_moment(f"{stamp[1]}{stamp[2] or ''}") if stamp else None) or self.last
 
     @property
     def error(self) -> str | None:
@@ -191,17 +196,40 @@ def read_log(found: FoundFile, problems: list[Problem]) -> Log:
     """Return one execution.log with the times of its first and last stamped lines."""
     text = read_text(found, problems) or ""
     parts = found.path.split("/")
-    stamps = _LOG_TIME.findall(text)
-    return Log(
-        workflow=parts[-2] if len(parts) > 1 else "",
-        text=text,
-        first=_time(stamps[0]) if stamps else None,
-        last=_time(stamps[-1]) if stamps else None,
-    )
+    first = last = None
+    unread: list[re.Match[str]] = []
+    for stamp in _LOG_TIME.finditer(text):
+        when = read_moment(f"{stamp[1]}{stamp[2] or ''}")
+        if when is None:
+            unread.append(stamp)
+        else:
+            first, last = first or when, when
+    if unread:
+        line = text.count("\n", 0, unread[0].start()) + 1
+        more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+        reason = f"the line's time cannot be read: {unread[0][0]!r}{more}"
+        problems.append(Problem(found.shown, reason, line, "warning"))
+    return Log(parts[-2] if len(parts) > 1 else "", text, first, last, found.path)
 
 
-def _time(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
+def outermost(logs: Sequence[Log]) -> Log | None:
+    """Return the log of the workflow that started the others; None if there is no log of a named one.
+
+    It lies in no other log's folder, began first and ended last. If none did both, it is the one that began
+    first.
+    """
+    named = [log for log in logs if log.workflow and log.workflow != "prompts"]
+    timed = [log for log in named if log.first is not None and log.last is not None]
+    begin = min((_naive(log.first) for log in timed), default=None)
+    end = max((_naive(log.last) for log in timed), default=None)
+
+    def place(log: Log) -> tuple[int, bool, datetime, str]:
+        starts, ends = _naive(log.first), _naive(log.last)
+        return log.path.count("/"), not (starts == begin and ends == end), starts, log.path
+
+    return min(named, key=place, default=None)
+
+
+def _naive(when: datetime | None) -> datetime:
+    """Return a time of one machine's logs so that it can be compared; an unknown one comes last."""
+    return when.replace(tzinfo=None) if when is not None else datetime.max  # noqa: DTZ901 - logs are naive

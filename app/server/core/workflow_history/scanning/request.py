@@ -1,12 +1,13 @@
-"""Find what a run was asked to do: state, summaries, prompts, logs in; the text and where it stood out."""
+"""Find the request of a run: state, summaries, prompts, logs in; its text and where that stands out. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .documents import Log, embedded_objects
+from .issues import issue_in
 
 MAX_REQUEST = 200_000  # characters: a request beyond this is cut
 _LONGEST_NAME = (
@@ -30,13 +31,22 @@ class Request(NamedTuple):
 
 
 _STATE_KEYS = ("nl_input", "task_description", "prompt", "task", "user_request")
-_SUMMARY_KEYS = ("prompt", "args", "task", "task_description", "nl_input", "request")
+_SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
+_ASKED_OF = ("other", "build", "review", "validate")
+"""Phases of an agent that may be a run's only one, and was given the request itself."""
+
+_PATH = re.compile(
+    r"@?(?:[\w~.-]*[/\\])*[\w@~+.-]+\.(?:md|mdx|markdown|txt|json|jsonl|ya?ml|toml|rst|adoc|html?)"
+    r"|@?(?:\.{0,2}|~|[\w.-]+)/(?:[\w@~+.-]+/)*[\w@~+.-]*",
+    re.IGNORECASE,
+)
+_PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
 _COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
 _IDS = re.compile(
     r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
 )
 _SLUG_NOISE = re.compile(
-    r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue)|\bissue-\d+-?"
+    r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue|adw-|[0-9a-f]{8}\b)|\bissue-\d+-?"
     r"|\badw-[0-9a-z]+-?|\bsdlc_planner-?|\b[0-9a-f]{8}\b-?",
     re.IGNORECASE,
 )
@@ -48,16 +58,26 @@ def find_request(
     summaries: Iterable[tuple[str, dict[str, Any]]],
     prompts: Iterable[Prompt],
     logs: Iterable[Log],
+    *,
+    typed: Callable[[], tuple[str, str] | None] = lambda: None,
+    names: Sequence[tuple[str | None, str]] = (),
 ) -> Request | None:
-    """Return the request from the best place that has one, or None: unknown."""
-    prompts = list(prompts)
+    """Return the request from the best place that has one, or None: unknown.
+
+    `typed` looks for the first message of the streams, with its path, if nothing before it says more. `names`
+    are a branch and a plan, each with its source: their words come last.
+    """
+    prompts, summaries = list(prompts), list(summaries)
     places: tuple[Callable[[], Iterator[Request]], ...] = (
         lambda: _from_state(state),
         lambda: _from_summaries(summaries),
+        lambda: _from_arguments(summaries),
         lambda: _from_prompts(prompts, "classify"),
         lambda: _from_prompts(prompts, "plan"),
         lambda: _from_logs(logs),
-        lambda: _from_slugs(state),
+        lambda: _from_the_only_agent(prompts),
+        lambda: _from_streams(typed()),
+        lambda: _from_slugs(state, names),
     )
     for place in places:
         found = next(place(), None)
@@ -66,31 +86,74 @@ def find_request(
     return None
 
 
+def is_path(text: str) -> bool:
+    """Tell whether a text is nothing but the path of a file, or several.
+
+    >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
+    (True, False, True)
+    """
+    words = text[:_LONGEST_NAME].split()
+    return bool(words) and all(_PATH.fullmatch(each.strip("\"'`,")) for each in words)
+
+
+def paths_in(text: str) -> list[str]:
+    """Return the paths of plans in a text: files of prose in some folder.
+
+    >>> paths_in("/implement specs/issue-7.md"), paths_in("see https://example.org/a.md")
+    (['specs/issue-7.md'], [])
+    """
+    return [found.group() for found in _PLAN_PATH.finditer(text[:MAX_REQUEST])]
+
+
 def _from_state(state: dict[str, Any]) -> Iterator[Request]:
     for key in _STATE_KEYS:
-        if text := _text(state.get(key)):
+        if (text := _text(state.get(key))) and not is_path(text):
             yield Request(text, f"adw_state.json: {key}")
     issue = state.get("issue")
     if isinstance(issue, dict) and (text := issue_text(issue)):
         yield Request(text, "adw_state.json: issue")
 
 
-def _from_summaries(summaries: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+    """Yield what a summary calls the prompt; a workflow's own summary comes first."""
+    for path, summary in sorted(summaries, key=lambda each: each[0].count("/")):
+        arguments = summary.get("args")
+        inner = arguments if isinstance(arguments, dict) else {}
+        for holder, inside in ((summary, ""), (inner, "args.")):
+            for key in _SUMMARY_KEYS:
+                text = _text(holder.get(key))
+                task = prompt_text(text) if text and text.startswith("/") else text
+                if task and not is_path(task):
+                    yield Request(task, f"{path}: {inside}{key}")
+
+
+def _from_arguments(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+    """Yield what slash commands were given, without ids; the path of a plan is no request."""
     for path, summary in summaries:
-        for key in _SUMMARY_KEYS:
-            value = summary.get(key)
-            if isinstance(value, dict):
-                value = next((v for k in _SUMMARY_KEYS if _text(v := value.get(k))), None)
-            if isinstance(value, list):
-                value = " ".join(item for item in value if isinstance(item, str))
-            if text := _text(value):
-                yield Request(text, f"{path}: {key}")
+        given = summary.get("args")
+        words = given if isinstance(given, list) else [given]
+        text = " ".join(each for each in words if isinstance(each, str))
+        if task := prompt_text(f"/command {text}"):
+            yield Request(task, f"{path}: args")
 
 
 def _from_prompts(prompts: Iterable[Prompt], phase: str) -> Iterator[Request]:
     for prompt in prompts:
         if prompt.phase == phase and (text := prompt_text(prompt.text)):
             yield Request(text, prompt.path)
+
+
+def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
+    """Yield the prompt of a run in which one agent alone was given one."""
+    agents = {prompt.path.split("prompts/")[0] for prompt in prompts}
+    if len(agents) == 1:
+        for phase in _ASKED_OF:
+            yield from _from_prompts(prompts, phase)
+
+
+def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
+    if typed is not None and (text := prompt_text(typed[0])):
+        yield Request(text, f"{typed[1]}: its first message")
 
 
 def prompt_text(prompt: str) -> str | None:
@@ -110,16 +173,16 @@ def prompt_text(prompt: str) -> str | None:
     rest = prompt[command.end() :] if command else prompt
     if command and (ids := _IDS.match(rest)):
         rest = rest[ids.end() :]
-    return _text(rest.strip().strip("\"'"))
+    task = _text(rest.strip().strip("\"'"))
+    return None if task is None or is_path(task) else task
 
 
-def issue_text(issue: dict[str, Any]) -> str | None:
-    """Return an issue's title and body as one text."""
-    title = _text(issue.get("title"))
-    if title is None:
+def issue_text(given: dict[str, Any]) -> str | None:
+    """Return an issue's title and text as one, whichever tracker it is from."""
+    issue = issue_in(given)
+    if issue is None:
         return None
-    body = _text(issue.get("body"))
-    return f"{title}\n\n{body}" if body else title
+    return f"{issue.title}\n\n{issue.text}" if issue.text else issue.title
 
 
 def _from_logs(logs: Iterable[Log]) -> Iterator[Request]:
@@ -129,14 +192,16 @@ def _from_logs(logs: Iterable[Log]) -> Iterator[Request]:
             continue
         for found in embedded_objects(log.text[at:]):
             if text := issue_text(found):
-                yield Request(text, f"{log.workflow}/execution.log")
+                yield Request(text, log.path)
 
 
-def _from_slugs(state: dict[str, Any]) -> Iterator[Request]:
-    for key in ("branch_name", "plan_file", "spec_file"):
-        value = _text(state.get(key))
+def _from_slugs(state: dict[str, Any], names: Sequence[tuple[str | None, str]]) -> Iterator[Request]:
+    stated = [
+        (_text(state.get(key)), f"adw_state.json: {key}") for key in ("branch_name", "plan_file", "spec_file")
+    ]
+    for value, source in (*stated, *names):
         if value and (words := slug_words(value)):
-            yield Request(words, f"adw_state.json: {key} (its words)")
+            yield Request(words, f"{source} (its words)")
 
 
 def slug_words(name: str) -> str | None:

@@ -1,21 +1,18 @@
-"""Tell when a run was: state, logs, id, file times and durations in; times with their provenance out.
+"""Find out when a run was: state, logs, id, streams, file times in; times with their source out. Pure.
 
-Agents' streams carry no clock. Where nothing reports a time, the file's own time is the end of what it
-records, and the times are labelled derived. In a copied or checked-out folder file times are those of
-the copy, and tell nothing.
+Claude's `stream-json` has no clock. If nothing reports a time, the file's own time is the end of what it
+records, and the times are labelled derived. Whether file times are a copy's is judged in `filetimes.py`.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from ..dating import FIRST, LONGEST
+from ..dating import FIRST, LONGEST, read_moment
 from ..evidence import number
 from ..models import StreamFacts
 from .documents import Log
@@ -26,8 +23,14 @@ _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
 _QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
 _LONGEST = LONGEST.total_seconds()
-_SLACK = 30 * 10**9  # nanoseconds
-_CONTRADICTION = 120.0  # seconds: an agent that worked longer than this shows a copied tree
+_START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
+_END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
+
+FILE_TIMES: Final = "file times"
+CLOCK: Final = "its streams' own times"
+COMMIT: Final = "commit: it had ended by then"
+ID: Final = "the run's id"
+"""Sources of a run's start, besides its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,63 +86,43 @@ def tells_an_order(window: Window, streams: Iterable[StreamFacts]) -> bool:
     return window.seconds >= max(longest / 2, 1.0)
 
 
-def contradicts(window: Window, streams: Iterable[StreamFacts]) -> bool:
-    """Tell whether an agent worked much longer than the span in which all files were written."""
-    longest = max((stream_seconds(stream) or 0.0 for stream in streams), default=0.0)
-    return longest >= _CONTRADICTION and window.seconds < longest / 2
-
-
-class CopiedSpans:
-    """The spans in which a tree was copied: those of the runs whose file times contradict their agents."""
-
-    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
-        """Take spans as (first, last) file time, in nanoseconds since 1970."""
-        ordered = sorted(spans)
-        self._firsts = [first for first, _ in ordered]
-        self._latest = list(accumulate((last for _, last in ordered), max))  # end of any span up to here
-
-    def hold(self, first: int, last: int) -> bool:
-        """Tell whether a run's files were all written within one of the spans, give or take half a minute.
-
-        >>> minute = 60 * 10**9
-        >>> CopiedSpans([(0, minute)]).hold(minute, minute), CopiedSpans([(0, minute)]).hold(0, 2 * minute)
-        (True, False)
-        """
-        before = bisect_right(self._firsts, first + _SLACK)
-        return before > 0 and last <= self._latest[before - 1] + _SLACK
-
-    def __bool__(self) -> bool:
-        return bool(self._firsts)
-
-
 def run_times(
     run_id: str,
     state: dict[str, Any],
     logs: Sequence[Log],
     streams: Sequence[StreamFacts],
     window: Window | None,
+    *,
+    committed: datetime | None = None,
+    born: datetime | None = None,
 ) -> RunTimes:
-    """Return the times of a run. `window` is None where file times tell nothing."""
+    """Return the times of a run.
+
+    `window` is None if file times tell nothing; `committed` is when git first had what the run left, `born`
+    when a stream's file was made by the agent that wrote it.
+    """
     offset = _offset(run_id, state, logs, window)
-    derived = _file_times(streams, window)
-    end_of_work = max((end for _, end in derived), default=None)
-    start_of_work = min((start for start, _ in derived), default=None)
-    places = _starts(run_id, state, logs, offset)
-    created, source = next(iter(places), (None, None))
+    spans = _spans(streams, window)
+    timed = all(stream.started_at and stream.ended_at for stream in streams)
+    created, source = next(iter(_starts(run_id, state, logs, offset)), (None, None))
     basis: Basis | None = "reported" if created else None
-    if created is None and (start := start_of_work or (window.first if window else None)):
-        created, source, basis = start, "file times", "derived"
+    completed = reported_end = _completed(state, logs, offset)
     started = instant(state.get("started_at") or state.get("start_time"), offset) or created
-    completed = _completed(state, logs, offset)
-    reported_end = completed
-    if completed is None and basis == "derived":  # a file's time is no end to a start that was reported
-        completed = end_of_work
+    if created is None:
+        begins = [start for start, _ in spans] + ([born] if born else [])
+        created = started = min(begins, default=window.first if window else None)
+        source = None if created is None else CLOCK if timed and spans else FILE_TIMES
+        basis = None if created is None else "reported" if source == CLOCK else "derived"
+        completed = completed or max((end for _, end in spans), default=None)  # no end to a reported start
+    if created is None and committed is not None:
+        created, source, basis = committed, COMMIT, "derived"
     durations = list(
-        _durations(state, started if basis == "reported" else None, reported_end, derived, streams)
+        _durations(
+            state, started if source not in (CLOCK, FILE_TIMES) else None, reported_end, spans, streams
+        )
     )
     likely = [found for found in durations if found[0] <= _LONGEST]
     duration, duration_basis, duration_source = likely[0] if likely else (None, None, None)
-    zone_known = offset is not None or source in (None, "file times", "the run's id")
     return RunTimes(
         created,
         started,
@@ -147,7 +130,7 @@ def run_times(
         basis,
         source,
         offset,
-        zone_known,
+        offset is not None or source in (None, FILE_TIMES, CLOCK, COMMIT, ID),
         duration,
         duration_basis,
         duration_source,
@@ -155,21 +138,37 @@ def run_times(
     )
 
 
+def unread_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a state file that should be a time and cannot be read as one, with their values."""
+    for key in (*_START_KEYS, *_END_KEYS):
+        if _is_unread(state.get(key)):
+            yield key, state[key]
+    for number_, phase in enumerate(phase_results(state)):
+        for key in ("started_at", "completed_at"):
+            if _is_unread(phase.get(key)):
+                yield f"phase_results[{number_}].{key}", phase[key]
+
+
+def _is_unread(value: Any) -> bool:
+    is_given = value is not None and value is not False and not (isinstance(value, str) and not value.strip())
+    return is_given and read_moment(value) is None
+
+
 def _starts(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], offset: int | None
 ) -> Iterable[tuple[datetime, str]]:
     """Yield the reported starts, the best place first."""
-    for key in ("created_at", "started_at", "start_time", "timestamp"):
+    for key in _START_KEYS:
         if when := instant(state.get(key), offset):
             yield when, f"adw_state.json: {key}"
     for phase in phase_results(state):
         if when := instant(phase.get("started_at"), offset):
             yield when, "adw_state.json: phase_results"
-    firsts = sorted(log.first for log in logs if log.first)
+    firsts = [(when, log.path) for log in logs if (when := instant(log.first, offset))]
     if firsts:
-        yield _shifted(firsts[0], offset), "execution.log"
+        yield min(firsts)
     if epoch := _EPOCH.search(run_id):
-        yield datetime.fromtimestamp(int(epoch.group(1)), UTC), "the run's id"
+        yield datetime.fromtimestamp(int(epoch.group(1)), UTC), ID
     if stamp := _stamp(run_id):
         yield _shifted(stamp, offset), "the stamp in the run's id"
 
@@ -181,7 +180,7 @@ def phase_results(state: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
-    for key in ("completed_at", "end_time", "ended_at", "finished_at"):
+    for key in _END_KEYS:
         if when := instant(state.get(key), offset):
             return when
     ends = [instant(phase.get("completed_at"), offset) for phase in phase_results(state)]
@@ -190,11 +189,11 @@ def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -
         return max(known)
     last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
     ended = None if last is None else last.completed_at
-    return None if ended is None else _shifted(ended, offset)
+    return None if ended is None else instant(ended, offset)
 
 
-def _file_times(streams: Sequence[StreamFacts], window: Window | None) -> list[tuple[datetime, datetime]]:
-    """Return (start, end) of each stream: its own clock where it has one, else its file's time."""
+def _spans(streams: Sequence[StreamFacts], window: Window | None) -> list[tuple[datetime, datetime]]:
+    """Return (start, end) of each stream: its own clock if it has one, else its file's time."""
     spans = []
     for stream in streams:
         if stream.started_at and stream.ended_at:
@@ -221,7 +220,10 @@ def _durations(
     known = [seconds for stream in streams if (seconds := stream_seconds(stream)) is not None]
     if known and spans:
         span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
-        yield round(span, 3), "derived", "file times: first agent's start to last agent's end"
+        if all(stream.started_at and stream.ended_at for stream in streams):
+            yield round(span, 3), "reported", f"{CLOCK}: first to last"
+        else:
+            yield round(span, 3), "derived", f"{FILE_TIMES}: first agent's start to last agent's end"
     if known:
         yield round(sum(known), 3), "derived", "its agents' own durations added up"
 
@@ -229,12 +231,12 @@ def _durations(
 def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:
     """Return the run's minutes from UTC: told by a time with an offset, an epoch, or a file's time."""
     texts = [state.get(key) for key in ("created_at", "started_at", "completed_at", "timestamp")]
-    times = [when for text in texts if (when := _parsed(text)) is not None]
-    for when in times:
-        if when.tzinfo is not None:
-            delta = when.utcoffset()
-            return round(delta.total_seconds() / 60) if delta is not None else None
-    naive = [when.replace(tzinfo=UTC) for when in times]
+    of_state = [when for text in texts if (when := read_moment(text)) is not None]
+    of_logs = [when for log in logs for when in (log.first, log.last) if when is not None]
+    for when in (*of_state, *of_logs):
+        if (delta := when.utcoffset()) is not None:
+            return round(delta.total_seconds() / 60)
+    naive = [when.replace(tzinfo=UTC) for when in of_state]
     epoch = _EPOCH.search(run_id)
     if naive and epoch:
         return _quarter((naive[0].timestamp() - int(epoch.group(1))), slack=600)
@@ -261,21 +263,9 @@ def _stamp(run_id: str) -> datetime | None:
         return None
 
 
-def _parsed(value: Any) -> datetime | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        if isinstance(value, (int, float)):
-            seconds = value / 1000 if value > 1e11 else value
-            return datetime.fromtimestamp(seconds, UTC) if seconds > 1e9 else None
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def instant(value: Any, offset: int | None) -> datetime | None:
-    """Return aware UTC; a naive time is local, moved by the offset where that is known."""
-    when = _parsed(value)
+    """Return aware UTC; a naive time is local, moved by the offset if that is known."""
+    when = value if isinstance(value, datetime) else read_moment(value)
     if when is None:
         return None
     try:

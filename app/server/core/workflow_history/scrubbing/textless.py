@@ -22,7 +22,7 @@ _OURS: Final = frozenset({
     "duration_basis", "bottleneck_phase", "price_version", "agents_dir", "source_state", "gone_at",
     "fingerprint", "file_times", "first_seen_at", "last_changed_at", "score_parts", "phase_durations",
     "cost_basis", "cost_data", "phase_costs", "similar_workflows", "times_source", "duration_source",
-    "agents_without_stream", "phases_without_stream", "patterns", "problems", *_NAMES,
+    "agents_without_stream", "files_folder", "phases_without_stream", "patterns", "problems", *_NAMES,
 })  # fmt: skip
 """What is made here, and tells how a figure came to be: no text of a file's."""
 

@@ -11,6 +11,7 @@ from .bulk import chunks
 from .codec import WORKFLOW
 from .schema import workflows
 from .standing import shown
+from .values import without_unknown_zone
 
 KEYS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
@@ -59,5 +60,5 @@ def brief_runs(connection: Connection, keys: Sequence[int]) -> list[dict[str, An
             for place, decode in _DECODED:
                 if values[place] is not None:
                     values[place] = decode(values[place])
-            found[key] = dict(zip(_NAMES, values, strict=True))
+            found[key] = without_unknown_zone(dict(zip(_NAMES, values, strict=True)))
     return [found[key] for key in keys if key in found]

@@ -16,7 +16,7 @@ from ..accounting.money import RUN_SUMS
 from ..models import Workflow
 from ..scrubbing import counted, without_text
 from .codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE, WORKFLOW, Row, merged
-from .values import offset_minutes, storable_json, to_real, to_said, to_text
+from .values import offset_minutes, storable_json, to_real, to_said, to_text, without_unknown_zone
 
 Fields = dict[str, Any]
 Pair = tuple[str, str, float]  # project ("" where none was given), id, score
@@ -183,7 +183,7 @@ def put_together(
     pattern_count: int,
 ) -> Workflow:
     """Return the workflow dict of a row, its agent runs (each with its models) and its links."""
-    workflow = WORKFLOW.decode(row)
+    workflow = without_unknown_zone(WORKFLOW.decode(row))
     workflow["phase_costs"] = [agent_record(agent, models) for agent, models in agents]
     workflow["cost_data"] = _cost_data(workflow)
     workflow["similar_workflows"] = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_column, select, update
 
 from ..errors import InvalidQueryError, PatternNotFoundError
 from ..filters import RunFilter
@@ -18,7 +18,7 @@ from .paging import page_keys
 from .pattern_sums import ANEW, SUMS
 from .queries import PageQuery
 from .schema import occurrences, patterns, workflows
-from .values import from_time, storable_text, to_said
+from .values import from_time, storable_text, to_said, without_unknown_zone
 
 if TYPE_CHECKING:  # the detection comes with it
     from ..patterns.recurring import PatternStatus, Recurring
@@ -37,6 +37,7 @@ class PatternExample(NamedTuple):
     example_path: str | None  # the first place: a stream, relative to the run's folder
     example_line: int | None  # 1-based
     agents_dir: str | None  # agents folder where the run was found
+    files_folder: str | None  # in it, the folder in which paths start; None: the one of the run's name
 
 
 def recurring(
@@ -80,11 +81,12 @@ def examples(
     keys = page_keys(connection, query, within=[with_it]).keys
     columns = (
         run.project, run.id, run.created_at, seen["count"], seen.cost_nanodollars, seen.example_path,
-        seen.example_line, run.agents_dir,
+        seen.example_line, run.agents_dir, run.extra["files_folder"].as_string(),
+        cast(run.extra["time_zone_known"].as_string(), Text),
     )  # fmt: skip
     rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
     found = {
-        row[0]: PatternExample(row[1], row[2], _time(row[3]), *row[4:])
+        row[0]: PatternExample._make((*row[1:3], _time(row[3], row[-1]), *row[4:-1]))
         for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
     }
     return [found[key] for key in keys]
@@ -141,5 +143,10 @@ def _records(connection: Connection, query: Select[Any]) -> list[Recurring]:
     return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
 
 
-def _time(stored: str | None) -> str | None:
-    return None if stored is None else from_time(stored)
+def _time(stored: str | None, zone_known: str | None = None) -> str | None:
+    """Return a stored time; without a zone if the run's is unknown."""
+    if stored is None:
+        return None
+    known = zone_known not in ("0", "false")
+    run = {"created_at": from_time(stored), "time_zone_known": known}
+    return str(without_unknown_zone(run)["created_at"])

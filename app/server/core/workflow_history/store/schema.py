@@ -172,9 +172,7 @@ workflows = Table(
     _name("source_state", "present: the files are there; gone: only this history knows the run"),
     _time("gone_at", "when the files were first missed"),
     _name("fingerprint", "hash of the files' sizes and stamps"),
-    _name(
-        "file_times", "own; contradicted by how long its agents worked; copied: written within such a span"
-    ),
+    _name("file_times", "own, live or kept: the run's; copied, contradicted or checked out: a copy's"),
     _whole("first_written_ns", "when the first of its files was written, nanoseconds since 1970"),
     _whole("last_written_ns", "when the last of its files was written, nanoseconds since 1970"),
     _time("first_seen_at", "when this history first stored the run"),

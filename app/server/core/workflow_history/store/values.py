@@ -222,6 +222,22 @@ def from_time(stored: str) -> str:
     return stored.replace(".000000Z", "Z")
 
 
+TIMES_OF_A_RUN = ("created_at", "started_at", "completed_at")
+
+
+def without_unknown_zone(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run whose times name no zone if theirs is unknown: stored, they stand as if they were UTC.
+
+    >>> without_unknown_zone({"created_at": "2025-01-01T00:00:00Z", "time_zone_known": False})["created_at"]
+    '2025-01-01T00:00:00'
+    """
+    if run.get("time_zone_known") is False:
+        for name in TIMES_OF_A_RUN:
+            if isinstance(stored := run.get(name), str):
+                run[name] = stored.removesuffix("Z")
+    return run
+
+
 def offset_minutes(value: Any) -> int | None:
     """Return the offset that time text names; none and zero tell nothing of the local hour.
 

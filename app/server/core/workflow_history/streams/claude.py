@@ -108,6 +108,16 @@ class ClaudeReading(LineReading):
         if not raw.isascii():
             _check_text(self, raw, number)
 
+    def moment(self, line: Line, number: int) -> datetime | None:
+        """Return when a line was written, and note it; None if it does not show."""
+        when = None if line.timestamp is None else instant(line.timestamp)
+        if when is not None:
+            self.first = min(self.first or when, when)
+            self.last = max(self.last or when, when)
+        elif line.timestamp is not None:
+            self.unread_time(line.timestamp, number)
+        return when
+
     def note_ending(self, line: Line) -> None:
         """Note how the stream ends, if this is its last line."""
         ended = ending_of(line)
@@ -181,11 +191,7 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
     reading.first_type = reading.first_type or line.type
     if line.subtype == "init" and session:
         reading.opened[session] = None
-    if line.timestamp is not None and (when := instant(line.timestamp)) is not None:
-        reading.first = min(reading.first or when, when)
-        reading.last = max(reading.last or when, when)
-    else:
-        when = None
+    when = reading.moment(line, number)
     reading.note_ending(line)
     if line.type == "result":
         reading.results.append(_result(line, number, session))

@@ -51,7 +51,7 @@ class GeminiLine(msgspec.Struct):
     """One line of the stream."""
 
     type: str | None = None
-    timestamp: str | None = None
+    timestamp: Any = None
     session_id: str | None = None
     model: str | None = None
     role: str | None = None
@@ -88,6 +88,8 @@ class GeminiReading(LineReading):
         if (when := instant(line.timestamp)) is not None:
             self.first = min(self.first or when, when)
             self.last = max(self.last or when, when)
+        elif line.timestamp is not None:
+            self.unread_time(line.timestamp, number)
         if line.type == "init":
             self.processes += 1
             self.text = ""

@@ -13,6 +13,11 @@ from typing import Any
 
 import msgspec
 
+from ..dating import read_moment
+
+NO_TIME = "timestamp cannot be read as a time with its zone"
+"""How a problem with a line's clock begins."""
+
 
 class LineUnreadableError(ValueError):
     """One line cannot be used; its text is the reason."""
@@ -200,13 +205,11 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """Return an aware UTC time from an ISO string with an offset; anything else tells no instant."""
-    if not isinstance(value, str):
-        return None
+    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone."""
+    when = read_moment(value)
     try:
-        when = datetime.fromisoformat(value)
-        return when.astimezone(UTC) if when.tzinfo else None
-    except (ValueError, OverflowError):
+        return when.astimezone(UTC) if when is not None and when.tzinfo else None
+    except OverflowError:
         return None
 
 

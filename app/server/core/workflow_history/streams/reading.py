@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..accounting.results import doubts
 from ..models import Problem, ResultSegment, StreamFacts
 from .blocks import lines_of
-from .lines import LineUnreadableError
+from .lines import NO_TIME, LineUnreadableError
 from .repair import begins_a_record, records_in
 
 MAX_PROBLEMS = 20  # per file: a garbled file of a million lines is named once, with its first lines
@@ -73,6 +73,11 @@ class LineReading(ABC):
             self.bad_line = line
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
+
+    def unread_time(self, value: Any, line: int) -> None:
+        """Name the first timestamp that is no time, or that names no zone."""
+        if not any(problem.reason.startswith(NO_TIME) for problem in self.problems):
+            self.trouble(f"{NO_TIME}: {value!r:.60}", line, doubtful=True)
 
     def all_problems(self) -> list[Problem]:
         """Return what was wrong, and a record that was begun and never ended."""

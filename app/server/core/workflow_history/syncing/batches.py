@@ -11,10 +11,11 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
+from ..scanning.filetimes import COPIED, LIVE, OWN, Dated, Neighbourhood
 from ..scanning.found import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
-from .changes import copied_spans, has_grown
+from .changes import has_grown
 from .job import Job
 from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
@@ -57,9 +58,13 @@ def _detector(job: Job) -> tuple[Detector | None, bool]:
 
 def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
     """Add to the folders what the history knows of their runs."""
-    spans = copied_spans(job.dated)
+    met: dict[str, Dated] = {}
+    around = Neighbourhood(job.dated.values())
     left = iter(folders)
     while some := list(islice(left, TASK_RUNS)):
+        met |= {folder.id: Dated(None, *folder.written) for folder in some}
+        if job.walked == 1 and not job.is_read:  # all of the folder was met, and how it was written may show
+            around = Neighbourhood((job.dated | met).values())
         known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
         keys = [run.key for run in known.values()] + [
             key for f in some if f.id not in known and (key := job.keys.get(f.id))
@@ -68,10 +73,26 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
         marks = _marks(job, known.values())
         for folder in some:
             job.ordered += 1
-            copied, foreign = spans.hold(*folder.written), _is_foreign(job, known.get(folder.id))
-            twin = _twin(job, known.get(folder.id))
-            grew = has_grown(known.get(folder.id), folder, job.home)
-            yield Order(folder, before.get(folder.id), marks.get(folder.id, {}), copied, foreign, twin, grew)
+            yield Order(
+                folder,
+                before.get(folder.id),
+                marks.get(folder.id, {}),
+                _shown_around(job, around, folder),
+                job.commits.time_of(folder),
+                _is_foreign(job, known.get(folder.id)),
+                _twin(job, known.get(folder.id)),
+                has_grown(known.get(folder.id), folder, job.home),
+            )
+
+
+def _shown_around(job: Job, around: Neighbourhood, folder: RunFolder) -> str:
+    """Return what the runs beside it show of a run's file times; while a folder is read, more may come."""
+    met = Dated(None, *folder.written)
+    if job.is_read:
+        return around.judge(job.dated.get(folder.id, met))
+    if job.walked == 1:
+        return around.judge(met)
+    return COPIED if around.was_copied(*folder.written) else OWN
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:
@@ -106,11 +127,14 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     if run.twin is not None:
         job.refuse(run.id, run.twin)
         return False
-    troubles = [job.trouble(run.id, reason) for reason in run.troubles]
-    job.stats["unread"] += len(run.refused)
+    again = job.is_read  # its troubles are counted already
+    troubles = [job.trouble(run.id, reason, again=again) for reason in run.troubles]
+    job.stats["unread"] += 0 if again else len(run.refused)
     if run.parts is not None:
-        job.take_note_of_secrets(run.secrets)
+        job.take_note_of_secrets({} if again else run.secrets)
         job.dated[run.id] = run.dated
+        if run.is_undated and run.dated.file_times != LIVE:
+            job.undated.add(run.id)
         run.problems = (*run.problems, *troubles)
         return True
     if run.is_none:

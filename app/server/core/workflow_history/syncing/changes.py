@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from ..scanning.describe import EARLY, RUNNING, SILENT
+from ..scanning.filetimes import Dated
 from ..scanning.found import RunFolder
 from ..scanning.status import is_early, is_silent
-from ..scanning.times import CopiedSpans
 from ..store.reads import StoredRun
 
 GROWS_FOR = 2 * 24 * 3600
 """Seconds after its last line in which a stream is expected to grow, and its mark is kept."""
 
 _LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems know later ones
-
-CONTRADICTED, COPIED, OWN = "contradicted", "copied", "own"
-"""What a run's file times are: contradicted by how long its agents worked, those of a copy, or its own."""
-
-
-class Dated(NamedTuple):
-    """When a run's files were written, and what these times were taken for."""
-
-    file_times: str | None
-    first: int  # nanoseconds since 1970
-    last: int
 
 
 def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: datetime) -> bool:
@@ -66,15 +54,3 @@ def dated(runs: Iterable[StoredRun], home: str) -> dict[str, Dated]:
         for run in runs
         if run.agents_dir == home and run.first_written_ns is not None and run.last_written_ns is not None
     }
-
-
-def copied_spans(times: Mapping[str, Dated]) -> CopiedSpans:
-    """Return the spans in which the tree was copied, by all that is known of its runs."""
-    return CopiedSpans((run.first, run.last) for run in times.values() if run.file_times == CONTRADICTED)
-
-
-def wrongly_dated(times: Mapping[str, Dated], spans: CopiedSpans) -> Iterator[str]:
-    """Yield the runs whose file times were taken for their own and are a copy's, or the other way round."""
-    for run_id, run in times.items():
-        if run.file_times != CONTRADICTED and spans.hold(run.first, run.last) != (run.file_times == COPIED):
-            yield run_id

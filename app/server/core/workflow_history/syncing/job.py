@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ..accounting.money import to_decimal, to_float, total
+from ..addresses import below
 from ..models import Problem
 from ..places import Place, place
+from ..scanning.commits import NO_COMMITS, Commits
+from ..scanning.filetimes import Dated
 from ..scanning.found import storable
 from ..scrubbing import scrub, without_quotes
 from ..store.history import History
 from ..store.reads import Home, StoredRun
-from .changes import Dated
 from .engines import HERE, Engine
 from .known_places import KnownRun, location
 from .related import Relations
@@ -48,6 +52,11 @@ class Job:
     seen: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
     same: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
     dated: dict[str, Dated] = field(default_factory=dict)  # this folder's runs, stored or read by now
+    undated: set[str] = field(
+        default_factory=set
+    )  # read runs that only file times date, which may be a copy's
+    is_read: bool = False  # all of the folder was read once: what remains is dated anew
+    commits: Commits = NO_COMMITS  # what git knows of the folder, if it was asked
     keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
     # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
     # tell more names. A container has another one each time.
@@ -122,9 +131,11 @@ class Job:
             self.stats["left_out"] += 1
             self.stats["left_out_paths"].append(named)
 
-    def trouble(self, run_id: str, reason: str) -> Problem:
+    def trouble(self, run_id: str, reason: str, *, again: bool = False) -> Problem:
         """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""
         reason = self._told(reason)
+        if again:
+            return Problem(run_id, reason)
         self.stats["failed"] += 1
         logger.error("run_failed id=%s reason=%s", run_id, reason)
         return Problem(run_id, reason)
@@ -159,12 +170,39 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
         "duration_seconds": 0.0,
         "project": project,
         "agents_dir": storable(str(root)),
+        "folders": [storable(str(root))],
         "total_cost": None,
         "lower_bound_cost": None,
         "errors": [],
         "left_out_paths": [],
         "secrets": {},
     }
+
+
+def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the statistics of several folders' syncs as one; paths then start with their folder's."""
+    first, *others = every
+    if not others:
+        return dict(first)
+    whole = dict(first)
+    for key in first:
+        values = [stats[key] for stats in every]
+        if key in ("total_cost", "lower_bound_cost"):
+            known = [Decimal(str(value)) for value in values if value is not None]
+            whole[key] = float(sum(known)) if known else None
+        elif isinstance(first[key], int | float):
+            whole[key] = sum(values)
+        elif key == "secrets":
+            whole[key] = dict(sum(map(Counter, values), Counter[str]()))
+        elif key == "folders":
+            whole[key] = [folder for folders in values for folder in folders]
+        elif key in ("errors", "left_out_paths"):
+            whole[key] = [
+                {**entry, "path": below(stats["agents_dir"], entry["path"])}
+                for stats in every
+                for entry in stats[key]
+            ]
+    return whole
 
 
 def error_entry(run_id: str | None, problem: Problem) -> dict[str, Any]:

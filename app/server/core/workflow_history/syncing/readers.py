@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 
 from ..patterns.host import Detector
-from .changes import OWN, Dated
+from ..scanning.filetimes import OWN, Dated
 from .engines import ALONE, HERE, Engine
 from .processes import shared_out, spread
 from .reading import make_ready, read_runs

@@ -16,10 +16,11 @@ from ..patterns.host import Detector
 from ..pricing import price_version
 from ..scanning import no_run
 from ..scanning.describe import RunFacts, describe, is_run, read_run
+from ..scanning.filetimes import OWN, Dated, taken_for
 from ..scrubbing import is_textless_pattern, without_quotes, without_text
 from ..store.records import secrets_in, take_apart
 from ..streams.bookmark import kept
-from .changes import CONTRADICTED, COPIED, GROWS_FOR, OWN, Dated
+from .changes import GROWS_FOR
 from .learning import DetectorFailedError, patterns_of
 from .merging import former_attempts, merged, scored, storable, without_file_times
 from .records import Order, ReadRun, Task
@@ -58,19 +59,21 @@ def make_ready() -> None:
 
 def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     facts = _phase_1_read(task, order)
-    times = CONTRADICTED if facts.contradicts_its_file_times else COPIED if order.copied else OWN
-    copied = times != OWN
-    run = ReadRun(facts.id, Dated(times, *facts.folder.written), facts.problems)
+    taken = taken_for(facts.evidence, facts.folder, order.around, order.committed)
+    run = ReadRun(facts.id, Dated(taken, *facts.folder.written), facts.problems)
+    no_dates = run.dated.is_copied or run.dated.is_alone
     if not is_run(facts):
         run.is_none = not facts.is_broken
         run.left_out = no_run(facts) if run.is_none else None
         return run
     was_at_work = order.before is not None and order.before.get("status") == "running"
-    scanned = describe(facts, copied=copied, now=task.now, grew=order.grew or was_at_work)
+    grew = order.grew or was_at_work
+    scanned = describe(facts, run.dated, now=task.now, committed=order.committed, grew=grew)
+    run.is_undated = scanned.workflow["times_basis"] != "reported"
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
         run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
-    before = without_file_times(order.before) if order.before and copied else order.before
+    before = without_file_times(order.before) if order.before and no_dates else order.before
     workflow = merged(before, _phase_2_enrich(run, order, scanned, before), inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems

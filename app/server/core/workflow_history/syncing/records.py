@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from ..accounting.claims import Claim
 from ..models import Problem, Workflow
+from ..scanning.filetimes import OWN, Dated
 from ..scanning.found import RunFolder
 from ..store.codec import Row
 from ..store.records import Parts
 from ..streams.bookmark import Bookmark
-from .changes import Dated
 
 
 class Order(NamedTuple):
@@ -22,7 +22,8 @@ class Order(NamedTuple):
     folder: RunFolder
     before: Workflow | None = None  # what the history knows of it
     marks: Mapping[str, Bookmark] = {}  # from where its streams are read on, by path
-    copied: bool = False  # its file times are those of a copy
+    around: str = OWN  # what the runs beside it show of its file times
+    committed: datetime | None = None  # aware UTC: when git first had its files
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
     twin: str | None = None  # another folder of this machine that is a run of this project and id, too
     grew: bool = False  # it was written to since the last sync
@@ -46,6 +47,7 @@ class ReadRun:
     id: str
     dated: Dated
     problems: tuple[Problem, ...] = ()
+    is_undated: bool = False  # no file reports when it was
     troubles: list[str] = field(default_factory=list)  # what went wrong with it in a phase
     parts: Parts | None = None  # its rows
     claims: list[Claim] = field(default_factory=list)  # what each of its streams spent by itself

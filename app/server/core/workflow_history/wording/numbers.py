@@ -90,20 +90,27 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def moment(iso: Any, offset_minutes: Any = None, *, zone_known: Any = None) -> str:
     """Return a time to the minute: in the run's own time zone, else in UTC and marked with a Z.
 
-    A time that was written without a zone (`zone_known` is False) is marked with a question mark.
+    A time without a zone, or whose zone is unknown (`zone_known` is False), is marked with a question mark.
 
     >>> moment("2026-01-11T04:56:47+00:00", -420), moment("2026-01-11T04:56:47+00:00")
     ('2026-01-10 21:56', '2026-01-11 04:56Z')
     >>> moment("2026-01-11T04:56:47+00:00", zone_known=False)
+    '2026-01-11 04:56?'
+    >>> moment("2026-01-11T04:56:47")
     '2026-01-11 04:56?'
     """
     when = _aware(iso)
     if when is None:
         return UNKNOWN if iso is None else cut(one_line(iso), 20)
     zone = _zone(offset_minutes)
+    zone_known = False if _is_naive(iso) else zone_known
     return (
         f"{when.astimezone(zone or UTC):%Y-%m-%d %H:%M}{'' if zone else '?' if zone_known is False else 'Z'}"
     )
+
+
+def _is_naive(iso: Any) -> bool:
+    return datetime.fromisoformat(iso).tzinfo is None
 
 
 def is_moment(iso: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ... import costing
-from ..folders import Directory, folders_of, same_for_others
+from ..folders import Directory, folders_of
 from ..options import Command
 from ..render.spending import cost_line, cost_report
 from ..screen import screen_of
@@ -51,9 +51,9 @@ def cost(
     What overwritten or deleted streams cost before, only a history knows: see sync.
     """
     screen = screen_of(context)
-    folder, *others = folders_of(directory)
+    folders = folders_of(directory)
     kinds = [by.value] if by else ["phase", "model", "run"]
-    found = costing.folder_costs(folder, kinds=kinds)
+    found = costing.folder_costs(*folders, kinds=kinds)
     if by is None:
         found["by"]["run"] = found["by"]["run"][:COSTLIEST]
     if screen.as_json:
@@ -63,6 +63,5 @@ def cost(
     else:
         screen.show(cost_report(found, screen.width))
         screen.next_steps(
-            *same_for_others("cost", others),
-            (f"workflow-history sync {folder}", "keep these runs in a history"),
+            (f"workflow-history sync {directory or folders[0]}", "keep these runs in a history")
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from ... import database, sync
-from ...places import Place
 from ...store.holding import Holder
+from ...syncing.job import together
 from ...wording.numbers import counted
 from ..app import PARTLY
-from ..folders import Directory, folders_of, same_for_others
+from ..folders import Directory, folders_of
 from ..options import Command
 from ..render.syncing import count, sync_summary, unchanged
 from ..screen import Screen, error_line, note, screen_of
@@ -63,28 +62,32 @@ def sync_folder(
     Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
     screen = screen_of(context)
-    folder, *others = folders_of(directory)
+    folders = folders_of(directory)
     new = not database.is_there()
-    with screen.progress() as report:
-        stats = sync.sync_workflow_history(
-            silent=True,
-            agents_dir=folder,
-            project=project,
-            engine=engine,
-            no_text=no_text,
-            progress=report,
-            wait=wait,
-            waiting=None if screen.quiet else _say_whom,
-            with_pruned=with_pruned,
-        )
-    _show(screen, stats, others, new=new)
+    every = []
+    for folder in folders:
+        with screen.progress() as report:
+            done = sync.sync_workflow_history(
+                silent=True,
+                agents_dir=folder,
+                project=project,
+                engine=engine,
+                no_text=no_text,
+                progress=report,
+                wait=wait,
+                waiting=None if screen.quiet else _say_whom,
+                with_pruned=with_pruned,
+            )
+        every.append(done)
+    stats = together(every)
+    _show(screen, stats, new=new)
     if unread := count(stats, "failed") + count(stats, "unread"):
         what = counted(unread, "run or file", "runs or files")
         error_line(f"stored all but {what} that could not be read; the next sync tries again")
         raise typer.Exit(PARTLY)
 
 
-def _show(screen: Screen, stats: dict[str, Any], others: Sequence[Place], *, new: bool) -> None:
+def _show(screen: Screen, stats: dict[str, Any], *, new: bool) -> None:
     if screen.as_json:
         screen.give(stats)
         return
@@ -93,15 +96,12 @@ def _show(screen: Screen, stats: dict[str, Any], others: Sequence[Place], *, new
     if new:
         note(f"new history at {database.location()}")
     screen.show(sync_summary(stats, screen.width))
-    more = same_for_others("sync", others)
     if count(stats, "scanned") and not unchanged(stats):
-        more += [
+        screen.next_steps(
             ("workflow-history list", "the runs"),
             ("workflow-history stats", "what they cost, and where"),
             ("workflow-history show ID", "one run's story"),
-        ]
-    if more:
-        screen.next_steps(*more)
+        )
 
 
 def _say_whom(holder: Holder) -> None:

@@ -9,7 +9,7 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ....addresses import below
+from ....addresses import below, files_folder
 from ....amounts import UNKNOWN, money, number
 from ....wording.costs import short_cost
 from ....wording.scores import SCORES, missing_words, parts_words, score_word
@@ -88,7 +88,9 @@ def problems(run: Run, width: int) -> RenderableType | None:
 def places(run: Run, width: int) -> RenderableType | None:
     """Return the folder, and the file and line in which each cost stands."""
     agents = [agent for agent in run.get("phase_costs") or () if agent.get("path")]
-    folder = below(one_line(run["agents_dir"]), one_line(run.get("id"))) if run.get("agents_dir") else None
+    folder = (
+        below(one_line(run["agents_dir"]), one_line(files_folder(run))) if run.get("agents_dir") else None
+    )
     if folder is None and not agents:
         return None
     blocks: list[RenderableType] = [section("Read from", width)]

@@ -1,0 +1,146 @@
+"""Find the first thing that a person asked for in a stream: a stream's file in, its text out.
+
+Only a stream's beginning is read, and only if nothing beside the streams says what was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from ..models import StreamFacts
+from ..places import opened
+from .found import FoundFile
+
+READ: Final = 8 << 20  # bytes: a person's first message stands before them
+
+_ADDED: Final = re.compile(
+    r"<(system-reminder|ide_\w+|environment_context|user_instructions|local-command-\w+|command-\w+"
+    r"|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
+    re.DOTALL,
+)
+"""What programs put into a person's message."""
+
+_NOT_ASKED: Final = (
+    "Caveat:", "[Request interrupted", "This session is being continued from a previous conversation",
+    "# AGENTS.md instructions", "<INSTRUCTIONS>", "API Error", "[Image: ",
+)  # fmt: skip
+"""How messages begin that no person wrote."""
+
+_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
+
+
+def first_prompt(files: Iterable[FoundFile], streams: Sequence[StreamFacts]) -> tuple[str, str] | None:
+    """Return the first prompt in a run's streams, and the path of its stream; None if none has one.
+
+    Streams of agents that another agent started are asked last.
+    """
+    named = {found.path: found for found in files}
+    known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
+    for stream in sorted(known, key=_place):
+        if text := _asked_in(named[stream.path]):
+            return text, stream.path
+    return None
+
+
+def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
+    started = stream.started_at.isoformat() if stream.started_at else ""
+    return "subagents/" in stream.path, not started, started, stream.path
+
+
+def _asked_in(found: FoundFile) -> str | None:
+    """Return a person's first message; if there is none, the words after the first slash command."""
+    typed = None
+    for message in _messages(found):
+        if text := asked(message):
+            return text
+        typed = typed or next((each.strip() for each in _ARGUMENTS.findall(message) if each.strip()), None)
+    return typed
+
+
+def asked(message: str) -> str | None:
+    """Return what a person wrote of a message; None if a program wrote it.
+
+    >>> asked("<system-reminder>Mind the tests.</system-reminder>Add a logo"), asked("Caveat: The messages")
+    ('Add a logo', None)
+    >>> asked("<command-name>/clear</command-name>") is None
+    True
+    """
+    text = _ADDED.sub("", message).strip()
+    return None if not text or text.startswith(_NOT_ASKED) else text
+
+
+def _messages(found: FoundFile) -> Iterator[str]:
+    """Yield the texts that came from outside, in the order of the file."""
+    for record in _records(found):
+        for text in _texts_of(record):
+            if text.strip():
+                yield text
+
+
+def _records(found: FoundFile) -> Iterator[dict[str, Any]]:
+    try:
+        handle, _ = opened(found.file, found)
+        with handle:
+            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < READ else b"", b""))
+    except OSError:
+        return  # reading the stream said why
+    if raw.lstrip()[:1] == b"[":
+        yield from _array(raw.decode("utf-8", "replace"))
+        return
+    for line in raw.splitlines():
+        if b'"user' in line or b'"User' in line:
+            at = line.find(b"{")
+            try:
+                record = json.loads(line[at:]) if at >= 0 else None
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _array(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of a stream that was saved as one array."""
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            record, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield record
+        at = text.find("{", end)
+
+
+def _texts_of(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the texts of a line that came from outside: of Claude Code, Gemini CLI, Codex."""
+    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
+        return
+    if record.get("parent_tool_use_id") or record.get("isSynthetic"):
+        return
+    kind, message = record.get("type"), record.get("message")
+    if kind == "user":
+        content = message.get("content") if isinstance(message, dict) else message or record.get("content")
+        yield from _texts(content)
+    elif kind == "message" and record.get("role") == "user":
+        yield from _texts(record.get("content"))
+    payload = record.get("payload") if kind in ("event_msg", "response_item") else None
+    if isinstance(payload, dict) and payload.get("type") == "user_message":
+        yield from _texts(payload.get("message"))
+    holder = payload if isinstance(payload, dict) else record
+    item = holder.get("item")
+    if isinstance(item, dict) and item.get("type") in ("user_message", "UserMessage"):
+        yield from _texts(item.get("text") or item.get("content"))
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """Yield a message's texts; one that answers a tool has none."""
+    if isinstance(content, str):
+        yield content
+    if not isinstance(content, list):
+        return
+    blocks = [block for block in content if isinstance(block, dict)]
+    if not any(block.get("type") == "tool_result" for block in blocks):
+        yield "\n\n".join(block["text"] for block in blocks if isinstance(block.get("text"), str))

@@ -1,0 +1,23 @@
+"""Find the runs that are to be dated anew when all of a folder was read: a job in, ids out.
+
+Whether file times are a copy's may only show by a run that is read later. Git is asked at most once, and only
+if it may know more than the files' times.
+"""
+
+from __future__ import annotations
+
+from ..scanning.commits import commits_of
+from ..scanning.filetimes import LIVE, Neighbourhood
+from ..scanning.walk import find_runs
+from .job import Job
+
+
+def to_date_anew(job: Job) -> set[str]:
+    """Return the runs whose file times were misjudged, or that git can date."""
+    wrong = {name for name in Neighbourhood(job.dated.values()).misjudged(job.dated) if name in job.seen}
+    doubtful = {name for name in wrong | job.undated if job.dated[name].file_times != LIVE}
+    if doubtful:
+        job.commits = commits_of(job.root)
+    if job.commits.times:
+        wrong |= {run.id for run in find_runs(job.root, doubtful) if job.commits.time_of(run) is not None}
+    return wrong
