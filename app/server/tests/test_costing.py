@@ -22,6 +22,7 @@ from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.demo import make_agents_folder
 from app.server.core.workflow_history.enrichment import enrich
 from app.server.core.workflow_history.scanning.describe import RunFacts, describe, read_run
+from app.server.core.workflow_history.scanning.filetimes import OWN, Dated
 from app.server.core.workflow_history.scanning.spending import read_spending
 from app.server.core.workflow_history.scanning.walk import find_run
 from app.server.core.workflow_history.streams import read_results, read_stream
@@ -50,7 +51,7 @@ OF_A_STREAM = (
 
 def costs(facts: RunFacts) -> dict[str, Any]:
     """Return every sum of a run's costs, and what each stream of it cost."""
-    workflow = enrich(describe(facts, copied=False, now=NOW))
+    workflow = enrich(describe(facts, Dated(OWN, *facts.folder.written), now=NOW))
     streams = [{key: agent.get(key) for key in OF_A_STREAM} for agent in workflow.get("phase_costs") or ()]
     return {key: workflow.get(key) for key in (*RUN_SUMS, "created_at", "status")} | {"streams": streams}
 

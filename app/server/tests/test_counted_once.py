@@ -264,7 +264,7 @@ def test_a_run_that_grows_is_read_by_whichever_folder_is_synced(tmp_path: Path) 
     session = SESSION.format(2)
     transcript(inner / f"{session}.jsonl", session, [1, 2, 9, 10])
     done = synced(outer)
-    assert (done["updated"], done["unchanged"], spent()) == (3, 2, FIVE)
+    assert (done["inserted"], done["updated"], spent()) == (0, 3, FIVE)
 
 
 def moved(project: Path, to: str) -> Path:

@@ -563,10 +563,10 @@ def test_a_run_whose_files_raise_something_unforeseen_costs_nobody_elses_data(
         stream(run(agents, name, {"status": "completed"}), "planner", init(name), result(0.5, session=name))
     original = reading.describe
 
-    def describe(facts: Any, **options: Any) -> Any:
+    def describe(facts: Any, *given: Any, **options: Any) -> Any:
         if facts.id == "bad":
             raise AttributeError("something unforeseen")
-        return original(facts, **options)
+        return original(facts, *given, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(reading, "describe", describe)

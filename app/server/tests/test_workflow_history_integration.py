@@ -261,14 +261,14 @@ class TestTrouble:
     ) -> None:
         spec_run(agents, "bad")
         spec_run(agents, "good")
-        original = reading.enrich
+        original = reading.with_claims
 
-        def enrich(scanned: Any, former: Any) -> Any:
-            if scanned.workflow["id"] == "bad":
+        def with_claims(workflow: Any, *given: Any) -> Any:
+            if workflow["id"] == "bad":
                 raise ValueError("a cost of minus one")
-            return original(scanned, former)
+            return original(workflow, *given)
 
-        monkeypatch.setattr(reading, "enrich", enrich)
+        monkeypatch.setattr(reading, "with_claims", with_claims)
         done = sync()
         assert (done["failed"], stored("good")["status"]) == (1, "completed")
         assert ("bad", "its costs cannot be counted: a cost of minus one") in [

@@ -25,6 +25,7 @@ from .scanning.found import RunFolder, storable
 from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
+from .store.reads import Home
 from .syncing.changes import dated, is_as_stored
 from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, end, ending_of
@@ -94,6 +95,7 @@ def sync_workflow_history(
                 other = job.at(home, ids)
                 _run_phases(other)
                 job.add(other)
+            _learn_again(job)
     except BusyError:
         raise
     except Exception as error:
@@ -257,10 +259,22 @@ def _count_once(job: Job, shared: set[int], *, is_last: bool) -> None:
         return
     settled = settle_shares(job.history, shared)
     job.stats["repeating"] += len(settled.repeating & set(job.keys.values()))
+    job.unlearnt |= settled.unlearnt
     if settled.changed:
         if is_last:
             job.relations.changes_after().save(job.history, {})
         job.history.pack_columns()
+
+
+def _learn_again(job: Job) -> None:
+    """Read the runs again that repeated others until this sync: they showed no patterns."""
+    homes: dict[Home, set[str]] = {}
+    for stored in job.history.where_stored(sorted(job.unlearnt)):
+        if stored.agents_dir is not None and stored.found_on in job.machines | {job.host}:
+            home = Home(stored.project, stored.agents_dir, stored.found_on)
+            homes.setdefault(home, set()).add(stored.id)
+    for home, ids in homes.items():
+        _run_phases(job.at(home, ids))
 
 
 def _phase_5_learn(job: Job, batch: Sequence[ReadRun]) -> None:

@@ -426,6 +426,11 @@ class History:
         with self._writing() as connection:
             writes.move_run(connection, key, project, run_id, agents_dir)
 
+    def where_stored(self, keys: Sequence[int]) -> list[WhereStored]:
+        """Return where runs were found, by key."""
+        with self._reading() as connection:
+            return reads.where_stored(connection, keys)
+
     def runs_with(self, units: Iterable[int]) -> list[WhereStored]:
         """Return the runs that have any of these messages and results."""
         with self._reading() as connection:

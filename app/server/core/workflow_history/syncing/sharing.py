@@ -19,6 +19,7 @@ from ..accounting.unique import Share, Spender, shares_of
 from ..enrichment import with_sums
 from ..models import Workflow
 from ..store.history import History
+from .learning import OURS, THEIRS
 from .merging import COMPLETE, scored, storable
 
 Name = tuple[int, str, str | None]  # key of the run, path of the stream, hash of its first line
@@ -29,13 +30,14 @@ class Settled(NamedTuple):
 
     changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
     repeating: frozenset[int] = frozenset()  # keys of the runs of whose messages another counts some
+    unlearnt: frozenset[int] = frozenset()  # keys of former copies, to be read again for their patterns
 
 
 def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     """Bring the costs of these runs, and of all that have messages in common with them, up to date.
 
     The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
-    outdated.
+    outdated. A run that only repeats others shows no patterns.
     """
     group = history.connected(keys)
     if not group:
@@ -65,10 +67,14 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
             changed[key] = scored(with_sums(run, cost_data(found)))
             history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
-    for key, run in changed.items():
-        _settle_patterns(history, key, runs[key], run)
-    repeating = [key for key, run in runs.items() if repeats_others(changed.get(key, run))]
-    return Settled(frozenset(changed), frozenset(repeating))
+    now = {**runs, **changed}
+    copies = [key for key, run in now.items() if is_copy(run)]
+    for detector in (OURS, THEIRS):
+        history.save_pattern_rows(dict.fromkeys(copies, ()), detector=detector)
+    unlearnt = [key for key in changed if key not in copies and is_copy(runs[key])]
+    history.forget_fingerprints(unlearnt)
+    repeating = [key for key, run in now.items() if repeats_others(run)]
+    return Settled(frozenset(changed), frozenset(repeating), frozenset(unlearnt))
 
 
 def repeats_others(run: Workflow) -> bool:
@@ -92,14 +98,6 @@ def runs_to_settle(
         if len({claim.path for claim in own}) < len(own) or any(claim.alone for claim in own)
     }
     return several | (history.sharing(units) if units else set())
-
-
-def _settle_patterns(history: History, key: int, before: Workflow, run: Workflow) -> None:
-    """Let a run that only repeats others show no patterns; one that no longer does is read again."""
-    if is_copy(run):
-        history.save_pattern_rows({key: []})
-    elif is_copy(before):
-        history.forget_fingerprints([key])
 
 
 def is_copy(run: Workflow) -> bool:
