@@ -19,6 +19,7 @@ from .changes import has_grown
 from .job import Job
 from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
+from .sharing import as_if_alone
 
 BATCH_RUNS = 2_000  # stored in one transaction at the most
 BATCH_SECONDS = 5.0  # of reading for one transaction: so much work a kill undoes at the most
@@ -69,7 +70,10 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
         keys = [run.key for run in known.values()] + [
             key for f in some if f.id not in known and (key := job.keys.get(f.id))
         ]
-        before = {workflow["id"]: workflow for workflow in job.history.read(keys).values()}
+        claims = job.history.claims(keys)
+        before = {
+            run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in job.history.read(keys).items()
+        }
         marks = _marks(job, known.values())
         for folder in some:
             job.ordered += 1

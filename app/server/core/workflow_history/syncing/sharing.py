@@ -100,6 +100,21 @@ def runs_to_settle(
     return several | (history.sharing(units) if units else set())
 
 
+def as_if_alone(run: Workflow, claims: Iterable[Claim]) -> Workflow:
+    """Return a stored run with what each of its streams spent by itself, whatever other runs count of it.
+
+    What its files show now is compared with that.
+    """
+    alone = {claim.name: claim.alone for claim in claims if claim.alone is not None}
+    if not alone:
+        return run
+    agents = [
+        {**agent, **(alone.get((agent.get("path"), agent.get("identity"))) or {})}
+        for agent in run["phase_costs"]
+    ]
+    return {**run, "phase_costs": agents}
+
+
 def is_copy(run: Workflow) -> bool:
     """Return whether other runs count all that this run spent."""
     agents = run.get("phase_costs") or ()
