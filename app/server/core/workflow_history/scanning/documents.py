@@ -11,7 +11,7 @@ from typing import Any
 
 from ..models import Problem
 from ..places import opened
-from ..scrubbing import scrub
+from ..scrubbing import scrub, scrub_json
 from .walk import FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -71,7 +71,7 @@ def _read_regular(found: FoundFile) -> bytes | None:
 
 
 def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | None:
-    """Return a file's JSON object, or None with the reason noted."""
+    """Return a file's JSON object without secrets, or None with the reason noted."""
     text = read_text(found, problems)
     if text is None:
         return None
@@ -90,7 +90,8 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if _is_deeper(value, DEEPEST):
         problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
         return None
-    return value
+    clean: dict[str, Any] = scrub_json(value)  # before anything is made of it: words of a branch, a reason
+    return clean
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:
