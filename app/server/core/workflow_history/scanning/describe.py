@@ -38,6 +38,7 @@ _APART = timedelta(seconds=10)  # between files that no copy wrote one after the
 _AHEAD = timedelta(minutes=2)  # that another machine's clock may be
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it
+_END_OF_LOG = 20_000  # characters of an error log in which its last line is understood
 _LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
 _SUCCESS = ("overall_success", "success")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
@@ -286,7 +287,8 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
     for found in folder.named(LOG_FILES[1]):
         text = read_text(found, problems)
         if text and text.strip():
-            return found.path, last_error(text, after=None) or scrub(text.strip().splitlines()[-1])[:500]
+            whole = scrub(text.strip()[-_END_OF_LOG:])  # its last line alone may be a part of a key
+            return found.path, last_error(text, after=None) or whole.splitlines()[-1][:500]
     return None
 
 
