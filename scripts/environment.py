@@ -29,7 +29,7 @@ def main() -> None:
     uv = shutil.which("uv")
     python = venv / "bin" / "python"
     if not works(python):
-        step(f"making the environment {venv} with Python {sys.version.split()[0]}")
+        step(f"making the environment {sys.argv[1]} with Python {sys.version.split()[0]}")
         made = (
             [uv, "venv", "--allow-existing", "--python", sys.executable]
             if uv

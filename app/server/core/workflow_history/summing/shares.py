@@ -118,9 +118,6 @@ class _Together:
         if laid.dtype.kind == "i" and len(laid):
             # Several times as fast; where 64 bits run over on the way, the difference takes it back.
             found = np.diff(np.cumsum(laid, dtype=np.int64)[self._lasts], prepend=0)
-        elif laid.dtype.kind == "f":  # one after the other: numpy's own sums may take another order
-            entries = np.repeat(np.arange(len(self.sizes)), self.sizes)
-            found = np.bincount(entries, laid, len(self.sizes))
         else:
             found = np.add.reduceat(laid, self._starts) if len(laid) else laid
         return found
