@@ -20,7 +20,7 @@ from app.server.core.workflow_history.cli.app import main
 
 from .watching import PHASES, watch
 
-PATIENCE = 120.0  # seconds after which a command hangs
+PATIENCE = 600.0  # seconds after which a command hangs, however busy the machine is
 
 _READY = 24  # place in the shared memory
 

@@ -22,6 +22,7 @@ from app.server.core.workflow_history.demo.filler import numbered, take
 from app.server.core.workflow_history.demo.plan import plan_runs
 from app.server.core.workflow_history.demo.spending import Spending, message_usages, partial_outputs
 from app.server.core.workflow_history.errors import AgentsFolderError
+from app.server.tests.patience import BUSY
 
 END = datetime(2026, 1, 20, 15, 0, tzinfo=timezone(timedelta(hours=1)))
 USAGE_FIELDS = {
@@ -448,10 +449,10 @@ def test_progress_counts_up_to_all(tmp_path):
     assert seen == [(number, 5) for number in range(1, 6)]
 
 
-def test_ten_runs_take_well_under_a_second(tmp_path):
-    start = time.perf_counter()
+def test_ten_runs_are_no_work(tmp_path):
+    start = time.process_time()
     make(tmp_path / "agents", stream_kb=30)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < BUSY
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3, 7])

@@ -23,6 +23,7 @@ from app.server.core.workflow_history.scanning import documents
 from app.server.core.workflow_history.store.engine import naming_database
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.syncing import processes, readers, reading
+from app.server.tests.patience import PATIENCE
 from faults.cases import KILLS, OTHERS
 from faults.state import State, state_of
 
@@ -38,7 +39,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     out = tmp_path_factory.mktemp("faults")
     words = [sys.executable, "-m", "faults", "--kills", "25", "--times", "1", "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
-        words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (out / "reliability.json").exists(), done.stderr
     found = json.loads((out / "reliability.json").read_text())
@@ -145,10 +146,12 @@ from app.server.core.workflow_history.cli import app
 class Cleaned:
     def __del__(self):
         raise {stop}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
 signal.signal(signal.SIGTERM, app._terminate)
 sys.unraisablehook = app.stop_again
 Cleaned()
-threading.Event().wait(30)
+for _ in range(round({PATIENCE} / 0.1)):  # no single wait: the signal does not end one that has begun
+    threading.Event().wait(0.1)
 print("forgotten")
 """
     ended = subprocess.run(  # noqa: S603 - this very program

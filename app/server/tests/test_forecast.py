@@ -372,7 +372,7 @@ def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_
             meant = "better" if one["low"] > 0.5 else "worse" if one["high"] < 0.5 else "no better"
             assert one["word"] == meant
     success = told["success"]
-    assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"])
+    assert success["gain"] == pytest.approx(success["brier_base"] - success["brier"], abs=2e-6)
     printed = type_in("--calibration", "--db", str(demo)).output
     assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
     assert f"{success['verdict']} than telling that share" in printed

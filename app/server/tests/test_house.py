@@ -17,7 +17,7 @@ LAYERS = (
     ("retention",),
     # pure parts: data in, data out
     ("scrubbing",),
-    ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
+    ("phases", "outcomes", "evidence", "dating", "numerics", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
@@ -54,6 +54,7 @@ PURE = (
     "amounts",
     "columns",
     "dating",
+    "numerics",
     "forecasting",
     "watching",
     "summing",

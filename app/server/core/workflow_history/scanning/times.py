@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from math import fsum
 from typing import Any, Literal
 
 from ..dating import FIRST, LONGEST
@@ -223,7 +224,7 @@ def _durations(
         span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
         yield round(span, 3), "derived", "file times: first agent's start to last agent's end"
     if known:
-        yield round(sum(known), 3), "derived", "its agents' own durations added up"
+        yield round(fsum(known), 3), "derived", "its agents' own durations added up"
 
 
 def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:
