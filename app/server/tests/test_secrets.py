@@ -231,7 +231,8 @@ def history_of_old(monkeypatch: pytest.MonkeyPatch, agents: Path) -> None:
     """Make a history as versions did that scrubbed nothing."""
     with monkeypatch.context() as patch:
         for name in ("store.values", "patterns.operations", "accounting.streams", "scanning.describe",
-                     "scanning.documents", "streams.bookmark", "store.codec"):  # fmt: skip
+                     "scanning.documents", "streams.bookmark", "store.codec",
+                     "accounting.claims"):  # fmt: skip
             for function in ("scrub", "scrub_json"):
                 patch.setattr(
                     f"app.server.core.workflow_history.{name}.{function}",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
+from .accounting.claims import cleaned
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, Workflow
@@ -122,7 +123,9 @@ def _read_again(history: History, relations: Relations, stored: Workflow) -> dic
     streams = found.streams if not former or _dated(former) else undated(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, claims = with_claims(known, streams, former)
+    costed, found_claims = with_claims(known, streams, former)
+    keeps_text = history.keeps_text()
+    claims = [cleaned(claim, keeps_text=keeps_text) for claim in found_claims]
     fresh = merged(stored, costed)
     if not _changes(stored, fresh):
         return _answer(stored["id"], "its costs are up to date", success=True)

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from .. import database
+from ..accounting.claims import cleaned
 from ..errors import InvalidQueryError
 from ..store.engine import exists, name_of
 from ..store.history import History
@@ -184,7 +185,11 @@ class Merge:
         self._own.save_beside(
             {key: by_name[name] for name, key in saved.keys.items()}, to_time(datetime.now(UTC))
         )
-        claims = {key: by_name[name].claims for name, key in saved.keys.items()}
+        keeps_text = self._ours.keeps_text()
+        claims = {
+            key: [cleaned(claim, keeps_text=keeps_text) for claim in by_name[name].claims]
+            for name, key in saved.keys.items()
+        }
         self._ours.save_claims(claims, new=saved.new)
         settle_shares(self._ours, near | runs_to_settle(self._ours, claims, saved.new))
         self._own.first_seen(plan.first_seen)

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
+from ..accounting.claims import cleaned
 from ..errors import WorkflowHistoryError
 from ..scrubbing import (
     NOT_KEPT,
@@ -25,11 +26,13 @@ from ..scrubbing import (
 )
 from .blocks import drop_blocks
 from .bulk import chunks
+from .claims import claims_of, replace_claims
 from .codec import AGENT_RUN, MODEL_USAGE, SYNC_RUN, WORKFLOW, Codec
 from .likeness import mark_written
 from .pattern_sums import ANEW, SUMS
 from .schema import (
     agent_runs,
+    claims,
     likeness,
     model_usage,
     occurrences,
@@ -91,6 +94,7 @@ def scrub_all(connection: Connection, *, no_text: bool) -> Scrubbed:
             _make_anew(connection, [key for (key,) in changed])
     rows += _scrub_problems(connection, secrets, no_text=no_text)
     rows += _scrub_patterns(connection, secrets, no_text=no_text)
+    rows += _scrub_claims(connection, no_text=no_text)
     connection.execute(delete(stream_marks))
     return Scrubbed(rows, dict(secrets), keeps_text=not no_text)
 
@@ -217,6 +221,20 @@ def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: b
             secrets.update(counted(new[0]) - counted(signature))
             _rename_pattern(connection, key, kind, new)
             number += 1
+    return number
+
+
+def _scrub_claims(connection: Connection, *, no_text: bool) -> int:
+    """Clean what streams spent by themselves; a secret in it is counted where the agent run has it."""
+    number = 0
+    for some in chunks(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _MANY):
+        before = claims_of(connection, some)
+        after = {key: [cleaned(one, keeps_text=not no_text) for one in own] for key, own in before.items()}
+        changed = {key: own for key, own in after.items() if own != before[key]}
+        replace_claims(connection, changed, before)
+        number += sum(
+            one != old for key, own in changed.items() for one, old in zip(own, before[key], strict=True)
+        )
     return number
 
 
