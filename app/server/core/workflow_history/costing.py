@@ -19,7 +19,7 @@ from .accounting.sums import spent_at_least, sums_of
 from .enrichment import enrich
 from .errors import ONE_RUNS_TROUBLE
 from .models import Problem
-from .places import Place, place
+from .places import Place
 from .scanning.describe import describe, is_run
 from .scanning.spending import read_spending
 from .scanning.times import CopiedSpans
@@ -63,7 +63,7 @@ def folder_costs(
 
     Raises AgentsFolderError where it is no folder that can be listed.
     """
-    root = place(agents_dir)
+    root = scanner.agents_dir(agents_dir)
     walk = walk_agents_folder(root)
     every = list(read_folder(root, walk))
     runs = [run for run in every if run.status is not None]

@@ -28,6 +28,7 @@ __all__ = [
     "agents_dir",
     "agents_folders_of",
     "parse_workflow_directory",
+    "place_to_scan",
     "project_of",
     "scan",
     "scan_agents_directory",
@@ -35,8 +36,13 @@ __all__ = [
 ]
 
 
-def agents_dir() -> Place:
-    """Return the agents folder to scan, read at call time."""
+def agents_dir(given: Place | str | None = None) -> Place:
+    """Return the agents folder that a path means, the first one of a project's; None: the one to scan now."""
+    return agents_folders_of(place_to_scan() if given is None else place(given))[0]
+
+
+def place_to_scan() -> Place:
+    """Return the agents folder or project that is scanned if nobody names one, read at call time."""
     if AGENTS_DIR is not _DEFAULT:
         return place(AGENTS_DIR)
     return place(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")

@@ -16,7 +16,7 @@ from ..exporting.target import whole_file
 from ..exporting.writer import Sink, Writer, Writing
 from ..filters import RunFilter
 from ..store.takeout import SOURCES
-from ..summing.clock import LOCAL
+from ..zones import LOCAL
 from .statistics_rows import statistics_table
 from .tables import Table, of_source
 

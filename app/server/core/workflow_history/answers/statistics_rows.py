@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..filters import RunFilter
-from ..summing.clock import LOCAL
+from ..zones import LOCAL
 from .statistics import Figures, run_statistics
 from .tables import Table, of_records
 

@@ -71,7 +71,7 @@ def _has(keys: Select[Any]) -> ColumnElement[bool]:
 
 def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
     """Return what a run must meet."""
-    own = workflows.c
+    own, wanted = workflows.c, wanted.at()
     found = [
         *_any_of(own.status, wanted.status),
         *_any_of(own.project, wanted.project),

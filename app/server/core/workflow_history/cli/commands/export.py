@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ...answers.export import TABLES, names_of
+from ...answers.export import STATISTICS, TABLES, names_of
 from ...answers.export import export as take_out
 from ...errors import InvalidQueryError
 from ...exporting.formats import FORMATS
-from ..filtering import FilterCommand, filter_of
+from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.exporting import exported
 from ..screen import screen_of
 
@@ -65,9 +65,6 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     across: Annotated[
         str | None, typer.Option(metavar="KEY", help="Within each group of statistics, by this as well.")
     ] = None,
-    zone: Annotated[
-        str | None, typer.Option("--tz", metavar="ZONE", help="Days of statistics are of this time zone.")
-    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.
@@ -88,7 +85,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         force=force,
         by=by,
         across=across,
-        tz=zone,
+        tz=zone_of(context) if what == STATISTICS else None,
     )
     if piped:
         sys.stdout.buffer.flush()

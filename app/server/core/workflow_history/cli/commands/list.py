@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.finding import PART_SORTS, SORT_NAMES, find_runs
+from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
@@ -58,6 +58,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     Narrow terminals lose columns, not runs. With --quiet only the ids are printed.
     """
     screen, wanted = screen_of(context), filter_of(context)
+    check_sort(sort, wanted, after, "--sort")
     page = find_runs(wanted, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
     if screen.as_json:
         screen.answer(page)

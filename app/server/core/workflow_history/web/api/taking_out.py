@@ -17,9 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ...answers.export import STATISTICS, names_of, pieces
 from ...errors import InvalidQueryError
 from ..context import Here
-from ..wanted import NARROWED, Wanted
+from ..wanted import NARROWED, Wanted, Zone
 from .described import problems
-from .parameters import Zone
 from .statistics import Across
 
 logger = logging.getLogger("workflow_history")
