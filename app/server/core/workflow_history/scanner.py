@@ -11,7 +11,8 @@ from .addresses import is_remote, remote_path
 from .models import Workflow
 from .places import Place, place
 from .scanning import Scan, read_one, scan
-from .scanning.walk import STATE_FILE
+from .scanning.describe import is_run, read_run
+from .scanning.walk import STATE_FILE, walk_agents_folder
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
@@ -27,6 +28,7 @@ __all__ = [
     "Scan",
     "agents_dir",
     "agents_folders_of",
+    "holds_runs",
     "parse_workflow_directory",
     "place_to_scan",
     "project_of",
@@ -78,6 +80,16 @@ def scan_agents_directory() -> list[Workflow]:
     if not root.exists():
         return []
     return [run.workflow for run in scan(root, datetime.now(UTC)).runs]
+
+
+def holds_runs(root: Place) -> bool:
+    """Tell whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
+    walk = walk_agents_folder(root)
+    for folder in walk:
+        facts = read_run(folder)
+        if is_run(facts) or facts.problems:
+            return True
+    return bool(walk.problems)
 
 
 def parse_workflow_directory(path: Place | str) -> Workflow | None:

@@ -27,7 +27,8 @@ def check_names(history: History, where: RunFilter, *, found: bool) -> None:
     """Raise where a filter names what no run has: it is a slip, not an empty answer.
 
     A pattern, which must be one alone, and a status are always looked at; other names where nothing was
-    `found`. Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which name what is there.
+    `found`.
+    Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which name what is known.
     """
     if where.pattern is not None:
         the_pattern(history, where.pattern)

@@ -44,7 +44,7 @@ PANELS = {
         "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     },
     "Take out and keep": {
-        "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
+        "export": "Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.",
         "schema": "Print the JSON Schema of what a command gives with --json.",
         "resync": "Count the costs of known runs anew.",
         "merge": "Bring another history's runs into this one.",

@@ -100,7 +100,9 @@ _IDS = {"ID", "[ID]", "A", "B"}
 def _with_ids_last(params: list[Any], args: list[str]) -> list[str]:
     """Return the words of a command line, ids that begin with a dash after `--`."""
     options = {name: param for param in params for name in (*param.opts, *param.secondary_opts)}
-    left, given, ids = iter(args), [], []
+    left = iter(args)
+    given: list[str] = []
+    ids: list[str] = []
     for word in left:
         if word == "--":
             ids.extend(left)

@@ -111,7 +111,9 @@ def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
     >>> asked_of({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
     {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
     """
-    where, given, problems = RunFilter(), {}, {}
+    where = RunFilter()
+    given: dict[str, Any] = {}
+    problems: dict[str, str] = {}
     zone = None
     if names := [name for name in query.get("tz", ()) if name.strip()]:
         given["tz"] = names[-1]

@@ -24,6 +24,7 @@ Examples:
   workflow-history export agent-runs --since 30d --output agents.parquet
   workflow-history export runs --status failed --columns id,status,total_cost
   workflow-history export runs --columns all --format jsonl | jq .id
+  workflow-history export model-usage --since 30d --bom --output models.csv
   workflow-history export statistics --by week --tz UTC --output weeks.csv
 """
 
@@ -59,6 +60,9 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave CSV cells as they are that a spreadsheet would run.")
     ] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV with a byte order mark: Excel then knows UTF-8.")
+    ] = False,
     by: Annotated[
         str | None, typer.Option(metavar="KEY", help="Statistics by this: month, template, phase ...")
     ] = None,
@@ -67,7 +71,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.
+    """Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.
 
     The oldest come first. A file is written whole or not at all, for its owner alone.
 
@@ -82,6 +86,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         columns=names_of(columns),
         where=filter_of(context),
         raw=raw,
+        bom=bom,
         force=force,
         by=by,
         across=across,

@@ -12,7 +12,7 @@ from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
-from ..render.runs import no_runs, run_list
+from ..render.runs import after_no_runs, no_runs, run_list
 from ..screen import screen_of
 
 app = typer.Typer(add_completion=False)
@@ -71,3 +71,4 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
     else:
         screen.show(no_runs(filtered=not wanted.is_empty))
+        screen.next_steps(after_no_runs(filtered=not wanted.is_empty))

@@ -11,6 +11,7 @@ from ...errors import InvalidQueryError
 from ...filters import period_of
 from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.overview import overview_report, total_line
+from ..render.runs import after_no_runs
 from ..render.statistics import statistics_table
 from ..render.trends import trend_report
 from ..render.waste import waste_line, waste_report
@@ -81,6 +82,8 @@ def _overview(context: typer.Context) -> None:
                 ("workflow-history stats --waste", "what was spent in vain, and where"),
                 ("workflow-history stats --trend 30d", "what changed"),
             )
+        else:
+            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
 
 
 def _groups(context: typer.Context, by: str, across: str | None) -> None:
@@ -92,6 +95,8 @@ def _groups(context: typer.Context, by: str, across: str | None) -> None:
         screen.show(total_line(found.total))
     else:
         screen.show(statistics_table(found, screen.width, filtered=not filter_of(context).is_empty))
+        if not found.total.runs:
+            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
 
 
 def _waste(context: typer.Context) -> None:
