@@ -134,7 +134,7 @@ def period_of(given: str) -> timedelta:
     try:
         return timedelta(hours=int(age[1]) * HOURS[age[2]])
     except (OverflowError, ValueError) as error:
-        raise InvalidQueryError(f"a period of {given!r} is longer than the calendar") from error
+        raise InvalidQueryError(f"a period of {given!r} is beyond the calendar") from error
 
 
 def _before(now: datetime | None, age: str) -> datetime:
