@@ -242,7 +242,7 @@ def test_an_unknown_sort_key_is_wrong_usage():
     database.init_db()
     result = type_in("list", "--sort", "beauty")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: cannot sort by 'beauty'")
+    assert result.stderr.startswith('error: Invalid --sort "beauty". Use one of when')
 
 
 @pytest.mark.parametrize("name", ["aaaa1111", "shop/aaaa1111", "aaaa"])

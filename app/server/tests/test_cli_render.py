@@ -380,10 +380,10 @@ def test_an_unchanged_sync_says_so_in_one_line():
     assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem · 1.2s\n"
 
 
-def test_a_sync_that_found_nothing_says_what_to_type():
+def test_a_sync_that_found_nothing_says_what_was_looked_for():
     text = printed(sync_summary(stats(scanned=0), 100))
-    assert text.startswith("No runs in shop/agents.")
-    assert "workflow-history sync path/to/project" in text.replace("\n", " ")
+    assert text.startswith("No runs in shop/agents: nothing there has an adw_state.json")
+    assert "workflow-history sync" not in text.replace("\n", " ")
 
 
 def test_runs_that_are_gone_and_things_left_out_are_told():

@@ -122,6 +122,7 @@ def test_each_figure_abstains_by_itself() -> None:
     assert (found.duration.median, found.duration.why_not) == (None, "no earlier run tells")
 
 
+@pytest.mark.usefixtures("no_history")
 def test_without_a_history_nothing_is_made() -> None:
     found = forecast("Sort the orders")
     assert found.cost.why_not == "this history holds no run yet"

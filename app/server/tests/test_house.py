@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
-    ("models", "filters", "columns"),
+    ("models", "filters", "columns", "zones"),
     ("narrowing", "amounts", "addresses"),
     ("retention",),
     # pure parts: data in, data out
@@ -51,6 +51,7 @@ PURE = (
     "text",
     "filters",
     "narrowing",
+    "zones",
     "amounts",
     "columns",
     "dating",

@@ -185,7 +185,7 @@ def test_an_older_database_is_upgraded_and_keeps_its_runs(history_url: URL) -> N
         with connect(history_url) as connection, writing(connection):
             command.downgrade(migrate.alembic_config(connection), revision)
         with History.open(history_url) as history:
-            assert history.view("runs")[0]["total_cost_usd"] == 0.5
+            assert history.view("runs")[0]["total_cost"] == 0.5
             assert history.matching(RunFilter(search="csv")).tolist() == [1]
             assert history.check() == []
 

@@ -659,7 +659,7 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs?limit=1&limit=2", "limit is given more than once"),
         ("/runs?cost=1..&cost=2..", "cost is given more than once"),
         ("/runs?status=done", "no run has status 'done'; "),
-        ("/runs?sort=beauty", "cannot sort by 'beauty'; use one of when"),
+        ("/runs?sort=beauty", 'Invalid sort "beauty". Use one of when'),
         ("/runs?order=up", "order: "),
         ("/runs?limit=501", "limit: "),
         ("/runs?limit=-1", "limit: "),

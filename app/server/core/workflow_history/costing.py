@@ -25,7 +25,7 @@ from .accounting.unique import Share, Unit, shares_of
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
 from .models import AgentRun, Problem, StreamFacts
-from .places import Place, place
+from .places import Place
 from .scanning.describe import describe, is_run, read_run
 from .scanning.found import RunFolder
 from .scanning.spending import read_spending
@@ -74,7 +74,7 @@ def folder_costs(
 
     Raises AgentsFolderError where it is no folder that can be listed.
     """
-    root = place(agents_dir)
+    root = scanner.agents_dir(agents_dir)
     walk = walk_agents_folder(root)
     every = list(read_folder(root, walk))
     runs = [run for run in every if run.status is not None]

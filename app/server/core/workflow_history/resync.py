@@ -32,7 +32,7 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
-    with database.existing() as history:
+    with database.existing(may_be_assigned=True) as history:
         if history is None:
             return _answer(workflow_id, "there is no history yet: sync first", success=False)
         try:
@@ -78,7 +78,7 @@ def resync_workflows_by_date_range(
 
 def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
-    with database.existing() as history:
+    with database.existing(may_be_assigned=True) as history:
         if history is None:
             return _summary(answers)
         relations, after = Relations(history), 0

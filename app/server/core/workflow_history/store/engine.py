@@ -113,8 +113,9 @@ def name_of(url: URL) -> str:
     file = dialect_of(url).file(url)
     if file is not None:
         return str(file)
-    shown = {key: value for key, value in url.query.items() if "pass" not in key}
-    return url.set(query=shown).render_as_string(hide_password=True)
+    shown = {key: value for key, value in url.query.items() if "pass" not in key and "@" not in value}
+    account = "***" if "@" in (url.username or "") else url.username
+    return url.set(username=account, query=shown).render_as_string(hide_password=True)
 
 
 def _driver_error(url: URL) -> type[Exception]:

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ... import database, sync
+from ... import database, scanner, sync
+from ...errors import WorkflowHistoryError
 from ...places import Place
 from ...store.holding import Holder
 from ...wording.numbers import counted
+from ...wording.syncing import no_runs_words
 from ..app import PARTLY
 from ..folders import Directory, folders_of, same_for_others
 from ..options import Command
@@ -60,11 +62,15 @@ def sync_folder(
 
     A run that cannot be read is named, and stops nothing.
 
+    Exit code 1: the folder holds no run. Nothing is stored then, and no history is made.
+
     Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
     screen = screen_of(context)
     folder, *others = folders_of(directory)
     new = not database.is_there()
+    if new and not scanner.holds_runs(folder):  # an empty history would hide that the folder is the wrong one
+        raise WorkflowHistoryError(no_runs_words(folder))
     with screen.progress() as report:
         stats = sync.sync_workflow_history(
             silent=True,
@@ -77,7 +83,11 @@ def sync_folder(
             waiting=None if screen.quiet else _say_whom,
             with_pruned=with_pruned,
         )
-    _show(screen, stats, others, new=new)
+    found_any = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
+    if found_any or screen.as_json:
+        _show(screen, stats, others, new=new)
+    if not found_any:
+        raise WorkflowHistoryError(no_runs_words(folder))
     if unread := count(stats, "failed") + count(stats, "unread"):
         what = counted(unread, "run or file", "runs or files")
         error_line(f"stored all but {what} that could not be read; the next sync tries again")
