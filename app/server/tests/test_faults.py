@@ -185,7 +185,7 @@ def no_room(*_: object, **__: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    "without", ["TemporaryDirectory", "NamedTemporaryFile", "ProcessPoolExecutor"], ids="without {}".format
+    "without", ["scratch_folder", "NamedTemporaryFile", "ProcessPoolExecutor"], ids="without {}".format
 )
 def test_a_sync_reads_by_itself_where_others_have_no_room(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str

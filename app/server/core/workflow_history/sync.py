@@ -27,6 +27,7 @@ from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
 from .syncing.engines import engine_of
+from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
@@ -83,6 +84,7 @@ def sync_workflow_history(
             job.engine, job.with_pruned = readers, with_pruned
             job.keeps_text = history.keeps_text(no_text=no_text)
             _run_phases(job)
+            finish_erasing(history)
     except BusyError:
         raise
     except Exception as error:

@@ -17,7 +17,7 @@ from ..retention import Rule
 from ..store.bulk import chunks
 from ..store.history import History
 from ..store.values import to_dollars
-from ..syncing.related import Relations
+from ..syncing.finishing import finish
 
 BATCH_RUNS = 2_000  # taken out in one transaction
 
@@ -35,8 +35,10 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
     with database.existing() as history:
         before = _told([] if history is None else history.whole().pruned())
         meant = [] if history is None else _meant(history, rules)
-        if history is not None and meant and not dry_run:
-            _take_out(history, [run["key"] for run in meant])
+        if history is not None and not dry_run:
+            for some in chunks([run["key"] for run in meant], BATCH_RUNS):
+                history.prune(some)
+            finish(history)  # also what an earlier command left undone
     earlier = {name: before[name] for name in ("runs", "spent")}
     seconds = time.monotonic() - started
     return {**_told(meant), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
@@ -62,15 +64,6 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
         if seen[run["project"]] > keep:
             left.append(run)
     return left
-
-
-def _take_out(history: History, keys: Sequence[int]) -> None:
-    for some in chunks(keys, BATCH_RUNS):
-        history.prune(some)
-    relations = Relations(history)
-    with history.transaction():
-        relations.changes_after().save(history, {})
-        history.pack_columns()
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from ...errors import WorkflowHistoryError
+from ...scratch import remove_leftovers
 from ...sync import sync_workflow_history
 from ...syncing.job import Progress
 from ...syncing.processes import end_with_parent
@@ -29,6 +30,7 @@ def main() -> None:
     """Do what is ordered until there are no more orders."""
     end_with_parent()
     logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # its problems are in its result
+    remove_leftovers()
     with _kept_stdout() as out:
 
         def tell(message: dict[str, Any]) -> None:
