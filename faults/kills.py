@@ -31,7 +31,7 @@ def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended
 def at_a_statement(bench: Bench, story: Story) -> Ended:
     """Kill it before one of the statements that it sends to the database."""
     last = bench.chance.randint(1, max(1, story.usual.statements))
-    return story.start(bench.database, bench.heard, partial(_kill_before, last)).wait()
+    return story.start(bench.database, bench.heard, partial(kill_before, last)).wait()
 
 
 def while_it_writes(bench: Bench, story: Story) -> Ended:
@@ -70,7 +70,8 @@ def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
     return verdict.outcome(ended, ended.phase if ended.signal else "was done before")
 
 
-def _kill_before(last: int) -> None:
+def kill_before(last: int) -> None:
+    """Kill this process before one of its statements."""
     seen = []
     parent = os.getpid()
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cases import Fault
+from .cases import COMMANDS, SERVING, Fault
+from .cases.commands import SYNCS
 from .trying import Outcome
 
 Found = Mapping[Fault, Sequence[Outcome]]
@@ -15,8 +16,13 @@ Found = Mapping[Fault, Sequence[Outcome]]
 ABOUT = """\
 # What happens when things go wrong
 
-Made by `make faults` (`python -m faults --kills {kills} --out docs`), on {system}, Python {python}, SQLite
-{sqlite}, with seed {seed}. Everybody can make it anew.
+Made by `python -m faults --kills {kills} --commands {commands}{times} --seed {seed} --out docs`, on {system},
+Python {python}, SQLite {sqlite}. You can make it anew: `make faults` tries more.
+
+**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a command
+other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
+
+## How it is tried
 
 Each trial takes a history through a fault, looks for damage (`db check`), lets the next sync run, and holds
 the history that it leaves against the one of a sync that nobody disturbed: every row of every table, but for
@@ -26,7 +32,19 @@ syncs are first ones and later ones (streams grew, retries overwrote some, runs 
 transaction, in many, and with several reading processes. A trial also fails on a traceback, on an exit code
 that is not documented, and on an error of more than one line.
 
-**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.**
+Every command that writes is killed on both engines: after a random time, before a random statement, or when it has
+written a random number of bytes. On PostgreSQL, it is sometimes the database's own process that is killed, or its
+session that is ended. Then:
+
+1. `db check` must find nothing wrong. A file that the command writes (a backup, an export, settings) must be whole or
+   not there.
+2. The next command runs: the same one, a sync, or a question. After it, `db check` must find nothing wrong, and
+   nothing may be left behind: no temporary folder or file, no lock, no session of the database. Files of the user
+   that have similar names must still be there.
+3. The command and a sync run once more. The history, and the file that the command writes, must be those of a command
+   that nobody disturbed.
+
+## Every fault
 """
 
 AFTER = """\
@@ -34,6 +52,11 @@ AFTER = """\
 
 - **A kill costs nothing but time.** What a batch of runs brings is one transaction; what was not committed
   is read again. Lists of similar runs come with the last batch, and the history knows which are missing.
+- **Every step of every command leaves a whole history.** What a step leaves to do (lists of similar runs, packed
+  figures, the erasing of what `db scrub` took out) is noted in the history, and the next command that writes does it.
+- **What a killed command leaves on the disk, the next command removes**, whichever it is: copies and exports that are
+  not finished, folders for temporary files, files of locks. A folder in progress is recorded and locked by its process.
+  Only a folder that is recorded by this user on this machine, and whose lock is free, is removed.
 - **What the system refuses is not taken for read.** A file that could not be opened, for whatever reason, is
   named, and read again by the next sync, though its size and time are the same. `sync` then ends with 3.
 - **Exit codes** are 0 done, 1 failed (nothing of the last transaction is stored), 2 wrong usage, 3 stored but
@@ -54,7 +77,10 @@ of the files that are still there.
 def as_page(found: Found, about: Mapping[str, Any]) -> str:
     """Return the page."""
     every = [outcome for outcomes in found.values() for outcome in outcomes]
+    commands = [fault for fault in found if fault in COMMANDS and not _is_sync(fault)]
     sums = {
+        "beside": sum(len(found[fault]) for fault in commands),
+        "serving": sum(len(found[fault]) for fault in found if fault in SERVING),
         "tried": f"{len(every):,}",
         "survived": f"{sum(not outcome.wrong for outcome in every):,}",
         "lost": sum(outcome.lost for outcome in every),
@@ -83,6 +109,10 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
             for fault, outcomes in found.items()
         ],
     }
+
+
+def _is_sync(fault: Fault) -> bool:
+    return any(fault.name.startswith(f"{name} killed") for name in SYNCS)
 
 
 def _table(found: Found) -> list[str]:

@@ -160,11 +160,8 @@ class ServerPlace:
             self._wait_for(lambda: not self._sessions(self.NAME), "its sessions to end")
         except TimeoutError as error:
             return [str(error)]
-        query = (
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
-            f" (SELECT oid FROM pg_database WHERE datname = '{self.NAME}')"  # noqa: S608 - a name
-        )
-        locks = self._ask(query)
+        query = "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+        locks = self._ask(f"{query} WHERE l.locktype = 'advisory' AND d.datname = '{self.NAME}'")
         return [f"{locks} locks"] if locks else []
 
     def strike(self, chance: Random) -> str | None:
@@ -205,14 +202,14 @@ class ServerPlace:
             self._ask(statement)
 
     def _ask(self, statement: str) -> Any:
-        """Run a statement in a session of its own; return the first value. Raises OSError if nobody answers."""
+        """Run a statement in a session of its own; return the first value, or raise OSError."""
         import psycopg  # noqa: PLC0415 - the driver is an extra
 
         address = self._server.url().set(drivername="postgresql").render_as_string(hide_password=False)
         try:
             with closing(psycopg.connect(address, autocommit=True)) as connection:
-                cursor = connection.execute(statement)  # type: ignore[call-overload] - our own text
-                return cursor.fetchone()[0] if cursor.description else None
+                cursor = connection.execute(statement)
+                return (cursor.fetchone() or [None])[0] if cursor.description else None
         except psycopg.OperationalError as error:
             raise OSError(str(error)) from error
 

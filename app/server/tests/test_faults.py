@@ -23,7 +23,7 @@ from app.server.core.workflow_history.scanning import documents
 from app.server.core.workflow_history.store.engine import naming_database
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.syncing import processes, readers, reading
-from faults.cases import KILLS, OTHERS
+from faults.cases import COMMANDS, KILLS, OTHERS
 from faults.state import State, state_of
 
 from .build import assistant, init, result, run, stream, tool_use
@@ -36,9 +36,10 @@ RUNS = 6
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Try every fault, in a process of its own: it forks, and a test's process may have threads."""
     out = tmp_path_factory.mktemp("faults")
-    words = [sys.executable, "-m", "faults", "--kills", "25", "--times", "1", "--out", str(out)]
+    counts = ["--kills", "25", "--commands", "1", "--times", "1"]
+    words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
-        words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        words, cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False
     )
     assert (out / "reliability.json").exists(), done.stderr
     found = json.loads((out / "reliability.json").read_text())
@@ -46,7 +47,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return {fault["name"]: fault for fault in found["faults"]}
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *OTHERS)])
+@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *COMMANDS, *OTHERS)])
 def test_nothing_is_lost_or_doubled(tried: dict[str, dict[str, Any]], name: str) -> None:
     fault = tried[name]
     assert fault["wrong"] == []

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -31,7 +32,7 @@ def main() -> None:
     end_with_parent()
     logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # its problems are in its result
     remove_leftovers()
-    with _kept_stdout() as out:
+    with suppress(BrokenPipeError), _kept_stdout() as out:  # broken: the server was killed
 
         def tell(message: dict[str, Any]) -> None:
             out.write(msgspec.json.encode(message) + b"\n")
