@@ -19,8 +19,8 @@ ABOUT = """\
 Made by `python -m faults --kills {kills} --commands {commands}{times} --seed {seed} --out docs`, on {system},
 Python {python}, SQLite {sqlite}. You can make it anew: `make faults` tries more.
 
-**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a command
-other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
+**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a
+command other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
 
 ## How it is tried
 
@@ -32,17 +32,17 @@ syncs are first ones and later ones (streams grew, retries overwrote some, runs 
 transaction, in many, and with several reading processes. A trial also fails on a traceback, on an exit code
 that is not documented, and on an error of more than one line.
 
-Every command that writes is killed on both engines: after a random time, before a random statement, or when it has
-written a random number of bytes. On PostgreSQL, it is sometimes the database's own process that is killed, or its
-session that is ended. Then:
+Every command that writes is killed on both engines: after a random time, before a random statement, or when
+it has written a random number of bytes. On PostgreSQL, it is sometimes the database's own process that is
+killed, or its session that is ended. Then:
 
-1. `db check` must find nothing wrong. A file that the command writes (a backup, an export, settings) must be whole or
-   not there.
-2. The next command runs: the same one, a sync, or a question. After it, `db check` must find nothing wrong, and
-   nothing may be left behind: no temporary folder or file, no lock, no session of the database. Files of the user
-   that have similar names must still be there.
-3. The command and a sync run once more. The history, and the file that the command writes, must be those of a command
-   that nobody disturbed.
+1. `db check` must find nothing wrong. A file that the command writes (a backup, an export, settings) must be
+   whole or not there.
+2. The next command runs: the same one, a sync, or a question. After it, `db check` must find nothing wrong,
+   and nothing may be left behind: no temporary folder or file, no lock, no session of the database. Files of
+   the user that have similar names must still be there.
+3. The command and a sync run once more. The history, and the file that the command writes, must be those of
+   a command that nobody disturbed.
 
 ## Every fault
 """
@@ -52,11 +52,13 @@ AFTER = """\
 
 - **A kill costs nothing but time.** What a batch of runs brings is one transaction; what was not committed
   is read again. Lists of similar runs come with the last batch, and the history knows which are missing.
-- **Every step of every command leaves a whole history.** What a step leaves to do (lists of similar runs, packed
-  figures, the erasing of what `db scrub` took out) is noted in the history, and the next command that writes does it.
-- **What a killed command leaves on the disk, the next command removes**, whichever it is: copies and exports that are
-  not finished, folders for temporary files, files of locks. A folder in progress is recorded and locked by its process.
-  Only a folder that is recorded by this user on this machine, and whose lock is free, is removed.
+- **Every step of every command leaves a whole history.** What a step leaves to do (lists of similar runs,
+  packed figures, the erasing of what `db scrub` took out) is noted in the history, and the next command that
+  writes does it.
+- **What a killed command leaves on the disk, the next command removes**, whichever it is: copies and exports
+  that are not finished, folders for temporary files, files of locks. A folder in progress is recorded, and
+  locked by its process. Only a folder that is recorded by this user on this machine, and whose lock is free,
+  is removed.
 - **What the system refuses is not taken for read.** A file that could not be opened, for whatever reason, is
   named, and read again by the next sync, though its size and time are the same. `sync` then ends with 3.
 - **Exit codes** are 0 done, 1 failed (nothing of the last transaction is stored), 2 wrong usage, 3 stored but

@@ -183,9 +183,11 @@ def listening(listeners: dict[str, Callable[..., None]]) -> Iterator[None]:
             event.remove(Engine, kind, listener)
 
 
-def moments(seen: list[str]) -> list[int]:
-    """Return every commit, what follows on one, and some statements between them."""
+def moments(seen: list[str], place: Place) -> list[int]:
+    """Return every commit, what follows on one, and some statements; on a server some of the commits."""
     ends = {number for number, kind in enumerate(seen, 1) if kind == "commit"}
+    if isinstance(place, ServerPlace):  # a history is copied there slowly
+        return sorted(ends)[:: max(1, len(ends) // 3)]
     after = {number + 1 for number in ends if number < len(seen)}
     return sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST))))
 
@@ -203,17 +205,18 @@ def test_a_command_that_is_stopped_anywhere_is_finished_by_the_next(
         do()
     do_sync(agents)
     expected = place.state()
-    for number in moments(seen):
+    damages = place.damages if name == "open old tables" else database.check  # a check would open them
+    for number in moments(seen, place):
         place.put("before")
         with stopping_at(number), suppress(StoppedError):
             do()
-        assert place.damages() == [], number
+        assert damages() == [], number
         if number % 2 and "new history" not in name:  # either the same command or a sync comes next
             do_sync(agents)
-            assert place.damages() == [], number
+            assert damages() == [], number
         do()
         do_sync(agents)
-        assert place.damages() == [], number
+        assert damages() == [], number
         assert place.state() == expected, number
 
 

@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,9 +50,13 @@ def try_file(file: Path, told: str | None = None) -> Release | None:
         os.write(handle, os.fsencode(told)[:_LONGEST])
 
     def release() -> None:
-        if sys.platform != "win32":  # there, a file that is open cannot be taken away
+        if sys.platform != "win32":
             file.unlink(missing_ok=True)
-        os.close(handle)
+            os.close(handle)
+        else:  # there, a file that is open cannot be removed
+            os.close(handle)
+            with suppress(OSError):  # another process may have opened it by now
+                file.unlink()
 
     return release
 
