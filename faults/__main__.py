@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .cases import COMMANDS, KILLS, OTHERS, Fault
-from .page import as_json, as_page
+from .page import as_page, joined, results_of
 from .ready import import_all
 from .stories import Bench
 from .trying import Outcome
@@ -59,10 +59,11 @@ def main(words: Sequence[str] | None = None) -> int:
     found = {fault: [o for tried in every for o in tried.outcomes.get(fault.name, ())] for fault in chosen}
     out = Path(asked.out)
     out.mkdir(parents=True, exist_ok=True)
-    about = _about(every[0], asked)
-    text = json.dumps(as_json(found, about), indent=1, ensure_ascii=False)
-    (out / f"{NAME}.json").write_text(f"{text}\n")
-    (out / f"{NAME}.md").write_text(as_page(found, about))
+    results, file = results_of(found, _about(every[0], asked)), out / f"{NAME}.json"
+    if asked.add and file.exists():
+        results = joined(json.loads(file.read_text()), results)
+    file.write_text(f"{json.dumps(results, indent=1, ensure_ascii=False)}\n")
+    (out / f"{NAME}.md").write_text(as_page(results))
     wrong = [outcome for outcomes in found.values() for outcome in outcomes if outcome.wrong]
     sys.stdout.write(f"{sum(map(len, found.values()))} trials, {len(wrong)} not survived: {out / NAME}.md\n")
     return 1 if wrong else 0
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time (as many as cores)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
+    parser.add_argument("--add", action="store_true", help="keep the results of other faults that are there")
     parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
     return parser
 
@@ -154,12 +156,17 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
     return outcomes
 
 
+def _typed(asked: argparse.Namespace) -> str:
+    """Return the options that choose what is tried."""
+    words = [f"--kills {asked.kills}", f"--commands {asked.commands}"]
+    words += [] if asked.times is None else [f"--times {asked.times}"]
+    words += [f'--fault "{fault}"' for fault in asked.fault or ()]
+    return " ".join([*words, f"--seed {asked.seed}"])
+
+
 def _about(tried: Tried, asked: argparse.Namespace) -> dict[str, Any]:
     return {
-        "kills": asked.kills,
-        "commands": asked.commands,
-        "times": "" if asked.times is None else f" --times {asked.times}",
-        "seed": asked.seed,
+        "made_by": [_typed(asked)],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from .child import Ended
 from .stories import Bench, Story
-from .trying import Outcome, Verdict, finish
+from .trying import TOO_LATE, Outcome, Verdict, finish
 
 Way = Callable[[Bench, Story], Ended]
 
@@ -67,7 +67,7 @@ def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
         way(bench, story)
         verdict.look_at(bench.database, "after the next kill")
     finish(bench, story, verdict)
-    return verdict.outcome(ended, ended.phase if ended.signal else "was done before")
+    return verdict.outcome(ended, ended.phase if ended.signal else TOO_LATE)
 
 
 def kill_before(last: int) -> None:

@@ -1,4 +1,4 @@
-"""Write down what was tried and survived: outcomes by fault in, a page and JSON out. Pure."""
+"""Write down what was tried and survived: outcomes by fault in, results and a page out. Pure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cases import COMMANDS, SERVING, Fault
+from .cases import COMMANDS, KILLS, OTHERS, SERVING, Fault
 from .cases.commands import SYNCS
-from .trying import Outcome
+from .trying import TOO_LATE, Outcome
 
 Found = Mapping[Fault, Sequence[Outcome]]
+Results = dict[str, Any]  # as JSON
+
+ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *OTHERS))
 
 ABOUT = """\
 # What happens when things go wrong
 
-Made by `python -m faults --kills {kills} --commands {commands}{times} --seed {seed} --out docs`, on {system},
-Python {python}, SQLite {sqlite}. You can make it anew: `make faults` tries more.
+Made by {made_by}, on {system}, Python {python}, SQLite {sqlite}. You can make it anew:
+`make faults` tries more.
 
 **{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a
 command other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
@@ -76,23 +79,8 @@ of the files that are still there.
 """
 
 
-def as_page(found: Found, about: Mapping[str, Any]) -> str:
-    """Return the page."""
-    every = [outcome for outcomes in found.values() for outcome in outcomes]
-    commands = [fault for fault in found if fault in COMMANDS and not _is_sync(fault)]
-    sums = {
-        "beside": sum(len(found[fault]) for fault in commands),
-        "serving": sum(len(found[fault]) for fault in found if fault in SERVING),
-        "tried": f"{len(every):,}",
-        "survived": f"{sum(not outcome.wrong for outcome in every):,}",
-        "lost": sum(outcome.lost for outcome in every),
-        "doubled": sum(outcome.doubled for outcome in every),
-    }
-    return "\n".join([ABOUT.format(**about, **sums), *_table(found), "", *_moments(found), "", AFTER])
-
-
-def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same for programs."""
+def results_of(found: Found, about: Mapping[str, Any]) -> Results:
+    """Return what came of every fault, as it is written down."""
     return {
         "about": dict(about),
         "faults": [
@@ -104,7 +92,9 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
                 "rows_lost": sum(outcome.lost for outcome in outcomes),
                 "rows_doubled": sum(outcome.doubled for outcome in outcomes),
                 "exit_codes": {str(code): count for code, count in _codes(outcomes)},
-                "said": sorted({_anywhere(outcome.said) for outcome in outcomes if outcome.said}),
+                "said": [
+                    text for text, _ in Counter(_anywhere(o.said) for o in outcomes if o.said).most_common()
+                ],
                 "moments": dict(sorted(Counter(outcome.fell for outcome in outcomes).items())),
                 "wrong": [list(map(_anywhere, outcome.wrong)) for outcome in outcomes if outcome.wrong],
             }
@@ -113,23 +103,45 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_sync(fault: Fault) -> bool:
-    return any(fault.name.startswith(f"{name} killed") for name in SYNCS)
+def joined(old: Results, new: Results) -> Results:
+    """Return both results; of a fault that was tried in both, the new ones count."""
+    found = {fault["name"]: fault for results in (old, new) for fault in results["faults"]}
+    about = {**new["about"], "made_by": [*old["about"]["made_by"], *new["about"]["made_by"]]}
+    return {"about": about, "faults": [found[name] for name in ORDER if name in found]}
 
 
-def _table(found: Found) -> list[str]:
+def as_page(results: Results) -> str:
+    """Return the page."""
+    faults, about = results["faults"], results["about"]
+    commands = {fault.name for fault in COMMANDS} - {name for name in ORDER if _is_sync(name)}
+    serving = {fault.name for fault in SERVING}
+    sums = {
+        "beside": sum(fault["tried"] for fault in faults if fault["name"] in commands),
+        "serving": sum(fault["tried"] for fault in faults if fault["name"] in serving),
+        "tried": f"{sum(fault['tried'] for fault in faults):,}",
+        "survived": f"{sum(fault['survived'] for fault in faults):,}",
+        "lost": sum(fault["rows_lost"] for fault in faults),
+        "doubled": sum(fault["rows_doubled"] for fault in faults),
+        "made_by": " and ".join(f"`python -m faults {words}`" for words in about["made_by"]),
+    }
+    return "\n".join([ABOUT.format(**{**about, **sums}), *_table(faults), "", *_moments(faults), "", AFTER])
+
+
+def _is_sync(name: str) -> bool:
+    return any(name.startswith(f"{sync} killed") for sync in SYNCS)
+
+
+def _table(faults: Sequence[Mapping[str, Any]]) -> list[str]:
     head = "| fault | how | tried | survived | rows lost | rows too many | exit codes | what the user sees |"
     rows = [head, "|---|---|--:|--:|--:|--:|---|---|"]
-    for fault, outcomes in found.items():
-        if not outcomes:
-            rows.append(f"| {fault.name} | {fault.how} | – | – | – | – | – | cannot be caused here |")
+    for fault in faults:
+        name, how = fault["name"], fault["how"]
+        if not fault["tried"]:
+            rows.append(f"| {name} | {how} | – | – | – | – | – | cannot be caused here |")
             continue
-        survived = sum(not outcome.wrong for outcome in outcomes)
-        lost = sum(outcome.lost for outcome in outcomes)
-        doubled = sum(outcome.doubled for outcome in outcomes)
-        codes = ", ".join("killed" if code is None else str(code) for code, _ in _codes(outcomes))
-        numbers = f"{len(outcomes)} | {survived} | {lost} | {doubled}"
-        rows.append(f"| {fault.name} | {fault.how} | {numbers} | {codes} | {_said(outcomes)} |")
+        codes = ", ".join("killed" if code == "None" else code for code in fault["exit_codes"])
+        numbers = " | ".join(str(fault[key]) for key in ("tried", "survived", "rows_lost", "rows_doubled"))
+        rows.append(f"| {name} | {how} | {numbers} | {codes} | {_said(fault['said'])} |")
     return rows
 
 
@@ -138,13 +150,9 @@ def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
     return sorted(counts.items(), key=lambda pair: -1 if pair[0] is None else pair[0])
 
 
-def _said(outcomes: Sequence[Outcome]) -> str:
+def _said(said: Sequence[str]) -> str:
     """Return what was said most often."""
-    said = Counter(outcome.said for outcome in outcomes if outcome.said)
-    if not said:
-        return "nothing"
-    text = said.most_common(1)[0][0].splitlines()[-1]
-    return f"`{_anywhere(text)}`".replace("|", "/")
+    return f"`{said[0].splitlines()[-1]}`".replace("|", "/") if said else "nothing"
 
 
 def _anywhere(text: str) -> str:
@@ -152,10 +160,13 @@ def _anywhere(text: str) -> str:
     return re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
 
 
-def _moments(found: Found) -> list[str]:
+def _moments(faults: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say where the kills fell."""
-    kills = [o for fault, outcomes in found.items() if "killed" in fault.name for o in outcomes]
-    counts = Counter(outcome.fell for outcome in kills if outcome.code is None)
+    counts: Counter[str] = Counter()
+    for fault in faults:
+        if "killed" in fault["name"]:
+            counts.update(fault["moments"])
+    del counts[TOO_LATE]
     if not counts:
         return []
     rows = [f"| {name} | {count} |" for name, count in counts.most_common()]

@@ -9,7 +9,7 @@ from functools import partial
 from ..child import Ended
 from ..kills import kill_before
 from ..stories import Bench
-from ..trying import Outcome, Verdict, calm
+from ..trying import TOO_LATE, Outcome, Verdict, calm
 from ..yard import Command, Yard
 
 QUESTION = ("list", "--json")
@@ -59,7 +59,7 @@ def killed(bench: Bench, engine: str, name: str) -> Outcome:
     if command.made is not None and command.made() != undisturbed.made:
         verdict.wrong.append("in the end: its file is not what an undisturbed one is")
     verdict.compare(yard.place.state(), undisturbed.end)
-    return verdict.outcome(ended, struck or (ended.phase if ended.signal else "was done before"))
+    return verdict.outcome(ended, struck or (ended.phase if ended.signal else TOO_LATE))
 
 
 def _run_the_next(yard: Yard, command: Command, verdict: Verdict) -> None:
