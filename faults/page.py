@@ -19,8 +19,13 @@ ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *OTHERS))
 ABOUT = """\
 # What happens when things go wrong
 
-Made by {made_by}, on {system}, Python {python}, SQLite {sqlite}. You can make it anew:
-`make faults` tries more.
+Made on {system}, Python {python}, SQLite {sqlite}, by
+
+```
+{made_by}
+```
+
+You can make it anew by `make faults`, which tries more.
 
 **{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a
 command other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
@@ -122,7 +127,7 @@ def as_page(results: Results) -> str:
         "survived": f"{sum(fault['survived'] for fault in faults):,}",
         "lost": sum(fault["rows_lost"] for fault in faults),
         "doubled": sum(fault["rows_doubled"] for fault in faults),
-        "made_by": " and ".join(f"`python -m faults {words}`" for words in about["made_by"]),
+        "made_by": "\n".join(f"python -m faults {words}" for words in about["made_by"]),
     }
     return "\n".join([ABOUT.format(**{**about, **sums}), *_table(faults), "", *_moments(faults), "", AFTER])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from sqlalchemy import update
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.care import merging, pruning
+from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import workflows
 from scripts import postgresql
@@ -296,7 +298,15 @@ def _bytes(file: Path) -> Made:
 
 
 def _insert_and_update(name: str) -> None:
-    """Do what a program does that stores runs by itself."""
+    """Do what a program does that stores runs by itself, and says so in a line if that fails."""
+    try:
+        _store_runs(name)
+    except WorkflowHistoryError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from error
+
+
+def _store_runs(name: str) -> None:
     for number in range(4):
         run = {
             "id": f"mine-{number}",
