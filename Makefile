@@ -40,7 +40,7 @@ screenshots: $(VENV)/.installed  ## Take pictures of every page, light and dark,
 bench: $(VENV)/.installed  ## Measure what it costs, beside baselines and floors (SIZE=tiny, small or full)
 	@$(BIN)/python -m benchmarks --size $(SIZE)
 
-faults: $(VENV)/.installed  ## Kill syncs 500 times, cause every other fault, and write docs/reliability.md
+faults: $(VENV)/.installed  ## Kill every command, cause every other fault, and write docs/reliability.md
 	@$(BIN)/python -m faults --kills 500 --out docs
 
 lock:  ## Compile the pinned requirements anew (needs uv)

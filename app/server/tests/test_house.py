@@ -22,7 +22,8 @@ LAYERS = (
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
     # what touches files or the database
-    ("places",),
+    ("places", "locks"),
+    ("scratch",),
     ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database", "config"),

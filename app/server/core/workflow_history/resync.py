@@ -16,6 +16,7 @@ from .places import place
 from .scanning import read_one
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
+from .syncing.finishing import finish
 from .syncing.holding import Wait, folder_held
 from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
 from .syncing.related import Relations, identity_of
@@ -42,9 +43,11 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
         if stored is None:
             return _answer(workflow_id, "no stored workflow has this id", success=False)
         try:
-            return _resync(history, Relations(history), stored, wait)
+            answer = _resync(history, Relations(history), stored, wait)
         except BusyError as error:
             return _answer(workflow_id, str(error), success=False)
+        finish(history)
+        return answer
 
 
 def resync_all_completed_workflows(
@@ -85,6 +88,7 @@ def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
         while refs := history.refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
             answers.extend(_resync_batch(history, relations, refs, wait))
+        finish(history)
     return _summary(answers)
 
 

@@ -28,6 +28,7 @@ from .store.holding import Told, this_host
 from .syncing.changes import copied_spans, dated, is_as_stored, wrongly_dated
 from .syncing.ending import add_up, end, ending_of
 from .syncing.engines import engine_of
+from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
@@ -94,6 +95,7 @@ def sync_workflow_history(
                 other = job.at(home, ids)
                 _run_phases(other)
                 job.add(other)
+            finish_erasing(history)
     except BusyError:
         raise
     except Exception as error:

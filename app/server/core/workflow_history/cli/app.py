@@ -186,6 +186,7 @@ def root(
     # The commands say themselves what went wrong; a log line on top would say it twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())
+    import_module("..scratch", __package__).remove_leftovers()  # not for --help
 
 
 class _TerminatedError(SystemExit):
