@@ -341,6 +341,12 @@ def test_what_is_made_of_a_name_is_made_of_the_redacted_one(tmp_path: Path, file
     assert TOKEN[4:20].encode() not in files_of(file)
 
 
+def test_a_quote_that_is_never_closed_hides_no_secret_in_a_list() -> None:
+    text = '"api_key": "x7Kq9Zr4Tmp2Wd8nB6Ly)'
+    assert scrub_json([text, None]) == [scrub(text), None]
+    assert "x7Kq9Zr4Tmp2Wd8nB6Ly" not in str(scrub_json({"session": text, "more": {"deep": [text]}}))
+
+
 def test_a_mark_covers_all_lines_of_a_list_of_variables_and_no_more() -> None:
     clean = scrub(
         "HOST=db\nDB_PASSWORD=kalo-mite-77x\nDB_PORT=5432\nAPI_TOKEN=x7Kq9Zr4Tmp2Wd8nB6Ly\nUSER=app"

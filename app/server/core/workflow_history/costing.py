@@ -197,7 +197,6 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
     contradicted = facts.contradicts_its_file_times
     scanned = describe(facts, copied=copied or contradicted, now=now)
     workflow, claims = with_claims(scanned.workflow, scanned.streams)
-    written = {found.path: found.mtime_ns / 1e9 for found in folder.files}
     return RunCosts(
         facts.id,
         (workflow["created_at"] or "").replace("+00:00", "Z") or None,  # as a history gives it back
@@ -207,7 +206,7 @@ def _run_costs(folder: RunFolder, now: datetime, *, copied: bool, whole: bool) -
             cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
             for agent in workflow.get("phase_costs") or ()
         ],
-        tuple([structs.replace(claim, written=written.get(claim.path)) for claim in claims]),
+        tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
         not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         bool(workflow.get("agents_without_stream")),
         errors,

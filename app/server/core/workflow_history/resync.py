@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from . import database
 from .accounting.claims import cleaned
 from .enrichment import COST_FIELDS, with_claims
@@ -129,7 +131,10 @@ def _read_again(history: History, relations: Relations, stored: Workflow) -> dic
     known = {**stored, "model_used": None, "agents_without_stream": silent}
     costed, found_claims = with_claims(known, streams, former)
     keeps_text = history.keeps_text()
-    claims = [cleaned(claim, keeps_text=keeps_text) for claim in found_claims]
+    claims = [
+        structs.replace(cleaned(claim, keeps_text=keeps_text), written=found.written.get(claim.path))
+        for claim in found_claims
+    ]
     fresh = merged(stored, costed)
     if not _changes(stored, fresh):
         return _answer(stored["id"], "its costs are up to date", success=True)

@@ -213,7 +213,8 @@ def describe(facts: RunFacts, *, copied: bool, now: datetime, grew: bool = False
         *_odd_times(facts, workflow, times, now),
     )
     word = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
-    return ScannedRun(workflow, dated, word, (*facts.problems, *notes), verdict.inferred)
+    written = {found.path: found.mtime_ns / 1e9 for found in facts.folder.files}
+    return ScannedRun(workflow, dated, word, (*facts.problems, *notes), verdict.inferred, written)
 
 
 def _by_the_clock(evidence: Evidence, verdict: Verdict, window: Window | None, now: datetime) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from types import ModuleType
@@ -108,7 +108,20 @@ def _is_clean(value: Any) -> bool:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):
         return False
-    return not _named().has_secret_key(text) and scrub(text) is text
+    if _named().has_secret_key(text) or scrub(text) is not text:
+        return False
+    said = "\n".join(_texts(value))  # an open quote in a text would be closed by what JSON puts around it
+    return scrub(said) is said
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _texts(item)
 
 
 _UNTELLING: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
