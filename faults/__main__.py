@@ -12,14 +12,15 @@ import sqlite3
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .cases import KILLS, OTHERS, Fault
-from .page import as_json, as_page
+from .cases import COMMANDS, KILLS, OTHERS, Fault
+from .page import as_page, joined, results_of
 from .ready import import_all
 from .stories import Bench
 from .trying import Outcome
@@ -58,20 +59,24 @@ def main(words: Sequence[str] | None = None) -> int:
     found = {fault: [o for tried in every for o in tried.outcomes.get(fault.name, ())] for fault in chosen}
     out = Path(asked.out)
     out.mkdir(parents=True, exist_ok=True)
-    about = _about(every[0], asked)
-    text = json.dumps(as_json(found, about), indent=1, ensure_ascii=False)
-    (out / f"{NAME}.json").write_text(f"{text}\n")
-    (out / f"{NAME}.md").write_text(as_page(found, about))
+    results, file = results_of(found, _about(every[0], asked)), out / f"{NAME}.json"
+    if asked.add and file.exists():
+        results = joined(json.loads(file.read_text()), results)
+    file.write_text(f"{json.dumps(results, indent=1, ensure_ascii=False)}\n")
+    (out / f"{NAME}.md").write_text(as_page(results))
     wrong = [outcome for outcomes in found.values() for outcome in outcomes if outcome.wrong]
     sys.stdout.write(f"{sum(map(len, found.values()))} trials, {len(wrong)} not survived: {out / NAME}.md\n")
     return 1 if wrong else 0
 
 
 def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
-    """Deal the trials out, one to each process in turn."""
+    """Deal the trials out, one to each process in turn; those of one command all to one."""
     shares: list[dict[str, int]] = [{} for _ in range(max(1, jobs))]
     turn = cycle(shares)
     for fault, times in chosen.items():
+        if fault in COMMANDS:  # what it comes to undisturbed is found out once
+            next(turn)[fault.name] = times
+            continue
         for share in islice(turn, times):
             share[fault.name] = share.get(fault.name, 0) + 1
     return [share for share in shares if share]
@@ -80,7 +85,7 @@ def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
 def _try(share: Share) -> Tried:
     """Try a share, in a folder of its own."""
     scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
-    named = {fault.name: fault for fault in (*KILLS, *OTHERS)}
+    named = {fault.name: fault for fault in (*KILLS, *COMMANDS, *OTHERS)}
     try:
         bench = Bench(scratch, share.seed * 1000 + share.number)
         with bench.closing:
@@ -98,13 +103,21 @@ def _parser() -> argparse.ArgumentParser:
         description="Cause faults in syncs, and hold what is left against what should be.",
         epilog="Only a temporary folder is read and written, but for the results.",
     )
-    parser.add_argument("--kills", type=int, default=500, metavar="N", help="commands to kill (500)")
+    parser.add_argument("--kills", type=int, default=500, metavar="N", help="syncs and resyncs to kill (500)")
+    parser.add_argument(
+        "--commands",
+        type=int,
+        default=344,
+        metavar="N",
+        help="commands of any kind to kill, on both engines (344)",
+    )
     parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
     parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time (as many as cores)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other moments (1)")
+    parser.add_argument("--add", action="store_true", help="keep the results of other faults that are there")
     parser.add_argument("--out", default="fault-results", metavar="DIR", help="where results go")
     return parser
 
@@ -113,7 +126,9 @@ def _chosen(asked: argparse.Namespace) -> dict[Fault, int]:
     """Return the faults that are to be tried, each with how often."""
     kills = {fault: max(1, round(asked.kills * fault.times / 100)) for fault in KILLS}
     others = {fault: fault.times if asked.times is None else asked.times for fault in OTHERS}
-    every = {**(kills if asked.kills else {}), **others}
+    whole = sum(fault.times for fault in COMMANDS)
+    commands = {fault: max(1, round(asked.commands * fault.times / whole)) for fault in COMMANDS}
+    every = {**(kills if asked.kills else {}), **(commands if asked.commands else {}), **others}
     return {
         fault: times
         for fault, times in every.items()
@@ -127,7 +142,10 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
         return []
     begun, outcomes = time.perf_counter(), []
     for number in range(1, times + 1):
-        outcome = fault.once(bench).without(bench.scratch)
+        try:
+            outcome = fault.once(bench).without(bench.scratch)
+        except Exception:  # noqa: BLE001 - a trial that comes to no end is none that was survived
+            outcome = Outcome("", None, "", wrong=(traceback.format_exc()[-1500:],))
         outcomes.append(outcome)
         for wrong in outcome.wrong:
             sys.stderr.write(f"{fault.name} #{number}: {wrong}\n")
@@ -138,10 +156,17 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
     return outcomes
 
 
+def _typed(asked: argparse.Namespace) -> str:
+    """Return the options that choose what is tried."""
+    words = [f"--kills {asked.kills}", f"--commands {asked.commands}"]
+    words += [] if asked.times is None else [f"--times {asked.times}"]
+    words += [f'--fault "{fault}"' for fault in asked.fault or ()]
+    return " ".join([*words, f"--seed {asked.seed}"])
+
+
 def _about(tried: Tried, asked: argparse.Namespace) -> dict[str, Any]:
     return {
-        "kills": asked.kills,
-        "seed": asked.seed,
+        "made_by": [_typed(asked)],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,

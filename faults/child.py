@@ -20,7 +20,7 @@ from app.server.core.workflow_history.cli.app import main
 
 from .watching import PHASES, watch
 
-PATIENCE = 120.0  # seconds after which a command hangs
+PATIENCE = 600.0  # seconds after which a command hangs, however busy the machine is
 
 _READY = 24  # place in the shared memory
 
@@ -95,19 +95,29 @@ class Child:
         )
 
 
-def start(words: Sequence[str], database: Path | str, heard: Path, *, hook: Hook | None = None) -> Child:
-    """Start a command on a history; `hook` runs in its process before, what it prints goes below `heard`."""
+def start(
+    words: Sequence[str],
+    database: Path | str,
+    heard: Path,
+    *,
+    hook: Hook | None = None,
+    work: Hook | None = None,
+) -> Child:
+    """Start a command on a history; `hook` runs in its process before, what it prints goes below `heard`.
+
+    `work` is done in the place of a command, as a caller in Python does it.
+    """
     seen = mmap.mmap(-1, 64)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
         return Child(pid, heard, seen)
-    return _be(words, database, heard, seen, hook)
+    return _be(words, database, heard, seen, hook, work or main)
 
 
-def _be(
-    words: Sequence[str], database: Path | str, heard: Path, seen: mmap.mmap, hook: Hook | None
+def _be(  # noqa: PLR0917 - all that a process starts from
+    words: Sequence[str], database: Path | str, heard: Path, seen: mmap.mmap, hook: Hook | None, work: Hook
 ) -> NoReturn:
     """Be that command, and never come back."""
     code = 1
@@ -122,7 +132,8 @@ def _be(
         if hook is not None:
             hook()
         seen[_READY] = 1
-        main()
+        work()
+        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - as Python itself would end

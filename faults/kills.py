@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from .child import Ended
 from .stories import Bench, Story
-from .trying import Outcome, Verdict, finish
+from .trying import TOO_LATE, Outcome, Verdict, finish
 
 Way = Callable[[Bench, Story], Ended]
 
@@ -31,7 +31,7 @@ def at_a_time(bench: Bench, story: Story, number: int = signal.SIGKILL) -> Ended
 def at_a_statement(bench: Bench, story: Story) -> Ended:
     """Kill it before one of the statements that it sends to the database."""
     last = bench.chance.randint(1, max(1, story.usual.statements))
-    return story.start(bench.database, bench.heard, partial(_kill_before, last)).wait()
+    return story.start(bench.database, bench.heard, partial(kill_before, last)).wait()
 
 
 def while_it_writes(bench: Bench, story: Story) -> Ended:
@@ -67,10 +67,11 @@ def killed(bench: Bench, story: Story, way: Way, *, times: int = 1) -> Outcome:
         way(bench, story)
         verdict.look_at(bench.database, "after the next kill")
     finish(bench, story, verdict)
-    return verdict.outcome(ended, ended.phase if ended.signal else "was done before")
+    return verdict.outcome(ended, ended.phase if ended.signal else TOO_LATE)
 
 
-def _kill_before(last: int) -> None:
+def kill_before(last: int) -> None:
+    """Kill this process before one of its statements."""
     seen = []
     parent = os.getpid()
 

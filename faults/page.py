@@ -1,4 +1,4 @@
-"""Write down what was tried and survived: outcomes by fault in, a page and JSON out. Pure."""
+"""Write down what was tried and survived: outcomes by fault in, results and a page out. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cases import Fault
-from .trying import Outcome
+from .cases import COMMANDS, KILLS, OTHERS, SERVING, Fault
+from .cases.commands import SYNCS
+from .trying import TOO_LATE, Outcome
 
 Found = Mapping[Fault, Sequence[Outcome]]
+Results = dict[str, Any]  # as JSON
+
+ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *OTHERS))
 
 ABOUT = """\
 # What happens when things go wrong
 
-Made by `make faults` (`python -m faults --kills {kills} --out docs`), on {system}, Python {python}, SQLite
-{sqlite}, with seed {seed}. Everybody can make it anew.
+Made on {system}, Python {python}, SQLite {sqlite}, by
+
+```
+{made_by}
+```
+
+You can make it anew by `make faults`, which tries more.
+
+**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.** {beside} of them killed a
+command other than `sync` on SQLite or PostgreSQL, {serving} a server or its worker.
+
+## How it is tried
 
 Each trial takes a history through a fault, looks for damage (`db check`), lets the next sync run, and holds
 the history that it leaves against the one of a sync that nobody disturbed: every row of every table, but for
@@ -26,7 +40,19 @@ syncs are first ones and later ones (streams grew, retries overwrote some, runs 
 transaction, in many, and with several reading processes. A trial also fails on a traceback, on an exit code
 that is not documented, and on an error of more than one line.
 
-**{tried} trials, {survived} survived; {lost} rows lost, {doubled} rows too many.**
+Every command that writes is killed on both engines: after a random time, before a random statement, or when
+it has written a random number of bytes. On PostgreSQL, it is sometimes the database's own process that is
+killed, or its session that is ended. Then:
+
+1. `db check` must find nothing wrong. A file that the command writes (a backup, an export, settings) must be
+   whole or not there.
+2. The next command runs: the same one, a sync, or a question. After it, `db check` must find nothing wrong,
+   and nothing may be left behind: no temporary folder or file, no lock, no session of the database. Files of
+   the user that have similar names must still be there.
+3. The command and a sync run once more. The history, and the file that the command writes, must be those of
+   a command that nobody disturbed.
+
+## Every fault
 """
 
 AFTER = """\
@@ -34,6 +60,13 @@ AFTER = """\
 
 - **A kill costs nothing but time.** What a batch of runs brings is one transaction; what was not committed
   is read again. Lists of similar runs come with the last batch, and the history knows which are missing.
+- **Every step of every command leaves a whole history.** What a step leaves to do (lists of similar runs,
+  packed figures, the erasing of what `db scrub` took out) is noted in the history, and the next command that
+  writes does it.
+- **What a killed command leaves on the disk, the next command removes**, whichever it is: copies and exports
+  that are not finished, folders for temporary files, files of locks. A folder in progress is recorded, and
+  locked by its process. Only a folder that is recorded by this user on this machine, and whose lock is free,
+  is removed.
 - **What the system refuses is not taken for read.** A file that could not be opened, for whatever reason, is
   named, and read again by the next sync, though its size and time are the same. `sync` then ends with 3.
 - **Exit codes** are 0 done, 1 failed (nothing of the last transaction is stored), 2 wrong usage, 3 stored but
@@ -51,20 +84,8 @@ of the files that are still there.
 """
 
 
-def as_page(found: Found, about: Mapping[str, Any]) -> str:
-    """Return the page."""
-    every = [outcome for outcomes in found.values() for outcome in outcomes]
-    sums = {
-        "tried": f"{len(every):,}",
-        "survived": f"{sum(not outcome.wrong for outcome in every):,}",
-        "lost": sum(outcome.lost for outcome in every),
-        "doubled": sum(outcome.doubled for outcome in every),
-    }
-    return "\n".join([ABOUT.format(**about, **sums), *_table(found), "", *_moments(found), "", AFTER])
-
-
-def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same for programs."""
+def results_of(found: Found, about: Mapping[str, Any]) -> Results:
+    """Return what came of every fault, as it is written down."""
     return {
         "about": dict(about),
         "faults": [
@@ -76,7 +97,9 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
                 "rows_lost": sum(outcome.lost for outcome in outcomes),
                 "rows_doubled": sum(outcome.doubled for outcome in outcomes),
                 "exit_codes": {str(code): count for code, count in _codes(outcomes)},
-                "said": sorted({_anywhere(outcome.said) for outcome in outcomes if outcome.said}),
+                "said": [
+                    text for text, _ in Counter(_anywhere(o.said) for o in outcomes if o.said).most_common()
+                ],
                 "moments": dict(sorted(Counter(outcome.fell for outcome in outcomes).items())),
                 "wrong": [list(map(_anywhere, outcome.wrong)) for outcome in outcomes if outcome.wrong],
             }
@@ -85,19 +108,45 @@ def as_json(found: Found, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table(found: Found) -> list[str]:
+def joined(old: Results, new: Results) -> Results:
+    """Return both results; of a fault that was tried in both, the new ones count."""
+    found = {fault["name"]: fault for results in (old, new) for fault in results["faults"]}
+    about = {**new["about"], "made_by": [*old["about"]["made_by"], *new["about"]["made_by"]]}
+    return {"about": about, "faults": [found[name] for name in ORDER if name in found]}
+
+
+def as_page(results: Results) -> str:
+    """Return the page."""
+    faults, about = results["faults"], results["about"]
+    commands = {fault.name for fault in COMMANDS} - {name for name in ORDER if _is_sync(name)}
+    serving = {fault.name for fault in SERVING}
+    sums = {
+        "beside": sum(fault["tried"] for fault in faults if fault["name"] in commands),
+        "serving": sum(fault["tried"] for fault in faults if fault["name"] in serving),
+        "tried": f"{sum(fault['tried'] for fault in faults):,}",
+        "survived": f"{sum(fault['survived'] for fault in faults):,}",
+        "lost": sum(fault["rows_lost"] for fault in faults),
+        "doubled": sum(fault["rows_doubled"] for fault in faults),
+        "made_by": "\n".join(f"python -m faults {words}" for words in about["made_by"]),
+    }
+    return "\n".join([ABOUT.format(**{**about, **sums}), *_table(faults), "", *_moments(faults), "", AFTER])
+
+
+def _is_sync(name: str) -> bool:
+    return any(name.startswith(f"{sync} killed") for sync in SYNCS)
+
+
+def _table(faults: Sequence[Mapping[str, Any]]) -> list[str]:
     head = "| fault | how | tried | survived | rows lost | rows too many | exit codes | what the user sees |"
     rows = [head, "|---|---|--:|--:|--:|--:|---|---|"]
-    for fault, outcomes in found.items():
-        if not outcomes:
-            rows.append(f"| {fault.name} | {fault.how} | – | – | – | – | – | cannot be caused here |")
+    for fault in faults:
+        name, how = fault["name"], fault["how"]
+        if not fault["tried"]:
+            rows.append(f"| {name} | {how} | – | – | – | – | – | cannot be caused here |")
             continue
-        survived = sum(not outcome.wrong for outcome in outcomes)
-        lost = sum(outcome.lost for outcome in outcomes)
-        doubled = sum(outcome.doubled for outcome in outcomes)
-        codes = ", ".join("killed" if code is None else str(code) for code, _ in _codes(outcomes))
-        numbers = f"{len(outcomes)} | {survived} | {lost} | {doubled}"
-        rows.append(f"| {fault.name} | {fault.how} | {numbers} | {codes} | {_said(outcomes)} |")
+        codes = ", ".join("killed" if code == "None" else code for code in fault["exit_codes"])
+        numbers = " | ".join(str(fault[key]) for key in ("tried", "survived", "rows_lost", "rows_doubled"))
+        rows.append(f"| {name} | {how} | {numbers} | {codes} | {_said(fault['said'])} |")
     return rows
 
 
@@ -106,13 +155,9 @@ def _codes(outcomes: Sequence[Outcome]) -> list[tuple[int | None, int]]:
     return sorted(counts.items(), key=lambda pair: -1 if pair[0] is None else pair[0])
 
 
-def _said(outcomes: Sequence[Outcome]) -> str:
+def _said(said: Sequence[str]) -> str:
     """Return what was said most often."""
-    said = Counter(outcome.said for outcome in outcomes if outcome.said)
-    if not said:
-        return "nothing"
-    text = said.most_common(1)[0][0].splitlines()[-1]
-    return f"`{_anywhere(text)}`".replace("|", "/")
+    return f"`{said[0].splitlines()[-1]}`".replace("|", "/") if said else "nothing"
 
 
 def _anywhere(text: str) -> str:
@@ -120,10 +165,13 @@ def _anywhere(text: str) -> str:
     return re.sub(r"/\S+/site-packages/", "…/", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text))
 
 
-def _moments(found: Found) -> list[str]:
+def _moments(faults: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say where the kills fell."""
-    kills = [o for fault, outcomes in found.items() if "killed" in fault.name for o in outcomes]
-    counts = Counter(outcome.fell for outcome in kills if outcome.code is None)
+    counts: Counter[str] = Counter()
+    for fault in faults:
+        if "killed" in fault["name"]:
+            counts.update(fault["moments"])
+    del counts[TOO_LATE]
     if not counts:
         return []
     rows = [f"| {name} | {count} |" for name, count in counts.most_common()]

@@ -15,7 +15,7 @@ from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.store import schema
 from app.server.core.workflow_history.store.history import History
 
-OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at"})
+OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at", "pruned_at"})
 """When a history saw something: two histories never agree on it."""
 
 LEFT_OUT = frozenset({"column_blocks", "sync_runs"})

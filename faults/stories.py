@@ -94,6 +94,19 @@ class Story:
         return start(self.words, database, heard, hook=partial(_both, self.hook, hook))
 
 
+def miscount(database: Path | str) -> None:
+    """Change the stored costs so that they are not what the files say."""
+    with History.open(database) as history, history._writing() as connection:
+        change = workflows.c.computed_cost_nanodollars + 1000
+        connection.execute(update(workflows).values(computed_cost_nanodollars=change))
+
+
+def make_old(database: Path | str) -> None:
+    """Give a history the tables of the first version."""
+    with connect(database_url(database)) as connection, writing(connection):
+        command.downgrade(migrate.alembic_config(connection), OLDEST)
+
+
 def _both(first: Hook, second: Hook) -> None:
     first()
     second()
@@ -111,7 +124,7 @@ class Bench:
         self.began = time.time()
         self.database = scratch / "history.db"
         self.heard = scratch / "heard"
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "TMPDIR"):
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR"):
             os.environ[name] = str(scratch)
         self.young, self.old = scratch / "young" / "shop" / "agents", scratch / "old" / "shop" / "agents"
         make_world(self.young, self.began)
@@ -149,9 +162,7 @@ class Bench:
         """Counting costs anew that are not what the files say."""
         wrong = self.scratch / "miscounted.db"
         copy_history(self.syncs[0].before or self.known, wrong)
-        with History.open(wrong) as history, history._writing() as connection:
-            change = workflows.c.computed_cost_nanodollars + 1000
-            connection.execute(update(workflows).values(computed_cost_nanodollars=change))
+        miscount(wrong)
         return Story("a resync", ("resync", "--all", "--quiet"), wrong, self.scratch)
 
     @cached_property
@@ -159,6 +170,5 @@ class Bench:
         """A sync that has to bring an old database up to date first."""
         old = self.scratch / "first-version.db"
         copy_history(self.known, old)
-        with connect(database_url(old)) as connection, writing(connection):
-            command.downgrade(migrate.alembic_config(connection), OLDEST)
+        make_old(old)
         return Story("a sync of an old database", ("sync", str(self.old), "--quiet"), old, self.scratch)

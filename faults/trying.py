@@ -12,6 +12,7 @@ from .child import Ended, HangsError, Hook, run
 from .state import State, damages_of, state_of
 from .stories import Bench, Story, as_ever
 
+TOO_LATE = "was done before"  # where a kill fell that came after the end
 MOST_SHOWN = 3  # differences of one trial that are written down
 MOST_LETTERS = 600  # of each
 

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from app.server.core.workflow_history import resync, sync
-from app.server.core.workflow_history.store import migrate
+from app.server.core.workflow_history.care.merging import Merge
+from app.server.core.workflow_history.store import cleaning, migrate
 from app.server.core.workflow_history.store.history import History
 
 WATCHED: tuple[tuple[Any, str, str], ...] = (
@@ -26,6 +27,12 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (migrate, "_upgrade", "migrating"),
     (DefaultDialect, "do_commit", "committing"),
     (History, "settle", "settling"),
+    (Merge, "_bring", "merging"),
+    (History, "prune", "pruning"),
+    (History, "copy_to", "copying"),
+    (History, "compact", "making it smaller"),
+    (cleaning, "scrub_all", "scrubbing"),
+    (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )
 """What is called, and what the program does meanwhile."""

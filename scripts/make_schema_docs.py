@@ -23,6 +23,7 @@ _ORDER = (
     "problems",
     "sync_runs",
     "pruned_runs",
+    "unfinished",
 )
 _HEAD = """\
 # The database

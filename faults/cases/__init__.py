@@ -8,9 +8,10 @@ from functools import partial
 
 from ..kills import WAYS, killed
 from ..linux import can_mount
+from ..places import ENGINES
 from ..stories import Bench
 from ..trying import Outcome
-from . import damage, files, moments, resources, server
+from . import commands, damage, files, moments, resources, server, serving
 
 
 def _always() -> bool:
@@ -24,7 +25,7 @@ class Fault:
     name: str
     how: str
     once: Callable[[Bench], Outcome]
-    times: int  # that it is tried in a whole run; of kills: in a hundred
+    times: int  # that it is tried in a whole run; of kills: in a hundred; of commands: its share
     possible: Callable[[], bool] = _always
 
 
@@ -40,6 +41,12 @@ def _kill_upgrade(bench: Bench) -> Outcome:
     return killed(bench, bench.upgrade, bench.chance.choice(WAYS))
 
 
+HOW_KILLED = {
+    "SQLite": "SIGKILL at a random moment, statement or number of bytes written",
+    "PostgreSQL": "the same, of the program, and sometimes of the database's process for it",
+}
+POSSIBLE = {"SQLite": _always, "PostgreSQL": server.is_there}
+
 KILLS = (
     Fault("sync killed", "SIGKILL at a random moment, statement or size of the log", _kill, 70),
     Fault("sync killed, and the next one too", "the same, twice in a row", partial(_kill, times=2), 15),
@@ -47,7 +54,31 @@ KILLS = (
     Fault("resync killed", "the same", _kill_resync, 7),
 )
 
+COMMANDS = tuple(
+    Fault(
+        f"{name} killed, on {engine}",
+        HOW_KILLED[engine],
+        partial(commands.killed, engine=engine, name=name),
+        1 if name in commands.SYNCS else 3,
+        POSSIBLE[engine],
+    )
+    for engine in ENGINES
+    for name in commands.NAMES
+)
+
+SERVING = tuple(
+    Fault(
+        f"server or its worker killed, on {engine}",
+        "SIGKILL to either at a random moment while the worker syncs",
+        partial(serving.killed, engine=engine),
+        12,
+        partial(serving.possible, POSSIBLE[engine]),
+    )
+    for engine in ENGINES
+)
+
 OTHERS = (
+    *SERVING,
     Fault("Ctrl-C", "SIGINT at a random moment", moments.interrupted, 25),
     Fault("told to end", "SIGTERM at a random moment", moments.terminated, 25),
     Fault("disk full", "a small tmpfs in a mount namespace", resources.full_disk, 20, can_mount),

@@ -12,7 +12,8 @@ from app.server.core.workflow_history.answers.shapes import to_json
 from app.server.core.workflow_history.answers.similar import similar_runs
 from app.server.core.workflow_history.answers.statistics import run_statistics, trend, waste
 from app.server.core.workflow_history.answers.watch import find_anomalies
-from app.server.core.workflow_history.narrowing import NARROWING, filter_from, period_of, recent_of
+from app.server.core.workflow_history.filters import period_of
+from app.server.core.workflow_history.narrowing import NARROWING, filter_from, recent_of
 
 from .. import histories, hostile
 from ..dice import Dice

@@ -9,8 +9,8 @@ from typing import Any, cast
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from app.server.tests.live_helpers import Served
+from app.server.tests.patience import PATIENCE
 
-PATIENCE = 20.0  # seconds that a busy machine may need to show something
 LAPTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
 _TOLD = """

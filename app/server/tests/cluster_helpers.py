@@ -12,6 +12,7 @@ from typing import Any
 from distributed import Client, LocalCluster, WorkerPlugin
 
 from app.server.core.workflow_history.syncing import reading
+from app.server.tests.patience import PATIENCE
 
 
 @contextmanager
@@ -67,5 +68,5 @@ def deadly(cluster: LocalCluster, run_id: str, mark: Path | None = None) -> Iter
             yield
         finally:
             if mark is None:  # one that comes in a killed one's place just now would still be deadly
-                client.wait_for_workers(2, timeout=60)
+                client.wait_for_workers(2, timeout=PATIENCE)
                 client.unregister_worker_plugin(Deadly.name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import URL
 
+from app.server.core.workflow_history import database
 from app.server.core.workflow_history.store.location import database_url
 from app.server.tests.live_helpers import Served, serving
 from scripts import postgresql as postgresql_server
@@ -74,6 +75,13 @@ def empty_place(request: pytest.FixtureRequest, engine: str, folder: Path) -> UR
         return database_url(folder / "history.db")
     server: Server = request.getfixturevalue("postgresql")
     return server.empty()
+
+
+@pytest.fixture
+def no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name no history: the usual one is not there yet, which is no error."""
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB", raising=False)
+    monkeypatch.setattr(database, "DB_PATH", None)
 
 
 @pytest.fixture

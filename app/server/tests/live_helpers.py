@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 
+from app.server.tests.patience import PATIENCE
+
 PROGRAM = "app.server.core.workflow_history"
-PATIENCE = 30.0  # seconds that a busy machine may need for anything
 CHANGING = {"X-Workflow-History": "1"}
 
 

@@ -577,7 +577,7 @@ def test_the_story_tells_what_its_worth_is_made_of(synced: Path):
     assert one.cost is not None
     assert one.worth == pytest.approx(
         one.cost * (1 - 1 / 3) * one.success_at_least * one.stability,
-        abs=1e-9,  # type: ignore[operator]
+        rel=1e-6,  # type: ignore[operator]
     )
     assert "one call of 3 stays" in said
     assert "where a script costs less than" in said

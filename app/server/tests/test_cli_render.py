@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from app.server.core.workflow_history import wording
-from app.server.core.workflow_history.amounts import UNKNOWN, Spending, spending, together
+from app.server.core.workflow_history.amounts import UNKNOWN, Spending, money, spending, together
 from app.server.core.workflow_history.cli import render
 from app.server.core.workflow_history.cli.render import marks
 from app.server.core.workflow_history.cli.render.hints import next_lines
@@ -117,18 +117,18 @@ def test_the_examples_in_the_docstrings_hold(name):
 
 @given(st.floats(allow_nan=True, allow_infinity=True) | st.none() | st.text() | st.booleans() | st.integers())
 def test_any_value_can_be_written_as_money_tokens_duration_and_percent(value):
-    for write in (numbers.money, numbers.tokens, numbers.duration, numbers.percent, numbers.moment):
+    for write in (money, numbers.tokens, numbers.duration, numbers.percent, numbers.moment):
         assert one_line(write(value)) == write(value)
 
 
 @given(st.floats(min_value=1e-9, max_value=1e9))
 def test_money_that_was_spent_is_never_shown_as_nothing(amount):
-    assert numbers.money(amount).strip("<$0.,")
+    assert money(amount).strip("<$0.,")
 
 
 @given(st.floats(min_value=0, max_value=1e6), st.floats(min_value=0, max_value=1e6))
 def test_money_never_shows_the_noise_of_binary_fractions(one, other):
-    assert len(numbers.money(one + other)) <= len("$2,000,000.00")
+    assert len(money(one + other)) <= len("$2,000,000.00")
 
 
 @pytest.mark.parametrize("seconds", [59.4, 59.5, 59.99, 3599.4, 3599.6, 86_399.9])
@@ -136,9 +136,7 @@ def test_durations_never_show_sixty_of_anything(seconds):
     assert "60" not in numbers.duration(seconds)
 
 
-@pytest.mark.parametrize(
-    "write", [numbers.money, numbers.tokens, numbers.duration, numbers.percent, numbers.moment]
-)
+@pytest.mark.parametrize("write", [money, numbers.tokens, numbers.duration, numbers.percent, numbers.moment])
 def test_what_is_unknown_is_a_dash_and_what_is_nothing_is_a_nought(write):
     assert write(None) == UNKNOWN
     assert write is numbers.moment or "0" in write(0)
@@ -380,10 +378,10 @@ def test_an_unchanged_sync_says_so_in_one_line():
     assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem · 1.2s\n"
 
 
-def test_a_sync_that_found_nothing_says_what_to_type():
+def test_a_sync_that_found_nothing_says_what_was_looked_for():
     text = printed(sync_summary(stats(scanned=0), 100))
-    assert text.startswith("No runs in shop/agents.")
-    assert "workflow-history sync path/to/project" in text.replace("\n", " ")
+    assert text.startswith("No runs in shop/agents: nothing there has an adw_state.json")
+    assert "workflow-history sync" not in text.replace("\n", " ")
 
 
 def test_runs_that_are_gone_and_things_left_out_are_told():

@@ -18,7 +18,7 @@ from app.server.core.workflow_history import compare_runs, demo, similarity
 from app.server.core.workflow_history.answers.shapes import json_schema, to_json
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.comparing import Comparison, compared
-from app.server.core.workflow_history.errors import WorkflowNotFoundError
+from app.server.core.workflow_history.errors import WorkflowHistoryError
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.wording.comparing import amount, difference
@@ -220,7 +220,7 @@ def test_quiet_says_it_in_one_sentence(tmp_path):
 
 
 def test_an_unknown_run_or_no_history_is_one_line_and_exit_code_1(tmp_path):
-    with pytest.raises(WorkflowNotFoundError):
+    with pytest.raises(WorkflowHistoryError, match="there is no history"):
         compare_runs("a", "b")
     assert type_in("a", "b").exit_code == 1
     store(tmp_path, run("a", agent("build", 1.0)))

@@ -13,6 +13,7 @@ from app.server.core.workflow_history.cli import completing
 from app.server.core.workflow_history.cli.app import COMMANDS, app
 from app.server.core.workflow_history.patterns import pattern_key
 from app.server.core.workflow_history.store.history import History
+from app.server.tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = "import app.server.core.workflow_history.cli.app as cli; cli.main()"
@@ -51,7 +52,7 @@ def asked(line: str, *extra: str, **env: str) -> subprocess.CompletedProcess[str
         env={**os.environ, **asking, **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -184,7 +185,7 @@ def test_a_real_bash_completes_with_the_script(history, tmp_path):
     """
     env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     command = [str(shutil.which("bash")), "--norc", "-c", script]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
     assert done.stderr == ""
     defined, words = done.stdout.splitlines()
     assert defined == "complete -o default -F _workflow_history_completion workflow-history"
@@ -204,7 +205,7 @@ def test_asking_for_commands_imports_no_database():
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stdout.split() == list(COMMANDS)

@@ -308,7 +308,7 @@ def test_with_quiet_one_line_is_printed(shop: Path) -> None:
 
 def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
     (tmp_path / "agents").mkdir()
-    assert type_in("cost", str(tmp_path / "agents")).output.startswith("No runs in ")
+    assert type_in("cost", str(tmp_path / "agents")).output.startswith("error: No runs in ")
 
 
 def test_what_cannot_be_read_is_named(shop: Path) -> None:

@@ -269,8 +269,9 @@ def test_a_workflow_without_an_id_is_a_clear_error(missing: dict[str, Any]) -> N
 
 def test_money_is_exact_to_a_nanodollar(history: History) -> None:
     costs = [0.1, 0.2, 0.036000000000000004, 0.000000001]
-    history.insert({"id": "a", "phase_costs": [{"phase": "plan", "cost": cost} for cost in costs]})
-    assert history.view("spend_by_phase")[0]["cost_usd"] == 0.336000001
+    known = {"phase": "plan", "cost_basis": "reported"}
+    history.insert({"id": "a", "phase_costs": [{**known, "cost": cost} for cost in costs]})
+    assert history.view("spend_by_phase")[0]["cost"] == 0.336000001
     stored = history.get("a")
     assert stored is not None
     assert [run["cost"] for run in stored["phase_costs"]] == [0.1, 0.2, 0.036, 1e-09]
@@ -517,7 +518,7 @@ def test_a_pattern_counts_once_per_run_however_often_it_is_seen(history: History
     for _ in range(2):
         history.save_patterns({first: [seen], second: [{**seen, "count": 1, "failures": 0}]})
     [row] = history.view("recurring_patterns")
-    assert (row["workflows"], row["times"], row["success_share"], row["cost_usd"]) == (2, 4, 0.8, 1.0)
+    assert (row["runs"], row["count"], row["success_rate"], row["cost"]) == (2, 4, 0.8, 1.0)
     history.save_patterns({second: []})
     assert history.view("recurring_patterns") == []
     stored = history.get("a")
@@ -575,7 +576,7 @@ def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -
     assert not history.knows_folder_problems("two", beside)
     history.save_folder_problems("two", beside)
     assert history.knows_folder_problems("two", beside)
-    assert [(row["severity"], row["reason"], row["workflow_id"]) for row in history.view("unreadable")] == [
+    assert [(row["severity"], row["reason"], row["run_id"]) for row in history.view("unreadable")] == [
         ("error", "cut", "a"),
         ("warning", "no JSON", None),
     ]

@@ -34,6 +34,7 @@ from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
 from app.server.core.workflow_history.store.schema import metadata
 from app.server.core.workflow_history.store.views import VIEWS
 from app.server.tests.conftest import ENGINES, empty_place
+from app.server.tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = "app.server.core.workflow_history"
@@ -411,7 +412,7 @@ def test_processes_that_sync_at_once_end_as_one_sync_does(
         subprocess.Popen([*command, str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
         for folder in folders
     ]
-    assert [process.wait(timeout=120) for process in running] == [0] * len(folders)
+    assert [process.wait(timeout=PATIENCE) for process in running] == [0] * len(folders)
     with History.open(history_url) as history, History.open(alone) as expected:
         assert history.check() == []
         assert by_name(history) == by_name(expected)

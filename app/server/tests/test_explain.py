@@ -282,6 +282,7 @@ def test_an_unknown_field_is_a_usage_error_that_names_the_fields(history):
     assert type_in(run, "nonsense").exit_code == 2
 
 
+@pytest.mark.usefixtures("no_history")
 def test_without_a_history_the_run_is_not_found():
     with pytest.raises(WorkflowNotFoundError):
         explain_run("a1")

@@ -9,12 +9,15 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import inspect
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, demo, export, sync
@@ -30,6 +33,8 @@ from app.server.core.workflow_history.exporting.values import ascii_json, dollar
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.store import takeout
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.views import VIEWS
+from app.server.core.workflow_history.web.api import taking_out
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 HOSTILE = '=HYPERLINK("http://x";"y")'
@@ -76,17 +81,98 @@ def type_in(*words: str, **env: str):
 # What is in it
 
 
-@pytest.mark.parametrize("what", ["runs", "agent-runs"])
+@pytest.mark.parametrize("what", ["runs", "agent-runs", "model-usage", "tool-calls", "occurrences"])
 def test_every_format_holds_the_same_rows(demo_history, tmp_path, what):
     rows, lines = csv_of(what, columns=["all"]), lines_of(what, columns=["all"])
     export(what, tmp_path / "all.parquet", columns=["all"])
     table = pq.read_table(tmp_path / "all.parquet")
     assert len(rows) == len(lines) == table.num_rows
-    assert list(rows[0]) == list(lines[0])[1:] == table.column_names == [f.name for f in TABLES[what].fields]
-    for name in ("total_cost", "retry_cost") if what == "runs" else ("cost", "retry_cost"):
+    assert list(rows[0]) == list(lines[0])[1:] == [f.name for f in TABLES[what].fields]
+    money = [field.name for field in TABLES[what].fields if field.kind == "money"]
+    assert table.column_names == [*rows[0], *(f"{name}_usd" for name in money)]
+    for name in money:
         exact = table.column(name).to_pylist()
         assert [Decimal(row[name]) if row[name] else None for row in rows] == exact
         assert [None if line[name] is None else Decimal(line[name]) for line in lines] == exact
+        floats = [None if cost is None else float(cost) for cost in exact]
+        assert table.column(f"{name}_usd").to_pylist() == floats
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_every_table_has_the_columns_that_others_call_the_same(what):
+    """A thing has one name: what another table's row is about is named after it."""
+    names = {field.name for field in TABLES[what].fields}
+    strange = {"workflow_id", "workflow_key", "seconds", "duration", "times", "cost_usd", "example_path"}
+    assert not names & strange
+    if what not in {"runs", "patterns", "statistics"}:
+        assert {"project", "run_id"} <= names
+
+
+def test_views_call_columns_as_exported_tables_do(tmp_path):
+    store(tmp_path, run_of("a"))
+    known = {field.name for table in TABLES.values() for field in table.fields}
+    own = {"key", "agent_runs", "patterns", "day_utc", "note", "success_rate"}  # made for views, or counted
+    with History.open(tmp_path / "history.db") as history, history._reading() as connection:
+        for view in VIEWS:
+            assert {c["name"] for c in inspect(connection).get_columns(view)} <= known | own, view
+
+
+def test_dates_are_all_in_one_format(tmp_path):
+    store(
+        tmp_path,
+        run_of("a", completed_at="2026-03-01T10:05:00.123456Z"),
+        run_of("b", completed_at="2026-03-01T10:05:00Z"),
+        run_of("c"),
+    )
+    rows = csv_of()
+    assert [row["completed_at"] for row in rows] == ["2026-03-01 10:05:00.123", "2026-03-01 10:05:00.000", ""]
+    assert {row["created_at"] for row in rows} == {"2026-03-01 10:00:00.000"}
+
+
+def test_a_byte_order_mark_comes_first_where_it_is_asked_for(tmp_path):
+    store(tmp_path, run_of("a", nl_input="Größe"))
+    plain, marked = written("runs", None, format="csv"), written("runs", None, format="csv", bom=True)
+    assert marked.getvalue() == b"\xef\xbb\xbf" + plain.getvalue()
+    told = type_in("export", "--bom", "--output", str(tmp_path / "runs.csv"))
+    assert told.exit_code == 0
+    assert (tmp_path / "runs.csv").read_bytes() == marked.getvalue()
+    with pytest.raises(InvalidQueryError, match="a BOM is for csv, not for jsonl"):
+        export("runs", io.BytesIO(), format="jsonl", bom=True)
+
+
+def test_every_table_can_be_asked_for_by_rest():
+    assert set(get_args(taking_out.What)) == set(TABLES)
+
+
+def test_what_models_used_adds_up_to_what_agents_spent(demo_history):
+    agents, models = csv_of("agent-runs"), csv_of("model-usage")
+    for name in ("cost", "lower_bound_cost", "input_tokens", "output_tokens", "cache_read_tokens"):
+        assert column_sum(models, name) == column_sum(agents, name), name
+    key = itemgetter("run_id", "ordinal")
+    assert {key(row) for row in models} == {key(row) for row in agents}
+
+
+def test_tool_calls_are_counted_by_run_and_kind(demo_history):
+    calls = csv_of("tool-calls")
+    agents = csv_of("agent-runs")
+    counted = {row["run_id"]: 0 for row in agents}
+    for row in calls:
+        counted[row["run_id"]] += int(row["count"])
+        assert row["path"]
+    assert sum(counted.values()) > 0
+    assert len({(row["run_id"], row["signature"]) for row in calls}) == len(calls)
+    kinds = {row["pattern_id"]: row["kind"] for row in csv_of("occurrences")}
+    assert {kinds[row["pattern_id"]] for row in calls} == {"operation"}
+
+
+def test_problems_name_run_file_and_line(tmp_path):
+    demo.make_agents_folder(tmp_path / "agents", runs=4, end=END)
+    broken = tmp_path / "agents" / "0broken0"
+    broken.mkdir()
+    (broken / "adw_state.json").write_text("{")
+    sync.sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    assert "0broken0/adw_state.json" in {row["path"] for row in csv_of("problems")}
+    assert csv_of("problems", where=RunFilter(search="no such words at all")) == []
 
 
 def column_sum(rows, name):
@@ -251,7 +337,9 @@ def test_statistics_are_the_groups_of_runs_as_rows(demo_history, tmp_path):
     assert [(row["name"], row["across"]) for row in rows] == [(g.name, g.across) for g in asked.groups]
     assert [Decimal(row["cost"]) for row in rows] == [Decimal(str(g.cost.total)) for g in asked.groups]
     assert [row["runs"] for row in rows] == [group.runs for group in asked.groups]
-    assert [float(row["duration_median"]) for row in rows] == [g.duration.median for g in asked.groups]
+    assert [float(row["duration_median_seconds"]) for row in rows] == [
+        g.duration.median for g in asked.groups
+    ]
 
 
 def test_statistics_are_by_month_unless_asked_otherwise_and_by_command_line_too(demo_history, tmp_path):
@@ -288,17 +376,17 @@ def test_what_statistics_do_not_know_is_an_empty_cell_and_no_zero(tmp_path):
     store(tmp_path, run_of("a", status="running"))
     (row,) = csv_of("statistics")
     assert (row["runs"], row["completed"], row["cost_runs"]) == ("1", "0", "0")
-    unknown = ("success_rate", "cost", "cost_median", "total_tokens", "cache_hit_share", "duration")
+    unknown = ("success_rate", "cost", "cost_median", "total_tokens", "cache_hit_share", "duration_seconds")
     assert [row[name] for name in unknown] == [""] * len(unknown)
 
 
 def test_an_empty_history_gives_a_header_and_no_rows(tmp_path):
+    store(tmp_path)
     for name in ("a.csv", "a.jsonl", "a.parquet"):
         assert export("runs", tmp_path / name).rows == 0
     assert (tmp_path / "a.csv").read_text().startswith("project,id,status")
     assert (tmp_path / "a.jsonl").read_text() == ""
     assert pq.read_table(tmp_path / "a.parquet").num_rows == 0
-    assert not (tmp_path / "history.db").exists()
 
 
 # Spreadsheets
@@ -404,12 +492,14 @@ def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
 
 
 def test_a_folder_or_a_device_is_never_overwritten(tmp_path):
+    store(tmp_path)
     for place in (tmp_path, Path(os.devnull)):
         with pytest.raises(WorkflowHistoryError, match="is no file"):
             export("runs", place, format="csv", force=True)
 
 
 def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
+    store(tmp_path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(WorkflowHistoryError, match=r"pip install 'workflow-history\[parquet\]'"):
         export("runs", tmp_path / "a.parquet")

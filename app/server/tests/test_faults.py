@@ -23,7 +23,8 @@ from app.server.core.workflow_history.scanning import documents
 from app.server.core.workflow_history.store.engine import naming_database
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.syncing import processes, readers, reading
-from faults.cases import KILLS, OTHERS
+from app.server.tests.patience import PATIENCE
+from faults.cases import COMMANDS, KILLS, OTHERS
 from faults.state import State, state_of
 
 from .build import assistant, init, result, run, stream, tool_use
@@ -36,9 +37,10 @@ RUNS = 6
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Try every fault, in a process of its own: it forks, and a test's process may have threads."""
     out = tmp_path_factory.mktemp("faults")
-    words = [sys.executable, "-m", "faults", "--kills", "25", "--times", "1", "--out", str(out)]
+    counts = ["--kills", "25", "--commands", "1", "--times", "1"]
+    words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
-        words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (out / "reliability.json").exists(), done.stderr
     found = json.loads((out / "reliability.json").read_text())
@@ -46,7 +48,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return {fault["name"]: fault for fault in found["faults"]}
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *OTHERS)])
+@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *COMMANDS, *OTHERS)])
 def test_nothing_is_lost_or_doubled(tried: dict[str, dict[str, Any]], name: str) -> None:
     fault = tried[name]
     assert fault["wrong"] == []
@@ -145,10 +147,12 @@ from app.server.core.workflow_history.cli import app
 class Cleaned:
     def __del__(self):
         raise {stop}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
 signal.signal(signal.SIGTERM, app._terminate)
 sys.unraisablehook = app.stop_again
 Cleaned()
-threading.Event().wait(30)
+for _ in range(round({PATIENCE} / 0.1)):  # no single wait: the signal does not end one that has begun
+    threading.Event().wait(0.1)
 print("forgotten")
 """
     ended = subprocess.run(  # noqa: S603 - this very program
@@ -185,7 +189,7 @@ def no_room(*_: object, **__: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    "without", ["TemporaryDirectory", "NamedTemporaryFile", "ProcessPoolExecutor"], ids="without {}".format
+    "without", ["scratch_folder", "NamedTemporaryFile", "ProcessPoolExecutor"], ids="without {}".format
 )
 def test_a_sync_reads_by_itself_where_others_have_no_room(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str

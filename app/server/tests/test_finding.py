@@ -366,13 +366,11 @@ def test_ranges_are_typed_with_two_dots() -> None:
             range_of(wrong)
 
 
-def test_there_is_nothing_to_find_where_there_is_no_history(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "DB_PATH", tmp_path / "none.db")
+@pytest.mark.usefixtures("no_history")
+def test_there_is_nothing_to_find_where_there_is_no_history() -> None:
     page = find_runs(RunFilter(status=("x",)))
     assert (page.workflows, page.total, page.next_cursor) == ([], 0, None)
-    assert not (tmp_path / "none.db").exists()
+    assert not database.is_there()
 
 
 def two_patterns_alike() -> tuple[str, str, str]:

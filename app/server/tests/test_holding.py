@@ -26,6 +26,7 @@ from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.holding import HOST_VARIABLE, Holder
 from app.server.core.workflow_history.syncing.holding import folder_held
 from app.server.core.workflow_history.syncing.processes import can_fork
+from app.server.tests.patience import PATIENCE
 
 from .build import assistant, init, result, run, stream
 
@@ -106,7 +107,7 @@ def test_a_second_sync_waits_until_the_first_is_done(file: Path, agents: Path) -
 def test_a_killed_holder_leaves_no_lock(file: Path, agents: Path) -> None:
     with holder(file, agents) as process:
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
         assert locks(file) != []  # its file is there still, and means nothing
         assert do_sync(agents, wait=False)["inserted"] == 1
     assert locks(file) == []

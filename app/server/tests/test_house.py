@@ -12,17 +12,18 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
-    ("models", "filters", "columns"),
+    ("models", "filters", "columns", "zones"),
     ("narrowing", "amounts", "addresses"),
     ("retention",),
     # pure parts: data in, data out
     ("scrubbing",),
-    ("phases", "outcomes", "evidence", "dating", "pricing", "likeness", "proportions"),
+    ("phases", "outcomes", "evidence", "dating", "numerics", "pricing", "likeness", "proportions"),
     ("accounting", "scores", "statistics", "patterns", "similarity"),
     ("forecasting", "watching", "summing"),
     ("comparing", "explaining"),
     # what touches files or the database
-    ("places",),
+    ("places", "locks"),
+    ("scratch",),
     ("streams", "exporting"),
     ("scanning", "store"),
     ("scanner", "database", "config"),
@@ -51,9 +52,11 @@ PURE = (
     "text",
     "filters",
     "narrowing",
+    "zones",
     "amounts",
     "columns",
     "dating",
+    "numerics",
     "forecasting",
     "watching",
     "summing",
@@ -65,7 +68,7 @@ PURE = (
     "scrubbing",
 )
 OUTSIDE = {"os", "pathlib", "sqlite3", "sqlalchemy", "subprocess", "time", "socket", "shutil", "io"}
-PACKAGE_DATA = {"likeness"}  # reads its shipped weights once
+PACKAGE_DATA = {"likeness", "scrubbing"}  # read shipped weights and rules once
 
 
 def part_of(file: Path) -> str:

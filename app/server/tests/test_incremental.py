@@ -260,8 +260,7 @@ class TestAStreamThatGrew:
         elif how == "other middle":
             lines[2] = assistant("m3")
         else:
-            file.unlink()
-            (tmp_path / "keeps its inode").write_text("x")
+            file.rename(tmp_path / "keeps its inode")
         self.write(tmp_path, *lines)
         with opened_files() as places:
             again = self.read(file, mark)

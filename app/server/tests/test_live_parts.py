@@ -25,7 +25,7 @@ from app.server.core.workflow_history.web.live.syncer import Syncer
 from app.server.core.workflow_history.web.live.worker import Tell, Worker
 from app.server.core.workflow_history.web.settings import Settings
 from app.server.tests import build
-from app.server.tests.live_helpers import PATIENCE
+from app.server.tests.patience import PATIENCE
 
 
 @pytest.fixture

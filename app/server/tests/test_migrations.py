@@ -22,6 +22,7 @@ from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.store.schema import metadata
 from app.server.core.workflow_history.store.views import QUERIES, VIEWS
+from app.server.tests.patience import PATIENCE
 from scripts.make_schema_docs import PAGE, render
 from scripts.postgresql import Server
 
@@ -184,7 +185,7 @@ def test_an_older_database_is_upgraded_and_keeps_its_runs(history_url: URL) -> N
         with connect(history_url) as connection, writing(connection):
             command.downgrade(migrate.alembic_config(connection), revision)
         with History.open(history_url) as history:
-            assert history.view("runs")[0]["total_cost_usd"] == 0.5
+            assert history.view("runs")[0]["total_cost"] == 0.5
             assert history.matching(RunFilter(search="csv")).tolist() == [1]
             assert history.check() == []
 
@@ -277,7 +278,7 @@ with History.open(file) as history:
 
 @pytest.mark.parametrize("at", ["CREATE VIEW", "CREATE TABLE patterns", "INSERT INTO agent_runs"])
 def test_a_kill_midway_leaves_a_whole_database(file: Path, at: str) -> None:
-    assert start(KILLED_MIDWAY, str(file), at).wait(timeout=60) == -9
+    assert start(KILLED_MIDWAY, str(file), at).wait(timeout=PATIENCE) == -9
     with History.open(file) as history:
         assert history.refs() == []
         assert history.check() == []
@@ -289,7 +290,7 @@ def test_processes_that_start_at_once_make_one_database(file: Path) -> None:
         "with History.open(sys.argv[1]) as history: history.save([{'id': sys.argv[2]}, {'id': 'shared'}])"
     )
     running = [start(code, str(file), str(number)) for number in range(3)]
-    assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in running] == [0, 0, 0]
     with History.open(file) as history:
         assert sorted(ref.id for ref in history.refs()) == ["0", "1", "2", "shared"]
         with history._reading() as connection:
@@ -301,7 +302,7 @@ def test_only_an_old_database_needs_alembic(file: Path) -> None:
         f"import sys; from {PACKAGE}.store.history import History\n"
         "with History.open(sys.argv[1]): sys.exit('alembic' in sys.modules)"
     )
-    assert [start(code, str(file)).wait(timeout=60) for _ in ("new", "up to date")] == [0, 0]
+    assert [start(code, str(file)).wait(timeout=PATIENCE) for _ in ("new", "up to date")] == [0, 0]
 
 
 def columns() -> list[Column[object]]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ from app.server.core.workflow_history.models import MessageUsage, StreamFacts, T
 from app.server.core.workflow_history.patterns import detect, operations_of, pattern_key, workflow_operations
 from app.server.core.workflow_history.patterns.host import DetectorBrokenError, load_detector
 from app.server.core.workflow_history.patterns.operations import shell_operations
+from app.server.tests.patience import BUSY, PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "patterns.md"
@@ -212,10 +213,10 @@ def test_quoted_text_never_shows(message):
         "a\\ ",
     ],
 )
-def test_a_hostile_command_takes_no_time(piece):
-    started = perf_counter()
-    shell_operations(piece * 50_000)
-    assert perf_counter() - started < 0.5
+def test_a_hostile_command_takes_time_in_proportion_to_its_length(piece):
+    started = process_time()
+    shell_operations(piece * 1_000_000)
+    assert process_time() - started < BUSY
 
 
 # --- sequences and phases ---------------------------------------------------------------------------------
@@ -503,7 +504,7 @@ print(None if detector is None else detector.__module__)
 def loaded_from(package: str, cwd: Path, path: Path) -> str:
     code = f"import sys; sys.path.insert(0, {str(path)!r})" + LOAD.format(package=package)
     command = [sys.executable, "-P", "-c", code]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=True)  # noqa: S603
     return done.stdout.strip()
 
 

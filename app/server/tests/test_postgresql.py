@@ -18,7 +18,7 @@ from app.server.core.workflow_history import database, demo, sync
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import ConnectionLostError
 from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store.engine import engine_for
+from app.server.core.workflow_history.store.engine import engine_for, name_of
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.store.queries import PageQuery
@@ -88,6 +88,15 @@ def test_every_form_of_the_url_means_the_same_and_none_shows_the_password(text: 
         "postgresql://u:{p}@h:port/d",
         "postgresql://u:a@b:{p}/c@h/d",
         "mysql://u:{p}@h/d",
+        "postgresql://u:a@{p}@127.0.0.1:1/d",
+        "postgresql://u:a@b/{p}@127.0.0.1:1/d",
+        "postgresql://u@{p}@127.0.0.1:1/d",
+        "postgresql://u:a?{p}@127.0.0.1:1/d",
+        "postgresql://u:a@b?{p}@127.0.0.1:1/d",
+        "postgresql://127.0.0.1:1/d?user=u@{p}",
+        "mysql://u:a@{p}@h/d",
+        "postgresql:/u:a@{p}@127.0.0.1:1/d",
+        "host=127.0.0.1 user=u password={p}",
     ],
 )
 @pytest.mark.parametrize("words", [["list"], ["sync"], ["stats"], ["db", "check"]], ids=" ".join)
@@ -96,6 +105,13 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(text: str, 
     assert code in {1, 2}
     assert PASSWORD not in said
     assert "Traceback" not in said
+
+
+def test_password_part_shown() -> None:
+    url = database_url("postgresql://hist:p@SECRET@host/db")
+    assert (url.username, url.password, url.host) == ("hist", "p@SECRET", "host")
+    for text in ("postgresql://hist:p@SECRET@host/db", "postgresql://hist@p@SECRET@host/db"):
+        assert "SECRET" not in name_of(database_url(text))
 
 
 def test_what_to_type_next_names_the_database_without_the_password(place: URL, tmp_path: Path) -> None:

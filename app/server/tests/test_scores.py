@@ -25,6 +25,7 @@ from app.server.core.workflow_history.scores import (
     phase_metrics,
     score_parts,
 )
+from app.server.tests.patience import BUSY
 
 PAGE = Path(__file__).parents[3] / "docs" / "scores.md"
 CLARITY, COST, PERFORMANCE, QUALITY = SCORES
@@ -422,10 +423,10 @@ def test_a_clear_request_is_clear_in_any_language(text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["a", ".", "-", "/", '"', "_", "- ", "`a", "to ", "\u0301 "])
-def test_a_huge_request_of_one_thing_is_read_at_once(unit: str) -> None:
-    started = time.perf_counter()
-    scored({"nl_input": unit * 100_000}, CLARITY)
-    assert time.perf_counter() - started < 1
+def test_a_huge_request_of_one_thing_is_read_in_proportion_to_its_length(unit: str) -> None:
+    started = time.process_time()
+    scored({"nl_input": unit * 2_000_000}, CLARITY)
+    assert time.process_time() - started < BUSY
 
 
 # Phases

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,13 +19,15 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.scrubbing import scrub, scrub_json
+from app.server.core.workflow_history.scrubbing import gitleaks, scrub, scrub_json
 from app.server.core.workflow_history.store import cleaning
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.syncing import reading
 from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_result, tool_use
+from app.server.tests.secret_list import ordinary, shapes
 from app.server.tests.secret_shapes import TOKENS, texts
+from scripts.make_gitleaks_rules import sample
 
 TOKEN = "gh" + "p_" + "a1B2c3D4e5F6" * 3
 
@@ -40,6 +44,19 @@ ORDINARY = (
     "look for -----BEGIN PRIVATE KEY----- in the file; task-management-with-many-hyphenated-words-in-it",
     "uv run pytest tests/test_token.py -q --token-file=secrets.json --password-stdin",
     "secret santa: Monday; the key: value pairs; tokens => numbers; bearer of bad news",
+    "the password field is required. Password: at least 8 characters. token: a string. Passwords are hashed.",
+    "password: string\ntoken: str = None\nmax_tokens=4096\npassword: SecretStr\nsecret: Optional[str]",
+    "TOKEN=$TOKEN\nexport API_KEY=${API_KEY}\npassword: ${{ secrets.DB_PASSWORD }}\nkey: process.env.API_KEY",
+    "api_key=os.getenv('API_KEY'), password=getpass(), token=self.token, secret=settings.SECRET_KEY",
+    'if password == other.password or token != request.headers["token"]: raise InvalidToken("bad token")',
+    '"js-tokens": "^4.0.0", "secretstorage==3.3.3", token-types@^6.0.0: version "6.0.0"',
+    '<input type="password" name="password" placeholder="Password"> <label for="token">Token</label>',
+    '"AWS::IAM::AccessKey": "bf29289b78d371e3", arn:aws:secretsmanager:eu-west-1:1:secret:the-name-of-it',
+    'nextToken: "RW5DdDJkMWYwZjM2MzM2VHVpOHJIUXlDUXlhc2Qz", "PasswordLastUsed": "2016-09-08T21:47:36Z"',
+    "private_key: PKCS7PrivateKeyTypes, from .oauth2 import OAuth2PasswordBearer as OAuth2PasswordBearer",
+    "docker run -p 8080:80 -e TOKEN app; mysql -u root -p shop; ssh -p 2222 host; curl -u $USER:$PASS x",
+    "openssl rsa -passin env:KEY_PASS -in k.pem; docker login -u bob --password-stdin < file",
+    "file.py:1024:17:error:E501 and 12:30:45 and a:1:b:c:d, 10.0.0.1:5432 refused",
 )
 
 
@@ -134,11 +151,18 @@ def test_a_mark_says_what_was_there_and_tells_the_same_key_again(kind: str, data
     assert first.startswith(f"[secret: {kind} ")
 
 
-@pytest.mark.parametrize(
-    "piece",
-    ["password=", "password:", "token ", "--token-", "://a:", "sk-", "xox" + "b-aaa-", "ey" + "Jaaaaaaaaa.",
-     "-----BEGIN PRIVATE KEY-----\n", "aB", "a1_", "authorization ", "bearer", "secret=a1", "/a", "AIza"],
+SLOW = (
+    "password=", "password:", "token ", "--token-", "://a:", "sk-", "xox" + "b-aaa-", "ey" + "Jaaaaaaaaa.",
+    "-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n", "-----begin private key-----\n" + "a1" * 20 + "\n",  # noqa: E501
+    "b3BlbnNza" + "C1rZXktdjEx\n", "Private-Lines: 2\n", "a1b2c3d4" * 3 + "\n", "1:2:", "k.pem:1:", "aB", "a1_",  # noqa: E501
+    "authorization ", "bearer", "secret=a1", "/a", "AIza", "\\", "%41", "&amp;", "\\u0041", "\x1b[", "\x1b]", "\u200b",  # noqa: E501
+    "gh" + "p_a1\n", '"a" + ', "<password ", "password>", "password\n ", "password is ", "$6$", ":5432:", "a:1:",  # noqa: E501
+    "mysql -", "curl -u a", "echo a|", "login ", "cookie: a=", "mnemonic: ", "atlasv1", "[secret: password]", "[secret: ",  # noqa: E501
+    "api_key='11111111-2222-3333-4444-555555555555'\n",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", SLOW)
 def test_a_long_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
     def seconds(length: int) -> float:
         text, start = piece * (length // len(piece)), time.process_time()
@@ -207,7 +231,8 @@ def history_of_old(monkeypatch: pytest.MonkeyPatch, agents: Path) -> None:
     """Make a history as versions did that scrubbed nothing."""
     with monkeypatch.context() as patch:
         for name in ("store.values", "patterns.operations", "accounting.streams", "scanning.describe",
-                     "scanning.documents", "streams.bookmark", "store.codec"):  # fmt: skip
+                     "scanning.documents", "streams.bookmark", "store.codec",
+                     "accounting.claims"):  # fmt: skip
             for function in ("scrub", "scrub_json"):
                 patch.setattr(
                     f"app.server.core.workflow_history.{name}.{function}",
@@ -236,6 +261,99 @@ def test_scrub_takes_secrets_out_of_all_files_of_an_old_history(
     assert database.scrub() == cleaning.Scrubbed(0, {}, keeps_text=True)
     again = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     assert again["unchanged"] == 2
+
+
+PLACES = ("request", "error", "state", "branch", "tool output", "result")
+
+
+def test_hardly_a_secret_of_any_shape_is_stored_wherever_it_stands(tmp_path: Path, file: Path) -> None:
+    said = {place: shapes(number) for number, place in enumerate(PLACES)}
+    agents = tmp_path / "shop" / "agents"
+    for number in range(len(said["request"])):
+        text = {place: said[place][number].text for place in PLACES}
+        run_id = f"{number:08x}"
+        folder = run(agents, run_id, {
+            "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
+            "error_message": text["error"], "note": {"deep": [text["state"], {text["state"]: 1}]},
+        })  # fmt: skip
+        stream(
+            folder,
+            "builder",
+            init(),
+            assistant("m1", content=[tool_use("t1", command=f"echo {text['tool output']}")]),
+            tool_result("t1", text=text["tool output"], is_error=True),
+            result(is_error=True, subtype="error", result=text["result"]),
+        )
+        only_a_branch = run(agents, f"{number + 4096:08x}", {"branch_name": f"feature/{text['branch']}"})
+        (only_a_branch / "error.log").write_text(f"it broke\n{text['error']}")
+    done = sync_workflow_history(silent=True, agents_dir=agents)
+    assert done["inserted"] == 2 * len(said["request"])
+    with History.open(file):  # as long as one is open, its log is there
+        kept = files_of(file).lower() + json.dumps(done).encode().lower()
+    every = [(place, shape) for place in PLACES for shape in said[place]]
+    missed = [
+        (place, shape.name)
+        for place, shape in every
+        if any(secret.lower().encode() in kept for secret in shape.secrets)
+    ]
+    assert len(said["request"]) >= 160
+    assert len(missed) <= 0.05 * len(every), missed
+
+
+def test_a_rule_misses_hardly_a_secret_whatever_its_letters_are() -> None:
+    every = [shape for seed in range(10, 15) for shape in shapes(seed)]
+    missed = [shape.name for shape in every if any(secret in scrub(shape.text) for secret in shape.secrets)]
+    assert len(missed) <= 0.01 * len(every), missed
+    assert [shape.name for shape in every[:250] if scrub(scrub(shape.text)) != scrub(shape.text)] == []
+
+
+def test_in_ordinary_texts_no_secret_is_found() -> None:
+    dice = random.Random(12)
+    found: list[str] = []
+    length = 0
+    while length < 1_500_000:
+        text = ordinary(dice)
+        length += len(text)
+        if scrub(text) is not text:
+            found.append(scrub(text))
+    assert found == []
+
+
+def test_every_rule_of_gitleaks_finds_what_it_describes() -> None:
+    rules = msgspec.json.decode(gitleaks._FILE.read_bytes())
+    assert "Permission is hereby granted" in rules["licence"]
+    assert len(rules["rules"]) > 190
+    dice = random.Random(1)
+    missed = []
+    for rule in rules["rules"]:
+        keys = [f"{sample(rule['regex'], dice)} {rule['keywords'][0]}" for _ in range(5)]
+        if all(scrub(f" {key} ") == f" {key} " for key in keys):
+            missed.append(rule["id"])
+    assert len(missed) <= 0.05 * len(rules["rules"]), missed
+
+
+def test_what_is_made_of_a_name_is_made_of_the_redacted_one(tmp_path: Path, file: Path) -> None:
+    run(tmp_path / "agents", "a1b2c3d4", {"branch_name": f"feature/add-login-{TOKEN}"})
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    found = database.get_workflow_by_id("a1b2c3d4")
+    assert found is not None
+    assert found["nl_input"].startswith("feature add login [secret: github token")
+    assert TOKEN[4:20].encode() not in files_of(file)
+
+
+def test_a_quote_that_is_never_closed_hides_no_secret_in_a_list() -> None:
+    text = '"api_key": "x7Kq9Zr4Tmp2Wd8nB6Ly)'
+    assert scrub_json([text, None]) == [scrub(text), None]
+    assert "x7Kq9Zr4Tmp2Wd8nB6Ly" not in str(scrub_json({"session": text, "more": {"deep": [text]}}))
+
+
+def test_a_mark_covers_all_lines_of_a_list_of_variables_and_no_more() -> None:
+    clean = scrub(
+        "HOST=db\nDB_PASSWORD=kalo-mite-77x\nDB_PORT=5432\nAPI_TOKEN=x7Kq9Zr4Tmp2Wd8nB6Ly\nUSER=app"
+    )
+    assert clean == (
+        "HOST=db\nDB_PASSWORD=[secret: password]\nDB_PORT=5432\nAPI_TOKEN=[secret: password]\nUSER=app"
+    )
 
 
 SAID = "zebrafish quokka"

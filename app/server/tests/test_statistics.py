@@ -422,6 +422,7 @@ def test_only_the_runs_that_are_meant_are_added_up(tmp_path: Path) -> None:
     assert waste(where).spent == 1
 
 
+@pytest.mark.usefixtures("no_history")
 def test_without_a_history_everything_is_answered_and_nothing_made(own_history: Path) -> None:
     assert run_statistics("phase").groups == ()
     assert run_statistics("day").total.runs == 0

@@ -29,6 +29,7 @@ from app.server.core.workflow_history.web.context import MOST_EXPORTS
 from app.server.core.workflow_history.web.run_ids import PARTS
 from app.server.core.workflow_history.web.serving import troubles_shown
 from app.server.core.workflow_history.web.settings import Settings
+from app.server.tests.patience import PATIENCE
 
 from .web import CHANGING, Stalled, asked, client_of, make_history, reading
 
@@ -404,7 +405,7 @@ def test_who_reads_nothing_holds_up_nobody_who_asks_the_same(client, path):
         app, stalled, other = create_app(), Stalled(), reading()
         first = asyncio.create_task(asked(app, path, stalled))
         await stalled.stands.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asked(app, path, other)
         stalled.reads.set()
         await first
@@ -440,8 +441,9 @@ def test_an_export_that_its_client_does_not_read_ends_and_frees_its_place(client
 
     async def slow() -> None:
         app = create_app()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(asked(app, EXPORT, Stalled()) for _ in range(MOST_EXPORTS)))
+            monkeypatch.setattr(taking_out, "SLOWEST", PATIENCE)
             await asked(app, EXPORT, again := reading())
         assert again.status == 200
 
@@ -657,7 +659,7 @@ def test_a_wrong_method_is_told_which_are_right(client):
         ("/runs?limit=1&limit=2", "limit is given more than once"),
         ("/runs?cost=1..&cost=2..", "cost is given more than once"),
         ("/runs?status=done", "no run has status 'done'; "),
-        ("/runs?sort=beauty", "cannot sort by 'beauty'; use one of when"),
+        ("/runs?sort=beauty", 'Invalid sort "beauty". Use one of when'),
         ("/runs?order=up", "order: "),
         ("/runs?limit=501", "limit: "),
         ("/runs?limit=-1", "limit: "),

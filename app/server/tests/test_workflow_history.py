@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import app.server.core.workflow_history as history
-from app.server.core.workflow_history import enrichment, scanner
+from app.server.core.workflow_history import database, enrichment, scanner
 from app.server.core.workflow_history.resync import resync_workflows_by_date_range
 
 from .build import SONNET, assistant, init, result, run, stream, usage
@@ -62,7 +62,10 @@ def test_the_package_works_from_each_root(package: str, folder: str, tmp_path: P
     assert (done.stdout.strip(), done.stderr) == ("1 completed", "")
 
 
-def test_readers_cope_with_a_history_that_is_not_there_yet() -> None:
+def test_readers_cope_with_a_history_that_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "later.db")
     assert history.get_workflow_history() == {"workflows": [], "total": 0, "limit": 50, "offset": 0}
     assert history.get_workflow_by_id("a1") is None
     assert history.get_history_analytics()["total_workflows"] == 0

@@ -2,8 +2,8 @@
 
 This is the public API. Everything takes and returns dicts in one vocabulary; see docs/schema.md.
 
->>> sorted(__all__)[:2]
-['calculate_phase_metrics', 'calculate_workflow_scores']
+>>> {"sync_workflow_history", "find_runs", "WorkflowHistoryError"} <= set(__all__)
+True
 """
 
 from importlib import import_module
@@ -31,13 +31,45 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
         insert_workflow,
         update_workflow,
     )
+    from .errors import (
+        AgentsFolderError,
+        AmbiguousPatternError,
+        AmbiguousWorkflowError,
+        BusyError,
+        ConfigError,
+        ConfigMissingError,
+        ConnectionLostError,
+        DatabaseTooNewError,
+        EngineError,
+        InvalidQueryError,
+        PatternNotFoundError,
+        PlaceUnreachableError,
+        PriceUnknownError,
+        WorkflowHistoryError,
+        WorkflowNotFoundError,
+    )
     from .filters import Range, RunFilter
     from .resync import resync_all_completed_workflows, resync_workflow_cost
     from .sync import sync_workflow_history
 
 __all__ = [
+    "AgentsFolderError",
+    "AmbiguousPatternError",
+    "AmbiguousWorkflowError",
+    "BusyError",
+    "ConfigError",
+    "ConfigMissingError",
+    "ConnectionLostError",
+    "DatabaseTooNewError",
+    "EngineError",
+    "InvalidQueryError",
+    "PatternNotFoundError",
+    "PlaceUnreachableError",
+    "PriceUnknownError",
     "Range",
     "RunFilter",
+    "WorkflowHistoryError",
+    "WorkflowNotFoundError",
     "backup_history",
     "calculate_phase_metrics",
     "calculate_workflow_scores",
@@ -72,8 +104,23 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AgentsFolderError": "errors",
+    "AmbiguousPatternError": "errors",
+    "AmbiguousWorkflowError": "errors",
+    "BusyError": "errors",
+    "ConfigError": "errors",
+    "ConfigMissingError": "errors",
+    "ConnectionLostError": "errors",
+    "DatabaseTooNewError": "errors",
+    "EngineError": "errors",
+    "InvalidQueryError": "errors",
+    "PatternNotFoundError": "errors",
+    "PlaceUnreachableError": "errors",
+    "PriceUnknownError": "errors",
     "Range": "filters",
     "RunFilter": "filters",
+    "WorkflowHistoryError": "errors",
+    "WorkflowNotFoundError": "errors",
     "backup_history": "care.backup",
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",

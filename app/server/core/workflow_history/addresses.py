@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
-_PASSWORD = re.compile(r"://[^/@:]*:[^/@]*@")
+_PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
 
 
 def is_remote(address: str) -> bool:
@@ -23,6 +23,8 @@ def holds_password(address: str) -> bool:
     """Tell whether an address holds a password; it would stand in the history and in logs.
 
     >>> holds_password("sftp://me:secret@host/agents"), holds_password("sftp://me@host/agents")
+    (True, False)
+    >>> holds_password("sftp://me:a/b@c@host/x"), holds_password("zip://a::sftp://me@host:22/x@y")
     (True, False)
     """
     return _PASSWORD.search(address) is not None

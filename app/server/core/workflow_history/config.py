@@ -18,6 +18,7 @@ from platformdirs import user_config_path
 
 from .errors import ConfigError, ConfigMissingError, InvalidQueryError
 from .retention import Rule, rule_of
+from .scratch import scratch_folder
 from .watching.budgets import Budgets, Limits
 
 VARIABLE: Final = "WORKFLOW_HISTORY_CONFIG"
@@ -104,8 +105,10 @@ def write_example(given: Path | None = None) -> Path:
     path = places(given)[0]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(EXAMPLE)
+        with scratch_folder(path.parent) as folder:
+            part = folder / path.name
+            part.write_text(EXAMPLE, encoding="utf-8")
+            os.link(part, path)  # all of it or nothing; fails if a file is there
     except FileExistsError as error:
         raise ConfigError(f"{path} is there already; edit it, or name another with --config") from error
     except OSError as error:

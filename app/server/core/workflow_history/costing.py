@@ -26,7 +26,7 @@ from .addresses import below
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
 from .models import AgentRun, Problem, StreamFacts, Workflow
-from .places import Place, place
+from .places import Place
 from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run, read_run
 from .scanning.filetimes import LIVE, OWN, Dated, Neighbourhood, taken_for
@@ -77,7 +77,7 @@ def folder_costs(
     Of several folders, paths are named with their folder's address, and so are runs of the same name.
     Raises AgentsFolderError if one is no folder that can be listed.
     """
-    roots = [place(agents_dir) for agents_dir in agents_dirs]
+    roots = [scanner.agents_dir(agents_dir) for agents_dir in agents_dirs]
     every: dict[str, RunCosts] = {}
     wrong: list[Problem] = []
     for root in roots:
@@ -228,7 +228,6 @@ def _run_costs(
     dated = Dated(taken, *facts.folder.written)
     scanned = describe(facts, dated, now=now, committed=committed)
     workflow, claims = with_claims(scanned.workflow, scanned.streams)
-    written = {found.path: found.mtime_ns / 1e9 for found in folder.files}
     return RunCosts(
         facts.id,
         _as_stored(workflow),
@@ -238,7 +237,7 @@ def _run_costs(
             cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
             for agent in workflow.get("phase_costs") or ()
         ],
-        tuple([structs.replace(claim, written=written.get(claim.path)) for claim in claims]),
+        tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
         not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
         bool(workflow.get("agents_without_stream")),
         errors,

@@ -59,7 +59,7 @@ def insert_workflow(workflow: Mapping[str, Any]) -> bool:
 def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     """Merge into a stored workflow; False where there is none. None never overwrites a value."""
     _check_is_dict(workflow)
-    with existing() as history:
+    with existing(may_be_assigned=True) as history:
         if history is None:
             return False
         return history.update(str(workflow_id), workflow)
@@ -70,17 +70,23 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
 
     Raises AmbiguousWorkflowError where several projects have the id.
     """
-    with existing() as history:
+    with existing(may_be_assigned=True) as history:
         if history is None:
             return None
         return history.get(str(workflow_id))
 
 
 @contextmanager
-def existing() -> Iterator[History | None]:
-    """Open the history in use, or give None where there is none yet: reading makes no database."""
+def existing(*, may_be_assigned: bool = False) -> Iterator[History | None]:
+    """Open the history in use, or give None where there is none yet: reading makes no database.
+
+    Raises WorkflowHistoryError if one was named that is not there. With `may_be_assigned`, one that was
+    assigned to DB_PATH need not be there yet: the contract has it so for its functions.
+    """
     url = current_url()
     if not exists(url):
+        if not _KEPT.is_keeping:  # a server shows a history as soon as it is there
+            check_named(may_be_assigned=may_be_assigned)
         yield None
         return
     with _KEPT.lend(url) as history:
@@ -112,9 +118,10 @@ def is_there() -> bool:
     return exists(current_url())
 
 
-def check_named() -> None:
+def check_named(*, may_be_assigned: bool = False) -> None:
     """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
-    named = bool(os.environ.get(_DB_VARIABLE)) or DB_PATH is not _DB_PATH_AT_IMPORT
+    assigned = DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT
+    named = not may_be_assigned if assigned else bool(os.environ.get(_DB_VARIABLE))
     if named and not is_there():
         raise WorkflowHistoryError(
             f"there is no history at {location()} yet; workflow-history sync makes one"
@@ -128,7 +135,7 @@ def _check_is_dict(workflow: object) -> None:
 
 def sums() -> list[Sums]:
     """Return what the stored runs add up to, by status, model, template and cost basis."""
-    with existing() as history:
+    with existing(may_be_assigned=True) as history:
         if history is None:
             return []
         # numpy takes longer to import than most commands take
@@ -202,6 +209,6 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
         raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
     wanted = RunFilter(search=search, status=() if status is None else (status,))
     query = PageQuery(wanted, sort_by, sort_order, limit, offset)
-    with existing() as history:
+    with existing(may_be_assigned=True) as history:
         page = Page([], 0, None) if history is None else history.page(query)
     return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}

@@ -5,9 +5,10 @@ Everything combines: a run must meet all that is asked for. Several values of on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Final, NamedTuple
 
@@ -20,6 +21,11 @@ SCORES: Final[Mapping[str, str]] = {
     "quality": "quality_score",
 }
 """What the scores are called when asked for, and their keys in a run."""
+
+HOURS: Final = {"h": 1, "d": 24, "w": 168}
+"""The units of an age or a period, in hours."""
+
+_AGE = re.compile(r"(\d+)([hdw])")
 
 
 class Range(NamedTuple):
@@ -61,10 +67,8 @@ class RunFilter:
     has_cost: bool | None = None  # something is known of its cost
     has_error: bool | None = None
     gone: bool | None = None  # only this history knows the run
-    from_ago: str | None = field(
-        default=None, compare=False
-    )  # `created_from` as typed, where the clock moves it
-    before_ago: str | None = field(default=None, compare=False)  # and `created_before`
+    from_ago: str | None = None  # 12h, 7d or 4w: created in that time until now; excludes created_from
+    before_ago: str | None = None  # likewise: created before that; excludes created_before
 
     def __post_init__(self) -> None:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
@@ -79,11 +83,65 @@ class RunFilter:
         _check_scores(self.scores)
         for name in ("created_from", "created_before"):
             _check_moment(name, getattr(self, name))
+        for ago, name in (("from_ago", "created_from"), ("before_ago", "created_before")):
+            _check_text(ago, getattr(self, ago))
+            if getattr(self, ago) is not None and getattr(self, name) is not None:
+                raise InvalidQueryError(f"{ago} and {name} exclude each other; use one of them")
+        self.at()
+
+    def at(self, now: datetime | None = None) -> RunFilter:
+        """Return the same filter with moments instead of ages, which are counted back from now."""
+        if self.from_ago is None and self.before_ago is None:
+            return self
+        return replace(
+            self,
+            created_from=self.created_from if self.from_ago is None else _before(now, self.from_ago),
+            created_before=self.created_before if self.before_ago is None else _before(now, self.before_ago),
+            from_ago=None,
+            before_ago=None,
+        )
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether runs are meant by when they were created."""
+        given = (self.created_from, self.created_before, self.from_ago, self.before_ago)
+        return any(value is not None for value in given)
 
     @property
     def is_empty(self) -> bool:
         """Whether all runs are meant."""
         return self == RunFilter()
+
+
+def is_age(text: str) -> bool:
+    """Tell whether a time is said by how long ago it is.
+
+    >>> is_age("7d"), is_age("2026-03-01")
+    (True, False)
+    """
+    return _AGE.fullmatch(text.strip().lower()) is not None
+
+
+def period_of(given: str) -> timedelta:
+    """Read a length of time in hours, days or weeks: `36h`, `30d`, `4w`.
+
+    >>> period_of("4w").days
+    28
+    """
+    age = _AGE.fullmatch(given.strip().lower())
+    if age is None:
+        raise InvalidQueryError(f"{given!r} is no period; say it as 36h, 30d or 4w")
+    try:
+        return timedelta(hours=int(age[1]) * HOURS[age[2]])
+    except (OverflowError, ValueError) as error:
+        raise InvalidQueryError(f"a period of {given!r} is beyond the calendar") from error
+
+
+def _before(now: datetime | None, age: str) -> datetime:
+    try:
+        return (now or datetime.now(UTC)) - period_of(age)
+    except OverflowError as error:
+        raise InvalidQueryError(f"{age!r} is beyond the calendar; say a nearer time") from error
 
 
 def _is_number(value: object) -> bool:

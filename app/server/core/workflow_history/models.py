@@ -6,7 +6,8 @@ What a stream has thousands of is a msgspec.Struct: made ten times as fast as a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
@@ -237,6 +238,7 @@ class ScannedRun:
     fingerprint: str  # one word for its files' stamps
     problems: tuple[Problem, ...] = ()
     inferred: bool = False  # no file says how the run stands: that follows from how its agents ended
+    written: Mapping[str, float] = field(default_factory=dict)  # mtimes by path, seconds since 1970
 
 
 class AgentRun(TypedDict, total=False):

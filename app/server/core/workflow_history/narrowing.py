@@ -8,23 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from .errors import InvalidQueryError
-from .filters import SCORES, Range, RunFilter
+from .filters import HOURS, SCORES, Range, RunFilter, is_age, period_of
+from .zones import zone_named
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
-_AGO = re.compile(r"(\d+)([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 168}
+_AGE = re.compile(r"(\d+)([hdw])")
 _WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
 _LONGEST = 100_000  # hours, days, weeks or runs that are recent: more is a slip
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
-Take = Callable[[Any], dict[str, Any]]
-"""What was typed in, the filter's fields out."""
+Take = Callable[[Any, tzinfo | None], dict[str, Any]]
+"""What was typed, and the zone that days are of (None: this machine's), in; the filter's fields out."""
 
 
 class Narrowing(NamedTuple):
@@ -43,18 +43,18 @@ class Narrowing(NamedTuple):
 
 
 def _words(name: str) -> Take:
-    return lambda given: {name: tuple(given)}
+    return lambda given, _zone: {name: tuple(given)}
 
 
 def _one(name: str) -> Take:
-    return lambda given: {name: given}
+    return lambda given, _zone: {name: given}
 
 
 def _range(name: str, unit: Callable[[str], float]) -> Take:
-    return lambda given: {name: range_of(given, unit)}
+    return lambda given, _zone: {name: range_of(given, unit)}
 
 
-def _scores(given: Sequence[str]) -> dict[str, Any]:
+def _scores(given: Sequence[str], _zone: tzinfo | None) -> dict[str, Any]:
     found = {}
     for entry in given:
         name, colon, bounds = entry.partition(":")
@@ -64,23 +64,29 @@ def _scores(given: Sequence[str]) -> dict[str, Any]:
     return {"scores": found}
 
 
-def _since(given: str) -> dict[str, Any]:
-    return {"created_from": moment_of(given), "from_ago": _ago(given)}
+def _since(given: str, zone: tzinfo | None) -> dict[str, Any]:
+    if is_age(given):
+        return {"from_ago": _age(given)}
+    return {"created_from": moment_of(given, zone=zone)}
 
 
-def _until(given: str) -> dict[str, Any]:
-    end = moment_of(given)
+def _until(given: str, zone: tzinfo | None) -> dict[str, Any]:
+    """Return the end of a day, or a moment."""
+    if is_age(given):
+        return {"before_ago": _age(given)}
+    end = moment_of(given, zone=zone)
+    if _WHOLE_DAY.fullmatch(given.strip()) is None:
+        return {"created_before": end}
     try:
-        before = end + timedelta(days=1) if _WHOLE_DAY.fullmatch(given.strip()) else end
-    except OverflowError as error:
+        return {"created_before": _midnight(end.date() + timedelta(days=1), zone)}
+    except (OverflowError, OSError, ValueError) as error:
         raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
-    return {"created_before": before, "before_ago": _ago(given)}
 
 
-def _ago(given: str) -> str | None:
-    """Return a time that is said by how long ago it is; None: it is said otherwise."""
-    text = given.strip().lower()
-    return text if _AGO.fullmatch(text) else None
+def _age(given: str) -> str:
+    """Return an age in one form; raises InvalidQueryError where it is longer than the calendar."""
+    moment_of(given)
+    return given.strip().lower()
 
 
 def range_of(given: str, unit: Callable[[str], float] = float) -> Range:
@@ -124,25 +130,13 @@ def dollars_of(given: str) -> float:
     return float(given.strip().removeprefix("$"))
 
 
-def period_of(given: str) -> timedelta:
-    """Read a length of time in hours, days or weeks: `36h`, `30d`, `4w`.
+def moment_of(given: str, now: datetime | None = None, zone: tzinfo | None = None) -> datetime:
+    """Read a moment: a date or time in ISO 8601, `7d` ago, `today`, `yesterday`; days are of a zone.
 
-    >>> period_of("4w").days
-    28
+    Without a zone they are of this machine's.
     """
-    ago = _AGO.fullmatch(given.strip().lower())
-    if ago is None:
-        raise InvalidQueryError(f"{given!r} is no period; say it as 36h, 30d or 4w")
     try:
-        return timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
-    except (OverflowError, ValueError) as error:
-        raise InvalidQueryError(f"a period of {given!r} is longer than the calendar") from error
-
-
-def moment_of(given: str, now: datetime | None = None) -> datetime:
-    """Read a moment: a date or time in ISO 8601 (of this machine's zone), `7d` ago, `today`, `yesterday`."""
-    try:
-        found = _moment(given.strip(), now or datetime.now(UTC).astimezone())
+        found = _moment(given.strip(), now or datetime.now(UTC), zone)
         found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
     except InvalidQueryError:
         raise
@@ -151,20 +145,27 @@ def moment_of(given: str, now: datetime | None = None) -> datetime:
     return found
 
 
-def _moment(given: str, current: datetime) -> datetime:
-    text = given.lower()
-    if ago := _AGO.fullmatch(text):
-        return current - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+def _moment(given: str, now: datetime, zone: tzinfo | None) -> datetime:
+    text, here = given.lower(), now.astimezone(zone)
+    if is_age(text):
+        return here - period_of(text)
     if text in {"today", "yesterday"}:
-        day = current.date() - timedelta(days=int(text == "yesterday"))
-        return datetime.combine(day, time()).astimezone()
+        return _midnight(here.date() - timedelta(days=int(text == "yesterday")), zone)
     try:
         found = datetime.fromisoformat(given)
     except ValueError as error:
         raise InvalidQueryError(
             f"{given!r} is no time; say it as 2026-03-01, 2026-03-01T12:00, 7d (ago), today or yesterday"
         ) from error
-    return found if found.tzinfo else found.astimezone()
+    return found if found.tzinfo else _placed(found, zone)
+
+
+def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    return _placed(datetime.combine(day, time()), zone)
+
+
+def _placed(naive: datetime, zone: tzinfo | None) -> datetime:
+    return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
 
 
 def recent_of(given: str) -> timedelta | int:
@@ -174,12 +175,12 @@ def recent_of(given: str) -> timedelta | int:
     (datetime.timedelta(days=14), 50)
     """
     text = given.strip().lower()
-    age = _AGO.fullmatch(text)
+    age = _AGE.fullmatch(text)
     digits = age[1] if age else text
     number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_LONGEST)) else 0
     if not 0 < number <= _LONGEST:
         raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
-    return timedelta(hours=number * _HOURS[age[2]]) if age else number
+    return timedelta(hours=number * HOURS[age[2]]) if age else number
 
 
 NARROWING = (
@@ -207,15 +208,19 @@ NARROWING = (
 """Every option that narrows; each combines with all others."""
 
 
-def filter_from(given: Mapping[str, Any]) -> RunFilter:
+def filter_from(given: Mapping[str, Any], tz: str | None = None) -> RunFilter:
     """Return the filter that some values make, each by its option's name; None and () narrow nothing.
+
+    `tz` names the zone that days are of; without one: this machine's.
 
     >>> filter_from({"status": ["failed"], "cost": "1.."}).cost
     Range(least=1.0, most=None)
+    >>> filter_from({"until": "2026-03-28"}, "Europe/Berlin").created_before.isoformat()
+    '2026-03-29T00:00:00+01:00'
     """
-    found = RunFilter()
+    found, zone = RunFilter(), zone_named(tz)
     for one in NARROWING:
         value = given.get(one.name)
         if value is not None and value not in ("", [], ()):
-            found = replace(found, **one.take(value))
+            found = replace(found, **one.take(value, zone))
     return found

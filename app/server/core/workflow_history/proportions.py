@@ -18,7 +18,8 @@ def wilson(share: float, count: float, deviations: float) -> tuple[float, float]
     >>> [round(bound, 3) for bound in wilson(0.8, 100, NINETEEN_IN_TWENTY)]
     [0.711, 0.867]
     """
-    square = deviations**2
+    square = deviations * deviations
     middle = (share + square / (2 * count)) / (1 + square / count)
-    spread = deviations * sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
+    variance = share * (1 - share) / count + square / (4 * count * count)
+    spread = deviations * sqrt(variance) / (1 + square / count)
     return max(0.0, middle - spread), min(1.0, middle + spread)

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from . import database
+from .accounting.claims import cleaned
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, Workflow
@@ -15,6 +18,7 @@ from .places import place
 from .scanning import read_one
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
+from .syncing.finishing import finish
 from .syncing.holding import Wait, folder_held
 from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
 from .syncing.related import Relations, identity_of
@@ -31,7 +35,7 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
-    with database.existing() as history:
+    with database.existing(may_be_assigned=True) as history:
         if history is None:
             return _answer(workflow_id, "there is no history yet: sync first", success=False)
         try:
@@ -41,9 +45,11 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
         if stored is None:
             return _answer(workflow_id, "no stored workflow has this id", success=False)
         try:
-            return _resync(history, Relations(history), stored, wait)
+            answer = _resync(history, Relations(history), stored, wait)
         except BusyError as error:
             return _answer(workflow_id, str(error), success=False)
+        finish(history)
+        return answer
 
 
 def resync_all_completed_workflows(
@@ -77,13 +83,14 @@ def resync_workflows_by_date_range(
 
 def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
-    with database.existing() as history:
+    with database.existing(may_be_assigned=True) as history:
         if history is None:
             return _summary(answers)
         relations, after = Relations(history), 0
         while refs := history.refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
             answers.extend(_resync_batch(history, relations, refs, wait))
+        finish(history)
     return _summary(answers)
 
 
@@ -122,7 +129,12 @@ def _read_again(history: History, relations: Relations, stored: Workflow) -> dic
     streams = found.streams if not former or _dated(former) else undated(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, claims = with_claims(known, streams, former)
+    costed, found_claims = with_claims(known, streams, former)
+    keeps_text = history.keeps_text()
+    claims = [
+        structs.replace(cleaned(claim, keeps_text=keeps_text), written=found.written.get(claim.path))
+        for claim in found_claims
+    ]
     fresh = merged(stored, costed)
     if not _changes(stored, fresh):
         return _answer(stored["id"], "its costs are up to date", success=True)

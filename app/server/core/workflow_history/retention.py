@@ -59,10 +59,9 @@ def with_age(rule: Rule, older_than: Any, keep: Any = None, now: datetime | None
     wanted = rule.wanted
     if older_than is not None:
         before = _before(older_than, now or datetime.now(UTC))
+        wanted = wanted.at(now)
         until = wanted.created_before
-        wanted = replace(
-            wanted, created_before=before if until is None else min(before, until), before_ago=None
-        )
+        wanted = replace(wanted, created_before=before if until is None else min(before, until))
     if keep is None:
         return Rule(wanted, rule.keep)
     if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:

@@ -13,6 +13,7 @@ from .addresses import is_remote, remote_path
 from .models import Workflow
 from .places import Place, place
 from .scanning import Scan, read_one, scan
+from .scanning.describe import is_run, read_run
 from .scanning.found import STATE_FILE
 from .scanning.walk import PRUNED, walk_agents_folder
 
@@ -40,7 +41,9 @@ __all__ = [
     "Scan",
     "agents_dir",
     "agents_folders_of",
+    "holds_runs",
     "parse_workflow_directory",
+    "place_to_scan",
     "project_of",
     "scan",
     "scan_agents_directory",
@@ -48,8 +51,13 @@ __all__ = [
 ]
 
 
-def agents_dir() -> Place:
-    """Return the agents folder to scan, read at call time."""
+def agents_dir(given: Place | str | None = None) -> Place:
+    """Return the agents folder that a path means, the first one of a project's; None: the one to scan now."""
+    return agents_folders_of(place_to_scan() if given is None else place(given))[0]
+
+
+def place_to_scan() -> Place:
+    """Return the agents folder or project that is scanned if nobody names one, read at call time."""
     if AGENTS_DIR is not _DEFAULT:
         return place(AGENTS_DIR)
     return place(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
@@ -137,6 +145,16 @@ def scan_agents_directory() -> list[Workflow]:
     if not root.exists():
         return []
     return [run.workflow for run in scan(root, datetime.now(UTC)).runs]
+
+
+def holds_runs(root: Place) -> bool:
+    """Tell whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
+    walk = walk_agents_folder(root)
+    for folder in walk:
+        facts = read_run(folder)
+        if is_run(facts) or facts.is_broken:
+            return True
+    return bool(walk.problems)
 
 
 def parse_workflow_directory(path: Place | str) -> Workflow | None:

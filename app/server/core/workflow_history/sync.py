@@ -20,7 +20,7 @@ from typing import Any
 from . import database, scanner
 from .errors import BusyError
 from .models import Problem
-from .places import Place, place
+from .places import Place
 from .scanning.found import RunFolder, storable
 from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
@@ -30,6 +30,7 @@ from .syncing.changes import dated, is_as_stored
 from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, end, ending_of
 from .syncing.engines import engine_of
+from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
 from .syncing.job import Job, Progress, no_stats
@@ -64,8 +65,9 @@ def sync_workflow_history(
     left_out, partial_costs (runs of which nothing shows all that they spent) and repeating (new or changed
     runs of whose messages another run counts some); `errors` names what could
     not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
-    `agents_dir` is a path or a URL. `engine` says who reads: processes[:N], threads[:N] or
-    dask://HOST:PORT; `executor` is one of your own that does. Writing is always done here.
+    `agents_dir` is a path or a URL, of a project or its agents folder. `engine` says who reads:
+    processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
+    always done here.
     `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.
     One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
     many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
@@ -75,7 +77,7 @@ def sync_workflow_history(
     """
     started = time.monotonic()
     log = logger.debug if silent else logger.info
-    root = place(agents_dir) if agents_dir is not None else scanner.agents_dir()
+    root = scanner.agents_dir(agents_dir)
     stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
@@ -96,6 +98,7 @@ def sync_workflow_history(
                 _run_phases(other)
                 job.add(other)
             _learn_again(job)
+            finish_erasing(history)
     except BusyError:
         raise
     except Exception as error:

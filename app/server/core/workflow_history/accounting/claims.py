@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..models import AgentRun, MessageUsage, StreamFacts
+from ..scrubbing import names_alone, scrub_json
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, loose_messages, spending_of
 from .threads import CUMULATIVE, own_parts
@@ -105,8 +106,28 @@ def claim_of(
 
 def _trimmed(facts: StreamFacts) -> StreamFacts:
     """Return the facts without texts and what costs nothing."""
-    results = tuple([replace(result, text="") for result in facts.results])
-    return replace(facts, tools=(), problems=(), results=results)
+    results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
+    return replace(facts, tools=(), problems=(), results=results, subagents=(), ending_text="")
+
+
+def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
+    """Return a claim as it is stored: without secrets, and without free text if no texts are kept.
+
+    Its path stays: the agent run of the same path is found by it.
+    """
+    said = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
+    clean = scrub_json(said)
+    if not keeps_text:
+        clean = names_alone(clean)
+    if clean == said:
+        return claim
+    session, facts, alone = _SAID.decode(msgspec.msgpack.encode(clean))
+    if facts is not None:
+        facts = replace(facts, path=claim.path, identity=claim.identity)
+    return replace(claim, session=session, facts=facts, alone=alone)
+
+
+_SAID = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, Any] | None])
 
 
 def units_of(own: Iterable[Claim]) -> set[Unit]:

@@ -104,11 +104,11 @@ def check_budgets(
         periods = list(_periods(start, until, config.time_zone))
     except (OverflowError, ValueError) as error:
         raise InvalidQueryError(f"{start} to {until} is beyond the calendar") from error
-    with database.existing() as history:
-        if history is None:
-            raise ConfigMissingError(
-                f"there is no history at {database.location()} yet; workflow-history sync makes one"
-            )
+    if not database.is_there():
+        raise ConfigMissingError(
+            f"there is no history at {database.location()} yet; workflow-history sync makes one"
+        )
+    with database.required() as history:
         runs, misdated = with_plausible_times(history, history.columns("runs", BUDGET_COLUMNS), until)
         found = _judged(history, runs, config, periods, start, until)
     order: dict[State, int] = {"passed": 0, "near": 1, "within": 2}

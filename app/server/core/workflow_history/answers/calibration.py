@@ -14,6 +14,7 @@ from ..errors import InvalidQueryError
 from ..forecasting.backtest import Backtest, Baselines, Told, backtests, ending_of, latest, reasons
 from ..forecasting.measuring import Case, Ending, brier, brier_gain, closer, errors, held
 from ..forecasting.past import Past
+from ..numerics import mean_of, significant
 from .past_runs import read_past, read_texts
 
 __all__ = ["Calibration", "calibration"]
@@ -184,7 +185,12 @@ def _errors(cases: Sequence[Case], unit: float, ways: Sequence[tuple[str, str]])
         for name, way in ways
     ]
     return tuple(
-        ErrorOf(name, one.count, one.absolute / unit, None if np.isnan(one.log) else one.log)
+        ErrorOf(
+            name,
+            one.count,
+            round(one.absolute / unit, 9),
+            None if np.isnan(one.log) else significant(one.log),
+        )
         for name, one in made
         if one is not None
     )
@@ -200,7 +206,14 @@ def _verdicts(cases: Sequence[Case], ways: Sequence[tuple[str, str]]) -> tuple[V
         one = closer(came, told, other)
         if one is not None:
             found.append(
-                Verdict(name, _word(one.low, one.high, 0.5), one.count, one.share, one.low, one.high)
+                Verdict(
+                    name,
+                    _word(one.low, one.high, 0.5),
+                    one.count,
+                    significant(one.share),
+                    significant(one.low),
+                    significant(one.high),
+                )
             )
     return tuple(found)
 
@@ -215,7 +228,15 @@ def _held(cases: Sequence[Case]) -> Held | None:
     found = held(cases)
     if found is None:
         return None
-    return Held(found.count, found.held, found.below, found.above, found.share, found.low, found.high)
+    return Held(
+        found.count,
+        found.held,
+        found.below,
+        found.above,
+        significant(found.share),
+        significant(found.low),
+        significant(found.high),
+    )
 
 
 def _success(endings: Sequence[Ending]) -> SuccessCalibration:
@@ -226,19 +247,20 @@ def _success(endings: Sequence[Ending]) -> SuccessCalibration:
     for least, most in _BINS:
         some = [ending for ending in endings if least <= ending.told < most]
         if some:
-            mean = float(np.mean([ending.told for ending in some]))
-            bins.append(
-                ChanceBin(least, min(most, 1.0), len(some), mean, sum(e.completed for e in some) / len(some))
-            )
+            mean = mean_of(np.array([ending.told for ending in some]))
+            share = sum(ending.completed for ending in some) / len(some)
+            bins.append(ChanceBin(least, min(most, 1.0), len(some), significant(mean), significant(share)))
     told, base = ([getattr(ending, way) for ending in endings] for way in ("told", "base"))
     gain = brier_gain(told, base, completed)
     return SuccessCalibration(
         len(endings),
-        brier(told, completed),
-        brier(base, completed),
+        significant(brier(told, completed)),
+        significant(brier(base, completed)),
         tuple(bins),
         _word(gain.low, gain.high, 0.0),
-        *gain,
+        significant(gain.mean),
+        significant(gain.low),
+        significant(gain.high),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,10 +14,10 @@ from ..errors import InvalidQueryError
 from ..exporting.fields import Batch, Field
 from ..exporting.formats import ENDINGS, FORMATS
 from ..exporting.target import whole_file
-from ..exporting.writer import Sink, Writer, Writing
+from ..exporting.writer import Sink, Writer
 from ..filters import RunFilter
 from ..store.takeout import SOURCES
-from ..summing.clock import LOCAL
+from ..zones import LOCAL
 from .statistics_rows import statistics_table
 from .tables import Table, of_source
 
@@ -29,7 +30,7 @@ USUAL_GROUPING: Final = "month"
 class Exported:
     """What was taken out."""
 
-    what: str  # runs, agent-runs, patterns or statistics
+    what: str  # the table: runs, agent-runs, statistics, …
     format: str  # csv, jsonl or parquet
     path: str | None  # of the file; null: an open file was given
     columns: tuple[str, ...]  # their names, in order
@@ -51,21 +52,25 @@ def export(
     columns: Sequence[str] | None = None,
     where: RunFilter | None = None,
     raw: bool = False,
+    bom: bool = False,
     force: bool = False,
     by: str | None = None,
     across: str | None = None,
     tz: str | None = None,
 ) -> Exported:
-    """Write one of TABLES to a file: runs, agent-runs, patterns or statistics; memory is bounded.
+    """Write one of TABLES to a file, such as runs, agent-runs or statistics; memory is bounded.
 
     `by`, `across` and `tz` are of statistics, and mean what they do in `run_statistics`; without: by month.
     `format` is csv, jsonl or parquet; without it, the path's ending says which. `columns` are names,
     ("all",) for every one. A path gets the whole file or nothing; one that is there raises
-    WorkflowHistoryError without `force`. `raw` leaves CSV cells that a spreadsheet would run.
+    WorkflowHistoryError without `force`. `raw` leaves CSV cells that a spreadsheet would run; `bom` begins
+    CSV with a byte order mark, by which Excel knows UTF-8.
     Raises InvalidQueryError where a name is unknown.
     """
     table = _table(what, by, across, tz)
-    return write_table(table, what, to, format=format, columns=columns, where=where, raw=raw, force=force)
+    return write_table(
+        table, what, to, format=format, columns=columns, where=where, raw=raw, bom=bom, force=force
+    )
 
 
 def write_table(
@@ -77,19 +82,21 @@ def write_table(
     columns: Sequence[str] | None = None,
     where: RunFilter | None = None,
     raw: bool = False,
+    bom: bool = False,
     force: bool = False,
 ) -> Exported:
     """Write a table that is called `what` to a file, as `export` does."""
     path = Path(to) if isinstance(to, str | Path) else None
     name = format_of(path, format)
+    begin = _beginning(name, raw=raw, bom=bom)
     wanted = _chosen(table.fields, table.usual if columns is None else columns)
     with closing(table.batches(where or RunFilter(), wanted)) as found:
         batches = _asked(found)
         if isinstance(to, str | Path):
             with whole_file(Path(to), force=force) as file:
-                rows = _write(FORMATS[name](file, wanted, raw), batches)
+                rows = _write(begin(file, wanted), batches)
         else:
-            rows = _write(FORMATS[name](to, wanted, raw), batches)
+            rows = _write(begin(to, wanted), batches)
     return Exported(what, name, None if path is None else str(path), tuple(f.name for f in wanted), rows)
 
 
@@ -100,25 +107,42 @@ def pieces(
     columns: Sequence[str] | None = None,
     where: RunFilter | None = None,
     raw: bool = False,
+    bom: bool = False,
     by: str | None = None,
     across: str | None = None,
     tz: str | None = None,
 ) -> Iterator[bytes]:
     """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once."""
-    name = format_of(None, format)
+    begin = _beginning(format_of(None, format), raw=raw, bom=bom)
     source = _table(what, by, across, tz)
     wanted = _chosen(source.fields, source.usual if columns is None else columns)
-    return _pieces(FORMATS[name], wanted, raw, source.batches(where or RunFilter(), wanted))
+    return _pieces(begin, wanted, source.batches(where or RunFilter(), wanted))
 
 
-def _pieces(begin: Writing, wanted: Sequence[Field], raw: bool, batches: Iterable[Batch]) -> Iterator[bytes]:
+def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[Batch]) -> Iterator[bytes]:
     sink = Sink()
-    writer = begin(sink, wanted, raw)
+    writer = begin(sink, wanted)
     for batch in batches:
         writer.write(batch)
         yield sink.taken()
     writer.finish()
     yield sink.taken()
+
+
+_Begin = Callable[[IO[bytes], Sequence[Field]], Writer]
+
+
+def _beginning(format: str, *, raw: bool, bom: bool) -> _Begin:  # noqa: A002 - as above
+    """Return how a file is begun."""
+    if bom and format != "csv":
+        raise InvalidQueryError(f"a BOM is for csv, not for {format}")
+
+    def begin(file: IO[bytes], wanted: Sequence[Field]) -> Writer:
+        if bom:
+            file.write(BOM_UTF8)
+        return FORMATS[format](file, wanted, raw)
+
+    return begin
 
 
 def names_of(words: str | None) -> list[str] | None:

@@ -95,9 +95,10 @@ def _page(  # noqa: PLR0917 - both of the above take them by name
     read: Callable[[History, PageQuery], Page],
 ) -> RunPage:
     wanted = RunFilter() if where is None else where
+    check_sort(sort, wanted, cursor)
     if sort in PART_SORTS:
-        return _by_part(wanted, sort, PageQuery(wanted, "spent", order, limit, offset), cursor)
-    sort_by = _sort_key(sort)
+        return _by_part(wanted, sort, PageQuery(wanted, "spent", order, limit, offset))
+    sort_by = SORT_NAMES.get(sort, sort)
     name = list_name(wanted, sort_by, order)
     after = None if cursor is None else Cursor.read(cursor, name)
     query = PageQuery(wanted, sort_by, order, limit, offset, after)
@@ -110,24 +111,25 @@ def _page(  # noqa: PLR0917 - both of the above take them by name
     return RunPage(page.workflows, page.total, limit, offset, following)
 
 
-def _sort_key(sort: str) -> str:
-    key = SORT_NAMES.get(sort, sort)
-    if key not in SORT_KEYS:
+def check_sort(sort: str, where: RunFilter, cursor: str | None = None, called: str = "sort") -> None:
+    """Raise InvalidQueryError if runs cannot be sorted so; `called`: what the caller calls the setting."""
+    if sort in PART_SORTS:
+        part = PART_SORTS[sort]
+        if not getattr(where, part):
+            raise InvalidQueryError(f'{called} "{sort}" needs a {part} in the filter: name one')
+        if cursor is not None:
+            raise InvalidQueryError(f'{called} "{sort}" has no cursor: pages go by offset')
+    elif SORT_NAMES.get(sort, sort) not in SORT_KEYS:
         more = sorted(set(SORT_KEYS) - set(SORT_NAMES.values()))
         raise InvalidQueryError(
-            f"cannot sort by {sort!r}; use one of {', '.join((*SORT_NAMES, *PART_SORTS))}, "
+            f'Invalid {called} "{sort}". Use one of {", ".join((*SORT_NAMES, *PART_SORTS))}, '
             f"or a column: {', '.join(more)}"
         )
-    return key
 
 
-def _by_part(where: RunFilter, sort: str, query: PageQuery, cursor: str | None) -> RunPage:
+def _by_part(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
     part = PART_SORTS[sort]
     names: tuple[str, ...] = getattr(where, part)
-    if not names or cursor is not None:
-        raise InvalidQueryError(
-            f"{sort} goes by what a {part} costs: name one with --{part}; pages go by offset"
-        )
     with database.existing() as history:
         if history is None:
             return RunPage([], 0, query.limit, query.offset, None, [])

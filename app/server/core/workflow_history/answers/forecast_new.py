@@ -18,6 +18,7 @@ from ..filters import RunFilter
 from ..forecasting.backtest import figures, is_unlike
 from ..forecasting.past import EPOCH, Past, Vectors, bare_class
 from ..forecasting.weights import NOW, Evidence, Question, candidates, likeness, weigh
+from ..numerics import significant
 from ..store.history import History
 from .forecast_parts import chance, dollars, phase_forecasts, seconds, shown_runs
 from .forecast_shapes import Asked, Forecast
@@ -104,7 +105,7 @@ def answer(history: History, past: Past, asked: Asked, found: Weighed, shown: in
         phase_forecasts(history, past, evidence),
         shown_runs(history, past, evidence, shown),
         len(evidence.rows),
-        evidence.neighbours,
+        significant(evidence.neighbours),
         (*_weak(past, asked, evidence), *found.weak),
     )
 

@@ -14,6 +14,7 @@ from ..forecasting.intervals import LEAST_RUNS, Read, read_bounds
 from ..forecasting.past import Past
 from ..forecasting.stages import Stage, in_phase, phases_of, stages_of
 from ..forecasting.weights import Evidence
+from ..numerics import significant
 from ..store.history import History
 from .forecast_shapes import Figure, PastRun, PhaseForecast, SuccessChance
 
@@ -35,9 +36,10 @@ def _figure(read: Read | None, why: str | None, unit: int, plus: int) -> Figure:
     if read is None:
         return Figure(None, None, None, 0, 0, 0.0, why)
     if read.bounds is None or why is not None:
-        return Figure(None, None, None, read.runs, read.at_least, read.worth, why or _why_not(read))
+        why = why or _why_not(read)
+        return Figure(None, None, None, read.runs, read.at_least, significant(read.worth), why)
     p10, median, p90 = ((amount + plus) / unit for amount in read.bounds)
-    return Figure(median, p10, p90, read.runs, read.at_least, read.worth, None)
+    return Figure(median, p10, p90, read.runs, read.at_least, significant(read.worth), None)
 
 
 def _why_not(read: Read) -> str:
@@ -59,7 +61,15 @@ def chance(found: Chance | None, why: str | None = None) -> SuccessChance:
         return SuccessChance(None, None, None, 0, 0, 0.0, why)
     if found.share is None and why is None:
         why = _too_few(found.ended, found.worth) if found.ended else "no earlier run tells"
-    return SuccessChance(*found, why)
+    return SuccessChance(
+        significant(found.share),
+        significant(found.low),
+        significant(found.high),
+        found.completed,
+        found.ended,
+        significant(found.worth),
+        why,
+    )
 
 
 def stages_by_row(history: History, past: Past, evidence: Evidence) -> list[list[Stage]]:
@@ -85,7 +95,7 @@ def _phase(runs: Sequence[Sequence[Stage]], phase: str, evidence: Evidence, whol
     weights = evidence.weights[through]
     return PhaseForecast(
         phase,
-        float(weights.sum()) / whole,
+        significant(float(weights.sum()) / whole),
         int(np.count_nonzero(through)),
         dollars(read_bounds(cost.values, cost.exact, weights)),
         seconds(read_bounds(duration.values, duration.exact, weights)),
@@ -111,8 +121,8 @@ def _past_run(past: Past, evidence: Evidence, place: int, run: dict[str, Any]) -
     return PastRun(
         run["id"],
         run.get("project") or "",
-        float(evidence.weights[place]),
-        float(evidence.alike[place]),
+        significant(float(evidence.weights[place])),
+        significant(float(evidence.alike[place])),
         run.get("status"),
         None if cost == UNKNOWN else cost / DOLLAR,
         cost != UNKNOWN and not bool(past.cost.exact[row]),

@@ -26,16 +26,19 @@ _LEAST_DIGITS: Final = 4  # of the beginning of a pattern's id
 def check_names(history: History, where: RunFilter, *, found: bool) -> None:
     """Raise where a filter names what no run has: it is a slip, not an empty answer.
 
-    A pattern must be one alone, and is always looked at; other names where nothing was `found`.
-    Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which name what there is.
+    A pattern, which must be one alone, and a status are always looked at; other names where nothing was
+    `found`.
+    Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which name what is known.
     """
     if where.pattern is not None:
         the_pattern(history, where.pattern)
+    if unusual := [word for word in where.status if word not in STATUSES]:
+        _check_known("status", unusual, [*dict.fromkeys((*STATUSES, *history.names("status")))])
     if found:
         return
     for name in NAMED:
         words = getattr(where, name)
-        if words and (known := history.names(name)):
+        if name != "status" and words and (known := history.names(name)):
             _check_known(name, words, known)
 
 
@@ -48,14 +51,14 @@ def matching(history: History, where: RunFilter) -> Integers:
 
 def _check_known(name: str, words: Sequence[str], known: Sequence[str]) -> None:
     same = {form for word in known for form in (word, word.removeprefix("/"), word.removeprefix("adw_"))}
-    if name == "status":
-        same.update(STATUSES)
     for word in words:
         if word in same or (name == "model" and any(word.lower() in model.lower() for model in known)):
             continue
         near = get_close_matches(word, known, 1)
         guess = f"did you mean {near[0]}? " if near else ""
-        raise InvalidQueryError(f"no run has {name} {word!r}; {guess}known: {', '.join(known[:_MOST_NAMED])}")
+        allowed = "allowed" if name == "status" else "known"
+        shown = ", ".join(known[:_MOST_NAMED])
+        raise InvalidQueryError(f"no run has {name} {word!r}; {guess}{allowed}: {shown}")
 
 
 def the_pattern(history: History, given: str) -> Recurring:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from ..numerics import significant
 from ..patterns.ranking import Habit
 from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import a_month, known_cost, share_kept, steps_of
@@ -144,7 +145,7 @@ def ranked(habit: Habit, span: Span, keep_share: float) -> RankedPattern:
         successes=pattern.successes,
         failures=pattern.failures,
         success_rate=habit.success_rate,
-        success_at_least=habit.success_at_least,
+        success_at_least=significant(habit.success_at_least),
         stability=habit.stability,
         cost=usd(cost),
         cost_at_least=cost is not None and pattern.unpriced_runs > 0,

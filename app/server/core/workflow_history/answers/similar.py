@@ -144,7 +144,9 @@ class _Terms(NamedTuple):
 
 def _check(reference: str | None, text: str | None, limit: int | None, threshold: float | None) -> None:
     if (reference is None) == (text is None):
-        raise InvalidQueryError("name a run, or give a text: one of both")
+        raise InvalidQueryError(
+            "name a run, or give a text: one of both; before an id that begins with a dash, write --"
+        )
     if text is not None and not text.strip():
         raise InvalidQueryError("the text is empty; say the task in words")
     if limit is not None and limit < 1:

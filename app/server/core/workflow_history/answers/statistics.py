@@ -15,7 +15,7 @@ from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
 from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
-from ..summing.clock import DAY, LOCAL, offset_in
+from ..summing.clock import DAY, offset_in
 from ..summing.digests import Digest, digest_of, merged
 from ..summing.entries import RUN_COLUMNS, RUN_NAMES, entries_of_runs
 from ..summing.figures import figures_of, total_of
@@ -36,6 +36,7 @@ from ..summing.records import (
 )
 from ..summing.trend import trend_of
 from ..summing.waste import waste_of
+from ..zones import LOCAL
 from .misdated import with_plausible_times
 from .naming import matching
 
@@ -112,7 +113,7 @@ def timeline(
             whole=asked.statistics(unit),
             groups=asked.statistics(across) if across else None,
             crossed=asked.statistics(unit, across) if across else None,
-            trend=None if _has_dates(where) else asked.trend(period),
+            trend=None if where.has_dates else asked.trend(period),
         )
 
 
@@ -126,7 +127,7 @@ def trend(
     period: timedelta = USUAL_PERIOD, where: RunFilter = ALL_RUNS, *, now: datetime | None = None
 ) -> Trend:
     """Return how the runs of the period that ends now differ from those of the equally long one before."""
-    if _has_dates(where):
+    if where.has_dates:
         raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
     with _asked(where, now=now) as asked:
         return asked.trend(period)
@@ -145,7 +146,7 @@ def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | No
             models=models,
             phases=phases,
             waste=asked.waste(),
-            trend=None if _has_dates(where) else asked.trend(USUAL_PERIOD),
+            trend=None if where.has_dates else asked.trend(USUAL_PERIOD),
         )
 
 
@@ -268,11 +269,7 @@ def _asked(where: RunFilter, tz: str = LOCAL, now: datetime | None = None) -> It
     offset_in(tz)  # an unknown zone is one, also where there is no run
     moment = clock(now)
     with database.existing() as history:
-        yield _Asked(history, where, tz, moment)
-
-
-def _has_dates(where: RunFilter) -> bool:
-    return where.created_from is not None or where.created_before is not None
+        yield _Asked(history, where.at(moment), tz, moment)
 
 
 def _nothing(family: Family, names: Sequence[str]) -> Columns:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..filters import RunFilter
-from ..summing.clock import LOCAL
+from ..zones import LOCAL
 from .statistics import Figures, run_statistics
 from .tables import Table, of_records
 
@@ -36,10 +36,10 @@ class StatisticsRow:
     cache_creation_tokens: int | None  # written to the cache
     total_tokens: int | None  # of all four kinds
     cache_hit_share: float | None  # 0 to 1: cache read of all tokens read
-    duration: float | None  # seconds, all runs
-    duration_mean: float | None  # seconds a run
-    duration_median: float | None  # seconds a run
-    duration_p90: float | None  # seconds
+    duration_seconds: float | None  # seconds, all runs
+    duration_mean_seconds: float | None  # seconds a run
+    duration_median_seconds: float | None  # seconds a run
+    duration_p90_seconds: float | None  # seconds
 
 
 def statistics_table(by: str, across: str | None = None, tz: str = LOCAL) -> Table:
@@ -75,8 +75,8 @@ def _row(group: Figures) -> StatisticsRow:
         cache_creation_tokens=tokens.cache_creation,
         total_tokens=tokens.total,
         cache_hit_share=group.cache_hit_share,
-        duration=duration.total,
-        duration_mean=duration.mean,
-        duration_median=duration.median,
-        duration_p90=duration.p90,
+        duration_seconds=duration.total,
+        duration_mean_seconds=duration.mean,
+        duration_median_seconds=duration.median,
+        duration_p90_seconds=duration.p90,
     )

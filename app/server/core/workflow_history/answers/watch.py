@@ -17,12 +17,13 @@ from ..columns import Columns, Floats, Integers
 from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
+from ..numerics import significant
 from ..store.history import History
 from ..watching.changes import Change
 from ..watching.findings import FALSE_DISCOVERIES, Watched, watch
 from ..watching.grouping import Group
 from ..watching.outliers import Outlier
-from ..watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since
+from ..watching.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_since
 from ..watching.words import group_sentence, outlier_sentence
 from .misdated import moment_of, names_of, with_plausible_times
 from .naming import matching
@@ -193,10 +194,10 @@ def _finding(group: Group, names: Names) -> Finding:
         worse=main.is_worse,
         since=moment_of(int(group.lane.created_at[main.since])),
         main=_figure(main),
-        p=main.chance,
+        p=significant(main.chance),
         along=tuple(_figure(one) for one in group.along),
         others=tuple(_figure(one) for one in group.others),
-        extra_cost=None if group.extra is None else group.extra / _NANODOLLARS,
+        extra_cost=None if group.extra is None else _in_units("cost", group.extra),
         model_before=models[0],
         model_after=models[1],
         project_before=projects[0],
@@ -217,13 +218,16 @@ def _figure(change: Change) -> Figure:
         before_runs=len(change.before_rows),
         after=_in_units(measure, change.after),
         after_runs=len(change.after_rows),
-        ratio=change.ratio,
-        robust_z=change.distance,
+        ratio=significant(change.ratio),
+        robust_z=significant(change.distance),
     )
 
 
 def _in_units(measure: str, value: float) -> float:
-    return value / _NANODOLLARS if measure == "cost" else value
+    """Return a value in US dollars, seconds or as a share, without the digits that mean nothing."""
+    if measure == "cost":
+        return round(value / _NANODOLLARS, 9)
+    return significant(value) if MEASURES[measure].kind != "amount" else round(value, 6)
 
 
 def _telling(group: Group) -> list[int]:
@@ -270,7 +274,7 @@ def _stand_out(one: Outlier, names: Names) -> StandOut:
         value=_in_units(measure, one.value),
         usual=_in_units(measure, one.usual),
         like_runs=one.like,
-        modified_z=one.score,
-        extra_cost=one.extra / _NANODOLLARS if measure == "cost" else None,
+        modified_z=significant(one.score),
+        extra_cost=_in_units(measure, one.extra) if measure == "cost" else None,
         sentence=outlier_sentence(one, run_id),
     )

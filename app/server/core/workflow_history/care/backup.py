@@ -1,6 +1,7 @@
 """Copy the history in use into one file, while others write to it: a place goes in, a checked copy comes out.
 
 The copy is whole or not there: it is written beside its place, looked through, and then given its name.
+What a killed backup left behind, the next command removes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from .. import database
 from ..errors import WorkflowHistoryError
+from ..scratch import scratch_folder
 from ..store.engine import name_of
 from ..store.history import History
 from ..store.location import database_url
@@ -57,9 +59,9 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
 def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
     """Give a file that gets the name of `target` in the end, all of it on the disk; else nothing is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    try:
+    with scratch_folder(target.parent) as folder:
+        part = folder / "history.db"
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield part
         _to_disk(part)
         if force:
@@ -67,9 +69,6 @@ def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
         else:
             os.link(part, target)  # fails where another file got this name meanwhile
         _to_disk(target.parent)
-    finally:
-        for left in (part, *(part.with_name(f"{part.name}{end}") for end in ("-wal", "-shm", "-journal"))):
-            left.unlink(missing_ok=True)
 
 
 def _copy(history: History, part: Path) -> None:

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import URL
 
 from .. import database
+from ..accounting.claims import cleaned
 from ..errors import InvalidQueryError
+from ..scratch import scratch_folder
 from ..store.engine import exists, name_of
 from ..store.history import History
 from ..store.location import database_url
@@ -28,11 +29,11 @@ from ..store.other import reading_only
 from ..store.values import to_time
 from ..store.whole import WholeRun
 from ..syncing.bringing import Plan, plan_of
+from ..syncing.finishing import finish
 from ..syncing.garbage import seldom_collected
 from ..syncing.job import Progress
 from ..syncing.merging import COMPLETE
 from ..syncing.naming import plain_name
-from ..syncing.related import Relations
 from ..syncing.sharing import runs_to_settle, settle_shares
 
 BATCH_RUNS = 500  # of the other history, stored in one transaction
@@ -74,10 +75,7 @@ def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
         with History.open(target) as history:
             yield history
         return
-    with (
-        TemporaryDirectory(prefix="workflow-history-") as folder,
-        History.open(Path(folder) / "history.db") as history,
-    ):
+    with scratch_folder() as folder, History.open(folder / "history.db") as history:
         yield history
 
 
@@ -112,6 +110,8 @@ class Merge:
         self._refuse_what_differs()
         is_new = self._list_own() == 0
         left_out = set() if with_pruned else {(row["project"], row["id"]) for row in self._own.pruned()}
+        if is_new and not left_out:
+            self._bring_what_was_pruned()
         refs = self._other.refs()
         wanted = [ref for ref in refs if (ref.project, ref.id) not in left_out]
         self.stats.update(runs=len(refs), pruned=len(refs) - len(wanted))
@@ -121,7 +121,7 @@ class Merge:
             done += sum(map(len, some.values()))
             if progress is not None:
                 progress("merge", done, len(wanted))
-        self._bring_the_rest(is_new=is_new and not left_out)
+        self._bring_the_rest()
         self._relate()
 
     def _refuse_what_differs(self) -> None:
@@ -184,24 +184,34 @@ class Merge:
         self._own.save_beside(
             {key: by_name[name] for name, key in saved.keys.items()}, to_time(datetime.now(UTC))
         )
-        claims = {key: by_name[name].claims for name, key in saved.keys.items()}
+        keeps_text = self._ours.keeps_text()
+        claims = {
+            key: [cleaned(claim, keeps_text=keeps_text) for claim in by_name[name].claims]
+            for name, key in saved.keys.items()
+        }
         self._ours.save_claims(claims, new=saved.new)
         settle_shares(self._ours, near | runs_to_settle(self._ours, claims, saved.new))
         self._own.first_seen(plan.first_seen)
         self._new += saved.new
 
-    def _bring_the_rest(self, *, is_new: bool) -> None:
-        """Bring over what was decided on patterns, which syncs there were, and what could not be read.
+    def _bring_what_was_pruned(self) -> None:
+        """Have what was pruned there stay out here too: this history takes the other one's place.
 
-        What was pruned there stays out here only where this history takes the other one's place.
+        That comes first. After the first run it would no longer show that this history was new, and a merge
+        that is stopped would never bring it over.
         """
+        pruned = _missing(self._own.pruned(), self._other.pruned())
+        if pruned and not self._dry_run:
+            self._own.add(syncs=[], wrong=[], pruned=pruned)
+
+    def _bring_the_rest(self) -> None:
+        """Bring over what was decided on patterns, which syncs there were, and what could not be read."""
         syncs = _missing(self._own.syncs(), [self._synced(row) for row in self._other.syncs()])
         wrong = _missing(self._own.folder_problems(), self._other.folder_problems())
-        pruned = self._other.pruned() if is_new else []
         self.stats["patterns_decided"] = self._own.decide(self._other.decisions(), dry_run=self._dry_run)
         self.stats["syncs"] = len(syncs)
-        if not self._dry_run and (syncs or wrong or pruned):
-            self._own.add(syncs=syncs, wrong=wrong, pruned=pruned)
+        if not self._dry_run and (syncs or wrong):
+            self._own.add(syncs=syncs, wrong=wrong, pruned=[])
 
     def _synced(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {**row, "host": row["host"] or self._host}
@@ -210,11 +220,7 @@ class Merge:
         """Bring the lists of similar runs up to date, and pack what is summed up."""
         if self._dry_run:
             return
-        relations = Relations(self._ours)
-        if relations.outdated or self._ours.has_unpacked_columns():
-            with self._ours.transaction():
-                relations.changes_after().save(self._ours, {})
-                self._ours.pack_columns()
+        finish(self._ours)
         shared = self._own.shared_streams(self._new) if self._new else []
         self.stats["shared"] = [
             {"run": f"{run.project}/{run.id}", "other": f"{other.project}/{other.id}"}

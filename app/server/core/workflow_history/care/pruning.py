@@ -17,7 +17,7 @@ from ..retention import Rule
 from ..store.bulk import chunks
 from ..store.history import History
 from ..store.values import to_dollars
-from ..syncing.related import Relations
+from ..syncing.finishing import finish
 from ..syncing.sharing import settle_shares
 
 BATCH_RUNS = 2_000  # taken out in one transaction
@@ -36,8 +36,9 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
     with database.existing() as history:
         before = _told([] if history is None else history.whole().pruned())
         meant = [] if history is None else _meant(history, rules)
-        if history is not None and meant and not dry_run:
+        if history is not None and not dry_run:
             _take_out(history, [run["key"] for run in meant])
+            finish(history)  # also what an earlier command left undone
     earlier = {name: before[name] for name in ("runs", "spent")}
     seconds = time.monotonic() - started
     return {**_told(meant), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
@@ -66,15 +67,12 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
 
 
 def _take_out(history: History, keys: Sequence[int]) -> None:
+    """Take runs out; in the same transaction others come to count the messages that they had in common."""
     for some in chunks(keys, BATCH_RUNS):
         with history.transaction():
             near = history.connected(some).keys() - set(some)
             history.prune(some)
             settle_shares(history, near)
-    relations = Relations(history)
-    with history.transaction():
-        relations.changes_after().save(history, {})
-        history.pack_columns()
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

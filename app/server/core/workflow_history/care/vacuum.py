@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from .. import database
+from ..syncing.finishing import finish
 
 
 def vacuum_history() -> dict[str, Any]:
@@ -13,6 +14,7 @@ def vacuum_history() -> dict[str, Any]:
     started = time.monotonic()
     with database.required() as history:
         before = history.size()
+        finish(history)  # it makes new rows, and drops old ones
         history.compact()
         after = history.size()
     seconds = time.monotonic() - started

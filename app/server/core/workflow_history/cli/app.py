@@ -44,7 +44,7 @@ PANELS = {
         "forecast": "Tell what a run will cost and take, and how likely it succeeds, from past runs.",
     },
     "Take out and keep": {
-        "export": "Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.",
+        "export": "Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.",
         "schema": "Print the JSON Schema of what a command gives with --json.",
         "resync": "Count the costs of known runs anew.",
         "merge": "Bring another history's runs into this one.",
@@ -88,6 +88,14 @@ class LazyGroup(CommandGroup):
         if not self.listing:
             return load(cmd_name)
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANEL_OF[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is named; one that there is not is answered with those of like names."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = import_module("difflib").get_close_matches(args[0], COMMANDS)
+            guess = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{guess}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help without importing the commands."""
@@ -178,6 +186,7 @@ def root(
     # The commands say themselves what went wrong; a log line on top would say it twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())
+    import_module("..scratch", __package__).remove_leftovers()  # not for --help
 
 
 class _TerminatedError(SystemExit):
@@ -201,8 +210,26 @@ _STOPS = {KeyboardInterrupt: signal.SIGINT, _TerminatedError: signal.SIGTERM}
 _CLEANED = 0.01  # seconds, after which Python has cleaned up
 
 
+def open_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (`>&-`).
+
+    Without it the stream is None, and the first file that is opened gets its number and what is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+        os.set_inheritable(number, True)
+        stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+
+
 def main() -> None:
     """Run the command line, or tell a shell what it may complete."""
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = stop_again
     if COMPLETION_VARIABLE in os.environ:

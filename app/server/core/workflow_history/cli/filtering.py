@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
@@ -11,17 +10,24 @@ import typer
 from typer.main import get_command
 
 from ..filters import RunFilter
-from ..narrowing import NARROWING, Narrowing
+from ..narrowing import NARROWING, Narrowing, filter_from
+from ..zones import LOCAL, TZ_HELP, zone_named
 from .options import AskingCommand, CommandGroup, typed
 
 
 def filter_of(context: typer.Context) -> RunFilter:
     """Return the runs that were asked for."""
-    found: RunFilter = context.meta.get(_META, RunFilter())
-    return found
+    return filter_from(context.meta.get(_GIVEN, {}), context.meta.get(_ZONE))
 
 
-_META = "workflow_history.filter"
+def zone_of(context: typer.Context) -> str:
+    """Return the name of the time zone that days are of, in the filter and in what is asked."""
+    return str(context.meta.get(_ZONE, LOCAL))
+
+
+_GIVEN = "workflow_history.filter"
+_ZONE = "workflow_history.zone"
+_PANEL = "Which runs"
 
 
 class FilterCommand(AskingCommand):
@@ -53,6 +59,17 @@ def _narrowing() -> Callable[..., None]:
         """Take the options; their callbacks have done all there is to do."""
 
     annotations = {f"option_{place}": _annotation(one) for place, one in enumerate(NARROWING)}
+    annotations["zone"] = Annotated[
+        str | None,
+        typer.Option(
+            "--tz",
+            metavar="ZONE",
+            callback=_zone,
+            expose_value=False,
+            help=TZ_HELP,
+            rich_help_panel=_PANEL,
+        ),
+    ]
     narrowing.__annotations__ = annotations
     parameters = [
         Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None)
@@ -62,11 +79,17 @@ def _narrowing() -> Callable[..., None]:
     return narrowing
 
 
+def _zone(context: typer.Context, given: str | None) -> None:
+    if given is not None:
+        zone_named(given)
+        context.meta[_ZONE] = given
+
+
 def _annotation(one: Narrowing) -> Any:
     def narrow(context: typer.Context, given: Any) -> None:
         if given is not None and given != []:
             words = typed(given) if isinstance(given, str) else given
-            context.meta[_META] = replace(filter_of(context), **one.take(words))
+            context.meta.setdefault(_GIVEN, {})[one.name] = words
 
     option = typer.Option(
         *one.words.split(),
@@ -74,7 +97,7 @@ def _annotation(one: Narrowing) -> Any:
         callback=narrow,
         expose_value=False,
         help=one.help,
-        rich_help_panel="Which runs",
+        rich_help_panel=_PANEL,
     )
     kind = bool if one.value is None else list[str] if one.many else str
     return Annotated[kind | None, option]

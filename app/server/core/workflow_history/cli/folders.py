@@ -28,14 +28,9 @@ Directory = Annotated[
 
 def folders_of(given: str | None) -> list[Place]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
-    if given is None:
-        folder = scanner.agents_dir()
-        if not folder.is_dir():
-            raise AgentsFolderError(f"no such folder: {folder}; name a project or its agents folder")
-        return [folder]
-    if not given.strip():
+    if given is not None and not given.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
-    directory = place(given)
+    directory = scanner.place_to_scan() if given is None else place(given)
     if not directory.is_dir():
         what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
         raise AgentsFolderError(f"{what}; name a project or its agents folder")

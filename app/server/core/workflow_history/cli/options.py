@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -78,6 +79,58 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options, their types said only where there is a value to type."""
         return _taught(ctx, _tidy(super().get_params(ctx)))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; one that begins with a dash and cannot be options is the id of a run."""
+        params = self.get_params(ctx)
+        if not any(param.metavar in _IDS for param in params if param.param_type_name == "argument"):
+            return list(super().parse_args(ctx, args))
+        try:
+            return list(super().parse_args(ctx, _with_ids_last(params, args)))
+        except Exception as error:
+            if str(getattr(error, "message", "")).startswith("No such option"):
+                error.message += "; before an id that begins with a dash, write --"  # type: ignore[attr-defined]
+            raise
+
+
+_IDS = {"ID", "[ID]", "A", "B"}
+"""How arguments are called that are ids of runs."""
+
+
+def _with_ids_last(params: list[Any], args: list[str]) -> list[str]:
+    """Return the words of a command line, ids that begin with a dash after `--`."""
+    options = {name: param for param in params for name in (*param.opts, *param.secondary_opts)}
+    left = iter(args)
+    given: list[str] = []
+    ids: list[str] = []
+    for word in left:
+        if word == "--":
+            ids.extend(left)
+        elif not word.startswith("-") or word == "-" or (takes_next := _takes_next(options, word)) is None:
+            ids.append(word)
+        else:
+            given.append(word)
+            given.extend([value for value in [next(left, None)] if value is not None] if takes_next else [])
+    return [*given, "--", *ids] if any(word.startswith("-") for word in ids) else args
+
+
+def _takes_next(options: Mapping[str, Any], word: str) -> bool | None:
+    """Tell whether a word's option has its value in the next word; None: it is no option, but an id."""
+    if word.startswith("--"):
+        known = options.get(word)
+        return known is not None and _takes_value(known)
+    for place, letter in enumerate(word[1:], 2):
+        option = options.get(f"-{letter}")
+        if option is None:
+            return None if len(word) > len("-x") else False
+        if _takes_value(option):
+            value = word[place:]  # `-n5` is an option with its value, `-nice-run` and `-shop/1` are ids
+            return None if "/" in value or "-" in value else not value
+    return False
+
+
+def _takes_value(option: Any) -> bool:
+    return option.param_type_name == "option" and not option.is_flag
 
 
 class AskingCommand(Command):

@@ -46,10 +46,10 @@ class Screen:
         """Print what was asked for."""
         for block in blocks:
             if self.out.is_terminal:
-                self.out.print(block)
+                self.out.print(block, crop=False)  # what may not be broken runs over
                 continue
             with self.out.capture() as printed:
-                self.out.print(block)
+                self.out.print(block, crop=False)
             # A table fills its width with blanks, which only a terminal needs.
             lines = printed.get().split("\n")
             self.out.file.write("\n".join(line.rstrip(" ") for line in lines))

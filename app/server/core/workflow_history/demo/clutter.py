@@ -17,9 +17,9 @@ def clutter(seed: int, end: datetime) -> list[NewFile]:
     return [
         NewFile(f"security_logs/blocked_{day:%Y-%m-%d}.jsonl", _security_log(day), day),
         NewFile(f"context_bundles/{day:%m%d_%H}_{random_uuid(source)}.jsonl", _bundle(), day),
-        NewFile("_archived/0badcafe/adw_state.json", _archived_state(), end - timedelta(days=200)),
+        NewFile("_archived/0badcafe/adw_state.json", _archived_state(), end - timedelta(days=150)),
         NewFile(
-            "_archived/README.md", "Runs from before the move to worktrees.\n", end - timedelta(days=200)
+            "_archived/README.md", "Runs from before the move to worktrees.\n", end - timedelta(days=150)
         ),
         NewFile("package.json", '{\n  "name": "agents",\n  "private": true\n}\n', end - timedelta(days=150)),
     ]

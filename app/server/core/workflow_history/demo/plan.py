@@ -13,7 +13,7 @@ from .agents import TEMPLATE_WEIGHTS
 from .tasks import Request, family_tasks, ordinary_tasks
 
 Mishap = Literal[
-    "failed",  # the usage limit ends the run
+    "failed",  # an error ends the run: a usage limit, an overloaded service, too long a prompt ...
     "cut_committer",  # a committer's stream has no result, the run went on
     "half_line",  # the same, and the last line is half written
     "empty_stream",

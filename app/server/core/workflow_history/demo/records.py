@@ -23,6 +23,7 @@ class Done:
     started: datetime
     ended: datetime
     good: bool
+    error: str | None = None  # the CLI's last words
 
 
 def branch_name(plan: RunPlan) -> str:
@@ -136,7 +137,7 @@ def _phase(plan: RunPlan, work: Done) -> dict[str, Any]:
         "started_at": _naive(work.started),
         "completed_at": _naive(work.ended),
         "output_file": path if work.good else None,
-        "error_message": None if work.good else "Claude AI usage limit reached",
+        "error_message": work.error,
         "artifacts": [],
     }
 

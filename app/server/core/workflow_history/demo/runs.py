@@ -8,6 +8,7 @@ from random import Random
 
 from .agents import ROLES, TEMPLATES, Agent
 from .catalogue import model_on
+from .failures import failure_text
 from .gemini import gemini_stream
 from .plan import RunPlan
 from .records import Done, execution_log, last_words, prompt, state_text
@@ -24,7 +25,7 @@ _ENDINGS: dict[str, tuple[str, Ending]] = {
     "false_success": ("reviewer", "false_success"),
     "running": ("sdlc_implementor", "cut"),
 }
-_LAST_ENDINGS = frozenset({"limit", "false_success"})
+_LAST_ENDINGS = frozenset({"failed", "false_success"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,14 @@ def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, Ending]]:
     odd_name, odd_ending = _ENDINGS.get(plan.mishap or "", ("", "done"))
     for agent in agents:
         odd = agent.name == odd_name
-        ending: Ending = "limit" if agent is failing else odd_ending if odd else "done"
+        ending: Ending = "failed" if agent is failing else odd_ending if odd else "done"
         yield agent, ending
         if ending in _LAST_ENDINGS or (odd and plan.mishap == "running"):
             return
 
 
 def _failing(source: Random, agents: list[Agent]) -> Agent:
-    """Return who meets the usage limit: in the second half of the work, and no mere committer."""
+    """Return who fails: in the second half of the work, and no mere committer."""
     late = agents[len(agents) // 2 :]
     return source.choice([agent for agent in late if agent.role != "committer"])
 
@@ -118,7 +119,8 @@ def _run_agent(work: _Work, agent: Agent, ending: Ending) -> None:
         command, text = prompt(plan, agent)
         work.files.append(NewFile(f"{plan.run_id}/{agent.name}/prompts/{command}.txt", text, started))
     work.files.append(NewFile(path, stream.text, ended))
-    work.done.append(Done(agent, started, ended, good=ending not in _LAST_ENDINGS))
+    error = _failure(work) if ending == "failed" else None
+    work.done.append(Done(agent, started, ended, good=ending not in _LAST_ENDINGS, error=error))
     work.reported += stream.reported
     if agent.name == "sdlc_planner":
         work.plan_cost = stream.reported
@@ -139,11 +141,10 @@ def _job(work: _Work, agent: Agent, ending: Ending) -> StreamJob:
     source, plan, role = work.source, work.plan, ROLES[agent.role]
     day = work.clock.astimezone(UTC).date()
     regressed = plan.regressed and agent.role == "planner"
-    unknown_skill = f"Unknown skill: {role.command}"
     return StreamJob(
         source=source,
         steps=_steps(work, agent, ending),
-        answer=unknown_skill if ending == "false_success" else last_words(plan, agent),
+        answer=_answer(work, agent, ending),
         model=model_on(day, plan.model_set if role.heavy else "base"),
         helper=model_on(day, "helper") if agent.role != "classifier" else None,
         day=day,
@@ -158,6 +159,19 @@ def _job(work: _Work, agent: Agent, ending: Ending) -> StreamJob:
     )
 
 
+def _answer(work: _Work, agent: Agent, ending: Ending) -> str:
+    if ending == "failed":
+        return _failure(work)
+    if ending == "false_success":
+        return f"Unknown skill: {ROLES[agent.role].command}"
+    return last_words(work.plan, agent)
+
+
+def _failure(work: _Work) -> str:
+    """Return the last words of the agent that starts now and fails; a random source of its own says why."""
+    return failure_text(Random(f"{work.plan.seed}:failure"), work.clock)  # noqa: S311 - see make_run
+
+
 def _steps(work: _Work, agent: Agent, ending: Ending) -> list[Step]:
     """Return the agent's steps, fewer where streams shall be short, half of them where it was stopped."""
     plan, stream_kb = work.plan, work.sizes.stream_kb
@@ -166,7 +180,7 @@ def _steps(work: _Work, agent: Agent, ending: Ending) -> list[Step]:
         turns *= _REGRESSED_TURNS
     loops = min(plan.build_loops, 2) if stream_kb < 10 else plan.build_loops
     steps = steps_for(work.source, agent.role, plan.request, turns=turns, loops=loops)
-    return steps[: len(steps) // 2] if ending == "limit" else steps
+    return steps[: len(steps) // 2] if ending == "failed" else steps
 
 
 def _segments(plan: RunPlan, agent: Agent) -> int:

@@ -25,11 +25,10 @@ from .lines import (
 from .scripts import Step
 from .spending import Spending, helper_usage, message_usages, partial_outputs, sub_agent_usage
 
-Ending = Literal["done", "limit", "false_success", "cut", "half_line", "empty"]
+Ending = Literal["done", "failed", "false_success", "cut", "half_line", "empty"]
 
 _OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need beside tool output
 _SLOW = ("npm ", "uv run pytest")
-_LIMIT_TEXT = "Claude AI usage limit reached|1767225600"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class StreamJob:
 
     source: Random
     steps: Sequence[Step]
-    answer: str  # the agent's last words
+    answer: str  # the agent's last words, or the CLI's where it failed
     model: str
     helper: str | None  # the small model beside it
     day: date  # UTC, for the prices
@@ -136,10 +135,10 @@ def _image_lines(session: Session, size: int) -> list[Line]:
 
 
 def _last_words(session: Session, job: StreamJob, usage: TokenUsage) -> list[Line]:
-    if job.ending == "limit":
+    if job.ending == "failed":
         # The CLI speaks for itself here, not the model: no tokens, and no model's name.
         synthetic = replace(session, model="<synthetic>")
-        return [assistant_line(synthetic, session.short_id("msg"), text_content(_LIMIT_TEXT), TokenUsage())]
+        return [assistant_line(synthetic, session.short_id("msg"), text_content(job.answer), TokenUsage())]
     shown = partial_outputs(job.source, usage, 1)[0]
     return [assistant_line(session, session.short_id("msg"), text_content(job.answer), shown)]
 
@@ -155,14 +154,13 @@ def _side_spending(job: StreamJob) -> dict[str, TokenUsage]:
 
 
 def _totals(job: StreamJob, spent: dict[str, TokenUsage], segment: _Segment) -> Totals:
-    limit = job.ending == "limit"
     return Totals(
         models={model: (usage, rates_on(job.day, model).cost(usage)) for model, usage in spent.items()},
         main_usage=segment.usage,
         duration_ms=round(segment.seconds * 1000),
         turns=segment.turns,
-        text=_LIMIT_TEXT if limit else job.answer,
-        is_error=limit,
+        text=job.answer,
+        is_error=job.ending == "failed",
     )
 
 

@@ -4,6 +4,7 @@ Most tasks are a kind of task applied to a subject; one family asks for the same
 """
 
 import json
+import re
 from dataclasses import dataclass
 from itertools import product
 from random import Random
@@ -112,4 +113,27 @@ def _family_request(source: Random, subject: Subject, turn: int) -> Request:
 
 
 def _fill(text: str, subject: Subject) -> str:
-    return text.format(many=subject.many, one=subject.one)
+    return with_articles(text.format(many=subject.many, one=subject.one))
+
+
+def with_articles(text: str) -> str:
+    """Return text in which `a` and `an` fit the sound of the words after them.
+
+    >>> with_articles("Attach an file to a invoice, as an user of an CSV or a XLSX file")
+    'Attach a file to an invoice, as a user of a CSV or an XLSX file'
+    """
+    return _ARTICLE.sub(_article, text)
+
+
+def _article(found: re.Match[str]) -> str:
+    word = found[3]
+    spelt = _SPELT.fullmatch(word)  # an abbreviation is said letter by letter
+    vowel = word[0] in "AEFHILMNORSX" if spelt else _VOWEL.match(word) is not None
+    return f"{found[1]}{'n' if vowel else ''}{found[2]}{word}"
+
+
+_ARTICLE = re.compile(r"\b([Aa])n?( +[\"'(\[]*)(\w+)")
+_SPELT = re.compile(r"[A-Z][A-Z0-9]+")
+_VOWEL = re.compile(
+    r"(?!uni(?!n)|us[aeu]|eu|uti|one\b|once\b)[aeiou]|hour|hono|heir|8|11\b|18\b", re.IGNORECASE
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from typing import Any
 
 from ..accounting.runs import RECORDED
@@ -284,5 +285,5 @@ def _work(agents: Sequence[Agent]) -> dict[str, Any]:
     found: dict[str, Any] = {"agent_runs": len(agents)}
     for key in _WORK:
         values = [value for agent in agents if (value := number(agent.get(key))) is not None]
-        found[key] = sum(values) if values else None
+        found[key] = fsum(values) if values else None
     return found

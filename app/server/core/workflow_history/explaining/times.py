@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import Any
 
 from ..evidence import number
@@ -83,7 +84,7 @@ def phase_durations(known: Known) -> Explanation:
 def bottleneck(known: Known) -> Explanation:
     """Explain which phase took the most time."""
     durations = known.run.get("phase_durations") or {}
-    whole = sum(seconds for seconds in durations.values() if number(seconds) is not None)
+    whole = fsum(seconds for seconds in durations.values() if number(seconds) is not None)
     return known.told(
         "bottleneck_phase",
         f"the longest phase, where it takes more than {BOTTLENECK_SHARE:.0%} of all phases' seconds",

@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 from .cells import defused, tidy
 from .fields import Batch, Field
-from .values import ascii_json, dollars, moment, number, tree
+from .values import ascii_json, date_and_time, dollars, number, tree
 
 
 class CsvWriter:
@@ -57,7 +57,7 @@ _CELLS: Final[dict[str, Callable[[Any], Any]]] = {
     "whole": int,
     "real": number,
     "money": dollars,
-    "time": moment,
+    "time": date_and_time,
     "flag": lambda value: "true" if value else "false",
     "dict": lambda value: ascii_json(tree(value)),
     "list": lambda value: ascii_json(tree(value)),

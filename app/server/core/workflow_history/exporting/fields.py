@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-Kind = Literal["text", "whole", "real", "money", "time", "flag", "dict", "list"]
-"""As columns are marked in the store: money in whole nanodollars, time as UTC text; None is unknown."""
+Kind = Literal["text", "whole", "real", "money", "float", "time", "flag", "dict", "list"]
+"""As columns are marked in the store: money in whole nanodollars, time as UTC text; None is unknown.
+
+A float is money as a number, for formats that also have it so.
+"""
 
 Batch = Sequence[Sequence[Any]]
 """Some rows, column by column, in the order of the table's fields."""
@@ -23,7 +26,7 @@ _UNITS = {
     "_score": "points",
     "_minutes": "minutes",
 }
-_KIND_UNITS = {"money": "US dollars", "time": "ISO 8601, UTC"}
+_KIND_UNITS = {"money": "US dollars", "float": "US dollars", "time": "ISO 8601, UTC"}
 _KINDS: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "real", datetime: "time"}
 
 

@@ -14,17 +14,30 @@ from .values import ascii_json, number, tree
 from .version import SCHEMA_VERSION
 
 ROWS_OF_A_GROUP: Final = 2_000  # fewer make a larger file, and more take memory
+FLOAT_ENDING: Final = "_usd"  # of the names of columns of money as floats
 _INSTALL = "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or take out csv or jsonl"
 
 
 class ParquetWriter:
-    """Writes Parquet, some batches a row group; money is decimal128 with nine places."""
+    """Writes Parquet, some batches a row group.
+
+    Money is decimal128 with nine places, and beside it a float column that ends in `_usd`: data frames add up
+    floats many times as fast.
+    """
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], arrow: Any, files: Any) -> None:
         self._arrow = arrow
-        self._fields = fields
+        self._sources = [*enumerate(fields)]
+        self._sources += [
+            (place, field._replace(name=f"{field.name}{FLOAT_ENDING}", kind="float"))
+            for place, field in enumerate(fields)
+            if field.kind == "money"
+        ]
         self._schema = arrow.schema(
-            [arrow.field(field.name, _type(arrow, field.kind), metadata=_told(field)) for field in fields],
+            [
+                arrow.field(field.name, _type(arrow, field.kind), metadata=_told(field))
+                for _, field in self._sources
+            ],
             metadata={"schema_version": str(SCHEMA_VERSION)},
         )
         self._file = files.ParquetWriter(file, self._schema, compression="zstd")
@@ -33,8 +46,8 @@ class ParquetWriter:
     def write(self, batch: Batch) -> None:
         """Write some rows."""
         arrays = [
-            self._arrow.array(_column(field.kind, values), self._schema.field(place).type)
-            for place, (field, values) in enumerate(zip(self._fields, batch, strict=True))
+            self._arrow.array(_column(field.kind, batch[source]), self._schema.field(place).type)
+            for place, (source, field) in enumerate(self._sources)
         ]
         self._waiting.append(self._arrow.Table.from_arrays(arrays, schema=self._schema))
         if sum(map(len, self._waiting)) >= ROWS_OF_A_GROUP:
@@ -65,6 +78,7 @@ def _type(arrow: Any, kind: str) -> Any:
         "whole": arrow.int64(),
         "real": arrow.float64(),
         "money": arrow.decimal128(19, 9),
+        "float": arrow.float64(),
         "time": arrow.timestamp("us", tz="UTC"),
         "flag": arrow.bool_(),
     }
@@ -85,6 +99,7 @@ _TURNED: Final[dict[str, Callable[[Any], Any]]] = {
     "text": str,
     "real": number,
     "money": lambda value: Decimal(value).scaleb(-9),
+    "float": lambda value: value / 1_000_000_000,
     "time": datetime.fromisoformat,
     "flag": bool,
     "dict": lambda value: ascii_json(tree(value)),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 from ..errors import WorkflowHistoryError
+from ..scratch import scratch_folder
 
 
 @contextmanager
@@ -20,20 +19,19 @@ def whole_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
     Raises WorkflowHistoryError where something is there already, which `force` overwrites.
     """
     _check(path, force=force)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise WorkflowHistoryError(f"cannot write {path}: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(scratch_folder(path.parent)) / "part"
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            handle = os.open(part, flags, 0o600)
+        except OSError as error:
+            raise WorkflowHistoryError(f"cannot write {path}: {error.strerror}") from error
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         _check(path, force=force)
-        Path(name).replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+        part.replace(path)
 
 
 def _check(path: Path, *, force: bool) -> None:

@@ -32,6 +32,15 @@ def moment(stored: str) -> str:
     return stored.replace(".000000Z", "Z")
 
 
+def date_and_time(stored: str) -> str:
+    """Return stored time text as spreadsheets and pandas read it: UTC, always with milliseconds.
+
+    >>> date_and_time("2026-03-01T10:00:00.123456Z"), date_and_time("2026-03-01T10:00:00.000000Z")
+    ('2026-03-01 10:00:00.123', '2026-03-01 10:00:00.000')
+    """
+    return f"{stored[:10]} {stored[11:19]}.{stored[20:23].rstrip('Z').ljust(3, '0')}"
+
+
 def number(value: float) -> float | None:
     """Return a number that every format can hold; None for what is none."""
     return value if math.isfinite(value) else None

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ..columns import NO_WORD, UNKNOWN, Floats, Integers, Words
+from ..numerics import exact_sum
 from .chances import Chance, chance_of
 from .intervals import Read, read_bounds
 from .measuring import Case, Ending
@@ -121,7 +122,8 @@ class Baselines:
         same = values[past.templates.codes[earlier] == code] if code != NO_WORD else values[:0]
         middle = float(np.median(same)) if len(same) else float("nan")
         came = int(self._amounts.values[row])
-        return Case(came, *read.bounds, float(values.mean()), float(np.median(values)), middle)
+        mean = exact_sum(values) / len(values)
+        return Case(came, *read.bounds, mean, float(np.median(values)), middle)
 
 
 def ending_of(past: Past, test: Backtest) -> Ending | None:

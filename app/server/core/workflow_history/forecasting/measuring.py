@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from ..columns import Floats
+from ..numerics import log, mean_of
 from ..proportions import NINETEEN_IN_TWENTY, wilson
 
 
@@ -68,9 +70,9 @@ def errors(came: Floats, told: Floats) -> Errors | None:
     if not len(came):
         return None
     above = (came > 0) & (told > 0)
-    logs = np.abs(np.log(came[above] / told[above]))
-    log = float(np.median(logs)) if len(logs) else float("nan")
-    return Errors(len(came), float(np.median(np.abs(came - told))), log)
+    logs = np.abs(log(came[above] / told[above]))
+    middle = float(np.median(logs)) if len(logs) else float("nan")
+    return Errors(len(came), float(np.median(np.abs(came - told))), middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def closer(came: Floats, told: Floats, other: Floats) -> Closer | None:
     if not len(came):
         return None
     own, others = np.abs(came - told), np.abs(came - other)
-    share = float(np.mean(own < others) + np.mean(own == others) / 2)
+    share = (int(np.count_nonzero(own < others)) + int(np.count_nonzero(own == others)) / 2) / len(came)
     return Closer(len(came), share, *wilson(share, len(came), NINETEEN_IN_TWENTY))
 
 
@@ -112,8 +114,9 @@ def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence
     """
     came = np.array(completed, np.float64)
     gains = np.square(np.array(base) - came) - np.square(np.array(told) - came)
-    mean, spread = float(np.mean(gains)), float(np.std(gains)) * NINETEEN_IN_TWENTY / np.sqrt(len(gains))
-    return Gain(mean, mean - float(spread), mean + float(spread))
+    mean = mean_of(gains)
+    spread = sqrt(mean_of(np.square(gains - mean)) / len(gains)) * NINETEEN_IN_TWENTY
+    return Gain(mean, mean - spread, mean + spread)
 
 
 class Ending(NamedTuple):
@@ -130,4 +133,4 @@ def brier(told: Sequence[float], completed: Sequence[bool]) -> float:
     >>> brier([1.0, 0.5], [True, False])
     0.125
     """
-    return float(np.mean(np.square(np.array(told) - np.array(completed, np.float64))))
+    return mean_of(np.square(np.array(told) - np.array(completed, np.float64)))

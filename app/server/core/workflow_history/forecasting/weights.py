@@ -12,6 +12,7 @@ import numpy as np
 
 from ..columns import UNKNOWN, Flags, Floats, Integers, Words
 from ..likeness.pair_scores import COSINE_FLOOR
+from ..numerics import halved
 from .past import Past, Vectors
 
 UNLIKE: Final = 0.3
@@ -43,6 +44,9 @@ MOST_CANDIDATES: Final = 20_000
 
 NOW: Final = int(np.iinfo(np.int64).max)
 """The moment of a question about a task of now, µs: every stored run is before it, whatever its date."""
+
+STEPS: Final = 1 << 20
+"""Weights are whole multiples of 1 / STEPS, so that their sums, and those of their squares, are exact."""
 
 LEAST_LIKENESS: Final = 1.0
 """Sum of the neighbours' weights without which a request of no known template is not forecast."""
@@ -113,13 +117,19 @@ def weigh(past: Past, question: Question, rows: Integers, alike: Floats) -> Evid
     context *= _context(past.projects, question.project, rows)
     near = np.clip((alike - UNLIKE) / (SAME_TASK - UNLIKE), 0.0, 1.0)
     began = past.began[rows]
-    near *= context * np.exp2((began - began.max(initial=0)) / HALF_LIFE)
-    level = (1.0 - near) * context * np.exp2(-np.arange(len(rows) - 1, -1, -1.0) / LEVEL_HALF)
+    near = _stepped(near * context * halved((began.max(initial=0) - began) / HALF_LIFE))
+    level = _stepped((1.0 - near) * context * halved(np.arange(len(rows) - 1, -1, -1.0) / LEVEL_HALF))
     neighbours, most = float(near.sum()), float(level.sum())
     share = min(1.0, max(0.0, ENOUGH - neighbours) / most) if most > 0 else 0.0
-    weights = near + share * level
+    weights = _stepped(near + share * level)
     kept = _heaviest(weights)
     return Evidence(rows[kept], weights[kept], alike[kept], neighbours)
+
+
+def _stepped(weights: Floats) -> Floats:
+    """Return weights as multiples of a step."""
+    found: Floats = np.rint(weights * STEPS) / STEPS
+    return found
 
 
 def _heaviest(weights: Floats) -> Integers:

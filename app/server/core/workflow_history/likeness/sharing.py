@@ -21,6 +21,9 @@ MOST_WORDS = 200
 LEAST = 0.01
 """Of the cosine: what brings less is not worth naming."""
 
+_DECIMALS = 9
+"""To which amounts are rounded before they are compared: the last digits differ between processors."""
+
 
 class Bond(NamedTuple):
     """A word of one text, a word of the other, and what the two bring together."""
@@ -81,7 +84,7 @@ def _amounts(mine: Mapping[str, int], theirs: Mapping[str, int]) -> Floats:
         lengths = _length(left) * _length(right)
         if lengths:
             total += (left @ right.T) * (share / lengths)
-    return total
+    return np.round(total, _DECIMALS)
 
 
 def _halves(words: Mapping[str, int]) -> tuple[Floats, Floats]:

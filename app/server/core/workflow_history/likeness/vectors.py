@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .boilerplate import SENTENCES
-from .model import FINGERPRINT, Senses, word_table
+from .model import FINGERPRINT, Floats, Senses, word_table
 from .request import TITLE_WEIGHT, Passage, read_request
 from .words import split_words
 
@@ -51,11 +51,11 @@ def text_vector(text: str) -> bytes | None:
     senses = _senses()
     sums = (np.array([*words.values()], np.float64) @ senses.rows(words)).astype(np.int64)
     meaning, fingerprint = sums[: senses.width], sums[senses.width :]
-    both = np.concatenate((_scaled(meaning, 1.0 - LITERAL_SHARE), _scaled(fingerprint, LITERAL_SHARE)))
-    length = np.sqrt(np.dot(both, both))
-    if length == 0.0:
+    parts = (_scaled(meaning, 1.0 - LITERAL_SHARE), _scaled(fingerprint, LITERAL_SHARE))
+    squared = sum(share for share, _ in parts)
+    if squared == 0.0:
         return None
-    rounded = np.rint(both * (_LENGTH / length))
+    rounded = np.rint(np.concatenate([part for _, part in parts]) * (_LENGTH / np.sqrt(squared)))
     vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # clip takes longer to start
     return vector.tobytes()
 
@@ -69,7 +69,7 @@ def weighted_words(text: str) -> dict[str, int]:
     return _weighted_words(read_request(text)) or dict.fromkeys(split_words(text[:_FALLBACK]), 1)
 
 
-def senses_of(words: Iterable[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def senses_of(words: Iterable[str]) -> tuple[Floats, Floats]:
     """Return the meaning and the fingerprint of each word, one row each."""
     senses = _senses()
     rows = senses.rows(words)
@@ -122,18 +122,19 @@ def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
 
 def _less_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int]:
     """Return the weights, cut by a third for each .1 that a passage comes near a template's sentence."""
-    meanings = _meanings(passages)
-    lengths = np.sqrt(np.einsum("ij,ij->i", meanings, meanings))
-    units = meanings / np.where(lengths > 0.0, lengths, 1.0)[:, None]
-    likeness = (_templates() @ units[:, :, None]).max(axis=(1, 2)).tolist()
+    meanings, lengths = _with_lengths(_meanings(passages))
+    sentences, their_lengths = _templates()
+    # Sums of whole numbers below 2**53: exact, in whatever order a processor adds them up.
+    cosines = (meanings @ sentences.T) / np.where(lengths > 0.0, lengths, 1.0)[:, None] / their_lengths
+    likeness = cosines.max(axis=1).tolist()
     return [
         round(weight * min(1.0, max(0.0, 1.0 - (alike - _TOLERATED) / 0.3))) if length else weight
         for weight, alike, length in zip(weights, likeness, lengths.tolist(), strict=True)
     ]
 
 
-def _meanings(passages: Sequence[Iterable[str]]) -> npt.NDArray[np.int64]:
-    """Return the sum of the meanings of each passage's different words."""
+def _meanings(passages: Sequence[Iterable[str]]) -> Floats:
+    """Return the sum of the meanings of each passage's different words: whole numbers."""
     column_of: dict[str, int] = {}
     there = [
         (row, column_of.setdefault(word, len(column_of)))
@@ -144,7 +145,15 @@ def _meanings(passages: Sequence[Iterable[str]]) -> npt.NDArray[np.int64]:
     counted = np.zeros((len(passages), len(column_of)))
     if there:
         counted[tuple(np.array(there).T)] = 1.0
-    return (counted @ senses.rows(column_of)[:, : senses.width]).astype(np.int64)
+    return counted @ senses.rows(column_of)[:, : senses.width]
+
+
+def _with_lengths(
+    meanings: Floats,
+) -> tuple[Floats, Floats]:
+    """Return meanings and the length of each."""
+    whole = meanings.astype(np.int64)
+    return meanings, np.sqrt(np.einsum("ij,ij->i", whole, whole))
 
 
 @cache
@@ -153,12 +162,11 @@ def _senses() -> Senses:
 
 
 @cache
-def _templates() -> npt.NDArray[np.float64]:
-    meanings = _meanings([split_words(sentence) for sentence in SENTENCES])
-    return np.array([row / np.sqrt(np.dot(row, row)) for row in meanings])
+def _templates() -> tuple[Floats, Floats]:
+    return _with_lengths(_meanings([split_words(sentence) for sentence in SENTENCES]))
 
 
-def _scaled(sums: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.float64]:
-    """Return `sums` with a squared length of `share`; all zero stays zero."""
+def _scaled(sums: npt.NDArray[np.int64], share: float) -> tuple[float, Floats]:
+    """Return `sums` with a squared length of `share`, after it; all zero stays zero."""
     length = np.sqrt(np.dot(sums, sums))
-    return sums * (np.sqrt(share) / length) if length else sums.astype(np.float64)
+    return (share, sums * (np.sqrt(share) / length)) if length else (0.0, sums.astype(np.float64))

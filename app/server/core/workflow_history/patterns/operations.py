@@ -64,7 +64,7 @@ def work_named(call: ToolCall) -> tuple[tuple[str, ...], bool]:
 
 @lru_cache(maxsize=512)  # few tools, called by the thousand
 def _of_tool(tool: str) -> tuple[tuple[str, ...], bool]:
-    name = " ".join(tool.split())[:MAX_OPERATION]
+    name = " ".join(scrub(tool).split())[:MAX_OPERATION]
     return (name,) if name else (), tool.startswith("mcp__")
 
 

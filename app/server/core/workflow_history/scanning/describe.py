@@ -53,6 +53,7 @@ MAIN = "main"
 
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it
+_END_OF_LOG = 20_000  # characters of an error log in which its last line is understood
 _SUCCESS = ("overall_success", "success")
 _GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
 
@@ -262,7 +263,8 @@ def describe(
         *_odd_times(facts, workflow, times, now),
     )
     stamp = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
-    return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred)
+    written_at = {found.path: found.mtime_ns / 1e9 for found in facts.folder.files}
+    return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred, written_at)
 
 
 def _request(facts: RunFacts, clues: Clues) -> Request | None:
@@ -367,7 +369,8 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
     for found in folder.named(LOG_FILES[1]):
         text = read_text(found, problems)
         if text and text.strip():
-            return found.path, last_error(text, after=None) or scrub(text.strip().splitlines()[-1])[:500]
+            whole = scrub(text.strip()[-_END_OF_LOG:])  # its last line alone may be a part of a key
+            return found.path, last_error(text, after=None) or whole.splitlines()[-1][:500]
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..dating import read_moment
 from ..models import Problem
 from ..places import opened
-from ..scrubbing import scrub
+from ..scrubbing import scrub, scrub_json
 from .found import LOG_FILES, FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
@@ -40,6 +40,7 @@ _LEVEL = re.compile(
 _ERRORS = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _AFTER_ERROR = 3  # lines that a script may still write after the error that ends it
 _ERROR_LENGTH = 500  # characters
+_UNDERSTOOD = 20_000  # characters of a traceback in which secrets are found
 _NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IGNORECASE)
 
 
@@ -110,7 +111,11 @@ def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
         return None
     if after is not None and followed > after:
         return None
-    return scrub("\n".join([*filter(None, message), *traced[-1:]]))[:_ERROR_LENGTH]
+    told = [line for line in message if line]
+    # Lines are left out after secrets are: the last one alone may be a part of a key.
+    lines = scrub("\n".join([*told, "\n".join(traced)[-_UNDERSTOOD:]])).strip().splitlines()
+    below = lines[-1:] if traced and len(lines) > len(told) else []
+    return "\n".join([*lines[: len(told)], *below])[:_ERROR_LENGTH]
 
 
 def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
@@ -140,7 +145,7 @@ def _read_regular(found: FoundFile) -> bytes | None:
 
 
 def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | None:
-    """Return a file's JSON object, or None with the reason noted."""
+    """Return a file's JSON object without secrets, or None with the reason noted."""
     text = read_text(found, problems)
     if text is None:
         return None
@@ -159,7 +164,8 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if _is_deeper(value, DEEPEST):
         problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
         return None
-    return value
+    clean: dict[str, Any] = scrub_json(value)  # before anything is made of it: words of a branch, a reason
+    return clean
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:

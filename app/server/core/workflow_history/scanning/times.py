@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import fsum
 from typing import Any, Final, Literal
 
 from ..dating import FIRST, LONGEST, read_moment
@@ -225,7 +226,7 @@ def _durations(
         else:
             yield round(span, 3), "derived", f"{FILE_TIMES}: first agent's start to last agent's end"
     if known:
-        yield round(sum(known), 3), "derived", "its agents' own durations added up"
+        yield round(fsum(known), 3), "derived", "its agents' own durations added up"
 
 
 def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:

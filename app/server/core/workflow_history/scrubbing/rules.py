@@ -17,17 +17,13 @@ class Rule(NamedTuple):
     kind: str  # what stands in its place
     hints: tuple[str, ...]  # one of them stands in every text that holds such a secret
     shape: re.Pattern[str]  # its group `secret` is the secret; without one, all of it
-    judged: bool = False  # the secret is told from other words by how random it is
 
 
 _BEGIN: Final = (
-    r"(?:(?<![A-Za-z0-9_])"
-    r"|(?<=\\[nrt])"  # JSON in a text: its line breaks are two characters
-    r"|(?<=%[0-9A-Fa-f]{2})"  # part of an address
-    r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"  # the end of a terminal's colour
+    r"(?:(?<![A-Za-z0-9])"
+    r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"  # the end of a terminal's colour whose beginning is lost
 )
 _END: Final = r"(?![A-Za-z0-9])"
-_BREAK: Final = r"""(?:[\s"'`,+|>#*]|\\[nrt]){1,12}+"""
 
 
 def _token(kind: str, hints: str, letters: str) -> Rule:
@@ -70,6 +66,7 @@ TOKENS: Final = (
     _token("square token", "sq0 EAAA", r"(?:sq0[a-z]{3}-[\w-]{22,}|EAAA[\w-]{60})"),
     _token("shopify token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
     _token("digitalocean token", "dop_v1_ doo_v1_ dor_v1_", r"do[opr]_v1_[0-9a-f]{40,}"),
+    _token("telegram token", ":AA", r"[0-9]{8,10}:AA[\w-]{32,34}(?![\w-])"),
     _token("mailgun key", "key-", r"key-[0-9a-f]{32}" + _END),
     _token(
         "service token",
@@ -94,99 +91,3 @@ LONG_WORD: Final = re.compile(r"[A-Za-z0-9_\-]{16,}+")
 
 TOKEN_HINT: Final = re.compile("|".join(re.escape(hint) for rule in TOKENS for hint in rule.hints))
 MOST_BEFORE: Final = max(len(hint) for rule in TOKENS for hint in rule.hints)
-
-_OF_KEYS: Final = [
-    "api",
-    "access",
-    "auth",
-    "account",
-    "private",
-    "signing",
-    "encryption",
-    "master",
-    "storage",
-    "client",
-    "service",
-    "subscription",
-    "shared",
-]
-_NAME: Final = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<![A-Za-z])pwd|(?<=_)pass(?![A-Za-z])|secret|token|credential"
-    r"|(?:" + "|".join(rf"(?<={word})|(?<={word}[_\- .])" for word in _OF_KEYS) + ")key)"
-)
-NAMED: Final = re.compile(_NAME, re.IGNORECASE | re.ASCII)
-"""What a name holds whose value is a secret."""
-
-_QUOTE: Final = r"""(?:\\{0,3}["'`])?"""
-_BETWEEN: Final = (
-    _QUOTE
-    + r"\]?(?:[ \t]{0,8}(?:=>|:=|={1,2}|:)[ \t]{0,8}(?:str(?:ing)?[ \t]{0,2}=[ \t]{0,2})?"
-    + r"|(?P<space>[ \t]{1,4}))"
-    + _QUOTE
-)
-
-SHAPES: Final = (
-    Rule(
-        "private key",
-        ("-----begin ",),
-        re.compile(
-            r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-            r"(?:(?:[^-]|-(?!----)){32,30000}+-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-            rf"|(?:{_BREAK}[A-Za-z0-9+/]{{16,}}+={{0,2}})+)",
-            re.ASCII,
-        ),
-    ),
-    Rule(
-        "webhook",
-        ("hooks.slack.com/", "/api/webhooks/", "/webhookb2/"),
-        re.compile(
-            r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|/api/webhooks/|/webhookb2/)"
-            r"(?P<secret>[\w/@.-]{20,})",
-            re.ASCII | re.IGNORECASE,
-        ),
-    ),
-    Rule(
-        "password",
-        ("://",),
-        re.compile(
-            r"""://[^\s:/@"'<>`\\{}]{0,80}:"""
-            r"""(?P<secret>(?!(?:pass(?:word)?|pwd|secret|token|\*+)@)[^\s/@"'<>`\\{}$]{3,300})@(?=[A-Za-z0-9_.\[%-])""",
-            re.IGNORECASE,
-        ),
-    ),
-    Rule(
-        "access key",
-        ("authorization", "bearer"),
-        re.compile(
-            r"(?:authorization|bearer)"
-            + _QUOTE
-            + r"[ \t]{0,4}[:=]?[ \t]{0,4}"
-            + _QUOTE
-            + r"(?:(?:bearer|basic|token|digest|bot)[ \t]{1,4})?(?P<secret>[A-Za-z0-9._~+/=\-]{16,2000}+)",
-            re.IGNORECASE | re.ASCII,
-        ),
-        judged=True,
-    ),
-    Rule(
-        "storage key",
-        ("accountkey=", "sharedaccesskey=", "sig="),
-        re.compile(
-            r"(?:AccountKey|SharedAccessKey|(?<=[?&;])sig)="
-            r"(?P<secret>(?:[A-Za-z0-9+/_-]|%[0-9A-Fa-f]{2}){40,}+={0,2})",
-            re.ASCII | re.IGNORECASE,
-        ),
-    ),
-    Rule(
-        "password",
-        ("pass", "pwd", "secret", "token", "credential", "key"),
-        re.compile(
-            _NAME + r"[A-Za-z0-9_\-]{0,24}" + _BETWEEN + r"(?P<secret>[A-Za-z0-9+/=_\-!@#%^&*~.?]{6,2000}+)",
-            re.IGNORECASE | re.ASCII,
-        ),
-        judged=True,
-    ),
-)
-"""Secrets that what stands around them tells, by hints in lower case. Tokens are gone by then."""
-
-OPTION: Final = re.compile(r"(?:^|[\s\"'`])--[a-z0-9\-]{0,24}$")
-"""What stands before a name that a space parts from its value: `--db-token VALUE`."""

@@ -8,19 +8,32 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache
 from hashlib import blake2b
+from types import ModuleType
 from typing import Any, Final
 
 import msgspec
 
-from .judging import is_random
-from .rules import LONG_WORD, MOST_BEFORE, NAMED, OPTION, SHAPES, TOKEN_HINT, TOKENS, Rule
+from .marks import MARK, Secret
 
-_SHORTEST: Final = 10  # characters: no shorter text holds a name and a secret
-_MARK: Final = re.compile(r"\[secret: ([a-z ]{3,24}?)(?: [0-9a-f]{4})?\]")
-_LONG: Final = 100  # characters
-_NAMES: Final = len("--") + 26  # characters of an option before the part that tells
+_SHORTEST: Final = 8  # characters: no shorter text holds a name and a secret
+_HARMLESS: Final = re.compile(r"(?:[A-Za-z_.]{1,19}+(?: |\Z)){1,2}+")
+"""Short words alone: no secret that a rule knows is made of them."""
+
+
+@lru_cache(maxsize=1)
+def _finding() -> ModuleType:
+    from . import finding  # noqa: PLC0415 - its rules take long to compile, and many commands scrub nothing
+
+    return finding
+
+
+@lru_cache(maxsize=1)
+def _named() -> ModuleType:
+    from . import named  # noqa: PLC0415 - likewise
+
+    return named
 
 
 def scrub(text: str) -> str:
@@ -32,78 +45,38 @@ def scrub(text: str) -> str:
     >>> scrub("git clone https://me:hunter2x@example.org/x.git")
     'git clone https://me:[secret: password]@example.org/x.git'
     """
-    if len(text) < _SHORTEST:
+    if len(text) < _SHORTEST or _HARMLESS.fullmatch(text):
         return text
-    if _may_hold_token(text):
-        for rule in TOKENS:
-            if any(hint in text for hint in rule.hints):
-                text = rule.shape.sub(partial(_mark, rule.kind), text)
-    if "=" in text or ":" in text or "--" in text or "earer" in text:  # one of them is in all of the SHAPES
-        lower = text.lower()
-        for rule in SHAPES:
-            if any(hint in lower for hint in rule.hints):
-                text, lower = _without(rule, text, lower)
-    return text
+    found: list[Secret] = _finding().secrets_of(text)
+    return _marked(text, found) if found else text
 
 
-def _may_hold_token(text: str) -> bool:
-    for word in LONG_WORD.finditer(text):
-        if TOKEN_HINT.search(text, max(0, word.start() - MOST_BEFORE), word.end()):
-            return True
-    return False
-
-
-def _without(rule: Rule, text: str, lower: str) -> tuple[str, str]:
-    """Return a text without the secrets of one rule, and the same in lower case."""
-    if len(lower) != len(text):  # a few letters become two: then each is where it was
-        lower = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
-    mark = f"[secret: {rule.kind}]"
+def _marked(text: str, found: list[Secret]) -> str:
+    """Return a text with marks; of secrets that overlap, the one that is known best names the kind."""
+    ranked = sorted(enumerate(found), key=lambda each: (each[1].start, each[0]))
+    merged: list[tuple[int, Secret]] = []
+    for rank, secret in ranked:
+        if not merged or merged[-1][1].end <= secret.start:
+            merged.append((rank, secret))
+            continue
+        before_rank, before = merged[-1]
+        best = secret if rank < before_rank else before
+        merged[-1] = (
+            min(rank, before_rank),
+            best._replace(start=before.start, end=max(before.end, secret.end)),
+        )
     pieces: list[str] = []
-    end = looked = 0
-    for start in _places(rule, lower):
-        if start < looked or (found := rule.shape.match(text, start)) is None:
-            continue
-        group = "secret" if "secret" in rule.shape.groupindex else 0
-        if rule.judged and not _is_secret(found, text):
-            # A short word may be a name before a secret; a long one is looked at once.
-            looked = found.end(group) if len(found[group]) > _LONG else looked
-            continue
-        pieces += [text[end : found.start(group)], mark]
-        end = looked = found.end(group)
-    if not pieces:
-        return text, lower
-    text = "".join([*pieces, text[end:]])
-    return text, text.lower()
+    end = 0
+    for _, secret in merged:
+        pieces += [text[end : secret.start], _mark(secret)]
+        end = secret.end
+    return "".join([*pieces, text[end:]])
 
 
-def _places(rule: Rule, lower: str) -> Iterator[int]:
-    """Yield where a rule's hints stand, rising."""
-    found: list[int] = []
-    for hint in rule.hints:
-        at = lower.find(hint)
-        while at >= 0:
-            found.append(at)
-            at = lower.find(hint, at + 1)
-    return iter(sorted(found))
-
-
-def _is_secret(found: re.Match[str], text: str) -> bool:
-    """Tell whether a name's value is a secret; parted by a space alone, only those of options are its own."""
-    if not is_random(found["secret"], of_people=_is_of_people(found[0])):
-        return False
-    if not found.groupdict().get("space"):
-        return True
-    start = found.start()
-    return OPTION.search(text[max(0, start - _NAMES) : start].lower()) is not None
-
-
-def _is_of_people(name: str) -> bool:
-    """Tell whether a name is one for a password, which people think out; all else is made by machines."""
-    return name[:3].lower() in {"pas", "pwd", "sec"}
-
-
-def _mark(kind: str, found: re.Match[str]) -> str:
-    return f"[secret: {kind} {blake2b(found[0].encode(), digest_size=2).hexdigest()}]"
+def _mark(secret: Secret) -> str:
+    if secret.hashed is None:
+        return f"[secret: {secret.kind}]"
+    return f"[secret: {secret.kind} {blake2b(secret.hashed.encode(), digest_size=2).hexdigest()}]"
 
 
 def scrub_named(name: str, text: str) -> str:
@@ -113,8 +86,7 @@ def scrub_named(name: str, text: str) -> str:
     ('[secret: password]', 'tr0ub4dor&3')
     """
     clean = scrub(text)
-    told = NAMED.search(name) if " " not in clean else None  # a mark has blanks, too
-    return "[secret: password]" if told and is_random(text, of_people=_is_of_people(told[0])) else clean
+    return "[secret: password]" if clean is text and _named().is_named_secret(name, text) else clean
 
 
 def scrub_json(value: Any, name: str = "") -> Any:
@@ -122,7 +94,7 @@ def scrub_json(value: Any, name: str = "") -> Any:
 
     Tuples and sets become lists where something in them changed. Other objects are left as they are.
     """
-    if isinstance(value, Mapping | list | tuple) and not NAMED.search(name) and _is_clean(value):
+    if isinstance(value, Mapping | list | tuple) and not _named().says_secret(name) and _is_clean(value):
         return value
     return _scrubbed_json(value, name)
 
@@ -130,28 +102,51 @@ def scrub_json(value: Any, name: str = "") -> Any:
 def _is_clean(value: Any) -> bool:
     """Tell fast whether a whole value holds no secret; False is no word on it.
 
-    Written as one text, with nothing in it escaped, each of its texts stands there as it is.
+    Each of its texts is in what it looks like when it is written as one, whose escapes are decoded.
     """
     try:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):
         return False
-    return "\\" not in text and NAMED.search(text) is None and scrub(text) is text
+    if _named().has_secret_key(text) or scrub(text) is not text:
+        return False
+    said = "\n".join(_texts(value))  # an open quote in a text would be closed by what JSON puts around it
+    return scrub(said) is said
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _texts(item)
+
+
+_UNTELLING: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
+"""Names that say nothing by themselves: the name above them, or beside them, says what they hold."""
 
 
 def _scrubbed_json(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return scrub_named(name, value) if name else scrub(value)
     if isinstance(value, Mapping):
+        beside = next((each for key in ("name", "key") if isinstance(each := value.get(key), str)), name)
         old = [*value.keys(), *value.values()]
         new = [scrub(key) if isinstance(key, str) else key for key in value]
-        new += [_scrubbed_json(item, str(key)) for key, item in value.items()]
+        new += [
+            _scrubbed_json(item, beside if str(key).lower() in _UNTELLING else str(key))
+            for key, item in value.items()
+        ]
         half = len(value)
         return value if _same(old, new) else dict(zip(new[:half], new[half:], strict=True))
     if isinstance(value, list | tuple | set | frozenset):
         old = list(value)
         new = [_scrubbed_json(item, name) for item in old]
         return value if _same(old, new) else new
+    if isinstance(value, int) and not isinstance(value, bool) and _named().is_named_secret(name, str(value)):
+        return "[secret: password]"
     return value
 
 
@@ -165,4 +160,4 @@ def counted(text: str) -> Counter[str]:
     >>> counted("[secret: password] [secret: github token 00ff] [secret: password]")
     Counter({'password': 2, 'github token': 1})
     """
-    return Counter(_MARK.findall(text)) if "[secret: " in text else Counter()
+    return Counter(MARK.findall(text)) if "[secret: " in text else Counter()

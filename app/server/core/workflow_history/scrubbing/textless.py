@@ -63,6 +63,19 @@ def agent_without_text(entry: Mapping[str, Any]) -> dict[str, Any]:
     return dict(_of_costs(entry))
 
 
+def names_alone(value: Any) -> Any:
+    """Return a value with an empty text in the place of each that is no name.
+
+    >>> names_alone({"model": "claude-opus-4-1", "session": "add a login"})
+    {'model': 'claude-opus-4-1', 'session': ''}
+    """
+    if isinstance(value, str):
+        return value if _NAME.fullmatch(value) else ""
+    if isinstance(value, Mapping):
+        return {key: names_alone(item) for key, item in value.items()}
+    return [names_alone(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _holds_text(value: Any) -> bool:
     return not (value is None or isinstance(value, bool | int | float))
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
+from ..accounting.claims import cleaned
 from ..errors import WorkflowHistoryError
 from ..scrubbing import (
     NOT_KEPT,
@@ -25,11 +26,14 @@ from ..scrubbing import (
 )
 from .blocks import drop_blocks
 from .bulk import chunks
+from .claims import claims_of, replace_claims
 from .codec import AGENT_RUN, MODEL_USAGE, SYNC_RUN, WORKFLOW, Codec
+from .engine import dialect_of
 from .likeness import mark_written
 from .pattern_sums import ANEW, SUMS
 from .schema import (
     agent_runs,
+    claims,
     likeness,
     model_usage,
     occurrences,
@@ -38,12 +42,14 @@ from .schema import (
     similar_pairs,
     stream_marks,
     sync_runs,
+    unfinished,
     workflows,
 )
 from .values import extra_text, to_said
 
 VARIABLE: Final = "WORKFLOW_HISTORY_NO_TEXT"
 
+_ERASE: Final = "erase"
 _MANY: Final = 1_000  # rows that are held at a time
 
 
@@ -80,7 +86,7 @@ def holds_text(connection: Connection) -> bool | None:
 
 
 def scrub_all(connection: Connection, *, no_text: bool) -> Scrubbed:
-    """Take out secrets, or all texts, in the caller's transaction."""
+    """Take out secrets, or all texts, in the caller's transaction; the files are then still to be erased."""
     secrets: Counter[str] = Counter()
     rows = 0
     no_text = no_text or holds_text(connection) is False
@@ -91,8 +97,21 @@ def scrub_all(connection: Connection, *, no_text: bool) -> Scrubbed:
             _make_anew(connection, [key for (key,) in changed])
     rows += _scrub_problems(connection, secrets, no_text=no_text)
     rows += _scrub_patterns(connection, secrets, no_text=no_text)
+    rows += _scrub_claims(connection, no_text=no_text)
     connection.execute(delete(stream_marks))
+    mark = dialect_of(connection).insert(unfinished).values(step=_ERASE)
+    connection.execute(mark.on_conflict_do_nothing())
     return Scrubbed(rows, dict(secrets), keeps_text=not no_text)
+
+
+def is_to_be_erased(connection: Connection) -> bool:
+    """Say whether the database's files may still hold what was taken out of the tables."""
+    return connection.scalar(select(unfinished.c.step).where(unfinished.c.step == _ERASE)) is not None
+
+
+def note_erased(connection: Connection) -> None:
+    """Note that the files hold it no longer."""
+    connection.execute(delete(unfinished).where(unfinished.c.step == _ERASE))
 
 
 _CODED: Final = (
@@ -217,6 +236,20 @@ def _scrub_patterns(connection: Connection, secrets: Counter[str], *, no_text: b
             secrets.update(counted(new[0]) - counted(signature))
             _rename_pattern(connection, key, kind, new)
             number += 1
+    return number
+
+
+def _scrub_claims(connection: Connection, *, no_text: bool) -> int:
+    """Clean what streams spent by themselves; a secret in it is counted where the agent run has it."""
+    number = 0
+    for some in chunks(sorted(set(connection.scalars(select(claims.c.workflow_key)))), _MANY):
+        before = claims_of(connection, some)
+        after = {key: [cleaned(one, keeps_text=not no_text) for one in own] for key, own in before.items()}
+        changed = {key: own for key, own in after.items() if own != before[key]}
+        replace_claims(connection, changed, before)
+        number += sum(
+            one != old for key, own in changed.items() for one, old in zip(own, before[key], strict=True)
+        )
     return number
 
 

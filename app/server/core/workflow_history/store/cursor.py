@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, NamedTuple, Self
 
@@ -60,11 +59,6 @@ def _is_stored(value: Any) -> bool:
 
 
 def list_name(wanted: RunFilter, sort_by: str, sort_order: str) -> str:
-    """Return a short name for a list: other filters or another order, another name.
-
-    `7d` ago is another moment on each page of a list; there the words count.
-    """
-    start = None if wanted.from_ago else wanted.created_from
-    end = None if wanted.before_ago else wanted.created_before
-    said = repr((replace(wanted, created_from=start, created_before=end), sort_by, sort_order.upper()))
+    """Return a short name for a list: other filters or another order, another name."""
+    said = repr((wanted, sort_by, sort_order.upper()))
     return blake2b(said.encode(errors="surrogatepass"), digest_size=6).hexdigest()

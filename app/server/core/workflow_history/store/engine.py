@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -96,7 +96,7 @@ def naming_database(url: URL) -> Iterator[None]:
 def reading(connection: Connection) -> Iterator[Connection]:
     """One transaction that only reads: all its queries see the same rows."""
     connection.execution_options(writes=False)
-    with connection.begin():
+    with _undone_if_stopped(connection), connection.begin():
         yield connection
 
 
@@ -104,8 +104,21 @@ def reading(connection: Connection) -> Iterator[Connection]:
 def writing(connection: Connection) -> Iterator[Connection]:
     """One transaction that writes: all of it is stored, or nothing."""
     connection.execution_options(writes=True)
-    with connection.begin():
+    with _undone_if_stopped(connection), connection.begin():
         yield connection
+
+
+@contextmanager
+def _undone_if_stopped(connection: Connection) -> Iterator[None]:
+    """Roll back a transaction that was stopped at its commit, which SQLAlchemy takes for ended."""
+    try:
+        yield
+    except BaseException:
+        if not connection.closed and not connection.invalidated:
+            with suppress(_driver_error(connection.engine.url)):
+                raw: Any = connection.connection.dbapi_connection
+                raw.rollback()
+        raise
 
 
 def name_of(url: URL) -> str:
@@ -113,8 +126,9 @@ def name_of(url: URL) -> str:
     file = dialect_of(url).file(url)
     if file is not None:
         return str(file)
-    shown = {key: value for key, value in url.query.items() if "pass" not in key}
-    return url.set(query=shown).render_as_string(hide_password=True)
+    shown = {key: value for key, value in url.query.items() if "pass" not in key and "@" not in value}
+    account = "***" if "@" in (url.username or "") else url.username
+    return url.set(username=account, query=shown).render_as_string(hide_password=True)
 
 
 def _driver_error(url: URL) -> type[Exception]:

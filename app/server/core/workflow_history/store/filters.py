@@ -72,7 +72,7 @@ def _has(keys: Select[Any]) -> ColumnElement[bool]:
 
 def conditions(wanted: RunFilter, dialect: Dialect) -> Conditions:
     """Return what a run must meet."""
-    own = workflows.c
+    own, wanted = workflows.c, wanted.at()
     found = [
         *([stands_so(wanted.status)] if wanted.status else []),
         *_any_of(own.project, wanted.project),

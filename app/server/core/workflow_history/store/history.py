@@ -119,9 +119,21 @@ class History:
         with self._writing() as connection:
             found = cleaning.scrub_all(connection, no_text=no_text)
         self._patterns.forget(-1)
+        self.finish_erasing()
+        return found
+
+    def finish_erasing(self) -> None:
+        """Erase from the database's files what `scrub` took out, unless that is done.
+
+        Raises WorkflowHistoryError if another program keeps the files from being written anew.
+        """
+        with self._reading() as connection:
+            if not cleaning.is_to_be_erased(connection):
+                return
         with naming_database(self._url):
             dialect_of(self._url).erase(self._connection)
-        return found
+        with self._writing() as connection:
+            cleaning.note_erased(connection)
 
     def version(self) -> int:
         """Return a number that changes when another connection has stored something."""

@@ -42,6 +42,11 @@ class KeptHistories:
         self._idle: list[_Kept] = []
         self._watching: _Kept | None = None  # reads nothing but whether others have written
 
+    @property
+    def is_keeping(self) -> bool:
+        """Whether histories are kept open: a process serves them."""
+        return self._wanted > 0
+
     @contextmanager
     def keeping(self) -> Iterator[None]:
         """Keep what is opened meanwhile."""

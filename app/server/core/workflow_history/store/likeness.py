@@ -6,7 +6,8 @@ A run that is written has its mark taken away: the next sync finds by the index 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null, or_, select, update
@@ -173,6 +174,20 @@ def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[Pai
         connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
     names = ["workflow_key", "rank", "similar_key", "score"]
     _run_many(connection, insert(similar_pairs), names, places)
+
+
+def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
+    """Renumber the places of these runs' lists from 1: runs that stood on them may be gone."""
+    own = similar_pairs.c
+    moved: list[tuple[int, int, int]] = []
+    for some in chunks(keys):
+        query = select(own.workflow_key, own.rank).where(own.workflow_key.in_(some))
+        places = _rows(connection, query.order_by(own.workflow_key, own.rank))
+        for key, ranks in groupby(places, itemgetter(0)):
+            moved += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
+    # Upwards, a row at a time: the place that a row moves to is free by then.
+    change = update(similar_pairs).where(own.workflow_key == bindparam("of"), own.rank == bindparam("old"))
+    execute_tuples(connection, change.values(rank=bindparam("new")), ["of", "old", "new"], moved)
 
 
 def _run_many(

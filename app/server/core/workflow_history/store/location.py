@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,8 @@ def database_url(location: Path | str | URL) -> URL:
         url = location
     elif isinstance(location, str) and "://" in location:
         url = _parsed(location)
+    elif _MEANT_AS_URL.match(str(location)):
+        raise _no_url(str(location).partition(":")[0].partition("=")[0])
     else:
         url = URL.create("sqlite", database=str(location))
     if url.get_backend_name() in _SERVERS:
@@ -58,15 +61,47 @@ def _with_driver(url: URL) -> URL:
     return found
 
 
+_MEANT_AS_URL: Final = re.compile(r"postgres(ql)?(\+\w+)?:|(host|user|dbname|password)\s*=")
+"""A server's URL with a slash too few, or libpq's own form: no path, and it may hold a password."""
+
+_PLACE: Final = re.compile(r"[^/:@]*(:\d+)?(/[^?@]*)?")
+"""Host, port and database, all of which may be left out."""
+
+
 def _parsed(text: str) -> URL:
+    scheme, _, rest = text.partition("://")
+    account, place = ("", rest) if scheme.startswith("sqlite") else _parted(rest)
+    if place is None:
+        raise _no_url(scheme)
     try:
-        return make_url(text)
+        return make_url(f"{scheme}://{account.replace('@', '%40')}{'@' if account else ''}{place}")
     except (ArgumentError, ValueError):  # a port that is no number is a ValueError
-        # A password may stand anywhere in it, and in what the causes say: neither is shown.
-        raise WorkflowHistoryError(
-            f"not a database URL: {text.partition('://')[0]}://…; write e.g. sqlite:////path/to/file.db or "
-            "postgresql://user@host:5432/database, and %40, %3A and %2F for @, : and / in a password"
-        ) from None
+        raise _no_url(scheme) from None
+
+
+def _parted(rest: str) -> tuple[str, str | None]:
+    """Return the account and the place that the part after `://` names; no place: it cannot be told.
+
+    The last `@` ends the account: a password may have others, and no part of it may count as the host's name.
+    """
+    before, mark, query = rest.partition("?")
+    if "@" not in query:
+        account, _, place = before.rpartition("@")
+        return account, f"{place}{mark}{query}"
+    if "@" in before:
+        return "", None
+    if _PLACE.fullmatch(before):
+        return "", rest.replace("@", "%40")
+    account, _, place = rest.rpartition("@")
+    return account.replace("?", "%3F"), place
+
+
+def _no_url(scheme: str) -> WorkflowHistoryError:
+    """Return the error; a password may stand anywhere in what was given, so that none of it is shown."""
+    return WorkflowHistoryError(
+        f"not a database URL: {scheme}://…; write e.g. sqlite:////path/to/file.db or "
+        "postgresql://user@host:5432/database, and %40, %3A, %2F and %3F for @, :, / and ? in a password"
+    )
 
 
 def _absolute(url: URL) -> URL:

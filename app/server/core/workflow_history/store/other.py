@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
 
 from ..errors import WorkflowHistoryError
-from .engine import connect, dialect_of, exists, naming_database, reading
+from ..scratch import scratch_folder
+from .engine import connect, dialect_of, exists, name_of, naming_database, reading
 from .history import History
 from .location import database_url
 from .migrate import HEAD, refuse_newer, stored_revision
@@ -50,11 +50,10 @@ def _upgraded(url: URL, connection: Connection) -> Iterator[History]:
     copy_to = dialect_of(url).copy_to
     if copy_to is None:
         raise WorkflowHistoryError(
-            f"{url.render_as_string()}: its tables are of an older version; "
-            "any command on it brings them up to date"
+            f"{name_of(url)}: its tables are of an older version; any command on it brings them up to date"
         )
-    with TemporaryDirectory(prefix="workflow-history-") as folder:
-        file = Path(folder) / "history.db"
+    with scratch_folder() as folder:
+        file = folder / "history.db"
         with naming_database(url):
             copy_to(connection, file)
         with History.open(file) as history:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select
 from .blocks import drop_blocks
 from .bulk import chunks, insert_rows
 from .claims import forget_claims
-from .likeness import mark_written
+from .likeness import close_gaps, mark_written
 from .schema import pruned_runs, similar_pairs, workflows
 
 Name = tuple[str, str]  # project, id
@@ -22,7 +22,7 @@ _NOTED = ("project", "id", "created_at", "spent_nanodollars")
 def prune(connection: Connection, keys: Sequence[int], now: str) -> int:
     """Take runs out with all that belongs to them, and note that; return how many there were.
 
-    Lists that they stood on are marked to be made anew. Sums of patterns are moved by the database itself.
+    Sums of patterns are moved by the database itself.
     """
     count = 0
     for some in chunks(sorted(keys)):
@@ -36,14 +36,19 @@ def prune(connection: Connection, keys: Sequence[int], now: str) -> int:
 
 
 def remove(connection: Connection, keys: Sequence[int]) -> None:
-    """Take runs out with all that belongs to them, and note nothing."""
+    """Take runs out with all that belongs to them, and note nothing.
+
+    The lists that they stood on stay whole, without them, and are marked to be made anew.
+    """
     for some in chunks(keys):
         similar = similar_pairs.c
         near = connection.scalars(select(similar.workflow_key).where(similar.similar_key.in_(some))).all()
         drop_blocks(connection, some)
         forget_claims(connection, some)
         connection.execute(delete(workflows).where(workflows.c.key.in_(some)))
-        mark_written(connection, sorted(set(near) - set(some)))
+        left = sorted(set(near) - set(some))
+        close_gaps(connection, left)
+        mark_written(connection, left)
 
 
 def forget(connection: Connection, names: Iterable[Name]) -> None:

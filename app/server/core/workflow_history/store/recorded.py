@@ -40,11 +40,14 @@ def run_costs() -> Mapping[str, ColumnElement[Any]]:
 def agent_costs() -> Mapping[str, ColumnElement[Any]]:
     """Return what agent runs spent on record, and at least beyond, by the keys of their dicts."""
     own = agent_runs.c
-    cost, beyond, recorded = (
-        own.cost_nanodollars,
-        own.lower_bound_cost_nanodollars,
-        own.cost_basis.in_(_RECORDED),
-    )
+    return costs_apart(own.cost_nanodollars, own.lower_bound_cost_nanodollars, own.cost_basis)
+
+
+def costs_apart(
+    cost: ColumnElement[Any], beyond: ColumnElement[Any], basis: ColumnElement[Any]
+) -> Mapping[str, ColumnElement[Any]]:
+    """Return the costs of a row that has a basis of its own, on record and at least beyond."""
+    recorded = basis.in_(_RECORDED)
     return {
         "cost": case((recorded, cost)),
         "lower_bound_cost": case((recorded, beyond), else_=func.coalesce(cost + beyond, cost, beyond)),

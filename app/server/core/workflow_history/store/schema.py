@@ -422,6 +422,13 @@ sync_runs = Table(
     comment="one row per sync that was recorded",
 )
 
+unfinished = Table(
+    "unfinished",
+    metadata,
+    Column("step", _TEXT, primary_key=True, comment="what is left to do: erase"),
+    comment="steps that a stopped command left undone: the next command that writes does them",
+)
+
 pruned_runs = Table(
     "pruned_runs",
     metadata,

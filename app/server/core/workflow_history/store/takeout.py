@@ -13,9 +13,11 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     Table,
     Text,
+    and_,
     case,
     cast,
     literal_column,
@@ -24,10 +26,10 @@ from sqlalchemy import (
 
 from ..exporting.fields import Batch, Field
 from .bulk import chunks
-from .codec import AGENT_RUN, WORKFLOW, Codec
+from .codec import AGENT_RUN, MODEL_USAGE, WORKFLOW, Codec
 from .pattern_sums import ANEW
-from .recorded import agent_costs, run_costs
-from .schema import agent_runs, occurrences, patterns, workflows
+from .recorded import agent_costs, costs_apart, run_costs
+from .schema import agent_runs, model_usage, occurrences, patterns, problems, workflows
 from .standing import shown
 
 RUNS_AT_A_TIME: Final = 100  # with all that their agents did: more takes memory, and is no faster
@@ -37,6 +39,8 @@ _FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with micr
 
 Conditions = Sequence[ColumnElement[bool]]
 
+Batches = Callable[[Connection, Conditions, Sequence[ColumnElement[Any]]], Iterator[Batch]]
+
 
 class Source(NamedTuple):
     """One table that can be taken out."""
@@ -44,7 +48,7 @@ class Source(NamedTuple):
     fields: tuple[Field, ...]
     usual: tuple[str, ...]  # names of the fields that are taken where nobody names some
     columns: Mapping[str, ColumnElement[Any]]  # by the names of the fields
-    batches: Callable[[Connection, Conditions, Sequence[ColumnElement[Any]]], Iterator[Batch]]
+    batches: Batches
 
 
 def described(codec: Codec, table: Table) -> tuple[Field, ...]:
@@ -70,17 +74,38 @@ def batches_of_runs(
         yield list(zip(*[rows[key] for key in keys], strict=True))
 
 
-def batches_of_agent_runs(
+def _batches_below(
+    below: FromClause,
+    run_key: ColumnElement[Any],
+    *order: ColumnElement[Any],
+    only: ColumnElement[bool] | None = None,
+) -> Batches:
+    """Return what yields the rows that runs have in another table: of the oldest run first, in an order."""
+
+    def batches(
+        connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
+    ) -> Iterator[Batch]:
+        for keys in _keys(connection, wanted):
+            query = select(run_key, *columns).select_from(below.join(workflows, workflows.c.key == run_key))
+            query = query if only is None else query.where(only)
+            rows: dict[int, list[Any]] = {key: [] for key in keys}
+            for key, *row in _rows(connection, query.where(run_key.in_(keys)).order_by(*order)):
+                rows[key].append(row)
+            yield list(zip(*chain.from_iterable(rows.values()), strict=True)) or [[] for _ in columns]
+
+    return batches
+
+
+def batches_of_problems(
     connection: Connection, wanted: Conditions, columns: Sequence[ColumnElement[Any]]
 ) -> Iterator[Batch]:
-    """Yield agent runs, those of the oldest run first, each run's in their order."""
-    own = agent_runs.c
-    for keys in _keys(connection, wanted):
-        query = select(own.workflow_key, *columns).join(workflows, workflows.c.key == own.workflow_key)
-        rows: dict[int, list[Any]] = {key: [] for key in keys}
-        for key, *row in _rows(connection, query.where(own.workflow_key.in_(keys)).order_by(own.ordinal)):
-            rows[key].append(row)
-        yield list(zip(*chain.from_iterable(rows.values()), strict=True)) or [[] for _ in columns]
+    """Yield what could not be read, errors first; of some runs only what is theirs."""
+    own = problems.c
+    query = select(*columns).select_from(problems.outerjoin(workflows, workflows.c.key == own.workflow_key))
+    query = query.where(*wanted).order_by(own.severity, own.agents_dir, own.path, own.line, own.key)
+    cursor: Any = connection.execute(query).cursor
+    while rows := cursor.fetchmany(RUNS_AT_A_TIME):
+        yield list(zip(*rows, strict=True))
 
 
 def batches_of_patterns(
@@ -153,27 +178,120 @@ _OF_ITS_RUN = {
 """What an agent run says of its run, and the run's key for it."""
 
 
+_RUN_FIELDS: Final = {field.name: field for field in described(WORKFLOW, workflows)}
+_RUN_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
+    name: shown(WORKFLOW.fields[key].column) for name, key in _OF_ITS_RUN.items()
+}
+
+
+def _its_run(*names: str) -> tuple[Field, ...]:
+    """Return what a row says of its run; without names: all of it."""
+    return tuple(
+        _RUN_FIELDS[key]._replace(name=name)
+        for name, key in _OF_ITS_RUN.items()
+        if name in (names or _OF_ITS_RUN)
+    )
+
+
 def _of_agent_runs() -> Source:
-    of_runs = {field.name: field for field in described(WORKFLOW, workflows)}
     fields = (
-        *(of_runs[key]._replace(name=name) for name, key in _OF_ITS_RUN.items()),
+        *_its_run(),
         Field("ordinal", "whole", "place in the run, from 0"),
         *described(AGENT_RUN, agent_runs),
         Field("extra", "dict", "keys without a column"),
     )
     columns: dict[str, ColumnElement[Any]] = {
-        **{name: shown(WORKFLOW.fields[key].column) for name, key in _OF_ITS_RUN.items()},
+        **_RUN_COLUMNS,
         "ordinal": agent_runs.c.ordinal,
         "extra": _as_text(agent_runs.c.extra),
         **{key: _as_text(agent_runs.c[field.column]) for key, field in AGENT_RUN.fields.items()},
         **agent_costs(),
     }
-    return Source(fields, _USUAL_OF_AGENT_RUNS, columns, batches_of_agent_runs)
+    batches = _batches_below(agent_runs, agent_runs.c.workflow_key, agent_runs.c.ordinal)
+    return Source(fields, _USUAL_OF_AGENT_RUNS, columns, batches)
+
+
+def _of_model_usage() -> Source:
+    """Return what each agent run used of each model; where that is unknown, all of it is of its own model."""
+    own, agent = model_usage.c, agent_runs.c
+    used = described(MODEL_USAGE, model_usage)
+    fields = (
+        *_its_run(),
+        Field("ordinal", "whole", "place of the agent run in the run, from 0"),
+        *(field for field in described(AGENT_RUN, agent_runs) if field.name in _OF_ITS_AGENT),
+        *used,
+    )
+    unknown = own.workflow_key.is_(None)
+    shares = {
+        field.name: case(
+            (unknown, agent[AGENT_RUN.fields[field.name].column]),
+            else_=own[MODEL_USAGE.fields[field.name].column],
+        )
+        for field in used
+    }
+    cost, beyond = shares["cost"], shares["lower_bound_cost"]
+    columns: dict[str, ColumnElement[Any]] = {
+        **_RUN_COLUMNS,
+        "ordinal": agent.ordinal,
+        **{key: agent[AGENT_RUN.fields[key].column] for key in _OF_ITS_AGENT},
+        **shares,
+        **costs_apart(cost, beyond, shares["cost_basis"]),
+    }
+    below = agent_runs.outerjoin(
+        model_usage, and_(own.workflow_key == agent.workflow_key, own.agent_ordinal == agent.ordinal)
+    )
+    batches = _batches_below(below, agent.workflow_key, agent.ordinal, own.ordinal)
+    usual = tuple(field.name for field in fields)
+    return Source(fields, usual, columns, batches)
+
+
+_OF_ITS_AGENT: Final = ("phase", "agent", "superseded", "duplicate_of")
+"""What is said of the agent run that used a model."""
+
+
+def _of_occurrences(*, calls_alone: bool = False) -> Source:
+    """Return the patterns of each run; `calls_alone`: each kind of tool call with its counts."""
+    own, pattern = occurrences.c, patterns.c
+    found: dict[Field, ColumnElement[Any]] = {
+        Field("pattern_id", "text", "the pattern's id, the same in every history"): pattern.id,
+        Field("kind", "text", "operation or sequence"): pattern.kind,
+        Field("signature", "text", "what recurs, in normal form"): pattern.signature,
+        Field("count", "whole", "times seen in this run"): own.count,
+        Field("successes", "whole", "times it went well"): own.successes,
+        Field("failures", "whole", "times it failed"): own.failures,
+        Field("cost", "money", "spent on it in this run, an estimate"): own.cost_nanodollars,
+        Field("duration_seconds", "real", "time spent on it in this run"): own.seconds,
+        Field("agents", "list", "agents that did it"): _as_text(own.agents),
+        Field("path", "text", "stream with an example, relative to the run's folder"): own.example_path,
+        Field("line", "whole", "line of the example, from 1"): own.example_line,
+    }
+    if calls_alone:
+        found = {field: column for field, column in found.items() if field.name != "kind"}
+    below = occurrences.join(patterns, pattern.key == own.pattern_key)
+    columns = {**_RUN_COLUMNS, **{field.name: column for field, column in found.items()}}
+    fields = (*_its_run(), *found)
+    only = pattern.kind == "operation" if calls_alone else None
+    batches = _batches_below(below, own.workflow_key, pattern.kind, pattern.signature, only=only)
+    return Source(fields, tuple(columns), columns, batches)
+
+
+def _of_problems() -> Source:
+    own = problems.c
+    found: dict[Field, ColumnElement[Any]] = {
+        field: _RUN_COLUMNS[field.name] for field in _its_run("project", "run_id")
+    }
+    found |= {
+        Field(name, "whole" if name == "line" else "text", str(own[name].comment)): own[name]
+        for name in ("severity", "agents_dir", "path", "line", "reason")
+    }
+    columns = {field.name: column for field, column in found.items()}
+    return Source(tuple(found), tuple(columns), columns, batches_of_problems)
 
 
 def _of_patterns() -> Source:
     own = patterns.c
     found: dict[Field, ColumnElement[Any]] = {
+        Field("id", "text", "the same in every history"): own.id,
         Field("kind", "text", "operation or sequence"): own.kind,
         Field("signature", "text", "what recurs, in normal form"): own.signature,
         Field("status", "text", "detected, accepted or dismissed"): own.status,
@@ -207,6 +325,10 @@ _ANEW_FOR: Final = dict(zip(_STORED.values(), _shown_sums(ANEW).values(), strict
 SOURCES: Final[Mapping[str, Source]] = {
     "runs": _of_runs(),
     "agent-runs": _of_agent_runs(),
+    "model-usage": _of_model_usage(),
+    "tool-calls": _of_occurrences(calls_alone=True),
     "patterns": _of_patterns(),
+    "occurrences": _of_occurrences(),
+    "problems": _of_problems(),
 }
 """The tables that can be taken out."""

@@ -110,12 +110,6 @@ def _largest(values: Integers) -> int:
     return max(int(values.max(initial=0)), -int(values.min(initial=0)))
 
 
-def exact_sum(values: Any) -> int:
-    """Return what whole numbers from 0 on add up to."""
-    safe = addable(values)
-    return int(np.add.reduce(safe, dtype=None if safe.dtype == object else np.int64))
-
-
 def places(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float | None]:
     """Return for each of `tenths` the value so far up in rising values, in units; None where there is none.
 

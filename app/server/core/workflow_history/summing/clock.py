@@ -10,15 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from ..columns import Integers, known
-from ..errors import InvalidQueryError
-
-LOCAL: Final = "local"
-"""The zone of this machine."""
+from ..zones import zone_named
 
 HOUR: Final = 3_600_000_000  # µs
 DAY: Final = 24 * HOUR
@@ -48,14 +44,7 @@ def local_times(moments: Integers, zone: str) -> Integers:
 
 def offset_in(zone: str) -> Offset:
     """Return what tells a zone's offset from UTC; raises InvalidQueryError where there is no such zone."""
-    if zone == LOCAL:
-        return lambda moment: _microseconds(_datetime(moment).astimezone().utcoffset())
-    try:
-        info = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidQueryError(
-            f"no time zone {zone!r}; use {LOCAL}, UTC, or a name such as Europe/Berlin, America/New_York"
-        ) from error
+    info = zone_named(zone)
     return lambda moment: _microseconds(_datetime(moment).astimezone(info).utcoffset())
 
 

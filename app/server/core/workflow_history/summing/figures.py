@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..columns import Columns
-from .arithmetic import MEDIAN, NANODOLLARS, P90, dollars, exact_sum, places
+from ..evidence import total as sum_of
+from ..numerics import exact_sum
+from .arithmetic import MEDIAN, NANODOLLARS, P90, dollars, places
 from .digests import SUMS, Digest, digest_of
 from .entries import TOKENS, entries_of_runs
 from .grouping import Group, Grouping
@@ -117,7 +119,7 @@ def _cost(nanodollars: Any, runs: int) -> Spread:
 
 def _duration(seconds: Any, runs: int) -> Spread:
     rising, count = np.sort(seconds), len(seconds)
-    total = float(np.add.reduce(rising))  # the same to the last bit, in whatever order they came
+    total = sum_of(seconds.tolist())
     mean = total / count if count else None
     median, p90 = places(rising, [MEDIAN, P90])
     return Spread(total if count or not runs else None, mean, median, p90, count)

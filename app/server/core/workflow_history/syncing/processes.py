@@ -23,9 +23,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any, Generic
 
+from ..scratch import scratch_folder
 from .cores import cores
 from .engines import AHEAD, HERE, Engine
 from .garbage import OFTEN_ENOUGH
@@ -76,8 +77,7 @@ def spread(
     with ExitStack() as stack:
         try:
             pool = stack.enter_context(_processes(workers))
-            made = TemporaryDirectory(prefix="workflow-history-", ignore_cleanup_errors=True)
-            folder = stack.enter_context(made)
+            folder = stack.enter_context(scratch_folder())
         except _LOST as error:
             logger.warning("no_processes error=%s", error)
             yield from map(work.here, every)
@@ -194,7 +194,7 @@ class _Team(Generic[TaskT]):
             process.kill()
 
 
-def _into_file(work: Callable[[TaskT], Any], folder: str, task: TaskT) -> str:
+def _into_file(work: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
     """Do a task and leave what comes of it in a file; return its name.
 
     Through a pipe, a process that is killed while it writes would leave its reader waiting for the rest.

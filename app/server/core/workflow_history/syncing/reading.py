@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
+from ..accounting.claims import cleaned
 from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
 from ..models import ScannedRun, Workflow
@@ -74,7 +75,7 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
     before = without_file_times(order.before) if order.before and no_dates else order.before
-    workflow = merged(before, _phase_2_enrich(run, order, scanned, before), inferred=scanned.inferred)
+    workflow = merged(before, _phase_2_enrich(run, task, scanned, before), inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
@@ -110,15 +111,17 @@ def _phase_1_read(task: Task, order: Order) -> RunFacts:
     return read_run(order.folder, order.marks, growing_from=task.now.timestamp() - GROWS_FOR)
 
 
-def _phase_2_enrich(run: ReadRun, order: Order, scanned: ScannedRun, before: Workflow | None) -> Workflow:
+def _phase_2_enrich(run: ReadRun, task: Task, scanned: ScannedRun, before: Workflow | None) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
         workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before))
     except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
-    written = {found.path: found.mtime_ns / 1e9 for found in order.folder.files}
-    run.claims = [structs.replace(claim, written=written.get(claim.path)) for claim in claims]
+    run.claims = [
+        structs.replace(cleaned(claim, keeps_text=task.keeps_text), written=scanned.written.get(claim.path))
+        for claim in claims
+    ]
     return workflow
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, log
 from typing import Final
 
 import numpy as np
 
 from ..columns import Floats, Integers
+from ..numerics import log
 from .series import MEASURES, Lane, Measure, Name
 from .significance import Split, best_rate_split, best_split, chance_at, rate_chance_at
 
@@ -24,6 +24,7 @@ LEAST_SINCE: Final = 5  # runs
 CUT: Final = 0.01  # chance below which a series is cut; all series together are judged later
 FAR: Final = 1.0  # robust standard deviations of the runs before, which a median must move at least
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+LEAST_AMOUNT: Final = 2e-9  # smaller ones count as this one: 0 has no logarithm
 LEAST_SPREAD: Final = 0.05  # of logarithms and of shares: among equal values every other one is far off
 
 
@@ -159,7 +160,7 @@ def matters(before: Floats, after: Floats, measure: Measure) -> bool:
     elif min(old, new) <= 0:
         large = old != new
     else:
-        large = abs(log(new / old)) >= log(measure.least)
+        large = max(old, new) >= measure.least * min(old, new)
     away = distance(before, after, measure)
     return large and (away is None or abs(away) >= FAR)
 
@@ -181,7 +182,7 @@ def on_scale(values: Floats, measure: Measure) -> Floats:
     """Return amounts as logarithms, on which twice and half are as far away; shares as they are."""
     if measure.kind != "amount":
         return values
-    return np.log(np.maximum(values, exp(-20)))
+    return log(np.maximum(values, LEAST_AMOUNT))
 
 
 def spread(values: Floats) -> float:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Final
 
 import numpy as np
 
 from ..columns import NO_WORD, Words
+from ..numerics import mean_of
 from .changes import Change, along_with
 from .series import MEASURES, Lane
 
@@ -100,7 +102,7 @@ def _reason(changes: Sequence[Change]) -> Change:
         return whole[0] if measure == "cost" or not phases else min(phases, key=_certainty)
     largest = max(parts, key=lambda change: abs(change.extra))
     if measure == "cost" and whole:
-        total = sum(abs(change.extra) for change in parts)
+        total = fsum(abs(change.extra) for change in parts)
         return largest if abs(largest.extra) >= MAIN_SHARE * total else whole[0]
     return largest
 
@@ -118,7 +120,7 @@ def _extra(lane: Lane, main: Change) -> float | None:
         return None
     spent = costs[main.after_rows[main.after_values == 1.0]]
     spent = spent[~np.isnan(spent)]
-    return float(np.mean(spent)) * main.extra if len(spent) and main.is_worse else None
+    return mean_of(spent) * main.extra if len(spent) and main.is_worse else None
 
 
 def _switch(words: Words | None, main: Change) -> tuple[str | None, str | None] | None:

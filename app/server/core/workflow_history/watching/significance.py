@@ -6,12 +6,13 @@ Ranks only: a run that cost a hundred times as much counts as one large run, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, lgamma, log, pi, sqrt
+from math import comb, fsum, pi, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from ..columns import Floats, Integers
+from ..numerics import exp, log
 
 EXACT_UP_TO: Final = 20  # runs on the smaller side; the normal curve is good enough beyond
 
@@ -103,7 +104,7 @@ def _chance_of_maximum(score: float, first: float, last: float) -> float:
     if score <= 1.0:
         return 1.0
     density = exp(-score * score / 2) / sqrt(2 * pi)
-    odds = log(last * (1 - first) / ((1 - last) * first))
+    odds = float(log(np.array(last * (1 - first) / ((1 - last) * first))))
     return min(1.0, density * ((score - 1 / score) * odds + 4 / score))
 
 
@@ -125,7 +126,7 @@ def rank_sum_chance(distance: float, one: int, other: int) -> float:
         if many + size <= lowest:
             ways[many + size :] -= ways[: lowest + 1 - many - size].copy()
         ways = _every(ways, size)
-    return min(1.0, 2.0 * float(ways.sum()) * exp(-_log_choose(few + many, few)))
+    return min(1.0, 2.0 * fsum(ways.tolist()) / comb(few + many, few))
 
 
 def _every(ways: Floats, step: int) -> Floats:
@@ -141,18 +142,17 @@ def fisher_chance(hits: int, drawn: int, ones: int, count: int) -> float:
     >>> round(fisher_chance(3, 4, 4, 8), 4)
     0.4857
     """
-    possible = range(max(0, drawn - (count - ones)), min(drawn, ones) + 1)
-    total = _log_choose(count, drawn)
-    chances = [
-        exp(_log_choose(ones, number) + _log_choose(count - ones, drawn - number) - total)
-        for number in possible
-    ]
-    own = chances[hits - possible[0]]
-    return min(1.0, sum(chance for chance in chances if chance <= own * (1 + 1e-9)))
-
-
-def _log_choose(count: int, some: int) -> float:
-    return lgamma(count + 1) - lgamma(some + 1) - lgamma(count - some + 1)
+    least, most = max(0, drawn - (count - ones)), min(drawn, ones)
+    usual = (drawn + 1) * (ones + 1) // (count + 2)  # the likeliest number of hits
+    weights = {usual: 1.0}  # how likely each number is, by the likeliest one
+    for number in range(usual, most):
+        rise = (ones - number) * (drawn - number) / ((number + 1) * (count - ones - drawn + number + 1))
+        weights[number + 1] = weights[number] * rise
+    for number in range(usual, least, -1):
+        fall = number * (count - ones - drawn + number) / ((ones - number + 1) * (drawn - number + 1))
+        weights[number - 1] = weights[number] * fall
+    as_rare = weights[hits] * (1 + 1e-9)
+    return min(1.0, fsum(one for one in weights.values() if one <= as_rare) / fsum(weights.values()))
 
 
 def discoveries(chances: Sequence[float], rate: float, tested: int) -> list[bool]:

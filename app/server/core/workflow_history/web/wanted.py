@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
 
 from fastapi import Depends, Request
 
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..narrowing import NARROWING, Narrowing, filter_from
+from ..zones import LOCAL, TZ_HELP, zone_named
 
 MOST_CHARACTERS: Final = 500  # of one value
 MOST_VALUES: Final = 50  # of one parameter
@@ -27,13 +30,36 @@ async def wanted(request: Request) -> RunFilter:
     """Return which runs a request is about; raises InvalidQueryError."""
     query = request.query_params
     given = {name: _checked(_BY_NAME[name], query.getlist(name)) for name in query if name in _BY_NAME}
-    return filter_from(given) if given else _ALL
+    zone = checked_zone(query.get("tz"))
+    return filter_from(given, zone) if given else _ALL
+
+
+async def zone(request: Request) -> str:
+    """Return the time zone that days are of, in the filter and in what is asked; raises InvalidQueryError."""
+    return checked_zone(request.query_params.get("tz"))
+
+
+def checked_zone(name: str | None) -> str:
+    """Return a time zone that there is; a client's words never name a file."""
+    if not name or name == LOCAL:
+        return LOCAL
+    if name not in _zones():
+        raise InvalidQueryError(f"no time zone {name!r}; use {LOCAL}, UTC, or a name such as Europe/Berlin")
+    return name
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 _ALL: Final = RunFilter()
 
 Wanted = Annotated[RunFilter, Depends(wanted)]
 """A handler's parameter: which runs an answer is about. Its operation is described with NARROWED."""
+
+Zone = Annotated[str, Depends(zone)]
+"""Another: the time zone that days are of. NARROWED describes it too."""
 
 
 def _checked(one: Narrowing, values: list[str]) -> Any:
@@ -58,7 +84,15 @@ def _described(one: Narrowing) -> dict[str, Any]:
     return {"name": one.name, "in": "query", "required": False, "description": one.help, "schema": schema}
 
 
-NARROWED: Final = {"parameters": [_described(one) for one in NARROWING]}
+_ZONE: Final[dict[str, Any]] = {
+    "name": "tz",
+    "in": "query",
+    "required": False,
+    "description": TZ_HELP,
+    "schema": {"type": "string", "maxLength": 100, "default": LOCAL},
+}
+
+NARROWED: Final = {"parameters": [*(_described(one) for one in NARROWING), _ZONE]}
 """What an operation that takes a filter adds to its description (`openapi_extra`)."""
 
 
@@ -77,13 +111,22 @@ def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
     >>> asked_of({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
     {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
     """
-    where, given, problems = RunFilter(), {}, {}
+    where = RunFilter()
+    given: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    zone = None
+    if names := [name for name in query.get("tz", ()) if name.strip()]:
+        given["tz"] = names[-1]
+        try:
+            zone = zone_named(checked_zone(names[-1]))
+        except InvalidQueryError as error:
+            problems["tz"] = str(error)
     for one in NARROWING:
         values = [value for value in query.get(one.name, ()) if value.strip()]
         if values:
             given[one.name] = values if one.many else values[-1]
             try:
-                where = replace(where, **one.take(_checked(one, values if one.many else values[-1:])))
+                where = replace(where, **one.take(_checked(one, values if one.many else values[-1:]), zone))
             except InvalidQueryError as error:
                 problems[one.name] = str(error)
     return Asked(where, given, problems)

@@ -30,6 +30,15 @@ def phase_words(name: Any) -> str:
     return PHASES.get(name) or one_line(name)
 
 
+def no_runs_words(folder: Any) -> str:
+    """Say that a folder holds no run, what was looked for and what to name instead."""
+    return (
+        f"No runs in {one_line(folder)}: nothing there has an adw_state.json, a workflow summary or an "
+        "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders inside "
+        "it are looked for"
+    )
+
+
 def secrets_taken(found: Mapping[str, int]) -> str | None:
     """Say how many secrets were taken out of texts; None: none.
 

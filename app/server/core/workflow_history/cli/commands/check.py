@@ -63,8 +63,8 @@ def check(  # noqa: PLR0917 - a command line has many options
             screen.next_steps(("workflow-history check", "hold spending against them"))
         return
     settings = read_config(config)
-    now = moment_of(at) if at else datetime.now(UTC)
-    start = moment_of(since, now) if since else None
+    now = moment_of(at, zone=settings.time_zone) if at else datetime.now(UTC)
+    start = moment_of(since, now, settings.time_zone) if since else None
     found = check_budgets(settings, start, now, regressions=regressions)
     if screen.as_json:
         screen.answer(found)

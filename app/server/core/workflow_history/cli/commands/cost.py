@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from ... import costing
+from ...errors import WorkflowHistoryError
+from ...wording.syncing import no_runs_words
 from ..folders import Directory, folders_of
 from ..options import Command
 from ..render.spending import cost_line, cost_report
@@ -54,6 +56,8 @@ def cost(
     folders = folders_of(directory)
     kinds = [by.value] if by else ["phase", "model", "run"]
     found = costing.folder_costs(*folders, kinds=kinds)
+    if not found["runs"] and not found["problems"]:
+        raise WorkflowHistoryError(no_runs_words(folders[0]))
     if by is None:
         found["by"]["run"] = found["by"]["run"][:COSTLIEST]
     if screen.as_json:

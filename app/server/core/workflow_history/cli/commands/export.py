@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ...answers.export import TABLES, names_of
+from ...answers.export import STATISTICS, TABLES, names_of
 from ...answers.export import export as take_out
 from ...errors import InvalidQueryError
 from ...exporting.formats import FORMATS
-from ..filtering import FilterCommand, filter_of
+from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.exporting import exported
 from ..screen import screen_of
 
@@ -24,6 +24,7 @@ Examples:
   workflow-history export agent-runs --since 30d --output agents.parquet
   workflow-history export runs --status failed --columns id,status,total_cost
   workflow-history export runs --columns all --format jsonl | jq .id
+  workflow-history export model-usage --since 30d --bom --output models.csv
   workflow-history export statistics --by week --tz UTC --output weeks.csv
 """
 
@@ -59,18 +60,18 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     raw: Annotated[
         bool, typer.Option("--raw", help="Leave CSV cells as they are that a spreadsheet would run.")
     ] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV with a byte order mark: Excel then knows UTF-8.")
+    ] = False,
     by: Annotated[
         str | None, typer.Option(metavar="KEY", help="Statistics by this: month, template, phase ...")
     ] = None,
     across: Annotated[
         str | None, typer.Option(metavar="KEY", help="Within each group of statistics, by this as well.")
     ] = None,
-    zone: Annotated[
-        str | None, typer.Option("--tz", metavar="ZONE", help="Days of statistics are of this time zone.")
-    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Take runs, agent runs, patterns or statistics out, as CSV, JSON Lines or Parquet.
+    """Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.
 
     The oldest come first. A file is written whole or not at all, for its owner alone.
 
@@ -85,10 +86,11 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
         columns=names_of(columns),
         where=filter_of(context),
         raw=raw,
+        bom=bom,
         force=force,
         by=by,
         across=across,
-        tz=zone,
+        tz=zone_of(context) if what == STATISTICS else None,
     )
     if piped:
         sys.stdout.buffer.flush()

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.finding import PART_SORTS, SORT_NAMES, costs_of, find_runs
+from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, costs_of, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ..filtering import FilterCommand, filter_of
-from ..render.runs import no_runs, run_list
+from ..render.runs import after_no_runs, no_runs, run_list
 from ..screen import screen_of
 
 app = typer.Typer(add_completion=False)
@@ -58,6 +58,7 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     Narrow terminals lose columns, not runs. With --quiet only the ids are printed.
     """
     screen, wanted = screen_of(context), filter_of(context)
+    check_sort(sort, wanted, after, "--sort")
     page = find_runs(wanted, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
     if screen.as_json:
         screen.answer(page)
@@ -70,3 +71,4 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
     else:
         screen.show(no_runs(filtered=not wanted.is_empty))
+        screen.next_steps(after_no_runs(filtered=not wanted.is_empty))

@@ -22,7 +22,7 @@ from ..filtering import FilterCommand, FilterGroup, filter_of
 from ..options import AskingCommand, check_named, typed
 from ..render.pattern_story import pattern_story, story_line
 from ..render.patterns import decision_line, pattern_list
-from ..render.runs import no_runs
+from ..render.runs import after_no_runs, no_runs
 from ..screen import screen_of
 
 EXAMPLES = """
@@ -103,6 +103,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         screen.show(*(one.id for one in found.patterns))
     elif not found.span.runs:
         screen.show(no_runs(filtered=not wanted.is_empty))
+        screen.next_steps(after_no_runs(filtered=not wanted.is_empty))
     else:
         screen.show(pattern_list(found, screen.width))
         screen.next_steps(*_next(found))

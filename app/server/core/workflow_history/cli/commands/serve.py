@@ -72,7 +72,8 @@ def serve(  # noqa: PLR0917 - a command line has many options
         raise WorkflowHistoryError(
             f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
         ) from error
-    database.schema_version()  # one that cannot be asked is told of now, and not on every page
+    if database.is_there():
+        database.schema_version()  # one that cannot be asked is told of now, and not on every page
     folders = [found.absolute() for found in followed_folders(directory)]
     made = secrets.token_urlsafe(24) if token == NEW else token
     settings = Settings(

@@ -8,10 +8,10 @@ import typer
 
 from ...answers import statistics
 from ...errors import InvalidQueryError
-from ...narrowing import period_of
-from ...summing.clock import LOCAL
-from ..filtering import FilterCommand, filter_of
+from ...filters import period_of
+from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.overview import overview_report, total_line
+from ..render.runs import after_no_runs
 from ..render.statistics import statistics_table
 from ..render.trends import trend_report
 from ..render.waste import waste_line, waste_report
@@ -39,16 +39,10 @@ Second = Annotated[
 
 
 @app.command(epilog=EXAMPLES, cls=FilterCommand)
-def stats(  # noqa: PLR0917 - a command line has many options
+def stats(
     context: typer.Context,
     by: Grouping = None,
     across: Second = None,
-    zone: Annotated[
-        str,
-        typer.Option(
-            "--tz", metavar="ZONE", help="Days and hours are of this time zone: Europe/Berlin, UTC."
-        ),
-    ] = LOCAL,
     waste: Annotated[bool, typer.Option("--waste", help="What was spent in vain, and where.")] = False,
     trend: Annotated[
         str | None,
@@ -65,17 +59,17 @@ def stats(  # noqa: PLR0917 - a command line has many options
     if (by is not None) + waste + (trend is not None) > 1 or (across is not None and by is None):
         raise InvalidQueryError("use one of --by, --waste and --trend; --across goes with --by")
     if by is not None:
-        _groups(context, by, across, zone)
+        _groups(context, by, across)
     elif waste:
         _waste(context)
     elif trend is not None:
         _trend(context, trend)
     else:
-        _overview(context, zone)
+        _overview(context)
 
 
-def _overview(context: typer.Context, zone: str) -> None:
-    screen, found = screen_of(context), statistics.overview(filter_of(context), tz=zone)
+def _overview(context: typer.Context) -> None:
+    screen, found = screen_of(context), statistics.overview(filter_of(context), tz=zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
@@ -88,17 +82,21 @@ def _overview(context: typer.Context, zone: str) -> None:
                 ("workflow-history stats --waste", "what was spent in vain, and where"),
                 ("workflow-history stats --trend 30d", "what changed"),
             )
+        else:
+            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
 
 
-def _groups(context: typer.Context, by: str, across: str | None, zone: str) -> None:
+def _groups(context: typer.Context, by: str, across: str | None) -> None:
     screen = screen_of(context)
-    found = statistics.run_statistics(by, filter_of(context), across=across, tz=zone)
+    found = statistics.run_statistics(by, filter_of(context), across=across, tz=zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
         screen.show(total_line(found.total))
     else:
         screen.show(statistics_table(found, screen.width, filtered=not filter_of(context).is_empty))
+        if not found.total.runs:
+            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
 
 
 def _waste(context: typer.Context) -> None:

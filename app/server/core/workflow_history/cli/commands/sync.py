@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ... import database, sync
+from ... import database, scanner, sync
+from ...errors import WorkflowHistoryError
 from ...store.holding import Holder
 from ...syncing.job import together
 from ...wording.numbers import counted
+from ...wording.syncing import no_runs_words
 from ..app import PARTLY
 from ..folders import Directory, folders_of
 from ..options import Command
@@ -59,11 +61,15 @@ def sync_folder(
 
     A run that cannot be read is named, and stops nothing.
 
+    Exit code 1: the folder holds no run. Nothing is stored then, and no history is made.
+
     Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
     screen = screen_of(context)
     folders = folders_of(directory)
     new = not database.is_there()
+    if new and not any(map(scanner.holds_runs, folders)):  # an empty history would hide the wrong folder
+        raise WorkflowHistoryError(no_runs_words(folders[0]))
     every = []
     for folder in folders:
         with screen.progress() as report:
@@ -80,7 +86,11 @@ def sync_folder(
             )
         every.append(done)
     stats = together(every)
-    _show(screen, stats, new=new)
+    found_any = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
+    if found_any or screen.as_json:
+        _show(screen, stats, new=new)
+    if not found_any:
+        raise WorkflowHistoryError(no_runs_words(folders[0]))
     if unread := count(stats, "failed") + count(stats, "unread"):
         what = counted(unread, "run or file", "runs or files")
         error_line(f"stored all but {what} that could not be read; the next sync tries again")

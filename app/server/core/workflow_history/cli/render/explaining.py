@@ -27,7 +27,7 @@ from ...wording.explaining import (
 from ...wording.text import one_line
 from .story.section import section
 from .table import Column, GiveWay, fit, grid
-from .text import joined
+from .text import joined, whole
 
 if TYPE_CHECKING:
     from ...explaining.shapes import Explanation, Part, Source
@@ -80,7 +80,7 @@ def _inputs(inputs: dict[str, Any]) -> RenderableType:
 
 def _place(source: Source, *, bare: bool = False) -> Text:
     """Return a path that can be opened; `bare`: without what it tells."""
-    text = Text(place_words(source), overflow="fold")
+    text = whole(place_words(source))
     notes = [] if bare else [one_line(source.says)]
     if source.there is False:
         notes.append(GONE)

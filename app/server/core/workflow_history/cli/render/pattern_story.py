@@ -16,11 +16,10 @@ from ...wording.patterns import estimate, saved_of, short_id
 from ...wording.text import one_line
 from .patterns import MARKS
 from .story.section import section
-from .table import Column, GiveWay, fit, grid
-from .text import joined, said
+from .table import Column, GiveWay, fit, grid, needed
+from .text import joined, said, whole
 
 MOST_PARTS: Final = 8
-LEAST_PLACE: Final = 40  # cells, as long as another column can give way
 _NARROWER: Final = (GiveWay("count"), GiveWay("when"), GiveWay("cost"))
 
 
@@ -178,23 +177,26 @@ def _examples(examples: tuple[Example, ...], width: int) -> list[RenderableType]
         Column(
             "place",
             "file and line",
-            tuple(_place(each, whole=len(folders) > 1) for each in examples),
+            tuple(_place(each, in_full=len(folders) > 1) for each in examples),
             flexible=True,
             most=200,
             wraps=True,
         ),
     ]
-    table = grid(fit(columns, width, _NARROWER, LEAST_PLACE), width)
-    return [table, Text(f"in {folders.pop()}", "dim", overflow="fold")] if len(folders) == 1 else [table]
+    folder = [whole(f"in {folders.pop()}", "dim")] if len(folders) == 1 else []
+    if needed(columns, columns[-1].natural) <= width:
+        return [grid(columns, width), *folder]
+    table = grid(fit(columns[:-1], width, _NARROWER), width)
+    return [table, *columns[-1].cells, *folder]  # a place is never broken: it can be copied
 
 
 def _times(each: Example) -> str:
     return UNKNOWN if each.count is None else f"{each.count:,}"
 
 
-def _place(each: Example, *, whole: bool) -> Text:
+def _place(each: Example, *, in_full: bool) -> Text:
     if each.path is None:
         return Text(UNKNOWN)
     inside = one_line(each.path)
-    path = below(one_line(each.agents_dir), inside) if whole and each.agents_dir else inside
-    return Text(f"{path}:{each.line}" if each.line else str(path))
+    path = below(one_line(each.agents_dir), inside) if in_full and each.agents_dir else inside
+    return whole(f"{path}:{each.line}" if each.line else path)

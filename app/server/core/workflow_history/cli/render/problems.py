@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ...amounts import number
-from ...wording.text import cut_middle, one_line
-from .text import said
+from ...wording.text import one_line
+from .text import said, whole
 
 MOST = 10
 
@@ -31,12 +32,18 @@ def problem_lines(
     """
     worst_first = sorted(problems, key=_is_warning)
     kinds = [[problem] for problem in worst_first] if each else list(_by_kind(worst_first))
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for first, *others in kinds[:most]:
-        table.add_row(_place(first, width), _reason(first, len(others)))
-    lines: list[RenderableType] = [table]
+    shown = [(_place(first), _reason(first, len(others))) for first, *others in kinds[:most]]
+    lines: list[RenderableType] = []
+    if max((place.cell_len for place, _ in shown), default=0) <= width // 2:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in shown:
+            table.add_row(*row)
+        lines.append(table)
+    else:  # a place is never cut: it can be copied
+        for place, reason in shown:
+            lines += [place, Padding(reason, (0, 0, 0, 4))]
     if left := sum(map(len, kinds[most:])):
         lines.append(Text(f"and {left:,} more: --json shows all", style="dim"))
     return lines
@@ -75,9 +82,8 @@ def _reason(problem: Problem, others: int) -> Text:
     return text
 
 
-def _place(problem: Problem, width: int) -> Text:
+def _place(problem: Problem) -> Text:
     number_of_line = number(problem.get("line"))
     tail = "" if number_of_line is None else f":{number_of_line:.0f}"
-    place = cut_middle(one_line(problem.get("path")), max(20, width // 2 - len(tail))) + tail
-    sign = Text("! ", "magenta") if _is_warning(problem) else Text("✗ ", "red")
-    return Text.assemble(sign, (place, "bold"))
+    found = whole("! ", "magenta") if _is_warning(problem) else whole("✗ ", "red")
+    return found.append(f"{one_line(problem.get('path'))}{tail}", "bold")

@@ -77,10 +77,15 @@ def run_list(
 
 
 def no_runs(*, filtered: bool) -> Text:
-    """Return what to say where there is nothing to list, and what to type next."""
+    """Return what to say if there is nothing to list."""
+    return Text("No run matches." if filtered else "No runs yet.")
+
+
+def after_no_runs(*, filtered: bool) -> tuple[str, str]:
+    """Return what to type then, with what it is for."""
     if filtered:
-        return Text("No run matches. All of them: workflow-history list")
-    return Text("No runs yet. Read an agents folder: workflow-history sync path/to/project")
+        return "workflow-history list", "all runs"
+    return "workflow-history sync path/to/project", "read a project's runs"
 
 
 def request_line(run: Run) -> Text:

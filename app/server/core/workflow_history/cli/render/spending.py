@@ -46,7 +46,7 @@ NARROWER = (
 def cost_report(found: Sums, width: int) -> RenderableType:
     """Return the sums, a table for each kind of groups, and what could not be read."""
     if not found["runs"]:
-        return Group(Text(f"No runs in {one_line(found['agents_dir'])}."), *_problems(found, width))
+        return Group(Text("No run in it can be read."), *_problems(found, width))
     lines: list[RenderableType] = [_head(found), cost_line(found)]
     lines += [line for line in (_unpriced(found), _unheard(found), _tokens(found)) if line is not None]
     for kind, groups in found["by"].items():

@@ -11,7 +11,7 @@ from rich.text import Text
 from ...amounts import Spending, exact, number
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, duration
-from ...wording.syncing import secrets_taken
+from ...wording.syncing import no_runs_words, secrets_taken
 from ...wording.text import one_line
 from .problems import problem_lines
 from .text import joined
@@ -56,11 +56,9 @@ def count(stats: Stats, key: str) -> int:
 
 def _nothing_found(stats: Stats) -> Text:
     folder = one_line(stats.get("agents_dir") or "the agents folder")
-    if gone := _gone(stats):
-        return Text.assemble(f"No runs in {folder} any more. ", gone)
-    return Text(
-        f"No runs in {folder}. Name the project or its agents folder: workflow-history sync path/to/project"
-    )
+    if kept := _gone(stats) or _pruned(stats):
+        return Text.assemble(f"No runs in {folder} any more. ", kept)
+    return Text(no_runs_words(folder))
 
 
 def _found(stats: Stats) -> Text:

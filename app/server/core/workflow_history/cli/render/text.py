@@ -14,6 +14,11 @@ def said(given: Any, style: str = "") -> Text:
     return Text(one_line(given), style=style)
 
 
+def whole(given: Any, style: str = "") -> Text:
+    """Return clean text of one line that is never broken, however narrow the terminal: it can be copied."""
+    return Text(one_line(given), style=style, no_wrap=True, overflow="ignore")
+
+
 def joined(parts: list[str | Text | None], separator: str = " · ") -> Text:
     """Return the parts that are there, a dot between them."""
     known = [part if isinstance(part, Text) else Text(part) for part in parts if part]

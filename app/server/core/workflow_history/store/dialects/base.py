@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, FromClause, Select, Table
 from sqlalchemy.exc import DatabaseError
 
-from ..locks import Release
+from ...locks import Release
 from ..search_words import Piece
 
 DAMAGED: Final = (

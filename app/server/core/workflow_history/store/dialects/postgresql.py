@@ -37,7 +37,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from ...errors import WorkflowHistoryError
-from ..locks import Release
+from ...locks import Release
 from ..pattern_sums import KEEPING_SUMS
 from ..schema import metadata, workflows
 from ..search import SEARCH_INDEX, SEARCH_TABLE

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
 from ...errors import WorkflowHistoryError
-from ..locks import Release, told_in, try_file
+from ...locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
 from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
 from ..search_words import Piece, fts5
@@ -151,6 +152,7 @@ def _begin_to_write(connection: Connection) -> None:
 
 
 def _prepare(connection: Connection) -> None:
+    _remove_free_locks(Path(str(connection.engine.url.database)))
     if _pragma(connection, "journal_mode") == "wal":
         return
     try:
@@ -254,6 +256,15 @@ def _try_lock(connection: Connection, name: str, told: str) -> Release | None:
 
 def _lock_holder(connection: Connection, name: str) -> str:
     return told_in(_lock_file(connection, name))
+
+
+def _remove_free_locks(database: Path) -> None:
+    """Remove the lock files beside a history that killed processes left behind."""
+    named = re.compile(rf"{re.escape(database.name)}-sync-[0-9a-f]{{16}}\.lock")
+    with suppress(OSError), os.scandir(database.parent) as entries:
+        for file in [Path(entry.path) for entry in entries if named.fullmatch(entry.name)]:
+            if (release := try_file(file)) is not None:
+                release()
 
 
 def _lock_file(connection: Connection, name: str) -> Path:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Final
-from zoneinfo import available_timezones
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Header, Path, Query
 
-from ...errors import InvalidQueryError
-from ...summing.clock import LOCAL
 from .. import run_ids  # noqa: F401 - routes with a RunId say {id:run}
 from ..security import CHANGING
 
@@ -46,26 +42,6 @@ Changing = Annotated[
     ),
 ]
 """What every request needs that changes something; the guard has looked at it before."""
-
-
-async def _zone(
-    tz: Annotated[
-        str,
-        Query(max_length=100, description="Days and hours are of this time zone: local, UTC, Europe/Berlin."),
-    ] = LOCAL,
-) -> str:
-    """Return a time zone that there is; a client's words never name a file."""
-    if tz != LOCAL and tz not in _zones():
-        raise InvalidQueryError(f"no time zone {tz!r}; use {LOCAL}, UTC, or a name such as Europe/Berlin")
-    return tz
-
-
-Zone = Annotated[str, Depends(_zone)]
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def named(run_id: str, project: str | None) -> str:

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from ...answers import statistics
-from ...narrowing import period_of
+from ...filters import period_of
 from ..replies import reply
-from ..wanted import NARROWED, Wanted
+from ..wanted import NARROWED, Wanted, Zone
 from .described import gives
-from .parameters import Zone
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 

@@ -17,9 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ...answers.export import STATISTICS, names_of, pieces
 from ...errors import InvalidQueryError
 from ..context import Here
-from ..wanted import NARROWED, Wanted
+from ..wanted import NARROWED, Wanted, Zone
 from .described import problems
-from .parameters import Zone
 from .statistics import Across
 
 logger = logging.getLogger("workflow_history")
@@ -47,6 +46,17 @@ MEDIA_TYPES: Final = {
     "parquet": "application/vnd.apache.parquet",
 }
 
+What = Literal[
+    "runs",
+    "agent-runs",
+    "model-usage",
+    "tool-calls",
+    "patterns",
+    "occurrences",
+    "problems",
+    "statistics",
+]
+
 _GIVES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The rows, the oldest first.",
@@ -63,7 +73,7 @@ _GIVES: Final[dict[int | str, dict[str, Any]]] = {
     "/{what}", summary="A table as a file", responses=_GIVES, response_class=Response, openapi_extra=NARROWED
 )
 def take_out(  # noqa: PLR0917 - a table is asked for in many ways
-    what: Annotated[Literal["runs", "agent-runs", "patterns", "statistics"], Path(description="The table.")],
+    what: Annotated[What, Path(description="The table.")],
     where: Wanted,
     zone: Zone,
     kind: Annotated[
@@ -73,6 +83,7 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
         str | None, Query(max_length=4_000, description="Names with commas between, or all.")
     ] = None,
     raw: Annotated[bool, Query(description="Leave cells that a spreadsheet would run.")] = False,
+    bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, for Excel.")] = False,
     by: Annotated[str | None, Query(max_length=40, description="Statistics by this: month, phase.")] = None,
     across: Across = None,
 ) -> Response:
@@ -80,7 +91,9 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
     if what != STATISTICS and (by is not None or across is not None):
         raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
     tz = zone if what == STATISTICS else None
-    rows = pieces(what, kind, columns=names_of(columns), where=where, raw=raw, by=by, across=across, tz=tz)
+    rows = pieces(
+        what, kind, columns=names_of(columns), where=where, raw=raw, bom=bom, by=by, across=across, tz=tz
+    )
     headers = {
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",

@@ -48,9 +48,10 @@ def budgets(
     regressions: Annotated[bool, Query(description="Tell too what got worse.")] = False,
 ) -> Response:
     """Return every budget of the server's settings file, and what was spent of it."""
-    now = moment_of(at) if at else datetime.now(UTC)
-    start = moment_of(since, now) if since else None
+    settings = read_config()
+    now = moment_of(at, zone=settings.time_zone) if at else datetime.now(UTC)
+    start = moment_of(since, now, settings.time_zone) if since else None
     if start is not None and now - start > LONGEST:
         raise InvalidQueryError(f"since is more than {LONGEST.days} days before; say a later time")
-    found = check_budgets(read_config(), start, now, regressions=regressions)
+    found = check_budgets(settings, start, now, regressions=regressions)
     return reply(request, replace(found, config=without_folders(found.config)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from ...amounts import UNKNOWN, money, number, share
@@ -74,7 +75,7 @@ def place_of(value: float, end: float) -> float:
 def _decimal(end: float) -> float:
     """Return a step of 1, 2 or 5 times a power of ten."""
     rough = end / MARKS
-    power = 10.0 ** math.floor(math.log10(rough))
+    power = float(f"1e{Decimal(rough).adjusted()}")
     return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * (1 - 1e-9))
 
 

@@ -11,11 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
 from ...errors import WorkflowHistoryError
+from ...scratch import remove_leftovers
 from ...sync import sync_workflow_history
 from ...syncing.job import Progress
 from ...syncing.processes import end_with_parent
@@ -29,7 +31,8 @@ def main() -> None:
     """Do what is ordered until there are no more orders."""
     end_with_parent()
     logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # its problems are in its result
-    with _kept_stdout() as out:
+    remove_leftovers()
+    with suppress(BrokenPipeError), _kept_stdout() as out:  # broken: the server was killed
 
         def tell(message: dict[str, Any]) -> None:
             out.write(msgspec.json.encode(message) + b"\n")

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
+from ...zones import LOCAL
 from ..context import Context
 from ..views.narrow import Choice, Narrow, narrow
 from ..wanted import asked_of
@@ -26,6 +27,11 @@ class Question:
     def word(self, name: str, usual: str = "") -> str:
         """Return one parameter; `usual` where it is not given, or empty."""
         return self.query.get(name) or usual
+
+    @property
+    def zone(self) -> str:
+        """The name of the time zone that days are of."""
+        return str(self.given.get("tz", LOCAL))
 
     def form(self, path: str, here: Context, own: Sequence[Choice] = (), *, ages: bool = True) -> Narrow:
         """Return the form that narrows the page."""

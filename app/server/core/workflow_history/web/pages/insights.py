@@ -16,7 +16,7 @@ from ...answers.statistics import waste
 from ...answers.watch import find_anomalies
 from ...config import read_config
 from ...errors import ConfigError, InvalidQueryError
-from ...narrowing import period_of
+from ...filters import period_of
 from ...patterns.savings import KEEP_SHARE
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of

@@ -120,6 +120,8 @@ def chips(view: View) -> list[Link]:
             ]
         elif given is not None:
             found.append(Link(_chip(one, given), view.without(one.name), on=True))
+    if zone := view.given.get("tz"):
+        found.append(Link(f"tz: {cut(one_line(zone), _MOST_CHIP)}", view.without("tz"), on=True))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -113,7 +114,7 @@ def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "name": name,
         "agents": agents,
         "cost": at_least(together([agent_spending(agent) for agent in agents])),
-        "seconds": sum(seconds) if seconds else None,
+        "seconds": fsum(seconds) if seconds else None,
     }
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...answers import statistics
-from ...narrowing import period_of
-from ...summing.clock import LOCAL
+from ...filters import period_of
 from ...wording.statistics import length
+from ...zones import LOCAL, zone_named
 from ..charts.stacked import texture
 from ..context import Here
 from ..rendering import page
@@ -35,7 +34,7 @@ _PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 def trends(request: Request, here: Here) -> Response:
     """Return the page."""
     asked = question(request)
-    zone = asked.word("tz", LOCAL)
+    zone = asked.zone
     own = _own(asked, zone)
     chosen = {choice.name: choice.chosen for choice in own}
     found = here.kept(
@@ -46,8 +45,7 @@ def trends(request: Request, here: Here) -> Response:
         tz=zone,
         period=period_of(chosen["period"]),
     )
-    info = None if zone == LOCAL else ZoneInfo(zone)
-    periods = Periods(found.by, info, datetime.now(UTC), asked.given, asked.where)
+    periods = Periods(found.by, zone_named(zone), datetime.now(UTC), asked.given, asked.where)
     return page(
         request,
         "trends.html",

@@ -64,6 +64,8 @@ def narrow(
         if one.name in given and one.name not in shown
         for value in (given[one.name] if one.many else [given[one.name]])
     ]
+    if "tz" in given and "tz" not in shown | {choice.name for choice in own}:
+        rest.append(("tz", given["tz"]))
     return Narrow(
         path,
         (*own, *fields),

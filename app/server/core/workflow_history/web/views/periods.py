@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from ...filters import RunFilter
-from ...summing.clock import LOCAL
+from ...zones import LOCAL
 from ..rendering import address
 
 
@@ -47,8 +47,9 @@ class Periods:
     def address(self, first: date, **more: Any) -> str:
         """Return the list of the runs of a period; days that the page leaves out are left out there too."""
         end = self.end(first)
-        starts_later = self.where.created_from is not None and self.where.created_from > self._begin(first)
-        ends_before = self.where.created_before is not None and self.where.created_before < self._begin(end)
+        where = self.where.at(self.now)
+        starts_later = where.created_from is not None and where.created_from > self._begin(first)
+        ends_before = where.created_before is not None and where.created_before < self._begin(end)
         if self.zone is None:
             since, until = first.isoformat(), (end - timedelta(days=1)).isoformat()
         else:

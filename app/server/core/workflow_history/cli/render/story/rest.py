@@ -18,7 +18,7 @@ from .. import marks
 from ..problems import problem_lines
 from ..runs import request_line
 from ..table import Column, GiveWay, fit, grid
-from ..text import joined, said
+from ..text import joined, said, whole
 from .section import section
 
 MOST_PATTERNS = 5
@@ -95,11 +95,12 @@ def places(run: Run, width: int) -> RenderableType | None:
         return None
     blocks: list[RenderableType] = [section("Read from", width)]
     if folder is not None:
-        blocks.append(Text(str(folder), overflow="fold"))
-    if agents:
-        blocks.append(
-            Columns([_place(agent) for agent in agents], padding=(0, 3), column_first=True, equal=True)
-        )
+        blocks.append(whole(folder))
+    found = [_place(agent) for agent in agents]
+    if max((place.cell_len for place in found), default=0) > width:
+        blocks.extend(found)
+    elif found:
+        blocks.append(Columns(found, padding=(0, 3), column_first=True, equal=True))
     if run.get("price_version"):
         blocks.append(
             Text(f"own sums with the prices of genai-prices {one_line(run['price_version'])}", "dim")
@@ -109,8 +110,7 @@ def places(run: Run, width: int) -> RenderableType | None:
 
 def _place(agent: Run) -> Text:
     line = int(number(agent.get("line")) or 0)
-    place = one_line(agent["path"]) + (f":{line}" if line else "")
-    return Text(place)
+    return whole(f"{agent['path']}:{line}" if line else agent["path"])
 
 
 def _score_bar(value: Any) -> Text:

@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,13 @@ Release = Callable[[], None]
 
 _TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 _BEYOND: Final = 1 << 30  # Windows keeps others from reading what is locked: this byte, and no text
-_LONGEST: Final = 1_000  # bytes of a holder's name
+_LONGEST: Final = 8_192  # bytes of what a holder writes into it
 
 
-def try_file(file: Path, told: str) -> Release | None:
+def try_file(file: Path, told: str | None = None) -> Release | None:
     """Take the lock of a file, which is made, and leave `told` in it; None where another holds it.
+
+    Without `told`, what stands in it stays. To release the lock removes the file.
 
     Raises OSError where the file cannot be made, or its system knows no locks.
     """
@@ -42,13 +45,18 @@ def try_file(file: Path, told: str) -> Release | None:
         if not taken:
             return None
         # Its last holder took the file away between our opening and locking it: once more, with a new one.
-    os.ftruncate(handle, 0)
-    os.write(handle, told.encode()[:_LONGEST])
+    if told is not None:
+        os.ftruncate(handle, 0)
+        os.write(handle, os.fsencode(told)[:_LONGEST])
 
     def release() -> None:
-        if sys.platform != "win32":  # there, a file that is open cannot be taken away
+        if sys.platform != "win32":
             file.unlink(missing_ok=True)
-        os.close(handle)
+            os.close(handle)
+        else:  # there, a file that is open cannot be removed
+            os.close(handle)
+            with suppress(OSError):  # another process may have opened it by now
+                file.unlink()
 
     return release
 
@@ -56,7 +64,7 @@ def try_file(file: Path, told: str) -> Release | None:
 def told_in(file: Path) -> str:
     """Return what the holder of a file's lock left in it; empty where nobody holds it any more."""
     try:
-        return file.read_bytes()[:_LONGEST].decode("utf-8", "replace")
+        return os.fsdecode(file.read_bytes()[:_LONGEST])
     except OSError:
         return ""
 

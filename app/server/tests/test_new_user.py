@@ -1,0 +1,439 @@
+"""What a new user tries first: typed words and Python calls in, the answers that these promise out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import app.server.core.workflow_history as package
+from app.server.core.workflow_history import (
+    InvalidQueryError,
+    RunFilter,
+    WorkflowHistoryError,
+    database,
+    errors,
+    export,
+    find_anomalies,
+    find_patterns,
+    find_runs,
+    get_history_analytics,
+    get_workflow_by_id,
+    get_workflow_history,
+    overview,
+    run_statistics,
+    similar_runs,
+    sync_workflow_history,
+    waste,
+)
+from app.server.core.workflow_history.answers.finding import find_run_rows
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.options import _with_ids_last
+from app.server.core.workflow_history.store.history import History
+from app.server.tests.build import init, result, stream
+from app.server.tests.web import client_of
+
+ROOT = Path(__file__).parents[3]
+SPEC = {
+    "init_db",
+    "get_workflow_by_id",
+    "insert_workflow",
+    "update_workflow",
+    "get_workflow_history",
+    "sync_workflow_history",
+    "resync_workflow_cost",
+    "resync_all_completed_workflows",
+    "get_history_analytics",
+    "calculate_phase_metrics",
+    "calculate_workflow_scores",
+}
+
+
+def type_in(*words: str, columns: int = 120) -> Any:
+    return CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": str(columns)})
+
+
+def make_run(agents: Path, name: str, **state: object) -> Path:
+    """Write a completed run of one agent."""
+    run = agents / name
+    stream(run, "builder", init(name), result(0.25, session=name))
+    facts = {"adw_id": name, "status": "completed", "nl_input": "Add CSV export", **state}
+    (run / "adw_state.json").write_text(json.dumps(facts))
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with two runs: one was made an hour ago, the other a hundred days ago."""
+    now = datetime.now(UTC)
+    for name, age in (("new00001", timedelta(hours=1)), ("old00001", timedelta(days=100))):
+        make_run(tmp_path / "shop" / "agents", name, created_at=(now - age).isoformat())
+    return tmp_path / "shop"
+
+
+# Ages in filters
+
+
+def exported(where: RunFilter) -> int:
+    text = io.BytesIO()
+    export("runs", text, format="csv", where=where)
+    return len(list(csv.DictReader(io.StringIO(text.getvalue().decode(), newline=""))))
+
+
+ASKED: dict[str, Callable[[RunFilter], int]] = {
+    "find_runs": lambda where: find_runs(where).total,
+    "rows of a list": lambda where: find_run_rows(where).total,
+    "run_statistics": lambda where: run_statistics("status", where).total.runs,
+    "overview": lambda where: overview(where).total.runs,
+    "find_anomalies": lambda where: find_anomalies(where).runs,
+    "find_patterns": lambda where: find_patterns(where).span.runs,
+    "similar_runs": lambda where: similar_runs(text="Add CSV export", where=where, threshold=0).compared,
+    "export": exported,
+    "list --since": lambda where: json.loads(
+        type_in("list", "--json", *(["--since", "7d"] if where.from_ago else ["--until", "7d"])).stdout
+    )["total"],
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_an_age_filters_wherever_the_filter_is_used(project: Path, ask: Callable[[RunFilter], int]) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    assert (ask(RunFilter(from_ago="7d")), ask(RunFilter(before_ago="7d"))) == (1, 1)
+
+
+def test_an_age_counts_back_from_the_moment_that_is_asked_about(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    then = datetime.now(UTC) - timedelta(days=99)
+    assert run_statistics("status", RunFilter(before_ago="12h"), now=then).total.runs == 1
+    fixed = RunFilter(from_ago="1d", before_ago="1h").at(then)
+    assert (fixed.created_from, fixed.created_before) == (then - timedelta(days=1), then - timedelta(hours=1))
+    assert not RunFilter(from_ago="7d").is_empty
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"from_ago": "soon"},
+        {"from_ago": 7},
+        {"before_ago": ""},
+        {"from_ago": "999999999w"},
+        {"from_ago": "7d", "created_from": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"before_ago": "7d", "created_before": datetime(2026, 1, 1, tzinfo=UTC)},
+    ],
+    ids=str,
+)
+def test_an_age_that_cannot_be_meant_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQueryError):
+        RunFilter(**given)
+
+
+def test_a_page_of_an_age_is_continued_by_its_cursor(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    first = find_runs(RunFilter(from_ago="200d"), limit=1)
+    assert first.next_cursor is not None
+    second = find_runs(RunFilter(from_ago="200d"), limit=1, cursor=first.next_cursor)
+    assert [run["id"] for page in (first, second) for run in page.workflows] == ["new00001", "old00001"]
+
+
+# Folders
+
+
+def test_a_project_and_its_agents_folder_are_the_same_runs(project: Path) -> None:
+    assert sync_workflow_history(silent=True, agents_dir=project)["inserted"] == 2
+    for again in (project / "agents", project, str(project)):
+        done = sync_workflow_history(silent=True, agents_dir=again)
+        assert (done["inserted"], done["unchanged"], done["project"]) == (0, 2, "shop")
+    assert type_in("sync", str(project)).exit_code == 0
+    assert {(run["project"], run["id"]) for run in find_runs().workflows} == {
+        ("shop", "new00001"),
+        ("shop", "old00001"),
+    }
+
+
+def test_a_project_named_by_the_environment_is_its_agents_folder(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_AGENTS", str(project))
+    assert sync_workflow_history(silent=True)["project"] == "shop"
+    done = type_in("sync", "--json")
+    assert json.loads(done.stdout)["unchanged"] == 2
+
+
+@pytest.mark.parametrize("command", ["sync", "cost"])
+@pytest.mark.parametrize("shape", ["empty", "nothing but notes"])
+def test_a_folder_without_runs_is_an_error_that_says_what_was_looked_for(
+    tmp_path: Path, command: str, shape: str
+) -> None:
+    agents = tmp_path / "shop" / "agents"
+    agents.mkdir(parents=True)
+    if shape != "empty":
+        (agents / "notes").mkdir()
+        (agents / "notes" / "todo.txt").write_text("nothing")
+    done = type_in(command, str(tmp_path / "shop"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: No runs in {agents}: ")
+    assert "adw_state.json" in done.stderr
+    assert "workflow-history sync" not in done.stderr
+    assert not (tmp_path / "history.db").exists()
+
+
+def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
+    assert type_in("sync", str(project)).exit_code == 0
+    for run in (project / "agents").iterdir():
+        run.rename(project / run.name)
+    done = type_in("sync", str(project))
+    assert done.exit_code == 0
+    assert "2 runs gone from the disk, kept in this history" in " ".join(done.stdout.split())
+    (project / "agents" / "empty").mkdir()
+    (project.parent / "other").mkdir()
+    assert type_in("sync", str(project.parent / "other")).exit_code == 1
+
+
+# Names in the package, and of histories
+
+
+def test_errors_can_be_imported_from_the_package() -> None:
+    every = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, WorkflowHistoryError)
+    }
+    assert every <= set(package.__all__)
+    assert all(getattr(package, name) is getattr(errors, name) for name in every)
+    assert set(package.__all__) >= SPEC
+    assert sorted(package.__all__) == package.__all__
+    assert all(getattr(package, name) is not None for name in package.__all__)
+
+
+READERS: dict[str, Callable[[], object]] = {
+    "find_runs": find_runs,
+    "run_statistics": run_statistics,
+    "overview": overview,
+    "waste": waste,
+    "find_anomalies": find_anomalies,
+    "find_patterns": find_patterns,
+    "export": lambda: export("runs", io.BytesIO(), format="csv"),
+    "get_workflow_history": get_workflow_history,
+    "get_workflow_by_id": lambda: get_workflow_by_id("a"),
+    "get_history_analytics": get_history_analytics,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_named_history_that_is_not_there_is_an_error(
+    tmp_path: Path, read: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "typo.db"))
+    with pytest.raises(WorkflowHistoryError, match=r"there is no history at .*typo\.db yet"):
+        read()
+    assert not (tmp_path / "typo.db").exists()
+    monkeypatch.delenv("WORKFLOW_HISTORY_DB")
+    read()  # the usual one need not be there yet
+
+
+@pytest.mark.parametrize("read", [find_runs, overview, find_patterns], ids=lambda read: read.__name__)
+def test_an_assigned_history_that_is_not_there_is_an_error_for_answers(
+    tmp_path: Path, read: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "DB_PATH", tmp_path / "typo.db")
+    with pytest.raises(WorkflowHistoryError, match="there is no history"):
+        read()
+    assert get_workflow_history()["total"] == 0  # the contract has it so
+
+
+# The command line
+
+
+def test_an_unknown_status_is_an_error_that_names_the_allowed_ones(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    for words in (["faild"], ["completed", "--status", "faild"]):
+        done = type_in("list", "--status", *words)
+        assert done.exit_code == 2
+        assert "no run has status 'faild'; did you mean failed? allowed: completed, failed," in done.stderr
+    assert type_in("list", "--status", "failed").exit_code == 0
+
+
+def test_errors_of_a_sort_name_the_option(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    assert type_in("list", "--sort", "costs").stderr.startswith('error: Invalid --sort "costs". Use one of')
+    assert type_in("list", "--sort", "phase-cost").stderr.startswith(
+        'error: --sort "phase-cost" needs a phase'
+    )
+    with pytest.raises(InvalidQueryError, match=r'^Invalid sort "costs"\.'):
+        find_runs(sort="costs")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lst", "list"), ("statistics", "stats"), ("pattern", "patterns"), ("db chek", "check")],
+)
+def test_a_command_that_is_not_there_is_answered_with_those_of_like_names(typed: str, meant: str) -> None:
+    done = type_in(*typed.split())
+    assert done.exit_code == 2
+    assert "Did you mean" in done.stderr
+    assert meant in done.stderr.partition("Did you mean")[2]
+
+
+def test_an_option_that_is_not_there_is_answered_with_those_of_like_names() -> None:
+    assert "--status" in type_in("list", "--statsu", "failed").stderr
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+def test_what_can_be_copied_is_never_broken(project: Path, columns: int) -> None:
+    long = project / "agents" / ("a-run-with-a-very-long-name-" * 3 + "1")
+    stream(long, "an_agent_with_a_long_name_too", init("x"), "{broken", result(0.5, session="x"))
+    assert type_in("sync", str(project)).exit_code in {0, 3}
+    place = f"{long}/an_agent_with_a_long_name_too/raw_output.jsonl:3"
+    told = type_in("explain", long.name, "cost", columns=columns)
+    assert place in told.stdout
+    shown = type_in("show", long.name, columns=columns).stdout
+    assert "an_agent_with_a_long_name_too/raw_output.jsonl:3" in shown
+    for text in (shown, type_in("stats", columns=columns).stdout, type_in("list", "-s", "zzz").stdout):
+        hints = text.partition("next:")[2].splitlines()
+        typed = [line.strip() for line in hints if "workflow-history" in line]
+        assert typed
+        for line in typed:
+            assert line.startswith("workflow-history ")
+            assert len(shlex.split(line)) > 1
+    problem = f"{long.name}/an_agent_with_a_long_name_too/raw_output.jsonl:2"
+    found = type_in("sync", "--project", "again", str(project), columns=columns).stdout
+    assert problem in found or problem in shown
+
+
+# The cases of the fault tables
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("sync", 0),
+        ("list", 0),
+        ("stats --by phase", 0),
+        ("show new00001", 0),
+        ("export", 0),
+        ("db check", 0),
+        ("list --sort beauty", 2),
+        ("--version", 0),
+    ],
+)
+def test_closed_stdout_traceback(project: Path, tmp_path: Path, command: str, code: int, closed: str) -> None:
+    words = f"{command} {shlex.quote(str(project))}" if command == "sync" else command
+    if command != "sync":
+        sync_workflow_history(silent=True, agents_dir=project)
+    module = "app.server.core.workflow_history"
+    done = subprocess.run(  # noqa: S602 - the shell closes the streams
+        f"{shlex.quote(sys.executable)} -m {module} {words} {closed}",
+        shell=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    if not command.startswith("--"):
+        with History.open(tmp_path / "history.db", make=False) as history:
+            assert history.check() == []
+        assert find_runs().total == 2
+
+
+DAY = "2026-03-01"
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """A run of the last hour of February in New York, which is March in Tokyo."""
+    make_run(tmp_path / "shop" / "agents", "late0001", created_at="2026-02-28T23:30:00-05:00")
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "shop")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("zone", "runs_of_march"), [("Asia/Tokyo", 1), ("UTC", 1), ("America/New_York", 0), ("Etc/GMT+12", 0)]
+)
+def test_tz_not_for_since(late: Path, zone: str, runs_of_march: int) -> None:
+    days = [
+        group["name"]
+        for group in json.loads(type_in("stats", "--by", "day", "--tz", zone, "--json").stdout)["groups"]
+    ]
+    assert days == ([DAY] if runs_of_march else ["2026-02-28"])
+    for words in (
+        ["list"],
+        ["stats"],
+        ["export", "--format", "jsonl"],
+        ["export", "statistics", "--by", "day"],
+    ):
+        found = type_in(*words, "--tz", zone, "--since", DAY, "--until", DAY).stdout
+        assert ("late0001" in found or DAY in found or "1 run" in found) == bool(runs_of_march), words
+        later = type_in(*words, "--tz", zone, "--since", "2026-03-02").stdout
+        assert "late0001" not in later
+    with client_of() as client:
+        query = f"tz={zone.replace('+', '%2B')}&since={DAY}&until={DAY}"
+        assert client.get(f"/api/v1/runs?{query}").json()["total"] == runs_of_march
+        assert client.get(f"/api/v1/statistics?by=day&{query}").json()["total"]["runs"] == runs_of_march
+        assert client.get(f"/api/v1/statistics/waste?{query}").status_code == 200
+        rows = client.get(f"/api/v1/export/runs?{query}&columns=id").text.split()
+        assert rows == ["id", *["late0001"] * runs_of_march]
+        for page in ("/", "/trends", "/insights"):
+            answer = client.get(f"{page}?{query}")
+            assert answer.status_code == 200, page
+        assert ("late0001" in client.get(f"/?{query}").text) == bool(runs_of_march)
+        assert client.get("/api/v1/runs?tz=Nowhere/Land").status_code == 422
+
+
+def test_a_zone_that_is_not_there_is_named() -> None:
+    done = type_in("list", "--tz", "Nowhere/Land", "--since", DAY)
+    assert done.exit_code == 2
+    assert "no time zone 'Nowhere/Land'" in done.stderr
+
+
+DASHED = "-home-me-shop"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", DASHED],
+        ["show", "--full", DASHED],
+        ["show", DASHED, "--full"],
+        ["show", "--", DASHED],
+        ["explain", DASHED, "cost"],
+        ["similar", DASHED, "-n", "3"],
+        ["similar", "-n3", DASHED],
+        ["compare", DASHED, "-n-other"],
+        ["resync", DASHED],
+    ],
+    ids=" ".join,
+)
+def test_id_that_begins_with_a_dash(tmp_path: Path, words: list[str]) -> None:
+    for name in (DASHED, "-n-other"):
+        make_run(tmp_path / "shop" / "agents", name, created_at="2026-03-01T10:00:00Z")
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "shop")
+    done = type_in(*words)
+    assert done.exit_code == 0, done.output
+    assert DASHED in done.stdout
+
+
+def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    for words in (["show", "-x"], ["show", "--home/1"], ["similar", "-shop"]):
+        done = type_in(*words)
+        assert done.exit_code != 0
+        assert "write --" in " ".join(done.stderr.replace("│", " ").split()), words
+
+
+def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:
+    assert _with_ids_last([], ["a", "--json"]) == ["a", "--json"]

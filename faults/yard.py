@@ -1,0 +1,319 @@
+"""Where commands are killed on one engine: agents folders, histories to start from, folders to look into."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import update
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.care import merging, pruning
+from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import workflows
+from scripts import postgresql
+
+from .child import Child, Ended, Hook, start
+from .places import FilePlace, Place, ServerPlace
+from .state import State, copy_history, remove_history, state_of
+from .stories import Bench, as_ever, in_batches, make_old, miscount, with_workers
+from .world import DAY, change_world, make_run, make_world
+
+SECRET = "ghp_" + "Zx8Kq2Lw9Rt4Yb7Nc1Vd6Mf3Hs5Jg0Pa2Qe"  # made up; no history may keep it
+MINE = "workflow-history-mine"  # a user's own file or folder that looks a little like ours
+
+Made = State | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command that writes, and from where it starts."""
+
+    name: str
+    words: tuple[str, ...]
+    before: str | None  # the kept history; None: there is none yet
+    hook: Hook = as_ever
+    work: Hook | None = None  # done in the place of a command
+    then: tuple[str, ...] | None = None  # the sync that follows; None: of the changed folder
+    made: Callable[[], Made] | None = None  # what it writes beside the history; None: it is not there
+    again: tuple[int, ...] = (0,)  # exit codes when it is done once more
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """How a command ends that nobody disturbs."""
+
+    ended: Ended
+    written: int  # bytes
+    end: State
+    made: Made
+
+
+class Yard:
+    """The surroundings of all commands on one engine."""
+
+    def __init__(self, bench: Bench, engine: str) -> None:
+        self.chance = bench.chance
+        self.folder = bench.scratch / engine.lower()
+        self.home, self.tmp, self.out = (self.folder / name for name in ("home", "tmp", "out"))
+        for folder in (self.home, self.tmp, self.out):
+            folder.mkdir(parents=True)
+        self.heard = self.folder / "heard"
+        self.young = bench.young
+        self.old = self.folder / "old" / "shop" / "agents"
+        self.sync = ("sync", str(self.old), "--quiet")
+        self.place: Place = (
+            FilePlace(self.folder)
+            if engine == "SQLite"
+            else ServerPlace(bench.kept("server", postgresql.running))
+        )
+        self.other = self.folder / "other.db"  # a history to merge
+        self._keep_histories(bench.began)
+        self.commands = {command.name: command for command in self._commands()}
+        self._undisturbed: dict[str, Undisturbed] = {}
+
+    def _keep_histories(self, began: float) -> None:
+        """Make the histories that commands start from."""
+        make_world(self.old, began)
+        self.place.put(None)
+        self._must(self.sync)
+        self.place.keep("known")
+        self._make_other(began)
+        make_old(self.place.typed())
+        self.place.keep("first-version")
+        self.place.put("known")
+        change_world(self.old, began)
+        self._must(self.sync)
+        self.place.keep("settled")
+        miscount(self.place.typed())
+        self.place.keep("miscounted")
+        self.place.put("settled")
+        _plant_secrets(self.place.typed())
+        self.place.keep("secrets")
+
+    def _make_other(self, began: float) -> None:
+        """Make a history that knows the same folder from before and another one, and some runs no longer."""
+        mill = self.folder / "mill" / "agents"
+        for number in range(12):
+            make_run(mill / f"grind{number}", f"Grind the corn of part {number}", began - DAY)
+        for agents in (self.old, mill):
+            words = ("sync", str(agents), "--quiet")
+            start(words, self.other, self.heard, hook=partial(_surround, self)).wait()
+        with History.open(self.other) as history:
+            history.prune([ref.key for ref in history.refs() if ref.project == "mill"][:3])
+
+    def _must(self, words: Sequence[str]) -> None:
+        ended = self.start(words).wait()
+        if ended.code or ended.err:
+            raise RuntimeError(f"{words}: {ended}")
+
+    def _commands(self) -> list[Command]:
+        copy, table, settings = self.out / "copy.db", self.out / "runs.jsonl", self.out / "settings.toml"
+        young = ("sync", str(self.young), "--quiet")
+        self.place.put("settled")
+        with History.open(self.place.typed()) as history:
+            pattern = history.recurring()[0].id
+            run = history.refs()[0]
+        name = f"{run.project}/{run.id}"
+        return [
+            Command("first sync", young, None, in_batches, then=young),
+            Command("first sync, with workers", young, None, with_workers, then=young),
+            Command("later sync", self.sync, "known", in_batches),
+            Command("later sync, with workers", self.sync, "known", with_workers),
+            Command("sync of old tables", self.sync, "first-version"),
+            Command("question to old tables", ("stats", "--quiet"), "first-version"),
+            Command("resync", ("resync", "--all", "--quiet"), "miscounted"),
+            Command("merge", ("merge", str(self.other), "--quiet"), "settled", _small_batches),
+            Command("merge into a new history", ("merge", str(self.other), "--quiet"), None, _small_batches),
+            Command(
+                "db prune",
+                ("db", "prune", "--older-than", "1d", "--keep", "6", "--yes", "--quiet"),
+                "settled",
+                _small_batches,
+            ),
+            Command(
+                "db backup",
+                ("db", "backup", str(copy), "--quiet"),
+                "settled",
+                _small_batches,
+                made=partial(self._copied, copy),
+                again=(0, 1),
+            ),
+            Command("db vacuum", ("db", "vacuum", "--quiet"), "settled"),
+            Command("db scrub", ("db", "scrub", "--quiet"), "secrets"),
+            Command("patterns accept", ("patterns", "accept", pattern, "--note", "made so"), "settled"),
+            Command(
+                "export",
+                ("export", "runs", "--output", str(table), "--quiet"),
+                "settled",
+                made=partial(_bytes, table),
+                again=(0, 1),
+            ),
+            Command(
+                "check --init",
+                ("check", "--init", "--config", str(settings), "--quiet"),
+                "settled",
+                made=partial(_bytes, settings),
+                again=(0, 2),
+            ),
+            Command("insert and update in Python", (), "settled", work=partial(_insert_and_update, name)),
+        ]
+
+    def surroundings(self) -> dict[str, str]:
+        """Return the variables that have a program put its files here."""
+        homes = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+        return {
+            **dict.fromkeys(homes, str(self.home)),
+            "TMPDIR": str(self.tmp),
+            "SQLITE_TMPDIR": str(self.tmp),
+        }
+
+    # --- one command
+
+    def start(self, words: Sequence[str], command: Command | None = None, hook: Hook = as_ever) -> Child:
+        """Start a command in these surroundings; `hook` runs in its process before."""
+
+        def prepare() -> None:
+            _surround(self)
+            if command is not None:
+                command.hook()
+            hook()
+
+        work = None if command is None else command.work
+        return start(words, self.place.typed(), self.heard, hook=prepare, work=work)
+
+    def put(self, command: Command) -> None:
+        """Put all there that the command starts from, and some files that are the user's own."""
+        self.place.put(command.before)
+        for folder in (self.tmp, self.out, self.home):
+            shutil.rmtree(folder)
+            folder.mkdir()
+        for mine in self._mine():
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            mine.write_text("mine")
+
+    def _mine(self) -> list[Path]:
+        return [
+            self.out / ".copy.db.4242.part",
+            self.out / f"{MINE}.part",
+            self.tmp / MINE / "notes.txt",
+            self.tmp / f".{MINE}.part" / "notes.txt",
+        ]
+
+    def written(self) -> int:
+        """Return how many bytes lie where a command writes; only differences mean something."""
+        total = self.place.written()
+        for top in (self.out, self.tmp):
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    with suppress(OSError):  # it may be gone by now
+                        total += Path(folder, name).stat().st_size
+        return total
+
+    def left(self, command: Command) -> list[str]:
+        """Return what a command that was killed left behind, and which of the user's files are gone."""
+        files = {path for folder in (self.out, self.tmp) for path in folder.rglob("*") if path.is_file()}
+        targets = {Path(word) for word in command.words}
+        folders = {path for path in self.out.iterdir() if path.is_dir()}
+        tmp = {path for path in self.tmp.iterdir() if path.name not in {MINE, f".{MINE}.part"}}
+        records = set(self.home.rglob("in-progress/*"))
+        found = (files - set(self._mine()) - targets) | folders | tmp | records
+        gone = [path for path in self._mine() if not path.is_file()]
+        return [
+            *(f"left behind: {path}" for path in sorted(found)),
+            *(f"a user's file was removed: {path}" for path in gone),
+            *(f"left behind: {what}" for what in self.place.left()),
+            *self._secrets_in_the_file(command),
+        ]
+
+    def _secrets_in_the_file(self, command: Command) -> list[str]:
+        """Look for what a scrub took out, if its rows hold it no longer."""
+        if command.before != "secrets" or not isinstance(self.place, FilePlace):
+            return []
+        if any(SECRET in row for _, row in self.place.state()):
+            return []  # it was killed before it took anything out
+        wal = self.place.file.with_name(f"{self.place.file.name}-wal")
+        files = [file for file in (self.place.file, wal) if file.exists()]
+        return [f"a secret in {file}" for file in files if SECRET.encode() in file.read_bytes()]
+
+    def undisturbed(self, command: Command) -> Undisturbed:
+        """Return how a command ends, and what it and the next sync leave."""
+        if command.name not in self._undisturbed:
+            self.put(command)
+            before = self.written()
+            ended = self.start(command.words, command).wait()
+            written = max(self.written() - before, ended.log_bytes, 1)
+            wrong = self.place.damages()
+            made = command.made() if command.made else None
+            again = self.start(command.then or self.sync).wait()
+            wrong += [*self.left(command), ended.err, again.err]
+            if ended.code or again.code or any(wrong):
+                raise RuntimeError(f"{command.name}, undisturbed: {ended} {again} {wrong}")
+            self._undisturbed[command.name] = Undisturbed(ended, written, self.place.state(), made)
+        return self._undisturbed[command.name]
+
+    def _copied(self, copy: Path) -> Made:
+        if not copy.exists():
+            return None
+        looked_at = self.folder / "looked-at-copy.db"
+        copy_history(copy, looked_at)
+        try:
+            return state_of(looked_at)
+        finally:
+            remove_history(looked_at)
+
+
+def _surround(yard: Yard) -> None:
+    """Have this process put its files into the yard."""
+    os.environ.update(yard.surroundings())
+    tempfile.tempdir = None
+
+
+def _small_batches() -> None:
+    """Do with a small history what a large one needs: many transactions."""
+    merging.BATCH_RUNS = 5
+    pruning.BATCH_RUNS = 5
+
+
+def _plant_secrets(typed: str) -> None:
+    """Store secrets, as a version that did not know them did."""
+    with History.open(typed) as history:
+        keys = [ref.key for ref in history.refs()][::3]
+        with history._writing() as connection:
+            for key in keys:
+                said = f"Deploy part {key} with {SECRET} to the shop"
+                connection.execute(update(workflows).where(workflows.c.key == key).values(nl_input=said))
+
+
+def _bytes(file: Path) -> Made:
+    return file.read_bytes() if file.exists() else None
+
+
+def _insert_and_update(name: str) -> None:
+    """Do what a program does that stores runs by itself, and says so in a line if that fails."""
+    try:
+        _store_runs(name)
+    except WorkflowHistoryError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from error
+
+
+def _store_runs(name: str) -> None:
+    for number in range(4):
+        run = {
+            "id": f"mine-{number}",
+            "project": "own",
+            "nl_input": f"Write page {number}",
+            "status": "completed",
+        }
+        database.insert_workflow(run)
+        database.update_workflow(f"own/mine-{number}", {"total_cost": 0.25})
+    database.update_workflow(name, {"error_message": "seen by hand"})
