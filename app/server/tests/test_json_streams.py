@@ -81,7 +81,6 @@ def told(facts: StreamFacts | None) -> dict[str, Any]:
         "format": facts.format,
         "sessions": facts.session_ids,
         "model": facts.model,
-        "usage": facts.usage,
         "times": (facts.started_at, facts.ended_at),
         "cut": facts.cut,
         "tools": [(call.tool, call.detail, call.failed) for call in facts.tools],
