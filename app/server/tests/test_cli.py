@@ -64,7 +64,7 @@ def write_run(agents: Path, run_id: str, *, cost: float = 0.25, request: str = "
         "completed_at": "2026-03-01T10:02:00Z",
     }
     (folder / "adw_state.json").write_text(json.dumps(state))
-    stream = "\n".join((init(), assistant("m1"), result_line(cost)))
+    stream = "\n".join((init(), assistant(f"m1-{run_id}"), result_line(cost)))
     (folder / "sdlc_planner" / "raw_output.jsonl").write_text(stream + "\n")
     return folder
 

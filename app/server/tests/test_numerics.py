@@ -1,14 +1,16 @@
 """Arithmetic that every machine does alike: held against the C library's, which is as near as may be."""
 
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import numerics
-from app.server.core.workflow_history.numerics import exact_sum, exp, halved, log, significant
+from app.server.core.workflow_history import numerics, proportions
+from app.server.core.workflow_history.numerics import exact_sum, exp, halved, log
+from app.server.core.workflow_history.proportions import significant
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=9))
@@ -44,8 +46,9 @@ def test_a_statistic_is_published_with_six_digits(value: float | None, published
     assert significant(value) == published
 
 
-def test_every_example_holds() -> None:
+@pytest.mark.parametrize(("module", "examples"), [(numerics, 4), (proportions, 2)])
+def test_every_example_holds(module: ModuleType, examples: int) -> None:
     import doctest  # noqa: PLC0415 - of this test alone
 
-    found = doctest.testmod(numerics, extraglobs={"np": np})
-    assert (found.failed, found.attempted >= 5) == (0, True)
+    found = doctest.testmod(module, extraglobs={"np": np})
+    assert (found.failed, found.attempted >= examples) == (0, True)

@@ -192,6 +192,11 @@ def moments(seen: list[str], place: Place) -> list[int]:
     return sorted(ends | after | set(range(1, len(seen) + 1, max(1, len(seen) // MOST))))
 
 
+def damages_if_any() -> list[str]:
+    """Return what is wrong with the history; one that was not made yet has nothing wrong."""
+    return database.check() if database.is_there() else []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_command_that_is_stopped_anywhere_is_finished_by_the_next(
     place: Place, agents: Path, other: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -205,7 +210,7 @@ def test_a_command_that_is_stopped_anywhere_is_finished_by_the_next(
         do()
     do_sync(agents)
     expected = place.state()
-    damages = place.damages if name == "open old tables" else database.check  # a check would open them
+    damages = place.damages if name == "open old tables" else damages_if_any  # a check would open them
     for number in moments(seen, place):
         place.put("before")
         with stopping_at(number), suppress(StoppedError):

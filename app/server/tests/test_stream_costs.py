@@ -711,7 +711,7 @@ def test_an_unknown_kind_is_named_once_with_its_count(agents: Path, command: str
         app, ["--db", str(tmp_path / "h.db"), command, str(agents)], env={"COLUMNS": "200"}
     )
     assert typed.output.count(UNKNOWN_KIND) == 1
-    assert "14 more like it" in typed.output
+    assert "(and 14 more like it: --json shows all)" in typed.output
 
 
 def test_a_name_that_nobody_gave_is_never_printed(agents: Path, tmp_path: Path) -> None:

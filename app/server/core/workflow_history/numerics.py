@@ -1,4 +1,4 @@
-"""Powers, logarithms and published figures that come out the same on every machine. Pure.
+"""Powers, logarithms and sums that come out the same on every machine. Pure.
 
 `numpy` and the C library choose other code for other processors, whose last digits differ. Only operations
 that IEEE 754 rounds correctly are used here (+ - * /, sqrt), on float64, each by itself and in one order.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from functools import cache
 from math import floor, fsum, ldexp, sqrt
-from typing import Any, Final, overload
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-
-DIGITS: Final = 6
-"""Significant digits of a published statistic: no sample in a history supports more."""
 
 _LN2: Final = 0.6931471805599453
 _LN2_HIGH: Final = 0.693145751953125  # the first bits of it: times a small whole number it is exact
@@ -107,16 +104,3 @@ def exact_sum(values: npt.NDArray[Any]) -> int:
 def mean_of(values: Floats) -> float:
     """Return the mean of some values, the same to the last bit in whatever order they come."""
     return fsum(values.tolist()) / len(values)
-
-
-@overload
-def significant(value: float) -> float: ...
-@overload
-def significant(value: None) -> None: ...
-def significant(value: float | None) -> float | None:
-    """Return a statistic as it is published: rounded to the digits it supports; None stays None.
-
-    >>> significant(-0.0022345678901), significant(1234567.8), significant(None)
-    (-0.00223457, 1234570.0, None)
-    """
-    return None if value is None else float(f"{value:.{DIGITS}g}")

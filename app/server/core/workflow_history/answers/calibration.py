@@ -14,7 +14,8 @@ from ..errors import InvalidQueryError
 from ..forecasting.backtest import Backtest, Baselines, Told, backtests, ending_of, latest, reasons
 from ..forecasting.measuring import Case, Ending, brier, brier_gain, closer, errors, held
 from ..forecasting.past import Past
-from ..numerics import mean_of, significant
+from ..numerics import mean_of
+from ..proportions import significant
 from .past_runs import read_past, read_texts
 
 __all__ = ["Calibration", "calibration"]

@@ -18,7 +18,7 @@ from ..filters import RunFilter
 from ..forecasting.backtest import figures, is_unlike
 from ..forecasting.past import EPOCH, Past, Vectors, bare_class
 from ..forecasting.weights import NOW, Evidence, Question, candidates, likeness, weigh
-from ..numerics import significant
+from ..proportions import significant
 from ..store.history import History
 from .forecast_parts import chance, dollars, phase_forecasts, seconds, shown_runs
 from .forecast_shapes import Asked, Forecast

@@ -14,7 +14,7 @@ from ..forecasting.intervals import LEAST_RUNS, Read, read_bounds
 from ..forecasting.past import Past
 from ..forecasting.stages import Stage, in_phase, phases_of, stages_of
 from ..forecasting.weights import Evidence
-from ..numerics import significant
+from ..proportions import significant
 from ..store.history import History
 from .forecast_shapes import Figure, PastRun, PhaseForecast, SuccessChance
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ..numerics import significant
 from ..patterns.ranking import Habit
 from ..patterns.recurring import PatternStatus, Recurring
 from ..patterns.savings import a_month, known_cost, share_kept, steps_of
+from ..proportions import significant
 
 _NANODOLLARS: Final = 1e9
 _MICROSECONDS: Final = 1e6

@@ -17,7 +17,7 @@ from ..columns import Columns, Floats, Integers
 from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
-from ..numerics import significant
+from ..proportions import significant
 from ..store.history import History
 from ..watching.changes import Change
 from ..watching.findings import FALSE_DISCOVERIES, Watched, watch
