@@ -34,7 +34,7 @@ def no_runs_words(folder: Any) -> str:
     """Say that a folder holds no run, what was looked for and what to name instead."""
     return (
         f"No runs in {one_line(folder)}: nothing there has an adw_state.json, a workflow summary or an "
-        "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders inside "
+        "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders in "
         "it are looked for"
     )
 
