@@ -174,6 +174,7 @@ def test_a_breakdown_has_the_money_and_the_success_of_its_group() -> None:
         "total_cost": 2.0,
         "average_cost": 1.0,
         "success_rate_percent": 50.0,
+        "success_rate_of": 2,
     }
 
 

@@ -294,7 +294,8 @@ def test_the_overview_and_a_cost_fit_a_narrow_screen(history):
     for words in ((run,), (run, "cost"), (run, "quality"), (run, "status"), (run, "time"), (run, "idle")):
         result = type_in(*words)
         assert result.exit_code == 0, result.output
-        assert max(map(len, result.output.partition("next:")[0].splitlines())) <= 80
+        lines = result.output.partition("next:")[0].splitlines()
+        assert max(len(line) for line in lines if ".jsonl" not in line) <= 80  # a path never breaks
 
 
 def test_json_is_the_answer_and_fits_its_schema(history):

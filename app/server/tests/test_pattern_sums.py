@@ -177,11 +177,12 @@ def test_amounts_that_no_run_can_have_are_unknown_and_stop_nothing(history: Hist
 
 
 def one_run(agents: Path, name: str) -> None:
-    lines = [init()]
+    lines = [init(name)]
     for place in range(2):
-        lines.append(assistant(f"m{place}", content=[tool_use(f"t{place}", command="uv run pytest")]))
-        lines.append(tool_result(f"t{place}"))
-    stream(run(agents, name, {"adw_id": name}), "builder", *lines, result())
+        call = tool_use(f"t{place}", command="uv run pytest")
+        lines.append(assistant(f"m{place}{name}", content=[call], session=name))
+        lines.append(tool_result(f"t{place}", session=name))
+    stream(run(agents, name, {"adw_id": name}), "builder", *lines, result(session=name))
 
 
 def test_a_decision_outlives_every_sync(file: Path, tmp_path: Path) -> None:
@@ -299,7 +300,7 @@ def test_examples_are_the_newest_runs_that_are_meant(history: History) -> None:
     newest, *_ = found = history.pattern_examples(name)
     assert [one.id for one in found] == ["c", "b", "a"]
     assert tuple(newest) == (
-        "", "c", "2025-01-03T00:00:00Z", 2, 500_000_000, "x/raw.jsonl", 7, "shop/agents"
+        "", "c", "2025-01-03T00:00:00Z", 2, 500_000_000, "x/raw.jsonl", 7, "shop/agents", None
     )  # fmt: skip
     assert [one.id for one in history.pattern_examples(name, 9)] == ["c", "b", "a", "undated"]
     assert [one.id for one in history.pattern_examples(name, 2, RunFilter(search="a"))] == ["a"]

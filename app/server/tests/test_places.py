@@ -138,7 +138,7 @@ class TestElsewhere:
     ) -> None:
         here = sync_into("here", agents)
         there = sync_into("there", place)
-        told_apart = {"agents_dir", "duration_seconds"}
+        told_apart = {"agents_dir", "duration_seconds", "folders"}
         assert {k: v for k, v in there.items() if k not in told_apart} == {
             k: v for k, v in here.items() if k not in told_apart
         }
@@ -146,7 +146,8 @@ class TestElsewhere:
         again = sync_into("there", place)
         assert (again["unchanged"], again["inserted"]) == (here["inserted"], 0)
         costs, costs_here = folder_costs(place), folder_costs(agents)
-        assert {**costs, "agents_dir": ""} == {**costs_here, "agents_dir": ""}
+        its_own = {"agents_dir": "", "folders": []}
+        assert {**costs, **its_own} == {**costs_here, **its_own}
 
     @pytest.mark.usefixtures("in_memory")
     def test_runs_are_listed_in_one_request_and_not_opened_again_when_nothing_changed(
@@ -329,7 +330,7 @@ class TestAddresses:
             ("zip://agents::s3://archive/shop-2025.zip", "shop-2025"),
             ("zip://agents::file:///old/shop.tar.gz", "shop"),
             ("memory://agents", "agents"),
-            ("s3://bucket/.zip/agents", ".zip"),
+            ("s3://bucket/.zip/agents", "bucket"),
         ],
     )
     def test_name_the_project(self, address: str, project: str) -> None:

@@ -275,8 +275,9 @@ def test_a_sync_looks_at_stored_runs_in_one_index_alone(
     history: History, ask: Callable[[History], Any]
 ) -> None:
     with_rows(history)
-    [step] = plans(history, ask)
+    step, *of_agents = plans(history, ask)
     assert step.startswith("SEARCH workflows USING COVERING INDEX ix_workflows_of_a_sync")
+    assert all(inner.startswith(("CORRELATED", "SEARCH agent_runs")) for inner in of_agents)
 
 
 def test_the_sums_of_all_runs_read_packed_columns_and_no_whole_table(history: History) -> None:

@@ -213,6 +213,7 @@ def test_neither_or_both_of_a_run_and_a_text_are_refused():
         similar_runs(text="a", threshold=1.5)
 
 
+@pytest.mark.usefixtures("no_history")
 def test_without_a_history_a_text_has_no_similar_run_and_a_run_is_not_found():
     assert similar_runs(text="Export orders").runs == ()
     with pytest.raises(WorkflowNotFoundError):

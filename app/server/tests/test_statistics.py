@@ -401,6 +401,7 @@ def test_an_unknown_time_zone_is_answered_with_the_names_of_known_ones(zone: str
 # --- what can be asked
 
 
+@pytest.mark.usefixtures("no_history")
 def test_an_unknown_grouping_is_answered_with_the_known_ones() -> None:
     with pytest.raises(InvalidQueryError, match="day, week, month"):
         run_statistics("colour")
@@ -532,6 +533,7 @@ def test_a_trend_says_where_its_evidence_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("period", [timedelta(0), timedelta(days=-1), timedelta(days=999_999)])
+@pytest.mark.usefixtures("no_history")
 def test_a_period_that_is_none_is_refused(period: timedelta) -> None:
     with pytest.raises(InvalidQueryError, match="period"):
         trend(period)

@@ -547,6 +547,7 @@ def test_the_command_gives_json_that_equals_the_answer():
     assert given_json["regressions"][0]["sentence"] == find_anomalies().regressions[0].sentence
 
 
+@pytest.mark.usefixtures("no_history")
 def test_an_empty_history_and_none_at_all_have_no_findings():
     assert find_anomalies().recent_since is None
     init_db()

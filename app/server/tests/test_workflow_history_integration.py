@@ -97,6 +97,7 @@ class TestTheOrdersOwn:
         again = sync()
         assert (again["updated"], again["inserted"], again["unchanged"]) == (1, 0, 1)
 
+    @pytest.mark.usefixtures("no_history")
     def test_get_workflow_history_pagination(self) -> None:
         page = get_workflow_history(limit=10, offset=0)
         assert (page["workflows"], page["total"]) == ([], 0)

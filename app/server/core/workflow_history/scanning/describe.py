@@ -115,11 +115,16 @@ class RunFacts:
 
 
 def read_run(
-    folder: RunFolder, marks: Mapping[str, Bookmark] | None = None, *, growing_from: float | None = None
+    folder: RunFolder,
+    marks: Mapping[str, Bookmark] | None = None,
+    *,
+    growing_from: float | None = None,
+    asks: bool = True,
 ) -> RunFacts:
     """Read every telling file of one run; streams that only grew are read on from their marks.
 
-    Streams written to after `growing_from` (seconds since 1970) get a mark for the next time.
+    Streams written to after `growing_from` (seconds since 1970) get a mark for the next time. Without
+    `asks` the request is not looked for in the beginnings of streams.
     """
     read = {
         found.path: stream_of(found, (marks or {}).get(found.path), growing_from) for found in folder.streams
@@ -127,7 +132,7 @@ def read_run(
     streams = [each.facts for each in read.values() if each.facts is not None]
     found_marks = {path: each.mark for path, each in read.items() if each.mark is not None}
     unknown = [each.problem for each in read.values() if each.problem is not None]
-    return gathered(folder, streams, marks=found_marks, unknown=unknown)
+    return gathered(folder, streams, marks=found_marks, asks=asks, unknown=unknown)
 
 
 def gathered(
@@ -136,6 +141,7 @@ def gathered(
     *,
     marks: Mapping[str, Bookmark] | None = None,
     prompts: bool = True,
+    asks: bool = True,
     unknown: Sequence[Problem] = (),
 ) -> RunFacts:
     """Read every other telling file of a run whose streams are read; without `prompts`, not those.
@@ -168,7 +174,7 @@ def gathered(
         marks=dict(marks or {}),
         problems=tuple(problems),
         window=_window(folder),
-        asks=prompts,
+        asks=prompts and asks,
         births=births,
     )
 

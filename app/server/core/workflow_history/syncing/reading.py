@@ -108,7 +108,8 @@ def _forget_texts(run: ReadRun, workflow: Workflow) -> Workflow:
 
 
 def _phase_1_read(task: Task, order: Order) -> RunFacts:
-    return read_run(order.folder, order.marks, growing_from=task.now.timestamp() - GROWS_FOR)
+    growing_from = task.now.timestamp() - GROWS_FOR
+    return read_run(order.folder, order.marks, growing_from=growing_from, asks=not order.marks)
 
 
 def _phase_2_enrich(run: ReadRun, task: Task, scanned: ScannedRun, before: Workflow | None) -> Workflow:
