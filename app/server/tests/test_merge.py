@@ -79,10 +79,16 @@ def money(file: Path) -> float:
     return round(sum(run.get("total_cost") or 0 for run in content(file)["runs"].values()), 9)
 
 
-def agent(folder: Path, run_id: str, session: str, cost: float, *, name: str = "planner") -> None:
+def agent(
+    folder: Path, run_id: str, session: str, cost: float, *, name: str = "planner", day: int = 1
+) -> None:
     lines = (tool_use(f"t-{session}", command="make test"), tool_result(f"t-{session}", session=session))
     stream(
-        run(folder, run_id, {"adw_id": run_id, "nl_input": "Add a CSV export"}),
+        run(
+            folder,
+            run_id,
+            {"adw_id": run_id, "nl_input": "Add a CSV export", "created_at": f"2026-01-{day:02}T10:00:00Z"},
+        ),
         name,
         init(session),
         assistant(f"m-{session}", session=session, content=[lines[0]]),
@@ -97,7 +103,7 @@ def machines(tmp_path: Path) -> tuple[Path, Path]:
     for number, host in enumerate(("east", "west"), 1):
         folder = tmp_path / host / "shop" / "agents"
         agent(folder, f"only-{host}", f"own-{host}", 0.25)
-        agent(folder, "run-1", f"first-{host}", number)
+        agent(folder, "run-1", f"first-{host}", number, day=number)
         synced(tmp_path / f"{host}.db", folder, host)
     return tmp_path / "east.db", tmp_path / "west.db"
 

@@ -161,7 +161,9 @@ class TestCostsFromFiles:
         assert [phase["line"] for phase in stored("a1")["phase_costs"]] == [3]
 
     def test_cumulative_results_of_one_process_are_not_added_up(self, agents: Path) -> None:
-        results = [result(0.2), result(0.5), result(0.1)]
+        twice = {"inputTokens": 20, "outputTokens": 800, "cacheReadInputTokens": 60000}
+        later = {SONNET: {**twice, "cacheCreationInputTokens": 4000, "webSearchRequests": 0, "costUSD": 0.5}}
+        results = [result(0.2), result(0.5, modelUsage=later), result(0.1)]
         assert self.cost(agents, init(), *results)[0] == 0.6
         assert stored("a1")["phase_costs"][0]["duration_seconds"] == 180.0
 

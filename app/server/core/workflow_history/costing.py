@@ -17,7 +17,7 @@ from msgspec import structs
 
 from . import scanner
 from .accounting import cost_data
-from .accounting.claims import COST_FIELDS, Claim, thread_parts, units_of, with_shares
+from .accounting.claims import COST_FIELDS, Claim, first_written, thread_parts, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
 from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
@@ -160,7 +160,11 @@ def _counted_once(runs: Sequence[RunCosts]) -> Iterator[RunCosts]:
             holders[unit].add(number)
     numbers = {number for some in holders.values() if len(some) > 1 for number in some}
     claims = {(number, *claim.name): claim for number in numbers for claim in runs[number].claims}
-    ranks = {name: (len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "") for name in claims}
+    written = first_written(claims)
+    ranks = {
+        name: (written[name[0]], len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "")
+        for name in claims
+    }
     shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
     parts = thread_parts(claims, shares, ranks)
     for number, run in enumerate(runs):

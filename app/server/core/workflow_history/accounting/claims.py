@@ -57,13 +57,24 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
             loose,
             self.session,
             self.lines,
-            self.written,
         )
 
     @property
     def units(self) -> set[Unit]:
         """Everything in it that another stream may have as well."""
         return self.spender.units.union(unpacked_units(self.threads))
+
+
+def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[int, float]:
+    """Return when the first stream of each run was written, by key: seconds since 1970; unknown comes last.
+
+    It orders runs, not the streams of one: a run alone orders its streams by path.
+    """
+    found: dict[int, float] = {}
+    for (key, _, _), claim in claims.items():
+        written = float("inf") if claim.written is None else claim.written
+        found[key] = min(found.get(key, written), written)
+    return found
 
 
 _DECODER = msgspec.msgpack.Decoder(Claim)
@@ -96,7 +107,6 @@ def claim_of(
         threads=packed_units(thread_units(facts)),
         session=spender.session,
         lines=spender.lines,
-        written=spender.written,
         at=facts.started_at or at,
         facts=_trimmed(facts) if spender.loose or facts.format == CUMULATIVE else None,
         lacking=lacking,

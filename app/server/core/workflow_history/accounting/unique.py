@@ -49,7 +49,6 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
     loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages that no total of it includes
     session: str | None = None
     lines: int = 0
-    written: float | None = None  # when the file was written last, seconds since 1970
 
     @property
     def units(self) -> set[Unit]:
@@ -77,18 +76,12 @@ def spender_of(facts: StreamFacts) -> Spender:
         loose=tuple([(unit(message.message_id), message) for message in loose]),
         session=next(iter(facts.session_ids), None) or next(iter(_sessions(facts)), None),
         lines=facts.lines,
-        written=facts.modified_at.timestamp() if facts.modified_at else None,
     )
 
 
 def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
     """Return what each spender may count. `rank` breaks ties, the smallest first."""
-    ranks: Mapping[Name, Any] = rank or {name: name for name in spenders}
-
-    def order(name: Name) -> tuple[float, Any]:
-        written = spenders[name].written
-        return float("inf") if written is None else written, ranks[name]
-
+    order = (rank or {name: name for name in spenders}).__getitem__
     copies = _copies(spenders, order)
     owners = {
         unit: name for name in sorted(spenders, key=order, reverse=True) if name not in copies

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..accounting import cost_data
-from ..accounting.claims import Claim, thread_parts, units_of, with_shares
+from ..accounting.claims import Claim, first_written, thread_parts, units_of, with_shares
 from ..accounting.unique import Share, Spender, shares_of
 from ..enrichment import with_sums
 from ..models import Workflow
@@ -50,7 +50,8 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
         if claim.name in {(agent.get("path"), agent.get("identity")) for agent in run["phase_costs"]}
     }
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in claims.items()}
-    ranks = {name: _rank(runs[name[0]], name) for name in claims}
+    written = first_written(claims)
+    ranks = {name: (written[name[0]], *_rank(runs[name[0]], name)) for name in claims}
     shares: dict[Any, Share] = shares_of(spenders, ranks)
     parts = thread_parts(claims, shares, ranks)
     changed = {}
