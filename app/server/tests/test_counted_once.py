@@ -448,3 +448,19 @@ def test_any_order_and_nesting_of_syncs_copies_moves_and_forks_gives_one_total(
         assert spent() == round(len(world.said) * EACH, 9)
         assert folder_costs(world.folder)["recorded_cost"] == round(len(world.said) * EACH, 9)
         assert sound() == []
+
+
+def test_a_sync_of_several_agents_folders_counts_a_message_once_that_two_of_them_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "h.db"))
+    spent = usage(input=100_000)
+    first = assistant("m1", spent, session="s-old", timestamp="2026-01-01T10:00:00Z")
+    own = assistant("m0", spent, session="s-old", timestamp="2026-01-01T09:00:00Z")
+    later = assistant("m2", spent, session="s-new", timestamp="2026-01-02T10:00:00Z")
+    stream(run(tmp_path / "tree" / "p1" / "agents", "fork"), "planner", init("s-new"), first, later)
+    stream(run(tmp_path / "tree" / "p2" / "agents", "old"), "planner", init("s-old"), own, first)
+    stats = sync_workflow_history(True, agents_dir=tmp_path / "tree")
+    assert (stats["scanned"], stats["project"], len(stats["folders"])) == (2, "p1, p2", 2)
+    assert stats["lower_bound_cost"] == 0.9
+    assert sync_workflow_history(True, agents_dir=tmp_path / "tree")["lower_bound_cost"] == 0.9

@@ -20,7 +20,7 @@ from typing import Any
 from . import database, scanner
 from .errors import BusyError
 from .models import Problem
-from .places import Place
+from .places import Place, place
 from .scanning.found import RunFolder, storable
 from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
@@ -28,12 +28,12 @@ from .store.holding import Told, this_host
 from .store.reads import Home
 from .syncing.changes import dated, is_as_stored
 from .syncing.dates import to_date_anew
-from .syncing.ending import add_up, end, ending_of
+from .syncing.ending import add_up, costs_now, end, ending_of
 from .syncing.engines import engine_of
 from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
-from .syncing.job import Job, Progress, no_stats
+from .syncing.job import Job, Progress, no_stats, together
 from .syncing.known_places import runs_known_elsewhere
 from .syncing.merging import COMPLETE
 from .syncing.moves import find_home, moved_here
@@ -48,7 +48,7 @@ logger = logging.getLogger("workflow_history")
 def sync_workflow_history(
     silent: bool = False,
     *,
-    agents_dir: Place | str | None = None,
+    agents_dir: Place | str | list[Place] | None = None,
     project: str | None = None,
     engine: str | None = None,
     executor: Executor | None = None,
@@ -65,7 +65,8 @@ def sync_workflow_history(
     left_out, partial_costs (runs of which nothing shows all that they spent) and repeating (new or changed
     runs of whose messages another run counts some); `errors` names what could
     not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
-    `agents_dir` is a path or a URL, of a project or its agents folder. `engine` says who reads:
+    `agents_dir` is a path or a URL, of a project or its agents folder, or a list of agents folders. Of a
+    project all agents folders are read, one after the other; `folders` names them. `engine` says who reads:
     processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
     always done here.
     `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.
@@ -75,9 +76,50 @@ def sync_workflow_history(
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
+    folders = agents_dir if isinstance(agents_dir, list) else scanner.agents_folders_of(_meant(agents_dir))
+    every, counted = [], []
+    for folder in folders:
+        job = _sync_folder(
+            folder,
+            silent=silent,
+            project=project,
+            engine=engine,
+            executor=executor,
+            progress=progress,
+            no_text=no_text,
+            wait=wait,
+            waiting=waiting,
+            with_pruned=with_pruned,
+        )
+        every.append(job.stats)
+        counted += job.counted
+    stats = together(every)
+    if len(every) > 1:  # a later folder may count what an earlier one counted first
+        with History.open(database.current_url()) as history:
+            stats.update(costs_now(history, counted))
+    return stats
+
+
+def _meant(agents_dir: Place | str | None) -> Place:
+    return scanner.place_to_scan() if agents_dir is None else place(agents_dir)
+
+
+def _sync_folder(
+    root: Place,
+    *,
+    silent: bool,
+    project: str | None,
+    engine: str | None,
+    executor: Executor | None,
+    progress: Progress | None,
+    no_text: bool,
+    wait: Wait,
+    waiting: Told | None,
+    with_pruned: bool,
+) -> Job:
+    """Sync one agents folder; return what was done."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
-    root = scanner.agents_dir(agents_dir)
     stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
     try:
@@ -109,7 +151,7 @@ def sync_workflow_history(
         stats["duration_seconds"] = time.monotonic() - started
     counts = [stats[name] for name in ("scanned", "inserted", "updated", "unchanged", "failed")]
     log("sync_done scanned=%d inserted=%d updated=%d unchanged=%d failed=%d", *counts)
-    return stats
+    return job
 
 
 def _run_phases(job: Job) -> None:

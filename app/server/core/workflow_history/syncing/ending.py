@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ..accounting.money import to_decimal, to_float, total
 from ..models import Problem
+from ..store.history import History
 from .changes import GROWS_FOR
-from .job import Job, error_entry
+from .job import Counted, Job, error_entry
 
 
 class Ending(NamedTuple):
@@ -77,13 +80,19 @@ def add_up(job: Job) -> None:
     keys = None
     if job.only is not None:
         keys = sorted({*job.keys.values(), *(job.known[run_id].key for run_id in job.same)})
-    totals = job.history.cost_totals(job.project, job.home, keys)
-    job.stats.update(
-        enriched=totals.enriched,
-        total_cost=totals.total_cost,
-        lower_bound_cost=totals.lower_bound_cost,
-        partial_costs=totals.partial,
-    )
+    job.counted = [Counted(job.project, job.home, keys)]
+    job.stats.update(costs_now(job.history, job.counted))
+
+
+def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
+    """Return what these runs cost as the history knows them now, by the names that the statistics use."""
+    parts = [history.cost_totals(*part) for part in counted]
+    return {
+        "enriched": sum(part.enriched for part in parts),
+        "total_cost": to_float(total(to_decimal(part.total_cost) for part in parts)),
+        "lower_bound_cost": to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
+        "partial_costs": sum(part.partial for part in parts),
+    }
 
 
 def _errors_of_runs(job: Job) -> list[dict[str, Any]]:

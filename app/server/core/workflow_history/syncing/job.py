@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..accounting.money import to_decimal, to_float, total
 from ..addresses import below
@@ -30,6 +29,14 @@ logger = logging.getLogger("workflow_history")
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, how much of it is done, and how much there is as far as is known."""
+
+
+class Counted(NamedTuple):
+    """Runs whose costs the statistics add up."""
+
+    project: str
+    agents_dir: str
+    keys: list[int] | None  # None: all runs that the folder holds now
 
 
 @dataclass(slots=True)
@@ -70,6 +77,7 @@ class Job:
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
     walked: float = 0.0  # share of the folder that was looked through
+    counted: list[Counted] = field(default_factory=list)  # whose costs the statistics add up
     ordered: int = 0  # runs to read, as far as the folder was looked through
     read: int = 0
 
@@ -98,6 +106,7 @@ class Job:
         for name, value in other.stats.items():
             if name in _ADDED:
                 self.stats[name] += value
+        self.counted += other.counted
         for name in ("total_cost", "lower_bound_cost"):
             amounts = [to_decimal(stats[name]) for stats in (self.stats, other.stats)]
             self.stats[name] = to_float(total(amounts))
@@ -188,10 +197,9 @@ def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     whole = dict(first)
     for key in first:
         values = [stats[key] for stats in every]
-        if key in ("total_cost", "lower_bound_cost"):
-            known = [Decimal(str(value)) for value in values if value is not None]
-            whole[key] = float(sum(known)) if known else None
-        elif isinstance(first[key], int | float):
+        if key == "project":
+            whole[key] = ", ".join(dict.fromkeys(values))
+        elif isinstance(first[key], int | float) and key not in ("total_cost", "lower_bound_cost"):
             whole[key] = sum(values)
         elif key == "secrets":
             whole[key] = dict(sum(map(Counter, values), Counter[str]()))

@@ -9,7 +9,6 @@ import typer
 from ... import database, scanner, sync
 from ...errors import WorkflowHistoryError
 from ...store.holding import Holder
-from ...syncing.job import together
 from ...wording.numbers import counted
 from ...wording.syncing import no_runs_words
 from ..app import PARTLY
@@ -70,22 +69,18 @@ def sync_folder(
     new = not database.is_there()
     if new and not any(map(scanner.holds_runs, folders)):  # an empty history would hide the wrong folder
         raise WorkflowHistoryError(no_runs_words(folders[0]))
-    every = []
-    for folder in folders:
-        with screen.progress() as report:
-            done = sync.sync_workflow_history(
-                silent=True,
-                agents_dir=folder,
-                project=project,
-                engine=engine,
-                no_text=no_text,
-                progress=report,
-                wait=wait,
-                waiting=None if screen.quiet else _say_whom,
-                with_pruned=with_pruned,
-            )
-        every.append(done)
-    stats = together(every)
+    with screen.progress() as report:
+        stats = sync.sync_workflow_history(
+            silent=True,
+            agents_dir=folders,
+            project=project,
+            engine=engine,
+            no_text=no_text,
+            progress=report,
+            wait=wait,
+            waiting=None if screen.quiet else _say_whom,
+            with_pruned=with_pruned,
+        )
     found_any = any(count(stats, name) for name in ("scanned", "gone", "pruned")) or stats["errors"]
     if found_any or screen.as_json:
         _show(screen, stats, new=new)
