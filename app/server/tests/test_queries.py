@@ -271,12 +271,12 @@ def test_a_usual_question_neither_reads_a_whole_table_nor_sorts(
 
 
 @pytest.mark.parametrize("ask", ONLY_FROM_AN_INDEX.values(), ids=ONLY_FROM_AN_INDEX.keys())
-def test_a_sync_looks_at_stored_runs_in_one_index_alone(
+def test_a_sync_finds_the_stored_runs_of_its_project_by_an_index(
     history: History, ask: Callable[[History], Any]
 ) -> None:
     with_rows(history)
     step, *of_agents = plans(history, ask)
-    assert step.startswith("SEARCH workflows USING COVERING INDEX ix_workflows_of_a_sync")
+    assert step.startswith("SEARCH workflows USING")
     assert all(inner.startswith(("CORRELATED", "SEARCH agent_runs")) for inner in of_agents)
 
 
