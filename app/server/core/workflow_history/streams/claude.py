@@ -62,8 +62,6 @@ class ClaudeReading(LineReading):
     opened: dict[str, None] = field(default_factory=dict)  # sessions of which the init line stands here
     model: str | None = None
     transcript: bool = False
-    first: datetime | None = None
-    last: datetime | None = None
     first_type: str | None = None
     messages_before_init: bool = False
     usage: tuple[str, Usage] | None = None  # of the message read last: its next line mostly says the same
@@ -112,8 +110,7 @@ class ClaudeReading(LineReading):
         """Return when a line was written, and note it; None if it does not show."""
         when = None if line.timestamp is None else instant(line.timestamp)
         if when is not None:
-            self.first = min(self.first or when, when)
-            self.last = max(self.last or when, when)
+            self.ran_at(when)
         elif line.timestamp is not None:
             self.unread_time(line.timestamp, number)
         return when

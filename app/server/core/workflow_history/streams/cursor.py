@@ -57,8 +57,6 @@ class CursorReading(LineReading):
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
     model: str | None = None
-    first: datetime | None = None
-    last: datetime | None = None
 
     def take_record(self, raw: bytes, number: int) -> None:
         """Put one record's facts where they belong."""
@@ -68,8 +66,7 @@ class CursorReading(LineReading):
         if line.session_id:
             self.sessions[line.session_id] = None
         if (when := moment(line.timestamp_ms)) is not None:
-            self.first = min(self.first or when, when)
-            self.last = max(self.last or when, when)
+            self.ran_at(when)
         if line.type == "system":
             self.model = line.model or self.model
         elif line.type == "tool_call" and isinstance(line.tool_call, dict):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -77,8 +76,6 @@ class GeminiReading(LineReading):
     model: str | None = None
     session: str | None = None
     text: str = ""
-    first: datetime | None = None
-    last: datetime | None = None
 
     def take_record(self, raw: bytes, number: int) -> None:
         """Put one record's facts where they belong; plain text is the CLI talking to a person."""
@@ -86,8 +83,7 @@ class GeminiReading(LineReading):
         if line is None:
             return
         if (when := instant(line.timestamp)) is not None:
-            self.first = min(self.first or when, when)
-            self.last = max(self.last or when, when)
+            self.ran_at(when)
         elif line.timestamp is not None:
             self.unread_time(line.timestamp, number)
         if line.type == "init":

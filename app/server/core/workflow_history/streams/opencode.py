@@ -7,14 +7,12 @@ stand beside the output, and are billed as such. A cost of 0 is a subscription's
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from ..accounting.results import doubts
-from ..models import ModelCost, Problem, ResultSegment, StreamFacts, TokenUsage, ToolCall
+from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
 from .lines import count, error_text, moment, money, tool_detail
 from .reading import LineReading, decoded
 
@@ -83,8 +81,6 @@ class OpencodeReading(LineReading):
     reason: str | None = None  # of the last step's end
     complaint: str | None = None
     text: str = ""
-    first: datetime | None = None
-    last: datetime | None = None
 
     def take_record(self, raw: bytes, number: int) -> None:
         """Put one record's facts where they belong."""
@@ -94,8 +90,7 @@ class OpencodeReading(LineReading):
         if line.sessionID:
             self.sessions[line.sessionID] = None
         if (when := moment(line.timestamp)) is not None:
-            self.first = min(self.first or when, when)
-            self.last = max(self.last or when, when)
+            self.ran_at(when)
         part = line.part or Part()
         if line.type == "tool_use" and part.tool:
             status = part.state.status if part.state else None
@@ -115,9 +110,6 @@ class OpencodeReading(LineReading):
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
         results = (self._result(),) if self.last_step else ()
-        doubtful = [
-            Problem(self.path, reason, line, "warning") for line, reason in doubts(results, spent=False)
-        ]
         return StreamFacts(
             path=self.path,
             format="opencode",
@@ -129,7 +121,7 @@ class OpencodeReading(LineReading):
             ended_at=self.last,
             last_result_line=self.last_step or None,
             lines=self.lines,
-            problems=(*self.all_problems(), *doubtful),
+            problems=(*self.all_problems(), *self.doubtful_results(results)),
             lost_line=self.missing_since(),
         )
 

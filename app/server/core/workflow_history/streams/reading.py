@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +40,8 @@ class LineReading(ABC):
     bad_line: int = 0  # the last one that cannot be read
     lost_line: int = 0  # the last one on which something is missing
     begun: Begun | None = None
+    first: datetime | None = None  # earliest time that a line gives
+    last: datetime | None = None  # latest one
 
     @abstractmethod
     def take_record(self, raw: bytes, number: int) -> None:
@@ -74,6 +77,11 @@ class LineReading(ABC):
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
+    def ran_at(self, when: datetime) -> None:
+        """Widen the span of times that the lines give."""
+        self.first = min(self.first or when, when)
+        self.last = max(self.last or when, when)
+
     def unread_time(self, value: Any, line: int) -> None:
         """Name the first timestamp that is no time, or that names no zone."""
         if not any(problem.reason.startswith(NO_TIME) for problem in self.problems):
@@ -85,9 +93,11 @@ class LineReading(ABC):
             return list(self.problems)
         return [*self.problems, Problem(self.path, f"unreadable line: {self.begun.reason}", self.begun.line)]
 
-    def doubtful_results(self, *, spent: bool = False) -> Iterator[Problem]:
-        """Tell which results cannot be all that was spent; `spent`: messages show spending."""
-        for line, reason in doubts(self.results, spent=spent):
+    def doubtful_results(
+        self, results: Sequence[ResultSegment] | None = None, *, spent: bool = False
+    ) -> Iterator[Problem]:
+        """Yield the results, its own unless given, that cannot be all; `spent`: messages show spending."""
+        for line, reason in doubts(self.results if results is None else results, spent=spent):
             yield Problem(self.path, reason, line, "warning")
 
     def missing_since(self) -> int:
