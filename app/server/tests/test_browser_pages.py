@@ -115,10 +115,12 @@ def write_hostile_run(agents: Path, run_id: str) -> None:
     build.stream(
         folder,
         HOSTILE.replace("/", "")[:80],
-        build.init(model=HOSTILE),
-        build.assistant("m1", build.usage(input=1000, output=100), model=HOSTILE, content=calls),
+        build.init(run_id, model=HOSTILE),
+        build.assistant(
+            f"message of {run_id}", build.usage(input=1000, output=100), model=HOSTILE, content=calls
+        ),
         *(build.tool_result(call["id"], text=HOSTILE) for call in calls),
-        build.result(0.5, model=HOSTILE, is_error=True, result=HOSTILE),
+        build.result(0.5, model=HOSTILE, session=run_id, is_error=True, result=HOSTILE),
     )
 
 

@@ -169,7 +169,8 @@ def test_a_long_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
         scrub(text)
         return time.process_time() - start
 
-    assert seconds(200_000) < 10 * max(min(seconds(50_000), seconds(50_000)), 0.05)
+    short = min(seconds(50_000), seconds(50_000))  # the first of all reads the rules, too
+    assert seconds(200_000) < 10 * max(short, 0.05)
 
 
 def test_a_name_tells_that_its_value_is_a_secret(file: Path) -> None:

@@ -406,6 +406,16 @@ def test_a_state_that_began_just_now_shows_that_somebody_writes(agents: Path) ->
     assert the_only(agents)["status"] == "running"
 
 
+def test_a_run_that_began_just_now_is_running_beside_another_written_at_once(agents: Path) -> None:
+    stream(run(agents, "c1", {"adw_id": "c1"}), "planner", init("c1"), result(session="c1"))
+    unfinished(run(agents, "c2", {"adw_id": "c2", "status": "running", "created_at": now().isoformat()}))
+    at_once(agents)
+    assert {run_id: each["status"] for run_id, each in standing(agents).items()} == {
+        "c1": "completed",
+        "c2": "running",
+    }
+
+
 def test_two_looks_that_differ_show_that_somebody_writes(agents: Path) -> None:
     file = unfinished(run(agents, "c1"))
     at_once(agents, now() - timedelta(seconds=3))

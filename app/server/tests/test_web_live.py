@@ -27,7 +27,8 @@ def agents(tmp_path: Path) -> Path:
     return folder
 
 
-def write_run(agents: Path, run_id: str, cost: float = 0.25, session: str = "one") -> Path:
+def write_run(agents: Path, run_id: str, cost: float = 0.25, session: str | None = None) -> Path:
+    session = session or run_id
     folder = build.run(agents, run_id, {"adw_id": run_id, "issue_number": "7"})
     return build.stream(folder, "planner", build.init(session), build.result(cost, session=session))
 

@@ -38,8 +38,8 @@ BEGAN = datetime.now(UTC).isoformat()
 def write_run(agents: Path, run_id: str, *messages: str, status: str = "completed") -> None:
     state = {"adw_id": run_id, "issue_number": "7", "status": status, "created_at": BEGAN}
     folder = build.run(agents, run_id, state)
-    end = [build.result()] if status == "completed" else []
-    build.stream(folder, "planner", build.init(), *messages, *end)
+    end = [build.result(session=run_id)] if status == "completed" else []
+    build.stream(folder, "planner", build.init(run_id), *messages, *end)
 
 
 def test_an_open_list_shows_new_runs_and_keeps_the_focus(page: Page, agents: Path) -> None:
@@ -103,7 +103,9 @@ def test_the_page_of_a_pattern_counts_new_runs_and_what_was_decided_elsewhere(
 ) -> None:
     def call(run_id: str) -> None:
         ask = build.assistant(
-            "m1", build.usage(input=1000, output=100), content=[build.tool_use("t1", command="make check")]
+            f"message of {run_id}",
+            build.usage(input=1000, output=100),
+            content=[build.tool_use("t1", command="make check")],
         )
         write_run(agents, run_id, ask, build.tool_result("t1"))
 
@@ -130,9 +132,9 @@ def test_open_insights_count_new_runs_and_leave_the_form_alone(page: Page, agent
         page.goto(f"{served.address}/insights")
         expect(page.locator(".page-head")).to_contain_text("1 run")
         page.get_by_label("A script still costs").select_option("0.5")
-        failed = build.result(is_error=True, subtype="error_during_execution")
+        failed = build.result(is_error=True, subtype="error_during_execution", session="bbbb2222")
         folder = build.run(agents, "bbbb2222", {"adw_id": "bbbb2222", "status": "failed"})
-        build.stream(folder, "planner", build.init(), failed)
+        build.stream(folder, "planner", build.init("bbbb2222"), failed)
         expect(page.locator(".page-head")).to_contain_text("2 runs")
         expect(page.locator("#waste")).to_contain_text("$0.25 of $0.50")
         expect(page.locator(".glance")).to_contain_text("$0.25 in vain")

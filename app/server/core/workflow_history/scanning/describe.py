@@ -220,6 +220,8 @@ def describe(
         born=facts.born,
     )
     log_error = _log_error(facts)
+    is_fresh = _has_fresh_clock(facts, told, now)
+    writing = facts.window if is_fresh else window
     evidence = Evidence(
         state=facts.state,
         streams=streams,
@@ -227,8 +229,8 @@ def describe(
         error_log=facts.error_log,
         log_error=log_error,
         completion=_completion(facts.logs),
-        written_at=window.last if window else None,
-        being_written=grew or (window is not None and _shows_writing(facts, window, told, now)),
+        written_at=writing.last if writing else None,
+        being_written=grew or (writing is not None and (is_fresh or _shows_writing(facts, writing))),
         in_order=in_order,
         silent_agents=[agent for agent, _ in _without_stream(facts)],
         scripts=_scripts(facts),
@@ -403,13 +405,13 @@ def _scripts(facts: RunFacts) -> list[str]:
     return [name for name in names if isinstance(name, str) and name]
 
 
-def _shows_writing(facts: RunFacts, window: Window, told: RunTimes, now: datetime) -> bool:
-    """Tell whether more than a young file shows that the run is at work: a copy's files are young, too.
+def _shows_writing(facts: RunFacts, window: Window) -> bool:
+    """Return whether the files were not written at once: a young file shows nothing, a copy's are young."""
+    return window.last - window.first >= _APART or _grew_in_its_folder(facts)
 
-    Its files were not written at once, or a clock in them says so.
-    """
-    if window.last - window.first >= _APART or _grew_in_its_folder(facts):
-        return True
+
+def _has_fresh_clock(facts: RunFacts, told: RunTimes, now: datetime) -> bool:
+    """Return whether a clock in the files is of a few minutes ago, which no copy of an old run has."""
     clocks = [*(stream.ended_at for stream in facts.streams), *(log.last for log in facts.logs)]
     told_at = [when.replace(tzinfo=None) for when in (*clocks, told.created_at, told.started_at) if when]
     # A time without a zone is this machine's or UTC.
