@@ -18,8 +18,8 @@ from app.server.core.workflow_history.store.history import History
 OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at", "pruned_at"})
 """When a history saw something: two histories never agree on it."""
 
-LEFT_OUT = frozenset({"column_blocks", "sync_runs"})
-"""Made of the other tables, as `db check` sees; and the diary of the syncs, also of the disturbed ones."""
+LEFT_OUT = frozenset({"column_blocks", "sync_runs", "last_keys"})
+"""Made of the other tables, as `db check` sees; the diary of all syncs; and which numbers were given."""
 
 State = Counter[tuple[str, str]]
 """Each row by its table, as JSON, and how often it is there."""

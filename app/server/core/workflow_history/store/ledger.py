@@ -14,6 +14,7 @@ from ..models import Problem
 from .bulk import chunks, execute_tuples, insert_rows
 from .codec import SYNC_RUN, Row
 from .engine import dialect_of
+from .numbering import last_key, new_keys
 from .pattern_sums import SUMS, Part, move_sums, parts_before, sums_of
 from .schema import occurrences, patterns, problems, stream_marks, sync_runs
 from .values import storable_text, to_said
@@ -25,10 +26,10 @@ MOST_KNOWN_PATTERNS = 100_000  # names kept in memory, about 30 MB
 
 @dataclass(slots=True)
 class KnownPatterns:
-    """Keys of patterns that need no look into the table: nobody ever deletes a pattern."""
+    """Keys of patterns that need no look into the table."""
 
     keys: dict[PatternName, int] = field(default_factory=dict)
-    last: int = 0  # the table's highest key when all of its patterns were known; -1: they never were
+    last: int = 0  # the last key that was given when all patterns were known; -1: they never were
 
     def forget(self, last: int) -> None:
         """Forget all keys; `last` as above."""
@@ -75,13 +76,12 @@ def _learn_keys(
     asked = sorted(name for name in names if name not in known.keys)
     if not asked:
         return {}
-    free = dialect_of(connection).new_keys(connection, patterns, len(asked))
-    if complete := known.last == free[0] - 1:  # as in a first sync: none of them is stored
+    if complete := known.last == last_key(connection, patterns):  # as in a first sync: none is stored
         new = asked
     else:
         known.keys.update(_stored_keys(connection, asked))
         new = [name for name in asked if name not in known.keys]
-    keys = free[: len(new)]
+    keys = new_keys(connection, patterns, len(new))
     known.keys.update(zip(new, keys, strict=True))
     if complete:
         known.last = keys[-1]

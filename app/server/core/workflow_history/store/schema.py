@@ -443,3 +443,11 @@ pruned_runs = Table(
     ),
     comment="runs that were taken out of the history on purpose: no sync brings them back by itself",
 )
+
+last_keys = Table(
+    "last_keys",
+    metadata,
+    Column("name", _TEXT, primary_key=True, comment="the table: workflows or patterns"),
+    Column("key", BigInteger, nullable=False, comment="the highest number that a row of it ever had"),
+    comment="which numbers were given: none stands for two rows, though the first is taken out",
+)

@@ -27,8 +27,8 @@ from .blocks import drop_blocks
 from .bulk import chunks, execute_tuples, insert_rows
 from .codec import WORKFLOW, Row, merged
 from .dialects import DIALECTS
-from .engine import dialect_of
 from .likeness import mark_written
+from .numbering import new_keys
 from .pruning import forget
 from .reads import Home
 from .records import Pair, Parts
@@ -117,7 +117,7 @@ def store(
     without_column = frozenset(replace) - WORKFLOW.fields.keys()
     before = stored(connection, list(parts))
     new = [name for name in parts if name not in before]
-    numbers = dialect_of(connection).new_keys(connection, workflows, len(new))
+    numbers = new_keys(connection, workflows, len(new))
     keys = {name: found.key for name, found in before.items()} | dict(zip(new, numbers, strict=True))
     rows = [_row(keys[name], part.row, before.get(name), now, without_column) for name, part in parts.items()]
     execute_tuples(connection, _upsert(connection.dialect.name, replaced), _COLUMNS, rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, FromClause, Select, Table
+from sqlalchemy import URL, Connection, Engine, FromClause, Select
 from sqlalchemy.exc import DatabaseError
 
 from ...locks import Release
@@ -33,7 +33,6 @@ class Dialect:
     is_read_only: Callable[[URL], bool]  # nothing can be written there
     insert: Callable[..., Any]  # an insert with ON CONFLICT
     numbers: Callable[[Sequence[int]], FromClause]  # whole numbers as rows, in a column `value`
-    new_keys: Callable[[Connection, Table, int], range]  # of rows to come, in a transaction that writes
     prepare: Callable[[Connection], None]  # on a new connection, outside a transaction
     settle: Callable[[Connection], None]  # after the last write, outside a transaction
     damages: Callable[[Connection], list[str]]  # what the database itself finds broken

@@ -22,7 +22,6 @@ from sqlalchemy import (
     FromClause,
     NullPool,
     Select,
-    Table,
     and_,
     column,
     create_engine,
@@ -184,12 +183,6 @@ def _is_read_only(url: URL) -> bool:  # noqa: ARG001 - see below
     return False  # a role that may only read finds the tables up to date, or is refused when it writes
 
 
-def _new_keys(connection: Connection, table: Table, count: int) -> range:
-    # As in SQLite: a writer's turn lasts to the end of its transaction, so nobody takes them meanwhile.
-    first = (connection.scalar(select(func.max(table.c.key))) or 0) + 1
-    return range(first, first + count)
-
-
 def _settle(connection: Connection) -> None:
     """Do nothing: the server looks after its tables itself."""
 
@@ -331,7 +324,6 @@ POSTGRESQL: Final = Dialect(
     is_read_only=_is_read_only,
     insert=postgresql.insert,
     numbers=_numbers,
-    new_keys=_new_keys,
     prepare=_prepare,
     settle=_settle,
     damages=_damages,

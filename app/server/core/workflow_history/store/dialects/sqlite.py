@@ -22,7 +22,6 @@ from sqlalchemy import (
     FromClause,
     NullPool,
     Select,
-    Table,
     create_engine,
     event,
     func,
@@ -161,13 +160,6 @@ def _prepare(connection: Connection) -> None:
         if "locked" not in str(error.orig):
             raise
         # Another process is in the file. It did the same before, or the next one to open does.
-
-
-def _new_keys(connection: Connection, table: Table, count: int) -> range:
-    # What SQLite would do by itself. Asked before, no row needs to be looked up after its insert;
-    # a writer holds the lock from its transaction's begin on, so nobody takes them meanwhile.
-    first = (connection.scalar(select(func.max(table.c.key))) or 0) + 1
-    return range(first, first + count)
 
 
 def _settle(connection: Connection) -> None:
@@ -321,7 +313,6 @@ SQLITE: Final = Dialect(
     is_read_only=_is_read_only,
     insert=sqlite.insert,
     numbers=_numbers,
-    new_keys=_new_keys,
     prepare=_prepare,
     settle=_settle,
     damages=_damages,

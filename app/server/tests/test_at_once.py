@@ -1,0 +1,177 @@
+"""Commands that write at the same time end as if one had come after the other, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from app.server.core.workflow_history import sync
+from app.server.core.workflow_history.care import pruning
+from app.server.core.workflow_history.care.pruning import prune_history
+from app.server.core.workflow_history.retention import Rule, rule_of
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import last_keys
+
+from .build import assistant, init, result, run, stream, tool_result, tool_use
+
+OLD, NEW = "2020-01-01T12:00:00Z", "2026-01-01T12:00:00Z"
+
+
+def make(folder: Path, run_id: str, made: str, cost: float = 0.5, *, session: str | None = None) -> None:
+    """Write a run of one agent, in the place of what its stream was."""
+    name = session or run_id
+    facts = {"adw_id": run_id, "nl_input": "Add a CSV export", "created_at": made}
+    use = assistant(f"m-{name}", session=name, content=[tool_use(f"t-{name}", command="make test")])
+    answer = tool_result(f"t-{name}", session=name)
+    stream(run(folder, run_id, facts), "planner", init(name), use, answer, result(cost, session=name))
+
+
+@pytest.fixture
+def url(history_url: URL, monkeypatch: pytest.MonkeyPatch) -> URL:
+    """Use an empty history."""
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    return history_url
+
+
+def do_sync(agents: Path, **options: Any) -> dict[str, Any]:
+    return sync.sync_workflow_history(silent=True, agents_dir=agents, **options)
+
+
+def synced_into(file: Path, agents: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WORKFLOW_HISTORY_DB", str(file))
+        do_sync(agents)
+    return file
+
+
+def old(**more: Any) -> list[Rule]:
+    return [rule_of({"older_than": "2y", **more}, datetime(2026, 6, 1, tzinfo=UTC))]
+
+
+def runs_in(place: URL | Path) -> dict[str, dict[str, Any]]:
+    """Return every run by its id; the history has to be whole."""
+    with History.open(place) as history:
+        assert history.check() == []
+        return {one["id"]: one for one in history.read([ref.key for ref in history.refs()]).values()}
+
+
+@contextmanager
+def meanwhile(
+    patch: pytest.MonkeyPatch, owner: Any, name: str, work: Callable[[], object], *, after: bool = False
+) -> Iterator[None]:
+    """Do some work once: before the first call of a function of the program, or after it."""
+    original = getattr(owner, name)
+    left = [work]
+
+    def first(*given: Any, **named: Any) -> Any:
+        if left and not after:
+            left.pop()()
+        found = original(*given, **named)
+        if left:
+            left.pop()()
+        return found
+
+    with patch.context() as patched:
+        patched.setattr(owner, name, first)
+        yield
+    assert left == [], "nothing called it"
+
+
+# Keys
+
+
+def test_no_run_gets_the_key_of_one_that_was_taken_out(url: URL) -> None:
+    with History.open(url) as history:
+        first = history.save([{"id": "a"}, {"id": "b"}]).keys
+        history.prune(list(first.values()))
+        (second,) = history.save([{"id": "c"}]).keys.values()
+        assert second > max(first.values())
+        history.whole().remove([second])
+        (third,) = history.save([{"id": "d"}]).keys.values()
+        assert third > second
+
+
+def test_a_history_of_before_gives_no_key_twice(url: URL) -> None:
+    with History.open(url) as history:
+        history.save([{"id": "a"}, {"id": "b"}])
+        with history._writing() as connection:
+            connection.execute(last_keys.delete())
+        (key,) = history.save([{"id": "c"}]).keys.values()
+        assert key == 3
+
+
+def test_a_prune_takes_out_the_run_that_it_meant_and_none_that_came_meanwhile(
+    url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = tmp_path / "shop" / "agents"
+    make(agents, "new", NEW)
+    do_sync(agents)
+    make(agents, "old", OLD)
+    do_sync(agents)
+
+    def others() -> None:
+        prune_history(old(), dry_run=False)
+        make(agents, "newer", NEW)
+        do_sync(agents)
+
+    with meanwhile(monkeypatch, pruning, "_meant", others, after=True):
+        done = prune_history(old(), dry_run=False)
+    assert sorted(runs_in(url)) == ["new", "newer"]
+    assert done["runs"] == 0
+
+
+def test_a_prune_leaves_a_run_that_is_no_longer_meant(
+    url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with History.open(url) as history:
+        history.save([{"id": f"old-{number}", "created_at": OLD} for number in range(2)])
+
+    def begin_again() -> None:
+        with History.open(url) as history:
+            history.update("old-1", {"status": "running"})
+
+    with meanwhile(monkeypatch, pruning, "_meant", begin_again, after=True):
+        done = prune_history(old(), dry_run=False)
+    assert done["runs"] == 1
+    assert sorted(runs_in(url)) == ["old-1"]
+
+
+# Between the transactions of a prune
+
+
+def test_each_transaction_of_a_prune_leaves_a_whole_history(
+    url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [
+        {"id": f"run-{number}", "nl_input": f"Add export {number % 7}", "status": "completed"}
+        | {"created_at": OLD if number % 3 else NEW, "duration_seconds": 60.0 + number % 5}
+        for number in range(1_200)
+    ]
+    with History.open(url) as history:
+        history.save(every)
+    prune_history(old(status=["failed"]), dry_run=False)  # lists and packed figures are made
+    found: list[list[str]] = []
+
+    def look(*_: object) -> None:
+        with History.open(url) as history:
+            found.append(history.check())
+
+    connected = History.connected
+
+    def looking(history: History, keys: Any) -> Any:  # a prune calls it first in each of its transactions
+        look()
+        return connected(history, keys)
+
+    monkeypatch.setattr(pruning, "BATCH_RUNS", 400)
+    with monkeypatch.context() as patched, meanwhile(monkeypatch, pruning, "finish", look):
+        patched.setattr(History, "connected", looking)
+        prune_history(old(), dry_run=False)
+    assert len(found) >= 3
+    assert not any(found)
+    assert len(runs_in(url)) == 400
