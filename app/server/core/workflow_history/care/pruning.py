@@ -35,13 +35,16 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
         raise InvalidQueryError("say which runs: an age with --older-than, or what else narrows them")
     with database.existing() as history:
         before = _told([] if history is None else history.whole().pruned())
-        meant = [] if history is None else _meant(history, rules)
-        if history is not None and not dry_run:
-            _take_out(history, [run["key"] for run in meant])
+        if history is None:
+            gone: list[dict[str, Any]] = []
+        elif dry_run:
+            gone = _meant(history, rules)
+        else:
+            gone = _take_out(history, rules)
             finish(history)  # also what an earlier command left undone
     earlier = {name: before[name] for name in ("runs", "spent")}
     seconds = time.monotonic() - started
-    return {**_told(meant), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
+    return {**_told(gone), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
 
 
 def _meant(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
@@ -66,13 +69,26 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
     return left
 
 
-def _take_out(history: History, keys: Sequence[int]) -> None:
-    """Take runs out; in the same transaction others come to count the messages that they had in common."""
-    for some in chunks(keys, BATCH_RUNS):
+def _take_out(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Take out the runs that the rules mean; return what was noted of them.
+
+    In the same transaction others come to count the messages that they had in common. Where another program
+    wrote meanwhile, it is asked again which are meant; runs that came since are left to the next prune.
+    """
+    version = history.version()
+    meant = {run["key"]: run for run in _meant(history, rules)}
+    gone: list[dict[str, Any]] = []
+    for some in chunks(list(meant), BATCH_RUNS):
         with history.transaction():
-            near = history.connected(some).keys() - set(some)
-            history.prune(some)
+            if history.version() != version:
+                version = history.version()
+                meant = {run["key"]: run for run in _meant(history, rules)}
+            keys = [key for key in some if key in meant]
+            near = history.connected(keys).keys() - set(keys)
+            history.prune(keys)
             settle_shares(history, near)
+        gone += [meant[key] for key in keys]
+    return gone
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -50,10 +50,11 @@ class StaleRun(NamedTuple):
 
 
 def mark_written(connection: Connection, keys: Sequence[int]) -> None:
-    """Note that these runs may no longer be what their lists were made with."""
+    """Note that these runs may no longer be what their lists were made with; their vectors are unpacked."""
     statement = dialect_of(connection).insert(likeness)
     mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
     execute_tuples(connection, mark, ["workflow_key"], [(key,) for key in keys])
+    drop_blocks(connection, keys, family=VECTORS)
 
 
 def stale_query(model: str) -> Select[Any]:
