@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, update
 
-from app.server.core.workflow_history import sync
+from app.server.core.workflow_history import resync, sync
 from app.server.core.workflow_history.care import pruning
+from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.care.pruning import prune_history
 from app.server.core.workflow_history.retention import Rule, rule_of
 from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import last_keys
+from app.server.core.workflow_history.store.schema import last_keys, workflows
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -175,3 +176,55 @@ def test_each_transaction_of_a_prune_leaves_a_whole_history(
     assert len(found) >= 3
     assert not any(found)
     assert len(runs_in(url)) == 400
+
+
+# A resync beside others
+
+
+@pytest.fixture
+def attempts(url: URL, tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with a run's second attempt, whose cost was miscounted, and a history with the first one."""
+    agents = tmp_path / "shop" / "agents"
+    make(agents, "a", NEW, 1.0, session="first")
+    other = synced_into(tmp_path / "other.db", agents)
+    make(agents, "a", NEW, 0.25, session="second")
+    do_sync(agents)
+    with History.open(url) as history, history._writing() as connection:
+        connection.execute(update(workflows).values(computed_cost_nanodollars=1))
+    return agents, other
+
+
+@pytest.mark.parametrize("every", [True, False], ids=["all", "one"])
+def test_a_resync_keeps_the_attempt_that_a_merge_brings_meanwhile(
+    url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, every: bool
+) -> None:
+    _, other = attempts
+    with meanwhile(monkeypatch, resync, "read_one", lambda: merge_history(other), after=True):
+        if every:
+            assert resync.resync_all_completed_workflows(None)["successful"] == 1
+        else:
+            assert resync.resync_workflow_cost("a")["success"] is True
+    run = runs_in(url)["a"]
+    assert sorted(phase["cost"] for phase in run["phase_costs"]) == [0.25, 1.0]
+    assert run["total_cost"] == 1.25
+
+
+def test_a_resync_stores_no_run_that_is_pruned_meanwhile(
+    url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [rule_of({"project": "shop"})]
+    with meanwhile(monkeypatch, resync, "read_one", lambda: prune_history(every, dry_run=False), after=True):
+        done = resync.resync_all_completed_workflows(None)
+    assert (done["total_processed"], done["failed"]) == (0, 0)
+    assert runs_in(url) == {}
+    assert resync.resync_workflow_cost("a")["message"] == "no stored workflow has this id"
+
+
+def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
+    url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [rule_of({"project": "shop"})]
+    with meanwhile(monkeypatch, resync, "read_one", lambda: prune_history(every, dry_run=False), after=True):
+        done = resync.resync_workflow_cost("a")
+    assert (done["success"], done["message"]) == (False, "no stored workflow has this id")
+    assert runs_in(url) == {}

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
+from app.server.core.workflow_history.care import pruning
 from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.care.pruning import _take_out
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.database import get_workflow_by_id
+from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.resync import resync_workflow_cost
+from app.server.core.workflow_history.retention import Rule
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, result, run, stream, usage
@@ -336,11 +338,17 @@ def test_a_worktree_belongs_to_its_repositorys_project(tmp_path: Path) -> None:
 # Other commands keep it so
 
 
+def take_out(name: str) -> None:
+    """Prune this run alone, which no rule can mean."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pruning, "_meant", lambda history, _: history.whole().facts([history.find(name).key]))
+        pruning.prune_history([Rule(RunFilter(search="this one"))], dry_run=False)
+
+
 def test_a_pruned_run_leaves_its_messages_to_a_run_that_has_them(agents: Path) -> None:
     shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
     synced(agents)
-    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
-        _take_out(history, [history.find("a1b2c3d4").key])
+    take_out("a1b2c3d4")
     assert runs() == {"shop/a1b2c3d4_backup": 1.0}
     assert sound() == []
 
@@ -372,8 +380,7 @@ def test_every_engine_counts_a_message_once(
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
     synced(*home(tmp_path))
     assert (len(runs()), spent()) == (3, FOUR)
-    with History.open(history_url) as history:
-        _take_out(history, [history.find(f"-home-me-shop/{SESSION.format(1)}").key])
+    take_out(f"-home-me-shop/{SESSION.format(1)}")
     assert spent() == FOUR  # its fork has them all
     assert sound() == []
 

@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import structs
 
 from . import database
-from .accounting.claims import cleaned
+from .accounting.claims import Claim, cleaned
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
-from .models import AgentRun, Workflow
+from .models import AgentRun, ScannedRun, Workflow
 from .places import place
 from .scanning import read_one
 from .scanning.describe import undated
@@ -42,12 +42,12 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
             stored = history.get(workflow_id)
         except WorkflowHistoryError as error:
             return _answer(workflow_id, str(error), success=False)
-        if stored is None:
-            return _answer(workflow_id, "no stored workflow has this id", success=False)
         try:
-            answer = _resync(history, Relations(history), stored, wait)
+            answer = None if stored is None else _resync(history, Relations(history), stored, wait)
         except BusyError as error:
             return _answer(workflow_id, str(error), success=False)
+        if answer is None:
+            return _answer(workflow_id, "no stored workflow has this id", success=False)
         finish(history)
         return answer
 
@@ -99,53 +99,80 @@ def _resync_batch(
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            yield _resync(history, relations, stored, wait)
+            answer = _resync(history, relations, stored, wait)
         except WorkflowHistoryError as error:
             relations.forget()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
-            yield _answer(stored["id"], str(error), success=False)
+            answer = _answer(stored["id"], str(error), success=False)
+        if answer is not None:
+            yield answer
 
 
-def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait) -> dict[str, Any]:
-    """Read one run's streams again and store what they cost, while no sync is at its folder."""
+def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait) -> dict[str, Any] | None:
+    """Read one run's streams again and store what they cost, while no sync is at its folder.
+
+    None: it was taken out meanwhile.
+    """
+    key = history.keys_of([identity_of(stored)]).get(identity_of(stored))
+    if key is None:
+        return None
     folder = stored.get("agents_dir")
     if not folder or not place(folder).is_dir():
-        return _read_again(history, relations, stored)
+        return _read_again(history, relations, key)
     with folder_held(history, folder, wait):
-        name = identity_of(stored)
-        now = history.read(list(history.keys_of([name]).values()))  # a sync may just have stored it
-        return _read_again(history, relations, next(iter(now.values()), stored))
+        return _read_again(history, relations, key)
 
 
-def _read_again(history: History, relations: Relations, stored: Workflow) -> dict[str, Any]:
-    """Read one run's streams again and store what they cost, with what follows from it."""
-    folder = stored.get("agents_dir")
-    found = read_one(place(folder), stored["id"], datetime.now(UTC)) if folder else None
-    if found is None or not found.streams:
-        return _answer(
-            stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
-        )
+def _read_again(history: History, relations: Relations, key: int) -> dict[str, Any] | None:
+    """Read one run's streams again and store what they cost, with what follows from it.
+
+    The files are read before the transaction. What they show is laid over what is stored in it: a merge may
+    have brought other attempts of the run by then, or a prune taken it out.
+    """
+    stored = history.read([key]).get(key)
+    while stored is not None:
+        folder = stored.get("agents_dir")
+        found = read_one(place(folder), stored["id"], datetime.now(UTC)) if folder else None
+        if found is None or not found.streams:
+            return _answer(
+                stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
+            )
+        fresh, _ = _counted_anew(stored, found)
+        if not _changes(stored, fresh):
+            return _answer(stored["id"], "its costs are up to date", success=True)
+        with history.transaction():
+            now = history.read([key]).get(key)
+            if now is not None and now.get("agents_dir") == folder:
+                return _store(history, relations, key, now, found)
+        stored = now
+    return None
+
+
+def _counted_anew(stored: Workflow, found: ScannedRun) -> tuple[Workflow, list[Claim]]:
+    """Return a stored run with the costs that its files show now, and what each stream spent by itself."""
     former = former_attempts(stored)
     streams = found.streams if not former or _dated(former) else undated(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, found_claims = with_claims(known, streams, former)
+    costed, claims = with_claims(known, streams, former)
+    return merged(stored, costed), claims
+
+
+def _store(
+    history: History, relations: Relations, key: int, stored: Workflow, found: ScannedRun
+) -> dict[str, Any]:
+    """Store what a run's files show, in the caller's transaction."""
+    fresh, found_claims = _counted_anew(stored, found)
     keeps_text = history.keeps_text()
     claims = [
         structs.replace(cleaned(claim, keeps_text=keeps_text), written=found.written.get(claim.path))
         for claim in found_claims
     ]
-    fresh = merged(stored, costed)
-    if not _changes(stored, fresh):
-        return _answer(stored["id"], "its costs are up to date", success=True)
-    fresh = scored(fresh)
-    with history.transaction():
-        history.save([storable(fresh)], replace=COMPLETE)
-        (key,) = history.keys_of([identity_of(fresh)]).values()
-        history.save_claims({key: claims})
-        settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
-        relations.changes_after().save(history, {})
-        changed = _changes(stored, history.read([key])[key])
+    history.save([storable(scored(fresh))], replace=COMPLETE)
+    history.save_claims({key: claims})
+    settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
+    relations.changes_after().save(history, {})
+    changed = _changes(stored, history.read([key])[key])
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)
     return _answer(stored["id"], f"counted anew: {', '.join(changed)}", success=True, updated=True)
