@@ -12,12 +12,16 @@ import pytest
 from sqlalchemy import URL, update
 
 from app.server.core.workflow_history import resync, sync
-from app.server.core.workflow_history.care import pruning
+from app.server.core.workflow_history.care import merging, pruning
 from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.care.pruning import prune_history
+from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.models import Problem
 from app.server.core.workflow_history.retention import Rule, rule_of
+from app.server.core.workflow_history.store import whole
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import last_keys, workflows
+from app.server.core.workflow_history.store.whole import WholeRuns
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -228,3 +232,102 @@ def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
         done = resync.resync_workflow_cost("a")
     assert (done["success"], done["message"]) == (False, "no stored workflow has this id")
     assert runs_in(url) == {}
+
+
+# Merges at once
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another history: two runs, one that was pruned, a broken file beside them, and a decision."""
+    agents = tmp_path / "mill" / "agents"
+    for number in range(3):
+        make(agents, f"run-{number}", OLD if number == 2 else NEW)
+    file = synced_into(tmp_path / "other.db", agents)
+    with History.open(file) as history:
+        history.save_folder_problems(str(agents), [Problem("notes.jsonl", "no run is to be seen in it")])
+        history.decide_pattern(history.recurring()[0].id, "accepted", "a script does it")
+        history.prune([history.find("run-2").key])
+    return file
+
+
+def beside_runs(place: URL | Path) -> dict[str, list[Any]]:
+    """Return what a history knows beside its runs."""
+    with History.open(place) as history:
+        assert history.check() == []
+        own = history.whole()
+        decided = [(row["signature"], row["status"], row["note"]) for row in own.decisions()]
+        return {
+            "syncs": own.syncs(),
+            "problems": own.folder_problems(),
+            "pruned": own.pruned(),
+            "decided": sorted(decided, key=repr),
+        }
+
+
+@pytest.mark.parametrize("moment", ["pruned", "refs", "decisions", "syncs", "folder_problems"])
+def test_two_merges_of_a_history_at_once_store_everything_once(
+    url: URL, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    with meanwhile(monkeypatch, WholeRuns, moment, lambda: merge_history(other), after=True):
+        merge_history(other)
+    assert beside_runs(url) == beside_runs(other)
+    assert sorted(runs_in(url)) == ["run-0", "run-1"]
+    merge_history(other)
+    assert beside_runs(url) == beside_runs(other)
+
+
+def test_a_merge_leaves_a_decision_that_is_made_meanwhile(
+    url: URL, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge_history(other)
+    with History.open(other) as history:
+        (pattern,) = history.find_pattern("make test")
+        history.decide_pattern(pattern.id, "accepted", "still")
+
+    def dismiss() -> None:
+        with History.open(url) as history:
+            history.decide_pattern(pattern.id, "dismissed", "it is rarely needed")
+
+    with meanwhile(monkeypatch, whole, "_is_later", dismiss):
+        merge_history(other)
+    assert ("make test", "dismissed", "it is rarely needed") in beside_runs(url)["decided"]
+
+
+def test_a_merge_stores_no_run_that_is_pruned_meanwhile(
+    url: URL, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge_history(other)
+    every = [rule_of({"project": "mill"})]
+    with History.open(other) as history:
+        history.update("run-0", {"nl_input": "Add an export of all tables", "last_written_ns": 2**62})
+    with meanwhile(monkeypatch, merging, "plan_of", lambda: prune_history(every, dry_run=False)):
+        done = merge_history(other)
+    assert runs_in(url) == {}
+    assert done["pruned"] == 2
+
+
+def test_a_decision_on_a_pattern_that_no_run_here_shows_is_taken_over(url: URL, other: Path) -> None:
+    with History.open(url) as history:
+        history.save([{"id": "own"}])
+        found = {"kind": "operation", "signature": "sort", "count": 2, "seconds": 1.0, "cost": None}
+        history.save_patterns({history.find("own").key: [found]})
+    with History.open(other) as history:
+        history.prune([ref.key for ref in history.refs()])
+    assert merge_history(other)["patterns_decided"] == 1
+    assert ("make test", "accepted", "a script does it") in beside_runs(url)["decided"]
+
+
+def test_a_history_with_texts_that_another_merge_begins_meanwhile_gets_none_without(
+    url: URL, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "quiet" / "agents", "silent", NEW)
+    with monkeypatch.context() as patched:
+        patched.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "quiet.db"))
+        do_sync(tmp_path / "quiet" / "agents", no_text=True)
+    with (
+        pytest.raises(InvalidQueryError, match="keeps no texts"),
+        meanwhile(monkeypatch, merging, "plan_of", lambda: merge_history(other)),
+    ):
+        merge_history(tmp_path / "quiet.db")
+    assert sorted(runs_in(url)) == ["run-0", "run-1"]

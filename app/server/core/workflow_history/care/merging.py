@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from ..store.location import database_url
 from ..store.names import WorkflowRef
 from ..store.other import reading_only
 from ..store.values import to_time
-from ..store.whole import WholeRun
+from ..store.whole import Decisions, WholeRun
 from ..syncing.bringing import Plan, plan_of
 from ..syncing.finishing import finish
 from ..syncing.garbage import seldom_collected
@@ -90,8 +91,10 @@ class Merge:
         self._host = host
         self._dry_run = dry_run
         self._own, self._other = ours.whole(), theirs.whole()
-        self._version = 0  # of our history when its runs were listed
+        self._with_pruned = False
+        self._version = 0  # of our history when it was looked at
         self._keys: Mapping[Name, list[int]] = {}  # of its runs
+        self._left_out: AbstractSet[tuple[str, str]] = frozenset()  # runs that were pruned in it
         self._new: list[int] = []  # keys of the runs that were inserted
         counts = (
             "runs",
@@ -107,22 +110,34 @@ class Merge:
 
     def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
         """Bring everything over."""
-        self._refuse_what_differs()
-        is_new = self._list_own() == 0
-        left_out = set() if with_pruned else {(row["project"], row["id"]) for row in self._own.pruned()}
-        if is_new and not left_out:
-            self._bring_what_was_pruned()
+        self._with_pruned = with_pruned
+        self._look()
+        self._bring_what_was_pruned()
         refs = self._other.refs()
-        wanted = [ref for ref in refs if (ref.project, ref.id) not in left_out]
-        self.stats.update(runs=len(refs), pruned=len(refs) - len(wanted))
+        self.stats["runs"] = len(refs)
         done = 0
-        for some in _batches(_by_name(wanted)):
+        for some in _batches(_by_name(refs)):
             self._bring(some)
             done += sum(map(len, some.values()))
             if progress is not None:
-                progress("merge", done, len(wanted))
+                progress("merge", done, len(refs))
         self._bring_the_rest()
         self._relate()
+
+    def _look(self) -> None:
+        """Note what our history holds; in a transaction, nobody stores anything from then on."""
+        self._refuse_what_differs()
+        self._version = self._ours.version()
+        self._keys = {name: [ref.key for ref in some] for name, some in _by_name(self._own.refs()).items()}
+        pruned = [] if self._with_pruned else self._own.pruned()
+        self._left_out = {(row["project"], row["id"]) for row in pruned}
+
+    def _look_again(self) -> bool:
+        """Note it once more where another program has written since; say whether one has."""
+        if self._ours.version() == self._version:
+            return False
+        self._look()
+        return True
 
     def _refuse_what_differs(self) -> None:
         """Raise InvalidQueryError where one of both keeps the texts of its runs and the other does not."""
@@ -136,12 +151,6 @@ class Merge:
                 "merged once its texts are taken out: db scrub --no-text"
             )
 
-    def _list_own(self) -> int:
-        self._version = self._ours.version()
-        refs = self._own.refs()
-        self._keys = {name: [ref.key for ref in some] for name, some in _by_name(refs).items()}
-        return len(refs)
-
     def _bring(self, some: Mapping[Name, Sequence[WorkflowRef]]) -> None:
         """Bring the runs of some names over, in one transaction; where there is no news, in none."""
         found = self._other.read([ref.key for refs in some.values() for ref in refs])
@@ -152,14 +161,17 @@ class Merge:
         plan = self._plan(theirs)
         if plan.has_news and not self._dry_run:
             with self._ours.transaction():
-                if self._ours.version() != self._version:  # nobody stores anything from now on
-                    self._list_own()
+                if self._look_again():
                     plan = self._plan(theirs)
                 self._carry_out(plan)
         self.stats["inserted"] += len(plan.inserted)
         self.stats["updated"] += len(plan.updated)
         self.stats["unchanged"] += plan.unchanged
         self.stats["renamed"] += plan.apart
+        self.stats["pruned"] += sum(self._is_left_out(ref) for refs in some.values() for ref in refs)
+
+    def _is_left_out(self, ref: WorkflowRef) -> bool:
+        return (ref.project, ref.id) in self._left_out
 
     def _placed(self, run: WholeRun) -> WholeRun:
         """Return a run with the machine that it was found on, where only the caller knows it."""
@@ -171,7 +183,9 @@ class Merge:
         own = self._own.read([key for name in theirs for key in self._keys.get(name, ())])
         plan = Plan()
         for name, runs in theirs.items():
-            plan.add(plan_of({key: own[key] for key in self._keys.get(name, ()) if key in own}, runs))
+            wanted = [run for run in runs if (name[0], run.workflow["id"]) not in self._left_out]
+            if wanted:
+                plan.add(plan_of({key: own[key] for key in self._keys.get(name, ()) if key in own}, wanted))
         return plan
 
     def _carry_out(self, plan: Plan) -> None:
@@ -200,18 +214,45 @@ class Merge:
         That comes first. After the first run it would no longer show that this history was new, and a merge
         that is stopped would never bring it over.
         """
-        pruned = _missing(self._own.pruned(), self._other.pruned())
-        if pruned and not self._dry_run:
-            self._own.add(syncs=[], wrong=[], pruned=pruned)
+        pruned = self._other.pruned()
+        if not pruned or self._dry_run or not self._is_new():
+            return
+        with self._ours.transaction():
+            self._look_again()
+            if self._is_new():
+                self._own.add(syncs=[], wrong=[], pruned=pruned)
+
+    def _is_new(self) -> bool:
+        return not self._keys and not self._left_out
 
     def _bring_the_rest(self) -> None:
         """Bring over what was decided on patterns, which syncs there were, and what could not be read."""
-        syncs = _missing(self._own.syncs(), [self._synced(row) for row in self._other.syncs()])
-        wrong = _missing(self._own.folder_problems(), self._other.folder_problems())
-        self.stats["patterns_decided"] = self._own.decide(self._other.decisions(), dry_run=self._dry_run)
+        rest = (
+            self._other.decisions(),
+            [self._synced(row) for row in self._other.syncs()],
+            self._other.folder_problems(),
+        )
+        decided, syncs, wrong = self._news(*rest)
+        if not self._dry_run and (decided or syncs or wrong):
+            with self._ours.transaction():  # others may have stored the same since
+                decided, syncs, wrong = self._news(*rest)
+                self._own.decide(decided)
+                self._own.add(syncs=syncs, wrong=wrong, pruned=[])
+        self.stats["patterns_decided"] = decided.count
         self.stats["syncs"] = len(syncs)
-        if not self._dry_run and (syncs or wrong):
-            self._own.add(syncs=syncs, wrong=wrong, pruned=[])
+
+    def _news(
+        self,
+        decisions: Sequence[dict[str, Any]],
+        syncs: Sequence[dict[str, Any]],
+        wrong: Sequence[dict[str, Any]],
+    ) -> tuple[Decisions, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return what of this our history does not know yet."""
+        return (
+            self._own.later_decisions(decisions),
+            _missing(self._own.syncs(), syncs),
+            _missing(self._own.folder_problems(), wrong),
+        )
 
     def _synced(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {**row, "host": row["host"] or self._host}

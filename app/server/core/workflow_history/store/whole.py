@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, func, insert, selec
 
 from ..accounting.claims import Claim
 from ..models import Problem, Workflow
-from . import ledger, pruning, reads
+from . import ledger, numbering, pruning, reads
 from .blocks import drop_blocks
 from .bulk import chunks, execute_tuples, insert_rows
 from .claims import claims_of
@@ -51,6 +51,23 @@ class WholeRun:
     problems: tuple[Problem, ...] = ()
     marks: Mapping[str, bytes] = field(default_factory=dict)  # how far its streams were read, by path
     claims: tuple[Claim, ...] = ()  # what each of its streams spent by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What one history decided on patterns later than another, row by row, and first saw earlier."""
+
+    new: Sequence[Mapping[str, Any]]  # patterns that the other has not
+    known: Sequence[Mapping[str, Any]]
+    first_seen: Sequence[tuple[str, str]]  # id of a pattern, and when that was
+
+    @property
+    def count(self) -> int:
+        """How many decisions there are."""
+        return len(self.new) + len(self.known)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.known or self.first_seen)
 
 
 class WholeRuns:
@@ -151,8 +168,8 @@ class WholeRuns:
             rows = connection.execute(query.where(known))
             return [dict(row) for row in rows.mappings()]
 
-    def decide(self, theirs: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> int:
-        """Take over what was decided later than here, and when patterns were first seen; count the decisions.
+    def later_decisions(self, theirs: Sequence[Mapping[str, Any]]) -> Decisions:
+        """Return what was decided later than here, and the patterns that were first seen earlier.
 
         Patterns that nobody decided on and no run here shows are left.
         """
@@ -161,18 +178,31 @@ class WholeRuns:
             known: dict[str, dict[str, Any]] = {row["id"]: dict(row) for row in rows}
         decided = [row for row in theirs if _is_later(row, known.get(row["id"]))]
         earlier = [
-            {"of": row["id"], "at": row["first_seen_at"]}
+            (row["id"], row["first_seen_at"])
             for row in theirs
             if row["id"] in known
             and (row["first_seen_at"] or "~") < (known[row["id"]]["first_seen_at"] or "~")
         ]
-        if not dry_run and (decided or earlier):
-            with self._writing() as connection:
-                _take_decisions(connection, decided, known)
-                change = update(patterns).where(patterns.c.id == bindparam("of"))
-                if earlier:
-                    connection.execute(change.values(first_seen_at=bindparam("at")), earlier)
-        return len(decided)
+        return Decisions(
+            [row for row in decided if row["id"] not in known],
+            [row for row in decided if row["id"] in known],
+            earlier,
+        )
+
+    def decide(self, later: Decisions) -> None:
+        """Take over what `later_decisions` found in the same transaction."""
+        with self._writing() as connection:
+            keys = numbering.new_keys(connection, patterns, len(later.new))
+            insert_rows(
+                connection, patterns, [{**row, "key": key} for key, row in zip(keys, later.new, strict=True)]
+            )
+            change = update(patterns).where(patterns.c.id == bindparam("of"))
+            values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in _DECISION}
+            rows = [(row["id"], *(row[name] for name in _DECISION)) for row in later.known]
+            names = ["of", *(f"its_{name}" for name in _DECISION)]
+            execute_tuples(connection, change.values(values), names, rows)
+            seen = change.values(first_seen_at=bindparam("at"))
+            execute_tuples(connection, seen, ["of", "at"], later.first_seen)
 
     def syncs(self) -> list[dict[str, Any]]:
         """Return the syncs on record, the first one first."""
@@ -269,22 +299,6 @@ def _is_later(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
     order = ("decided_at", "status", "note")
     mine = ("", "", "") if known is None else tuple(known[name] or "" for name in order)
     return tuple(row[name] or "" for name in order) > mine
-
-
-def _take_decisions(
-    connection: Connection, decided: Sequence[Mapping[str, Any]], known: Mapping[str, Any]
-) -> None:
-    new = [row for row in decided if row["id"] not in known]
-    insert_rows(connection, patterns, new)
-    change = update(patterns).where(patterns.c.id == bindparam("of"))
-    values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in _DECISION}
-    rows = [
-        {"of": row["id"], **{f"its_{name}": row[name] for name in _DECISION}}
-        for row in decided
-        if row["id"] in known
-    ]
-    if rows:
-        connection.execute(change.values(values), rows)
 
 
 def _without(row: dict[str, Any], name: str | None) -> dict[str, Any]:
