@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -421,6 +422,56 @@ def test_a_folder_that_is_in_use_stays() -> None:
         assert len(records()) == 1
     assert not folder.exists()
     assert records() == []
+
+
+DIES_HERE = """
+from pathlib import Path
+from app.server.core.workflow_history.scratch import scratch_folder
+with scratch_folder(Path({parent!r})) as folder:
+    (folder / "history.db").write_text("half")
+    die()
+"""
+
+
+def test_a_killed_backup_of_a_container_that_is_gone_blocks_none_and_is_removed(
+    agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do_sync(agents)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # as in each container
+    with scratch_folder(disk) as at_work:
+        (at_work / "part").write_text("another's")
+        for state in ("first", "second"):  # records go with their container
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / state))
+            killed(DIES_HERE.format(parent=str(disk)))
+            shutil.rmtree(tmp_path / state)
+            assert CliRunner().invoke(app, ["db", "backup", str(disk / f"{state}.db")]).exit_code == 0
+            assert {path.name for path in disk.iterdir()} - {"first.db", "second.db"} == {at_work.name}
+        assert (at_work / "part").read_text() == "another's"
+    mine = disk / ".workflow-history-0123456789abcdef.part"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("no lock of ours is in it")
+    with scratch_folder(disk):
+        assert (mine / "notes.txt").exists()
+
+
+def test_a_folder_that_is_taken_for_a_leftover_while_it_is_made_gets_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+    mkdir = Path.mkdir
+
+    def take(self: Path, *given: Any, **named: Any) -> None:
+        mkdir(self, *given, **named)
+        if self.parent == tmp_path and not taken:
+            taken.append(self)
+            self.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", take)
+    with scratch_folder(tmp_path) as folder:
+        assert taken != [folder]
+        assert folder.is_dir()
 
 
 @pytest.mark.parametrize(

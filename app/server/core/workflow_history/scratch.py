@@ -2,6 +2,8 @@
 
 Each folder is first recorded in the user's state folder. Its process keeps that record locked, and the system
 releases the lock however the process ends. So a record that can be locked names a folder that nobody uses.
+The process holds another lock in the folder itself: where the records are gone, as those of a container are,
+the next one that works in the same place finds it free.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,8 @@ logger = logging.getLogger("workflow_history")
 
 _RECORDS: Final = "in-progress"
 _RECORD: Final = re.compile(r"[0-9a-f]{16}")
+_FOLDER: Final = re.compile(r"\.workflow-history-[0-9a-f]{16}\.part")
+_LOCK: Final = ".in-use"  # in each folder: whoever uses it holds the lock of this file
 
 
 @contextmanager
@@ -33,20 +37,38 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a folder that only its owner may read, and remove it at the end of the block.
 
     It lies in `parent`, or in the system's folder for temporary files. If the process is killed, the next
-    call of `remove_leftovers` removes it. Raises OSError if the folder cannot be made.
+    call of `remove_leftovers` removes it, or the next folder that is made in the same `parent`. Raises
+    OSError if the folder cannot be made.
     """
     remove_leftovers()
-    token = secrets.token_hex(8)
-    folder = (parent or Path(tempfile.gettempdir())).absolute() / _name(token)
-    release = _recorded(token, folder)
-    try:
-        folder.mkdir(mode=0o700)
+    if parent is not None:
+        _remove_unrecorded(parent)
+    while True:  # once more with another name where a process took this one for a leftover
+        token = secrets.token_hex(8)
+        folder = (parent or Path(tempfile.gettempdir())).absolute() / _name(token)
+        forget = _recorded(token, folder)
         try:
-            yield folder
+            folder.mkdir(mode=0o700)
+            if (unlock := _locked(folder)) is None:
+                continue
+            try:
+                yield folder
+            finally:
+                unlock()
+                shutil.rmtree(folder, ignore_errors=True)
+            return
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        release()
+            forget()
+
+
+def _locked(folder: Path) -> Release | None:
+    """Mark a new folder as in use; None where it is gone."""
+    try:
+        return try_file(folder / _LOCK)
+    except FileNotFoundError:
+        return None
+    except OSError:  # no locks there: then nobody else takes one to remove it
+        return lambda: None
 
 
 def remove_leftovers() -> None:
@@ -78,6 +100,25 @@ def _remove(record: Path) -> None:
     release()
     if is_unfinished:  # its disk may be away: the next command tries again
         record.write_bytes(os.fsencode(told))
+
+
+def _remove_unrecorded(parent: Path) -> None:
+    """Remove folders in `parent` that nobody uses, also those of which no record is left.
+
+    A container leaves what it wrote to a disk, not its records.
+    """
+    try:
+        with os.scandir(parent) as entries:
+            found = [Path(entry.path) for entry in entries if _FOLDER.fullmatch(entry.name)]
+    except OSError:
+        return
+    for folder in filter(_is_ours, found):
+        with suppress(OSError):
+            if not (folder / _LOCK).exists():
+                folder.rmdir()  # killed before it was locked; one that holds anything stays
+            elif (unlock := try_file(folder / _LOCK)) is not None:
+                unlock()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
