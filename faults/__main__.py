@@ -19,7 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .cases import COMMANDS, KILLS, OTHERS, Fault
+from .cases import COMMANDS, KILLS, OTHERS, TOGETHER, Fault
 from .page import as_page, joined, results_of
 from .ready import import_all
 from .stories import Bench
@@ -74,7 +74,7 @@ def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
     shares: list[dict[str, int]] = [{} for _ in range(max(1, jobs))]
     turn = cycle(shares)
     for fault, times in chosen.items():
-        if fault in COMMANDS:  # what it comes to undisturbed is found out once
+        if fault in (*COMMANDS, *TOGETHER):  # what it comes to undisturbed is found out once
             next(turn)[fault.name] = times
             continue
         for share in islice(turn, times):
@@ -85,7 +85,7 @@ def _shared_out(chosen: Mapping[Fault, int], jobs: int) -> list[dict[str, int]]:
 def _try(share: Share) -> Tried:
     """Try a share, in a folder of its own."""
     scratch = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
-    named = {fault.name: fault for fault in (*KILLS, *COMMANDS, *OTHERS)}
+    named = {fault.name: fault for fault in (*KILLS, *COMMANDS, *TOGETHER, *OTHERS)}
     try:
         bench = Bench(scratch, share.seed * 1000 + share.number)
         with bench.closing:
@@ -111,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="commands of any kind to kill, on both engines (344)",
     )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=200,
+        metavar="N",
+        help="rounds of commands that write at once, on both engines (200)",
+    )
     parser.add_argument("--times", type=int, metavar="N", help=OTHER_TIMES)
     parser.add_argument("--fault", action="append", metavar="WORDS", help="only what has this in its name")
     parser.add_argument(
@@ -128,7 +135,13 @@ def _chosen(asked: argparse.Namespace) -> dict[Fault, int]:
     others = {fault: fault.times if asked.times is None else asked.times for fault in OTHERS}
     whole = sum(fault.times for fault in COMMANDS)
     commands = {fault: max(1, round(asked.commands * fault.times / whole)) for fault in COMMANDS}
-    every = {**(kills if asked.kills else {}), **(commands if asked.commands else {}), **others}
+    rounds = {fault: max(1, round(asked.rounds * fault.times / len(TOGETHER))) for fault in TOGETHER}
+    every = {
+        **(kills if asked.kills else {}),
+        **(commands if asked.commands else {}),
+        **(rounds if asked.rounds else {}),
+        **others,
+    }
     return {
         fault: times
         for fault, times in every.items()
@@ -158,7 +171,7 @@ def _tried(bench: Bench, fault: Fault, times: int) -> list[Outcome]:
 
 def _typed(asked: argparse.Namespace) -> str:
     """Return the options that choose what is tried."""
-    words = [f"--kills {asked.kills}", f"--commands {asked.commands}"]
+    words = [f"--kills {asked.kills}", f"--commands {asked.commands}", f"--rounds {asked.rounds}"]
     words += [] if asked.times is None else [f"--times {asked.times}"]
     words += [f'--fault "{fault}"' for fault in asked.fault or ()]
     return " ".join([*words, f"--seed {asked.seed}"])

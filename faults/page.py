@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cases import COMMANDS, KILLS, OTHERS, SERVING, Fault
+from .cases import COMMANDS, KILLS, OTHERS, SERVING, TOGETHER, Fault
 from .cases.commands import SYNCS
 from .trying import TOO_LATE, Outcome
 
 Found = Mapping[Fault, Sequence[Outcome]]
 Results = dict[str, Any]  # as JSON
 
-ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *OTHERS))
+ORDER = tuple(fault.name for fault in (*KILLS, *COMMANDS, *TOGETHER, *OTHERS))
 
 ABOUT = """\
 # What happens when things go wrong
@@ -51,6 +51,11 @@ killed, or its session that is ended. Then:
    the user that have similar names must still be there.
 3. The command and a sync run once more. The history, and the file that the command writes, must be those of
    a command that nobody disturbed.
+
+Commands that write are also begun at once, in {rounds} rounds on both engines: 3 to 5 of sync, resync, merge,
+prune and backup, at random moments, the same one twice at times. All of them must end well, `db check` must
+find nothing wrong, no sync may be on record twice, and every row must be as some order of the same commands,
+one after the other, leaves it.
 
 ## Every fault
 """
@@ -120,9 +125,11 @@ def as_page(results: Results) -> str:
     faults, about = results["faults"], results["about"]
     commands = {fault.name for fault in COMMANDS} - {name for name in ORDER if _is_sync(name)}
     serving = {fault.name for fault in SERVING}
+    together = {fault.name for fault in TOGETHER}
     sums = {
         "beside": sum(fault["tried"] for fault in faults if fault["name"] in commands),
         "serving": sum(fault["tried"] for fault in faults if fault["name"] in serving),
+        "rounds": sum(fault["tried"] for fault in faults if fault["name"] in together),
         "tried": f"{sum(fault['tried'] for fault in faults):,}",
         "survived": f"{sum(fault['survived'] for fault in faults):,}",
         "lost": sum(fault["rows_lost"] for fault in faults),

@@ -178,8 +178,14 @@ class Yard:
 
     # --- one command
 
-    def start(self, words: Sequence[str], command: Command | None = None, hook: Hook = as_ever) -> Child:
-        """Start a command in these surroundings; `hook` runs in its process before."""
+    def start(
+        self,
+        words: Sequence[str],
+        command: Command | None = None,
+        hook: Hook = as_ever,
+        heard: str = "heard",
+    ) -> Child:
+        """Start a command in these surroundings; `hook` runs in its process before, `heard` is its own."""
 
         def prepare() -> None:
             _surround(self)
@@ -188,7 +194,7 @@ class Yard:
             hook()
 
         work = None if command is None else command.work
-        return start(words, self.place.typed(), self.heard, hook=prepare, work=work)
+        return start(words, self.place.typed(), self.folder / heard, hook=prepare, work=work)
 
     def put(self, command: Command) -> None:
         """Put all there that the command starts from, and some files that are the user's own."""

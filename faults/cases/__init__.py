@@ -11,7 +11,7 @@ from ..linux import can_mount
 from ..places import ENGINES
 from ..stories import Bench
 from ..trying import Outcome
-from . import commands, damage, files, moments, resources, server, serving
+from . import commands, damage, files, moments, resources, server, serving, together
 
 
 def _always() -> bool:
@@ -25,7 +25,7 @@ class Fault:
     name: str
     how: str
     once: Callable[[Bench], Outcome]
-    times: int  # that it is tried in a whole run; of kills: in a hundred; of commands: its share
+    times: int  # that it is tried in a whole run; of kills: in a hundred; of commands and rounds: its share
     possible: Callable[[], bool] = _always
 
 
@@ -64,6 +64,17 @@ COMMANDS = tuple(
     )
     for engine in ENGINES
     for name in commands.NAMES
+)
+
+TOGETHER = tuple(
+    Fault(
+        f"commands at once, on {engine}",
+        "3 to 5 of sync, resync, merge, prune and backup, begun at random moments",
+        partial(together.tried, engine=engine),
+        1,
+        POSSIBLE[engine],
+    )
+    for engine in ENGINES
 )
 
 SERVING = tuple(

@@ -24,7 +24,7 @@ from app.server.core.workflow_history.store.engine import naming_database
 from app.server.core.workflow_history.store.location import database_url
 from app.server.core.workflow_history.syncing import processes, readers, reading
 from app.server.tests.patience import PATIENCE
-from faults.cases import COMMANDS, KILLS, OTHERS
+from faults.cases import COMMANDS, KILLS, OTHERS, TOGETHER
 from faults.state import State, state_of
 
 from .build import assistant, init, result, run, stream, tool_use
@@ -37,7 +37,7 @@ RUNS = 6
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Try every fault, in a process of its own: it forks, and a test's process may have threads."""
     out = tmp_path_factory.mktemp("faults")
-    counts = ["--kills", "25", "--commands", "1", "--times", "1"]
+    counts = ["--kills", "25", "--commands", "1", "--rounds", "4", "--times", "1"]
     words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
         words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -48,7 +48,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return {fault["name"]: fault for fault in found["faults"]}
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *COMMANDS, *OTHERS)])
+@pytest.mark.parametrize("name", [fault.name for fault in (*KILLS, *COMMANDS, *TOGETHER, *OTHERS)])
 def test_nothing_is_lost_or_doubled(tried: dict[str, dict[str, Any]], name: str) -> None:
     fault = tried[name]
     assert fault["wrong"] == []

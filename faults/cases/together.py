@@ -1,0 +1,122 @@
+"""Begin commands that write at once, and hold what they leave against one after the other. Trials."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import permutations
+
+from sqlalchemy import select
+
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import sync_runs
+
+from ..child import Child
+from ..places import Place
+from ..state import State
+from ..stories import Bench, miscount
+from ..trying import Outcome, Verdict, calm
+from ..yard import Command, Yard
+from .commands import yard_of
+
+FROM = "at-once"  # the kept history that they start from: all of them have something to do
+POOL = ("sync", "sync", "resync", "resync", "merge", "merge", "db prune", "db prune", "db backup")
+FEWEST, MOST = 3, 5  # commands at once
+LONGEST = 0.5  # seconds until the last of them begins
+
+Order = tuple[str, ...]
+
+
+def tried(bench: Bench, engine: str) -> Outcome:
+    """Start some commands at moments by chance; the history has to be that of some order of them."""
+    yard = yard_of(bench, engine)
+    commands = bench.kept_value(f"commands on {engine}", partial(_commands, yard))
+    chosen = bench.chance.sample(POOL, bench.chance.randint(FEWEST, MOST))
+    verdict = Verdict(bench.scratch)
+    yard.put(commands["sync"])
+    ended = _all_at_once(yard, [commands[name] for name in chosen], verdict)
+    verdict.wrong += [f"in the end: {what}" for what in (*yard.place.damages(), *_left(yard, commands))]
+    verdict.wrong += _twice(yard.place)
+    found = yard.place.state()
+    copy = commands["db backup"].made
+    if "db backup" in chosen and copy is not None and copy() is None:
+        verdict.wrong.append("in the end: there is no backup")
+    if all(found != end for end in _serial_ends(bench, yard, commands, ended)):
+        order = _writers(ended)
+        verdict.compare(found, _serial_end(bench, yard, commands, order))
+        verdict.wrong.append(f"no order of them ends so: {', '.join(sorted(chosen))}")
+    return Outcome("at once", 0, "", verdict.lost, verdict.doubled, tuple(verdict.wrong))
+
+
+def _commands(yard: Yard) -> dict[str, Command]:
+    """Return them by name; the history that they start from is made."""
+    yard.place.put("known")  # of the folder as it was
+    miscount(yard.place.typed())
+    yard.place.keep(FROM)
+    known = yard.commands
+    older = ("db", "prune", "--older-than", "1d", "--keep", "6", "--yes", "--quiet")
+    return {
+        "sync": Command("sync", yard.sync, FROM),
+        "resync": Command("resync", known["resync"].words, FROM),
+        "merge": Command("merge", known["merge"].words, FROM),
+        "db prune": Command("db prune", older, FROM),
+        "db backup": Command("db backup", known["db backup"].words, FROM, made=known["db backup"].made),
+    }
+
+
+def _all_at_once(yard: Yard, commands: Sequence[Command], verdict: Verdict) -> list[str]:
+    """Run them; return their names in the order in which they ended."""
+    at_work: dict[str, Child] = {}
+    for number, command in enumerate(commands):
+        hook = partial(time.sleep, yard.chance.random() * LONGEST)
+        at_work[f"{number} {command.name}"] = yard.start(command.words, hook=hook, heard=f"heard-{number}")
+    order: list[str] = []
+    while at_work:
+        for name in [name for name, child in at_work.items() if child.ended]:
+            ended = at_work.pop(name).wait()
+            order.append(name.partition(" ")[2])
+            verdict.wrong += [f"{name}: {wrong}" for wrong in calm(ended, [0])]
+        time.sleep(0.002)
+    return order
+
+
+def _left(yard: Yard, commands: dict[str, Command]) -> list[str]:
+    return yard.left(commands["db backup"])
+
+
+def _twice(place: Place) -> list[str]:
+    """Find records of syncs that are there twice."""
+    with History.open(place.typed()) as history, history._reading() as connection:
+        columns = [column for column in sync_runs.columns if column.name != "key"]
+        rows = Counter(repr(tuple(row)) for row in connection.execute(select(*columns)))
+    return [f"in the end: {count} times the same sync: {row}" for row, count in rows.items() if count > 1]
+
+
+def _writers(names: Sequence[str]) -> Order:
+    return tuple(name for name in names if name != "db backup")
+
+
+def _serial_ends(
+    bench: Bench, yard: Yard, commands: dict[str, Command], ended: Sequence[str]
+) -> Iterator[State]:
+    """Yield how each order of the commands ends, the most likely one first."""
+    seen: set[Order] = set()
+    for order in permutations(_writers(ended)):
+        if order not in seen:
+            seen.add(order)
+            yield _serial_end(bench, yard, commands, order)
+
+
+def _serial_end(bench: Bench, yard: Yard, commands: dict[str, Command], order: Order) -> State:
+    """Return what commands leave of which each begins when the one before has ended; found out once."""
+    ends: dict[Order, State] = bench.kept_value(f"ends on {yard.folder.name}", dict)
+    if order not in ends:
+        yard.put(commands["sync"])
+        for name in order:
+            ended = yard.start(commands[name].words).wait()
+            if wrong := calm(ended, [0]):
+                raise RuntimeError(f"{name} in {order}: {wrong}")
+        ends[order] = yard.place.state()
+    return ends[order]
