@@ -125,8 +125,47 @@ def test_dates_are_all_in_one_format(tmp_path):
         run_of("c"),
     )
     rows = csv_of()
-    assert [row["completed_at"] for row in rows] == ["2026-03-01 10:05:00.123", "2026-03-01 10:05:00.000", ""]
-    assert {row["created_at"] for row in rows} == {"2026-03-01 10:00:00.000"}
+    ended = ["2026-03-01 10:05:00.123456", "2026-03-01 10:05:00.000000", ""]
+    assert [row["completed_at"] for row in rows] == ended
+    assert {row["created_at"] for row in rows} == {"2026-03-01 10:00:00.000000"}
+    said = ["2026-03-01T10:05:00.123456Z", "2026-03-01T10:05:00.000000Z", None]
+    assert [row["completed_at"] for row in lines_of()] == said
+
+
+def test_a_time_whose_zone_is_unknown_is_taken_out_without_one(tmp_path):
+    """And every cell of a column of CSV reads by one format, as pandas' to_datetime guesses it."""
+    moment = "2026-03-01T10:00:00.25Z"
+    zones = {"a": False, "b": True, "c": None}
+    agent = {"agent": "planner", "phase": "plan", "cost": 1.0, "models": [], "timestamp": moment}
+    store(
+        tmp_path,
+        *(
+            run_of(
+                name, created_at=moment, started_at=moment, completed_at=moment,
+                time_zone_known=known, phase_costs=[agent],
+            )
+            for name, known in zones.items()
+        ),
+    )  # fmt: skip
+    told = ["2026-03-01T10:00:00.250000", *["2026-03-01T10:00:00.250000Z"] * 2]
+    naive = datetime.fromisoformat(told[0])
+    for what, names, zone in (
+        ("runs", ("created_at", "started_at", "completed_at"), "time_zone_known"),
+        ("agent-runs", ("run_created_at",), "run_time_zone_known"),
+        ("model-usage", ("run_created_at",), "run_time_zone_known"),
+    ):
+        wanted = [*names, zone]
+        lines, rows = lines_of(what, columns=wanted), csv_of(what, columns=wanted)
+        export(what, tmp_path / f"{what}.parquet", columns=wanted)
+        table = pq.read_table(tmp_path / f"{what}.parquet")
+        assert [line[zone] for line in lines] == table.column(zone).to_pylist() == list(zones.values())
+        assert [row[zone] for row in rows] == ["false", "true", ""]
+        for name in names:
+            assert [line[name] for line in lines] == told
+            assert {row[name] for row in rows} == {f"{naive:%Y-%m-%d %H:%M:%S.%f}"}
+            assert set(table.column(name).to_pylist()) == {naive}
+    (agents,) = {line["timestamp"] for line in lines_of("agent-runs")}
+    assert agents == "2026-03-01T10:00:00.250000Z"  # a stream's own times have a zone
 
 
 def test_a_byte_order_mark_comes_first_where_it_is_asked_for(tmp_path):
@@ -278,7 +317,8 @@ def test_parquet_says_units_and_types(demo_history, tmp_path):
     assert str(schema.field("cost").type) == "decimal128(19, 9)"
     assert schema.field("cost").metadata[b"unit"] == b"US dollars"
     assert schema.field("duration_seconds").metadata[b"unit"] == b"seconds"
-    assert str(schema.field("run_created_at").type) == "timestamp[us, tz=UTC]"
+    assert str(schema.field("run_created_at").type) == "timestamp[us]"  # some runs' zone is unknown
+    assert str(schema.field("timestamp").type) == "timestamp[us, tz=UTC]"
     assert schema.metadata[b"schema_version"] == b"1"
 
 

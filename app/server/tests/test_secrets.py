@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.scrubbing import gitleaks, scrub, scrub_json
+from app.server.core.workflow_history.scrubbing import finding, gitleaks, scrub, scrub_json
 from app.server.core.workflow_history.store import cleaning
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -345,7 +345,25 @@ def test_what_is_made_of_a_name_is_made_of_the_redacted_one(tmp_path: Path, file
 def test_a_quote_that_is_never_closed_hides_no_secret_in_a_list() -> None:
     text = '"api_key": "x7Kq9Zr4Tmp2Wd8nB6Ly)'
     assert scrub_json([text, None]) == [scrub(text), None]
+    assert scrub_json([text, "another"]) == [scrub(text), "another"]
     assert "x7Kq9Zr4Tmp2Wd8nB6Ly" not in str(scrub_json({"session": text, "more": {"deep": [text]}}))
+
+
+def test_a_value_without_a_secret_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text and name is looked at once, however often it stands there."""
+    looked: list[str] = []
+
+    def secrets_of(text: str) -> list[Any]:
+        looked.append(text)
+        return []
+
+    monkeypatch.setattr(finding, "secrets_of", secrets_of)
+    value = {
+        "runs": [{"agent": "the planner of 7 parts", "input_tokens": 4096, "note": "it's 12 o'clock"}] * 9
+    }
+    assert scrub_json(value) is value
+    said = "\n".join(looked)
+    assert said.count("the planner of 7 parts") == said.count("it's 12 o'clock") == said.count("note") == 1
 
 
 def test_a_mark_covers_all_lines_of_a_list_of_variables_and_no_more() -> None:

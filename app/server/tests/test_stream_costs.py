@@ -721,3 +721,129 @@ def test_a_name_that_nobody_gave_is_never_printed(agents: Path, tmp_path: Path) 
     printed = [CliRunner().invoke(app, [*history, *words]).output for words in typed]
     assert "None" not in "".join(printed)
     assert "10k tokens" in printed[1]
+
+
+# Models that few streams name, and totals that may hold long requests
+
+CODEX_COST = 0.014  # 10,000 x $1.25 and 150 x $10 a million: gpt-5-codex
+CODEX_TURN = (10_000, 0, 150)
+NAMING = {
+    "a header before the thread": [line(model="gpt-5-codex", provider="openai")],
+    "the metadata of the session": [line(type="session_meta", payload={"id": "A", "model": "gpt-5-codex"})],
+    "the context of the turn": [line(type="turn_context", payload={"model": "gpt-5-codex"})],
+    "the settings of the thread": [
+        line(
+            type="event_msg",
+            payload={"type": "thread_settings_applied", "thread_settings": {"model": "gpt-5-codex"}},
+        )
+    ],
+    "an older version's first event": [
+        line(id="0", msg={"type": "session_configured", "model": "gpt-5-codex"})
+    ],
+}
+
+
+@pytest.mark.parametrize("where", NAMING)
+def test_codex_is_priced_where_a_line_names_the_model(agents: Path, where: str) -> None:
+    workflow = of_lines(agents, *NAMING[where], *codex("A", CODEX_TURN))
+    assert (*costs(workflow), workflow["model_used"]) == (CODEX_COST, "computed", "gpt-5-codex")
+
+
+def test_a_model_that_codex_names_after_a_turn_is_that_turns_too(agents: Path) -> None:
+    workflow = of_lines(agents, *codex("A", CODEX_TURN), line(type="turn.started", model="gpt-5-codex"))
+    assert costs(workflow) == (CODEX_COST, "computed")
+
+
+def test_codex_turns_of_two_models_are_priced_each(agents: Path) -> None:
+    thread = codex("A", CODEX_TURN, (20_000, 0, 300))
+    first = line(type="turn.started", model="gpt-5-codex")
+    second = line(type="turn.started", model="gpt-5-mini")
+    workflow = of_lines(agents, thread[0], first, thread[1], second, thread[2])
+    assert costs(workflow) == (0.0168, "computed")  # and 10,000 x $0.25 and 150 x $2 a million
+    used = {entry["model"]: entry["input_tokens"] for entry in workflow["phase_costs"][0]["models"]}
+    assert used == {"gpt-5-codex": 10_000, "gpt-5-mini": 10_000}
+
+
+def test_the_model_of_one_codex_thread_is_not_anothers(agents: Path) -> None:
+    named = [line(type="thread.started", thread_id="A", model="gpt-5-codex"), *codex("A", CODEX_TURN)[1:]]
+    workflow = of_lines(agents, *named, *codex("B", CODEX_TURN))
+    assert (workflow["cost_basis"], workflow["unpriced_tokens"]) == ("unpriced", 10_150)
+    assert workflow["lower_bound_cost"] == CODEX_COST
+
+
+def test_a_codex_thread_that_is_resumed_counts_its_growth_with_its_own_model(agents: Path) -> None:
+    folder = run(agents, RUN, {})
+    for agent, model, total in (
+        ("planner", "gpt-5-codex", (10_000, 0, 150)),
+        ("builder", "gpt-5-mini", (20_000, 0, 300)),
+    ):
+        stream(folder, agent, line(model=model), *codex("th-2", total))
+    (workflow,) = synced(agents)
+    assert costs(workflow) == (0.0168, "computed")
+
+
+@pytest.mark.parametrize("lines", [codex("A", CODEX_TURN), [OPENED, step(1, "stop", cost=0)]])
+def test_tokens_of_a_model_that_is_not_named_are_unpriced_and_say_why(agents: Path, lines: list[str]) -> None:
+    assert "no line names the model" in reasons_of(agents, *lines)
+    (workflow,) = synced(agents)
+    assert costs(workflow) == (None, "unpriced")
+
+
+def reasons_of(agents: Path, *lines: str) -> str:
+    stream(run(agents, RUN, {"adw_id": RUN}), "builder", *lines)
+    return reasons(agents)
+
+
+MODEL = {"modelID": "claude-sonnet-4-5", "providerID": "anthropic"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        line(type="message", sessionID="ses_1", part={"type": "x"}, info={"role": "assistant", **MODEL}),
+        line(type="text", sessionID="ses_1", part={"type": "text", **MODEL}),
+        line(type="text", sessionID="ses_1", part={"type": "text", "model": MODEL}),
+    ],
+    ids=["message", "part", "model of a part"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_opencode_is_priced_where_a_line_names_the_model(agents: Path, named: str, first: bool) -> None:
+    free = step(1, "stop", cost=0)
+    workflow = of_lines(agents, OPENED, *([named, free] if first else [free, named]))
+    # 6,073 x $3, 199 x $15, 100 x $0.30 and 10 x $3.75 a million
+    assert costs(workflow) == (0.0212715, "computed")
+    assert workflow["model_used"] == "anthropic/claude-sonnet-4-5"
+
+
+def test_what_opencode_reports_counts_for_the_model_that_it_names(agents: Path) -> None:
+    named = line(type="step_start", sessionID="ses_1", part={"type": "step-start", **MODEL})
+    workflow = of_lines(agents, OPENED, named, step(1, "stop"))
+    assert (*costs(workflow), workflow["model_used"]) == (0.02, "reported", "anthropic/claude-sonnet-4-5")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "cost", "basis"),
+    [
+        ({"input_tokens": 200_000}, 0.26, "computed"),  # no request can be longer than all of them
+        ({"input_tokens": 200_001}, 0.26000125, "lower_bound"),
+        ({"input_tokens": 400_000, "cached": 300_000}, 0.1725, "lower_bound"),
+    ],
+)
+def test_a_gemini_total_that_may_hold_a_long_request_is_a_lower_bound(
+    agents: Path, tokens: dict[str, int], cost: float, basis: str
+) -> None:
+    told = reasons_of(agents, *gemini("g1", output_tokens=1_000, **tokens))
+    assert ("in a long request" in told) is (basis == "lower_bound")
+    (workflow,) = synced(agents)
+    assert costs(workflow) == (cost, basis)
+    assert bases(workflow) == {basis}
+
+
+def test_a_gemini_total_of_a_model_with_one_price_for_all_requests_is_no_lower_bound(agents: Path) -> None:
+    workflow = of_lines(agents, *gemini("g1", "gemini-2.5-flash", input_tokens=900_000, output_tokens=0))
+    assert costs(workflow) == (0.27, "computed")
+
+
+def test_a_codex_total_that_may_hold_a_long_request_is_a_lower_bound(agents: Path) -> None:
+    workflow = of_lines(agents, line(model="gpt-5.4"), *codex("A", (272_001, 0, 0)))
+    assert workflow["cost_basis"] == "lower_bound"

@@ -74,6 +74,17 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
             self.web_searches + other.web_searches,
         )
 
+    def less(self, other: TokenUsage) -> TokenUsage:
+        """Return how much each count is above another's; where it is not, 0."""
+        return TokenUsage(
+            max(self.input - other.input, 0),
+            max(self.output - other.output, 0),
+            max(self.cache_read - other.cache_read, 0),
+            max(self.cache_write_5m - other.cache_write_5m, 0),
+            max(self.cache_write_1h - other.cache_write_1h, 0),
+            max(self.web_searches - other.web_searches, 0),
+        )
+
     def largest(self, other: TokenUsage) -> TokenUsage:
         """Field-wise maximum: a message's partial lines and its final line are one message."""
         return TokenUsage(

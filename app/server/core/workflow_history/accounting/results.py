@@ -59,8 +59,13 @@ def record_of(facts: StreamFacts, at: datetime | None) -> Record | None:
     return _summed([_process(segments, facts.model, at) for segments in processes(told)]) if told else None
 
 
-def doubts(results: Sequence[ResultSegment], *, spent: bool) -> Iterator[tuple[int, str]]:
-    """Yield the line and the reason of each total that cannot be all; `spent`: messages show spending."""
+def doubts(
+    results: Sequence[ResultSegment], *, spent: bool, at: datetime | None = None
+) -> Iterator[tuple[int, str]]:
+    """Yield the line and the reason of each total that cannot be all; `spent`: messages show spending.
+
+    `at` is when the stream began.
+    """
     told = [result for result in results if is_telling(result)]
     for result in results:
         if spent and not is_telling(result) and (result.total_cost is not None or result.models):
@@ -68,23 +73,41 @@ def doubts(results: Sequence[ResultSegment], *, spent: bool) -> Iterator[tuple[i
         if result.lacking:
             yield result.line, result.lacking
     for segments in processes(told):
-        last = segments[-1]
-        for result in segments:
-            parts = _sum_if_all_known(result.models) if result.models else None
-            if (
-                parts is not None
-                and result.total_cost is not None
-                and abs(parts - result.total_cost) > _ROUNDING
-            ):
-                reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
-                yield result.line, reason
-        if missing := _left_out(segments):
-            yield last.line, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
-        if _is_ambiguous(segments):
-            yield (
-                last.line,
-                "two sessions left results: whether the later total holds the earlier one is unknown",
-            )
+        yield from _doubts_of_process(segments, at)
+
+
+def _doubts_of_process(segments: Sequence[ResultSegment], at: datetime | None) -> Iterator[tuple[int, str]]:
+    last = segments[-1].line
+    for result in segments:
+        parts = _sum_if_all_known(result.models) if result.models else None
+        if parts is not None and result.total_cost is not None and abs(parts - result.total_cost) > _ROUNDING:
+            reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
+            yield result.line, reason
+    if missing := _left_out(segments):
+        yield last, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
+    if _is_ambiguous(segments):
+        yield last, "two sessions left results: whether the later total holds the earlier one is unknown"
+    if _lacks_model(segments[-1]):
+        yield last, "no line names the model: what its tokens cost is unknown"
+    if tokens := _maybe_long(segments, at):
+        yield last, f"whether some of its {tokens:,} input tokens cost more, in a long request, is unknown"
+
+
+def _lacks_model(result: ResultSegment) -> bool:
+    return result.total_cost is None and any(
+        part.model is None and part.cost is None and part.usage.total for part in result.models
+    )
+
+
+def _maybe_long(segments: Sequence[ResultSegment], at: datetime | None) -> int:
+    """Return the input tokens of totals that may hold requests above the base rate; 0: none, or a cost."""
+    if any(segment.total_cost is not None for segment in segments):
+        return 0
+    terms = segments[-1].terms
+    parts = [
+        _share(model, None, at, terms, alone=True) for model in _last_models(segments) if model.cost is None
+    ]
+    return sum([part.usage.total - part.usage.output for part in parts if part.at_least])
 
 
 def processes(results: Sequence[ResultSegment]) -> list[list[ResultSegment]]:
@@ -250,7 +273,8 @@ def _weaker(basis: CostBasis) -> CostBasis:
 def _priced(*shares: Share) -> Record:
     cost = computed_sum(shares)
     known = sum([part.priced_part for part in shares], Decimal(0))
-    return Record(cost, "unpriced" if cost is None else "computed", known, merged(shares))
+    basis: CostBasis = "lower_bound" if any(part.at_least for part in shares) else "computed"
+    return Record(cost, "unpriced" if cost is None else basis, known, merged(shares))
 
 
 def _sum_if_all_known(models: Sequence[ModelCost]) -> Decimal | None:

@@ -22,6 +22,7 @@ class Share(msgspec.Struct, frozen=True):
     computed: Decimal | None  # USD, tokens x dated price; None: no price is known for some of them
     priced_part: Decimal  # USD, of the tokens whose price is known
     priceless_tokens: int  # tokens without a known price
+    at_least: bool = False  # a sum over requests: `computed` is too low if one of them was a long one
 
     @property
     def unpriced(self) -> bool:
@@ -44,6 +45,7 @@ class Share(msgspec.Struct, frozen=True):
             None if unknown else priced_part,
             priced_part,
             self.priceless_tokens + other.priceless_tokens,
+            self.at_least or other.at_least,
         )
 
 
@@ -56,12 +58,27 @@ def share(
     reported: Decimal | None = None,
     terms: Terms = LIST_PRICE,
 ) -> Share:
-    """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost."""
+    """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost.
+
+    A sum over requests is priced at the base rate. If it is large enough to hold a long request, which costs
+    more with some models, that is the least that it cost.
+    """
     try:
         cost = _cost(model, usage, at, one_request, terms)
     except PriceUnknownError:
         return Share(model, usage, reported, None, Decimal(0), usage.total)
-    return Share(model, usage, reported, cost, cost, 0)
+    at_least = not one_request and reported is None and _may_be_long(model, usage, at, terms, cost)
+    return Share(model, usage, reported, cost, cost, 0, at_least)
+
+
+def _may_be_long(
+    model: str | None, usage: TokenUsage, at: datetime | None, terms: Terms, cost: Decimal
+) -> bool:
+    """Tell whether tokens of several requests cost more if all were one request's."""
+    try:
+        return _cost(model, usage, at, True, terms) > cost
+    except PriceUnknownError:  # the date is unknown, and the price of long requests has changed
+        return True
 
 
 def _cost(

@@ -59,7 +59,7 @@ def _usages(stream: StreamFacts) -> dict[str, list[TokenUsage]]:
     for result in stream.results:
         thread = result.session_id
         if thread and result.models and counts.setdefault(thread, result.process) == result.process:
-            found.setdefault(thread, []).append(result.models[0].usage)
+            found.setdefault(thread, []).append(sum([part.usage for part in result.models], TokenUsage()))
     return found
 
 
@@ -87,18 +87,8 @@ def _without(stream: StreamFacts, before: Mapping[tuple[str, str], TokenUsage]) 
 
 
 def _reduced(result: ResultSegment, before: TokenUsage | None) -> ResultSegment:
-    if before is None or before == TokenUsage():
+    if before is None or before == TokenUsage() or not result.models:
         return result
-    models = tuple(
-        [ModelCost(model.model, _minus(model.usage, before), model.cost) for model in result.models]
-    )
-    return replace(result, models=models)
-
-
-def _minus(usage: TokenUsage, before: TokenUsage) -> TokenUsage:
-    return TokenUsage(
-        max(usage.input - before.input, 0),
-        max(usage.output - before.output, 0),
-        max(usage.cache_read - before.cache_read, 0),
-        max(usage.cache_write_5m - before.cache_write_5m, 0),
-    )
+    first, *others = result.models  # the model of the stream's first turn, which took up the whole total
+    own = ModelCost(first.model, first.usage.less(before), first.cost)
+    return replace(result, models=(own, *others))

@@ -35,6 +35,7 @@ _TYPES: Final[Mapping[str, Schema]] = {
     "real": {"type": ["number", "null"]},
     "money": {"type": ["number", "null"]},
     "time": {"type": ["string", "null"], "format": "date-time"},
+    "clock": {"type": ["string", "null"]},
     "flag": {"type": ["boolean", "null"]},
     "dict": {"type": ["object", "null"]},
     "list": {"type": ["array", "null"]},

@@ -58,6 +58,7 @@ _CELLS: Final[dict[str, Callable[[Any], Any]]] = {
     "real": number,
     "money": dollars,
     "time": date_and_time,
+    "clock": date_and_time,
     "flag": lambda value: "true" if value else "false",
     "dict": lambda value: ascii_json(tree(value)),
     "list": lambda value: ascii_json(tree(value)),

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-Kind = Literal["text", "whole", "real", "money", "float", "time", "flag", "dict", "list"]
+Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag", "dict", "list"]
 """As columns are marked in the store: money in whole nanodollars, time as UTC text; None is unknown.
 
+A clock is a time whose zone may be unknown: then its text ends without a Z.
 A float is money as a number, for formats that also have it so.
 """
 
@@ -26,7 +27,7 @@ _UNITS = {
     "_score": "points",
     "_minutes": "minutes",
 }
-_KIND_UNITS = {"money": "US dollars", "float": "US dollars", "time": "ISO 8601, UTC"}
+_KIND_UNITS = {"money": "US dollars", "float": "US dollars", "time": "ISO 8601, UTC", "clock": "ISO 8601"}
 _KINDS: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "real", datetime: "time"}
 
 

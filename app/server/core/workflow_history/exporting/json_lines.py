@@ -8,12 +8,12 @@ from typing import IO, Any, Final
 import msgspec
 
 from .fields import Batch, Field
-from .values import ascii_json, dollars, moment, number, tree
+from .values import ascii_json, dollars, number, tree
 from .version import SCHEMA_VERSION
 
 
 class JsonLinesWriter:
-    """Writes JSON Lines; text is as it was, money a number with all its digits."""
+    """Writes JSON Lines; text is as it was, money a number with all its digits, a time has microseconds."""
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
         self._file = file
@@ -44,7 +44,6 @@ def _column(kind: str, values: Sequence[Any]) -> Sequence[Any]:
 _SAID: Final[dict[str, Callable[[Any], Any]]] = {
     "real": number,
     "money": lambda value: msgspec.Raw(dollars(value).encode()),
-    "time": moment,
     "flag": bool,
     "dict": tree,
     "list": tree,

@@ -80,6 +80,7 @@ def _type(arrow: Any, kind: str) -> Any:
         "money": arrow.decimal128(19, 9),
         "float": arrow.float64(),
         "time": arrow.timestamp("us", tz="UTC"),
+        "clock": arrow.timestamp("us"),  # a zone would be that of all rows
         "flag": arrow.bool_(),
     }
     return types.get(kind) or arrow.string()
@@ -101,6 +102,7 @@ _TURNED: Final[dict[str, Callable[[Any], Any]]] = {
     "money": lambda value: Decimal(value).scaleb(-9),
     "float": lambda value: value / 1_000_000_000,
     "time": datetime.fromisoformat,
+    "clock": lambda value: datetime.fromisoformat(value[:26]),
     "flag": bool,
     "dict": lambda value: ascii_json(tree(value)),
     "list": lambda value: ascii_json(tree(value)),

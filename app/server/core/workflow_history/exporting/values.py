@@ -23,22 +23,13 @@ def dollars(nanodollars: int) -> str:
     return f"{'-' if nanodollars < 0 else ''}{whole}{'.' if fraction else ''}{fraction}"
 
 
-def moment(stored: str) -> str:
-    """Return stored time text without a fraction of zero.
-
-    >>> moment("2026-03-01T10:00:00.000000Z")
-    '2026-03-01T10:00:00Z'
-    """
-    return stored.replace(".000000Z", "Z")
-
-
 def date_and_time(stored: str) -> str:
-    """Return stored time text as spreadsheets and pandas read it: UTC, always with milliseconds.
+    """Return stored time text as spreadsheets and pandas read it: without a zone, always with microseconds.
 
-    >>> date_and_time("2026-03-01T10:00:00.123456Z"), date_and_time("2026-03-01T10:00:00.000000Z")
-    ('2026-03-01 10:00:00.123', '2026-03-01 10:00:00.000')
+    >>> date_and_time("2026-03-01T10:00:00.123456Z"), date_and_time("2026-03-01T10:00:00.000000")
+    ('2026-03-01 10:00:00.123456', '2026-03-01 10:00:00.000000')
     """
-    return f"{stored[:10]} {stored[11:19]}.{stored[20:23].rstrip('Z').ljust(3, '0')}"
+    return f"{stored[:10]} {stored[11:26]}"
 
 
 def number(value: float) -> float | None:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any, Final
-
-import msgspec
 
 from .marks import MARK, Secret
 
 _SHORTEST: Final = 8  # characters: no shorter text holds a name and a secret
+_QUOTE: Final = re.compile("[\"'`]")
+_MUTE: Final = (float, bool, NoneType)  # values that are no secret under any name
 _HARMLESS: Final = re.compile(r"(?:[A-Za-z_.]{1,19}+(?: |\Z)){1,2}+")
 """Short words alone: no secret that a rule knows is made of them."""
 
@@ -94,34 +94,48 @@ def scrub_json(value: Any, name: str = "") -> Any:
 
     Tuples and sets become lists where something in them changed. Other objects are left as they are.
     """
-    if isinstance(value, Mapping | list | tuple) and not _named().says_secret(name) and _is_clean(value):
+    if isinstance(value, Mapping | list | tuple) and _is_clean(value, name):
         return value
     return _scrubbed_json(value, name)
 
 
-def _is_clean(value: Any) -> bool:
+def _is_clean(value: Any, name: str) -> bool:
     """Tell fast whether a whole value holds no secret; False is no word on it.
 
-    Each of its texts is in what it looks like when it is written as one, whose escapes are decoded.
+    Its texts are searched as one, each on lines of its own and but once however often it stands there.
     """
-    try:
-        text = msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    lines: dict[str, None] = {}
+    if not _has_harmless_names(value, name, lines):
         return False
-    if _named().has_secret_key(text) or scrub(text) is not text:
+    alone = [text for text in lines if _QUOTE.search(text)]  # an open quote would reach into the next text
+    together = "\n".join([text for text in lines if not _QUOTE.search(text)] if alone else lines)
+    if any(map(_named().speaks_of_passwords, (*alone, together))):
         return False
-    said = "\n".join(_texts(value))  # an open quote in a text would be closed by what JSON puts around it
-    return scrub(said) is said
+    return all(scrub(text) is text for text in (*alone, together))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _has_harmless_names(value: Any, name: str, lines: dict[str, None]) -> bool:
+    """Gather the texts of a value; tell whether no name says of one that it is a secret."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _texts([*value.keys(), *value.values()])
+        lines[value] = None
+        return not (name and _says_secret(name) and _named().is_named_secret(name, value))
+    if isinstance(value, Mapping):
+        beside = _named_beside(value, name)
+        for key, item in value.items():
+            if isinstance(key, str):
+                lines[key] = None
+            if not isinstance(item, _MUTE) and not _has_harmless_names(item, _name_of(key, beside), lines):
+                return False
     elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _texts(item)
+        return all(_has_harmless_names(item, name, lines) for item in value)
+    elif isinstance(value, int) and not isinstance(value, bool) and _says_secret(name):
+        lines[f"{name}: {value}"] = None
+    return True
+
+
+@lru_cache(maxsize=4_096)  # keys come again from record to record
+def _says_secret(name: str) -> bool:
+    return bool(_named().says_secret(name))
 
 
 _UNTELLING: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
@@ -132,13 +146,10 @@ def _scrubbed_json(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return scrub_named(name, value) if name else scrub(value)
     if isinstance(value, Mapping):
-        beside = next((each for key in ("name", "key") if isinstance(each := value.get(key), str)), name)
+        beside = _named_beside(value, name)
         old = [*value.keys(), *value.values()]
         new = [scrub(key) if isinstance(key, str) else key for key in value]
-        new += [
-            _scrubbed_json(item, beside if str(key).lower() in _UNTELLING else str(key))
-            for key, item in value.items()
-        ]
+        new += [_scrubbed_json(item, _name_of(key, beside)) for key, item in value.items()]
         half = len(value)
         return value if _same(old, new) else dict(zip(new[:half], new[half:], strict=True))
     if isinstance(value, list | tuple | set | frozenset):
@@ -148,6 +159,15 @@ def _scrubbed_json(value: Any, name: str) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and _named().is_named_secret(name, str(value)):
         return "[secret: password]"
     return value
+
+
+def _named_beside(value: Mapping[Any, Any], name: str) -> str:
+    """Return what an object says that its untelling fields hold; else the name that it stands under."""
+    return next((each for key in ("name", "key") if isinstance(each := value.get(key), str)), name)
+
+
+def _name_of(key: Any, beside: str) -> str:
+    return beside if str(key).lower() in _UNTELLING else str(key)
 
 
 def _same(old: list[Any], new: list[Any]) -> bool:

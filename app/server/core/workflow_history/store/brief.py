@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from .bulk import chunks
 from .codec import WORKFLOW
 from .schema import workflows
 from .standing import shown
 from .values import without_unknown_zone
+from .zones import ZONE_KNOWN
 
 KEYS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
@@ -28,17 +29,12 @@ TEXTS: Final = {"nl_input": 400, "error_message": 400}
 _FIELDS: Final = WORKFLOW.only(KEYS).fields
 
 
-_TRUE: Final = ("1", "true")
-"""How databases write down what is true in JSON."""
-
-
 def _query() -> Select[Any]:
     """Select a list's rows, made once: SQLAlchemy takes as long to put it together as SQLite to answer it."""
     own = workflows.c
     columns = [shown(field.column) for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TEXTS.items()]
-    zone = cast(own.extra["time_zone_known"].as_string(), Text).in_(_TRUE).label("time_zone_known")
-    query = select(own.key, *columns, zone, *texts)
+    query = select(own.key, *columns, ZONE_KNOWN.label("time_zone_known"), *texts)
     return query.where(own.key.in_(bindparam("wanted", expanding=True)))
 
 

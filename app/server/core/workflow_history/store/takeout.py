@@ -31,6 +31,8 @@ from .pattern_sums import ANEW
 from .recorded import agent_costs, costs_apart, run_costs
 from .schema import agent_runs, model_usage, occurrences, patterns, problems, workflows
 from .standing import shown
+from .values import TIMES_OF_A_RUN
+from .zones import ZONE_KNOWN, as_told
 
 RUNS_AT_A_TIME: Final = 100  # with all that their agents did: more takes memory, and is no faster
 
@@ -144,30 +146,6 @@ def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(column, Text) if isinstance(column.type, JSON) else column
 
 
-def _of_runs() -> Source:
-    fields = (
-        *described(WORKFLOW, workflows),
-        Field("extra", "dict", "state keys without a column"),
-    )
-    columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
-    columns |= {key: _as_text(shown(field.column)) for key, field in WORKFLOW.fields.items()}
-    columns |= run_costs()
-    return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
-
-
-_USUAL_OF_RUNS = (
-    "project", "id", "status", "created_at", "completed_at", "duration_seconds", "workflow_template",
-    "issue_class", "issue_number", "model_used", "nl_input", "branch_name", "total_cost", "cost_basis",
-    "lower_bound_cost", "retry_count", "retry_cost", "input_tokens", "output_tokens", "cache_read_tokens",
-    "cache_creation_tokens", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
-    "performance_score", "quality_score", "error_message", "source_state",
-)  # fmt: skip
-_USUAL_OF_AGENT_RUNS = (
-    "project", "run_id", "run_created_at", "workflow_template", "run_status", "ordinal", "phase", "agent",
-    "model", "outcome", "cost", "cost_basis", "lower_bound_cost", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_creation_tokens", "timestamp", "duration_seconds", "turns", "tool_calls",
-    "tool_errors", "is_retry", "superseded", "duplicate_of", "path", "line",
-)  # fmt: skip
 _OF_ITS_RUN = {
     "project": "project",
     "run_id": "id",
@@ -177,11 +155,53 @@ _OF_ITS_RUN = {
 }
 """What an agent run says of its run, and the run's key for it."""
 
+_ZONE: Final = Field(
+    "time_zone_known", "flag", "whether the run's times are UTC; false: they were written without a zone"
+)
+_RUN_ZONE: Final = _ZONE._replace(name="run_time_zone_known")
 
-_RUN_FIELDS: Final = {field.name: field for field in described(WORKFLOW, workflows)}
-_RUN_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
-    name: shown(WORKFLOW.fields[key].column) for name, key in _OF_ITS_RUN.items()
+
+def _shown(key: str) -> ColumnElement[Any]:
+    """Return what is shown of a run under a key."""
+    column = shown(WORKFLOW.fields[key].column)
+    return as_told(column) if key in TIMES_OF_A_RUN else column
+
+
+_RUN_FIELDS: Final = {
+    field.name: field._replace(kind="clock") if field.name in TIMES_OF_A_RUN else field
+    for field in described(WORKFLOW, workflows)
 }
+_RUN_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
+    **{name: _shown(key) for name, key in _OF_ITS_RUN.items()},
+    _RUN_ZONE.name: ZONE_KNOWN,
+}
+
+
+def _of_runs() -> Source:
+    fields = (
+        *_RUN_FIELDS.values(),
+        Field("extra", "dict", "state keys without a column"),
+        _ZONE,
+    )
+    columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
+    columns |= {key: _as_text(_shown(key)) for key in WORKFLOW.fields}
+    columns |= {**run_costs(), _ZONE.name: ZONE_KNOWN}
+    return Source(fields, _USUAL_OF_RUNS, columns, batches_of_runs)
+
+
+_USUAL_OF_RUNS = (
+    "project", "id", "status", "created_at", "completed_at", "duration_seconds", "workflow_template",
+    "issue_class", "issue_number", "model_used", "nl_input", "branch_name", "total_cost", "cost_basis",
+    "lower_bound_cost", "retry_count", "retry_cost", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_creation_tokens", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
+    "performance_score", "quality_score", "error_message", "source_state", "time_zone_known",
+)  # fmt: skip
+_USUAL_OF_AGENT_RUNS = (
+    "project", "run_id", "run_created_at", "workflow_template", "run_status", "ordinal", "phase", "agent",
+    "model", "outcome", "cost", "cost_basis", "lower_bound_cost", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "timestamp", "duration_seconds", "turns", "tool_calls",
+    "tool_errors", "is_retry", "superseded", "duplicate_of", "path", "line", "run_time_zone_known",
+)  # fmt: skip
 
 
 def _its_run(*names: str) -> tuple[Field, ...]:
@@ -199,6 +219,7 @@ def _of_agent_runs() -> Source:
         Field("ordinal", "whole", "place in the run, from 0"),
         *described(AGENT_RUN, agent_runs),
         Field("extra", "dict", "keys without a column"),
+        _RUN_ZONE,
     )
     columns: dict[str, ColumnElement[Any]] = {
         **_RUN_COLUMNS,
@@ -220,6 +241,7 @@ def _of_model_usage() -> Source:
         Field("ordinal", "whole", "place of the agent run in the run, from 0"),
         *(field for field in described(AGENT_RUN, agent_runs) if field.name in _OF_ITS_AGENT),
         *used,
+        _RUN_ZONE,
     )
     unknown = own.workflow_key.is_(None)
     shares = {
@@ -269,10 +291,10 @@ def _of_occurrences(*, calls_alone: bool = False) -> Source:
         found = {field: column for field, column in found.items() if field.name != "kind"}
     below = occurrences.join(patterns, pattern.key == own.pattern_key)
     columns = {**_RUN_COLUMNS, **{field.name: column for field, column in found.items()}}
-    fields = (*_its_run(), *found)
+    fields = (*_its_run(), *found, _RUN_ZONE)
     only = pattern.kind == "operation" if calls_alone else None
     batches = _batches_below(below, own.workflow_key, pattern.kind, pattern.signature, only=only)
-    return Source(fields, tuple(columns), columns, batches)
+    return Source(fields, tuple([field.name for field in fields]), columns, batches)
 
 
 def _of_problems() -> Source:

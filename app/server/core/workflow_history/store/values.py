@@ -222,6 +222,9 @@ def from_time(stored: str) -> str:
     return stored.replace(".000000Z", "Z")
 
 
+WIDTH_WITHOUT_ZONE = len("2025-01-01T00:00:00.000000")
+"""Characters of stored time text before its Z."""
+
 TIMES_OF_A_RUN = ("created_at", "started_at", "completed_at")
 
 

@@ -173,11 +173,7 @@ def _spent(stats: Stats | None, model: str | None) -> tuple[tuple[ModelCost, ...
     counted = _sum(models)
     if counted == total:
         return tuple(models), lacking
-    rest = TokenUsage(
-        max(total.input - counted.input, 0),
-        max(total.output - counted.output, 0),
-        max(total.cache_read - counted.cache_read, 0),
-    )
+    rest = total.less(counted)
     more = [ModelCost(name, rest, None)] if rest.total else []
     return (*models, *more), "its totals are not the sum of its models' tokens"
 

@@ -1,11 +1,13 @@
 """Read a stream of opencode (`opencode run --format json`): lines in, StreamFacts out.
 
-Each step gives its tokens and its cost, and none names a model. Input tokens leave the cache out; thoughts
-stand beside the output, and are billed as such. A cost of 0 is a subscription's, or an unknown price.
+Each step gives its tokens and its cost; mostly no line names a model. Input tokens leave the cache out;
+thoughts stand beside the output, and are billed as such. A cost of 0 is a subscription's, or of a model whose
+price opencode does not know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -55,6 +57,9 @@ class Part(msgspec.Struct):
     reason: str | None = None
     tokens: Tokens | None = None
     cost: int | float | None = None
+    model: Any = None
+    modelID: Any = None  # noqa: N815
+    providerID: Any = None  # noqa: N815
 
 
 class OpencodeLine(msgspec.Struct):
@@ -65,6 +70,10 @@ class OpencodeLine(msgspec.Struct):
     sessionID: str | None = None  # noqa: N815
     part: Part | None = None
     error: Any = None
+    info: Any = None  # a message, which names its model
+    model: Any = None
+    modelID: Any = None  # noqa: N815
+    providerID: Any = None  # noqa: N815
 
 
 _LINE = msgspec.json.Decoder(OpencodeLine)
@@ -76,7 +85,8 @@ class OpencodeReading(LineReading):
 
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
-    steps: dict[str, tuple[TokenUsage, Decimal | None]] = field(default_factory=dict)
+    steps: dict[str, tuple[str | None, TokenUsage, Decimal | None]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)  # the last one that was named, by session
     last_step: int = 0  # its line
     reason: str | None = None  # of the last step's end
     complaint: str | None = None
@@ -92,6 +102,9 @@ class OpencodeReading(LineReading):
         if (when := moment(line.timestamp)) is not None:
             self.ran_at(when)
         part = line.part or Part()
+        session = line.sessionID or ""
+        if (model := _model_of(part) or _model_of(line)) is not None:
+            self._name(model, session)
         if line.type == "tool_use" and part.tool:
             status = part.state.status if part.state else None
             failed = {"completed": False, "error": True}.get(status or "")
@@ -102,10 +115,18 @@ class OpencodeReading(LineReading):
         elif line.type == "step_start":
             self.reason = None
         elif line.type == "step_finish":
-            self.steps[part.id or f"line {number}"] = _spent(part)
+            self.steps[part.id or f"line {number}"] = (self.models.get(session), *_spent(part))
             self.last_step, self.reason = number, part.reason
         elif line.type == "error":
             self.complaint, self.last_step = error_text(line.error) or "error", number
+
+    def _name(self, model: str, session: str) -> None:
+        """Note the model of a session; the first one is that of the steps before it, too."""
+        if session not in self.models and len(self.sessions) <= 1:
+            self.steps = {
+                key: (named or model, usage, cost) for key, (named, usage, cost) in self.steps.items()
+            }
+        self.models[session] = model
 
     def facts(self, agent: str) -> StreamFacts:
         """Return what the stream says so far."""
@@ -114,6 +135,7 @@ class OpencodeReading(LineReading):
             path=self.path,
             format="opencode",
             agent=agent,
+            model=next(iter(self.models.values()), None) if len(self.models) == 1 else None,
             session_ids=tuple(self.sessions),
             results=results,
             tools=tuple(self.tools.values()),
@@ -126,13 +148,12 @@ class OpencodeReading(LineReading):
         )
 
     def _result(self) -> ResultSegment:
-        usage = sum([usage for usage, _ in self.steps.values()], TokenUsage())
-        costs = [cost for _, cost in self.steps.values() if cost]
+        costs = [cost for _, _, cost in self.steps.values() if cost]
         ended = self.complaint is not None or self.reason not in _GOES_ON
         return ResultSegment(
             line=self.last_step,
             total_cost=sum(costs, Decimal(0)) if costs else None,
-            models=(ModelCost(None, usage, None),) if self.steps else (),
+            models=self._by_model(),
             turns=len(self.steps) or None,
             is_error=self.complaint is not None,
             subtype="error" if self.complaint else "success",
@@ -143,10 +164,16 @@ class OpencodeReading(LineReading):
             ended=ended,
         )
 
+    def _by_model(self) -> tuple[ModelCost, ...]:
+        found: dict[str | None, list[tuple[TokenUsage, Decimal | None]]] = {}
+        for model, usage, cost in self.steps.values():
+            found.setdefault(model, []).append((usage, cost))
+        return tuple([_sum(model, steps) for model, steps in found.items()])
+
     def _lacking(self, priced: int, *, ended: bool) -> str | None:
         if any(call.tool == _SUBAGENT for call in self.tools.values()):
             return "what its sub-agents spent stands in sessions of their own"
-        if priced and priced < sum(usage != TokenUsage() for usage, _ in self.steps.values()):
+        if priced and priced < sum(usage != TokenUsage() for _, usage, _ in self.steps.values()):
             return "some of its steps give no cost"
         return None if ended else "the stream ends before its last step did"
 
@@ -161,3 +188,22 @@ def _spent(part: Part) -> tuple[TokenUsage, Decimal | None]:
         cache_write_5m=count(cache.write),
     )
     return usage, money(part.cost)
+
+
+def _model_of(said: Part | OpencodeLine) -> str | None:
+    """Return the model that a part or a line names, with its provider where that is named."""
+    info = said.info if isinstance(said, OpencodeLine) else None
+    about = [said.model, info, info.get("model") if isinstance(info, dict) else None]
+    named = [(said.modelID, said.providerID), (said.model, said.providerID)]
+    named += [(each.get("modelID"), each.get("providerID")) for each in about if isinstance(each, dict)]
+    for name, provider in named:
+        if isinstance(name, str) and name.strip():
+            return f"{provider}/{name}" if isinstance(provider, str) and provider else name
+    return None
+
+
+def _sum(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ModelCost:
+    """Return what a model took; its cost only where every step gives one."""
+    costs = [cost for _, cost in steps if cost]
+    cost = sum(costs, Decimal(0)) if len(costs) == len(steps) else None
+    return ModelCost(model, sum([usage for usage, _ in steps], TokenUsage()), cost)

@@ -97,7 +97,8 @@ class LineReading(ABC):
         self, results: Sequence[ResultSegment] | None = None, *, spent: bool = False
     ) -> Iterator[Problem]:
         """Yield the results, its own unless given, that cannot be all; `spent`: messages show spending."""
-        for line, reason in doubts(self.results if results is None else results, spent=spent):
+        told = self.results if results is None else results
+        for line, reason in doubts(told, spent=spent, at=self.first):
             yield Problem(self.path, reason, line, "warning")
 
     def missing_since(self) -> int:
