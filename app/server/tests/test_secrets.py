@@ -158,6 +158,7 @@ SLOW = (
     "authorization ", "bearer", "secret=a1", "/a", "AIza", "\\", "%41", "&amp;", "\\u0041", "\x1b[", "\x1b]", "\u200b",  # noqa: E501
     "gh" + "p_a1\n", '"a" + ', "<password ", "password>", "password\n ", "password is ", "$6$", ":5432:", "a:1:",  # noqa: E501
     "mysql -", "curl -u a", "echo a|", "login ", "cookie: a=", "mnemonic: ", "atlasv1", "[secret: password]", "[secret: ",  # noqa: E501
+    'password="a"b', "DB_PASSWORD='a''", 'password: "\\"', "PASSWORD=(", "password: \"x9#'Kq!f",
     "api_key='11111111-2222-3333-4444-555555555555'\n",
 )  # fmt: skip
 

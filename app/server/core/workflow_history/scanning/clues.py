@@ -14,6 +14,7 @@ from typing import Any
 from ..models import StreamFacts
 from ..outcomes import outcome_of
 from ..phases import phase_of
+from ..scrubbing import scrub
 from .documents import Log, embedded_objects, outermost
 from .issues import issue_in
 from .request import Prompt, is_path, paths_in
@@ -90,18 +91,18 @@ class Clues:
         return named[1] if named else None
 
     def branch(self) -> str | None:
-        """Return the branch: as stated, or as the agent that named it answered."""
+        """Return the branch without secrets: as stated, or as the agent that named it answered."""
         stated = word(self.state.get("branch_name")) or self._of_summaries(("branch_name", "branch"))
         if stated:
             return stated
         for answer in self._answers("branch"):
             named = answer.strip().strip("`'\"").strip()
             if _BRANCH.fullmatch(named) and not is_path(named):
-                return named
+                return scrub(named)  # its words become a request, and no rule knows a key by its words
         return None
 
     def plan(self) -> str | None:
-        """Return the plan's file: as stated, as the planner answered, or as a later agent was given it."""
+        """Return the plan's file without secrets: as stated, as answered, or as a later agent was given."""
         stated = word(self.state.get("plan_file")) or self._of_summaries(
             ("plan_file", "plan_path", "spec_file", "spec_path")
         )
@@ -111,7 +112,7 @@ class Clues:
         built = [prompt.text for prompt in self.prompts if prompt.phase == "build"]
         for text in (*self._answers("plan"), *given, *built):
             if len(paths := set(paths_in(text))) == 1:
-                return paths.pop()
+                return scrub(paths.pop())
         return None
 
     def _of_summaries(self, keys: Sequence[str]) -> str | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..scrubbing import scrub
 from .documents import Log, embedded_objects
 from .issues import issue_in
 
@@ -65,7 +66,7 @@ def find_request(
     """Return the request from the best place that has one, or None: unknown.
 
     `typed` looks for the first message of the streams, with its path, if nothing before it says more. `names`
-    are a branch and a plan, each with its source: their words come last.
+    are a branch and a plan without secrets, each with its source: their words come last.
     """
     prompts, summaries = list(prompts), list(summaries)
     places: tuple[Callable[[], Iterator[Request]], ...] = (
@@ -82,7 +83,8 @@ def find_request(
     for place in places:
         found = next(place(), None)
         if found is not None:
-            return Request(found.text[:MAX_REQUEST], found.source)
+            whole = found.text if len(found.text) <= MAX_REQUEST else scrub(found.text)
+            return Request(whole[:MAX_REQUEST], found.source)  # half a key is known by no rule
     return None
 
 

@@ -58,7 +58,24 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*")
 _NAMES: Final = re.compile(r"pass|pwd|secret|token|cred|key|auth|login|user", re.IGNORECASE)
 _PATTERN: Final = re.compile(r"[\\\[\](){}|<>]")
 _SIGN: Final = re.compile(r"[!@#$%^&*~?+]")
-_WORD: Final = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_SIGN_INSIDE: Final = re.compile(r"[^\w\s]", re.ASCII)
+
+_CODE: Final = re.compile(
+    r"(?:[!&*+~(\[{-]{0,3}(?:[a-z_]{3,}|[a-z_]+\d{1,3}[a-z_]{3,}|[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)*"
+    r"|[A-Z]*(?:[A-Z][a-z]{2,}){2,}|[A-Z_]{3,})(?:[.(\[]|\?\.|::|->))"
+    r"|[!&*~@]?[A-Za-z_$]\w*(?:\??\.[A-Za-z_]\w*|\([^()]{0,200}\)|\[[^\[\]]{0,200}\])*[,;:)\]}]*\Z"
+    r"|[(\[][\w .,|\"'-]*[)\]](?:[,;]|\*\w+)?\Z|<[A-Za-z][\w -]*>|<[%?/]|\([A-Za-z_]\w*\Z|\*\*?\Z"
+    r"|-{1,2}[A-Za-z][a-z-]+"
+    r"|\$\$?[A-Za-z_]\w*(?:[/:@\"'.,;)}\[(|-]|\Z)|\$[({_]|\$\d\b|\{(?:[{%$#\"']|\w+[}.:]|\Z)"
+    r"|%(?:[A-Za-z_]\w*[%(]|\(|[sdr]\b)|(?:\.{0,2}|~)/[\w./~@%+:-]*[,;]?\Z|[a-z][a-z0-9+.-]{1,20}://|\.{3}"
+)
+"""How a value begins that is a part of a program or stands for another: a call, a variable, a path."""
+
+_EXPRESSION: Final = re.compile(
+    r"\[\^?[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!<P]|\\[dwsDWb][+*{)\]]|\.[*+](?:[?)$]|\Z)|\{\d+,\d*\}"
+    r"|[\w)](?:=>|&&|\|\|)[\w({]|[$#]\{\w|\{\{[^{}]*\}\}|%[sd]\b|%[({]\w"
+)
+"""What is in a regular expression, in a condition, or in a template."""
 
 _SAID_OF_VALUES: Final = frozenset(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
 """Words that stand behind such a name and say something of the secret: its type, its rules, its state."""
@@ -149,6 +166,28 @@ def is_typed(word: str) -> bool:
     """
     kinds = any(map(str.isdigit, word)) and any(map(str.isalpha, word)) and _SIGN.search(word)
     return bool(kinds) and len(word) >= 6 and not _PATTERN.search(word)
+
+
+def is_jumbled(value: str, *, much: bool = False) -> bool:
+    r"""Tell whether signs stand in a value as in no word, path or expression, but as in a made password.
+
+    `much`: letters of both cases or digits are there, too, and what they are changes all the time.
+
+    >>> [is_jumbled(value) for value in ("x9$Kq&;f", "d!Z(w", "user.name", "get(x)[0]", "Password!")]
+    [True, True, False, False, False]
+    """
+    value = value.lstrip("\\\"'`")
+    inner = value.strip("\"'`.,;:!?*")
+    if len(value) < 5 or len(set(value)) < 4 or _SIGN_INSIDE.search(inner) is None:
+        return False
+    if _CODE.match(value) or _EXPRESSION.search(value) or _STANDS_FOR.search(value):
+        return False
+    if _SAID.fullmatch(inner) or _NUMBER.fullmatch(inner):
+        return False
+    kinds = (any(map(str.isupper, value)), any(map(str.islower, value)), any(map(str.isdigit, value)))
+    if much:
+        return sum(kinds) >= 2 and len(value) >= 8 and _changes(inner) >= 0.5
+    return any(kinds[:2]) and _changes(value) >= (0.25 if sum(kinds) >= 2 else 0.4)
 
 
 def is_login(word: str) -> bool:

@@ -11,8 +11,18 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from .extents import bare_end, quoted_end
 from .hints import places
-from .judging import is_given, is_mixed, is_pattern, is_random, is_reference, is_typed, is_word_of_values
+from .judging import (
+    is_given,
+    is_jumbled,
+    is_mixed,
+    is_pattern,
+    is_random,
+    is_reference,
+    is_typed,
+    is_word_of_values,
+)
 
 _OF_KEYS: Final = (
     "api", "access", "auth", "account", "private", "signing", "encryption", "master", "storage", "client", "service",  # noqa: E501
@@ -81,7 +91,7 @@ _BETWEEN: Final = re.compile(
     r"""|(?P<cell>[ \t]{0,40}["'`]?[ \t]{0,4}\|[ \t]{0,40})"""
     r"""|(?P<prose>(?:[ \t](?:for|of|to|on)(?:[ \t][\w.-]{1,20}){1,3}?)?(?:[ \t]{1,4}(?:is|was|are|=|should be|will be|set to))[ \t]{0,2}:?[ \t]{1,4})"""  # noqa: E501
     r"""|(?P<space>[ \t]{1,8})"""
-    r""")(?:[brfuBRFU]{1,2}(?=["']))?(?P<q>["'`]{1,3}|)""",
+    r""")(?:[brfuBRFU]{1,2}(?=["']))?(?P<q>\"{1,3}|'{1,3}|`{1,3}|)""",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(r"[A-Za-z0-9+/_.~!@#$%^&*][A-Za-z0-9+/_.~!@#$%^&*-]*={0,2}")
@@ -103,6 +113,10 @@ _SPACE_IS_ASSIGNMENT: Final = re.compile(
     r"(?:[ \t]{1,4}--?[\w=-]{1,30}){0,3}[ \t]{1,4}[\"']?[\w./:@-]{0,60}$"
 )
 _OPTION: Final = re.compile(r"(?:^|[\s\"'`=(\[])--?[A-Za-z0-9][A-Za-z0-9_\-.]{0,40}$|(?:^|[\s\"'`])--?$")
+_BEFORE_IN_WORDS: Final = frozenset(("", " ", "\t", "\n", "/", "-"))
+"""What stands before a name in a sentence, a command or a branch; in a program it may be a bracket."""
+
+_SECRET: Final = re.compile(r"secret(?:_?key)?$", re.IGNORECASE)
 _CLOSED: Final = re.compile(r"\s{0,40}(?:\]\]>\s{0,40})?(?:</|$)")
 _LOOK_BACK: Final = 160  # characters
 
@@ -131,9 +145,10 @@ def named_secrets(text: str, lower: str) -> Iterator[tuple[int, int]]:
         found = _value(text, place, core) if core else None
         if found is None:
             continue
-        if _is_secret(found, text, place):
-            looked = found.end
-            yield found.start, found.end
+        whole = _with_signs(found, text, place)
+        if whole is not None or _is_secret(found, text, place):
+            looked = max(found.end, whole or 0)
+            yield found.start, looked
         elif (
             len(found.value) > 100
         ):  # a short word may be a name before a secret; a long one is looked at once
@@ -149,20 +164,19 @@ def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
         return None
     form = form or next(kind for kind in _FORMS if between[kind] is not None)
     start, quote = between.end(), between["q"]
-    if quote:
-        end = text.find(quote[0], start, start + 2_000)
-        line = text.find("\n", start, end if end >= 0 else start + 2_000)
-        end = line if line >= 0 else end
-        if end < 0:
-            word = _WORD.match(text, start)
-            end = word.end() if word else start
+    closed = quoted_end(text, start, quote) if quote else None
+    if closed is None and len(quote) > 1:  # one that opens, and others that are the value's
+        start, quote = between.start("q") + 1, quote[0]
+        closed = quoted_end(text, start, quote)
+    if closed is not None:
+        end = closed
     else:
         word = _WORD.match(text, start)
         end = word.end() if word else start
         if "&" in text[start:end] and (cut := re.search(r"&(?=[\w.\-\[\]%]{1,60}=)", text[start:end])):
             end = start + cut.start()
     value = text[start:end]
-    if len(value) < 3 or value.startswith("[secret: "):
+    if text.startswith("[secret: ", start) or (len(value) < 3 and (closed is not None or form != "assign")):
         return None
     if form == "tag" and between["closed"] is not None and _CLOSED.match(text, end + len(quote)) is None:
         return None
@@ -190,6 +204,8 @@ _FORMS: Final = ("assign", "block", "pair", "comma", "cell", "prose", "space")
 
 def _is_secret(found: Found, text: str, place: int) -> bool:  # noqa: PLR0911 - one line for each form
     value, form = found.value, found.form
+    if len(value) < 3:
+        return False
     people = found.is_password or found.name[-6:].lower() == "secret" or (found.is_clear and len(value) >= 8)
     bare = value.rstrip(".:!?") if not found.quote else value
     if (
@@ -213,17 +229,45 @@ def _is_secret(found: Found, text: str, place: int) -> bool:  # noqa: PLR0911 - 
         return random or (form == "prose" and found.is_password and is_typed(bare))
     if random:
         return True
-    environment = (
-        form == "assign"
-        and text.startswith("=", found.start - len(found.quote) - 1)
-        and _ENVIRONMENT.fullmatch(found.name) is not None
-    )
     return is_given(
         bare,
         password=found.is_password,
         quoted=bool(found.quote) or form in ("tag", "pair") or text.startswith("&", found.end),
-        environment=environment,
+        environment=_is_in_environment(found, text),
         alone=_is_alone(found, text, place),
+    )
+
+
+def _with_signs(found: Found, text: str, place: int) -> int | None:
+    """Return where a secret ends that has signs in it as no word has; None: it is none.
+
+    Its name says so clearly, and it is quoted, in an environment, or alone on its line: elsewhere a bare
+    value with signs in it is a part of a program.
+    """
+    of_people = found.is_password or _SECRET.search(found.name) is not None
+    if not (of_people and found.is_clear) or found.form not in ("assign", "pair", "tag", "comma", "space"):
+        return None
+    if found.form == "space" and _OPTION.search(text[max(0, place - _LOOK_BACK) : place]) is None:
+        return None
+    if found.quote and text.startswith(found.quote, found.end):
+        return found.end if " " not in found.value and is_jumbled(found.value) else None
+    if found.form != "assign":
+        return None
+    end = bare_end(text, found.begin, found.start)
+    whole = found._replace(value=text[found.start : end].rstrip(",;"))
+    if not (_is_in_environment(whole, text) or _is_alone(found._replace(end=end), text, place)):
+        in_words = text[max(0, found.begin - 1) : found.begin] in _BEFORE_IN_WORDS
+        return found.start + len(whole.value) if in_words and is_jumbled(whole.value, much=True) else None
+    judged = is_jumbled(whole.value) or (found.value != whole.value and _is_secret(found, text, place))
+    return found.start + len(whole.value) if judged else None
+
+
+def _is_in_environment(found: Found, text: str) -> bool:
+    """Tell whether a name in capitals and its value stand as NAME=value."""
+    return (
+        found.form == "assign"
+        and text.startswith("=", found.start - len(found.quote) - 1)
+        and _ENVIRONMENT.fullmatch(found.name) is not None
     )
 
 

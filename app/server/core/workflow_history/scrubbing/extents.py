@@ -1,0 +1,94 @@
+"""Find where the value of a name ends, quoted or bare: a text and a place in, a place out. Pure.
+
+A password may hold every sign, quotes too. So a quote ends a value only where nothing escapes it, and where
+what follows is no part of a word; and a bare value goes on to the next space where a line is a list of names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LONGEST: Final = 2_000  # characters of a value that are looked at
+
+_MOST_QUOTES: Final = 16  # in one value
+_BARE: Final = re.compile(rf"\S{{3,{LONGEST}}}+")
+_GOES_ON: Final = re.compile(r"\w")
+"""What follows a quote that does not close."""
+
+_IN_SHELL: Final = ("\\''", "\"'\"'")
+"""How a shell's single quotes hold one: they are closed before, and opened behind it."""
+
+_CUT: Final = re.compile(r"&(?=[\w.\-\[\]%]{1,60}=)|[;,](?=[A-Za-z_][\w.\- ]{1,60}=)|\\+[nrt]")
+"""Where a bare value ends before a space: the next name, or an escape that stands for a space."""
+
+_OPEN: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,300}$|([(\[{<])[\w.\-$ \t]{0,60}$""")
+_CLOSING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_AFTER_CLOSED: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
+
+
+def quoted_end(text: str, start: int, quote: str) -> int | None:
+    r"""Return where a value ends that begins behind a quote; None: it is not closed in its line.
+
+    >>> [quoted_end(text, 1, text[0]) for text in ('"ab" x', '"a\\"b" x', "'a''b'", '"a"b', '"ab')]
+    [3, 5, 5, 3, None]
+    """
+    stop = text.find("\n", start, start + LONGEST)
+    stop = stop if stop >= 0 else min(len(text), start + LONGEST)
+    first = None
+    at = start
+    for _ in range(_MOST_QUOTES):
+        if (at := text.find(quote, at, stop)) < 0:
+            break
+        behind = at + len(quote)
+        step = _passed(text, start, at, quote)
+        if step:
+            at += step
+            continue
+        if _GOES_ON.match(text, behind) is None:
+            return at
+        first, at = at if first is None else first, behind
+    if first is None:
+        return None
+    rest = _BARE.match(text, first)
+    return rest.end() if rest else first + len(quote)
+
+
+def _passed(text: str, start: int, at: int, quote: str) -> int:
+    """Return how many characters a quote takes that is a part of the value; 0: it may close it."""
+    before = at
+    while before > start and text[before - 1] == "\\":
+        before -= 1
+    escaped = (at - before) % 2 == 1
+    behind = at + len(quote)
+    if escaped and (quote != "'" or _GOES_ON.match(text, behind)):
+        return len(quote)
+    if len(quote) == 1 and text.startswith(quote, behind):
+        return 2
+    if quote != "'":
+        return 0
+    return next((1 + len(inside) for inside in _IN_SHELL if text.startswith(inside, behind)), 0)
+
+
+def bare_end(text: str, begin: int, start: int) -> int:
+    """Return where a value without quotes ends whose name begins at `begin`: before a space.
+
+    Quotes and brackets that stand around name and value are no part of it, nor is the next name.
+
+    >>> text = '("DB_PASSWORD=a,b;c") x'
+    >>> text[14 : bare_end(text, 2, 14)]
+    'a,b;c'
+    """
+    word = _BARE.match(text, start)
+    if word is None:
+        return start
+    end = word.end()
+    if (cut := _CUT.search(text, start, end)) is not None:
+        end = cut.start()
+    if (around := _OPEN.search(text, max(0, begin - 320), begin)) is not None:
+        closing = around[1] or _CLOSING[around[2]]
+        at = text.find(closing, start, end)
+        while at >= 0 and (_AFTER_CLOSED.match(text, at + len(closing)) is None or text[at - 1] == "\\"):
+            at = text.find(closing, at + 1, end)
+        end = at if at >= 0 else end
+    return end

@@ -1,0 +1,130 @@
+"""A password may hold every sign: none of it is stored, and a program's text beside it stays as it is."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.server.core.workflow_history import database
+from app.server.core.workflow_history.scrubbing import scrub, scrub_json
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.build import assistant, init, result, run, stream, tool_result, tool_use
+from app.server.tests.password_list import FORMS, is_kept, password_shapes, typed_password
+
+PLACES = ("request", "error", "state", "branch", "tool output", "result")
+
+PROGRAMS = (
+    'password: getpass.getpass("Password: ")[0],\n',
+    "    password=self._settings.get(name)[0],\n",
+    "password: /^(?=.*[A-Z])(?=.*\\d).{8,}$/,\n",
+    "    password: Joi.string().min(8).required(),\n",
+    "  password: z.string().min(8),\n",
+    "password: `${user}:${pass}`,\n",
+    "PASSWORD=$(cat /run/secrets/db)\n",
+    "DB_PASSWORD=${DB_PASSWORD:-changeme}\n",
+    'export DB_PASSWORD="$(pass show db)"\n',
+    "DB_PASSWORD=%env(resolve:DB_PASSWORD)%\n",
+    "password: {{ vault.db.password }}\n",
+    "password: <%= ENV['DB_PASSWORD'] %>\n",
+    "password: Optional[str],\n",
+    "password: &'static str,\n",
+    "{user:e.user,password:e.password,remember:!0,x:t(e)[1]}",
+    "password = hash(salt + word)[:16]\n",
+    "password: (value) => value.length >= 8,\n",
+    '"password": "^[a-z]+$"',
+    '"password": "{{user}}-{{host}}"',
+    '"password": "%(user)s:%(host)s"',
+    "password: 'Password *',\n",
+    "pw = [1]*N\n",
+    "secret: (uint8_t const*) bytes;\n",
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_hardly_a_password_with_signs_stays_in_any_form(form: str) -> None:
+    dice = random.Random(form)
+    values = [typed_password(dice) for _ in range(400)]
+    kept = [text for value in values if is_kept(value, scrub(text := FORMS[form](value)))]
+    assert len(kept) <= 0.06 * len(values), kept
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_what_a_program_says_of_a_password_stays_as_it_is(text: str) -> None:
+    assert scrub(text) is text
+
+
+def test_what_stands_around_a_password_stays_as_it_is() -> None:
+    for text, clean in (
+        ('run("DB_PASSWORD=x9$Kq&;f", y)', 'run("DB_PASSWORD=[secret: password]", y)'),
+        ("(DB_PASSWORD='x9)Kq&;f' psql) | y", "(DB_PASSWORD='[secret: password]' psql) | y"),
+        ("A=1\nDB_PASSWORD=x9\"Kq'f#(\nB=2", "A=1\nDB_PASSWORD=[secret: password]\nB=2"),
+        ("export X_PASSWORD='x9'\"'\"'Kq' && y", "export X_PASSWORD='[secret: password]' && y"),
+        ('{"password": "x9\\"Kq\\\\#f", "port": 1}', '{"password": "[secret: password]", "port": 1}'),
+        ("password: 'it''s!x9#', port: 1", "password: '[secret: password]', port: 1"),
+        ('password: "x9#Kq!f\n  port: 1', 'password: "[secret: password]\n  port: 1'),
+        ("Server=db;Password=x9#Kq!f;Port=1", "Server=db;Password=[secret: password];Port=1"),
+        ('"a": "A=1\\nDB_PASSWORD=x9#Kq!f\\nB=2"', '"a": "A=1\\nDB_PASSWORD=[secret: password]\\nB=2"'),
+    ):
+        assert scrub(text) == clean
+        assert scrub(clean) == clean
+
+
+def test_a_value_of_a_state_file_may_hold_quotes() -> None:
+    dice = random.Random(3)
+    values = [typed_password(dice) for _ in range(400)]
+    kept = [value for value in values if scrub_json({"db_password": value}) == {"db_password": value}]
+    assert len(kept) <= 0.06 * len(values), kept
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from texts_of([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_of(item)
+
+
+def test_hardly_a_password_with_signs_is_stored_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.db"
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(file))
+    said = {place: list(password_shapes(random.Random(place), 4)) for place in PLACES}
+    agents = tmp_path / "shop" / "agents"
+    for number in range(len(said["request"])):
+        text = {place: said[place][number].text for place in PLACES}
+        run_id = f"{number:08x}"
+        folder = run(agents, run_id, {
+            "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
+            "error_message": text["error"], "note": {"deep": [text["state"]]},
+            "branch_name": f"feature/{text['branch']}",
+        })  # fmt: skip
+        stream(
+            folder,
+            "builder",
+            init(),
+            assistant("m1", content=[tool_use("t1", command=f"echo {text['tool output']}")]),
+            tool_result("t1", text=text["tool output"], is_error=True),
+            result(is_error=True, subtype="error", result=text["result"]),
+        )
+    sync_workflow_history(silent=True, agents_dir=agents)
+    kept: list[tuple[str, str]] = []
+    with History.open(file), sqlite3.connect(file) as connection:  # as long as one is open, its log is there
+        bytes_kept = b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+        signatures = "\n".join(row[0] for row in connection.execute("SELECT signature FROM patterns"))
+    connection.close()
+    for number in range(len(said["request"])):
+        found = "\n".join(texts_of(database.find_workflow(f"{number:08x}"))) + signatures
+        for place in PLACES:
+            shape = said[place][number]
+            if shape.secrets[0].encode() in bytes_kept or is_kept(shape.secrets[0], found):
+                kept.append((place, shape.text))
+    assert len(kept) <= 0.06 * len(PLACES) * len(said["request"]), kept
