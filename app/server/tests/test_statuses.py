@@ -349,6 +349,67 @@ def test_an_error_after_which_the_run_went_on_well_is_not_fatal(agents: Path) ->
     assert (found["status"], found["error_message"]) == ("completed", None)
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_any_line_after_an_error_shows_that_the_run_went_on(agents: Path, level: str, after: int) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    log(folder, "adw_build", "2025-10-17 10:00:00 - ERROR - push failed, trying again",
+        *(f"2025-10-17 10:0{minute}:00 - {level} - step" for minute in range(1, after + 1)))  # fmt: skip
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("completed", None)
+
+
+@pytest.mark.parametrize("last", ["DEBUG - closed", "INFO - Exiting with code 1", "INFO - Aborted."])
+def test_a_line_of_the_end_after_an_error_shows_no_work(agents: Path, last: str) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    log(folder, "adw_build", "2025-10-17 10:00:00 - ERROR - no push", f"2025-10-17 10:00:01 - {last}")
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", "no push")
+
+
+def test_an_error_at_the_end_of_a_log_comes_after_a_phase_that_it_completed(agents: Path) -> None:
+    for name, line in (("f1", "Planning phase completed successfully"), ("f2", "ADW workflow completed")):
+        folder = run(agents, name)
+        stream(folder, "builder", init(name), result(session=name))
+        log(folder, "adw_sdlc", f"2025-10-17 10:00:00 - INFO - {line}",
+            "2025-10-17 10:05:00 - ERROR - Build failed")  # fmt: skip
+    found = standing(agents)
+    assert {name: each["status"] for name, each in found.items()} == {"f1": "failed", "f2": "completed"}
+
+
+def test_without_an_agent_an_error_that_its_log_survived_fails_a_run_that_is_over(agents: Path) -> None:
+    folder = run(agents, "f1")
+    log(
+        folder,
+        "adw_plan",
+        "2025-10-17 10:00:00 - ERROR - no key",
+        "2025-10-17 10:00:01 - INFO - Comment made",
+    )
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", "no key")
+    assert found["status_reason"] == "adw_plan/execution.log has an error, and no agent worked"
+    minutes = [now() - timedelta(minutes=each) for each in (3, 2)]
+    log(folder, "adw_plan", f"{minutes[0]:%Y-%m-%d %H:%M:%S} - ERROR - no key, asking for one",
+        f"{minutes[1]:%Y-%m-%d %H:%M:%S} - INFO - Got a key")  # fmt: skip
+    found = the_only(agents)
+    assert (found["status"], found["status_reason"]) == (
+        "running",
+        "adw_plan/execution.log goes on after an error",
+    )
+
+
+@pytest.mark.parametrize("place", ["", "wave_1/adw_build/"])
+def test_a_reason_names_a_log_by_its_path_in_the_run(agents: Path, place: str) -> None:
+    folder = run(agents, "f1", {})
+    stream(folder, "builder", init(), result())
+    log(folder, place, "2025-10-17 10:05:00 - ERROR - Cannot push")
+    assert the_only(agents)["status_reason"] == f"{place}execution.log ends with an error"
+    log(folder, place, "2025-10-17 10:05:00 - INFO - ADW workflow completed")
+    assert the_only(agents)["status_reason"].startswith(f"{place}execution.log says: ")
+
+
 def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agents: Path) -> None:
     folder = run(agents, "f1")
     stream(folder, "builder", init(), result())

@@ -49,6 +49,14 @@ class Verdict(NamedTuple):
     inferred: bool = False  # no file says so: it follows from how the agents ended
 
 
+class LogError(NamedTuple):
+    """The last error of the log that was written last."""
+
+    path: str
+    text: str
+    is_last: bool = True  # the log ends with it; False: it went on, and no agent worked
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that speaks for a status."""
@@ -57,7 +65,7 @@ class Evidence:
     streams: Sequence[StreamFacts]
     summary: tuple[str, bool | None] | None = None  # a workflow summary's path, and its word on success
     error_log: tuple[str, str] | None = None  # (path, its last error)
-    log_error: tuple[str, str] | None = None  # (path, the error that the last log ends with)
+    log_error: LogError | None = None
     completion: tuple[str, str] | None = None  # (path, the log line that says so)
     written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
     being_written: bool = False  # more than a young file shows that somebody writes
@@ -68,7 +76,7 @@ class Evidence:
 
 def judge(evidence: Evidence, now: datetime) -> Verdict:
     """Return the status by the first rule that speaks."""
-    rules = (_stated, _failed, _unfinished, _completed, _ended_well)
+    rules = (_stated, _failed, _goes_on, _unfinished, _completed, _ended_well)
     for rule in rules:
         verdict = rule(evidence, now)
         if verdict is not None:
@@ -140,12 +148,13 @@ def _last_words(stream: StreamFacts) -> str:
 
 def _failed_by_its_log(evidence: Evidence, now: datetime) -> Verdict | None:
     """Believe the workflow's own log that ends with an error, where nothing says that the run went on."""
-    if evidence.log_error is None or evidence.state.get("completed_at") or evidence.summary is not None:
+    error = evidence.log_error
+    if error is None or evidence.state.get("completed_at") or evidence.summary is not None:
         return None
-    if evidence.streams and _is_at_work(evidence, now):
+    if (evidence.streams or not error.is_last) and _is_at_work(evidence, now):
         return None
-    path, line = evidence.log_error
-    return Verdict("failed", f"{path} ends with an error", line)
+    why = "ends with an error" if error.is_last else "has an error, and no agent worked"
+    return Verdict("failed", f"{error.path} {why}", error.text)
 
 
 def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
@@ -167,6 +176,15 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     elif last and outcome_of(last[0]) == "incomplete":
         return Verdict("incomplete", f"{last[0].agent} was cut off: no result ({last[0].path})")
     return None
+
+
+def _goes_on(evidence: Evidence, now: datetime) -> Verdict | None:
+    """Return that a run without an agent is at work, where its log went on after an error."""
+    error = evidence.log_error  # the log does not end with it, or the run had failed
+    is_over = evidence.streams or evidence.summary is not None or evidence.state.get("completed_at")
+    if error is None or is_over or not _is_at_work(evidence, now):
+        return None
+    return Verdict("running", f"{error.path} goes on after an error")
 
 
 def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:
