@@ -435,6 +435,67 @@ def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, 
     assert last_error(line) == message
 
 
+# --- a state's own word
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "named"),
+    [
+        (" done\u200b\n", "completed", "'done'"),
+        ("fai\u00adled\x00", "failed", "'failed'"),
+        ("on\thold \u202e", "on hold", "'on hold'"),
+        ("x" * 5000, "x" * 100, "(5,000 characters)"),
+        ("\u200b\x1b", "completed", "''"),
+        (7, "completed", "status is no text: 7"),
+        (["failed"], "completed", "status is no text: ['failed']"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
+    agents: Path, said: Any, status: str, named: str
+) -> None:
+    stream(run(agents, "c1", {"status": said}), "builder", init(), result())
+    sync_workflow_history(silent=True, agents_dir=agents)
+    found = database.find_workflow("c1")
+    assert found["status"] == status
+    assert len(found["status_reason"]) < 200
+    (problem,) = found["problems"]
+    assert (problem["path"], problem["severity"]) == ("c1/adw_state.json", "warning")
+    assert "status" in problem["reason"]
+    assert named in problem["reason"]
+
+
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [
+        ('{"created_at": NaN}', "created_at is nan, no number: it is unknown"),
+        ('{"deep": [{"a": -Infinity}]}', "deep[0].a is -inf, no number: it is unknown"),
+        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: ['Add a logo']"),
+        ('{"task_description": 5}', "task_description is no text: 5"),
+        ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
+        ('{"branch_name": {"a": 1}}', "branch_name is no text: {'a': 1}"),
+        ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
+    ],
+)
+def test_a_value_that_is_not_taken_as_a_state_says_it_is_named(agents: Path, state: str, named: str) -> None:
+    (run(agents, "c1") / "adw_state.json").write_text(state)
+    (one,) = scan(agents, now()).runs
+    (problem,) = one.problems
+    assert (problem.path, problem.severity) == ("c1/adw_state.json", "warning")
+    assert problem.reason.startswith(named)
+    assert one.workflow["nl_input"] is None
+
+
+def test_usual_states_are_taken_without_a_word(agents: Path) -> None:
+    run(
+        agents,
+        "c1",
+        {"status": " On hold ", "issue_number": 7, "branch_name": None, "nl_input": "Tüv\n\u200d"},
+    )
+    (one,) = scan(agents, now()).runs
+    assert (one.problems, one.workflow["status"], one.workflow["issue_number"]) == ((), "On hold", "7")
+
+
 # --- running
 
 

@@ -19,7 +19,7 @@ from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from ..streams.reading import MAX_PROBLEMS
 from .asked import first_prompt
-from .clues import Clues, word
+from .clues import Clues
 from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
 from .filetimes import LIVE, Dated, evidence_of
@@ -37,6 +37,7 @@ from .times import (
     tells_an_order,
     unread_times,
 )
+from .words import odd_words, word
 
 RUNNING, SILENT, EARLY = "running ", "silent ", "early "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
@@ -266,6 +267,7 @@ def describe(
     workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
     notes = (
         *_other_id(facts, workflow),
+        *_odd_words(facts),
         *(problem for _, problem in silent),
         *_unseen_subagents(facts),
         *_odd_times(facts, workflow, times, now),
@@ -514,6 +516,13 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     path = facts.folder.state.shown
     reason = f"the state says id {claimed[:_SHOWN]!r}; the folder's name is the key"
     return [Problem(path, reason, None, "warning")]
+
+
+def _odd_words(facts: RunFacts) -> Iterator[Problem]:
+    """Name what a state says and what cannot be taken so."""
+    if facts.folder.state is not None:
+        for reason in odd_words(facts.state):
+            yield Problem(facts.folder.state.shown, reason, None, "warning")
 
 
 def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from ..dating import read_moment
@@ -16,6 +17,7 @@ from ..scrubbing import scrub, scrub_json
 from .found import LOG_FILES, FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
+_MAX_PROBLEMS = 20  # of one run so far: what is no number in its files is named until then
 DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
 _LOG_TIME = re.compile(
@@ -160,8 +162,14 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if not text.strip():
         problems.append(Problem(found.shown, "the file is empty"))
         return None
+    constants: list[float] = []
+
+    def noted(name: str) -> float:
+        constants.append(float(name))
+        return constants[-1]
+
     try:
-        value = json.loads(text, parse_constant=lambda _name: None)
+        value = json.loads(text, parse_constant=noted)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         problems.append(Problem(found.shown, f"no valid JSON: {getattr(error, 'msg', error)}", line))
@@ -172,8 +180,24 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if _is_deeper(value, DEEPEST):
         problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
         return None
+    if constants:
+        value = _without_constants(value, found.shown, problems)
     clean: dict[str, Any] = scrub_json(value)  # before anything is made of it: words of a branch, a reason
     return clean
+
+
+def _without_constants(value: Any, path: str, problems: list[Problem], key: str = "") -> Any:
+    """Return a JSON value with null for what is no number, and name where that stands."""
+    if isinstance(value, dict):
+        inside = {each: f"{key}.{each}" if key else each for each in value}
+        return {each: _without_constants(value[each], path, problems, inside[each]) for each in value}
+    if isinstance(value, list):
+        return [_without_constants(each, path, problems, f"{key}[{at}]") for at, each in enumerate(value)]
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    if len(problems) < _MAX_PROBLEMS:
+        problems.append(Problem(path, f"{key[:200]} is {value}, no number: it is unknown", None, "warning"))
+    return None
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:

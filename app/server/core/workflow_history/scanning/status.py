@@ -15,14 +15,7 @@ from ..models import StreamFacts
 from ..outcomes import DID_NOTHING, has_answer, outcome_of
 from ..phases import PHASES, phase_of, words_of
 from .times import phase_results
-
-STATED = {
-    "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
-    "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
-    "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
-    "running": "running", "in_progress": "running", "started": "running", "active": "running",
-    "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
-}  # fmt: skip
+from .words import stated_status, status_word, word
 
 _PREPARING: Final = frozenset({"classify", "branch", "ops"})
 """Phases that only prepare a run's work: a run of nothing else is not done."""
@@ -95,11 +88,10 @@ def _why_unknown(evidence: Evidence) -> str:
 
 
 def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
-    given = evidence.state.get("status")
-    if not isinstance(given, str) or not given.strip():
+    given = status_word(evidence.state)
+    if given is None:
         return None
-    word = given.strip().lower().replace(" ", "_").replace("-", "_")
-    status = STATED.get(word, given.strip())
+    status = stated_status(evidence.state) or given
     if status == "running" and not _is_at_work(evidence, now):
         return Verdict("incomplete", f"the state says {given!r}, but nothing shows that anybody writes now")
     phase = _failed_phase(evidence.state) if status == "failed" else None
@@ -110,7 +102,7 @@ def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
 def _failed_phase(state: dict[str, Any]) -> str | None:
     """Return the last phase that the state says failed."""
     failed = [entry.get("phase") for entry in phase_results(state) if entry.get("success") is False]
-    return failed[-1] if failed and isinstance(failed[-1], str) else None
+    return word(failed[-1]) if failed else None
 
 
 def state_error(state: dict[str, Any]) -> str | None:
