@@ -349,6 +349,67 @@ def test_an_error_after_which_the_run_went_on_well_is_not_fatal(agents: Path) ->
     assert (found["status"], found["error_message"]) == ("completed", None)
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_any_line_after_an_error_shows_that_the_run_went_on(agents: Path, level: str, after: int) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    log(folder, "adw_build", "2025-10-17 10:00:00 - ERROR - push failed, trying again",
+        *(f"2025-10-17 10:0{minute}:00 - {level} - step" for minute in range(1, after + 1)))  # fmt: skip
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("completed", None)
+
+
+@pytest.mark.parametrize("last", ["DEBUG - closed", "INFO - Exiting with code 1", "INFO - Aborted."])
+def test_a_line_of_the_end_after_an_error_shows_no_work(agents: Path, last: str) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    log(folder, "adw_build", "2025-10-17 10:00:00 - ERROR - no push", f"2025-10-17 10:00:01 - {last}")
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", "no push")
+
+
+def test_an_error_at_the_end_of_a_log_comes_after_a_phase_that_it_completed(agents: Path) -> None:
+    for name, line in (("f1", "Planning phase completed successfully"), ("f2", "ADW workflow completed")):
+        folder = run(agents, name)
+        stream(folder, "builder", init(name), result(session=name))
+        log(folder, "adw_sdlc", f"2025-10-17 10:00:00 - INFO - {line}",
+            "2025-10-17 10:05:00 - ERROR - Build failed")  # fmt: skip
+    found = standing(agents)
+    assert {name: each["status"] for name, each in found.items()} == {"f1": "failed", "f2": "completed"}
+
+
+def test_without_an_agent_an_error_that_its_log_survived_fails_a_run_that_is_over(agents: Path) -> None:
+    folder = run(agents, "f1")
+    log(
+        folder,
+        "adw_plan",
+        "2025-10-17 10:00:00 - ERROR - no key",
+        "2025-10-17 10:00:01 - INFO - Comment made",
+    )
+    found = the_only(agents)
+    assert (found["status"], found["error_message"]) == ("failed", "no key")
+    assert found["status_reason"] == "adw_plan/execution.log has an error, and no agent worked"
+    minutes = [now() - timedelta(minutes=each) for each in (3, 2)]
+    log(folder, "adw_plan", f"{minutes[0]:%Y-%m-%d %H:%M:%S} - ERROR - no key, asking for one",
+        f"{minutes[1]:%Y-%m-%d %H:%M:%S} - INFO - Got a key")  # fmt: skip
+    found = the_only(agents)
+    assert (found["status"], found["status_reason"]) == (
+        "running",
+        "adw_plan/execution.log goes on after an error",
+    )
+
+
+@pytest.mark.parametrize("place", ["", "wave_1/adw_build/"])
+def test_a_reason_names_a_log_by_its_path_in_the_run(agents: Path, place: str) -> None:
+    folder = run(agents, "f1", {})
+    stream(folder, "builder", init(), result())
+    log(folder, place, "2025-10-17 10:05:00 - ERROR - Cannot push")
+    assert the_only(agents)["status_reason"] == f"{place}execution.log ends with an error"
+    log(folder, place, "2025-10-17 10:05:00 - INFO - ADW workflow completed")
+    assert the_only(agents)["status_reason"].startswith(f"{place}execution.log says: ")
+
+
 def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agents: Path) -> None:
     folder = run(agents, "f1")
     stream(folder, "builder", init(), result())
@@ -372,6 +433,67 @@ def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agent
 )
 def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, message: str | None) -> None:
     assert last_error(line) == message
+
+
+# --- a state's own word
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "named"),
+    [
+        (" done\u200b\n", "completed", "'done'"),
+        ("fai\u00adled\x00", "failed", "'failed'"),
+        ("on\thold \u202e", "on hold", "'on hold'"),
+        ("x" * 5000, "x" * 100, "(5,000 characters)"),
+        ("\u200b\x1b", "completed", "''"),
+        (7, "completed", "status is no text: 7"),
+        (["failed"], "completed", "status is no text: ['failed']"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
+    agents: Path, said: Any, status: str, named: str
+) -> None:
+    stream(run(agents, "c1", {"status": said}), "builder", init(), result())
+    sync_workflow_history(silent=True, agents_dir=agents)
+    found = database.find_workflow("c1")
+    assert found["status"] == status
+    assert len(found["status_reason"]) < 200
+    (problem,) = found["problems"]
+    assert (problem["path"], problem["severity"]) == ("c1/adw_state.json", "warning")
+    assert "status" in problem["reason"]
+    assert named in problem["reason"]
+
+
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [
+        ('{"created_at": NaN}', "created_at is nan, no number: it is unknown"),
+        ('{"deep": [{"a": -Infinity}]}', "deep[0].a is -inf, no number: it is unknown"),
+        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: ['Add a logo']"),
+        ('{"task_description": 5}', "task_description is no text: 5"),
+        ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
+        ('{"branch_name": {"a": 1}}', "branch_name is no text: {'a': 1}"),
+        ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
+    ],
+)
+def test_a_value_that_is_not_taken_as_a_state_says_it_is_named(agents: Path, state: str, named: str) -> None:
+    (run(agents, "c1") / "adw_state.json").write_text(state)
+    (one,) = scan(agents, now()).runs
+    (problem,) = one.problems
+    assert (problem.path, problem.severity) == ("c1/adw_state.json", "warning")
+    assert problem.reason.startswith(named)
+    assert one.workflow["nl_input"] is None
+
+
+def test_usual_states_are_taken_without_a_word(agents: Path) -> None:
+    run(
+        agents,
+        "c1",
+        {"status": " On hold ", "issue_number": 7, "branch_name": None, "nl_input": "Tüv\n\u200d"},
+    )
+    (one,) = scan(agents, now()).runs
+    assert (one.problems, one.workflow["status"], one.workflow["issue_number"]) == ((), "On hold", "7")
 
 
 # --- running

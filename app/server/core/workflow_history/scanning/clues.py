@@ -18,8 +18,7 @@ from ..scrubbing import scrub
 from .documents import Log, embedded_objects, outermost
 from .issues import issue_in
 from .request import Prompt, is_path, paths_in
-
-_LONGEST_WORD = 10_000  # characters of a name, a branch or a file: a longer one is none
+from .words import word
 
 _CLASSES = "feature|bug|chore|patch|refactor|docs|test|hotfix|fix|task"
 _CLASS = re.compile(rf"(?<![\w/.-])/({_CLASSES})\b(?![/.-])")
@@ -133,12 +132,3 @@ def _first(given: dict[str, Any], keys: Iterable[str]) -> str | None:
 def _arguments(summary: dict[str, Any]) -> str:
     given = summary.get("args")
     return " ".join(item for item in given if isinstance(item, str)) if isinstance(given, list) else ""
-
-
-def word(value: Any) -> str | None:
-    """Return a name, a number or a path as text; None if it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return str(value)
-    return value[:_LONGEST_WORD].strip() or None if isinstance(value, str) else None

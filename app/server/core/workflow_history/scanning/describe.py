@@ -19,13 +19,13 @@ from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
 from ..streams.reading import MAX_PROBLEMS
 from .asked import first_prompt
-from .clues import Clues, word
+from .clues import Clues
 from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
 from .filetimes import LIVE, Dated, evidence_of
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
 from .request import Prompt, Request, find_request
-from .status import Evidence, Verdict, furthest, is_early, judge, state_error
+from .status import Evidence, LogError, Verdict, furthest, is_early, judge, state_error
 from .times import (
     RunTimes,
     Window,
@@ -37,6 +37,7 @@ from .times import (
     tells_an_order,
     unread_times,
 )
+from .words import odd_words, word
 
 RUNNING, SILENT, EARLY = "running ", "silent ", "early "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
@@ -256,7 +257,7 @@ def describe(
         "current_phase": word(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
         "error_message": verdict.error
         or state_error(facts.state)
-        or (log_error[1] if log_error and verdict.status == "failed" else None),
+        or (log_error.text if log_error and verdict.status == "failed" else None),
     }
     if (inside := _files_folder(facts.folder)) != facts.id:
         workflow["files_folder"] = inside
@@ -266,6 +267,7 @@ def describe(
     workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
     notes = (
         *_other_id(facts, workflow),
+        *_odd_words(facts),
         *(problem for _, problem in silent),
         *_unseen_subagents(facts),
         *_odd_times(facts, workflow, times, now),
@@ -378,19 +380,23 @@ def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | 
         text = read_text(found, problems)
         if text and text.strip():
             whole = scrub(text.strip()[-_END_OF_LOG:])  # its last line alone may be a part of a key
-            return found.path, last_error(text, after=None) or whole.splitlines()[-1][:500]
+            return found.path, last_error(text) or whole.splitlines()[-1][:500]
     return None
 
 
-def _log_error(facts: RunFacts) -> tuple[str, str] | None:
+def _log_error(facts: RunFacts) -> LogError | None:
     """Return the error that the log written last ends with; without an agent any error that it has last."""
     log = _last_log(facts.logs)
-    error = None if log is None else log.error if facts.streams else _error_of(log)
-    return None if log is None or error is None else (f"{log.workflow}/{LOG_FILES[0]}", error)
+    if log is None:
+        return None
+    if error := log.error:
+        return LogError(log.path, error)
+    error = None if facts.streams else _error_of(log)
+    return LogError(log.path, error, is_last=False) if error else None
 
 
 def _error_of(log: Log) -> str | None:
-    return None if log.completed else last_error(log.text, after=None)
+    return None if log.completed else last_error(log.text)
 
 
 def _last_log(logs: Sequence[Log]) -> Log | None:
@@ -450,7 +456,7 @@ def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
     log = _last_log(logs)
     if log is None or (line := log.completed) is None:
         return None
-    return f"{log.workflow}/{LOG_FILES[0]}", line
+    return log.path, line
 
 
 def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
@@ -510,6 +516,13 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
     path = facts.folder.state.shown
     reason = f"the state says id {claimed[:_SHOWN]!r}; the folder's name is the key"
     return [Problem(path, reason, None, "warning")]
+
+
+def _odd_words(facts: RunFacts) -> Iterator[Problem]:
+    """Name what a state says and what cannot be taken so."""
+    if facts.folder.state is not None:
+        for reason in odd_words(facts.state):
+            yield Problem(facts.folder.state.shown, reason, None, "warning")
 
 
 def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:

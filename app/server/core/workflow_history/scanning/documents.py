@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from ..dating import read_moment
@@ -16,6 +17,7 @@ from ..scrubbing import scrub, scrub_json
 from .found import LOG_FILES, FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
+_MAX_PROBLEMS = 20  # of one run so far: what is no number in its files is named until then
 DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
 _LOG_TIME = re.compile(
@@ -38,7 +40,12 @@ _LEVEL = re.compile(
 """A line of a log: time, logger's name, level, message. Without a time, a sign follows the level."""
 
 _ERRORS = frozenset({"ERROR", "CRITICAL", "FATAL"})
-_AFTER_ERROR = 3  # lines that a script may still write after the error that ends it
+_PHASE = re.compile(r"\b(?:phase|stage)\b", re.IGNORECASE)
+_LEAVES = re.compile(
+    r"\b(?:exit(?:ing|ed)?|abort(?:ing|ed)?|terminat(?:ing|ed)|shutting down)\b", re.IGNORECASE
+)
+"""What a script may still write after the error that ends it."""
+
 _ERROR_LENGTH = 500  # characters
 _UNDERSTOOD = 20_000  # characters of a traceback in which secrets are found
 _NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IGNORECASE)
@@ -72,20 +79,22 @@ class Log:
     @property
     def error(self) -> str | None:
         """The error that the script ended with; one after which it went on is none."""
-        return last_error(self.text) if self._completion_line is None else None
+        return last_error(self.text, survived=False) if self._completion_line is None else None
 
     @property
     def _completion_line(self) -> str | None:
         for line in reversed(self.text.splitlines()[-40:]):
             if _COMPLETION.search(line) and not _NEGATED.search(line) and not _BUT.search(line):
-                return line
+                # A phase may be completed before the error of the next one.
+                return None if _PHASE.search(line) and last_error(self.text, survived=False) else line
         return None
 
 
-def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
+def last_error(text: str, *, survived: bool = True) -> str | None:
     r"""Return the message of the last error in a log, without its time and level; None: there is none.
 
-    An error that more than `after` lines of other levels follow was survived. Lines of one error follow each
+    Without `survived` an error counts only if the log ends with it: any line of another level shows that the
+    script went on, unless that line is for debugging or says that it leaves. Lines of one error follow each
     other; of a traceback below it only the last line counts.
 
     >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
@@ -95,21 +104,22 @@ def last_error(text: str, *, after: int | None = _AFTER_ERROR) -> str | None:
         return None
     message: list[str] = []
     traced: list[str] = []
-    inside, followed = False, 0
+    inside = went_on = False
     for line in text.splitlines():
         found = _LEVEL.match(line)
         if found is not None and found["level"] in _ERRORS:
             if not inside:
-                message, traced, followed = [], [], 0
+                message, traced, went_on = [], [], False
             message.append(found["message"].strip())
             inside = True
         elif found is not None or _LOG_TIME.match(line):
-            inside, followed = False, followed + 1
+            inside = False
+            went_on = went_on or not ((found and found["level"] == "DEBUG") or _LEAVES.search(line))
         elif inside and line.strip():
             traced.append(line.strip())
     if not any(message) and not traced:
         return None
-    if after is not None and followed > after:
+    if went_on and not survived:
         return None
     told = [line for line in message if line]
     # Lines are left out after secrets are: the last one alone may be a part of a key.
@@ -152,8 +162,14 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if not text.strip():
         problems.append(Problem(found.shown, "the file is empty"))
         return None
+    constants: list[float] = []
+
+    def noted(name: str) -> float:
+        constants.append(float(name))
+        return constants[-1]
+
     try:
-        value = json.loads(text, parse_constant=lambda _name: None)
+        value = json.loads(text, parse_constant=noted)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         problems.append(Problem(found.shown, f"no valid JSON: {getattr(error, 'msg', error)}", line))
@@ -164,8 +180,24 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if _is_deeper(value, DEEPEST):
         problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
         return None
+    if constants:
+        value = _without_constants(value, found.shown, problems)
     clean: dict[str, Any] = scrub_json(value)  # before anything is made of it: words of a branch, a reason
     return clean
+
+
+def _without_constants(value: Any, path: str, problems: list[Problem], key: str = "") -> Any:
+    """Return a JSON value with null for what is no number, and name where that stands."""
+    if isinstance(value, dict):
+        inside = {each: f"{key}.{each}" if key else each for each in value}
+        return {each: _without_constants(value[each], path, problems, inside[each]) for each in value}
+    if isinstance(value, list):
+        return [_without_constants(each, path, problems, f"{key}[{at}]") for at, each in enumerate(value)]
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    if len(problems) < _MAX_PROBLEMS:
+        problems.append(Problem(path, f"{key[:200]} is {value}, no number: it is unknown", None, "warning"))
+    return None
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:

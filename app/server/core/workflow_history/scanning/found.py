@@ -15,7 +15,7 @@ LOG_FILES = ("execution.log", "error.log")
 TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 STREAMS = (".jsonl", ".json")
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Raised when the same files would be read differently: every run is then read anew."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..scrubbing import scrub
 from .documents import Log, embedded_objects
 from .issues import issue_in
+from .words import REQUEST_KEYS, shows
 
 MAX_REQUEST = 200_000  # characters: a request beyond this is cut
 _LONGEST_NAME = (
@@ -31,7 +32,6 @@ class Request(NamedTuple):
     source: str
 
 
-_STATE_KEYS = ("nl_input", "task_description", "prompt", "task", "user_request")
 _SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
 _ASKED_OF = ("other", "build", "review", "validate")
 """Phases of an agent that may be a run's only one, and was given the request itself."""
@@ -108,7 +108,7 @@ def paths_in(text: str) -> list[str]:
 
 
 def _from_state(state: dict[str, Any]) -> Iterator[Request]:
-    for key in _STATE_KEYS:
+    for key in REQUEST_KEYS:
         if (text := _text(state.get(key))) and not is_path(text):
             yield Request(text, f"adw_state.json: {key}")
     issue = state.get("issue")
@@ -224,4 +224,4 @@ def slug_words(name: str) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return value.strip() if isinstance(value, str) and shows(value) else None

@@ -15,14 +15,7 @@ from ..models import StreamFacts
 from ..outcomes import DID_NOTHING, has_answer, outcome_of
 from ..phases import PHASES, phase_of, words_of
 from .times import phase_results
-
-STATED = {
-    "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
-    "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
-    "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
-    "running": "running", "in_progress": "running", "started": "running", "active": "running",
-    "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
-}  # fmt: skip
+from .words import stated_status, status_word, word
 
 _PREPARING: Final = frozenset({"classify", "branch", "ops"})
 """Phases that only prepare a run's work: a run of nothing else is not done."""
@@ -49,6 +42,14 @@ class Verdict(NamedTuple):
     inferred: bool = False  # no file says so: it follows from how the agents ended
 
 
+class LogError(NamedTuple):
+    """The last error of the log that was written last."""
+
+    path: str
+    text: str
+    is_last: bool = True  # the log ends with it; False: it went on, and no agent worked
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that speaks for a status."""
@@ -57,7 +58,7 @@ class Evidence:
     streams: Sequence[StreamFacts]
     summary: tuple[str, bool | None] | None = None  # a workflow summary's path, and its word on success
     error_log: tuple[str, str] | None = None  # (path, its last error)
-    log_error: tuple[str, str] | None = None  # (path, the error that the last log ends with)
+    log_error: LogError | None = None
     completion: tuple[str, str] | None = None  # (path, the log line that says so)
     written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
     being_written: bool = False  # more than a young file shows that somebody writes
@@ -68,7 +69,7 @@ class Evidence:
 
 def judge(evidence: Evidence, now: datetime) -> Verdict:
     """Return the status by the first rule that speaks."""
-    rules = (_stated, _failed, _unfinished, _completed, _ended_well)
+    rules = (_stated, _failed, _goes_on, _unfinished, _completed, _ended_well)
     for rule in rules:
         verdict = rule(evidence, now)
         if verdict is not None:
@@ -87,11 +88,10 @@ def _why_unknown(evidence: Evidence) -> str:
 
 
 def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
-    given = evidence.state.get("status")
-    if not isinstance(given, str) or not given.strip():
+    given = status_word(evidence.state)
+    if given is None:
         return None
-    word = given.strip().lower().replace(" ", "_").replace("-", "_")
-    status = STATED.get(word, given.strip())
+    status = stated_status(evidence.state) or given
     if status == "running" and not _is_at_work(evidence, now):
         return Verdict("incomplete", f"the state says {given!r}, but nothing shows that anybody writes now")
     phase = _failed_phase(evidence.state) if status == "failed" else None
@@ -102,7 +102,7 @@ def _stated(evidence: Evidence, now: datetime) -> Verdict | None:
 def _failed_phase(state: dict[str, Any]) -> str | None:
     """Return the last phase that the state says failed."""
     failed = [entry.get("phase") for entry in phase_results(state) if entry.get("success") is False]
-    return failed[-1] if failed and isinstance(failed[-1], str) else None
+    return word(failed[-1]) if failed else None
 
 
 def state_error(state: dict[str, Any]) -> str | None:
@@ -140,12 +140,13 @@ def _last_words(stream: StreamFacts) -> str:
 
 def _failed_by_its_log(evidence: Evidence, now: datetime) -> Verdict | None:
     """Believe the workflow's own log that ends with an error, where nothing says that the run went on."""
-    if evidence.log_error is None or evidence.state.get("completed_at") or evidence.summary is not None:
+    error = evidence.log_error
+    if error is None or evidence.state.get("completed_at") or evidence.summary is not None:
         return None
-    if evidence.streams and _is_at_work(evidence, now):
+    if (evidence.streams or not error.is_last) and _is_at_work(evidence, now):
         return None
-    path, line = evidence.log_error
-    return Verdict("failed", f"{path} ends with an error", line)
+    why = "ends with an error" if error.is_last else "has an error, and no agent worked"
+    return Verdict("failed", f"{error.path} {why}", error.text)
 
 
 def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
@@ -167,6 +168,15 @@ def _unfinished(evidence: Evidence, now: datetime) -> Verdict | None:
     elif last and outcome_of(last[0]) == "incomplete":
         return Verdict("incomplete", f"{last[0].agent} was cut off: no result ({last[0].path})")
     return None
+
+
+def _goes_on(evidence: Evidence, now: datetime) -> Verdict | None:
+    """Return that a run without an agent is at work, where its log went on after an error."""
+    error = evidence.log_error  # the log does not end with it, or the run had failed
+    is_over = evidence.streams or evidence.summary is not None or evidence.state.get("completed_at")
+    if error is None or is_over or not _is_at_work(evidence, now):
+        return None
+    return Verdict("running", f"{error.path} goes on after an error")
 
 
 def _completed(evidence: Evidence, _now: datetime) -> Verdict | None:

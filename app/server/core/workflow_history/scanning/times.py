@@ -17,6 +17,7 @@ from ..dating import FIRST, LONGEST, read_moment
 from ..evidence import number
 from ..models import StreamFacts
 from .documents import Log
+from .words import stated_status
 
 Basis = Literal["reported", "derived"]
 
@@ -186,7 +187,7 @@ def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -
             return when
     ends = [instant(phase.get("completed_at"), offset) for phase in phase_results(state)]
     known = [end for end in ends if end]
-    if known and state.get("status") in ("completed", "failed"):
+    if known and stated_status(state) in ("completed", "failed"):
         return max(known)
     last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
     ended = None if last is None else last.completed_at

@@ -1,0 +1,91 @@
+"""Read the names and texts of a state file: any JSON value in, what can be read and shown out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from unicodedata import category
+
+REQUEST_KEYS: Final = ("nl_input", "task_description", "prompt", "task", "user_request")
+"""Where a state file may say what was asked, the best place first."""
+
+_LONGEST_WORD: Final = 10_000  # characters of a name, a branch or a file: a longer one is none
+_LONGEST_STATUS: Final = 100  # characters
+_SHOWN: Final = 200  # characters of a value in what is said of it
+_NAMES: Final = (
+    "adw_id", "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
+    "current_phase",
+)  # fmt: skip
+_STATED: Final = {
+    "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
+    "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
+    "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
+    "running": "running", "in_progress": "running", "started": "running", "active": "running",
+    "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
+}  # fmt: skip
+_BREAK = re.compile(r"[^\S ]+")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
+_BLANKS: Final = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
+
+
+def visible(text: str) -> str:
+    r"""Return a text on one line without what nobody sees: control, zero-width and half characters.
+
+    >>> visible("  done\u200b\n"), visible("\x1b[31mfailed")
+    ('done', '[31mfailed')
+    """
+    if not text.isprintable():
+        text = "".join(letter for letter in _BREAK.sub(" ", text) if category(letter) not in _UNSEEN)
+    return (text if text.isascii() else "".join(each for each in text if each not in _BLANKS)).strip()
+
+
+def shows(text: str) -> bool:
+    """Tell whether a text has anything that is seen."""
+    return any(not each.isspace() and category(each) not in _UNSEEN and each not in _BLANKS for each in text)
+
+
+def word(value: Any) -> str | None:
+    """Return a name, a number or a path as text; None if it is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return visible(value[:_LONGEST_WORD]) or None if isinstance(value, str) else None
+
+
+def status_word(state: dict[str, Any]) -> str | None:
+    """Return what a state file calls its run's status, at most 100 characters; None if it says nothing.
+
+    >>> status_word({"status": " In progress\u200b "}), status_word({"status": 7})
+    ('In progress', None)
+    """
+    given = state.get("status")
+    said = visible(given[:_LONGEST_WORD]) if isinstance(given, str) else ""
+    return said[:_LONGEST_STATUS].strip() or None
+
+
+def stated_status(state: dict[str, Any]) -> str | None:
+    """Return a state file's status in our words where they have it, else in its own; None: it says none.
+
+    >>> stated_status({"status": "In progress"}), stated_status({"status": "on hold"})
+    ('running', 'on hold')
+    """
+    given = status_word(state)
+    return None if given is None else _STATED.get(given.lower().replace(" ", "_").replace("-", "_"), given)
+
+
+def odd_words(state: dict[str, Any]) -> Iterator[str]:
+    """Yield what cannot be taken as a state file says it: no text, too long, or with what nobody sees."""
+    for key in ("status", *REQUEST_KEYS, *_NAMES):
+        value = state.get(key)
+        if value is None or value is False or (key in _NAMES and type(value) is int):
+            continue
+        if not isinstance(value, str):
+            yield f"{key} is no text: {repr(value)[:_SHOWN]}"
+        elif key in REQUEST_KEYS:
+            if value.strip() and not shows(value):
+                yield f"{key} shows nothing: {value[:_SHOWN]!r}"
+        elif (read := status_word(state) if key == "status" else word(value)) != (value.strip() or None):
+            shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}… ({len(value):,} characters)"
+            yield f"{key} is read as {(read or '')[:_SHOWN]!r}: the state says {shown!r}"
