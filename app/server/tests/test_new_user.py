@@ -41,7 +41,7 @@ from app.server.core.workflow_history.answers.finding import find_run_rows
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.options import _with_ids_last
 from app.server.core.workflow_history.store.history import History
-from app.server.tests.build import init, result, stream
+from app.server.tests.build import assistant, init, result, stream
 from app.server.tests.web import client_of
 
 ROOT = Path(__file__).parents[3]
@@ -186,6 +186,60 @@ def test_a_folder_without_runs_is_an_error_that_says_what_was_looked_for(
     assert "adw_state.json" in done.stderr
     assert "workflow-history sync" not in done.stderr
     assert not (tmp_path / "history.db").exists()
+
+
+ENDS: dict[str, dict[str, object]] = {
+    "good-1": {},
+    "good-2": {},
+    "bad": {"is_error": True, "result": "API Error"},
+}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """A folder of loose logs, one a run, a day apart; the last one was cut off."""
+    folder = tmp_path / "logs"
+    for number, name in enumerate([*ENDS, "cut"]):
+        asked = json.dumps({"type": "user", "message": {"role": "user", "content": f"Task {name}"}})
+        end = [result(0.5, session=name, **ENDS[name])] if name in ENDS else []
+        made = datetime(2026, 3, 1 + number, 12, tzinfo=UTC)
+        stream(folder, "", init(name), asked, assistant(f"m-{name}", session=name), *end,
+               name=f"{name}.jsonl", at=made)  # fmt: skip
+    return folder
+
+
+def test_the_first_sync_says_when_the_runs_were_what_was_asked_how_they_stand_and_what_they_cost(
+    logs: Path,
+) -> None:
+    lines = type_in("sync", str(logs), columns=80).stdout.splitlines()
+    assert lines[:3] == [
+        "4 runs in logs · 2026-03-01 to 2026-03-04 · 4 requests found",
+        "2 completed · 1 failed · 1 incomplete",
+        "success rate 67% (2 of 3 with a known end)",
+    ]
+    assert lines[3].startswith("$1.50 on record + at least $0.0000")
+    assert lines[4].startswith("4 new · ")
+    assert max(map(len, lines)) <= 80
+    assert type_in("sync", str(logs)).stdout.startswith("✓ nothing changed · 4 runs in logs · ")
+
+
+def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
+    done = json.loads(type_in("sync", str(logs), "--json").stdout)
+    total = overview().total
+    assert (done["success_rate"], done["success_rate_of"]) == (total.success_rate, total.success_rate_of)
+    assert done["statuses"] == {"completed": 2, "failed": 1, "incomplete": 1}
+    assert (done["requests"], done["undated"]) == (4, 0)
+    assert done["last_created_at"] == max(run["created_at"] for run in find_runs().workflows)
+    again = json.loads(type_in("sync", str(logs), "--json").stdout)
+    assert again.keys() == done.keys()
+    assert again["statuses"] is None
+
+
+def test_a_sync_says_how_many_dates_are_unknown_and_names_none_that_cannot_be(tmp_path: Path) -> None:
+    agents = tmp_path / "shop" / "agents"
+    make_run(agents, "odd00001", created_at="9999-12-31T00:00:00+00:00")
+    make_run(agents, "new00001", created_at="2026-03-01T12:00:00+00:00")
+    assert "2 runs in shop · 2026-03-01 (1 undated) · 2 requests found" in type_in("sync", str(agents)).stdout
 
 
 def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
