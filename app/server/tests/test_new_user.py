@@ -254,6 +254,76 @@ def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
     assert type_in("sync", str(project.parent / "other")).exit_code == 1
 
 
+# Ids that a list shows, and that are typed
+
+SESSIONS = {
+    "-home-dev-work-the-shop-of-the-house": (
+        "2049c1aa-6431-4c1f-9f00-523773b75c28",
+        "0777aaaa-0000-4c1f-9f00-000000000001",
+    ),
+    "-home-dev-work-the-desk-of-the-house": (
+        "2049c1aa-6645-4c1f-9f00-687c28ec1c34",
+        "0888bbbb-0000-4c1f-9f00-000000000002",
+    ),
+    "-home-dev-work-the-yard-of-the-house": (
+        "2049c1aa-6645-4c1f-9f00-3146123c838d",
+        "0888bbbb-0000-4c1f-9f00-000000000002",
+    ),
+}
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Path:
+    """Logs in folders of long names; two of them are called alike."""
+    folder = tmp_path / "projects"
+    for name, sessions in SESSIONS.items():
+        for session in sessions:
+            own = f"{name}-{session}"
+            stream(folder, name, init(own), result(0.5, session=own), name=f"{session}.jsonl")
+    return folder
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_every_id_of_a_list_can_be_typed_as_it_is_shown(nested: Path, columns: int) -> None:
+    type_in("sync", str(nested))
+    table = type_in("list", columns=columns).stdout
+    assert max(map(len, table.splitlines())) <= columns
+    shown = [line.split()[0] for line in table.splitlines()[2:8]]
+    found = [json.loads(type_in("show", one, "--json").stdout)["id"] for one in shown]
+    assert sorted(found) == sorted(f"{name}/{each}" for name, every in SESSIONS.items() for each in every)
+
+
+def test_an_id_is_found_by_the_beginning_of_any_of_its_parts(nested: Path) -> None:
+    type_in("sync", str(nested))
+    for typed in (
+        "0777",
+        "2049c1aa-6431",
+        "projects/2049c1aa-6431",
+        "-home-dev-work-the-shop-of-the-house/07",
+    ):
+        assert type_in("show", "--json", "--", typed).exit_code == 0, typed
+    both = type_in("show", "0888bbbb")
+    assert both.exit_code == 1
+    assert "'0888bbbb' is ambiguous; say which one you mean: " in both.stderr
+    assert all(f"{name}/0888bbbb-0000" in both.stderr for name in list(SESSIONS)[1:])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("2049c1aa-6431-4c1f-9f00-523773b75c82", "523773b75c28"), ("the-shop", "/0777aaaa"), ("zzzzzzzz", None)],
+)
+def test_an_id_that_no_run_has_is_answered_with_those_of_like_ids(
+    nested: Path, typed: str, meant: str | None
+) -> None:
+    type_in("sync", str(nested))
+    for command in ("show", "explain"):
+        done = type_in(command, typed)
+        assert done.exit_code == 1
+        assert f"no run '{typed}' in this history; workflow-history list shows them" in done.stderr
+        assert ("Did you mean" in done.stderr) == (meant is not None)
+        assert meant is None or meant in done.stderr
+
+
 # Names in the package, and of histories
 
 

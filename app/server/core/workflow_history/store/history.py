@@ -206,7 +206,7 @@ class History:
             return None if found is None else reads.workflow_records(connection, [found.key])[found.key]
 
     def find(self, reference: str) -> WorkflowRef:
-        """Return the one workflow that an id, "project/id" or the beginning of an id stands for.
+        """Return the one workflow that an id, "project/id" or the beginning of one of its parts means.
 
         Raises WorkflowNotFoundError or AmbiguousWorkflowError.
         """
