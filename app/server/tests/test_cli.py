@@ -264,7 +264,7 @@ def test_an_ambiguous_id_names_the_candidates(monkeypatch):
     def several(name: str) -> None:
         raise AmbiguousWorkflowError(name, ["shop/aaaa1111", "till/aaaa1111"])
 
-    monkeypatch.setattr(database, "find_workflow", several)
+    monkeypatch.setattr(database, "the_workflow", several)
     result = type_in("show", "aaaa1111")
     assert result.exit_code == 1
     assert "shop/aaaa1111, till/aaaa1111" in result.stderr

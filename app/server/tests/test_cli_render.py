@@ -366,9 +366,9 @@ def test_a_run_whose_files_are_gone_says_since_when():
 # Syncs and problems
 
 
-def test_a_sync_counts_as_updated_only_what_was_written():
+def test_a_sync_counts_as_changed_only_what_was_written():
     text = printed(sync_summary(stats(), 100))
-    assert "3 new · 2 updated · 238 unchanged · 1 failed · 1.2s" in text
+    assert "3 new · 2 changed · 238 unchanged · 1 could not be stored · 1.2s" in text
     assert "$12.34 on record + at least $0.07 in streams without a result" in text
 
 

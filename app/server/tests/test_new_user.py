@@ -41,7 +41,7 @@ from app.server.core.workflow_history.answers.finding import find_run_rows
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.options import _with_ids_last
 from app.server.core.workflow_history.store.history import History
-from app.server.tests.build import init, result, stream
+from app.server.tests.build import assistant, init, result, stream
 from app.server.tests.web import client_of
 
 ROOT = Path(__file__).parents[3]
@@ -188,6 +188,60 @@ def test_a_folder_without_runs_is_an_error_that_says_what_was_looked_for(
     assert not (tmp_path / "history.db").exists()
 
 
+ENDS: dict[str, dict[str, object]] = {
+    "good-1": {},
+    "good-2": {},
+    "bad": {"is_error": True, "result": "API Error"},
+}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """A folder of loose logs, one a run, a day apart; the last one was cut off."""
+    folder = tmp_path / "logs"
+    for number, name in enumerate([*ENDS, "cut"]):
+        asked = json.dumps({"type": "user", "message": {"role": "user", "content": f"Task {name}"}})
+        end = [result(0.5, session=name, **ENDS[name])] if name in ENDS else []
+        made = datetime(2026, 3, 1 + number, 12, tzinfo=UTC)
+        stream(folder, "", init(name), asked, assistant(f"m-{name}", session=name), *end,
+               name=f"{name}.jsonl", at=made)  # fmt: skip
+    return folder
+
+
+def test_the_first_sync_says_when_the_runs_were_what_was_asked_how_they_stand_and_what_they_cost(
+    logs: Path,
+) -> None:
+    lines = type_in("sync", str(logs), columns=80).stdout.splitlines()
+    assert lines[:3] == [
+        "4 runs in logs · 2026-03-01 to 2026-03-04 · 4 requests found",
+        "2 completed · 1 failed · 1 incomplete",
+        "success rate 67% (2 of 3 with a known end)",
+    ]
+    assert lines[3].startswith("$1.50 on record + at least $0.0000")
+    assert lines[4].startswith("4 new · ")
+    assert max(map(len, lines)) <= 80
+    assert type_in("sync", str(logs)).stdout.startswith("✓ nothing changed · 4 runs in logs · ")
+
+
+def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
+    done = json.loads(type_in("sync", str(logs), "--json").stdout)
+    total = overview().total
+    assert (done["success_rate"], done["success_rate_of"]) == (total.success_rate, total.success_rate_of)
+    assert done["statuses"] == {"completed": 2, "failed": 1, "incomplete": 1}
+    assert (done["requests"], done["undated"]) == (4, 0)
+    assert done["last_created_at"] == max(run["created_at"] for run in find_runs().workflows)
+    again = json.loads(type_in("sync", str(logs), "--json").stdout)
+    assert again.keys() == done.keys()
+    assert again["statuses"] is None
+
+
+def test_a_sync_says_how_many_dates_are_unknown_and_names_none_that_cannot_be(tmp_path: Path) -> None:
+    agents = tmp_path / "shop" / "agents"
+    make_run(agents, "odd00001", created_at="9999-12-31T00:00:00+00:00")
+    make_run(agents, "new00001", created_at="2026-03-01T12:00:00+00:00")
+    assert "2 runs in shop · 2026-03-01 (1 undated) · 2 requests found" in type_in("sync", str(agents)).stdout
+
+
 def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
     assert type_in("sync", str(project)).exit_code == 0
     for run in (project / "agents").iterdir():
@@ -198,6 +252,76 @@ def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
     (project / "agents" / "empty").mkdir()
     (project.parent / "other").mkdir()
     assert type_in("sync", str(project.parent / "other")).exit_code == 1
+
+
+# Ids that a list shows, and that are typed
+
+SESSIONS = {
+    "-home-dev-work-the-shop-of-the-house": (
+        "2049c1aa-6431-4c1f-9f00-523773b75c28",
+        "0777aaaa-0000-4c1f-9f00-000000000001",
+    ),
+    "-home-dev-work-the-desk-of-the-house": (
+        "2049c1aa-6645-4c1f-9f00-687c28ec1c34",
+        "0888bbbb-0000-4c1f-9f00-000000000002",
+    ),
+    "-home-dev-work-the-yard-of-the-house": (
+        "2049c1aa-6645-4c1f-9f00-3146123c838d",
+        "0888bbbb-0000-4c1f-9f00-000000000002",
+    ),
+}
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Path:
+    """Logs in folders of long names; two of them are called alike."""
+    folder = tmp_path / "projects"
+    for name, sessions in SESSIONS.items():
+        for session in sessions:
+            own = f"{name}-{session}"
+            stream(folder, name, init(own), result(0.5, session=own), name=f"{session}.jsonl")
+    return folder
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_every_id_of_a_list_can_be_typed_as_it_is_shown(nested: Path, columns: int) -> None:
+    type_in("sync", str(nested))
+    table = type_in("list", columns=columns).stdout
+    assert max(map(len, table.splitlines())) <= columns
+    shown = [line.split()[0] for line in table.splitlines()[2:8]]
+    found = [json.loads(type_in("show", one, "--json").stdout)["id"] for one in shown]
+    assert sorted(found) == sorted(f"{name}/{each}" for name, every in SESSIONS.items() for each in every)
+
+
+def test_an_id_is_found_by_the_beginning_of_any_of_its_parts(nested: Path) -> None:
+    type_in("sync", str(nested))
+    for typed in (
+        "0777",
+        "2049c1aa-6431",
+        "projects/2049c1aa-6431",
+        "-home-dev-work-the-shop-of-the-house/07",
+    ):
+        assert type_in("show", "--json", "--", typed).exit_code == 0, typed
+    both = type_in("show", "0888bbbb")
+    assert both.exit_code == 1
+    assert "'0888bbbb' is ambiguous; say which one you mean: " in both.stderr
+    assert all(f"{name}/0888bbbb-0000" in both.stderr for name in list(SESSIONS)[1:])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("2049c1aa-6431-4c1f-9f00-523773b75c82", "523773b75c28"), ("the-shop", "/0777aaaa"), ("zzzzzzzz", None)],
+)
+def test_an_id_that_no_run_has_is_answered_with_those_of_like_ids(
+    nested: Path, typed: str, meant: str | None
+) -> None:
+    type_in("sync", str(nested))
+    for command in ("show", "explain"):
+        done = type_in(command, typed)
+        assert done.exit_code == 1
+        assert f"no run '{typed}' in this history; workflow-history list shows them" in done.stderr
+        assert ("Did you mean" in done.stderr) == (meant is not None)
+        assert meant is None or meant in done.stderr
 
 
 # Names in the package, and of histories

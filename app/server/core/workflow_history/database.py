@@ -24,6 +24,7 @@ from .store.engine import exists, name_of
 from .store.history import History, Page
 from .store.kept import KeptHistories
 from .store.location import database_url, default_location
+from .store.names import not_found
 from .store.queries import PageQuery
 
 _DB_VARIABLE = "WORKFLOW_HISTORY_DB"
@@ -145,18 +146,23 @@ def sums() -> list[Sums]:
 
 
 def find_workflow(reference: str) -> Workflow | None:
-    """Return the workflow that an id, "project/id" or the beginning of an id stands for, or None.
+    """Return the workflow that an id, "project/id" or the beginning of one of its parts means, or None.
 
     It carries `patterns` that recur in other runs and the `problems` of its files beside its fields.
     Raises AmbiguousWorkflowError where several match.
     """
+    try:
+        return the_workflow(reference)
+    except WorkflowNotFoundError:
+        return None
+
+
+def the_workflow(reference: str) -> Workflow:
+    """Return the same workflow, or raise WorkflowNotFoundError, which names runs of like ids."""
     with existing() as history:
         if history is None:
-            return None
-        try:
-            found = history.find(reference)
-        except WorkflowNotFoundError:
-            return None
+            raise not_found(reference)
+        found = history.find(reference)
         workflow = history.read([found.key])[found.key]
         problems = history.problems(workflow.get("agents_dir") or "", found.key)
         return {**workflow, "patterns": without_parts(history.patterns(found.key)), "problems": problems}

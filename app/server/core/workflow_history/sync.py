@@ -28,12 +28,12 @@ from .store.holding import Told, this_host
 from .store.reads import Home
 from .syncing.changes import dated, is_as_stored
 from .syncing.dates import to_date_anew
-from .syncing.ending import add_up, costs_now, end, ending_of
+from .syncing.ending import add_up, costs_now, end, ending_of, found_now
 from .syncing.engines import engine_of
 from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
-from .syncing.job import Job, Progress, no_stats, together
+from .syncing.job import Job, Progress, has_news, no_stats, together
 from .syncing.known_places import runs_known_elsewhere
 from .syncing.merging import COMPLETE
 from .syncing.moves import find_home, moved_here
@@ -65,6 +65,9 @@ def sync_workflow_history(
     left_out, partial_costs (runs of which nothing shows all that they spent) and repeating (new or changed
     runs of whose messages another run counts some); `errors` names what could
     not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
+    Where anything changed, `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs
+    that completed or failed), `undated`, `first_created_at` and `last_created_at` say what the folder's runs
+    are; else they are None.
     `agents_dir` is a path or a URL, of a project or its agents folder, or a list of agents folders. Of a
     project all agents folders are read, one after the other; `folders` names them. `engine` says who reads:
     processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
@@ -94,9 +97,12 @@ def sync_workflow_history(
         every.append(job.stats)
         counted += job.counted
     stats = together(every)
-    if len(every) > 1:  # a later folder may count what an earlier one counted first
+    if len(every) > 1 or has_news(stats):
         with History.open(database.current_url()) as history:
+            # A later folder may count what an earlier one counted first.
             stats.update(costs_now(history, counted))
+            if has_news(stats):
+                stats.update(found_now(history, counted, datetime.now(UTC)))
     return stats
 
 

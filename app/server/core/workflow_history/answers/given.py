@@ -147,6 +147,13 @@ class Synced(TypedDict):
     repeating: int  # new or changed runs of whose messages another run counts some
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
+    requests: int | None  # runs whose request was found; null, here and below: nothing changed
+    statuses: dict[str, int] | None  # how the folder's runs stand, count by status
+    success_rate: float | None  # 0 to 1: completed of those that completed or failed
+    success_rate_of: int | None  # runs that completed or failed
+    undated: int | None  # runs whose date is not known
+    first_created_at: str | None  # date of the earliest run, ISO 8601, UTC
+    last_created_at: str | None  # date of the latest run, ISO 8601, UTC
     duration_seconds: float  # length of the sync, seconds
     errors: list[SyncError]  # what could not be read
     secrets: dict[str, int]  # taken out of the texts of the runs that were read, count by kind

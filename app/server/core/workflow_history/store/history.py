@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from sqlalchemy import URL, Connection, Text, cast, func, select, table, text
 
 from ..accounting.claims import Claim
+from ..dating import AHEAD
 from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..exporting.fields import Batch
 from ..filters import RunFilter
@@ -31,7 +32,7 @@ from .location import database_url
 from .migrate import check_schema, ensure_schema, stored_revision
 from .names import WorkflowRef
 from .paging import page_keys
-from .reads import CostTotals, Home, StoredRun, WhereStored
+from .reads import CostTotals, Home, RunsFound, StoredRun, WhereStored
 from .records import Parts, pattern_rows, take_apart
 from .recurrence import PatternExample
 from .schema import workflows
@@ -205,7 +206,7 @@ class History:
             return None if found is None else reads.workflow_records(connection, [found.key])[found.key]
 
     def find(self, reference: str) -> WorkflowRef:
-        """Return the one workflow that an id, "project/id" or the beginning of an id stands for.
+        """Return the one workflow that an id, "project/id" or the beginning of one of its parts means.
 
         Raises WorkflowNotFoundError or AmbiguousWorkflowError.
         """
@@ -407,6 +408,13 @@ class History:
         """Return what a project's runs in an agents folder cost that are there now; `keys`: only these."""
         with self._reading() as connection:
             return reads.cost_totals(connection, project, agents_dir, keys)
+
+    def runs_found(
+        self, project: str, agents_dir: str, now: datetime, keys: Sequence[int] | None = None
+    ) -> list[RunsFound]:
+        """Count a project's runs in an agents folder that are there now, by status; `keys`: only these."""
+        with self._reading() as connection:
+            return reads.runs_found(connection, project, agents_dir, to_time(now + AHEAD), keys)
 
     def costs_of(self, wanted: RunFilter) -> CostTotals:
         """Return what all runs cost that a filter means."""

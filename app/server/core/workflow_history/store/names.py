@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -14,6 +15,9 @@ from .schema import agent_runs, workflows
 from .values import storable_text
 
 _MOST_CANDIDATES = 10  # as many as a message can name
+_MOST_GUESSES, _LEAST_GUESSED = 3, 4  # runs that are named, characters that they are guessed from
+_ALIKE = 0.75  # of two ids, at least
+_COMPARED = 500  # runs whose ids are held against one that nobody has
 _LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
 
 
@@ -43,16 +47,39 @@ def resolved(connection: Connection, reference: str, project: str | None = None)
 
 
 def beginning(connection: Connection, prefix: str) -> WorkflowRef:
-    """Return the one workflow whose id, or "project/id", begins with `prefix`; a trailing … may stand.
+    """Return the one workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
 
-    Raises WorkflowNotFoundError or AmbiguousWorkflowError.
+    A trailing … may stand. Raises AmbiguousWorkflowError, or WorkflowNotFoundError, which names what is near.
     """
     text = prefix.rstrip("…")
-    like = queries.starting_with(text, _MOST_CANDIDATES)
-    found = None if len(text) > _LONGEST else _only(prefix, refs(connection, like))
-    if found is None:
-        raise WorkflowNotFoundError(f"no stored workflow is called {prefix!r}, nor begins so")
-    return found
+    if len(text) > _LONGEST:
+        raise not_found(prefix)
+    for like in (queries.starting_with, queries.with_part_starting):
+        found = _only(prefix, refs(connection, like(text, _MOST_CANDIDATES)))
+        if found is not None:
+            return found
+    raise not_found(prefix, _near(connection, text))
+
+
+def not_found(reference: str, near: Sequence[str] = ()) -> WorkflowNotFoundError:
+    """Return the error that no run is called so, which names those that may be meant."""
+    guess = f". Did you mean {' or '.join(near)}?" if near else ""
+    return WorkflowNotFoundError(
+        f"no run {reference!r} in this history; workflow-history list shows them{guess}"
+    )
+
+
+def _near(connection: Connection, text: str) -> list[str]:
+    """Return a few runs whose id has the text somewhere in it, or is spelt much like it."""
+    if len(text) < _LEAST_GUESSED:
+        return []
+    found = refs(connection, queries.containing(text, _MOST_GUESSES))
+    if not found:
+        name = text.rpartition("/")[2]
+        like = refs(connection, queries.containing(name[: len(name) // 2], _COMPARED))
+        known = {ref.id.rpartition("/")[2]: ref for ref in like}
+        found = [known[word] for word in get_close_matches(name, known, _MOST_GUESSES, _ALIKE)]
+    return [f"{ref.project}/{ref.id}" if ref.project else ref.id for ref in found]
 
 
 def newest(connection: Connection, prefix: str, most: int) -> list[WorkflowRef]:

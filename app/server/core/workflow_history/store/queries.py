@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Select, and_, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, or_, select
 
 from ..errors import InvalidQueryError
 from ..filters import RunFilter
@@ -100,7 +100,24 @@ def starting_with(prefix: str, limit: int, *, whole_projects: bool = False) -> S
     named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
     matching = workflows.c.id.startswith(text, autoescape=True)
     matching = or_(matching, named) if rest or (slash and whole_projects) else matching
-    return _identities().where(matching).order_by(workflows.c.id, workflows.c.project).limit(limit)
+    return _first(matching, limit)
+
+
+def with_part_starting(text: str, limit: int) -> Select[Any]:
+    """Select the workflows of whose id a part after a slash begins so; "project/" before it may stand."""
+    project, slash, rest = storable_text(text).partition("/")
+    part = workflows.c.id.contains(f"/{storable_text(text)}", autoescape=True)
+    named = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
+    return _first(or_(part, named) if slash and rest else part, limit)
+
+
+def containing(text: str, limit: int) -> Select[Any]:
+    """Select the workflows whose id has a text somewhere in it."""
+    return _first(workflows.c.id.contains(storable_text(text), autoescape=True), limit)
+
+
+def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+    return _identities().where(condition).order_by(workflows.c.id, workflows.c.project).limit(limit)
 
 
 def chosen(

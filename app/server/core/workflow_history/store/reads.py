@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
 from ..accounting.money import to_decimal, to_float, total
+from ..dating import FIRST
 from ..models import Workflow
 from .bulk import chunks
 from .codec import SYNC_RUN, WORKFLOW
@@ -26,7 +27,7 @@ from .schema import (
     workflows,
 )
 from .standing import shown
-from .values import storable_text, to_dollars
+from .values import storable_text, to_dollars, to_time
 
 _SHOWN = [workflows.c.key, workflows.c.extra] + [
     shown(field.column) for key, field in WORKFLOW.fields.items() if key not in WORKFLOW.hidden
@@ -63,6 +64,17 @@ class WhereStored(NamedTuple):
     id: str
     agents_dir: str | None
     found_on: str | None
+
+
+class RunsFound(NamedTuple):
+    """The runs of one status in an agents folder."""
+
+    status: str | None
+    runs: int
+    requests: int  # runs whose request was found
+    dated: int  # runs whose date is known
+    first: str | None  # the earliest of these dates, as it is stored
+    last: str | None
 
 
 class CostTotals(NamedTuple):
@@ -188,21 +200,50 @@ def cost_totals(
     connection: Connection, project: str, agents_dir: str, keys: Sequence[int] | None = None
 ) -> CostTotals:
     """Add up what a project's runs in an agents folder cost that are there now; `keys`: only these runs."""
-    own = workflows.c
-    here = [
-        own.project == storable_text(project),
-        own.agents_dir == storable_text(agents_dir),
-        own.source_state == "present",
-    ]
+    here = _present(project, agents_dir)
     if keys is None:
         return costs_of(connection, here)
-    parts = [costs_of(connection, [*here, own.key.in_(some)]) for some in chunks(keys)]
+    parts = [costs_of(connection, [*here, workflows.c.key.in_(some)]) for some in chunks(keys)]
     return CostTotals(
         sum(part.enriched for part in parts),
         to_float(total(to_decimal(part.total_cost) for part in parts)),
         to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
         sum(part.partial for part in parts),
     )
+
+
+def _present(project: str, agents_dir: str) -> list[ColumnElement[bool]]:
+    own = workflows.c
+    return [
+        own.project == storable_text(project),
+        own.agents_dir == storable_text(agents_dir),
+        own.source_state == "present",
+    ]
+
+
+def runs_found(
+    connection: Connection, project: str, agents_dir: str, until: str, keys: Sequence[int] | None = None
+) -> list[RunsFound]:
+    """Count a project's runs in an agents folder that are there now, by status; `keys`: only these runs.
+
+    `until` is the last moment that a run can be dated at; those dated later or before 2000 have no date.
+    """
+    own = workflows.c
+    here = _present(project, agents_dir)
+    some = [[]] if keys is None else [[own.key.in_(part)] for part in chunks(keys)]
+    return [row for clauses in some for row in _found(connection, [*here, *clauses], until)]
+
+
+def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until: str) -> list[RunsFound]:
+    own = workflows.c
+    dated = case((own.created_at.between(to_time(FIRST), until), own.created_at))
+    asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
+    runs = select(shown("status"), dated.label("made"), asked.label("asked")).where(*clauses).subquery()
+    made = runs.c.made
+    sums = (func.count(), func.count(runs.c.asked), func.count(made), func.min(made), func.max(made))
+    return [
+        RunsFound(*row) for row in connection.execute(select(runs.c.status, *sums).group_by(runs.c.status))
+    ]
 
 
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> CostTotals:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..accounting.money import to_decimal, to_float, total
 from ..models import Problem
 from ..store.history import History
+from ..store.values import from_time
 from .changes import GROWS_FOR
 from .job import Counted, Job, error_entry
 
@@ -93,6 +96,28 @@ def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
         "lower_bound_cost": to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
         "partial_costs": sum(part.partial for part in parts),
     }
+
+
+def found_now(history: History, counted: Iterable[Counted], now: datetime) -> dict[str, Any]:
+    """Return what these runs are, as the history knows them now, by the names that the statistics use."""
+    parts = [row for part in counted for row in history.runs_found(*part[:2], now, part.keys)]
+    statuses: Counter[str] = Counter()
+    for row in parts:
+        statuses[row.status or "unknown"] += row.runs
+    ended = statuses["completed"] + statuses["failed"]
+    return {
+        "requests": sum(row.requests for row in parts),
+        "statuses": dict(statuses.most_common()),
+        "success_rate": statuses["completed"] / ended if ended else None,
+        "success_rate_of": ended,
+        "undated": sum(row.runs - row.dated for row in parts),
+        "first_created_at": _time(min((row.first for row in parts if row.first), default=None)),
+        "last_created_at": _time(max((row.last for row in parts if row.last), default=None)),
+    }
+
+
+def _time(stored: str | None) -> str | None:
+    return None if stored is None else from_time(stored)
 
 
 def _errors_of_runs(job: Job) -> list[dict[str, Any]]:

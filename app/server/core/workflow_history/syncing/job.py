@@ -171,6 +171,13 @@ _ADDED = (
 )  # fmt: skip
 
 
+FOUND = (
+    "requests", "statuses", "success_rate", "success_rate_of", "undated", "first_created_at",
+    "last_created_at",
+)  # fmt: skip
+"""What the folder's runs are; None where a sync changed nothing: then they are not counted anew."""
+
+
 def no_stats(root: Place, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread")
@@ -183,10 +190,22 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
         "folders": [storable(str(root))],
         "total_cost": None,
         "lower_bound_cost": None,
+        **dict.fromkeys(FOUND),
         "errors": [],
         "left_out_paths": [],
         "secrets": {},
     }
+
+
+def has_news(stats: Mapping[str, Any]) -> bool:
+    """Tell whether a sync stored anything that the history did not know."""
+    news = any(stats.get(name) for name in ("inserted", "newly_gone", "returned"))
+    return news or changed(stats) > 0
+
+
+def changed(stats: Mapping[str, Any]) -> int:
+    """Return how many known runs were written: `updated` counts those too that needed no write."""
+    return max(0, (stats.get("updated") or 0) - (stats.get("unchanged") or 0))
 
 
 def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

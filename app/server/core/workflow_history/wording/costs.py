@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Final
 
 from ..amounts import UNKNOWN, Spending, exact, money, spending
+
+_SMALLEST: Final = Decimal("0.00005")  # what `money` does not show as less than something
 
 BASES = {
     "reported": "as the agents report it",
@@ -31,7 +34,19 @@ def at_least(spent: Spending) -> str:
     """Return all that is known of a spending in a word."""
     if spent.known is None:
         return UNKNOWN
-    return f"≥ {money(spent.known)}" if spent.partial else money(spent.known)
+    return f"≥ {least_money(spent.known)}" if spent.partial else money(spent.known)
+
+
+def least_money(value: Any) -> str:
+    """Return US dollars that were spent at least: below the smallest amount that is shown, its first digit.
+
+    >>> least_money(0.07), least_money(0.0000247)
+    ('$0.07', '$0.00002')
+    """
+    amount = exact(value)
+    if amount is None or not 0 < amount < _SMALLEST:
+        return money(value)
+    return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
 
 def record_and_beyond(recorded: Any, beyond: Any, *, partial: bool = False) -> str:
@@ -44,5 +59,5 @@ def record_and_beyond(recorded: Any, beyond: Any, *, partial: bool = False) -> s
     """
     words = f"{money(recorded)} on record" if exact(recorded) is not None else "no cost on record"
     if exact(beyond):
-        return f"{words} + at least {money(beyond)} in streams without a result"
+        return f"{words} + at least {least_money(beyond)} in streams without a result"
     return f"{words}, at least: some work left no record of its cost" if partial else words

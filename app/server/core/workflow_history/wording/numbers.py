@@ -109,6 +109,12 @@ def moment(iso: Any, offset_minutes: Any = None, *, zone_known: Any = None) -> s
     )
 
 
+def day(iso: Any) -> str:
+    """Return the day of a time, in this machine's time zone."""
+    when = _aware(iso)
+    return UNKNOWN if when is None else f"{when.astimezone():%Y-%m-%d}"
+
+
 def _is_naive(iso: Any) -> bool:
     return datetime.fromisoformat(iso).tzinfo is None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
+
+from rich.cells import cell_len
 
 from ..amounts import UNKNOWN, Spending
 from .costs import record_and_beyond, short_cost
 from .numbers import counted, moment
-from .text import lines_of, one_line
+from .text import cut, lines_of, one_line
 
 Run = Mapping[str, Any]
 
@@ -19,6 +23,42 @@ def full_id(run: Run) -> str:
     """Return a run's id with its project, as every command takes it."""
     project = run.get("project")
     return one_line(f"{project}/{run.get('id')}" if project else run.get("id"))
+
+
+def short_ids(ids: Sequence[str], width: int) -> list[str]:
+    """Return ids in about `width` cells, so that each can be typed: none means another of these runs.
+
+    A long one is its last parts, as few as do, and of these the beginning; where that is not enough, longer.
+
+    >>> short_ids(["home/shop/4f1c2a77-1d", "home/desk/4f1c2a78-9e", "a1b2c3d4"], 6)
+    ['4f1c2a77…', '4f1c2a78…', 'a1b2c3d4']
+    """
+    ends = sorted({(one[at:], one) for one in ids for at in _parts(one)})
+
+    def is_clear(text: str) -> bool:
+        meant: set[str] = set()
+        for end, of in islice(ends, bisect_left(ends, (text, "")), None):
+            if not end.startswith(text) or len(meant) > 1:
+                break
+            meant.add(of)
+        return len(meant) == 1
+
+    def shorter(one: str) -> str:
+        tails = (one[at:] for at in reversed(_parts(one)))
+        return one if cell_len(one) <= width else next(filter(is_clear, tails), one)
+
+    tails = [shorter(one) for one in ids]
+    longest = max(map(cell_len, tails), default=0)
+    fit = (
+        room for room in range(width, longest) if all(is_clear(cut(one, room).rstrip("…")) for one in tails)
+    )
+    room = next(fit, longest)
+    return [cut(one, room) for one in tails]
+
+
+def _parts(run_id: str) -> list[int]:
+    """Return where the parts of an id begin."""
+    return [0, *(place + 1 for place, sign in enumerate(run_id) if sign == "/")]
 
 
 def request_words(run: Run) -> str | None:

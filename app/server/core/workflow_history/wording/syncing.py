@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..amounts import share
 from .numbers import counted
 from .text import one_line
 
@@ -19,6 +20,9 @@ PHASES: Final[Mapping[str, str]] = {
     "merge": "bringing over",
 }
 """The phases in words."""
+
+ORDER: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
+"""In which order statuses are named; others come after them."""
 
 
 def phase_words(name: Any) -> str:
@@ -37,6 +41,37 @@ def no_runs_words(folder: Any) -> str:
         "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders in "
         "it are looked for"
     )
+
+
+def found_words(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:
+    """Say when the runs of a folder were made, and how many requests were found.
+
+    `days`: of the first and the last of them, none where no date is known.
+
+    >>> found_words({"scanned": 5, "requests": 4, "undated": 2}, ["2026-03-01", "2026-03-08"])
+    ['2026-03-01 to 2026-03-08 (2 undated)', '4 requests found']
+    """
+    undated = int(stats.get("undated") or 0)
+    dates = " to ".join(dict.fromkeys(days)) + (f" ({undated:,} undated)" if undated else "")
+    requests = int(stats.get("requests") or 0)
+    return [dates if days else "no date known", f"{counted(requests, 'request')} found"]
+
+
+def standing_words(stats: Mapping[str, Any]) -> list[str]:
+    """Say how the runs of a folder stand, and how many of those that ended did so well.
+
+    >>> three = {"completed": 3, "failed": 1}
+    >>> standing_words({"statuses": three, "success_rate": 0.75, "success_rate_of": 4})[1:]
+    ['1 failed', 'success rate 75% (3 of 4 with a known end)']
+    """
+    statuses: Mapping[str, int] = stats.get("statuses") or {}
+    ordered = sorted(statuses, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    known, completed = int(stats.get("success_rate_of") or 0), statuses.get("completed", 0)
+    rate = f"{share(stats.get('success_rate'))} ({completed:,} of {known:,} with a known end)"
+    return [
+        *(f"{statuses[name]:,} {one_line(name)}" for name in ordered),
+        f"success rate {rate if known else 'unknown: no run completed or failed'}",
+    ]
 
 
 def secrets_taken(found: Mapping[str, int]) -> str | None:

@@ -9,7 +9,6 @@ import typer
 
 from ... import database
 from ... import resync as resyncs
-from ...errors import WorkflowNotFoundError
 from ..options import AskingCommand
 from ..render.resyncing import many_resyncs, one_resync
 from ..screen import screen_of
@@ -69,9 +68,7 @@ def resync(  # noqa: PLR0917 - a command line has many options
 
 
 def _one(run_id: str) -> dict[str, Any]:
-    run = database.find_workflow(run_id)
-    if run is None:
-        raise WorkflowNotFoundError(f"no run {run_id!r} in this history; workflow-history list shows them")
+    run = database.the_workflow(run_id)
     name = f"{run['project']}/{run['id']}" if run.get("project") else run["id"]
     return resyncs.resync_workflow_cost(name)
 

@@ -10,7 +10,6 @@ import typer
 
 from ... import database
 from ...answers.likes import likes_of
-from ...errors import WorkflowNotFoundError
 from ...patterns import pattern_key
 from ...wording.patterns import short_id
 from ...wording.runs import full_id
@@ -45,9 +44,7 @@ def show(
     What was asked, how it ended and why that is thought, what each agent cost, where each number stands.
     """
     screen = screen_of(context)
-    run = database.find_workflow(run_id)
-    if run is None:
-        raise WorkflowNotFoundError(f"no run {run_id!r} in this history; workflow-history list shows them")
+    run = database.the_workflow(run_id)
     if screen.as_json:
         screen.give(run)
         return

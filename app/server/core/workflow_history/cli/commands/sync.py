@@ -9,12 +9,13 @@ import typer
 from ... import database, scanner, sync
 from ...errors import WorkflowHistoryError
 from ...store.holding import Holder
+from ...syncing.job import has_news
 from ...wording.numbers import counted
 from ...wording.syncing import no_runs_words
 from ..app import PARTLY
 from ..folders import Directory, folders_of
 from ..options import Command
-from ..render.syncing import count, sync_summary, unchanged
+from ..render.syncing import count, sync_summary
 from ..screen import Screen, error_line, note, screen_of
 
 app = typer.Typer(add_completion=False)
@@ -101,7 +102,7 @@ def _show(screen: Screen, stats: dict[str, Any], *, new: bool) -> None:
     if new:
         note(f"new history at {database.location()}")
     screen.show(sync_summary(stats, screen.width))
-    if count(stats, "scanned") and not unchanged(stats):
+    if count(stats, "scanned") and has_news(stats):
         screen.next_steps(
             ("workflow-history list", "the runs"),
             ("workflow-history stats", "what they cost, and where"),

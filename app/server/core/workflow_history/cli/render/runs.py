@@ -17,13 +17,14 @@ from ...wording.runs import (
     is_gone,
     legend_words,
     request_words,
+    short_ids,
     sums_words,
     when_words,
     workflow_words,
 )
 from ...wording.text import one_line
 from . import marks
-from .table import Column, GiveWay, fit, grid
+from .table import Column, GiveWay, fit, grid, ids_column
 from .text import joined
 
 Run = Mapping[str, Any]
@@ -44,6 +45,7 @@ NARROWER = (
 
 LEAST_REQUEST = 28  # cells, as long as another column can give way
 MOST_REQUEST = 120  # cells
+LONG_ID, SHORT_ID = 40, 15  # cells that an id is cut to, if it still means one run
 
 
 class _Cell(NamedTuple):
@@ -97,8 +99,6 @@ def request_line(run: Run) -> Text:
 def _columns(runs: Sequence[Run]) -> list[Column]:
     several = len({run.get("project") for run in runs}) > 1
     cells = (
-        _Cell("id", "id", lambda run: Text(one_line(run.get("id")), "bold")),
-        _Cell("short", "id", lambda run: Text(one_line(run.get("id")), "bold"), most=15),
         _Cell("project", "project", lambda run: Text(one_line(run.get("project")) if several else UNKNOWN)),
         _Cell("when", "when", lambda run: Text(when_words(run))),
         _Cell("day", "when", lambda run: Text(when_words(run).partition(" ")[0])),
@@ -112,7 +112,12 @@ def _columns(runs: Sequence[Run]) -> list[Column]:
         _Cell("duration", "time", lambda run: Text(duration(run.get("duration_seconds"))), right=True),
         _Cell("tokens", "tokens", lambda run: Text(tokens(run.get("total_tokens"))), right=True),
     )
-    columns = [_column(cell, runs) for cell in cells]
+    ids = [one_line(run.get("id")) for run in runs]
+    columns = [
+        ids_column("id", "id", short_ids(ids, LONG_ID)),
+        ids_column("short", "id", short_ids(ids, SHORT_ID)),
+        *(_column(cell, runs) for cell in cells),
+    ]
     optional = {"project", "workflow", "template", "model", "tokens"}
     return [c for c in columns if c.key not in optional or any(cell.plain != UNKNOWN for cell in c.cells)]
 

@@ -13,11 +13,12 @@ from ...amounts import Spending, exact
 from ...wording.agents import short_model
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, moment, tokens
+from ...wording.runs import short_ids
 from ...wording.text import one_line
 from . import marks
 from .problems import problem_lines
 from .story.section import section
-from .table import Column, GiveWay, fit, grid
+from .table import Column, GiveWay, fit, grid, ids_column
 from .text import joined
 
 Sums = Mapping[str, Any]
@@ -25,6 +26,7 @@ Sums = Mapping[str, Any]
 TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Runs, the costliest first"}
 BAR = 8  # cells
 MOST_NAME = 48  # cells
+MOST_ID = 24  # cells that an id is cut to, if it still means one run
 TOKENS = (
     ("input_tokens", "in"),
     ("output_tokens", "out"),
@@ -105,7 +107,7 @@ def _problems(found: Sums, width: int) -> list[RenderableType]:
 def _table(kind: str, groups: Sequence[Sums], width: int) -> RenderableType:
     most = max((spent(group).known or Decimal(0) for group in groups), default=Decimal(0))
     columns = [
-        Column("name", kind, tuple(_name(kind, group) for group in groups), most=MOST_NAME),
+        _names(kind, groups),
         *(
             _of_a_run(groups)
             if kind == "run"
@@ -124,6 +126,12 @@ def _of_a_run(groups: Sequence[Sums]) -> list[Column]:
         Column("when", "when", tuple(Text(moment(group["created_at"])) for group in groups)),
         Column("status", "", tuple(marks.status(group["status"], sign_only=True) for group in groups)),
     ]
+
+
+def _names(kind: str, groups: Sequence[Sums]) -> Column:
+    if kind == "run":
+        return ids_column("name", "run", short_ids([one_line(group["name"]) for group in groups], MOST_ID))
+    return Column("name", kind, tuple(_name(kind, group) for group in groups), most=MOST_NAME)
 
 
 def _name(kind: str, group: Sums) -> Text:

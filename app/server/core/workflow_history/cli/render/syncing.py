@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...amounts import Spending, exact, number
+from ...syncing.job import changed, has_news
 from ...wording.costs import at_least, record_and_beyond
-from ...wording.numbers import counted, duration
-from ...wording.syncing import no_runs_words, secrets_taken
+from ...wording.numbers import counted, day, duration
+from ...wording.syncing import found_words, no_runs_words, secrets_taken, standing_words
 from ...wording.text import one_line
 from .problems import problem_lines
-from .text import joined
+from .text import in_lines, joined
 
 MOST_LEFT_OUT = 3
 
@@ -26,27 +27,16 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
         return _nothing_found(stats)
-    if unchanged(stats):
+    if not has_news(stats):
         known = f"{counted(len(errors), 'known problem')}" if errors else None
         nothing = Text("✓ nothing changed", "green")
         return joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
-    lines: list[RenderableType] = [_found(stats), _changes(stats), _money(stats)]
+    lines: list[RenderableType] = [*_whole(stats, width), _changes(stats)]
     more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
     lines += [line for line in more if line is not None]
     if errors:
         lines += ["", Text(counted(len(errors), "problem"), "bold"), *problem_lines(errors, width)]
     return Group(*lines)
-
-
-def unchanged(stats: Stats) -> bool:
-    """Tell whether the history knew everything already."""
-    news = ("inserted", "newly_gone", "returned")
-    return changed(stats) == 0 and not any(count(stats, key) for key in news)
-
-
-def changed(stats: Stats) -> int:
-    """Return how many known runs were written: `updated` counts those too that needed no write."""
-    return max(0, count(stats, "updated") - count(stats, "unchanged"))
 
 
 def count(stats: Stats, key: str) -> int:
@@ -69,14 +59,28 @@ def _found(stats: Stats) -> Text:
     return Text.assemble((counted(count(stats, "scanned"), "run"), "bold"), where)
 
 
+def _whole(stats: Stats, width: int) -> list[Text]:
+    """Return what is in the folder: runs, dates and requests; how the runs stand; what they cost."""
+    if stats.get("statuses") is None:
+        return [_found(stats), _money(stats)]
+    ends = (stats.get("first_created_at"), stats.get("last_created_at"))
+    days = [day(end) for end in ends if end is not None]
+    return [
+        in_lines([_found(stats), *found_words(stats, days)], width),
+        in_lines(standing_words(stats), width),
+        _money(stats),
+    ]
+
+
 def _changes(stats: Stats) -> Text:
-    failed = count(stats, "failed")
+    """Return what the sync did with how many runs; what it did with none is left out."""
+    new, failed = count(stats, "inserted"), count(stats, "failed")
     return joined(
         [
-            Text(f"{count(stats, 'inserted'):,} new", "green"),
-            f"{changed(stats):,} updated",
-            f"{count(stats, 'unchanged'):,} unchanged",
-            Text(f"{failed:,} failed", "red" if failed else ""),
+            Text(f"{new:,} new", "green") if new else None,
+            f"{changed(stats):,} changed" if changed(stats) else None,
+            f"{count(stats, 'unchanged'):,} unchanged" if count(stats, "unchanged") else None,
+            Text(f"{failed:,} could not be stored", "red") if failed else None,
             _seconds(stats),
         ]
     )
@@ -98,10 +102,11 @@ def _short_money(stats: Stats) -> str | None:
 
 
 def _repeating(stats: Stats) -> Text | None:
-    runs = counted(count(stats, "repeating"), "run")
-    if not count(stats, "repeating"):
+    runs = count(stats, "repeating")
+    if not runs:
         return None
-    return Text(f"{runs} repeat messages of others (copies, forks): each message counts once", "yellow")
+    repeat = counted(runs, "run repeats", "runs repeat")
+    return Text(f"{repeat} messages of others (copies, forks): each message counts once", "yellow")
 
 
 def _gone(stats: Stats) -> Text | None:
@@ -113,7 +118,7 @@ def _gone(stats: Stats) -> Text | None:
 
 def _pruned(stats: Stats) -> Text | None:
     pruned = count(stats, "pruned")
-    return Text(f"{counted(pruned, 'run')} stay out, pruned before", "dim") if pruned else None
+    return Text(f"{counted(pruned, 'run stays', 'runs stay')} out, pruned before", "dim") if pruned else None
 
 
 def _secrets(stats: Stats) -> Text | None:

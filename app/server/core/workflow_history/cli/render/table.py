@@ -43,6 +43,13 @@ class Column:
         return min(self.most, self.natural)
 
 
+def ids_column(key: str, title: str, ids: Sequence[str]) -> Column:
+    """Return a column of ids, which are never cut any more: they can be copied."""
+    return Column(
+        key, title, tuple(Text(one, "bold") for one in ids), most=max(map(cell_len, ids), default=0)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class GiveWay:
     """One step on the way to a narrower table: a column goes, or another stands in for it."""
