@@ -122,6 +122,7 @@ def test_a_budget_is_passed_when_the_exact_sum_is_above_it(costs: list[int], lim
         "created_at": np.zeros(count, np.int64),
         "total_cost": np.array(costs, np.int64),
         "lower_bound_cost": np.full(count, UNKNOWN),
+        "is_copy": np.zeros(count, np.int64),
     }
     words = {"cost_basis": Words.of(["reported"] * count)}
     runs = Columns("runs", count, words, whole, {})

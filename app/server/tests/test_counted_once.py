@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
+from app.server.core.workflow_history.amounts import Spending, spending
+from app.server.core.workflow_history.answers.finding import costs_of
+from app.server.core.workflow_history.answers.statistics import overview, run_statistics
 from app.server.core.workflow_history.care import pruning
 from app.server.core.workflow_history.care.merging import merge_history
+from app.server.core.workflow_history.columns import Columns
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.filters import RunFilter
@@ -24,7 +28,17 @@ from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.retention import Rule
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import assistant, init, result, run, stream, usage
+from app.server.core.workflow_history.watching.budgets import (
+    BUDGET_COLUMNS,
+    Budgets,
+    Limits,
+    Period,
+    judge,
+)
+from app.server.core.workflow_history.wording.costs import at_least
+from app.server.core.workflow_history.wording.statistics import cost_of
+from app.server.core.workflow_history.wording.story import cost_fact
+from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
 
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
 TWO, THREE, FOUR, FIVE = 0.036, 0.054, 0.072, 0.09  # USD, of so many messages
@@ -79,6 +93,11 @@ def runs() -> dict[str, float | None]:
         else round(one["total_cost"] + (one["lower_bound_cost"] or 0), 9)
         for one in found
     }
+
+
+def columns(names: Sequence[str]) -> Columns:
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
+        return history.columns("runs", names)
 
 
 def spent() -> float:
@@ -142,6 +161,49 @@ def test_a_copied_run_folder_counts_once_and_says_so(agents: Path) -> None:
     (copy,) = get_workflow_by_id("a1b2c3d4_backup")["phase_costs"]
     assert copy["duplicate_of"] == "shop/a1b2c3d4: planner/raw_output.jsonl"
     assert folder_costs(agents)["recorded_cost"] == 1.0
+
+
+def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
+    folder = workflow(agents, "a1b2c3d4")
+    (folder / "adw_state.json").write_text('{"created_at": "2026-02-01T10:00:00Z"}')
+    stream(folder, "aborted")  # empty: it spent nothing
+    shutil.copytree(folder, agents / "a1b2c3d4_backup")
+    done = synced(agents)
+    assert (done["total_cost"], done["lower_bound_cost"], done["partial_costs"]) == (1.0, None, 0)
+    found = folder_costs(agents)
+    assert (found["recorded_cost"], found["partial"], found["runs_without_cost"]) == (1.0, False, 0)
+    assert not any(group["partial"] for kind in found["by"].values() for group in kind)
+    assert at_least(costs_of(RunFilter())) == "$1.00"
+    assert cost_of(overview(RunFilter()).total) == "$1.00"
+    for by in ("project", "month", "phase", "agent", "model"):
+        groups = [group for group in run_statistics(by, RunFilter()).groups if group.cost.runs]
+        assert [(cost_of(group), group.runs_without_cost) for group in groups] == [("$1.00", 0)], by
+    copy = get_workflow_by_id("a1b2c3d4_backup")
+    assert spending(copy) == Spending(None, None, partial=False)
+    assert cost_fact(copy).notes[0].words == "other runs count all that it spent"
+    (day,) = judge(columns(BUDGET_COLUMNS), Budgets(Limits(day=10**9)), [Period("day", -(2**62), 2**62)], 0)
+    assert (day.spent, day.at_least, day.unknown) == (10**9, False, 0)
+    assert sound() == []
+
+
+def test_a_run_of_which_nothing_shows_what_it_spent_makes_every_total_at_least(agents: Path) -> None:
+    workflow(agents, "a1b2c3d4")
+    stream(run(agents, "b2c3d4e5", {}), "planner", init("s2"))
+    done = synced(agents)
+    assert (done["total_cost"], done["partial_costs"]) == (1.0, 1)
+    found = folder_costs(agents)
+    assert (found["recorded_cost"], found["partial"], found["runs_without_cost"]) == (1.0, True, 1)
+    assert at_least(costs_of(RunFilter())) == "≥ $1.00"
+    assert cost_of(overview(RunFilter()).total) == "≥ $1.00"
+
+
+def test_a_copy_with_an_agent_that_left_no_stream_spent_more_than_is_known(agents: Path) -> None:
+    folder = workflow(agents, "a1b2c3d4")
+    shutil.copytree(folder, agents / "a1b2c3d4_backup")
+    prompt(agents / "a1b2c3d4_backup", "builder", "Build it")
+    assert synced(agents)["partial_costs"] == 1
+    assert folder_costs(agents)["partial"]
+    assert cost_of(overview(RunFilter()).total) == "≥ $1.00"
 
 
 def test_a_copy_made_later_changes_nothing_of_the_first_run(agents: Path) -> None:

@@ -61,7 +61,8 @@ def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
         every = digest_named(name, columns)
         run_columns = columns("runs", ["key", "status", "workflow_template", "cost_basis", "total_cost",
             "lower_bound_cost", "input_tokens", "output_tokens", "cache_read_tokens",
-            "cache_creation_tokens", "total_tokens", "duration_seconds", "only_bound"])  # fmt: skip
+            "cache_creation_tokens", "total_tokens", "duration_seconds", "only_bound",
+            "is_copy"])  # fmt: skip
         parts = []
         for block in sorted(set(blocks_of[: len(rows)])):
             places = np.flatnonzero(np.array(blocks_of[: len(rows)]) == block)

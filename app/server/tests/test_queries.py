@@ -276,7 +276,7 @@ def test_a_sync_finds_the_stored_runs_of_its_project_by_an_index(
 ) -> None:
     with_rows(history)
     step, *of_agents = plans(history, ask)
-    assert step.startswith("SEARCH workflows USING")
+    assert "USING COVERING INDEX ix_workflows_of_a_sync" in step
     assert all(inner.startswith(("CORRELATED", "SEARCH agent_runs")) for inner in of_agents)
 
 

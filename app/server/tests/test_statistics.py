@@ -128,6 +128,7 @@ class Entry(NamedTuple):
     kinds: tuple[int | None, ...]
     total_tokens: int | None
     seconds: float | None
+    copy: bool  # others count all of it
 
 
 def known_sum(values: Iterable[Any]) -> Any:
@@ -144,6 +145,7 @@ def of_run(row: dict[str, Any]) -> Entry:
         tuple(row[kind] for kind in KINDS),
         row["total_tokens"],
         row["duration_seconds"],
+        row["is_copy"],
     )
 
 
@@ -162,7 +164,14 @@ def of_parts(status: str | None, parts: list[dict[str, Any]]) -> Entry:
         kinds,
         known_sum(kinds),
         known_sum(part.get("duration_seconds") for part in parts),
+        are_copies(parts),
     )
+
+
+def are_copies(parts: list[dict[str, Any]]) -> bool:
+    """Tell whether other streams count all that these spent; an empty stream spent nothing."""
+    own = [part for part in parts if not part.get("duplicate_of")]
+    return len(own) < len(parts) and all(part.get("outcome") == "empty" for part in own)
 
 
 def place(values: list[Any], tenth: int) -> Any:
@@ -184,7 +193,7 @@ def check(found: Figures, entries: list[Entry]) -> None:
         assert value == (pytest.approx(place(costs, tenth) / 1e9, abs=1e-12) if costs else None)
     beyond = known_sum(entry.beyond for entry in entries)
     assert found.lower_bound_cost == (None if beyond is None else beyond / 10**9)
-    assert found.runs_without_cost == sum(e.cost is None and e.beyond is None for e in entries)
+    assert found.runs_without_cost == sum(e.cost is None and e.beyond is None and not e.copy for e in entries)
     assert found.runs_costing_more == sum(entry.more for entry in entries)
     for name, number in (("input", 0), ("output", 1), ("cache_read", 2), ("cache_creation", 3)):
         expected = known_sum(entry.kinds[number] for entry in entries)
@@ -223,7 +232,7 @@ def run_name(row: dict[str, Any], by: str, zone: str) -> str | None:
 
 def read_runs(file: Path) -> list[dict[str, Any]]:
     """Return the stored runs; where nothing of one is on record, its total is a lower bound."""
-    parts = read(file, "SELECT workflow_key, cost_basis FROM agent_runs")
+    parts = read(file, "SELECT workflow_key, cost_basis, duplicate_of, outcome FROM agent_runs")
     recorded = {part["workflow_key"] for part in parts if part["cost_basis"] in ("reported", "computed")}
     rows = read(file, "SELECT * FROM workflows")
     for row in rows:
@@ -231,6 +240,8 @@ def read_runs(file: Path) -> list[dict[str, Any]]:
         if row["cost_basis"] == "lower_bound" and beyond is None and row["key"] not in recorded:
             row["lower_bound_cost_nanodollars"] = row["total_cost_nanodollars"]
             row["total_cost_nanodollars"] = None
+        own = [part for part in parts if part["workflow_key"] == row["key"]]
+        row["is_copy"] = row["cost_basis"] is None and are_copies(own)
     return rows
 
 
@@ -247,8 +258,8 @@ def made_anew(file: Path, by: str, zone: str) -> dict[str | None, list[Entry]]:
         shared = read(file, "SELECT * FROM model_usage")
         split = {(share["workflow_key"], share["agent_ordinal"]) for share in shared}
         whole = [part for part in parts if (part["workflow_key"], part["ordinal"]) not in split]
-        # An agent run's time is not its model's, and nobody knows which models a copy copies.
-        parts = [{**part, "duration_seconds": None, "duplicate_of": None} for part in (*shared, *whole)]
+        # An agent run's time is not its model's, and nothing says how one ended.
+        parts = [{**part, "duration_seconds": None, "outcome": None} for part in (*shared, *whole)]
     statuses = {row["key"]: row["status"] for row in rows}
     by_run: dict[tuple[str | None, int], list[dict[str, Any]]] = defaultdict(list)
     for part in parts:

@@ -5,7 +5,7 @@ What is on record and what was spent at least beyond it stay apart: never the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -103,10 +103,34 @@ def spending(workflow: Mapping[str, Any]) -> Spending:
     """
     basis = workflow.get("cost_basis")
     total, beyond = exact(workflow.get("total_cost")), exact(workflow.get("lower_bound_cost"))
-    partial = basis not in RECORDED
+    partial = not is_whole(basis, workflow.get("phase_costs") or ())
     if basis == "lower_bound" and not _anything_recorded(workflow):
         return Spending(None, total if beyond is None else beyond, partial)
     return Spending(total, beyond, partial)
+
+
+def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
+    """Return whether other streams count all that agent runs spent; an empty stream spent nothing.
+
+    >>> is_copy([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}, {"outcome": "empty"}]), is_copy([])
+    (True, False)
+    """
+    copied = [agent for agent in agents if agent.get("duplicate_of")]
+    return bool(copied) and all(a.get("duplicate_of") or a.get("outcome") == "empty" for a in agents)
+
+
+def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
+    """Return whether all that a run spent is known, be it in other runs; `basis`: of its own cost.
+
+    >>> is_whole("reported", []), is_whole(None, [])
+    (True, False)
+    """
+    return basis in RECORDED or (basis is None and is_copy(agents))
+
+
+def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
+    """Return why a run of these agent runs has no cost of its own."""
+    return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
 
 
 def agent_spending(agent: Mapping[str, Any]) -> Spending:

@@ -38,6 +38,7 @@ _SHARES: dict[str, Kind] = {
     "cost": "money",  # on record
     "lower_bound_cost": "money",  # spent at least beyond
     "costs_more": "flag",  # more was spent than is on record
+    "is_copy": "flag",  # other streams count all of it
     **_TOKENS,
 }
 
@@ -65,6 +66,7 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "quality_score": "real",
         "has_error": "flag",  # something is said to have gone wrong
         "only_bound": "flag",  # nothing is on record: `total_cost` is a lower bound
+        "is_copy": "flag",  # other runs count all that it spent
     },
     "agent_runs": {
         "workflow_key": "whole",  # the run
@@ -94,6 +96,7 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "cost": "money",
         "lower_bound_cost": "money",
         **_TOKENS,
+        "is_copy": "flag",
     },
     # what each run spent in each of its phases, agents and models: the attempts are put together
     "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},

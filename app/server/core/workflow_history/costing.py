@@ -19,10 +19,10 @@ from . import scanner
 from .accounting import cost_data
 from .accounting.claims import COST_FIELDS, Claim, first_written, thread_parts, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
-from .accounting.runs import RECORDED
 from .accounting.sums import spent_at_least, sums_of
 from .accounting.unique import Share, Unit, shares_of
 from .addresses import below
+from .amounts import is_whole
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
 from .models import AgentRun, Problem, StreamFacts, Workflow
@@ -68,6 +68,11 @@ class RunCosts:
     dated: Dated  # when its files were written
     is_undated: bool = False  # no file reports when it was
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may have spent more than is known."""
+        return not is_whole(self.cost_basis, self.agents)
+
 
 def folder_costs(
     *agents_dirs: Place | str, project: str | None = None, kinds: Sequence[str] = KINDS
@@ -97,8 +102,8 @@ def folder_costs(
         "runs": len(runs),
         "agent_runs": len(agents),
         **sums_of(agents),
-        "partial": any(run.cost_basis not in RECORDED for run in runs),
-        "runs_without_cost": sum(run.cost_basis is None for run in runs),
+        "partial": any(run.is_partial for run in runs),
+        "runs_without_cost": sum(run.cost_basis is None and run.is_partial for run in runs),
         "unpriced_models": sorted(
             {name for name, _, model in models if name and model.get("unpriced_tokens")}
         ),
@@ -186,7 +191,7 @@ def _with_share(
     less = {name: part for name in own if (part := parts.get((number, *name)))}
     agents, _ = with_shares(run.agents, own, mine, less, called)
     basis = cost_data(agents).get("cost_basis")
-    if run.silent and basis in RECORDED:
+    if run.silent and is_whole(basis, agents):
         basis = "lower_bound"
     return replace(run, agents=agents, cost_basis=basis)
 
@@ -308,5 +313,5 @@ def _run_entry(run: RunCosts) -> dict[str, Any]:
         "cost_basis": run.cost_basis,
         "agent_runs": len(run.agents),
         **sums_of(run.agents),
-        "partial": run.cost_basis not in RECORDED,
+        "partial": run.is_partial,
     }

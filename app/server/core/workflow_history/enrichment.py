@@ -11,6 +11,7 @@ from . import scanner
 from .accounting import account, accounted
 from .accounting.claims import Claim
 from .accounting.money import RUN_SUMS, to_decimal, to_float
+from .amounts import is_whole
 from .evidence import moment_in_utc
 from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .scanning import read_one
@@ -61,7 +62,7 @@ def with_claims(
 
 def with_sums(workflow: Workflow, costs: CostData, streams: Sequence[StreamFacts] = ()) -> Workflow:
     """Return the workflow with costs that are added up already."""
-    if workflow.get("agents_without_stream") and costs.get("cost_basis") in ("reported", "computed"):
+    if workflow.get("agents_without_stream") and is_whole(costs.get("cost_basis"), costs["phase_costs"]):
         # An agent that left no stream spent something that nothing shows.
         costs["cost_basis"] = "lower_bound"
     fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}

@@ -7,6 +7,7 @@ from math import fsum
 from typing import Any
 
 from ..accounting.runs import RECORDED
+from ..amounts import why_no_cost
 from ..evidence import number
 from .known import Agent, Known, exact_total
 from .rates import arithmetic_of
@@ -49,7 +50,7 @@ def total_cost(known: Known) -> Explanation:
     return known.sum_of(
         "total_cost", rule, parts, unit="USD", docs=DOCS, prices=known.prices, notes=_notes(known),
         inputs={key: known.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
-        why_unknown=_why_unknown(known, "total_cost", "no stream says what was spent"),
+        why_unknown=_why_unknown(known, "total_cost", why_no_cost(known.agents)),
     )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def cost_basis(known: Known) -> Explanation:
         docs=DOCS,
         parts=tuple(parts),
         notes=_notes(known),
-        why_unknown=_why_unknown(known, "cost_basis", "no stream says what was spent"),
+        why_unknown=_why_unknown(known, "cost_basis", why_no_cost(known.agents)),
     )
 
 

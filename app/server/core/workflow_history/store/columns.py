@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, exists, func, insert, null, select, union_all
+from sqlalchemy import Connection, Select, exists, false, func, insert, null, select, union_all
 
 from ..columns import COLUMNS, UNKNOWN, Columns, Family, Floats, Integers, Kind, Words, joined, known
 from ..errors import InvalidQueryError
@@ -23,7 +23,7 @@ from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
 from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
 from .bulk import execute_tuples
 from .dialects.base import damaged
-from .recorded import only_bound
+from .recorded import is_copy, only_bound
 from .schema import agent_runs, column_blocks, model_usage, workflows
 from .standing import FELL_SILENT, RUNNING, SILENT
 
@@ -267,6 +267,7 @@ def _runs(names: Sequence[str]) -> _Source:
         "created_at": func.coalesce(own.created_at, own.started_at),
         "has_error": own.error_message.is_not(None) & (own.error_message != ""),
         "only_bound": only_bound(),
+        "is_copy": is_copy(),
     }
     return _Source(select(*_chosen("runs", own, names, special)), own.key, [own.key])
 
@@ -281,10 +282,11 @@ def _agent_runs(names: Sequence[str]) -> _Source:
 def _models(names: Sequence[str]) -> _Source:
     shares, agents = model_usage.c, agent_runs.c
     split = exists().where(shares.workflow_key == agents.workflow_key, shares.agent_ordinal == agents.ordinal)
+    copied = {"is_copy": agents.duplicate_of.is_not(None)}
     both = union_all(
-        select(*_chosen("models", shares, names, {}), shares.workflow_key.label("of"),
+        select(*_chosen("models", shares, names, {"is_copy": false()}), shares.workflow_key.label("of"),
                shares.agent_ordinal.label("agent"), shares.ordinal.label("place")),
-        select(*_chosen("models", agents, names, {}), agents.workflow_key, agents.ordinal, null())
+        select(*_chosen("models", agents, names, copied), agents.workflow_key, agents.ordinal, null())
         .where(~split),
     ).subquery()  # fmt: skip
     columns = [both.c[number] for number in both.c.keys()[: len(names)]]

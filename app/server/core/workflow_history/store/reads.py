@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, false, func, null, or_, select
 
 from ..accounting.money import to_decimal, to_float, total
 from ..dating import FIRST
 from ..models import Workflow
 from .bulk import chunks
 from .codec import SYNC_RUN, WORKFLOW
-from .recorded import run_costs
+from .recorded import is_copy, run_costs
 from .records import Pair, agent_record, put_together
 from .schema import (
     agent_runs,
@@ -249,10 +249,11 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> CostTotals:
     """Add up what the runs cost that meet all of these conditions."""
     amounts, own = run_costs(), workflows.c
-    partial = case((own.cost_basis.not_in(("reported", "computed")), 1))
+    whole = or_(own.cost_basis.in_(("reported", "computed")), is_copy())
     query = select(
-        func.count(own.spent_nanodollars),
-        func.count(partial),
+        # Not `spent_nanodollars`: an index with all these columns answers for a sync.
+        func.count(func.coalesce(own.total_cost_nanodollars, own.lower_bound_cost_nanodollars)),
+        func.count(case((func.coalesce(whole, false()), null()), else_=1)),
         func.sum(amounts["total_cost"]),
         func.sum(amounts["lower_bound_cost"]),
     )

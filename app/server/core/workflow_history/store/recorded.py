@@ -28,6 +28,18 @@ def only_bound() -> ColumnElement[bool]:
     return func.coalesce(and_(is_bound, ~recorded), false())
 
 
+def is_copy() -> ColumnElement[bool]:
+    """Tell whether other runs count all that a run spent; an empty stream spent nothing."""
+    own, copied, paid = workflows.c, agent_runs.alias().c, agent_runs.alias().c
+    some = exists(literal_column("1")).where(copied.workflow_key == own.key, copied.duplicate_of.is_not(None))
+    others = exists(literal_column("1")).where(
+        paid.workflow_key == own.key,
+        paid.duplicate_of.is_(None),
+        func.coalesce(paid.outcome, literal_column("''")) != literal_column("'empty'"),
+    )
+    return and_(own.cost_basis.is_(None), some, ~others)
+
+
 def run_costs() -> Mapping[str, ColumnElement[Any]]:
     """Return what runs spent on record, and at least beyond, by the keys of their dicts."""
     own, bound = workflows.c, only_bound()

@@ -63,7 +63,7 @@ def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], statuses:
         lying.sizes,
         lying.count(status.are("completed")),
         lying.count(status.are("failed")),
-        lying.count(~(known(entries.cost) | known(entries.beyond))),
+        lying.count(~(known(entries.cost) | known(entries.beyond) | entries.copies)),
         lying.count(entries.more),
         np.zeros_like(lying.sizes) if entries.attempts is None else lying.sum(entries.attempts),
         beyond,

@@ -18,7 +18,7 @@ RUN_NAMES: Final = ("key", "status", "project", "workflow_template", "issue_clas
 
 RUN_COLUMNS: Final = (
     *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
-    "only_bound",
+    "only_bound", "is_copy",
 )  # fmt: skip
 """What statistics need of runs."""
 
@@ -33,6 +33,7 @@ class Entries:
     cost: Integers  # nanodollars on record
     beyond: Integers  # nanodollars, spent at least beyond
     more: Flags  # more was spent than is on record
+    copies: Flags  # others count all of it
     tokens: dict[str, Integers]  # TOKENS; of runs total_tokens too
     duration: Floats  # seconds
     attempts: Integers | None = None  # agent runs
@@ -48,6 +49,7 @@ def entries_of_runs(runs: Columns) -> Entries:
         runs=np.arange(len(runs)),
         cost=total,
         beyond=beyond,
+        copies=runs.whole["is_copy"] == 1,
         more=any_word(runs.words["cost_basis"], BASES_OF_MORE) | known(beyond),
         tokens={name: amounts(runs.whole[name]) for name in (*TOKENS, "total_tokens")},
         duration=lengths(runs.real["duration_seconds"]),
@@ -64,6 +66,7 @@ def entries_of_shares(shares: Columns, wanted: Integers) -> tuple[Entries, Group
         runs=runs,
         cost=shares.whole["cost"],
         beyond=shares.whole["lower_bound_cost"],
+        copies=shares.whole["is_copy"] == 1,
         more=shares.whole["costs_more"] == 1,
         tokens={name: shares.whole[name] for name in TOKENS},
         duration=shares.real.get("duration_seconds", unknown),

@@ -45,7 +45,7 @@ class Figures:
     success_rate_of: int  # runs that completed or failed; the others are of unknown end, stopped or at work
     cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
-    runs_without_cost: int  # runs of which nothing is known to have been spent
+    runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
     runs_costing_more: int  # runs that spent more than is on record: cut off, or without a price
     tokens: TokenSums
     cache_hit_share: float | None  # 0 to 1: cache read of all tokens read, where all three kinds are known

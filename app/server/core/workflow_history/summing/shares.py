@@ -26,8 +26,8 @@ SHARED_OUT: Final[Mapping[Family, tuple[Family, str]]] = {
 
 _OF_A_PART: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
 PART_COLUMNS: Final[Mapping[Family, tuple[str, ...]]] = {
-    "agent_runs": (*_OF_A_PART, "duration_seconds", "is_copy"),
-    "models": _OF_A_PART,
+    "agent_runs": (*_OF_A_PART, "outcome", "duration_seconds", "is_copy"),
+    "models": (*_OF_A_PART, "is_copy"),
 }
 """What is needed of these rows beside it."""
 
@@ -49,6 +49,13 @@ def _copies(parts: Columns) -> Flags | None:
     return copied if copied.any() else None
 
 
+def _are_copies(parts: Columns, total: _Together) -> Flags:
+    """Tell of which groups other streams count everything; an empty stream spent nothing."""
+    copied = parts.whole["is_copy"] == 1
+    own = ~copied & ~parts.words["outcome"].are("empty") if "outcome" in parts.words else ~copied
+    return total.any(copied) & ~total.any(own)
+
+
 def shares_of(parts: Columns, by: str, family: Family) -> Columns:
     """Return what each run spent by `by`, group by group."""
     grouping = by_words(parts.words[by])
@@ -66,6 +73,7 @@ def shares_of(parts: Columns, by: str, family: Family) -> Columns:
         "cost": total.known(cost),
         "lower_bound_cost": total.known(beyond),
         "costs_more": total.any(more).astype(np.int64),
+        "is_copy": _are_copies(parts, total).astype(np.int64),
         **{name: total.known(_unless(copied, amounts(parts.whole[name]))) for name in TOKENS},
     }
     real = {}

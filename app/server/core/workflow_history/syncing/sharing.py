@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ..accounting import cost_data
 from ..accounting.claims import Claim, first_written, thread_parts, units_of, with_shares
 from ..accounting.unique import Share, Spender, shares_of
+from ..amounts import is_copy
 from ..enrichment import with_sums
 from ..models import Workflow
 from ..store.history import History
@@ -69,10 +70,10 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
             history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     now = {**runs, **changed}
-    copies = [key for key, run in now.items() if is_copy(run)]
+    copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
     for detector in (OURS, THEIRS):
         history.save_pattern_rows(dict.fromkeys(copies, ()), detector=detector)
-    unlearnt = [key for key in changed if key not in copies and is_copy(runs[key])]
+    unlearnt = [key for key in changed if key not in copies and is_copy(runs[key].get("phase_costs") or ())]
     history.forget_fingerprints(unlearnt)
     repeating = [key for key, run in now.items() if repeats_others(run)]
     return Settled(frozenset(changed), frozenset(repeating), frozenset(unlearnt))
@@ -114,13 +115,6 @@ def as_if_alone(run: Workflow, claims: Iterable[Claim]) -> Workflow:
         for agent in run["phase_costs"]
     ]
     return {**run, "phase_costs": agents}
-
-
-def is_copy(run: Workflow) -> bool:
-    """Return whether other runs count all that this run spent."""
-    agents = run.get("phase_costs") or ()
-    known = [agent for agent in agents if agent.get("outcome") != "empty"]
-    return bool(known) and all(_is_elsewhere(agent) for agent in known)
 
 
 def _is_elsewhere(agent: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from .series import on_record
 NEAR: Final = 0.8  # share of a budget from which on it is said to be near its limit
 BUDGET_COLUMNS: Final = (
     "key", "project", "workflow_template", "cost_basis", "created_at", "total_cost", "lower_bound_cost",
+    "is_copy",
 )  # fmt: skip
 
 Span = Literal["run", "day", "week", "month"]
@@ -125,8 +126,9 @@ def judge(runs: Columns, budgets: Budgets, periods: Sequence[Period], since: int
 def _spent(runs: Columns) -> _Spent:
     total, beyond = runs.whole["total_cost"], runs.whole["lower_bound_cost"]
     amounts = [np.where(known(values), values, 0) for values in (total, beyond)]
-    unknown = ~known(total) & ~known(beyond)
-    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~on_record(runs))
+    copied = runs.whole["is_copy"] == 1  # other runs count all that it spent
+    unknown = ~known(total) & ~known(beyond) & ~copied
+    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~(on_record(runs) | copied))
 
 
 def _of_scope(runs: Columns, scope: Scope, name: str | None) -> Flags:

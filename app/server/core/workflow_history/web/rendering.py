@@ -194,7 +194,7 @@ def cost_title(run: Mapping[str, Any]) -> str:
     """Return what a run's cost means, in a sentence."""
     spent, basis = amounts.spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
-        return "unknown: no stream says what was spent"
+        return "no cost of its own is known"
     told = costs.record_and_beyond(spent.recorded, spent.beyond, partial=spent.partial)
     meaning = costs.BASES.get(basis or "")
     return f"{told}; {meaning}" if meaning else told

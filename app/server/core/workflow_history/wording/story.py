@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending
+from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
 from .costs import BASES, at_least, record_and_beyond
 from .numbers import counted, duration, moment, offset_name, percent, tokens
 from .text import one_line
@@ -71,7 +71,7 @@ def cost_fact(run: Run) -> Fact:
     """Return what a run cost, what that means, and what is not in it."""
     spent, basis = spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
-        return _unknown("no stream says what was spent")
+        return _unknown(why_no_cost(run.get("phase_costs") or ()))
     apart = record_and_beyond(spent.recorded, spent.beyond) if spent.beyond is not None else None
     missing = exact(run.get("unpriced_tokens"))
     retries = int(number(run.get("retry_count")) or 0)
