@@ -236,7 +236,8 @@ def runs_found(
 
 def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until: str) -> list[RunsFound]:
     own = workflows.c
-    dated = case((own.created_at.between(to_time(FIRST), until), own.created_at))
+    in_time = (own.created_at >= to_time(FIRST)) & (own.created_at <= until)  # no BETWEEN: collated bounds
+    dated = case((in_time, own.created_at))
     asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
     runs = select(shown("status"), dated.label("made"), asked.label("asked")).where(*clauses).subquery()
     made = runs.c.made
