@@ -52,7 +52,7 @@ killed, or its session that is ended. Then:
 3. The command and a sync run once more. The history, and the file that the command writes, must be those of
    a command that nobody disturbed.
 
-Commands that write are also begun at once, in {rounds} rounds on both engines: 3 to 5 of sync, resync, merge,
+Commands that write are also begun at once, in {rounds} rounds on both engines: 3 or 4 of sync, resync, merge,
 prune and backup, at random moments, the same one twice at times. All of them must end well, `db check` must
 find nothing wrong, no sync may be on record twice, and every row must be as some order of the same commands,
 one after the other, leaves it.

@@ -69,7 +69,7 @@ COMMANDS = tuple(
 TOGETHER = tuple(
     Fault(
         f"commands at once, on {engine}",
-        "3 to 5 of sync, resync, merge, prune and backup, begun at random moments",
+        "3 or 4 of sync, resync, merge, prune and backup, begun at random moments",
         partial(together.tried, engine=engine),
         1,
         POSSIBLE[engine],

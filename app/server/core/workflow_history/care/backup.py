@@ -41,7 +41,7 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
         try:
             with _written_beside(target, force=force) as part:
                 _copy(history, part)
-                runs = _sound(part)
+                runs = sound(part)
         except OSError as error:
             raise WorkflowHistoryError(f"{target} cannot be written: {error.strerror}") from error
     size = target.stat().st_size
@@ -63,12 +63,12 @@ def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
         part = folder / "history.db"
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield part
-        _to_disk(part)
+        to_disk(part)
         if force:
             part.replace(target)
         else:
             os.link(part, target)  # fails where another file got this name meanwhile
-        _to_disk(target.parent)
+        to_disk(target.parent)
 
 
 def _copy(history: History, part: Path) -> None:
@@ -79,7 +79,7 @@ def _copy(history: History, part: Path) -> None:
         copy.compact()
 
 
-def _sound(part: Path) -> int:
+def sound(part: Path) -> int:
     """Return how many runs a copy holds; raises WorkflowHistoryError where it is damaged."""
     with History.open(part) as copy:
         wrong = copy.check()
@@ -91,7 +91,7 @@ def _sound(part: Path) -> int:
     return runs
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Have the system write a file or folder to the disk."""
     if os.name == "nt" and path.is_dir():
         return  # no folder can be opened there

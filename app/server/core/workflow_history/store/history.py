@@ -622,6 +622,11 @@ class History:
             copy(self._connection, file)
         return True
 
+    def leave(self) -> None:
+        """Get ready to be closed, where another database may have been put in the place of this one."""
+        with naming_database(self._url):
+            dialect_of(self._url).leave(self._connection)
+
     def compact(self) -> None:
         """Give space back that nothing needs; it takes as long as copying everything."""
         with naming_database(self._url):

@@ -80,9 +80,11 @@ class KeptHistories:
     def mark(self, url: URL) -> Hashable:
         """Return what is equal as long as nothing was stored in between; of use in this process alone."""
         with self._lock:
-            if self._watching is not None and self._watching.place == _place(url):
+            place = _place(url)
+            if self._watching is not None and self._watching.place == place:
                 with suppress(ConnectionLostError):
                     return (self._watching.number, self._watching.history.version())
+            _close(self._elsewhere(place))
             _close([] if self._watching is None else [self._watching])
             self._watching = None
             self._watching = _opened(url)
@@ -106,12 +108,19 @@ class KeptHistories:
         """Take the one that was asked last: its pages are the warmest."""
         place = _place(url)
         with self._lock:
-            old = [kept for kept in self._idle if kept.place != place]
-            fit = [kept for kept in self._idle if kept.place == place]
-            found = fit.pop() if fit else None
-            self._idle = fit
+            old = self._elsewhere(place)
+            found = self._idle.pop() if self._idle else None
         _close(old)
         return found
+
+    def _elsewhere(self, place: Hashable) -> list[_Kept]:
+        """Take those that are to another file than lies there: all go before it is opened."""
+        every = [*self._idle, *([] if self._watching is None else [self._watching])]
+        old = [kept for kept in every if kept.place != place]
+        self._idle = [kept for kept in self._idle if kept.place == place]
+        if self._watching in old:
+            self._watching = None
+        return old
 
     def _emptied(self) -> list[_Kept]:
         found = [*self._idle, *([] if self._watching is None else [self._watching])]
@@ -123,21 +132,21 @@ def _opened(url: URL) -> _Kept:
     place = _place(url)  # before it is opened: another file in its place since is noticed the next time
     with ExitStack() as stack:
         history = stack.enter_context(History.open(url, make=False))
-        return _Kept(next(_NUMBERS), place, history, stack.pop_all())
+        after = _place(url)  # that it was opened may show in the file
+        found = after if after[:-1] == place[:-1] else place
+        return _Kept(next(_NUMBERS), found, history, stack.pop_all())
 
 
 def _close(some: list[_Kept]) -> None:
     for kept in some:
+        with suppress(WorkflowHistoryError):
+            kept.history.leave()
         kept.closing.close()
 
 
-def _place(url: URL) -> Hashable:
+def _place(url: URL) -> tuple[Hashable, ...]:
     """Return what a connection is to: another file of the same name is another place."""
     file = dialect_of(url).file(url)
-    if file is None:
-        return (os.getpid(), url)
-    try:
-        found = file.stat()
-    except OSError as error:
-        raise WorkflowHistoryError(f"cannot read the database {file}: {error.strerror}") from error
-    return (os.getpid(), url, found.st_dev, found.st_ino)
+    if file is not None and not file.exists():
+        raise WorkflowHistoryError(f"cannot read the database {file}: there is no such file")
+    return (os.getpid(), url, *dialect_of(url).place(url))

@@ -17,12 +17,13 @@ Examples:
   workflow-history db path
   workflow-history db check
   workflow-history db backup ~/backups/history.db
+  workflow-history db restore ~/backups/history.db
   workflow-history db prune --older-than 18mo
   workflow-history db scrub
 """
 
 app = typer.Typer(
-    help="Look after the history's database: where it is, check, backup, prune, vacuum, scrub.",
+    help="Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
     epilog=EXAMPLES,
     no_args_is_help=True,
     cls=CommandGroup,

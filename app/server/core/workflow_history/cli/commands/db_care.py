@@ -1,4 +1,4 @@
-"""`workflow-history db backup`, `prune` and `vacuum`: a copy, old runs out, and less space taken."""
+"""`workflow-history db backup`, `restore`, `prune`, `vacuum`: a copy and back, old runs out, less space."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import typer
 
 from ...care.backup import backup_history
 from ...care.pruning import prune_history
+from ...care.restoring import restore_history
 from ...care.vacuum import vacuum_history
 from ...config import read_retention
 from ...errors import InvalidQueryError
 from ...retention import Rule, with_age
 from ..filtering import FilterCommand, filter_of
-from ..options import AskingCommand
-from ..render.care import backed_up, pruned, vacuumed
+from ..options import AskingCommand, Command
+from ..render.care import backed_up, pruned, restored, vacuumed
 from ..screen import screen_of
 
 PRUNE_EXAMPLES = """
@@ -30,6 +31,7 @@ Examples:
 def add_to(app: typer.Typer) -> None:
     """Add the commands to their group."""
     app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=AskingCommand)(backup)
+    app.command(epilog="Example: workflow-history db restore ~/backups/history.db", cls=Command)(restore)
     app.command(epilog=PRUNE_EXAMPLES, cls=FilterCommand)(prune)
     app.command(epilog="Example: workflow-history db vacuum", cls=AskingCommand)(vacuum)
 
@@ -49,6 +51,24 @@ def backup(
         screen.give(done)
     elif not screen.quiet:
         screen.show(backed_up(done))
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, or any other history's file.")],
+) -> None:
+    """Put a copy of a backup in the place of the history, once it is found whole.
+
+    The history that was there is kept beside it. While another program writes to it, nothing is done.
+
+    A server shows the new one at once.
+    """
+    screen = screen_of(context)
+    done = restore_history(file)
+    if screen.as_json:
+        screen.give(done)
+    elif not screen.quiet:
+        screen.show(*restored(done))
 
 
 def prune(  # noqa: PLR0917 - a command line has many options

@@ -56,6 +56,14 @@ def backed_up(done: Mapping[str, Any]) -> Text:
     )
 
 
+def restored(done: Mapping[str, Any]) -> list[Text]:
+    """Return what is in place now, and where that is which was."""
+    lines = [backed_up(done)]
+    if done["kept"] is not None:
+        lines.append(Text(f"what was there before is {one_line(done['kept'])}", "dim"))
+    return lines
+
+
 def vacuumed(done: Mapping[str, Any]) -> Text:
     """Return how much space was given back."""
     before, after = done["bytes_before"], done["bytes_after"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,8 @@ from ...locks import Release
 from ..search_words import Piece
 
 DAMAGED: Final = (
-    "the history is damaged; put a backup in its place, or move it away and sync anew (that knows nothing of "
-    "runs whose files are gone)"
+    "the history is damaged; put a backup in its place (db restore FILE), or move it away and sync anew "
+    "(that knows nothing of runs whose files are gone)"
 )
 """What is said where a database holds what nobody stored."""
 
@@ -37,6 +37,9 @@ class Dialect:
     settle: Callable[[Connection], None]  # after the last write, outside a transaction
     damages: Callable[[Connection], list[str]]  # what the database itself finds broken
     file: Callable[[URL], Path | None]  # the file behind the URL, where it is a file
+    place: Callable[[URL], tuple[Hashable, ...]]  # equal as long as the same database lies there
+    leave: Callable[[Connection], None]  # before it is closed: another database may be in its place
+    put_in_place: Callable[[Path, Path, Path], None] | None  # a whole file, where one is, which is kept
     with_words: Callable[[Sequence[Piece]], Select[Any]]  # keys of the runs that hold all of these words
     version: Callable[[Connection], int]  # changes when another connection has stored something
     copy_to: Callable[[Connection, Path], None] | None  # as it is now, into a new file; others may write

@@ -8,7 +8,7 @@ for each other. Readers wait for nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -268,6 +268,10 @@ def _no_file(url: URL) -> Path | None:  # noqa: ARG001 - a server has none
     return None
 
 
+def _no_place(url: URL) -> tuple[Hashable, ...]:
+    return (url,)
+
+
 def _with_words(pieces: Sequence[Piece]) -> Select[Any]:
     found = table(SEARCH_TABLE, column("workflow_key"), column("words"))
     run = workflows.alias("searched")
@@ -328,6 +332,9 @@ POSTGRESQL: Final = Dialect(
     settle=_settle,
     damages=_damages,
     file=_no_file,
+    place=_no_place,
+    leave=_settle,
+    put_in_place=None,
     with_words=_with_words,
     version=_version,
     copy_to=None,  # a history that is merged into an empty file is a copy

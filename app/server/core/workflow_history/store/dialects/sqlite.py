@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -33,15 +33,13 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError
 
-from ...errors import WorkflowHistoryError
+from ...errors import ConnectionLostError, WorkflowHistoryError
 from ...locks import Release, told_in, try_file
 from ..pattern_sums import KEEPING_SUMS
 from ..search import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, WORDS_THAT_DIFFER
 from ..search_words import Piece, fts5
 from .base import DAMAGED, Dialect, damaged
-
-LOCK_WAIT_SECONDS = 30.0
-"""How long SQLite itself waits for another writer."""
+from .sqlite_files import OpenFile, keeps_no_log, leave, moved, opened, place_of, put_in_place
 
 SILENT_SECONDS = 600.0
 """How long a writer waits for others that hold the lock and store nothing; for those that store, any time."""
@@ -61,7 +59,7 @@ def _engine(url: URL, read_only: bool) -> Engine:
     # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
     # To connect makes no file: one that was deleted a moment ago must not come back empty.
     file = Path(str(url.database))
-    creator = partial(_to_read, file) if read_only else partial(_opened, file, "mode=rw")
+    creator = partial(_to_read, file) if read_only else partial(_open, file, "mode=rw")
     engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_stored_json)
     engine.dialect.statement_compiler = _HintingCompiler
     event.listen(engine, "connect", _on_connect)
@@ -96,20 +94,21 @@ def _to_read(file: Path) -> sqlite3.Connection:
     does not, the file is read as it lies there: that is all of it only if no changes wait in its log.
     """
     try:
-        connection = _opened(file, "mode=ro")
+        connection = _open(file, "mode=ro")
         connection.execute("SELECT 1 FROM sqlite_schema")
     except sqlite3.OperationalError:
         log = file.with_name(f"{file.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        return _opened(file, "immutable=1")
+        return _open(file, "immutable=1")
     return connection
 
 
-def _opened(file: Path, how: str) -> sqlite3.Connection:
-    # Any thread may use it, one at a time: a kept history is lent to whoever asks next.
-    where = f"{file.as_uri()}?{how}"
-    return sqlite3.connect(where, uri=True, timeout=LOCK_WAIT_SECONDS, check_same_thread=False)
+def _open(file: Path, how: str) -> sqlite3.Connection:
+    try:
+        return opened(file, how)
+    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+        raise damaged(error) from error
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -147,7 +146,30 @@ def _begin_to_write(connection: Connection) -> None:
                 raise
             logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
         else:
-            return
+            break
+    _refuse_if_moved(connection)
+
+
+def _refuse_if_moved(connection: Connection) -> None:
+    """Raise ConnectionLostError where another file is in place: what is written here would be nowhere."""
+    file = Path(str(connection.engine.url.database))
+    if moved(connection.connection.dbapi_connection, file):
+        connection.exec_driver_sql("ROLLBACK")
+        raise ConnectionLostError(
+            f"{file}: another history was put in its place meanwhile; what is stored of this one is kept "
+            "there, try again"
+        )
+
+
+def _place(url: URL) -> tuple[Hashable, ...]:
+    file = Path(str(url.database))
+    return (place_of(file), keeps_no_log(file))
+
+
+def _leave(connection: Connection) -> None:
+    raw = connection.connection.dbapi_connection
+    if isinstance(raw, OpenFile):
+        leave(raw)
 
 
 def _prepare(connection: Connection) -> None:
@@ -293,8 +315,9 @@ _REASONS = (
 def _reason(text: str) -> str:
     if "not a database" in text:
         return (
-            "this file is no SQLite database (any more); name another file, or put a backup in its place, or "
-            "move it away and sync anew (that knows nothing of runs whose files are gone)"
+            "this file is no SQLite database (any more); name another file, or put a backup in its place "
+            "(db restore FILE), or move it away and sync anew (that knows nothing of runs whose files are "
+            "gone)"
         )
     if "readonly" in text:
         return "it can only be read here: the file or its folder cannot be written"
@@ -317,6 +340,9 @@ SQLITE: Final = Dialect(
     settle=_settle,
     damages=_damages,
     file=_file,
+    place=_place,
+    leave=_leave,
+    put_in_place=put_in_place,
     with_words=_with_words,
     version=_version,
     copy_to=_copy_to,
