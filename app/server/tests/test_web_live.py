@@ -50,6 +50,39 @@ def test_a_change_is_synced_and_listeners_are_told(agents: Path) -> None:
         assert {run["project"] for run in found} == {"shop"}
 
 
+def test_all_agents_folders_of_a_project_are_followed(agents: Path) -> None:
+    project, scripts = agents.parent, agents.parent / "adws" / "agents"
+    write_run(agents, "aaaa1111")
+    write_run(scripts, "bbbb2222")
+    with serving(project) as served, listening(served) as heard:
+        assert served.told["folders"] == [str(agents), str(scripts)]
+        first_sync(heard, runs=2)
+        write_run(scripts, "cccc3333")
+        heard.synced(lambda last: last["scanned"] == 3)
+        write_run(agents, "dddd4444")
+        heard.synced(lambda last: last["scanned"] == 4)
+        found = served.get("/api/v1/runs").json()["workflows"]
+        page = served.get("/syncs").text
+    assert {run["project"] for run in found} == {"shop"}
+    assert {run["id"] for run in found} == {"aaaa1111", "bbbb2222", "cccc3333", "dddd4444"}
+    assert str(agents) in page
+    assert str(scripts) in page
+
+
+def test_a_folder_that_vanishes_keeps_no_other_of_its_project_from_being_followed(agents: Path) -> None:
+    scripts = agents.parent / "adws" / "agents"
+    write_run(agents, "aaaa1111")
+    write_run(scripts, "bbbb2222")
+    with serving(agents.parent) as served, listening(served) as heard:
+        first_sync(heard, runs=2)
+        shutil.rmtree(agents)
+        heard.now(lambda now: now["watch"] == "waiting")
+        write_run(scripts, "cccc3333")
+        heard.synced(lambda last: last["inserted"] == 1)
+        found = served.get("/api/v1/runs").json()["workflows"]
+    assert {run["id"] for run in found} == {"aaaa1111", "bbbb2222", "cccc3333"}
+
+
 def test_an_attempt_that_is_overwritten_is_kept(agents: Path) -> None:
     write_run(agents, "aaaa1111", 0.25, "first")
     with serving(agents) as served, listening(served) as heard:

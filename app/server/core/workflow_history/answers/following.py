@@ -28,7 +28,7 @@ class SyncNow:
     state: str  # off: there is no folder; idle, running, or failed: it is tried again
     agents_dir: str | None  # folder that is synced; null: none
     project: str | None  # that its runs are stored under; null: there is no folder
-    watch: str | None  # events, polling, listing (it lies elsewhere), waiting (it is not there); null: no
+    watch: str | None  # events, polling, listing (it lies elsewhere), waiting (one is not there); null: no
     phase: str | None = None  # of the sync that runs: scan, enrich, store ...
     done: int | None = None  # of the phase, in runs or folders
     total: int | None = None  # as far as is known; it may grow
@@ -36,3 +36,4 @@ class SyncNow:
     last: SyncResult | None = None  # null: none has ended well since the server's start
     error: str | None = None  # why the last one failed, and what to do; null: it did not
     next_retry_at: datetime | None = None  # when it is tried again by itself
+    folders: tuple[str, ...] = ()  # all that are synced: agents_dir, and the project's others

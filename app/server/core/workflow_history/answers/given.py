@@ -300,7 +300,8 @@ class Serving(TypedDict):
 
     address: str  # of its first page
     token: str | None  # that it asks for; null: none
-    agents_dir: str | None  # folder that it follows; null: none
+    agents_dir: str | None  # folder that it follows, the first one of several; null: none
+    folders: list[str]  # all that it follows
 
 
 class ConfigMade(TypedDict):

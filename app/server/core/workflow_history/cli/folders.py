@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -44,13 +43,6 @@ def followed_folders(given: str | None) -> list[Place]:
     if given is not None:
         is_there = not given.strip() or (folder := place(given)).exists()
         return folders_of(given) if is_there else [folder]
-    folder = scanner.agents_dir()
-    return [folder] if folder.is_dir() or folder != _HERE else []
-
-
-def same_for_others(command: str, folders: Sequence[Place]) -> list[tuple[str, str]]:
-    """Return what to type next for a project's other agents folders, each with what it is for."""
-    return [
-        (f"workflow-history {command} {folder}", "another agents folder of this project")
-        for folder in folders
-    ]
+    folders = scanner.agents_folders_of(scanner.place_to_scan())
+    there = [folder for folder in folders if folder.is_dir()]
+    return there or [folder for folder in folders[:1] if folder != _HERE]

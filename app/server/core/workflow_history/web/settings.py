@@ -23,6 +23,7 @@ class Settings:
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
     keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
     agents_dir: Place | None = None  # folder that is synced; None: none
+    others: tuple[Place, ...] = ()  # the project's other agents folders, synced after it
     follow: bool = True  # sync it by itself whenever it changes
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 
@@ -34,6 +35,11 @@ class Settings:
             raise InvalidQueryError(
                 f"other machines reach {self.host}: --token new makes a token that everybody must know"
             )
+
+    @property
+    def folders(self) -> tuple[Place, ...]:
+        """Every folder that is synced, in this order."""
+        return () if self.agents_dir is None else (self.agents_dir, *self.others)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,7 @@ from ... import database
 from ...errors import WorkflowHistoryError
 from ...places import Place, RemoteFolder
 from ...wording.text import one_line
-from ..folders import Directory, followed_folders, same_for_others
+from ..folders import Directory, followed_folders
 from ..options import Command
 from ..screen import Screen, screen_of
 
@@ -60,7 +59,8 @@ def serve(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Show the history in the browser, live, and answer programs by REST.
 
-    It follows the agents folder: what is written there is in the history, and on open pages, seconds later.
+    It follows the agents folder, or all of a project: what is written there is in the history, and on open
+    pages, seconds later.
 
     Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
     """
@@ -82,26 +82,26 @@ def serve(  # noqa: PLR0917 - a command line has many options
         token=made,
         names=tuple(name or ()),
         agents_dir=folders[0] if folders else None,
+        others=tuple(folders[1:]),
         follow=follow,
         project=project,
     )
     new = made if token == NEW else None  # who gave one knows it, and no log is to
-    serve_forever(settings, lambda address: _say(screen, address, new, settings, folders[1:]))
+    serve_forever(settings, lambda address: _say(screen, address, new, settings))
 
 
-def _say(screen: Screen, address: str, new: str | None, settings: Settings, others: Sequence[Place]) -> None:
-    folder = settings.agents_dir
+def _say(screen: Screen, address: str, new: str | None, settings: Settings) -> None:
     if screen.as_json:
-        followed = str(folder) if folder is not None and settings.follow else None
-        screen.give({"address": address, "token": new, "agents_dir": followed})
+        followed = [str(folder) for folder in settings.folders] if settings.follow else []
+        first = followed[0] if followed else None
+        screen.give({"address": address, "token": new, "agents_dir": first, "folders": followed})
     elif not screen.quiet:
         screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if new is not None:
             screen.out.print(f"its token: {new}", soft_wrap=True)
-        screen.out.print(_following(folder, follow=settings.follow), soft_wrap=True)
+        for folder in settings.folders or (None,):
+            screen.out.print(_following(folder, follow=settings.follow), soft_wrap=True)
         screen.out.print("Ctrl-C stops it", style="dim")
-        if others:
-            screen.next_steps(*same_for_others("sync", others))
 
 
 def _following(folder: Place | None, *, follow: bool) -> str:

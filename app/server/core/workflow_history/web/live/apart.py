@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from ...errors import WorkflowHistoryError
+from ...places import Place, place
+from ...scanner import agents_folders_of
 from ...scratch import remove_leftovers
 from ...sync import sync_workflow_history
 from ...syncing.job import Progress
@@ -51,12 +53,24 @@ def _kept_stdout() -> BinaryIO:
 
 def _sync(order: dict[str, Any], tell: Tell) -> None:
     try:
-        stats = sync_workflow_history(silent=True, progress=_report(tell), **order)
+        stats = sync_workflow_history(
+            silent=True,
+            agents_dir=_folders(order["folders"]),
+            project=order["project"],
+            progress=_report(tell),
+        )
     except WorkflowHistoryError as error:
         tell({"error": str(error)})
     else:
         counts = {key: value for key, value in stats.items() if isinstance(value, int | float)}
         tell({"stats": {**counts, "problems": len(stats["errors"])}})
+
+
+def _folders(named: list[str]) -> list[Place]:
+    """Return the agents folders to sync: of several only those that are there now."""
+    found = [folder for name in named for folder in agents_folders_of(place(name))]
+    every = list(dict.fromkeys(found))
+    return [folder for folder in every if folder.is_dir()] or every[:1]
 
 
 def _report(tell: Tell) -> Progress:

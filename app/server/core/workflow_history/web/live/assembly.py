@@ -43,7 +43,7 @@ class Live:
     async def running(self) -> AsyncIterator[None]:
         """Follow, sync and tell while the block runs."""
         tasks = [asyncio.create_task(self.syncer.run()), asyncio.create_task(self._changes.run())]
-        follower = self._follower()
+        followers = self._followers()
         try:
             with database.kept_open():
                 yield
@@ -53,23 +53,25 @@ class Live:
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*tasks)
-            if follower is not None:
-                await asyncio.to_thread(follower.stop)
+            await asyncio.gather(*[asyncio.to_thread(follower.stop) for follower in followers])
 
-    def _follower(self) -> Follower | None:
-        folder = self._settings.agents_dir
-        if not self._settings.follow or not isinstance(folder, Path):
-            if self._settings.follow and folder is not None:
-                self.syncer.wish()
-            return None
+    def _followers(self) -> list[Follower]:
+        """Return who watches the folders, begun; those that lie elsewhere are synced at once instead."""
+        folders = self._settings.folders if self._settings.follow else ()
+        if any(not isinstance(folder, Path) for folder in folders):
+            self.syncer.wish()
+        followers = [self._follower(folder) for folder in folders if isinstance(folder, Path)]
+        for follower in followers:
+            follower.start()
+        return followers
+
+    def _follower(self, folder: Path) -> Follower:
         loop, syncer = asyncio.get_running_loop(), self.syncer
-        follower = Follower(
+        return Follower(
             folder,
             lambda: _later(loop, syncer.wish),
-            lambda how: _later(loop, syncer.watched, how),
+            lambda how: _later(loop, syncer.watched, str(folder), how),
         )
-        follower.start()
-        return follower
 
     def _synced(self, now: SyncNow) -> None:
         if now.state != self._last_state:

@@ -16,16 +16,18 @@ from ...answers.following import SyncNow, SyncResult
 from ...places import RemoteFolder
 from ...scanner import project_of
 from ..settings import Settings
+from .following import EVENTS, POLLING, WAITING
 from .worker import SyncFailedError, Worker
 
 LOOK_AGAIN: Final = 600.0  # seconds: a run that falls silent changes by time alone
 LIST_AGAIN: Final = 60.0  # seconds: nothing tells of changes in a folder that lies elsewhere
 WORKER_RESTS: Final = 60.0  # seconds without a sync after which its process ends
+_LEAST_FIRST: Final = (WAITING, POLLING, EVENTS)
 RETRIES: Final = (1.0, 60.0)  # seconds until a failed sync is tried again: at first, and at most
 
 
 class Syncer:
-    """Syncs one agents folder whenever somebody wishes."""
+    """Syncs the agents folders of a project whenever somebody wishes."""
 
     def __init__(
         self,
@@ -35,7 +37,7 @@ class Syncer:
         worker: Worker | None = None,
         retries: tuple[float, float] = RETRIES,
     ) -> None:
-        folder, project = settings.agents_dir, settings.project
+        folder, folders, project = settings.agents_dir, settings.folders, settings.project
         if folder is not None and project is None:
             project = project_of(folder)
         self._told = told
@@ -43,11 +45,13 @@ class Syncer:
         self._retries = retries
         self._wanted = asyncio.Event()
         place = None if folder is None else str(folder)
-        self._order = {"agents_dir": place, "project": project}
+        every = tuple(map(str, folders))
+        self._order = {"folders": every, "project": project}
+        self._watches: dict[str, str] = {}  # how each folder is followed
         is_remote = isinstance(folder, RemoteFolder)
         self._look_again = (LIST_AGAIN if is_remote else LOOK_AGAIN) if settings.follow else None
         watch = "listing" if is_remote and settings.follow else None
-        self.now = SyncNow("off" if place is None else "idle", place, project, watch=watch)
+        self.now = SyncNow("off" if place is None else "idle", place, project, watch=watch, folders=every)
 
     @property
     def is_busy(self) -> bool:
@@ -58,9 +62,10 @@ class Syncer:
         """Have a sync start: now, or as soon as the one that runs has ended."""
         self._wanted.set()
 
-    def watched(self, how: str) -> None:
-        """Note how the folder is followed."""
-        self._say(watch=how)
+    def watched(self, folder: str, how: str) -> None:
+        """Note how a folder is followed; of several the one that is followed least counts."""
+        self._watches[folder] = how
+        self._say(watch=min(self._watches.values(), key=_LEAST_FIRST.index))
 
     async def run(self) -> None:
         """Sync whenever it is time to, until cancelled."""

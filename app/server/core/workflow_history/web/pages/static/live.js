@@ -60,8 +60,9 @@
     const what = now.watch === "waiting" ? "waiting for " : now.watch ? "following " : "not following ";
     const folder = make("span", what);
     const path = make("bdi", name);
-    path.title = now.agents_dir;
+    path.title = now.folders.join("\n");
     folder.append(path);
+    if (now.folders.length > 1) folder.append(` and ${now.folders.length - 1} more`);
     return [folder, ...workParts(now, ago)];
   }
 
