@@ -380,6 +380,24 @@ def test_a_resync_must_say_which_runs(words):
     assert "say which runs" in result.stderr
 
 
+def test_a_resync_that_fails_says_why_even_if_it_is_to_print_less(monkeypatch):
+    database.init_db()
+    failed = {"success": False, "workflow_id": "shop/a", "updated": False, "message": "no files are left"}
+    done = {"success": True, "workflow_id": "shop/b", "updated": True, "message": "counted anew"}
+    answer = {"total_processed": 2, "successful": 1, "failed": 1, "workflows": [failed, done]}
+    monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: answer)
+    monkeypatch.setattr(resync, "resync_workflow_cost", lambda _: failed)
+    monkeypatch.setattr(database, "find_workflow", lambda _: {"id": "a", "project": "shop"})
+    for words in (("resync", "--all", "-q"), ("resync", "shop/a", "-q")):
+        result = type_in(*words)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "error: shop/a: no files are left\n"
+    many = {"total_processed": 60, "successful": 0, "failed": 60, "workflows": [failed] * 60}
+    monkeypatch.setattr(resync, "resync_all_completed_workflows", lambda **_: many)
+    told = type_in("resync", "--all", "-q").stderr.splitlines()
+    assert (len(told), told[-1]) == (11, "error: and 50 more: --json shows all")
+
+
 def test_a_resync_with_failures_fails(monkeypatch):
     database.init_db()
     trouble = {"success": False, "workflow_id": "aaaa1111", "updated": False, "message": "unreadable"}

@@ -10,8 +10,8 @@ import typer
 from ... import database
 from ... import resync as resyncs
 from ..options import AskingCommand
-from ..render.resyncing import many_resyncs, one_resync
-from ..screen import screen_of
+from ..render.resyncing import many_resyncs, one_resync, resync_errors
+from ..screen import error_line, screen_of
 
 app = typer.Typer(add_completion=False)
 
@@ -61,7 +61,10 @@ def resync(  # noqa: PLR0917 - a command line has many options
         result = resyncs.resync_all_completed_workflows(status_filter=status)
     if screen.as_json:
         screen.give(result)
-    elif not screen.quiet:
+    elif screen.quiet:
+        for line in resync_errors(result):
+            error_line(line)
+    else:
         screen.show(one_resync(result) if run_id is not None else many_resyncs(result))
     if result.get("success") is False or result.get("failed"):
         raise typer.Exit(1)

@@ -32,9 +32,21 @@ def many_resyncs(result: Mapping[str, Any]) -> RenderableType:
             Text(f"{failed:,} failed", "red" if failed else ""),
         ]
     )
-    each = [run for run in result.get("workflows") or () if isinstance(run, Mapping)]
-    trouble = [run for run in each if run.get("success") is False]
+    trouble = _in_trouble(result)
     lines: list[RenderableType] = [counts, *(one_resync(run) for run in trouble[:MOST])]
     if len(trouble) > MOST:
         lines.append(Text(f"and {len(trouble) - MOST:,} more: --json shows all", "dim"))
     return Group(*lines)
+
+
+def resync_errors(result: Mapping[str, Any]) -> list[str]:
+    """Return why it failed, one line for each run; empty where all went well."""
+    trouble = [result] if result.get("success") is False else _in_trouble(result)
+    lines = [f"{run.get('workflow_id')}: {run.get('message') or 'failed'}" for run in trouble[:MOST]]
+    more = max(len(trouble), int(result.get("failed") or 0)) - len(lines)
+    return [*lines, f"and {more:,} more: --json shows all"] if more and lines else lines
+
+
+def _in_trouble(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    each = [run for run in result.get("workflows") or () if isinstance(run, Mapping)]
+    return [run for run in each if run.get("success") is False]
