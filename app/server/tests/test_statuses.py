@@ -447,7 +447,7 @@ def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, 
         ("x" * 5000, "x" * 100, "(5,000 characters)"),
         ("\u200b\x1b", "completed", "''"),
         (7, "completed", "status is no text: 7"),
-        (["failed"], "completed", "status is no text: ['failed']"),
+        (["failed"], "completed", "status is no text: '[`failed`]'"),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -470,10 +470,10 @@ def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
     [
         ('{"created_at": NaN}', "created_at is nan, no number: it is unknown"),
         ('{"deep": [{"a": -Infinity}]}', "deep[0].a is -inf, no number: it is unknown"),
-        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: ['Add a logo']"),
+        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: '[`Add a logo`]'"),
         ('{"task_description": 5}', "task_description is no text: 5"),
         ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
-        ('{"branch_name": {"a": 1}}', "branch_name is no text: {'a': 1}"),
+        ('{"branch_name": {"a": 1}}', "branch_name is no text: '{`a`: 1}'"),
         ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
     ],
 )

@@ -67,6 +67,8 @@ class CursorReading(LineReading):
             self.sessions[line.session_id] = None
         if (when := moment(line.timestamp_ms)) is not None:
             self.ran_at(when)
+        elif line.timestamp_ms is not None:
+            self.unread_time(line.timestamp_ms, number)
         if line.type == "system":
             self.model = line.model or self.model
         elif line.type == "tool_call" and isinstance(line.tool_call, dict):

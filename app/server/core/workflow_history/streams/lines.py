@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from ..dating import read_moment
+from ..dating import is_possible, read_moment
 
 NO_TIME = "timestamp cannot be read as a time with its zone"
-"""How a problem with a line's clock begins."""
+NO_RUNS_TIME = "timestamp is before 2000 or after 2099"
+"""How problems with a line's clock begin."""
 
 
 class LineUnreadableError(ValueError):
@@ -205,12 +206,12 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone."""
+    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone.
+
+    A time at which no run can have been made is none.
+    """
     when = read_moment(value)
-    try:
-        return when.astimezone(UTC) if when is not None and when.tzinfo else None
-    except OverflowError:
-        return None
+    return when.astimezone(UTC) if when is not None and when.tzinfo and is_possible(when) else None
 
 
 def milliseconds(value: float | None) -> float | None:
@@ -268,9 +269,10 @@ def money(value: float | None) -> Decimal | None:
 def moment(value: float | None) -> datetime | None:
     """Return an aware UTC time from milliseconds since 1970; what cannot be one is unknown."""
     try:
-        return datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
+        when = datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
     except (OverflowError, OSError, ValueError):
         return None
+    return when if when is not None and is_possible(when) else None
 
 
 def count(value: float | None) -> int:

@@ -91,6 +91,8 @@ class OpencodeReading(LineReading):
             self.sessions[line.sessionID] = None
         if (when := moment(line.timestamp)) is not None:
             self.ran_at(when)
+        elif line.timestamp is not None:
+            self.unread_time(line.timestamp, number)
         part = line.part or Part()
         if line.type == "tool_use" and part.tool:
             status = part.state.status if part.state else None
