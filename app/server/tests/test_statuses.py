@@ -245,6 +245,22 @@ TRANSCRIPTS = {
         ],
         "incomplete",
     ),
+    "a refusal": ([native("assistant", text("I can't."), "02", stop="refusal")], "failed"),
+    "a refusal without a word": ([native("assistant", [], "02", stop="refusal")], "failed"),
+    "a refusal that another model answered": (
+        [
+            native("assistant", [], "02", stop="refusal"),
+            native("assistant", text("All done."), "03", stop="end_turn"),
+        ],
+        "completed",
+    ),
+    **{
+        f"an answer that stopped at {stop}": (
+            [native("assistant", text("All d"), "02", stop=stop)],
+            "incomplete",
+        )
+        for stop in ("max_tokens", "pause_turn", "model_context_window_exceeded")
+    },
     "a prompt": ([native("assistant", text("ok"), "02"), native("user", "And now?", "03")], "incomplete"),
     "an interruption": (
         [native("user", text("[Request interrupted by user for tool use]"), "02")],
@@ -272,8 +288,12 @@ def test_transcript_cut_off_is_success(agents: Path, case: str) -> None:
     at_once(agents)
     found = the_only(agents)
     assert found["status"] == status, found["status_reason"]
-    if status == "failed":
-        assert found["error_message"] == "API Error: 529 Overloaded"
+    errors = {
+        "an API error": "API Error: 529 Overloaded",
+        "a refusal": "the model refused to answer: I can't.",
+        "a refusal without a word": "the model refused to answer",
+    }
+    assert found["error_message"] == errors.get(case)
 
 
 def test_native_end_called_cut_off(agents: Path) -> None:

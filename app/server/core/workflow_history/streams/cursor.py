@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
-from .lines import count, error_text, milliseconds, moment
+from .lines import answer_text, count, error_text, milliseconds, moment
 from .reading import LineReading, decoded
 
 _DETAILS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
@@ -88,7 +88,7 @@ class CursorReading(LineReading):
     def _result(self, line: CursorLine, number: int) -> ResultSegment:
         usage = _usage(line.usage) if line.usage else None
         failed = bool(line.is_error) or (line.subtype or "").startswith("error")
-        said = line.result if isinstance(line.result, str) else ""
+        said = answer_text(line.result) if isinstance(line.result, str) or not failed else ""
         return ResultSegment(
             line=number,
             total_cost=None,

@@ -82,6 +82,7 @@ class Message(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
+    stop_details: Any = None
     usage: Usage | None = None
     content: list[Block | str] | str | None = None
 
@@ -105,6 +106,8 @@ class Line(msgspec.Struct):
     num_turns: int | float | None = None
     is_error: bool | None = None
     result: Any = None
+    structured_output: Any = None
+    stop_reason: Any = None
     errors: Any = None
     permission_denials: list[msgspec.Raw] | None = None
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
@@ -244,6 +247,18 @@ def error_text(error: Any, depth: int = 4) -> str | None:
         if depth and (text := error_text(error.get(key), depth - 1)):
             return text
     return None
+
+
+def answer_text(answer: Any) -> str:
+    """Return an answer as text: one that is no text as JSON, none and an empty one as "".
+
+    >>> answer_text({"a": 1}), answer_text(0), answer_text([]), answer_text(None)
+    ('{"a":1}', '0', '', '')
+    """
+    if isinstance(answer, str):
+        return answer
+    empty = answer is None or answer in ({}, [])
+    return "" if empty else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def _parsed(text: str) -> Any:

@@ -13,8 +13,12 @@ from typing import Any
 import msgspec
 
 from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
+from .endings import refused
 from .lines import count, error_text, moment, money, tool_detail
 from .reading import LineReading, decoded
+
+_COMPLAINTS = {"content-filter": refused(""), "error": "its last step ended with an error"}
+"""By the reason of a last step that answered nothing."""
 
 _GOES_ON = frozenset({"tool-calls", "unknown", None})  # reasons of a step that is not the last one
 _SUBAGENT = "task"  # the tool that starts an agent, whose steps stand in a session of its own
@@ -130,15 +134,16 @@ class OpencodeReading(LineReading):
     def _result(self) -> ResultSegment:
         usage = sum([usage for usage, _ in self.steps.values()], TokenUsage())
         costs = [cost for _, cost in self.steps.values() if cost]
-        ended = self.complaint is not None or self.reason not in _GOES_ON
+        complaint = self.complaint or _COMPLAINTS.get(self.reason or "")
+        ended = complaint is not None or self.reason not in _GOES_ON
         return ResultSegment(
             line=self.last_step,
             total_cost=sum(costs, Decimal(0)) if costs else None,
             models=(ModelCost(None, usage, None),) if self.steps else (),
             turns=len(self.steps) or None,
-            is_error=self.complaint is not None,
-            subtype="error" if self.complaint else "success",
-            text=(self.complaint or self.text)[:2000],
+            is_error=complaint is not None,
+            subtype="error" if complaint else "success",
+            text=(complaint or self.text)[:2000],
             session_id=next(iter(self.sessions), None),
             process=1,
             lacking=self._lacking(len(costs), ended=ended),
