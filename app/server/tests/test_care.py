@@ -280,6 +280,7 @@ def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
     words = ["db", "prune", "--older-than", "2y"]
     told = CliRunner().invoke(app, words)
     assert "3 runs would go; --yes takes them out" in told.output
+    assert " · $1.50 spent on them" in " ".join(told.output.split())
     assert len(ids(file)) == 6
     assert CliRunner().invoke(app, [*words, "--yes", "--dry-run"]).exit_code == 2
     assert CliRunner().invoke(app, ["db", "prune", "--yes"]).exit_code == 2
@@ -290,6 +291,16 @@ def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
         "all stay\n3 runs pruned earlier, at least $1.50 spent on them"
         in CliRunner().invoke(app, words).output
     )
+
+
+def test_prune_says_at_least_where_more_may_have_been_spent(file: Path) -> None:
+    least = {"id": "old-3", "project": "shop", "created_at": "2020-01-01T00:00:00Z", "total_cost": 0.5}
+    with History.open(file) as history:
+        history.save([{**least, "cost_basis": "lower_bound"}])
+    told = CliRunner().invoke(app, ["db", "prune", "--older-than", "2y"])
+    assert "at least $2.00 spent on them" in " ".join(told.output.split())
+    assert prune_history(old())["spent_is_exact"] is False
+    assert prune_history(old(project=["nobody"]))["spent_is_exact"] is False
 
 
 def test_the_help_of_prune_names_the_settings_files_table() -> None:

@@ -1,4 +1,4 @@
-"""A run that cannot have been made when it says is kept, shown and named, and decides nothing."""
+"""A time at which no run can have been made is named and unknown; one in a history decides nothing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,32 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import (
+    RunFilter,
     check_budgets,
     dating,
     demo,
     find_anomalies,
+    find_runs,
     forecast,
     read_config,
     sync,
 )
 from app.server.core.workflow_history.answers import misdated
 from app.server.core.workflow_history.answers.statistics import overview, run_statistics, trend
+from app.server.core.workflow_history.care.pruning import prune_history
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.columns import UNKNOWN, Columns
+from app.server.core.workflow_history.database import get_workflow_history
 from app.server.core.workflow_history.errors import InvalidQueryError
+from app.server.core.workflow_history.retention import Rule
 from app.server.core.workflow_history.scanning import scan
+from app.server.core.workflow_history.scanning.walk import find_run
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.reads import StoredRun
+from app.server.core.workflow_history.syncing import merging
+from app.server.core.workflow_history.syncing.changes import is_as_stored
 
-from .build import init, result, run, stream
+from .build import init, line, result, run, stream
 
 NOW = datetime(2026, 3, 31, 18, tzinfo=UTC)
 ODD = ("0001-01-01T00:00:00Z", "1899-12-31T00:00:00Z", "2028-01-15T09:00:00Z", "9999-12-31T23:59:59Z")
@@ -228,17 +237,115 @@ def scanned(agents: Path, state: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("created", ODD)
-def test_an_impossible_time_is_kept_and_named_with_its_file(agents: Path, created: str) -> None:
-    found = scanned(agents, {"created_at": created})
-    assert found.workflow["created_at"].startswith(created[:10])
+def test_an_impossible_time_is_unknown_and_named_with_its_file(agents: Path, created: str) -> None:
+    found = scanned(agents, {"created_at": created, "completed_at": created})
+    assert [found.workflow[name] for name in ("created_at", "started_at", "completed_at")] == [None] * 3
+    assert found.workflow["times_basis"] is None
+    problems = [one for one in found.problems if one.path == "a1b2c3d4/adw_state.json"]
+    assert {one.severity for one in problems} == {"warning"}
+    assert all(one.reason.endswith("no run was made then") for one in problems)
+    assert [one.reason.split(" is ")[0] for one in problems] == [
+        f"created_at '{created}'",
+        f"completed_at '{created}'",
+    ]
+
+
+def test_the_next_place_that_has_a_possible_time_counts(agents: Path) -> None:
+    phases = [{"phase": "plan", "started_at": "0001-01-01T00:00:00Z", "completed_at": "2026-03-01T09:05:00Z"}]
+    state = {"created_at": "9999-12-31T00:00:00Z", "start_time": "2026-03-01T09:00:00Z"}
+    found = scanned(agents, {**state, "phase_results": phases, "status": "done"})
+    assert (found.workflow["created_at"], found.workflow["completed_at"]) == (
+        "2026-03-01T09:00:00+00:00",
+        "2026-03-01T09:05:00+00:00",
+    )
+    assert any(one.reason.startswith("phase_results[0].started_at '0001") for one in found.problems)
+
+
+def test_an_end_of_year_9999_is_no_end(agents: Path) -> None:
+    folder = run(agents, "a1b2c3d4", {"completed_at": "9999-12-31T00:00:00Z"})
+    stream(folder, "sdlc_planner", init())
+    (found,) = scan(agents, NOW).runs
+    assert found.workflow["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_clock_that_is_wrong_in_one_line_is_named_and_the_others_count(agents: Path, when: str) -> None:
+    said = {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "Add a logo"}}
+    lines = [line(**said, timestamp=each) for each in ("2026-03-01T09:00:00Z", when, "2026-03-01T09:05:00Z")]
+    stream(run(agents, "a1"), "", *lines)
+    (found,) = scan(agents, NOW).runs
+    assert found.workflow["created_at"] == "2026-03-01T09:00:00+00:00"
+    (problem,) = found.problems
+    assert (problem.line, when in problem.reason) == (2, True)
+
+
+def test_a_clock_of_next_years_is_named_and_counts_for_nothing(agents: Path) -> None:
+    said = {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "Add a logo"}}
+    stream(run(agents, "a1"), "", line(**said, timestamp="2028-01-15T09:00:00Z"), name="x.jsonl")
+    log = run(agents, "b2", {}) / "adw_plan" / "execution.log"
+    log.parent.mkdir()
+    log.write_text("2028-01-15 09:00:00 - INFO - ADW workflow completed\n")
+    for found in scan(agents, NOW).runs:
+        assert [found.workflow[name] for name in ("created_at", "completed_at")] == [None, None]
+        path = {"a1": "a1/x.jsonl", "b2": "b2/adw_plan/execution.log"}[found.workflow["id"]]
+        assert (path, True) in [(one.path, "2028-01-15" in one.reason) for one in found.problems]
+
+
+@pytest.mark.parametrize("run_id", ["adw_2000000000_4c9ada14", "adw-20991231-013537"])
+def test_a_time_in_an_id_from_the_future_dates_no_run(agents: Path, run_id: str) -> None:
+    run(agents, run_id, {})
+    (found,) = scan(agents, NOW).runs
+    assert found.workflow["created_at"] is None
+
+
+@pytest.mark.parametrize("seconds", [0, 3_000_000_000])
+def test_a_files_impossible_time_dates_no_run(agents: Path, seconds: int) -> None:
+    folder = run(agents, "a1b2c3d4")
+    stream(folder, "sdlc_planner", init(), result())
+    later = stream(run(agents, "b2"), "sdlc_planner", init(), result())
+    for file in folder.rglob("*.jsonl"):
+        os.utime(file, (seconds, seconds))
+    os.utime(later, (NOW.timestamp(), NOW.timestamp()))
+    found = scan(agents, NOW).runs[0]
+    assert found.workflow["created_at"] is None
     (problem,) = [one for one in found.problems if "no run was made then" in one.reason]
-    assert problem.path == "a1b2c3d4/adw_state.json"
-    assert problem.severity == "warning"
-    assert created[:10] in problem.reason
+    assert problem.path == "a1b2c3d4/sdlc_planner/raw_output.jsonl"
 
 
-def test_no_duration_is_made_of_an_impossible_time(agents: Path) -> None:
-    state = {"created_at": "0001-01-01T00:00:00Z", "completed_at": "2026-03-01T09:00:00Z"}
+def test_an_impossible_time_is_unknown_in_every_face(
+    agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "odd.db"))
+    for name, created in (("early", ODD[0]), ("late", ODD[3]), ("known", "2026-03-01T09:00:00Z")):
+        stream(run(agents, name, {"created_at": created}), "planner", init(name), result(session=name))
+    sync.sync_workflow_history(silent=True, agents_dir=agents)
+    assert get_workflow_history()["workflows"][0]["id"] == "known"
+    assert [one["id"] for one in find_runs(RunFilter(from_ago="9000d")).workflows] == ["known"]
+    assert [one["id"] for one in find_runs(RunFilter(before_ago="1d")).workflows] == ["known"]
+    meant = prune_history([Rule(RunFilter(before_ago="1d"))])
+    assert (meant["runs"], meant["newest"]) == (1, "2026-03-01T09:00:00.000000Z")
+    assert "9999-12-31" in type_in("show", "late").output
+
+
+def test_a_run_is_read_again_when_a_time_of_it_that_lay_in_the_future_has_come(agents: Path) -> None:
+    stream(run(agents, "a1", {"created_at": "2028-01-15T09:00:00Z"}), "planner", init(), result())
+    (found,) = scan(agents, NOW).runs
+    folder = find_run(agents, "a1")
+    assert folder is not None
+    stored = StoredRun(1, "a1", "here", found.fingerprint, None, None, *folder.written, None)
+    for when, is_known in ((NOW, True), (datetime(2028, 1, 15, tzinfo=UTC), False)):
+        assert is_as_stored(stored, folder, "here", when) is is_known
+
+
+def test_an_impossible_time_that_a_history_has_is_taken_back() -> None:
+    stored = {"created_at": ODD[3], "started_at": ODD[3], "times_basis": "reported", "nl_input": "Add x"}
+    assert merging.without_impossible_times(stored, NOW)["created_at"] is None
+    known = merging.merged(merging.without_impossible_times(stored, NOW), {"created_at": None})
+    assert (known["created_at"], known["times_basis"], known["nl_input"]) == (None, None, "Add x")
+
+
+def test_no_duration_is_longer_than_a_run(agents: Path) -> None:
+    state = {"created_at": "2020-01-01T00:00:00Z", "completed_at": "2026-03-01T09:00:00Z"}
     found = scanned(agents, state)
     assert (found.workflow["duration_seconds"] or 0) < 366 * 86400
     (problem,) = [one for one in found.problems if "longer than any run" in one.reason]

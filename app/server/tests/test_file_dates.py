@@ -310,7 +310,7 @@ class TestTimesAsWritten:
     )
     def test_are_read_as_meant(self, agents: Path, written: Any, meant: str) -> None:
         run(agents, "a1", {"created_at": written})
-        (one,) = scan(agents, NOW).runs
+        (one,) = scan(agents, datetime(2026, 6, 20, tzinfo=UTC)).runs
         assert one.workflow["created_at"] == meant
         assert not [problem for problem in one.problems if "cannot be read" in problem.reason]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.scanning import asked, issues, request, scan
+from app.server.core.workflow_history.scanning import asked, issues, request, scan, words
 
 from .build import assistant, init, line, prompt, result, run, stream
 
@@ -48,7 +48,7 @@ def summary(folder: Path, **fields: Any) -> None:
 
 
 def test_the_examples_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (asked, issues, request)] == [0, 0, 0]
+    assert [doctest.testmod(module).failed for module in (asked, issues, request, words)] == [0] * 4
 
 
 class TestSummaries:

@@ -245,6 +245,22 @@ TRANSCRIPTS = {
         ],
         "incomplete",
     ),
+    "a refusal": ([native("assistant", text("I can't."), "02", stop="refusal")], "failed"),
+    "a refusal without a word": ([native("assistant", [], "02", stop="refusal")], "failed"),
+    "a refusal that another model answered": (
+        [
+            native("assistant", [], "02", stop="refusal"),
+            native("assistant", text("All done."), "03", stop="end_turn"),
+        ],
+        "completed",
+    ),
+    **{
+        f"an answer that stopped at {stop}": (
+            [native("assistant", text("All d"), "02", stop=stop)],
+            "incomplete",
+        )
+        for stop in ("max_tokens", "pause_turn", "model_context_window_exceeded")
+    },
     "a prompt": ([native("assistant", text("ok"), "02"), native("user", "And now?", "03")], "incomplete"),
     "an interruption": (
         [native("user", text("[Request interrupted by user for tool use]"), "02")],
@@ -272,8 +288,12 @@ def test_transcript_cut_off_is_success(agents: Path, case: str) -> None:
     at_once(agents)
     found = the_only(agents)
     assert found["status"] == status, found["status_reason"]
-    if status == "failed":
-        assert found["error_message"] == "API Error: 529 Overloaded"
+    errors = {
+        "an API error": "API Error: 529 Overloaded",
+        "a refusal": "the model refused to answer: I can't.",
+        "a refusal without a word": "the model refused to answer",
+    }
+    assert found["error_message"] == errors.get(case)
 
 
 def test_native_end_called_cut_off(agents: Path) -> None:
@@ -447,7 +467,7 @@ def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, 
         ("x" * 5000, "x" * 100, "(5,000 characters)"),
         ("\u200b\x1b", "completed", "''"),
         (7, "completed", "status is no text: 7"),
-        (["failed"], "completed", "status is no text: ['failed']"),
+        (["failed"], "completed", "status is no text: '[`failed`]'"),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -470,10 +490,10 @@ def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
     [
         ('{"created_at": NaN}', "created_at is nan, no number: it is unknown"),
         ('{"deep": [{"a": -Infinity}]}', "deep[0].a is -inf, no number: it is unknown"),
-        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: ['Add a logo']"),
+        ('{"nl_input": ["Add a logo"]}', "nl_input is no text: '[`Add a logo`]'"),
         ('{"task_description": 5}', "task_description is no text: 5"),
         ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
-        ('{"branch_name": {"a": 1}}', "branch_name is no text: {'a': 1}"),
+        ('{"branch_name": {"a": 1}}', "branch_name is no text: '{`a`: 1}'"),
         ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
     ],
 )

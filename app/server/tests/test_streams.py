@@ -8,6 +8,7 @@ import tempfile
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.server.core.workflow_history import sync_workflow_history
 from app.server.core.workflow_history.models import StreamFacts, TokenUsage
+from app.server.core.workflow_history.outcomes import has_answer, outcome_of
 from app.server.core.workflow_history.streams import read_stream
 
 from .build import (
@@ -149,6 +151,43 @@ def test_a_last_line_without_its_line_end_is_whole(tmp_path: Path) -> None:
     facts = read(tmp_path, raw=f"{init()}\n{result()}".encode())
     assert not facts.cut
     assert len(facts.results) == 1
+
+
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n"], ids=repr)
+def test_a_line_may_end_as_on_any_system(tmp_path: Path, ends: str) -> None:
+    lines = [init(), assistant("m1"), result()]
+    facts = read(tmp_path, raw="".join(text + ends for text in lines).encode())
+    assert (facts.lines, facts.last_result_line, facts.cut, facts.problems) == (3, 3, False, ())
+    again = read(tmp_path, raw=ends.join(lines).encode())
+    assert (again.results, again.lines) == (facts.results, 3)
+
+
+def test_a_text_without_a_line_end_is_no_cut_off_line(tmp_path: Path) -> None:
+    facts = read(tmp_path, raw=b"Not logged in")
+    assert reasons(facts) == [(1, "no line of it is JSON")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"result": {"a": 1}}, '{"a":1}'),
+        ({"result": [1, "ü"]}, '[1,"ü"]'),
+        ({"result": 0}, "0"),
+        ({"result": None, "structured_output": {"ok": True}}, '{"ok":true}'),
+        ({"result": "said", "structured_output": {"ok": True}}, "said"),
+        ({"result": {}}, ""),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_answer_that_is_no_text_is_an_answer(tmp_path: Path, answer: dict[str, Any], text: str) -> None:
+    facts = read(tmp_path, init(), assistant("m1"), result(**answer))
+    assert facts.results[-1].text == text
+    assert has_answer(facts) is bool(text)
+
+
+def test_a_result_that_ends_with_a_refusal_is_an_error(tmp_path: Path) -> None:
+    facts = read(tmp_path, init(), assistant("m1"), result(result="", stop_reason="refusal"))
+    assert (outcome_of(facts), facts.results[-1].text) == ("error", "the model refused to answer")
 
 
 def test_a_stream_cut_in_its_first_line_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """When a run can have been made at all: times and the clock in; what is plausible, and what not, out. Pure.
 
-Files say 0001-01-01 or 9999-12-31 where they mean nothing, and clocks go wrong. Such a run is kept and
-shown as its files date it. No window, day or week has it, and it is never the latest one.
+Files say 0001-01-01 or 9999-12-31 where they mean nothing, and clocks go wrong. Such a time is unknown. Of a
+run that a history has with such a time, as its files are gone, this is shown. No window, day or week has
+it, and it is never the latest one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .errors import InvalidQueryError
 
 FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """No agent is as old."""
+
+_NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 AHEAD: Final = timedelta(days=1)
 """So far after the clock a run may be dated: without a zone, local time stands as if it were UTC."""
@@ -47,6 +50,15 @@ class Misdated:
 
 
 NONE: Final = Misdated(0, ())
+
+
+def is_possible(moment: datetime) -> bool:
+    """Tell whether a run can have been made then, whatever the clock says: from 2000 to 2099.
+
+    >>> is_possible(datetime(2026, 3, 1)), is_possible(datetime.max), is_possible(datetime.min)
+    (True, False, False)
+    """
+    return FIRST <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) < _NEVER
 
 
 def is_plausible(moment: datetime, now: datetime) -> bool:

@@ -383,7 +383,8 @@ class Pruned(TypedDict):
 
     dry_run: bool  # nothing was taken out
     runs: int  # that the rules mean
-    spent: float | None  # by them, US dollars at least; null: unknown
+    spent: float | None  # by them, US dollars; null: unknown
+    spent_is_exact: bool  # false: that is what they spent at least
     unpriced: int  # of them, runs of unknown cost
     oldest: str | None  # when the first of them was made, ISO 8601 UTC
     newest: str | None  # when the last of them was made, ISO 8601 UTC

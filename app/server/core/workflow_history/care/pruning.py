@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import database
+from ..amounts import RECORDED
 from ..errors import InvalidQueryError
 from ..retention import Rule
 from ..store.bulk import chunks
@@ -26,9 +27,9 @@ BATCH_RUNS = 2_000  # taken out in one transaction
 def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, Any]:
     """Take out the runs that any of the rules means; a `dry_run` only tells which.
 
-    Returns runs, spent (US dollars at least), unpriced (runs of unknown cost), oldest and newest (when they
-    were made), projects (how many of each), dry_run, and pruned_before: runs and spent of what was pruned
-    earlier. Runs at work stay, unless a rule names their status.
+    Returns runs, spent (US dollars; at least, unless spent_is_exact), unpriced (runs of unknown cost), oldest
+    and newest (when they were made), projects (how many of each), dry_run, and pruned_before: runs and spent
+    (at least) of what was pruned earlier. Runs at work stay, unless a rule names their status.
     """
     started = time.monotonic()
     if not rules or any(rule.is_empty for rule in rules):
@@ -44,7 +45,13 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
             finish(history)  # also what an earlier command left undone
     earlier = {name: before[name] for name in ("runs", "spent")}
     seconds = time.monotonic() - started
-    return {**_told(gone), "pruned_before": earlier, "dry_run": dry_run, "duration_seconds": seconds}
+    return {
+        **_told(gone),
+        "spent_is_exact": bool(gone) and all(map(_is_exact, gone)),
+        "pruned_before": earlier,
+        "dry_run": dry_run,
+        "duration_seconds": seconds,
+    }
 
 
 def _meant(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
@@ -89,6 +96,11 @@ def _take_out(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
             settle_shares(history, near)
         gone += [meant[key] for key in keys]
     return gone
+
+
+def _is_exact(run: Mapping[str, Any]) -> bool:
+    """Tell whether all that a run spent is on record."""
+    return run["cost_basis"] in RECORDED and not run["lower_bound_cost_nanodollars"]
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

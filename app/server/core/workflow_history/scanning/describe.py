@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..accounting.missing import unseen_subagents
-from ..dating import LONGEST, SILENT_AFTER, is_plausible
+from ..dating import LONGEST, SILENT_AFTER
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..phases import phase_of, words_of
 from ..places import born
@@ -24,6 +25,7 @@ from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
 from .filetimes import LIVE, Dated, evidence_of
 from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
+from .possible import Possible, possible
 from .request import Prompt, Request, find_request
 from .status import Evidence, LogError, Verdict, furthest, is_early, judge, state_error
 from .times import (
@@ -37,13 +39,14 @@ from .times import (
     tells_an_order,
     unread_times,
 )
-from .words import odd_words, word
+from .words import odd_words, quoted, word
 
-RUNNING, SILENT, EARLY = "running ", "silent ", "early "
+RUNNING, SILENT, EARLY, NOT_YET = "running ", "silent ", "early ", "not yet "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
 
 Running: its agents may be at work. Silent: they would be, had they not been silent for long. Early: its
-files were written after now.
+files were written after now. Not yet: a time in its files lies in the future, and counts from a moment on:
+seconds since 1970, and a blank.
 """
 
 _ENDED = frozenset({"completed", "failed", "stopped", "incomplete"})
@@ -204,21 +207,25 @@ def describe(
     `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
     was looked at before.
     """
+    read, given = facts, possible(facts.folder, facts.state, facts.logs, facts.streams, now)
+    facts = dataclasses.replace(
+        read, state=given.state, logs=given.logs, streams=given.streams, window=given.window
+    )
     window = None if written.is_copied else facts.window
     streams = undated(facts.streams) if written.is_copied else facts.streams
     have_clocks = all(stream.ended_at is not None for stream in streams)
     in_order = have_clocks or (window is not None and tells_an_order(window, streams))
-    told = run_times(facts.id, facts.state, facts.logs, streams, None)
+    told = run_times(given.run_id, facts.state, facts.logs, streams, None)
     later = written.is_alone or (window is not None and is_later(window, told))
     dated = undated(streams) if later else streams
     times = run_times(
-        facts.id,
+        given.run_id,
         facts.state,
         facts.logs,
         dated,
         None if later else window,
         committed=committed if written.is_copied or written.is_alone else None,
-        born=facts.born,
+        born=facts.born if facts.window is not None else None,
     )
     log_error = _log_error(facts)
     is_fresh = _has_fresh_clock(facts, told, now)
@@ -240,7 +247,7 @@ def describe(
     clues = Clues(facts.state, facts.summaries, facts.prompts, facts.logs, streams)
     request = _request(facts, clues)
     workflow: Workflow = {
-        **_kept_keys(facts.state),
+        **_kept_keys(read.state),
         "id": facts.id,
         "adw_id": word(facts.state.get("adw_id")) or word(facts.state.get("id")),
         "status": verdict.status,
@@ -267,12 +274,15 @@ def describe(
     workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
     notes = (
         *_other_id(facts, workflow),
-        *_odd_words(facts),
+        *_odd_words(read),
         *(problem for _, problem in silent),
         *_unseen_subagents(facts),
-        *_odd_times(facts, workflow, times, now),
+        *_odd_times(read, given, times),
     )
-    stamp = f"{_by_the_clock(evidence, verdict, facts.window, now)}{facts.folder.fingerprint}"
+    by_the_clock = _by_the_clock(evidence, verdict, read.window, now)
+    if not by_the_clock and given.again_at is not None:
+        by_the_clock = f"{NOT_YET}{given.again_at.timestamp():.0f} "
+    stamp = f"{by_the_clock}{facts.folder.fingerprint}"
     written_at = {found.path: found.mtime_ns / 1e9 for found in facts.folder.files}
     return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred, written_at)
 
@@ -525,20 +535,15 @@ def _odd_words(facts: RunFacts) -> Iterator[Problem]:
             yield Problem(facts.folder.state.shown, reason, None, "warning")
 
 
-def _odd_times(facts: RunFacts, workflow: Workflow, times: RunTimes, now: datetime) -> Iterator[Problem]:
-    """Name times that cannot be read; those of no run, which are kept; and lengths, which are refused."""
+def _odd_times(facts: RunFacts, given: Possible, times: RunTimes) -> Iterator[Problem]:
+    """Name times that cannot be read, those at which no run was made, and lengths that are of none."""
     path = facts.folder.state.shown if facts.folder.state else facts.id
     for field, value in unread_times(facts.state):
-        shown = str(value)[:_SHOWN]
-        yield Problem(path, f"{field} cannot be read as a time: {shown!r}", None, "warning")
-    named: set[datetime] = set()
-    for key in ("created_at", "started_at", "completed_at"):
-        when: datetime | None = getattr(times, key)
-        if when is None or when in named or workflow[key] is None or is_plausible(when, now):
-            continue
-        named.add(when)
-        side = "before 2000" if when < now else "in the future"
-        yield Problem(path, f"{key} {when.date()} is {side}: no run was made then", None, "warning")
+        yield Problem(path, f"{field} cannot be read as a time: {quoted(value)}", None, "warning")
+    shown = {found.path: found.shown for found in facts.folder.files}
+    of_files = [given.file_time] if given.file_time and times.created_at is None else []
+    for inside, reason in (*given.refused, *of_files):
+        yield Problem(shown[inside], reason, None, "warning")
     for seconds, source in times.refused:
         reason = f"{seconds:,.0f} s is longer than any run: its duration is not taken from {source}"
         yield Problem(path, reason, None, "warning")

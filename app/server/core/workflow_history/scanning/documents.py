@@ -10,7 +10,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from ..dating import read_moment
+from ..dating import is_possible, read_moment
 from ..models import Problem
 from ..places import opened
 from ..scrubbing import scrub, scrub_json
@@ -74,7 +74,7 @@ class Log:
         if line is None:
             return None
         stamp = _LOG_TIME.match(line)
-        return (read_moment(f"{stamp[1]}{stamp[2] or ''}") if stamp else None) or self.last
+        return (_moment_of(stamp) if stamp and self.last else None) or self.last
 
     @property
     def error(self) -> str | None:
@@ -180,9 +180,9 @@ def read_object(found: FoundFile, problems: list[Problem]) -> dict[str, Any] | N
     if _is_deeper(value, DEEPEST):
         problems.append(Problem(found.shown, f"nested more than {DEEPEST} levels deep"))
         return None
-    if constants:
-        value = _without_constants(value, found.shown, problems)
     clean: dict[str, Any] = scrub_json(value)  # before anything is made of it: words of a branch, a reason
+    if constants:
+        clean = _without_constants(clean, found.shown, problems)
     return clean
 
 
@@ -237,7 +237,7 @@ def read_log(found: FoundFile, problems: list[Problem]) -> Log:
     first = last = None
     unread: list[re.Match[str]] = []
     for stamp in _LOG_TIME.finditer(text):
-        when = read_moment(f"{stamp[1]}{stamp[2] or ''}")
+        when = _moment_of(stamp)
         if when is None:
             unread.append(stamp)
         else:
@@ -245,9 +245,14 @@ def read_log(found: FoundFile, problems: list[Problem]) -> Log:
     if unread:
         line = text.count("\n", 0, unread[0].start()) + 1
         more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-        reason = f"the line's time cannot be read: {unread[0][0]!r}{more}"
+        reason = f"the line's time cannot be read as one of a run: {unread[0][0]!r}{more}"
         problems.append(Problem(found.shown, reason, line, "warning"))
     return Log(parts[-2] if len(parts) > 1 else "", text, first, last, found.path)
+
+
+def _moment_of(stamp: re.Match[str]) -> datetime | None:
+    when = read_moment(f"{stamp[1]}{stamp[2] or ''}")
+    return when if when is not None and is_possible(when) else None
 
 
 def outermost(logs: Sequence[Log]) -> Log | None:

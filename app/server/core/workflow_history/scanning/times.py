@@ -25,8 +25,9 @@ _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
 _QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
 _LONGEST = LONGEST.total_seconds()
-_START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
-_END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
+START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
+END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
+PHASE_KEYS = ("started_at", "completed_at")
 
 FILE_TIMES: Final = "file times"
 CLOCK: Final = "its streams' own times"
@@ -142,11 +143,11 @@ def run_times(
 
 def unread_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a state file that should be a time and cannot be read as one, with their values."""
-    for key in (*_START_KEYS, *_END_KEYS):
+    for key in (*START_KEYS, *END_KEYS):
         if _is_unread(state.get(key)):
             yield key, state[key]
     for number_, phase in enumerate(phase_results(state)):
-        for key in ("started_at", "completed_at"):
+        for key in PHASE_KEYS:
             if _is_unread(phase.get(key)):
                 yield f"phase_results[{number_}].{key}", phase[key]
 
@@ -160,7 +161,7 @@ def _starts(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], offset: int | None
 ) -> Iterable[tuple[datetime, str]]:
     """Yield the reported starts, the best place first."""
-    for key in _START_KEYS:
+    for key in START_KEYS:
         if when := instant(state.get(key), offset):
             yield when, f"adw_state.json: {key}"
     for phase in phase_results(state):
@@ -169,10 +170,16 @@ def _starts(
     firsts = [(when, log.path) for log in logs if (when := instant(log.first, offset))]
     if firsts:
         yield min(firsts)
+    for when in moments_of_id(run_id):
+        yield (when, ID) if when.tzinfo else (_shifted(when, offset), "the stamp in the run's id")
+
+
+def moments_of_id(run_id: str) -> Iterator[datetime]:
+    """Yield the times in a run's id: of an epoch, and a naive one of a stamp."""
     if epoch := _EPOCH.search(run_id):
-        yield datetime.fromtimestamp(int(epoch.group(1)), UTC), ID
+        yield datetime.fromtimestamp(int(epoch.group(1)), UTC)
     if stamp := _stamp(run_id):
-        yield _shifted(stamp, offset), "the stamp in the run's id"
+        yield stamp
 
 
 def phase_results(state: dict[str, Any]) -> list[dict[str, Any]]:
@@ -182,7 +189,7 @@ def phase_results(state: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
-    for key in _END_KEYS:
+    for key in END_KEYS:
         if when := instant(state.get(key), offset):
             return when
     ends = [instant(phase.get("completed_at"), offset) for phase in phase_results(state)]

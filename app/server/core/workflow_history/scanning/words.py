@@ -14,7 +14,7 @@ _LONGEST_WORD: Final = 10_000  # characters of a name, a branch or a file: a lon
 _LONGEST_STATUS: Final = 100  # characters
 _SHOWN: Final = 200  # characters of a value in what is said of it
 _NAMES: Final = (
-    "adw_id", "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
+    "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
     "current_phase",
 )  # fmt: skip
 _STATED: Final = {
@@ -24,6 +24,7 @@ _STATED: Final = {
     "running": "running", "in_progress": "running", "started": "running", "active": "running",
     "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
 }  # fmt: skip
+_NO_QUOTES: Final = str.maketrans({"'": "`", '"': "`"})
 _BREAK = re.compile(r"[^\S ]+")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
 _BLANKS: Final = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
@@ -75,6 +76,19 @@ def stated_status(state: dict[str, Any]) -> str | None:
     return None if given is None else _STATED.get(given.lower().replace(" ", "_").replace("-", "_"), given)
 
 
+def quoted(value: Any) -> str:
+    """Return a value between quotes, with no other quotes inside, at most 200 characters; a number as it is.
+
+    >>> quoted(["a", 1])
+    "'[`a`, 1]'"
+    """
+    if isinstance(value, int | float):
+        return repr(value)
+    shown = repr(value[: _SHOWN + 1])[1:-1] if isinstance(value, str) else repr(value)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    return "'" + shown.translate(_NO_QUOTES) + "'"
+
+
 def odd_words(state: dict[str, Any]) -> Iterator[str]:
     """Yield what cannot be taken as a state file says it: no text, too long, or with what nobody sees."""
     for key in ("status", *REQUEST_KEYS, *_NAMES):
@@ -82,10 +96,12 @@ def odd_words(state: dict[str, Any]) -> Iterator[str]:
         if value is None or value is False or (key in _NAMES and type(value) is int):
             continue
         if not isinstance(value, str):
-            yield f"{key} is no text: {repr(value)[:_SHOWN]}"
+            yield f"{key} is no text: {quoted(value)}"
         elif key in REQUEST_KEYS:
             if value.strip() and not shows(value):
-                yield f"{key} shows nothing: {value[:_SHOWN]!r}"
-        elif (read := status_word(state) if key == "status" else word(value)) != (value.strip() or None):
-            shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}… ({len(value):,} characters)"
-            yield f"{key} is read as {(read or '')[:_SHOWN]!r}: the state says {shown!r}"
+                yield f"{key} shows nothing: {quoted(value)}"
+        elif (read := word(value) if key in _NAMES else status_word(state)) != (
+            value[:_LONGEST_WORD].strip() or None
+        ):
+            length = f" ({len(value):,} characters)" if len(value) > _SHOWN else ""
+            yield f"{key} is read as {quoted(read or '')}: the state says {quoted(value)}{length}"

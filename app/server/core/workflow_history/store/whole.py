@@ -148,7 +148,10 @@ class WholeRuns:
 
     def facts(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         """Return the little of some runs that tells whether they may go, and what they spent."""
-        names = ("key", "project", "status", "created_at", "spent_nanodollars")
+        names = (
+            "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
+            "lower_bound_cost_nanodollars",
+        )  # fmt: skip
         query = select(*(shown(name) for name in names))
         with self._reading() as connection:
             return [

@@ -128,7 +128,8 @@ def _of_no_kind(opened: _Opened, sniffer: Sniffer) -> StreamRead:
         some = "its one line is" if lines == 1 else f"none of its {lines:,} lines is"
         reason = f"not read: {some} of a known kind of stream"
         return StreamRead(None, None, Problem(path, reason, severity="warning"))
-    reason = "the first line is cut off" if lines == 1 and sniffer.is_cut else "no line of it is JSON"
+    is_begun = lines == 1 and sniffer.is_cut and sniffer.is_begun
+    reason = "the first line is cut off" if is_begun else "no line of it is JSON"
     return StreamRead(_unreadable(opened, reason, lines, cut=sniffer.is_cut), None)
 
 

@@ -64,6 +64,11 @@ class Blocks:
         if self.start == 0 and piece.startswith(_UTF8_BOM):
             self.end = len(_UTF8_BOM)
             piece = piece[self.end :]
+        if self.start == 0 and b"\r" in piece and b"\n" not in piece:  # lines as old Macs end them
+            self.resumable = False
+            while piece:
+                yield piece.replace(b"\r", b"\n")
+                piece = self.handle.read(BLOCK)
         while piece:
             yield piece
             piece = self.handle.read(BLOCK)

@@ -21,13 +21,14 @@ from ..models import (
     TokenUsage,
     ToolCall,
 )
-from .endings import UNANSWERED, Ended, ending_of
+from .endings import REFUSAL, UNANSWERED, Ended, ending_of, refused
 from .lines import (
     Block,
     Line,
     Message,
     SubagentResult,
     Usage,
+    answer_text,
     count,
     decode_line,
     error_text,
@@ -309,8 +310,12 @@ def _result(line: Line, number: int, session: str | None) -> ResultSegment:
         if name != SYNTHETIC
     )
     text = line.result if isinstance(line.result, str) else ""
-    if not text and (line.is_error or (line.subtype or "").startswith("error")):
+    if line.stop_reason == REFUSAL:
+        text = refused(text.strip())
+    elif not text and (line.is_error or (line.subtype or "").startswith("error")):
         text = error_text(line.errors) or error_text(line.result) or ""
+    elif not text:
+        text = answer_text(line.result) or answer_text(line.structured_output)
     return ResultSegment(
         line=number,
         total_cost=money(line.total_cost_usd),
@@ -319,7 +324,7 @@ def _result(line: Line, number: int, session: str | None) -> ResultSegment:
         duration_ms=milliseconds(line.duration_ms),
         duration_api_ms=milliseconds(line.duration_api_ms),
         turns=count(line.num_turns) if line.num_turns is not None else None,
-        is_error=bool(line.is_error),
+        is_error=bool(line.is_error) or line.stop_reason == REFUSAL,
         subtype=line.subtype,
         text=text[:RESULT_TEXT],
         session_id=session,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
-from .lines import count, error_text, milliseconds, moment
+from .lines import answer_text, count, error_text, milliseconds, moment
 from .reading import LineReading, decoded
 
 _DETAILS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
@@ -67,6 +67,8 @@ class CursorReading(LineReading):
             self.sessions[line.session_id] = None
         if (when := moment(line.timestamp_ms)) is not None:
             self.ran_at(when)
+        elif line.timestamp_ms is not None:
+            self.unread_time(line.timestamp_ms, number)
         if line.type == "system":
             self.model = line.model or self.model
         elif line.type == "tool_call" and isinstance(line.tool_call, dict):
@@ -86,7 +88,7 @@ class CursorReading(LineReading):
     def _result(self, line: CursorLine, number: int) -> ResultSegment:
         usage = _usage(line.usage) if line.usage else None
         failed = bool(line.is_error) or (line.subtype or "").startswith("error")
-        said = line.result if isinstance(line.result, str) else ""
+        said = answer_text(line.result) if isinstance(line.result, str) or not failed else ""
         return ResultSegment(
             line=number,
             total_cost=None,

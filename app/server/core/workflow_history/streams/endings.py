@@ -21,8 +21,15 @@ _INTERRUPTED: Final = "[Request interrupted"
 _INTERRUPTED_RAW: Final = b'"' + _INTERRUPTED.encode()
 _SYNTHETIC: Final = "<synthetic>"
 _NO_ANSWER_WANTED: Final = "No response requested"
-_ENDS: Final = frozenset({None, "end_turn", "stop_sequence", "refusal"})
-"""Stop reasons after which no more is to come; without one an older version wrote the line."""
+_ENDS: Final = frozenset({None, "end_turn", "stop_sequence"})
+"""Stop reasons of an answer; without one an older version wrote the line.
+
+After others an answer is not whole (`max_tokens`, `model_context_window_exceeded`), or goes on
+(`pause_turn`).
+"""
+
+REFUSAL: Final = "refusal"
+"""The stop reason of a model that would not answer."""
 
 _NOT_TYPED: Final = re.compile(r"\s*(?:<(?:command|local-command|bash|user-memory|system)-|Caveat: )")
 """Texts that the program writes in the user's name: commands of its own and what they printed."""
@@ -44,6 +51,8 @@ def _of_assistant(line: Line, message: Message) -> Ended | None:
         text = _texts(message)
         is_error = line.isApiErrorMessage or not text.startswith(_NO_ANSWER_WANTED)
         return ("error", text[:_LONGEST]) if is_error else None
+    if message.stop_reason == REFUSAL:
+        return "error", refused(_texts(message) or _explanation(message.stop_details))
     blocks = message.content
     if isinstance(blocks, list):
         last = blocks[-1] if blocks else None
@@ -51,6 +60,20 @@ def _of_assistant(line: Line, message: Message) -> Ended | None:
     else:
         has_text = bool(blocks)
     return ANSWERED if has_text and message.stop_reason in _ENDS else UNANSWERED
+
+
+def refused(said: str) -> str:
+    """Return what to say of a refusal.
+
+    >>> refused(""), refused("I can't help with that.")
+    ('the model refused to answer', "the model refused to answer: I can't help with that.")
+    """
+    return f"the model refused to answer: {said}"[:_LONGEST] if said else "the model refused to answer"
+
+
+def _explanation(details: Any) -> str:
+    said = details.get("explanation") if isinstance(details, dict) else None
+    return said.strip() if isinstance(said, str) else ""
 
 
 def _of_user(message: Message) -> Ended | None:

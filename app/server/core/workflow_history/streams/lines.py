@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from ..dating import read_moment
+from ..dating import is_possible, read_moment
 
 NO_TIME = "timestamp cannot be read as a time with its zone"
-"""How a problem with a line's clock begins."""
+NO_RUNS_TIME = "timestamp is before 2000 or after 2099"
+"""How problems with a line's clock begin."""
 
 
 class LineUnreadableError(ValueError):
@@ -81,6 +82,7 @@ class Message(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
+    stop_details: Any = None
     usage: Usage | None = None
     content: list[Block | str] | str | None = None
 
@@ -104,6 +106,8 @@ class Line(msgspec.Struct):
     num_turns: int | float | None = None
     is_error: bool | None = None
     result: Any = None
+    structured_output: Any = None
+    stop_reason: Any = None
     errors: Any = None
     permission_denials: list[msgspec.Raw] | None = None
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
@@ -205,12 +209,12 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone."""
+    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone.
+
+    A time at which no run can have been made is none.
+    """
     when = read_moment(value)
-    try:
-        return when.astimezone(UTC) if when is not None and when.tzinfo else None
-    except OverflowError:
-        return None
+    return when.astimezone(UTC) if when is not None and when.tzinfo and is_possible(when) else None
 
 
 def milliseconds(value: float | None) -> float | None:
@@ -245,6 +249,18 @@ def error_text(error: Any, depth: int = 4) -> str | None:
     return None
 
 
+def answer_text(answer: Any) -> str:
+    """Return an answer as text: one that is no text as JSON, none and an empty one as "".
+
+    >>> answer_text({"a": 1}), answer_text(0), answer_text([]), answer_text(None)
+    ('{"a":1}', '0', '', '')
+    """
+    if isinstance(answer, str):
+        return answer
+    empty = answer is None or answer in ({}, [])
+    return "" if empty else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
@@ -268,9 +284,10 @@ def money(value: float | None) -> Decimal | None:
 def moment(value: float | None) -> datetime | None:
     """Return an aware UTC time from milliseconds since 1970; what cannot be one is unknown."""
     try:
-        return datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
+        when = datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
     except (OverflowError, OSError, ValueError):
         return None
+    return when if when is not None and is_possible(when) else None
 
 
 def count(value: float | None) -> int:

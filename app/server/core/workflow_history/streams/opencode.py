@@ -15,8 +15,12 @@ from typing import Any
 import msgspec
 
 from ..models import ModelCost, ResultSegment, StreamFacts, TokenUsage, ToolCall
+from .endings import refused
 from .lines import count, error_text, moment, money, tool_detail
 from .reading import LineReading, decoded
+
+_COMPLAINTS = {"content-filter": refused(""), "error": "its last step ended with an error"}
+"""By the reason of a last step that answered nothing."""
 
 _GOES_ON = frozenset({"tool-calls", "unknown", None})  # reasons of a step that is not the last one
 _SUBAGENT = "task"  # the tool that starts an agent, whose steps stand in a session of its own
@@ -101,6 +105,8 @@ class OpencodeReading(LineReading):
             self.sessions[line.sessionID] = None
         if (when := moment(line.timestamp)) is not None:
             self.ran_at(when)
+        elif line.timestamp is not None:
+            self.unread_time(line.timestamp, number)
         part = line.part or Part()
         session = line.sessionID or ""
         if (model := _model_of(part) or _model_of(line)) is not None:
@@ -149,15 +155,16 @@ class OpencodeReading(LineReading):
 
     def _result(self) -> ResultSegment:
         costs = [cost for _, _, cost in self.steps.values() if cost]
-        ended = self.complaint is not None or self.reason not in _GOES_ON
+        complaint = self.complaint or _COMPLAINTS.get(self.reason or "")
+        ended = complaint is not None or self.reason not in _GOES_ON
         return ResultSegment(
             line=self.last_step,
             total_cost=sum(costs, Decimal(0)) if costs else None,
             models=self._by_model(),
             turns=len(self.steps) or None,
-            is_error=self.complaint is not None,
-            subtype="error" if self.complaint else "success",
-            text=(self.complaint or self.text)[:2000],
+            is_error=complaint is not None,
+            subtype="error" if complaint else "success",
+            text=(complaint or self.text)[:2000],
             session_id=next(iter(self.sessions), None),
             process=1,
             lacking=self._lacking(len(costs), ended=ended),

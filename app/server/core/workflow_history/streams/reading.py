@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..accounting.results import doubts
+from ..dating import read_moment
 from ..models import Problem, ResultSegment, StreamFacts
 from .blocks import lines_of
-from .lines import NO_TIME, LineUnreadableError
+from .lines import NO_RUNS_TIME, NO_TIME, LineUnreadableError
 from .repair import begins_a_record, records_in
 
 MAX_PROBLEMS = 20  # per file: a garbled file of a million lines is named once, with its first lines
@@ -83,9 +84,11 @@ class LineReading(ABC):
         self.last = max(self.last or when, when)
 
     def unread_time(self, value: Any, line: int) -> None:
-        """Name the first timestamp that is no time, or that names no zone."""
-        if not any(problem.reason.startswith(NO_TIME) for problem in self.problems):
-            self.trouble(f"{NO_TIME}: {value!r:.60}", line, doubtful=True)
+        """Name the first timestamp that is no time of a run, or that names no zone."""
+        if not any(problem.reason.startswith((NO_TIME, NO_RUNS_TIME)) for problem in self.problems):
+            when = read_moment(value)
+            why = NO_RUNS_TIME if when is not None and when.tzinfo else NO_TIME
+            self.trouble(f"{why}: {value!r:.60}", line, doubtful=True)
 
     def all_problems(self) -> list[Problem]:
         """Return what was wrong, and a record that was begun and never ended."""

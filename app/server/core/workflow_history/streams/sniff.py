@@ -80,6 +80,7 @@ class Sniffer:
     def __init__(self) -> None:
         self.lines = 0
         self.is_cut = False  # the last line has no end
+        self.is_begun = False  # an object begins in the last line
         self.is_empty = True
         self.is_json = False  # at least one line is a JSON object
         self.is_alike = False  # a line has the shape of Claude Code's, and no mark of another program
@@ -89,6 +90,7 @@ class Sniffer:
     def look(self, block: bytes) -> Dialect | None:
         """Return the dialect that a line of this block tells; the counts are of all blocks so far."""
         self.is_cut = bool(block) and not block.endswith(b"\n")
+        self.is_begun = b"{" in block[block.rfind(b"\n") + 1 :]
         self.lines += block.count(b"\n") + self.is_cut
         if self.is_empty and _SOMETHING.search(block):
             self.is_empty = False

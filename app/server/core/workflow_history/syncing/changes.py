@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from ..scanning.describe import EARLY, RUNNING, SILENT
+from ..scanning.describe import EARLY, NOT_YET, RUNNING, SILENT
 from ..scanning.filetimes import Dated
 from ..scanning.found import RunFolder
 from ..scanning.status import is_early, is_silent
@@ -28,6 +28,8 @@ def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: da
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     """Tell whether the clock says what it said when the run was judged; clocks may have been wrong."""
+    if fingerprint.startswith(NOT_YET):
+        return now.timestamp() < float(fingerprint.removeprefix(NOT_YET).partition(" ")[0])
     seconds = written_ns / 1e9
     if seconds <= now.timestamp() and not fingerprint.startswith((RUNNING, SILENT, EARLY)):
         return True

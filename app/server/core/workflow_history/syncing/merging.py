@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from ..analytics import calculate_phase_metrics, score_parts
+from ..dating import is_plausible
 from ..enrichment import COST_FIELDS
+from ..evidence import moment_in_utc
 from ..models import AgentRun, Workflow
 
 OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
@@ -95,6 +98,13 @@ def without_file_times(stored: Workflow) -> Workflow:
     """Return a stored workflow without what was derived from its files' times: they are those of a copy."""
     derived = [name for name in OF_THE_TIMES if stored.get(_BASIS_OF.get(name, "times_basis")) == "derived"]
     return {**stored, **dict.fromkeys(derived)}
+
+
+def without_impossible_times(stored: Workflow, now: datetime) -> Workflow:
+    """Return a stored workflow without times at which no run was made: an earlier version kept them."""
+    ends = ((name, moment_in_utc(stored.get(name))) for name in ("created_at", "started_at", "completed_at"))
+    odd = [name for name, when in ends if when is not None and not is_plausible(when, now)]
+    return {**stored, **dict.fromkeys(OF_THE_TIMES if "created_at" in odd else odd)} if odd else stored
 
 
 def scored(workflow: Workflow) -> Workflow:

@@ -23,7 +23,7 @@ from ..store.records import secrets_in, take_apart
 from ..streams.bookmark import kept
 from .changes import GROWS_FOR
 from .learning import DetectorFailedError, patterns_of
-from .merging import former_attempts, merged, scored, storable, without_file_times
+from .merging import former_attempts, merged, scored, storable, without_file_times, without_impossible_times
 from .records import Order, ReadRun, Task
 from .related import features_of
 from .sameness import same_run, streams_of
@@ -74,7 +74,8 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
         run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run
-    before = without_file_times(order.before) if order.before and no_dates else order.before
+    before = without_impossible_times(order.before, task.now) if order.before else None
+    before = without_file_times(before) if before and no_dates else before
     workflow = merged(before, _phase_2_enrich(run, task, scanned, before), inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems

@@ -75,7 +75,8 @@ def pruned(done: Mapping[str, Any]) -> RenderableType:
     if not done["runs"]:
         return Group(Text("no run is meant: all stay"), *_before(done["pruned_before"]))
     what = counted(done["runs"], "run")
-    spent = f"at least {money(done['spent'])} spent on them" if done["spent"] is not None else None
+    least = "" if done["spent_is_exact"] else "at least "
+    spent = f"{least}{money(done['spent'])} spent on them" if done["spent"] is not None else None
     head = joined(
         [
             Text(
