@@ -254,6 +254,35 @@ def test_a_folder_that_lost_its_runs_is_no_error(project: Path) -> None:
     assert type_in("sync", str(project.parent / "other")).exit_code == 1
 
 
+def projects() -> list[str | None]:
+    return sorted(str(run["project"]) for run in find_runs().workflows)
+
+
+def test_a_named_project_takes_over_runs_that_are_known_by_another(project: Path) -> None:
+    spent = sync_workflow_history(silent=True, agents_dir=project)["total_cost"]
+    done = type_in("sync", str(project), "--project", "store").stdout
+    assert "2 runs in store" in done
+    assert "2 changed" in done
+    assert projects() == ["store", "store"]
+    again = sync_workflow_history(silent=True, agents_dir=project)
+    assert (again["project"], again["unchanged"], again["total_cost"]) == ("store", 2, spent)
+    for name in ("store", "shop"):
+        assert sync_workflow_history(silent=True, agents_dir=project, project=name)["inserted"] == 0
+    assert projects() == ["shop", "shop"]
+
+
+def test_a_named_project_takes_over_runs_that_a_folder_around_it_made_known(nested: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=nested)
+    shop = nested / "-home-dev-work-the-shop-of-the-house"
+    assert "2 runs in shop" in type_in("sync", str(shop), "--project", "shop").stdout
+    assert projects() == ["projects"] * 4 + ["shop"] * 2
+    again = sync_workflow_history(silent=True, agents_dir=nested)
+    assert (again["inserted"], again["unchanged"], again["newly_gone"]) == (0, 6, 0)
+    assert projects() == ["projects"] * 4 + ["shop"] * 2
+    assert type_in("sync", str(nested), "--project", "all").exit_code == 0
+    assert projects() == ["all"] * 6
+
+
 # Ids that a list shows, and that are typed
 
 SESSIONS = {

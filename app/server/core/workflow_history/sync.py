@@ -69,7 +69,8 @@ def sync_workflow_history(
     that completed or failed), `undated`, `first_created_at` and `last_created_at` say what the folder's runs
     are; else they are None.
     `agents_dir` is a path or a URL, of a project or its agents folder, or a list of agents folders. Of a
-    project all agents folders are read, one after the other; `folders` names them. `engine` says who reads:
+    project all agents folders are read, one after the other; `folders` names them. `project` is what the runs
+    are stored under, those too that are known by another project. `engine` says who reads:
     processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
     always done here.
     `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..accounting.claims import units_of
 from ..accounting.unique import Unit
 from ..addresses import is_remote
+from ..scanning.walk import find_runs
 from ..store.reads import WhereStored
 from .job import Job
-from .known_places import location, moved_from
+from .known_places import KnownRun, location, moved_from, runs_known_elsewhere
 from .records import ReadRun
 
 
 def find_home(job: Job, *, named: str | None) -> None:
     """Find out under which project the runs of the folder are stored, and whether it was moved here.
 
-    `named` is the project that the caller named; it is not changed. A moved folder keeps its project.
+    `named` is the project that the caller named: known runs of the folder are brought to it. A moved folder
+    keeps its project.
     """
     if named is not None:
+        _bring_to_project(job)
         return
     known = {home.project for home in job.history.homes() if home.agents_dir == job.home}
     if len(known) == 1:
@@ -28,6 +32,29 @@ def find_home(job: Job, *, named: str | None) -> None:
         job.history.move_home(home, job.home)
         job.project = home.project
     job.stats["project"] = job.project
+
+
+def _bring_to_project(job: Job) -> None:
+    """Give known runs that lie in the folder the job's project and their name in this folder.
+
+    A name that a run of the project has already stays that run's.
+    """
+    machines = job.machines | {job.host}
+    known = runs_known_elsewhere(job.history, job.root, job.home, machines)
+    here = os.path.realpath(str(job.root))
+    names = {os.path.relpath(path, here): run for path, run in known.items()}
+    for home in job.history.homes():
+        if home.agents_dir == job.home and home.found_on in machines and home.project != job.project:
+            names |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
+    taken = job.history.stored_runs(job.project)
+    there = {folder.id for folder in find_runs(job.root, names.keys() - taken.keys())} if names else set()
+    if not there:
+        return
+    keys = job.history.keys_of([(names[run_id].home.project, names[run_id].id) for run_id in there])
+    with job.history.transaction():
+        for run_id in sorted(there):
+            run = names[run_id]
+            job.history.move_run(keys[run.home.project, run.id], job.project, run_id, job.home)
 
 
 def moved_here(job: Job, batch: Sequence[ReadRun]) -> set[str]:
