@@ -24,6 +24,7 @@ from app.server.core.workflow_history.columns import Columns
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.places import place
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -328,6 +329,26 @@ def test_a_run_that_grows_is_read_by_whichever_folder_is_synced(tmp_path: Path) 
     transcript(inner / f"{session}.jsonl", session, [1, 2, 9, 10])
     done = synced(outer)
     assert (done["inserted"], done["updated"], spent()) == (0, 3, FIVE)
+
+
+def test_a_sync_of_folders_inside_each_other_adds_a_run_up_once(tmp_path: Path) -> None:
+    inner, _, outer = home(tmp_path)
+    synced(inner)
+    done = sync_workflow_history(silent=True, agents_dir=outer)
+    assert (done["scanned"], done["enriched"], done["total_cost"]) == (3, 3, FOUR)
+    both = sync_workflow_history(silent=True, agents_dir=[place(inner), place(outer)])
+    assert (both["enriched"], both["total_cost"], both["partial_costs"]) == (3, FOUR, 0)
+
+
+def test_a_sum_is_made_when_all_folders_inside_are_read(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "logs" / "old", tmp_path / "logs"
+    first, other = SESSION.format(1), SESSION.format(2)
+    transcript(inner / f"{first}.jsonl", first, [1, 40])
+    synced(inner)
+    transcript(outer / "new" / f"{other}.jsonl", other, [1, 30])
+    assert synced(outer)["total_cost"] == THREE
+    transcript(inner / f"{first}.jsonl", first, [1, 20, 40])  # now this one is the older
+    assert synced(outer)["total_cost"] == FOUR == spent()
 
 
 def moved(project: Path, to: str) -> Path:

@@ -94,7 +94,7 @@ def sync_workflow_history(
         every.append(job.stats)
         counted += job.counted
     stats = together(every)
-    if len(every) > 1:  # a later folder may count what an earlier one counted first
+    if len(every) > 1:  # likewise
         with History.open(database.current_url()) as history:
             stats.update(costs_now(history, counted))
     return stats
@@ -140,6 +140,8 @@ def _sync_folder(
                 _run_phases(other)
                 job.add(other)
             _learn_again(job)
+            if job.elsewhere:  # a later folder may count what an earlier one counted first
+                stats.update(costs_now(history, job.counted))
             finish_erasing(history)
     except BusyError:
         raise

@@ -85,8 +85,18 @@ def add_up(job: Job) -> None:
 
 
 def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
-    """Return what these runs cost as the history knows them now, by the names that the statistics use."""
-    parts = [history.cost_totals(*part) for part in counted]
+    """Return what these runs cost as the history knows them now, by the names that the statistics use.
+
+    A run counts once, however many of the folders that were synced hold it.
+    """
+    wanted: dict[tuple[str, str], set[int] | None] = {}
+    for project, home, keys in counted:
+        known = wanted.setdefault((project, home), set())
+        wanted[project, home] = None if known is None or keys is None else known.union(keys)
+    parts = [
+        history.cost_totals(project, home, None if keys is None else sorted(keys))
+        for (project, home), keys in wanted.items()
+    ]
     return {
         "enriched": sum(part.enriched for part in parts),
         "total_cost": to_float(total(to_decimal(part.total_cost) for part in parts)),
