@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 
 from app.server.core.workflow_history.amounts import Spending, spending
 from app.server.core.workflow_history.answers.finding import costs_of
@@ -24,9 +24,11 @@ from app.server.core.workflow_history.columns import Columns
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.places import place
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.retention import Rule
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import occurrences, patterns
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.watching.budgets import (
     BUDGET_COLUMNS,
@@ -38,7 +40,7 @@ from app.server.core.workflow_history.watching.budgets import (
 from app.server.core.workflow_history.wording.costs import at_least
 from app.server.core.workflow_history.wording.statistics import cost_of
 from app.server.core.workflow_history.wording.story import cost_fact
-from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
+from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_use, usage
 
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
 TWO, THREE, FOUR, FIVE = 0.036, 0.054, 0.072, 0.09  # USD, of so many messages
@@ -98,6 +100,16 @@ def runs() -> dict[str, float | None]:
 def columns(names: Sequence[str]) -> Columns:
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
         return history.columns("runs", names)
+
+
+def learnt() -> list[tuple[str, str, float | None]]:
+    """Return kind, signature and estimated cost in US dollars of each pattern of each run."""
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history, history._reading() as connection:
+        query = select(patterns.c.kind, patterns.c.signature, occurrences.c.cost_nanodollars).join(
+            occurrences, occurrences.c.pattern_key == patterns.c.key
+        )
+        found = [tuple(row) for row in connection.execute(query.order_by(*query.selected_columns))]
+    return [(kind, name, None if cost is None else cost / 10**9) for kind, name, cost in found]
 
 
 def spent() -> float:
@@ -229,6 +241,26 @@ def test_a_sessions_transcript_at_home_adds_nothing_to_the_runs_own_stream(
     assert runs() == {"shop/a1b2c3d4": 0.5, f"home/{session}": EACH}
 
 
+def test_a_message_that_two_agents_of_a_run_share_counts_the_same_however_often_they_are_read(
+    agents: Path,
+) -> None:
+    folder = run(agents, "a1b2c3d4", {})
+    spent = usage(input=1_000, output=1_000)
+    shared = assistant("m1", spent, session="s1")
+    call = tool_use("t1", command="git status")
+    own = assistant("m2", spent, session="s1", content=[call])
+    stream(folder, "builder", init("s2"), assistant("m1", spent, session="s2"))
+    stream(folder, "planner", init("s1"), shared, own)
+    synced(agents)
+    first = (runs(), get_workflow_by_id("a1b2c3d4")["phase_costs"], learnt())
+    assert first[0] == {"shop/a1b2c3d4": TWO}
+    assert [cost for kind, _, cost in first[2] if kind == "phases"] == [TWO]
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
+        history.forget_fingerprints([history.find("a1b2c3d4").key])
+    synced(agents)
+    assert (runs(), get_workflow_by_id("a1b2c3d4")["phase_costs"], learnt()) == first
+
+
 def test_a_cut_copy_of_a_stream_with_a_result_adds_nothing(agents: Path) -> None:
     folder = workflow(agents, "a1b2c3d4", messages=("p1", "p2"))
     whole = (folder / "planner" / "raw_output.jsonl").read_text().splitlines(keepends=True)
@@ -329,6 +361,26 @@ def test_a_run_that_grows_is_read_by_whichever_folder_is_synced(tmp_path: Path) 
     transcript(inner / f"{session}.jsonl", session, [1, 2, 9, 10])
     done = synced(outer)
     assert (done["inserted"], done["updated"], spent()) == (0, 3, FIVE)
+
+
+def test_a_sync_of_folders_inside_each_other_adds_a_run_up_once(tmp_path: Path) -> None:
+    inner, _, outer = home(tmp_path)
+    synced(inner)
+    done = sync_workflow_history(silent=True, agents_dir=outer)
+    assert (done["scanned"], done["enriched"], done["total_cost"]) == (3, 3, FOUR)
+    both = sync_workflow_history(silent=True, agents_dir=[place(inner), place(outer)])
+    assert (both["enriched"], both["total_cost"], both["partial_costs"]) == (3, FOUR, 0)
+
+
+def test_a_sum_is_made_when_all_folders_inside_are_read(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "logs" / "old", tmp_path / "logs"
+    first, other = SESSION.format(1), SESSION.format(2)
+    transcript(inner / f"{first}.jsonl", first, [1, 40])
+    synced(inner)
+    transcript(outer / "new" / f"{other}.jsonl", other, [1, 30])
+    assert synced(outer)["total_cost"] == THREE
+    transcript(inner / f"{first}.jsonl", first, [1, 20, 40])  # now this one is the older
+    assert synced(outer)["total_cost"] == FOUR == spent()
 
 
 def moved(project: Path, to: str) -> Path:

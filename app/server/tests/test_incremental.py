@@ -164,7 +164,7 @@ def act(agents: Path, what: tuple[str, str, str, int], step: int) -> None:
             folder,
             agent,
             init(f"{run_id}{agent}{step}"),
-            assistant(f"m{run_id}{agent}{step}", usage(input=10, output=number)),
+            assistant(f"m{step}", usage(input=10, output=number)),
         )
 
 

@@ -100,8 +100,8 @@ def sync_workflow_history(
     stats = together(every)
     if len(every) > 1 or has_news(stats):
         with History.open(database.current_url()) as history:
-            # A later folder may count what an earlier one counted first.
-            stats.update(costs_now(history, counted))
+            if len(every) > 1:  # a later folder may count what an earlier one counted first
+                stats.update(costs_now(history, counted))
             if has_news(stats):
                 stats.update(found_now(history, counted, datetime.now(UTC)))
     return stats
@@ -147,6 +147,8 @@ def _sync_folder(
                 _run_phases(other)
                 job.add(other)
             _learn_again(job)
+            if job.elsewhere:  # a later folder may count what an earlier one counted first
+                stats.update(costs_now(history, job.counted))
             finish_erasing(history)
     except BusyError:
         raise

@@ -69,7 +69,7 @@ def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bo
 def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
     """Return the run, with the stored costs where the stored attempt had seen more of the stream."""
     attempt = stored.get("attempt", 1)
-    if run.get("duplicate_of") or not _had_seen_more(stored, run):
+    if not _had_seen_more(stored, run):
         return {**run, "attempt": attempt}
     taken: dict[str, Any] = {key: value for key, value in stored.items() if key in COST_FIELDS}
     return cast("AgentRun", {**run, **taken, "attempt": attempt})

@@ -94,11 +94,10 @@ def claim_of(
     facts: StreamFacts,
     spender: Spender,
     at: datetime | None,
-    alone: Mapping[str, Any] | None,
     *,
     lacking: bool = False,
 ) -> Claim:
-    """Return the claim of a stream; `alone`: its cost fields by itself if its run counts less of it."""
+    """Return the claim of a stream that counts all that it spent."""
     return Claim(
         path=facts.path,
         identity=facts.identity,
@@ -110,7 +109,6 @@ def claim_of(
         at=facts.started_at or at,
         facts=_trimmed(facts) if spender.loose or facts.format == CUMULATIVE else None,
         lacking=lacking,
-        alone=None if alone is None else dict(alone),
     )
 
 
@@ -176,7 +174,7 @@ def settled(
     the stream without what others count of its totals.
     """
     alone = claim.alone or {name: agent.get(name) for name in COST_FIELDS}
-    loose = tuple([message for _, message in claim.spender.loose])
+    loose = () if claim.facts is None else loose_messages(claim.facts)
     if duplicate_of is None and share.record and share.messages == loose and part is None:
         fields: Mapping[str, Any] = alone
         kept = None

@@ -15,12 +15,11 @@ from ..models import AgentRun, CostBasis, CostData, StreamFacts
 from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
-from .claims import COST_FIELDS, Claim, claim_of
+from .claims import Claim, claim_of, thread_parts, with_shares
 from .missing import unseen_subagents
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
 from .streams import agent_run
-from .threads import own_parts
 from .unique import Spender, shares_of, spender_of
 
 RECORDED = ("reported", "computed")
@@ -42,19 +41,15 @@ def accounted(
     """Return the same, and what each of today's streams spent by itself."""
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
-    originals = [facts for facts in streams if shares[facts.path].duplicate_of is None]
-    own = {facts.path: facts for facts in own_parts(originals)}
-    current, claims = [], []
-    for facts in streams:
-        share, lacking = shares[facts.path], facts.path in unseen
-        part = own.get(facts.path, facts)
-        alone = None
-        if share.inherited or not share.record or part.results != facts.results:
-            whole: Mapping[str, Any] = agent_run(facts, at, lacking=lacking)
-            alone = {name: whole[name] for name in COST_FIELDS}
-        current.append(agent_run(part, at, share=share, lacking=lacking))
-        claims.append(claim_of(facts, spenders[facts.path], at, alone, lacking=lacking))
-    return cost_data(all_attempts(current, former)), claims
+    current = [agent_run(facts, at, lacking=facts.path in unseen) for facts in streams]
+    claims = [claim_of(facts, spenders[facts.path], at, lacking=facts.path in unseen) for facts in streams]
+    # Attempts are held against each other by what each spent by itself; what others count is taken out then.
+    runs = all_attempts(current, former)
+    own = {claim.name: claim for claim in claims}
+    named = {name: shares[name[0]] for name in own}
+    parts = thread_parts(own, named, {name: name for name in own})
+    counted, kept = with_shares(runs, own, named, parts, str)
+    return cost_data(counted), kept
 
 
 def cost_data(runs: Sequence[AgentRun]) -> CostData:

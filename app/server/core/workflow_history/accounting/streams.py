@@ -11,29 +11,17 @@ from ..outcomes import outcome_of
 from ..phases import phase_of
 from ..scrubbing import scrub
 from .fields import cost_fields
-from .spending import NOTHING_KNOWN, last_result_line, loose_messages, spending_of
-from .unique import Share
+from .spending import last_result_line, loose_messages, spending_of
 
 ERROR_LENGTH = 500  # characters of a result's text kept as the error
 
 
-def agent_run(
-    facts: StreamFacts,
-    at: datetime | None,
-    *,
-    share: Share | None = None,
-    lacking: bool = False,
-) -> AgentRun:
-    """Return one stream's costs, priced at its own start, else at `at`.
+def agent_run(facts: StreamFacts, at: datetime | None, *, lacking: bool = False) -> AgentRun:
+    """Return what one stream spent by itself, priced at its own start, else at `at`.
 
-    `share` is what it may count; by default all that it spent. A stream whose spending is counted
-    elsewhere (`duplicate_of`) has no cost of its own. `lacking`: more was spent than it shows.
+    `lacking`: more was spent than it shows.
     """
-    share = share or Share(loose_messages(facts))
-    duplicate_of, moment = share.duplicate_of, facts.started_at or at
-    spent = NOTHING_KNOWN
-    if duplicate_of is None:
-        spent = spending_of(facts, share.messages, moment, with_totals=share.record, lacking=lacking)
+    spent = spending_of(facts, loose_messages(facts), facts.started_at or at, lacking=lacking)
     fields = {
         "phase": phase_of(facts.agent),
         "agent": facts.agent,
@@ -45,7 +33,7 @@ def agent_run(
         "is_retry": spent.restarts > 0,
         "attempt": 1,
         "superseded": False,
-        "duplicate_of": duplicate_of,
+        "duplicate_of": None,
     }
     return cast("AgentRun", fields)
 

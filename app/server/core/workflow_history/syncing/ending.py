@@ -88,8 +88,11 @@ def add_up(job: Job) -> None:
 
 
 def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
-    """Return what these runs cost as the history knows them now, by the names that the statistics use."""
-    parts = [history.cost_totals(*part) for part in counted]
+    """Return what these runs cost as the history knows them now, by the names that the statistics use.
+
+    A run counts once, however many of the folders that were synced hold it.
+    """
+    parts = [history.cost_totals(*part) for part in _each_once(counted)]
     return {
         "enriched": sum(part.enriched for part in parts),
         "total_cost": to_float(total(to_decimal(part.total_cost) for part in parts)),
@@ -98,9 +101,19 @@ def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
     }
 
 
+def _each_once(counted: Iterable[Counted]) -> list[tuple[str, str, list[int] | None]]:
+    """Return the project, the agents folder and the keys of runs, each run once; None: all of the folder."""
+    wanted: dict[tuple[str, str], set[int] | None] = {}
+    for project, home, keys in counted:
+        known = wanted.setdefault((project, home), set())
+        wanted[project, home] = None if known is None or keys is None else known.union(keys)
+    return [(*name, None if keys is None else sorted(keys)) for name, keys in wanted.items()]
+
+
 def found_now(history: History, counted: Iterable[Counted], now: datetime) -> dict[str, Any]:
     """Return what these runs are, as the history knows them now, by the names that the statistics use."""
-    parts = [row for part in counted for row in history.runs_found(*part[:2], now, part.keys)]
+    each = _each_once(counted)
+    parts = [row for project, home, keys in each for row in history.runs_found(project, home, now, keys)]
     statuses: Counter[str] = Counter()
     for row in parts:
         statuses[row.status or "unknown"] += row.runs

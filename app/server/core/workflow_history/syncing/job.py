@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..accounting.money import to_decimal, to_float, total
 from ..addresses import below
 from ..models import Problem
 from ..places import Place, place
@@ -102,14 +101,11 @@ class Job:
         return other
 
     def add(self, other: Job) -> None:
-        """Add what was done in another agents folder."""
+        """Add what was done in another agents folder; what runs cost is added up when all are stored."""
         for name, value in other.stats.items():
             if name in _ADDED:
                 self.stats[name] += value
         self.counted += other.counted
-        for name in ("total_cost", "lower_bound_cost"):
-            amounts = [to_decimal(stats[name]) for stats in (self.stats, other.stats)]
-            self.stats[name] = to_float(total(amounts))
         self.take_note_of_secrets(other.stats["secrets"])
 
     @property
@@ -166,8 +162,8 @@ class Job:
 
 
 _ADDED = (
-    "scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread", "gone", "newly_gone",
-    "returned", "patterns", "partial_costs", "repeating", "errors",
+    "scanned", "inserted", "updated", "unchanged", "failed", "unread", "gone", "newly_gone",
+    "returned", "patterns", "repeating", "errors",
 )  # fmt: skip
 
 
