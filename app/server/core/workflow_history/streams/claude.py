@@ -110,10 +110,7 @@ class ClaudeReading(LineReading):
     def moment(self, line: Line, number: int) -> datetime | None:
         """Return when a line was written, and note it; None if it does not show."""
         when = None if line.timestamp is None else instant(line.timestamp)
-        if when is not None:
-            self.ran_at(when)
-        elif line.timestamp is not None:
-            self.unread_time(line.timestamp, number)
+        self.note_time(when, line.timestamp, number)
         return when
 
     def note_ending(self, line: Line) -> None:

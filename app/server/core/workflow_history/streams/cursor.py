@@ -65,10 +65,7 @@ class CursorReading(LineReading):
             return
         if line.session_id:
             self.sessions[line.session_id] = None
-        if (when := moment(line.timestamp_ms)) is not None:
-            self.ran_at(when)
-        elif line.timestamp_ms is not None:
-            self.unread_time(line.timestamp_ms, number)
+        self.note_time(moment(line.timestamp_ms), line.timestamp_ms, number)
         if line.type == "system":
             self.model = line.model or self.model
         elif line.type == "tool_call" and isinstance(line.tool_call, dict):

@@ -82,10 +82,7 @@ class GeminiReading(LineReading):
         line = decoded(raw, _LINE)
         if line is None:
             return
-        if (when := instant(line.timestamp)) is not None:
-            self.ran_at(when)
-        elif line.timestamp is not None:
-            self.unread_time(line.timestamp, number)
+        self.note_time(instant(line.timestamp), line.timestamp, number)
         if line.type == "init":
             self.processes += 1
             self.text = ""

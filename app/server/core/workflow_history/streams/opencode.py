@@ -103,10 +103,7 @@ class OpencodeReading(LineReading):
             return
         if line.sessionID:
             self.sessions[line.sessionID] = None
-        if (when := moment(line.timestamp)) is not None:
-            self.ran_at(when)
-        elif line.timestamp is not None:
-            self.unread_time(line.timestamp, number)
+        self.note_time(moment(line.timestamp), line.timestamp, number)
         part = line.part or Part()
         session = line.sessionID or ""
         if (model := _model_of(part) or _model_of(line)) is not None:

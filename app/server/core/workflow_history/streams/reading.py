@@ -78,16 +78,16 @@ class LineReading(ABC):
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
-    def ran_at(self, when: datetime) -> None:
-        """Widen the span of times that the lines give."""
-        self.first = min(self.first or when, when)
-        self.last = max(self.last or when, when)
-
-    def unread_time(self, value: Any, line: int) -> None:
-        """Name the first timestamp that is no time of a run, or that names no zone."""
-        if not any(problem.reason.startswith((NO_TIME, NO_RUNS_TIME)) for problem in self.problems):
-            when = read_moment(value)
-            why = NO_RUNS_TIME if when is not None and when.tzinfo else NO_TIME
+    def note_time(self, when: datetime | None, value: Any, line: int) -> None:
+        """Widen the span of times; report the first value that is no time of a run, or names no zone."""
+        if when is not None:
+            self.first = min(self.first or when, when)
+            self.last = max(self.last or when, when)
+        elif value is not None and not any(
+            problem.reason.startswith((NO_TIME, NO_RUNS_TIME)) for problem in self.problems
+        ):
+            read = read_moment(value)
+            why = NO_RUNS_TIME if read is not None and read.tzinfo else NO_TIME
             self.trouble(f"{why}: {value!r:.60}", line, doubtful=True)
 
     def all_problems(self) -> list[Problem]:
