@@ -26,8 +26,8 @@ from app.server.core.workflow_history.web.api import taking_out
 from app.server.core.workflow_history.web.api.parameters import MOST_TEXT
 from app.server.core.workflow_history.web.app import create_app
 from app.server.core.workflow_history.web.context import MOST_EXPORTS
+from app.server.core.workflow_history.web.logs import troubles_shown
 from app.server.core.workflow_history.web.run_ids import PARTS
-from app.server.core.workflow_history.web.serving import troubles_shown
 from app.server.core.workflow_history.web.settings import Settings
 from app.server.tests.patience import PATIENCE
 

@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Heads)
     app.add_middleware(RunIds)
     app.add_middleware(Unforeseen)
-    app.add_middleware(Guard, settings=given)
+    app.add_middleware(Guard, settings=given, guesses=context.guesses)
     app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
     _have_described(app)
     return app

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from .. import database
 from ..errors import WorkflowHistoryError
+from .guesses import Guesses
 from .kept import Kept
 from .live.assembly import Live
 from .live.changes import mark_now
@@ -28,6 +29,7 @@ class Context:
     live: Live
     words: Words = field(default_factory=Words)
     kept: Kept = field(default_factory=Kept)
+    guesses: Guesses = field(default_factory=Guesses)
     metrics: Metrics = field(default_factory=Metrics)
     exports: Semaphore = field(default_factory=lambda: Semaphore(MOST_EXPORTS))  # their places
     had_history: Event = field(default_factory=Event)  # since the server began

@@ -12,10 +12,11 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .guesses import Guesses
 from .problems import problem
 from .settings import Settings
 
@@ -23,6 +24,7 @@ COOKIE: Final = "workflow_history_token"
 CHANGING: Final = "x-workflow-history"  # header of requests that change something; any value
 LOGIN: Final = "/login"
 MOST_BODY: Final = 64 * 1024  # bytes of a request
+MOST_ADDRESS: Final = 64_000  # bytes of a path and its query; the login's holds another's, each byte in three
 _OPEN_PATHS: Final = ("/static/", LOGIN)
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -42,9 +44,10 @@ HEADERS: Final[Mapping[str, str]] = {
 class Guard:
     """Asks every request who it is, and every answer to be careful."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, guesses: Guesses) -> None:
         self._app = app
         self._settings = settings
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -61,7 +64,10 @@ class Guard:
 
         refused = self._refused(scope)
         if refused is None and scope["method"] not in _SAFE_METHODS:
-            body = await _whole(receive)
+            try:
+                body = await _whole(receive)
+            except ClientDisconnect:
+                return  # what came is a part of what was meant
             if body is None:
                 refused = _too_long()
             else:
@@ -77,16 +83,34 @@ class Guard:
             return problem(400, both, {"Connection": "close"})  # where it ends, and the next begins, is open
         if scope["method"] not in _SAFE_METHODS and (why := _may_not_change(scope["path"], headers)):
             return problem(403, why)
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            return problem(422, "no text of an address holds NUL")
+        if (odd := _odd_address(scope)) is not None:
+            return odd
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BODY:
             return _too_long()
-        return None if self._is_known(scope["path"], headers) else _ask_for_token(scope, headers)
+        return self._not_known(scope, headers)
 
-    def _is_known(self, path: str, headers: Headers) -> bool:
+    def _not_known(self, scope: Scope, headers: Headers) -> Response | None:
+        """Return the answer to who has not shown the token; None: there is none, or it was shown."""
         token = self._settings.token
-        return token is None or path.startswith(_OPEN_PATHS) or is_token(token, _given_token(headers))
+        if token is None or scope["path"].startswith(_OPEN_PATHS):
+            return None
+        given, address = _given_token(headers), address_of(scope)
+        if given is None:
+            return _ask_for_token(scope, headers)
+        if not self._guesses.goes_on(address):
+            return problem(429, "too many wrong tokens", {"Retry-After": str(self._guesses.wait(address))})
+        if is_token(token, given):
+            self._guesses.was_right(address)
+            return None
+        self._guesses.was_wrong(address, given)
+        return _ask_for_token(scope, headers)
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that a request comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def is_token(token: str, given: str | None) -> bool:
@@ -103,10 +127,24 @@ def _given_token(headers: Headers) -> str | None:
     )  # pair by pair: others may be no cookies at all
 
 
+def _odd_address(scope: Scope) -> Response | None:
+    if len(_asked_for(scope)) > (MOST_ADDRESS if scope["path"] != LOGIN else 4 * MOST_ADDRESS):
+        return problem(414, f"an address has at most {MOST_ADDRESS} bytes")
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return problem(422, "no text of an address holds NUL")
+    return None
+
+
+def _asked_for(scope: Scope) -> str:
+    """Return a path and its query as they were sent."""
+    path = (scope.get("raw_path") or quote(scope["path"]).encode()).partition(b"?")[0]
+    query = scope["query_string"]
+    return str((path + b"?" + query if query else path).decode("latin-1"))
+
+
 def _ask_for_token(scope: Scope, headers: Headers) -> Response:
     if "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/"):
-        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        return RedirectResponse(f"{LOGIN}?next={quote(scope['path'] + query, safe='')}", 303)
+        return RedirectResponse(f"{LOGIN}?next={quote(_asked_for(scope), safe='')}", 303)
     return problem(401, "say who you are: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
 
 
@@ -152,10 +190,12 @@ def _too_long() -> Response:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """Return a request's body, however it comes; None: it is too long."""
+    """Return a request's body, however it comes; None: too long. Raises ClientDisconnect: it broke off."""
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         piece: bytes = message.get("body", b"")
         body += piece
         if len(body) > MOST_BODY:

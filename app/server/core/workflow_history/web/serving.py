@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 import gc
-import logging
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 
 import uvicorn
 from sse_starlette.sse import AppStatus
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import WorkflowHistoryError
-from ..wording.text import clean
 from .app import create_app
+from .connections import MOST_HEAD, Limits, bounded
+from .logs import troubles_shown
 from .settings import Settings
 
 __all__ = ["Settings", "serve_forever"]
@@ -23,45 +24,33 @@ __all__ = ["Settings", "serve_forever"]
 _SECONDS_TO_END = 1  # that open answers have when the server stops
 
 
-def serve_forever(settings: Settings, ready: Callable[[str], None]) -> None:
+def serve_forever(settings: Settings, ready: Callable[[str], None], limits: Limits | None = None) -> None:
     """Serve until somebody stops it; `ready` is told the address once it answers."""
     listening = _listen(settings)
+    server = server_of(settings, limits or Limits())
+    AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
+    ready(_address(settings, listening))
+    with troubles_shown(), suppress(KeyboardInterrupt):  # the way to stop it
+        server.run([listening])
+    gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
+
+
+def server_of(settings: Settings, limits: Limits) -> uvicorn.Server:
+    """Return a server that listens to nothing yet."""
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=cast("type[H11Protocol]", bounded(limits)),  # it is only called, as a class is
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        h11_max_incomplete_event_size=MOST_HEAD,
+        timeout_keep_alive=limits.idle,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
-    ready(_address(settings, listening))
-    with troubles_shown(), suppress(KeyboardInterrupt):  # the way to stop it
-        _Server(config, app.state.context.live.hub.close).run([listening])
-    gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
-
-
-@contextmanager
-def troubles_shown() -> Iterator[None]:
-    """Write warnings and errors to stderr until the block ends: a server has no other way to say them."""
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.WARNING)
-    shown.setFormatter(_Harmless("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("workflow_history")
-    logger.addHandler(shown)
-    try:
-        yield
-    finally:
-        logger.removeHandler(shown)
-
-
-class _Harmless(logging.Formatter):
-    """Lets no text of a run reach the terminal as a control code."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return a record as text."""
-        return clean(super().format(record))
+    return _Server(config, app.state.context.live.hub.close)
 
 
 class _Server(uvicorn.Server):

@@ -30,6 +30,11 @@ class Settings:
         """Refuse what would show the history to strangers."""
         if self.token is not None and len(self.token) < LEAST_TOKEN:
             raise InvalidQueryError(f"a token has at least {LEAST_TOKEN} characters")
+        if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
+            raise InvalidQueryError(
+                "a token has letters, digits and signs of ASCII alone, and no spaces: "
+                "no header can send others; --token new makes one"
+            )
         if self.token is None and not is_loopback(self.host):
             raise InvalidQueryError(
                 f"other machines reach {self.host}: --token new makes a token that everybody must know"

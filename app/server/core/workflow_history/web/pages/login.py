@@ -10,29 +10,36 @@ from starlette.responses import RedirectResponse, Response
 
 from ..context import Here
 from ..rendering import page
-from ..security import COOKIE, LOGIN, is_token
+from ..security import COOKIE, LOGIN, MOST_ADDRESS, address_of, is_token
 
 router = APIRouter()
 
 _DAYS_30 = 30 * 24 * 3600  # seconds
 
-Next = Annotated[str, Query(alias="next", max_length=4_000)]
+Next = Annotated[str, Query(alias="next", max_length=MOST_ADDRESS)]
 
 
 @router.get(LOGIN)
 def ask(request: Request, onward: Next = "/") -> Response:
     """Return the page that asks."""
-    return page(request, "login.html", onward=_own(onward), wrong=False)
+    return page(request, "login.html", onward=_own(onward), wrong=False, wait=0)
 
 
 @router.post(LOGIN)
 async def take(request: Request, here: Here, onward: Next = "/") -> Response:
     """Let the browser in where it knows the token."""
-    given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0]
-    if here.settings.token is None or not is_token(here.settings.token, given.strip()):
-        return page(request, "login.html", status=403, onward=_own(onward), wrong=True)
+    address = address_of(request.scope)
+    if wait := here.guesses.wait(address):
+        later = page(request, "login.html", status=429, onward=_own(onward), wrong=False, wait=wait)
+        later.headers["Retry-After"] = str(wait)
+        return later
+    given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0].strip()
+    if here.settings.token is None or not is_token(here.settings.token, given):
+        here.guesses.was_wrong(address, given)
+        return page(request, "login.html", status=403, onward=_own(onward), wrong=True, wait=0)
+    here.guesses.was_right(address)
     answer = RedirectResponse(_own(onward), 303)
-    answer.set_cookie(COOKIE, given.strip(), max_age=_DAYS_30, httponly=True, samesite="strict")
+    answer.set_cookie(COOKIE, given, max_age=_DAYS_30, httponly=True, samesite="strict")
     return answer
 
 
