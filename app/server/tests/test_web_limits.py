@@ -293,7 +293,7 @@ def test_wrong_tokens_count_for_a_minute_and_by_address(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("letter", ["a", "%C3%A9", "%20", "+", "%26"])
 def test_the_login_leads_back_to_a_long_address(letter: str) -> None:
-    asked = f"/?search={letter * ((MOST_ADDRESS - 9) // len(letter))}"
+    asked = f"/?search={letter * (20_000 // len(letter))}"  # the tests' client sends no address of 64 KiB
     with client_of(GUARDED) as client:
         away = client.get(asked, headers=PAGES, follow_redirects=False)
         assert away.status_code == 303
@@ -303,7 +303,6 @@ def test_the_login_leads_back_to_a_long_address(letter: str) -> None:
         assert action is not None
         back = client.post(unescape(action[1]), data={"token": WORD}, follow_redirects=False)
         assert (back.status_code, back.headers["location"]) == (303, asked)
-        assert client.get(f"{asked}{letter * 10}", headers=PAGES).status_code == 414
 
 
 def test_the_login_leads_back_to_an_id_with_a_slash() -> None:
@@ -327,3 +326,6 @@ def test_a_real_server_takes_the_longest_address_of_the_login() -> None:
         with connected(port) as client:
             client.sendall(b"GET " + location[1] + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(64).startswith(b"HTTP/1.1 200")
+        with connected(port) as client:
+            client.sendall(ask.replace(b"=", b"=xx", 1))
+            assert client.recv(64).startswith(b"HTTP/1.1 414")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_HEAD: Final = 64 * 1024  # bytes of a request's first line and headers
+MOST_HEAD: Final = 256 * 1024  # bytes of a request's first line and headers: an address in the login's
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ COOKIE: Final = "workflow_history_token"
 CHANGING: Final = "x-workflow-history"  # header of requests that change something; any value
 LOGIN: Final = "/login"
 MOST_BODY: Final = 64 * 1024  # bytes of a request
-MOST_ADDRESS: Final = 16_000  # bytes of a path and its query; the login's holds another's, each byte in three
+MOST_ADDRESS: Final = 64_000  # bytes of a path and its query; the login's holds another's, each byte in three
 _OPEN_PATHS: Final = ("/static/", LOGIN)
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
