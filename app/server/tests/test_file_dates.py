@@ -6,18 +6,27 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.server.core.workflow_history import dating, get_workflow_history, places, sync_workflow_history
+from app.server.core.workflow_history import (
+    dating,
+    get_workflow_history,
+    places,
+    sync_workflow_history,
+)
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.models import Workflow
 from app.server.core.workflow_history.places import born
 from app.server.core.workflow_history.scanning import read_one, scan
 from app.server.core.workflow_history.scanning.commits import commits_of
+from app.server.core.workflow_history.streams import read_on
+from app.server.core.workflow_history.syncing import batches
 
 from .build import assistant, init, line, prompt, result, run, stream
 
@@ -204,6 +213,31 @@ class TestCommits:
         ]
         told = {(one["times_basis"], one["times_source"], one["completed_at"]) for one in runs.values()}
         assert told == {("derived", "commit: it had ended by then", None)}
+
+    @pytest.mark.parametrize("at_once", [2, 64], ids=["many runs", "few runs"])
+    @pytest.mark.parametrize("known", [False, True])
+    def test_are_asked_for_before_a_fresh_clone_is_read_once(
+        self, clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, at_once: int
+    ) -> None:
+        if known:
+            sync_workflow_history(silent=True, agents_dir=tmp_path / "shop" / "agents", project="clone")
+            shutil.rmtree(tmp_path / "shop")
+        read = Counter[str]()
+
+        def reading(file: Path | str, *told: Any, **more: Any) -> Any:
+            read[str(file)] += 1
+            return read_on(file, *told, **more)
+
+        module = import_module("app.server.core.workflow_history.scanning.describe")
+        monkeypatch.setattr(module, "read_on", reading)
+        monkeypatch.setattr(batches, "TASK_RUNS", at_once)
+        done = sync_workflow_history(silent=True, agents_dir=clone)
+        assert (done["scanned"], done["inserted"]) == (3, 0 if known else 3)
+        assert list(read.values()) == [1, 1, 1]
+        runs = get_workflow_history(limit=100)["workflows"]
+        assert {(one["project"], one["times_source"]) for one in runs} == {
+            ("clone", "commit: it had ended by then")
+        }
 
     def test_date_a_run_by_the_content_it_has_now(self, clone: Path) -> None:
         git(clone, "mv", "first", "moved")

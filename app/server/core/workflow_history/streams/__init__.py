@@ -20,8 +20,10 @@ from .elements import Elements
 from .results import results_of
 from .sniff import Sniffer, is_begun_stream, is_result, may_tell, told_by_element
 
-__all__ = ["Bookmark", "StreamRead", "read_on", "read_results", "read_stream"]
+__all__ = ["Bookmark", "StreamRead", "identity_of", "read_on", "read_results", "read_stream"]
 
+
+_BEGINNING = 64 * 1024  # bytes of a stream that are read for its first line
 
 UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
 
@@ -54,6 +56,25 @@ def read_results(file: Path | str, path: str, agent: str, stamp: Stamp | None = 
             return results_of(Blocks(handle, status.st_size), path, agent, status)
     except OSError:
         return None  # reading it whole says why
+
+
+def identity_of(file: Path | str, path: str) -> str | None:
+    """Return what tells a stream apart, by its beginning alone; None where no whole line is there."""
+    try:
+        handle, status = opened(file)
+        with handle:
+            source = Blocks(handle, min(status.st_size, _BEGINNING))
+            if path.endswith(".json"):
+                return next((_identity(raw + b"\n") for _, raw in Elements(source.pieces())), None)
+            return _identity(next(iter(source), b""))
+    except OSError:
+        return None
+
+
+def _identity(block: bytes) -> str | None:
+    """Return the name of a block's first line; None where the line is not whole."""
+    line = block[: block.find(b"\n") + 1]
+    return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None
 
 
 def read_on(
@@ -171,7 +192,7 @@ def _read_elements(
     number, identity = 0, None
     for line, raw in every:
         whole = raw + b"\n"
-        identity = identity or hashlib.blake2b(whole, digest_size=16).hexdigest()
+        identity = identity or _identity(whole)
         number = reading.take_block(whole, max(number, line - 1))
     facts = replace(reading.facts(opened.agent), identity=identity)
     if elements.cut_at is not None:
@@ -211,8 +232,7 @@ class _Pass:
 
     def _take(self, block: bytes) -> None:
         if self.identity is None:
-            first = block[: block.find(b"\n") + 1]
-            self.identity = hashlib.blake2b(first, digest_size=16).hexdigest()
+            self.identity = _identity(block)
         self.number = self.reading.take_block(block, self.number)
 
     def _take_last(self, block: bytes) -> bool:

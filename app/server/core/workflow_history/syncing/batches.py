@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from ..addresses import below
@@ -11,11 +11,12 @@ from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryEr
 from ..models import Problem
 from ..patterns.host import Detector, load_detector
 from ..places import place
-from ..scanning.filetimes import COPIED, LIVE, OWN, Dated, Neighbourhood
+from ..scanning.filetimes import ALONE, COPIED, LIVE, OWN, Dated, Neighbourhood
 from ..scanning.found import RunFolder
 from ..store.reads import StoredRun
 from ..streams.bookmark import Bookmark, unpacked
 from .changes import has_grown
+from .dates import ask_git
 from .job import Job
 from .readers import TASK_RUNS, read_all
 from .records import Order, ReadRun, Task
@@ -75,28 +76,36 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
             run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in job.history.read(keys).items()
         }
         marks = _marks(job, known.values())
-        for folder in some:
+        shown = _shown_around(job, around, some)
+        if not {COPIED, ALONE}.isdisjoint(shown):  # git may date them, and then they are read but once
+            ask_git(job)
+        for folder, around_it in zip(some, shown, strict=True):
             job.ordered += 1
+            committed = job.commits.time_of(folder) if job.commits is not None else None
+            if committed is not None:
+                job.by_commit.add(folder.id)
             yield Order(
                 folder,
                 before.get(folder.id),
                 marks.get(folder.id, {}),
-                _shown_around(job, around, folder),
-                job.commits.time_of(folder),
+                around_it,
+                committed,
                 _is_foreign(job, known.get(folder.id)),
                 _twin(job, known.get(folder.id)),
                 has_grown(known.get(folder.id), folder, job.home),
             )
 
 
-def _shown_around(job: Job, around: Neighbourhood, folder: RunFolder) -> str:
-    """Return what the runs beside it show of a run's file times; while a folder is read, more may come."""
-    met = Dated(None, *folder.written)
+def _shown_around(job: Job, around: Neighbourhood, some: Sequence[RunFolder]) -> list[str]:
+    """Return what the runs beside each show of its file times; while a folder is read, more may come."""
+    met = [Dated(None, *folder.written) for folder in some]
     if job.is_read:
-        return around.judge(job.dated.get(folder.id, met))
+        return [around.judge(job.dated.get(folder.id, own)) for folder, own in zip(some, met, strict=True)]
     if job.walked == 1:
-        return around.judge(met)
-    return COPIED if around.was_copied(*folder.written) else OWN
+        return [around.judge(own) for own in met]
+    beside = Neighbourhood(met)
+    copied = (around.was_copied(own.first, own.last) or beside.was_copied(own.first, own.last) for own in met)
+    return [COPIED if is_copied else OWN for is_copied in copied]
 
 
 def _marks(job: Job, runs: Iterable[StoredRun]) -> dict[str, dict[str, Bookmark]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..addresses import below
 from ..models import Problem
 from ..places import Place, place
-from ..scanning.commits import NO_COMMITS, Commits
+from ..scanning.commits import Commits
 from ..scanning.filetimes import Dated
 from ..scanning.found import storable
 from ..scrubbing import scrub, without_quotes
@@ -62,7 +62,8 @@ class Job:
         default_factory=set
     )  # read runs that only file times date, which may be a copy's
     is_read: bool = False  # all of the folder was read once: what remains is dated anew
-    commits: Commits = NO_COMMITS  # what git knows of the folder, if it was asked
+    commits: Commits | None = None  # what git knows of the folder; None: it was not asked
+    by_commit: set[str] = field(default_factory=set)  # runs that were read with the time of their commit
     keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
     # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
     # tell more names. A container has another one each time.

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from ..addresses import is_remote
 from ..errors import AgentsFolderError, WorkflowHistoryError
 from ..places import Place
-from ..scanning.describe import stream_of
 from ..scanning.found import RunFolder, storable
 from ..scanning.walk import find_runs, walk_agents_folder
 from ..store.history import History
 from ..store.reads import Home
+from ..streams import identity_of
 
 _COMPARED = 20  # runs of a folder whose streams are compared, to tell whether it was moved here
 
@@ -102,6 +102,6 @@ def _are_the_same(history: History, root: Path, home: Home, ids: list[str]) -> b
 
 def _identities(folder: RunFolder) -> Iterator[str]:
     for found in islice(folder.streams, _COMPARED):
-        facts = stream_of(found).facts
-        if facts is not None and facts.identity is not None:
-            yield facts.identity
+        identity = identity_of(found.file, found.path)
+        if identity is not None:
+            yield identity
