@@ -148,6 +148,18 @@ class TestFileTimes:
         births["lone"] = THEN - timedelta(minutes=7)
         assert dates(agents) == {"lone": births["lone"].isoformat()}
 
+    @pytest.mark.parametrize(
+        ("opened", "status"),
+        [(15, "running"), (3, "incomplete"), (-15, "incomplete"), (90_000, "incomplete")],
+    )
+    def test_of_a_lone_stream_that_was_open_till_now_show_that_somebody_writes(
+        self, agents: Path, births: dict[str, datetime], opened: float, status: str
+    ) -> None:
+        stream(run(agents, "lone"), "builder", init(), assistant("m1"), at=NOW)
+        births["lone"] = NOW - timedelta(seconds=opened)
+        (one,) = scan(agents, NOW).runs
+        assert one.workflow["status"] == status
+
     @pytest.mark.usefixtures("births")
     def test_of_agents_that_cannot_have_ended_together_are_a_copys(self, agents: Path) -> None:
         folder = run(agents, "short")

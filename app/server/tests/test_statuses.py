@@ -426,7 +426,9 @@ def test_a_reason_names_a_log_by_its_path_in_the_run(agents: Path, place: str) -
     stream(folder, "builder", init(), result())
     log(folder, place, "2025-10-17 10:05:00 - ERROR - Cannot push")
     assert the_only(agents)["status_reason"] == f"{place}execution.log ends with an error"
-    log(folder, place, "2025-10-17 10:05:00 - INFO - ADW workflow completed")
+    (folder / place / "execution.log").write_bytes(
+        b"2025-10-17 10:04:00 - INFO - a\r2025-10-17 10:05:00 - INFO - ADW workflow completed\r"
+    )
     assert the_only(agents)["status_reason"].startswith(f"{place}execution.log says: ")
 
 
@@ -493,6 +495,8 @@ def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
         ('{"nl_input": ["Add a logo"]}', "nl_input is no text: '[`Add a logo`]'"),
         ('{"task_description": 5}', "task_description is no text: 5"),
         ('{"nl_input": "\\u200b \\u2060"}', "nl_input shows nothing"),
+        ('{"duration_seconds": -5}', "duration_seconds is no length of time: -5"),
+        ('{"duration_seconds": "12"}', "duration_seconds is no length of time: '12'"),
         ('{"branch_name": {"a": 1}}', "branch_name is no text: '{`a`: 1}'"),
         ('{"model_used": "op\\u200bus"}', "model_used is read as 'opus'"),
     ],
@@ -504,6 +508,21 @@ def test_a_value_that_is_not_taken_as_a_state_says_it_is_named(agents: Path, sta
     assert (problem.path, problem.severity) == ("c1/adw_state.json", "warning")
     assert problem.reason.startswith(named)
     assert one.workflow["nl_input"] is None
+
+
+def test_a_request_that_is_cut_is_named(agents: Path) -> None:
+    run(agents, "c1", {"nl_input": "x" * 200_001})
+    (one,) = scan(agents, now()).runs
+    assert len(one.workflow["nl_input"]) == 200_000
+    assert [each.reason for each in one.problems] == [
+        "nl_input has 200,001 characters: the first 200,000 are taken"
+    ]
+
+
+@pytest.mark.parametrize("error", [{"message": "boom"}, ["boom"], " boom "], ids=str)
+def test_an_error_of_any_shape_in_a_state_is_told(agents: Path, error: Any) -> None:
+    run(agents, "c1", {"status": "failed", "error": error})
+    assert the_only(agents)["error_message"] == "boom"
 
 
 def test_usual_states_are_taken_without_a_word(agents: Path) -> None:

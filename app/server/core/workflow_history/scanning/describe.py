@@ -61,6 +61,8 @@ _END_OF_LOG = 20_000  # characters of an error log in which its last line is und
 _SUCCESS = ("overall_success", "success")
 _GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
 
+_WORKERS = ("er", "or")  # endings of words for somebody who does something
+
 OWN_FIELDS = frozenset({
     "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
     "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
@@ -339,12 +341,15 @@ def named_in_run(facts: StreamFacts, found: FoundFile) -> StreamFacts:
 
 
 def agent_name(path: str) -> str:
-    """Return the agent that wrote a stream: its folder, or the words of a loose file's name.
+    """Return the agent that wrote a stream: its folder, or a loose file's name where that is an agent's.
+
+    It is one if it calls the file an agent's output, or ends in a phase or in somebody who works. Of any
+    other name the words are no phase.
 
     >>> agent_name("wave_1/builder/raw_output.jsonl"), agent_name("validate_output.jsonl")
     ('wave_1/builder', 'validate')
-    >>> agent_name("cc_raw_output.jsonl")
-    'main'
+    >>> agent_name("test_runner.jsonl"), agent_name("review-notes.jsonl"), agent_name("cc_raw_output.jsonl")
+    ('test_runner', 'main', 'main')
     """
     folder = PurePosixPath(path).parent.as_posix()
     if folder == "subagents" or folder.endswith("/subagents"):
@@ -353,7 +358,10 @@ def agent_name(path: str) -> str:
         return folder
     stem = PurePosixPath(path).stem
     words = [word for word in words_of(stem) if word not in _GENERIC_NAMES and not word.isdigit()]
-    return "_".join(words) if words and phase_of(stem) != "other" else MAIN
+    if not words or phase_of(stem) == "other":
+        return MAIN
+    is_agents = "output" in words_of(stem) or phase_of(words[-1]) != "other" or words[-1].endswith(_WORKERS)
+    return "_".join(words) if is_agents else MAIN
 
 
 def _with_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:
@@ -423,7 +431,9 @@ def _scripts(facts: RunFacts) -> list[str]:
 
 def _shows_writing(facts: RunFacts, window: Window) -> bool:
     """Return whether the files were not written at once: a young file shows nothing, a copy's are young."""
-    return window.last - window.first >= _APART or _grew_in_its_folder(facts)
+    born = facts.born  # by the agent that writes it
+    was_open = born is not None and window.last - born >= _APART
+    return was_open or window.last - window.first >= _APART or _grew_in_its_folder(facts)
 
 
 def _has_fresh_clock(facts: RunFacts, told: RunTimes, now: datetime) -> bool:

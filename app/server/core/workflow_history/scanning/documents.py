@@ -232,7 +232,7 @@ def embedded_objects(text: str) -> Iterator[dict[str, Any]]:
 
 def read_log(found: FoundFile, problems: list[Problem]) -> Log:
     """Return one execution.log with the times of its first and last stamped lines."""
-    text = read_text(found, problems) or ""
+    text = (read_text(found, problems) or "").replace("\r\n", "\n").replace("\r", "\n")
     parts = found.path.split("/")
     first = last = None
     unread: list[re.Match[str]] = []

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from ..scrubbing import scrub
 from .documents import Log, embedded_objects
 from .issues import issue_in
-from .words import REQUEST_KEYS, shows
+from .words import MAX_REQUEST, REQUEST_KEYS, shows
 
-MAX_REQUEST = 200_000  # characters: a request beyond this is cut
 _LONGEST_NAME = (
     1_000  # characters of a branch or a file: each look takes away one more part that says nothing
 )

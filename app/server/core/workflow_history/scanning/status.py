@@ -14,8 +14,9 @@ from ..dating import SILENT_AFTER, is_plausible
 from ..models import StreamFacts
 from ..outcomes import DID_NOTHING, has_answer, outcome_of
 from ..phases import PHASES, phase_of, words_of
+from ..streams.lines import error_text
 from .times import phase_results
-from .words import stated_status, status_word, word
+from .words import quoted, stated_status, status_word, word
 
 _PREPARING: Final = frozenset({"classify", "branch", "ops"})
 """Phases that only prepare a run's work: a run of nothing else is not done."""
@@ -108,14 +109,18 @@ def _failed_phase(state: dict[str, Any]) -> str | None:
 def state_error(state: dict[str, Any]) -> str | None:
     """Return the error that a state file tells of: its own, or its last failed phase's."""
     for key in ("error_message", "error", "last_error"):
-        if isinstance(value := state.get(key), str) and value.strip():
-            return value.strip()
+        if said := _message_of(state.get(key)):
+            return said
     for phase in reversed(phase_results(state)):
-        if phase.get("success") is False:
-            message = phase.get("error_message")
-            if isinstance(message, str) and message.strip():
-                return message.strip()
+        if phase.get("success") is False and (said := _message_of(phase.get("error_message"))):
+            return said
     return None
+
+
+def _message_of(error: Any) -> str | None:
+    if isinstance(error, dict | list):
+        return error_text(error)
+    return error.strip() or None if isinstance(error, str) else None
 
 
 def _failed(evidence: Evidence, now: datetime) -> Verdict | None:
@@ -219,7 +224,7 @@ def _more_planned(evidence: Evidence) -> str | None:
         return "they only prepared its work"
     done, current = evidence.state.get("completed_phases"), evidence.state.get("current_phase")
     if isinstance(done, list) and isinstance(current, str) and current and current not in done:
-        return f"the state has not completed its phase {current!r}"
+        return f"the state has not completed its phase {quoted(current)}"
     if "other" in heard:  # nobody knows what such an agent was for
         return None
     for script in evidence.scripts:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 from unicodedata import category
 
+from ..evidence import number
+
 REQUEST_KEYS: Final = ("nl_input", "task_description", "prompt", "task", "user_request")
 """Where a state file may say what was asked, the best place first."""
 
+MAX_REQUEST: Final = 200_000  # characters: a request beyond this is cut
 _LONGEST_WORD: Final = 10_000  # characters of a name, a branch or a file: a longer one is none
 _LONGEST_STATUS: Final = 100  # characters
 _SHOWN: Final = 200  # characters of a value in what is said of it
@@ -91,6 +94,8 @@ def quoted(value: Any) -> str:
 
 def odd_words(state: dict[str, Any]) -> Iterator[str]:
     """Yield what cannot be taken as a state file says it: no text, too long, or with what nobody sees."""
+    if (length := state.get("duration_seconds")) is not None and number(length) is None:
+        yield f"duration_seconds is no length of time: {quoted(length)}"
     for key in ("status", *REQUEST_KEYS, *_NAMES):
         value = state.get(key)
         if value is None or value is False or (key in _NAMES and type(value) is int):
@@ -100,6 +105,8 @@ def odd_words(state: dict[str, Any]) -> Iterator[str]:
         elif key in REQUEST_KEYS:
             if value.strip() and not shows(value):
                 yield f"{key} shows nothing: {quoted(value)}"
+            elif len(value) > MAX_REQUEST:
+                yield f"{key} has {len(value):,} characters: the first {MAX_REQUEST:,} are taken"
         elif (read := word(value) if key in _NAMES else status_word(state)) != (
             value[:_LONGEST_WORD].strip() or None
         ):
