@@ -416,6 +416,73 @@ def test_a_copied_project_counts_once_under_either_name(tmp_path: Path) -> None:
     assert runs() == {"shop/a1b2c3d4": 1.0, "shop-copy/a1b2c3d4": None}
 
 
+Write = Callable[[Path], Path]
+
+
+def a_run(folder: Path) -> Path:
+    return workflow(folder, "a1b2c3d4")
+
+
+def a_transcript(folder: Path) -> Path:
+    return transcript(folder / f"{SESSION.format(1)}.jsonl", SESSION.format(1), [1, 2])
+
+
+def a_sub_agent(folder: Path) -> Path:
+    return transcript(folder / "agent-ab12cd3.jsonl", SESSION.format(1), [1, 2], isSidechain=True)
+
+
+@pytest.mark.parametrize("write", [a_run, a_transcript, a_sub_agent])
+def test_copies_in_two_agents_folders_of_a_project_are_unchanged_the_second_time(
+    tmp_path: Path, write: Write
+) -> None:
+    shop = tmp_path / "shop"
+    folders = [shop / "agents", shop / "adws" / "agents"]
+    for folder in folders:
+        write(folder)
+    first = synced(shop)
+    for _ in range(2):
+        done = synced(shop)
+        assert (done["scanned"], done["updated"], done["unchanged"], done["gone"]) == (2, 2, 2, 0)
+        assert (done["total_cost"], done["enriched"]) == (first["total_cost"], 1)
+        assert first["total_cost"] == spent()
+    for folder in folders:
+        done = synced(folder)
+        assert (done["unchanged"], done["gone"], done["total_cost"]) == (1, 0, spent())
+    assert sound() == []
+
+
+@pytest.mark.parametrize("write", [a_run, a_transcript, a_sub_agent])
+def test_copies_in_two_projects_are_unchanged_the_second_time(tmp_path: Path, write: Write) -> None:
+    folders = [tmp_path / "one" / "agents", tmp_path / "two" / "agents"]
+    for folder in folders:
+        write(folder)
+    synced(*folders)
+    known = runs()
+    assert [name.split("/")[0] for name in known] == ["one", "two"]
+    for folder in folders:
+        done = synced(folder)
+        assert (done["scanned"], done["unchanged"], done["gone"]) == (1, 1, 0)
+    assert runs() == known
+    assert sync_workflow_history(silent=True, agents_dir=tmp_path)["total_cost"] == spent()
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_run_stays_present_while_a_copy_of_it_is_there(tmp_path: Path, gone: int) -> None:
+    shop = tmp_path / "shop"
+    folders = [shop / "agents", shop / "adws" / "agents"]
+    copies = [a_run(folder) for folder in folders]
+    for folder in folders:  # each folder stays: it has another run
+        workflow(folder, f"c0c0c0c{folders.index(folder)}", messages=(f"{folder.parent.name}",))
+    synced(shop)
+    shutil.rmtree(copies[gone])
+    for _ in range(3):
+        assert synced(shop)["gone"] == 0
+    assert spent() == 3.0
+    shutil.rmtree(copies[1 - gone])
+    assert [synced(shop)["gone"] for _ in range(3)][-1] == 1
+    assert spent() == 3.0
+
+
 def test_a_copy_that_goes_on_elsewhere_is_read_on(tmp_path: Path) -> None:
     workflow(tmp_path / "shop" / "agents", "a1b2c3d4")
     shutil.copytree(tmp_path / "shop", tmp_path / "elsewhere" / "shop")

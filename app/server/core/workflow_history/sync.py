@@ -26,7 +26,7 @@ from .scanning.walk import find_runs, walk_agents_folder
 from .store.history import History
 from .store.holding import Told, this_host
 from .store.reads import Home
-from .syncing.changes import dated, is_as_stored
+from .syncing.changes import dated, is_as_stored, places_left
 from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, costs_now, end, ending_of, found_now
 from .syncing.engines import engine_of
@@ -169,6 +169,7 @@ def _run_phases(job: Job) -> None:
     job.known = job.history.stored_runs(job.project)
     job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
     job.dated = dated(job.known.values(), job.home)
+    job.copied = job.history.other_places(job.home)
     if job.only is None:
         job.places = runs_known_elsewhere(job.history, job.root, job.home, job.machines | {job.host})
     for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
@@ -256,7 +257,7 @@ def _new_or_changed(job: Job, folders: Iterable[RunFolder]) -> Iterator[RunFolde
             continue
         job.seen.add(folder.id)
         stored = job.known.get(folder.id)
-        if stored is not None and is_as_stored(stored, folder, job.home, job.now):
+        if stored is not None and is_as_stored(stored, folder, job.home, job.now, job.copied.get(stored.key)):
             job.same.add(folder.id)
             job.machines.add(stored.found_on)
         else:
@@ -297,6 +298,7 @@ def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> set[
         {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
         {key_of[run.id]: run.dated.last for run in batch},
     )
+    job.history.save_other_places(job.home, list(key_of.values()), places_left(job.known, key_of, job.home))
     if refused := [key_of[run.id] for run in batch if run.refused]:
         job.history.forget_fingerprints(refused)  # what could not be read may be as it was the next time
     claims = {key_of[run.id]: run.claims for run in batch if run.parts}

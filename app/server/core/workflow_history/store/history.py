@@ -467,9 +467,32 @@ class History:
             return reads.stage_entries(connection, keys)
 
     def forget_fingerprints(self, keys: Sequence[int]) -> None:
-        """Have these runs read again by the next sync."""
+        """Have these runs read again by the next sync, wherever they lie."""
         with self._writing() as connection:
             writes.forget_fingerprints(connection, keys)
+            ledger.forget_other_places(connection, keys)
+
+    def other_places(self, agents_dir: str) -> dict[int, str]:
+        """Return by run the fingerprint of its files in an agents folder beside the one it was found in."""
+        with self._reading() as connection:
+            return ledger.other_places(connection, agents_dir)
+
+    def lying_elsewhere(self, keys: Sequence[int]) -> set[int]:
+        """Return those of these runs that another agents folder holds, too."""
+        with self._reading() as connection:
+            return ledger.lying_elsewhere(connection, keys)
+
+    def save_other_places(
+        self, agents_dir: str, keys: Sequence[int], left: Mapping[int, tuple[str, str]]
+    ) -> None:
+        """Note that runs were read in a folder; `left`: by run, the folder and fingerprint of before."""
+        with self._writing() as connection:
+            ledger.save_other_places(connection, agents_dir, keys, left)
+
+    def forget_other_places(self, keys: Sequence[int]) -> None:
+        """Have the copies of these runs read again by the next sync of their folders."""
+        with self._writing() as connection:
+            ledger.forget_other_places(connection, keys)
 
     def pruned_ids(self, project: str) -> frozenset[str]:
         """Return the ids of a project's runs that were taken out on purpose."""

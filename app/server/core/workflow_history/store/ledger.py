@@ -17,6 +17,7 @@ from .engine import dialect_of
 from .numbering import last_key, new_keys
 from .pattern_sums import SUMS, Part, move_sums, parts_before, sums_of
 from .schema import occurrences, patterns, problems, stream_marks, sync_runs
+from .schema import other_places as other_places_table
 from .values import storable_text, to_said
 
 PatternName = tuple[str, str]  # kind, signature
@@ -177,6 +178,48 @@ def save_stream_marks(
         for path, mark in of_run.items()
     ]
     insert_rows(connection, stream_marks, rows)
+
+
+def other_places(connection: Connection, agents_dir: str) -> dict[int, str]:
+    """Return by run the fingerprint of its files in an agents folder that is not the one it was found in."""
+    own = other_places_table.c
+    query = select(own.workflow_key, own.fingerprint).where(own.agents_dir == storable_text(agents_dir))
+    return {key: fingerprint for key, fingerprint in connection.execute(query)}  # noqa: C416 - rows, not pairs
+
+
+def lying_elsewhere(connection: Connection, keys: Sequence[int]) -> set[int]:
+    """Return those of these runs that another agents folder holds, too."""
+    own = other_places_table.c
+    return {
+        key
+        for some in chunks(keys)
+        for key in connection.scalars(select(own.workflow_key).where(own.workflow_key.in_(some)))
+    }
+
+
+def save_other_places(
+    connection: Connection, agents_dir: str, keys: Sequence[int], left: Mapping[int, tuple[str, str]]
+) -> None:
+    """Note that runs were read in an agents folder; `left`: by run, the folder and fingerprint of before."""
+    own = other_places_table.c
+    for some in chunks(keys):
+        here = (own.agents_dir == storable_text(agents_dir)) & own.workflow_key.in_(some)
+        connection.execute(delete(other_places_table).where(here))
+    rows = [
+        {"agents_dir": folder, "workflow_key": key, "fingerprint": fingerprint}
+        for key, (folder, fingerprint) in left.items()
+    ]
+    if rows:
+        statement = dialect_of(connection).insert(other_places_table)
+        newer = {"fingerprint": statement.excluded.fingerprint}
+        keyed = [own.agents_dir, own.workflow_key]
+        connection.execute(statement.on_conflict_do_update(index_elements=keyed, set_=newer), rows)
+
+
+def forget_other_places(connection: Connection, keys: Sequence[int]) -> None:
+    """Have the copies of these runs read again by the next sync of their folders."""
+    for some in chunks(keys):
+        connection.execute(delete(other_places_table).where(other_places_table.c.workflow_key.in_(some)))
 
 
 def forget_stream_marks(connection: Connection, before_ns: int) -> None:

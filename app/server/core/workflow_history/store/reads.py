@@ -64,6 +64,7 @@ class WhereStored(NamedTuple):
     id: str
     agents_dir: str | None
     found_on: str | None
+    files_folder: str | None  # in it, where the paths of its files start; None: the one of the run's name
 
 
 class RunsFound(NamedTuple):
@@ -290,7 +291,9 @@ def stream_identities(connection: Connection, home: Home, ids: Sequence[str]) ->
 
 def where_stored(connection: Connection, keys: Sequence[int]) -> list[WhereStored]:
     """Return where runs were found, by key."""
-    query = select(*(workflows.c[name] for name in WhereStored._fields)).order_by(workflows.c.key)
+    own = workflows.c
+    folder = own.extra["files_folder"].as_string()
+    query = select(own.key, own.project, own.id, own.agents_dir, own.found_on, folder).order_by(own.key)
     return [
         WhereStored(*row)
         for some in chunks(keys)

@@ -368,6 +368,16 @@ stream_marks = Table(
     comment="streams that may still grow: a sync reads on from here",
 )
 
+other_places = Table(
+    "other_places",
+    metadata,
+    Column("agents_dir", _TEXT, primary_key=True, comment="agents folder that holds the run, too"),
+    _link("workflow_key", "workflows.key", "the run", primary_key=True),
+    Column("fingerprint", _TEXT, nullable=False, comment="hash of its files' sizes and stamps there"),
+    Index("ix_other_places_workflow_key", "workflow_key"),
+    comment="copies of a run that are read already: a sync of their folder leaves them unread",
+)
+
 claims = Table(
     "claims",
     metadata,

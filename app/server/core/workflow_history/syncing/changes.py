@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from ..scanning.describe import EARLY, NOT_YET, RUNNING, SILENT
@@ -17,13 +17,20 @@ GROWS_FOR = 2 * 24 * 3600
 _LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems know later ones
 
 
-def is_as_stored(stored: StoredRun | None, folder: RunFolder, home: str, now: datetime) -> bool:
-    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing."""
-    if stored is None or stored.agents_dir != home or stored.fingerprint is None:
+def is_as_stored(
+    stored: StoredRun | None, folder: RunFolder, home: str, now: datetime, copied: str | None = None
+) -> bool:
+    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing.
+
+    `copied`: the fingerprint of a copy that was read in this folder, of a run that is found in another.
+    """
+    if stored is None:
         return False
-    if not stored.fingerprint.endswith(folder.fingerprint):
+    is_there = stored.source_state == "present"  # in the other folder; else this copy stands for it
+    known = stored.fingerprint if stored.agents_dir == home else copied if is_there else None
+    if known is None or not known.endswith(folder.fingerprint):
         return False
-    return _clock_agrees(stored.fingerprint, folder.written[1], now)
+    return _clock_agrees(known, folder.written[1], now)
 
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
@@ -39,6 +46,20 @@ def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
     return not fingerprint.startswith((RUNNING, SILENT)) or (
         fingerprint.startswith(SILENT) == is_silent(written, now)
     )
+
+
+def places_left(
+    known: Mapping[str, StoredRun], keys: Mapping[str, int], home: str
+) -> dict[int, tuple[str, str]]:
+    """Return by key the folder and the fingerprint of runs that were found in another folder until now."""
+    return {
+        keys[run_id]: (stored.agents_dir, stored.fingerprint)
+        for run_id in keys
+        if (stored := known.get(run_id)) is not None
+        and stored.agents_dir not in {None, home}
+        and stored.fingerprint
+        and stored.source_state == "present"
+    }
 
 
 def has_grown(stored: StoredRun | None, folder: RunFolder, home: str) -> bool:

@@ -20,6 +20,7 @@ class Ending(NamedTuple):
 
     lost: tuple[int, ...]  # keys of runs whose files are no longer there
     back: tuple[int, ...]  # keys of runs whose files are there again
+    elsewhere: tuple[int, ...]  # keys of runs of which only copies in other folders are left
     problems: tuple[Problem, ...]  # what is wrong beside the stored runs
     has_news: bool
 
@@ -27,15 +28,17 @@ class Ending(NamedTuple):
 def ending_of(job: Job) -> Ending:
     """Return what is left to write when all runs of the folder were met."""
     missing = _missing(job)
+    copied = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing])
+    missing = [run_id for run_id in missing if job.known[run_id].key not in copied]
     lost = tuple(job.known[run_id].key for run_id in missing if job.known[run_id].source_state != "gone")
     back = tuple(job.known[run_id].key for run_id in job.same if job.known[run_id].source_state == "gone")
     job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
     problems = tuple(problem for _, problem in job.aside)
-    news = bool(lost or back)
+    news = bool(lost or back or copied)
     if job.only is None:
         news = news or not job.history.knows_folder_problems(job.home, problems)
     news = news or job.history.has_unpacked_columns()
-    return Ending(lost, back, problems, news)
+    return Ending(lost, back, tuple(sorted(copied)), problems, news)
 
 
 def _missing(job: Job) -> list[str]:
@@ -55,6 +58,8 @@ def end(job: Job, ending: Ending) -> None:
         job.history.mark_gone(ending.lost, job.now)
     if ending.back:
         job.history.mark_present(ending.back)
+    if ending.elsewhere:
+        job.history.forget_other_places(ending.elsewhere)
     job.history.pack_columns()
     if job.only is None:
         job.history.save_folder_problems(job.home, ending.problems)
@@ -83,7 +88,9 @@ def add_up(job: Job) -> None:
     keys = None
     if job.only is not None:
         keys = sorted({*job.keys.values(), *(job.known[run_id].key for run_id in job.same)})
-    job.counted = [Counted(job.project, job.home, keys)]
+    copies = (stored for run_id in job.same if (stored := job.known[run_id]).agents_dir != job.home)
+    elsewhere = [Counted(job.project, stored.agents_dir or "", [stored.key]) for stored in copies]
+    job.counted = [Counted(job.project, job.home, keys), *elsewhere]
     job.stats.update(costs_now(job.history, job.counted))
 
 

@@ -72,6 +72,7 @@ class Job:
     pruned: frozenset[str] = frozenset()  # their ids, else
     only: frozenset[str] | None = None  # ids: of the runs to look at, in a folder that another sync reads
     places: Mapping[str, KnownRun] = field(default_factory=dict)  # by location, runs of other agents folders
+    copied: Mapping[int, str] = field(default_factory=dict)  # by key: fingerprints of copies that lie here
     unlearnt: set[int] = field(default_factory=set)  # keys of runs to be read again for their patterns
     elsewhere: dict[Home, set[str]] = field(default_factory=dict)  # ids of those that lie in this folder
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show

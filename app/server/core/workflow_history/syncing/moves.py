@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..accounting.claims import units_of
+from ..accounting.claims import Claim, units_of
 from ..accounting.unique import Unit
 from ..addresses import is_remote
 from ..scanning.walk import find_runs
@@ -68,10 +68,9 @@ def moved_here(job: Job, batch: Sequence[ReadRun]) -> set[str]:
     if not every:
         return set()
     moved: dict[str, WhereStored] = {}
-    known = [stored for stored in job.history.runs_with(every) if _is_gone(job, stored)]
-    if not known:
-        return set()
-    claims = job.history.claims([stored.key for stored in known])
+    there = job.history.runs_with(every)
+    claims = job.history.claims([stored.key for stored in there]) if there else {}
+    known = [stored for stored in there if _is_gone(job, stored, claims.get(stored.key, ()))]
     theirs = {stored.key: units_of(claims.get(stored.key, ())) for stored in known}
     for run in new:
         for stored in known:
@@ -96,11 +95,14 @@ def _same_sessions(stored: Sequence[object], run: ReadRun) -> bool:
     return there <= {claim.session for claim in run.claims}
 
 
-def _is_gone(job: Job, stored: WhereStored) -> bool:
+def _is_gone(job: Job, stored: WhereStored, claims: Sequence[Claim]) -> bool:
     """Return whether a stored run was on this machine, and its files are there no more."""
     if stored.agents_dir is None or is_remote(stored.agents_dir):
         return False
     if stored.found_on not in job.machines | {job.host}:
         return False
-    there = location(stored.agents_dir, stored.id)
-    return not Path(there).exists() and not Path(f"{there}.jsonl").exists()
+    folder = stored.id if stored.files_folder is None else stored.files_folder
+    streams = (Path(stored.agents_dir, folder, claim.path) for claim in claims)
+    return not Path(location(stored.agents_dir, stored.id)).exists() and not any(
+        stream.exists() for stream in streams
+    )
