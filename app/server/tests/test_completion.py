@@ -72,7 +72,10 @@ def offered(column: str, beginning: str = "") -> list[str]:
     [
         ("workflow-history ", list(COMMANDS)),
         ("workflow-history sh", ["show"]),
-        ("workflow-history db ", ["path", "version", "check", "backup", "prune", "vacuum", "scrub"]),
+        (
+            "workflow-history db ",
+            ["path", "version", "check", "backup", "restore", "prune", "vacuum", "scrub"],
+        ),
         ("workflow-history show --fu", ["--full"]),
         ("workflow-history export --status ", STATUSES),
         ("workflow-history list --sort co", ["cost"]),

@@ -190,6 +190,16 @@ def test_an_older_database_is_upgraded_and_keeps_its_runs(history_url: URL) -> N
             assert history.check() == []
 
 
+def test_a_history_of_before_knows_from_its_rows_which_keys_it_gave(history_url: URL) -> None:
+    with History.open(history_url) as history:
+        history.save([{"id": "a"}, {"id": "b"}])
+    with connect(history_url) as connection, writing(connection):
+        command.downgrade(migrate.alembic_config(connection), "0013")
+    with History.open(history_url) as history:
+        history.prune([history.find("b").key])
+        assert list(history.save([{"id": "c"}]).keys.values()) == [3]
+
+
 def test_vectors_and_lists_of_an_older_database_are_kept(file: Path) -> None:
     with History.open(file):
         pass

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .answers.watch import find_anomalies
     from .care.backup import backup_history
     from .care.merging import merge_history
+    from .care.restoring import restore_history
     from .config import read_config
     from .database import (
         get_workflow_by_id,
@@ -92,6 +93,7 @@ __all__ = [
     "merge_history",
     "overview",
     "read_config",
+    "restore_history",
     "resync_all_completed_workflows",
     "resync_workflow_cost",
     "run_statistics",
@@ -143,6 +145,7 @@ _HOMES = {
     "merge_history": "care.merging",
     "overview": "answers.statistics",
     "read_config": "config",
+    "restore_history": "care.restoring",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
     "run_statistics": "answers.statistics",
