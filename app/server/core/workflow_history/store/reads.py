@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from ..accounting.money import to_decimal, to_float, total
 from ..dating import FIRST
@@ -236,7 +236,7 @@ def runs_found(
 
 def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until: str) -> list[RunsFound]:
     own = workflows.c
-    dated = case((own.created_at.between(to_time(FIRST), until), own.created_at))
+    dated = case((and_(own.created_at >= to_time(FIRST), own.created_at <= until), own.created_at))
     asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
     runs = select(shown("status"), dated.label("made"), asked.label("asked")).where(*clauses).subquery()
     made = runs.c.made
