@@ -35,9 +35,11 @@ from app.server.core.workflow_history import (
     run_statistics,
     similar_runs,
     sync_workflow_history,
+    trend,
     waste,
 )
 from app.server.core.workflow_history.answers.finding import find_run_rows
+from app.server.core.workflow_history.answers.statistics import timeline
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.options import _with_ids_last
 from app.server.core.workflow_history.store.history import History
@@ -351,6 +353,47 @@ def test_an_id_that_no_run_has_is_answered_with_those_of_like_ids(
         assert f"no run '{typed}' in this history; workflow-history list shows them" in done.stderr
         assert ("Did you mean" in done.stderr) == (meant is not None)
         assert meant is None or meant in done.stderr
+
+
+def test_the_name_of_a_run_never_breaks_in_its_story(nested: Path) -> None:
+    type_in("sync", str(nested))
+    name = f"projects/{next(iter(SESSIONS))}/2049c1aa-6431-4c1f-9f00-523773b75c28"
+    assert len(name) > 70
+    assert type_in("show", "2049c1aa-6431", columns=70).stdout.splitlines()[0] == name
+
+
+# Periods, dates and words
+
+
+def test_a_period_may_be_said_as_on_the_command_line(project: Path) -> None:
+    sync_workflow_history(silent=True, agents_dir=project)
+    now = datetime.now(UTC)
+    assert trend("30d", now=now) == trend(timedelta(days=30), now=now)
+    assert timeline(period="4w", now=now) == timeline(period=timedelta(weeks=4), now=now)
+    assert find_anomalies(recent="36h", now=now) == find_anomalies(recent=timedelta(hours=36), now=now)
+
+
+@pytest.mark.parametrize("given", ["soon", "", 30, None, 1.5])
+def test_a_period_that_cannot_be_meant_is_refused(given: Any) -> None:
+    for ask in (trend, lambda period: timeline(period=period)):
+        with pytest.raises(InvalidQueryError, match="30d or 4w"):
+            ask(given)
+
+
+def test_a_missing_date_is_explained_where_it_is_seen(tmp_path: Path) -> None:
+    agents = tmp_path / "shop" / "agents"
+    make_run(agents, "copy0001")
+    type_in("sync", str(agents))
+    assert "undated: a copy keeps times by cp -a or rsync -a" in type_in("list", columns=80).stdout
+    shown = " ".join(type_in("show", "copy0001", columns=80).stdout.split())
+    assert "no time that can be trusted; a copy keeps times by cp -a or rsync -a" in shown
+
+
+def test_a_first_message_is_said_to_be_its_own_once(logs: Path) -> None:
+    type_in("sync", str(logs))
+    told = type_in("explain", "good-1", "nl_input", columns=80).stdout
+    assert "its first message" in told
+    assert "its its" not in told
 
 
 # Names in the package, and of histories

@@ -137,6 +137,21 @@ def period_of(given: str) -> timedelta:
         raise InvalidQueryError(f"a period of {given!r} is beyond the calendar") from error
 
 
+def length_of(given: object, name: str) -> timedelta:
+    """Return a length of time that is given as it is or in words; raises InvalidQueryError for anything else.
+
+    >>> length_of("4w", "period") == length_of(timedelta(days=28), "period")
+    True
+    """
+    if isinstance(given, timedelta):
+        return given
+    if isinstance(given, str):
+        return period_of(given)
+    raise InvalidQueryError(
+        f"{name}={given!r} is not allowed; use a timedelta, or text such as 36h, 30d or 4w"
+    )
+
+
 def _before(now: datetime | None, age: str) -> datetime:
     try:
         return (now or datetime.now(UTC)) - period_of(age)

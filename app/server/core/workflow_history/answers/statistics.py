@@ -14,7 +14,7 @@ from .. import database
 from ..columns import COLUMNS, Columns, Family, Floats, Integers, Words, known
 from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
-from ..filters import RunFilter
+from ..filters import RunFilter, length_of
 from ..summing.clock import DAY, offset_in
 from ..summing.digests import Digest, digest_of, merged
 from ..summing.entries import RUN_COLUMNS, RUN_NAMES, entries_of_runs
@@ -95,7 +95,7 @@ def timeline(
     by: str | None = None,
     across: str | None = None,
     tz: str = LOCAL,
-    period: timedelta = USUAL_PERIOD,
+    period: timedelta | str = USUAL_PERIOD,
     now: datetime | None = None,
 ) -> Timeline:
     """Return runs over time, by one of UNITS; None: by that which gives some dozens.
@@ -104,6 +104,7 @@ def timeline(
     """
     if by not in (None, *UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(UNITS)}")
+    length = length_of(period, "period")
     if across is not None and grouping_named(across) in OF_TIME:
         raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(OF_MATTER)}")
     with _asked(where, tz, now) as asked:
@@ -113,7 +114,7 @@ def timeline(
             whole=asked.statistics(unit),
             groups=asked.statistics(across) if across else None,
             crossed=asked.statistics(unit, across) if across else None,
-            trend=None if where.has_dates else asked.trend(period),
+            trend=None if where.has_dates else asked.trend(length),
         )
 
 
@@ -124,13 +125,17 @@ def waste(where: RunFilter = ALL_RUNS) -> Waste:
 
 
 def trend(
-    period: timedelta = USUAL_PERIOD, where: RunFilter = ALL_RUNS, *, now: datetime | None = None
+    period: timedelta | str = USUAL_PERIOD, where: RunFilter = ALL_RUNS, *, now: datetime | None = None
 ) -> Trend:
-    """Return how the runs of the period that ends now differ from those of the equally long one before."""
+    """Return how the runs of the period that ends now differ from those of the equally long one before.
+
+    `period` is a timedelta, or text such as 36h, 30d or 4w. Raises InvalidQueryError.
+    """
+    length = length_of(period, "period")
     if where.has_dates:
         raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
     with _asked(where, now=now) as asked:
-        return asked.trend(period)
+        return asked.trend(length)
 
 
 def overview(where: RunFilter = ALL_RUNS, *, tz: str = LOCAL, now: datetime | None = None) -> Overview:

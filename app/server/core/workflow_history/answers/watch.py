@@ -16,7 +16,7 @@ from .. import database
 from ..columns import Columns, Floats, Integers
 from ..dating import NONE, Misdated, clock
 from ..errors import InvalidQueryError
-from ..filters import RunFilter
+from ..filters import RunFilter, period_of
 from ..proportions import significant
 from ..store.history import History
 from ..watching.changes import Change
@@ -119,13 +119,15 @@ class Anomalies:
 
 
 def find_anomalies(
-    where: RunFilter | None = None, recent: timedelta | int = RECENT, *, now: datetime | None = None
+    where: RunFilter | None = None, recent: timedelta | str | int = RECENT, *, now: datetime | None = None
 ) -> Anomalies:
     """Return what changed lately among the runs of a filter, and which runs stand out.
 
-    `recent` is an age against the latest run, or a number of runs. A filter's phases narrow to these phases.
+    `recent` is an age against the latest run, also as text such as 4w, or a number of runs.
+    A filter's phases narrow to these phases.
     Raises InvalidQueryError where `recent` is not above 0, or `now` has no time zone.
     """
+    recent = period_of(recent) if isinstance(recent, str) else recent
     _check(recent)
     wanted, moment = where or RunFilter(), clock(now)
     with database.existing() as history:

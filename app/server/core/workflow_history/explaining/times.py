@@ -130,13 +130,16 @@ def place_of(known: Known, source: Any) -> tuple[Source, ...]:
 
     >>> place_of(Known({"id": "a"}), "adw_state.json: created_at")[0].path
     'adw_state.json'
+    >>> place_of(Known({"id": "a"}), "a.jsonl: its first message")[0].says
+    'its first message'
     """
     if not isinstance(source, str):
         return ()
     file, _, key = source.partition(": ")
     if not file.endswith((".json", ".txt", ".jsonl", ".log", ".md")):
         return ()
-    return (known.source(file, None, f"its {key}" if key else "what it says"),)
+    own = f"its {key.removeprefix('its ')}"
+    return (known.source(file, None, own if key else "what it says"),)
 
 
 def _phases(known: Known) -> tuple[Part, ...]:

@@ -109,6 +109,10 @@ def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True)
     """Explain the signs that a list shows; `timed`, `zoned`: it shows days, it shows hours."""
     moments = [_moment(run) for run in runs]
     notes = (
+        (
+            f"{UNKNOWN} undated: a copy keeps times by cp -a or rsync -a",
+            timed and not all(map(_is_dated, runs)),
+        ),
         ("~ time taken from the files", timed and any(is_derived(run) for run in runs)),
         ("Z UTC, local time unknown", zoned and any(when.endswith("Z") for when in moments)),
         ("? time zone unknown", zoned and any(when.endswith("?") for when in moments)),
@@ -116,6 +120,10 @@ def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True)
         ("† its files are gone", any(is_gone(run) for run in runs)),
     )
     return [note for note, shown in notes if shown]
+
+
+def _is_dated(run: Run) -> bool:
+    return run.get("created_at") is not None
 
 
 def _moment(run: Run) -> str:

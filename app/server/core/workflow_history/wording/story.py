@@ -39,13 +39,13 @@ def when_fact(run: Run) -> Fact:
     """Return from when to when a run went.
 
     >>> when_fact({}).notes[0].words
-    'its files tell no time that can be trusted'
+    'its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a'
     """
     offset = run.get("utc_offset_minutes")
     known = run.get("time_zone_known")
     start = moment(run.get("started_at") or run.get("created_at"), offset, zone_known=known)
     if start == UNKNOWN:
-        return _unknown("its files tell no time that can be trusted")
+        return _unknown("its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a")
     end = moment(run.get("completed_at"), offset, zone_known=known)
     span = start if end == UNKNOWN else f"{start} → {_end(start, end)}"
     unknown = "time zone unknown" if known is False else "UTC; the run's own offset is unknown"

@@ -43,7 +43,7 @@ def explanation(found: Explanation, width: int) -> RenderableType:
     blocks: list[RenderableType] = [_title(found), Text(one_line(found.rule), style="dim")]
     if found.why_unknown:
         blocks.append(Text(f"unknown: {one_line(found.why_unknown)}", style="magenta"))
-    blocks += [_inputs(found.inputs), *(_place(source) for source in found.sources)]
+    blocks += [_inputs(found.inputs), *(_place(source, within) for source in found.sources)]
     if found.of:
         blocks += ["", _overview(found.of, within)]
     if found.parts:
@@ -78,13 +78,14 @@ def _inputs(inputs: dict[str, Any]) -> RenderableType:
     return Padding(table, 0)
 
 
-def _place(source: Source, *, bare: bool = False) -> Text:
-    """Return a path that can be opened; `bare`: without what it tells."""
-    text = whole(place_words(source))
-    notes = [] if bare else [one_line(source.says)]
-    if source.there is False:
-        notes.append(GONE)
-    return text.append(f"  {'; '.join(notes)}" if notes else "", style="dim")
+def _place(source: Source, width: int, *, bare: bool = False) -> RenderableType:
+    """Return a path that can be opened and never breaks, and what it tells; `bare`: without that."""
+    path = whole(place_words(source))
+    words = "; ".join(([] if bare else [one_line(source.says)]) + ([GONE] if source.there is False else []))
+    notes = Text(words, "dim")
+    if path.cell_len + 2 + notes.cell_len <= width:
+        return path.append("  ").append_text(notes) if words else path
+    return Group(path, Padding(notes, (0, 0, 0, 2))) if words else path
 
 
 def _overview(fields: Sequence[Explanation], width: int) -> RenderableType:
@@ -154,7 +155,7 @@ def _places(parts: Sequence[Part], width: int) -> list[RenderableType]:
     sources = [source for part in parts for source in part.sources]
     if not sources:
         return []
-    return ["", section("Read from", width), *(_place(source, bare=True) for source in _once(sources))]
+    return ["", section("Read from", width), *(_place(source, width, bare=True) for source in _once(sources))]
 
 
 def _once(sources: Sequence[Source]) -> list[Source]:

@@ -25,7 +25,7 @@ from ...wording.runs import (
 from ...wording.text import one_line
 from . import marks
 from .table import Column, GiveWay, fit, grid, ids_column
-from .text import joined
+from .text import in_lines
 
 Run = Mapping[str, Any]
 
@@ -74,8 +74,8 @@ def run_list(
         columns.append(Column("part", "of it", cells, right=True))
     shown = fit(columns, width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
-    sums = joined([*sums_words(len(runs), total, spent)])
-    return Group(grid(shown, width, ruled=True), "", sums, *_legend(runs, keys))
+    sums = in_lines(sums_words(len(runs), total, spent), width)
+    return Group(grid(shown, width, ruled=True), "", sums, *_legend(runs, keys, width))
 
 
 def no_runs(*, filtered: bool) -> Text:
@@ -129,8 +129,8 @@ def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
     return Column(cell.key, cell.title, written, right=cell.right, flexible=flexible, most=most)
 
 
-def _legend(runs: Sequence[Run], keys: set[str]) -> list[Text]:
+def _legend(runs: Sequence[Run], keys: set[str], width: int) -> list[Text]:
     """Explain the signs that this very table shows."""
-    line = joined([*legend_words(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys)])
-    line.stylize("dim")
-    return [line] if line.plain else []
+    lines = in_lines(legend_words(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys), width)
+    lines.stylize("dim")
+    return [lines] if lines.plain else []

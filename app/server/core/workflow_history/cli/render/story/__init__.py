@@ -23,7 +23,7 @@ def story(
     """
     within = min(width, MOST_WIDTH)
     sections = (
-        header(run),
+        header(run, width),
         request(run, within, full=full),
         facts(run),
         phases(run, within),

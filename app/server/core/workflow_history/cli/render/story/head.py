@@ -25,7 +25,7 @@ from ....wording.story import (
 )
 from ....wording.text import clean, cut, lines_of, one_line
 from .. import marks
-from ..text import joined, said
+from ..text import joined, said, whole
 
 REQUEST_LINES = 5
 ERROR_CHARACTERS = 400
@@ -36,11 +36,17 @@ _STYLES = {"": "", "source": "dim", "doubt": "magenta"}
 """How what is said beside a fact looks, by its mood."""
 
 
-def header(run: Run) -> RenderableType:
-    """Return the run's name and status, and why it is thought so."""
+_APART = " " * 3
+
+
+def header(run: Run, width: int) -> RenderableType:
+    """Return the run's name, which never breaks, its status, and why it is thought so."""
     gone = run.get("source_state") == "gone"
-    title = Text.assemble((full_id(run), "bold"), "   ", marks.status(run.get("status"), gone=gone))
-    lines = [title, said(run.get("status_reason"), "dim")] if run.get("status_reason") else [title]
+    name, status = whole(full_id(run), "bold"), marks.status(run.get("status"), gone=gone)
+    beside = name.cell_len + len(_APART) + status.cell_len <= width
+    lines = [name.append(_APART).append_text(status)] if beside else [name, status]
+    if run.get("status_reason"):
+        lines.append(said(run["status_reason"], "dim"))
     if gone:
         lines.append(Text(gone_words(run), style="magenta"))
     if run.get("error_message"):
