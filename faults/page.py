@@ -54,8 +54,9 @@ killed, or its session that is ended. Then:
 
 Commands that write are also begun at once, in {rounds} rounds on both engines: 3 or 4 of sync, resync, merge,
 prune and backup, at random moments, the same one twice at times. All of them must end well, `db check` must
-find nothing wrong, no sync may be on record twice, and every row must be as some order of the same commands,
-one after the other, leaves it.
+find nothing wrong, no sync may be on record twice, and the history must be that which some order of the same
+commands, one after the other, leaves. A resync counts one run at a time: what a run had spent when it was
+pruned may be as one order notes it, and of another run as another.
 
 ## Every fault
 """
