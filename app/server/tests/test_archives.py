@@ -7,6 +7,7 @@ import io
 import tarfile
 import tracemalloc
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ import pytest
 from app.server.core.workflow_history import database, places, sync_workflow_history
 from app.server.core.workflow_history.errors import PlaceUnreachableError
 from app.server.core.workflow_history.places import archives
+from app.server.core.workflow_history.resync import resync_all_completed_workflows
 from app.server.core.workflow_history.scanning.walk import walk_agents_folder
 
 from .build import assistant, init, prompt, result, run, stream, tool_result, tool_use
@@ -249,3 +251,35 @@ def test_an_archive_that_was_replaced_is_read_anew(agents: Path, sync_into: Any)
     stream(agents / "run1", "tester", init("new"), result(0.5, session="new", duration_ms=900_000))
     done = sync_into("there", address(packed(agents, "zip")))
     assert (done["unchanged"], done["total_cost"]) == (4, 3.0)
+
+
+@pytest.mark.parametrize("runs", [5, 40])
+def test_the_runs_of_a_zip_are_read_with_as_many_listings_however_many_they_are(
+    runs: int, agents: Path, sync_into: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5, runs):
+        home = run(agents, f"run{number}", {"adw_id": f"run{number}", "nl_input": f"Add part {number}"})
+        stream(home, "planner", init(f"s{number}"), result(0.5, session=f"s{number}", duration_ms=900_000))
+    listed, opened = Counter[str](), Counter[str]()
+
+    def counting(name: str, into: Counter[str]) -> None:
+        done = getattr(archives.Archive, name)
+
+        def counted(self: archives.Archive, path: str, **more: Any) -> Any:
+            into[path] += 1
+            return done(self, path, **more)
+
+        monkeypatch.setattr(archives.Archive, name, counted)
+
+    archive = address(packed(agents, "zip"))
+    counting("find", listed)
+    counting("open", opened)
+    assert sync_into("there", archive)["inserted"] == runs
+    assert listed == {"agents": 1}
+    assert max(opened.values()) <= 2  # again where only others show that its times are a copy's
+    listed.clear()
+    opened.clear()
+    done = resync_all_completed_workflows()
+    assert (done["total_processed"], done["successful"]) == (runs, runs)
+    assert listed == {"agents": 1}
+    assert [name for name, times in opened.items() if times > 1] == []

@@ -15,7 +15,7 @@ from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, ScannedRun, Workflow
 from .places import place
-from .scanning import read_one
+from .scanning import Surroundings
 from .scanning.describe import undated
 from .store.history import History, WorkflowRef
 from .syncing.finishing import finish
@@ -43,7 +43,9 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
         except WorkflowHistoryError as error:
             return _answer(workflow_id, str(error), success=False)
         try:
-            answer = None if stored is None else _resync(history, Relations(history), stored, wait)
+            answer = (
+                None if stored is None else _resync(history, Relations(history), _Folders(), stored, wait)
+            )
         except BusyError as error:
             return _answer(workflow_id, str(error), success=False)
         if answer is None:
@@ -86,20 +88,20 @@ def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
     with database.existing(may_be_assigned=True) as history:
         if history is None:
             return _summary(answers)
-        relations, after = Relations(history), 0
+        relations, folders, after = Relations(history), _Folders(), 0
         while refs := history.refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
-            answers.extend(_resync_batch(history, relations, refs, wait))
+            answers.extend(_resync_batch(history, relations, folders, refs, wait))
         finish(history)
     return _summary(answers)
 
 
 def _resync_batch(
-    history: History, relations: Relations, refs: list[WorkflowRef], wait: Wait
+    history: History, relations: Relations, folders: _Folders, refs: list[WorkflowRef], wait: Wait
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
-            answer = _resync(history, relations, stored, wait)
+            answer = _resync(history, relations, folders, stored, wait)
         except WorkflowHistoryError as error:
             relations.forget()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
@@ -108,7 +110,9 @@ def _resync_batch(
             yield answer
 
 
-def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait) -> dict[str, Any] | None:
+def _resync(
+    history: History, relations: Relations, folders: _Folders, stored: Workflow, wait: Wait
+) -> dict[str, Any] | None:
     """Read one run's streams again and store what they cost, while no sync is at its folder.
 
     None: it was taken out meanwhile.
@@ -118,12 +122,21 @@ def _resync(history: History, relations: Relations, stored: Workflow, wait: Wait
         return None
     folder = stored.get("agents_dir")
     if not folder or not place(folder).is_dir():
-        return _read_again(history, relations, key)
+        return _read_again(history, relations, folders, key)
     with folder_held(history, folder, wait):
-        return _read_again(history, relations, key)
+        return _read_again(history, relations, folders, key)
 
 
-def _read_again(history: History, relations: Relations, key: int) -> dict[str, Any] | None:
+class _Folders(dict[str, Surroundings]):
+    """Agents folders by their addresses, each looked through but once."""
+
+    def __missing__(self, folder: str) -> Surroundings:
+        """Take note of one more."""
+        self[folder] = Surroundings(place(folder))
+        return self[folder]
+
+
+def _read_again(history: History, relations: Relations, folders: _Folders, key: int) -> dict[str, Any] | None:
     """Read one run's streams again and store what they cost, with what follows from it.
 
     The files are read before the transaction. What they show is laid over what is stored in it: a merge may
@@ -132,7 +145,7 @@ def _read_again(history: History, relations: Relations, key: int) -> dict[str, A
     stored = history.read([key]).get(key)
     while stored is not None:
         folder = stored.get("agents_dir")
-        found = read_one(place(folder), stored["id"], datetime.now(UTC)) if folder else None
+        found = folders[folder].read(stored["id"], datetime.now(UTC)) if folder else None
         if found is None or not found.streams:
             return _answer(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True

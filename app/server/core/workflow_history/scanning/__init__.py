@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
+from ..errors import AgentsFolderError
 from ..models import Problem, ScannedRun
 from ..places import Place
 from .commits import NO_COMMITS, Commits, commits_of
 from .describe import RunFacts, describe, is_run, read_run
 from .filetimes import LIVE, Dated, Neighbourhood, taken_for
+from .found import RunFolder
 from .walk import find_run, walk_agents_folder
 
 Progress = Callable[[int, int], None]
@@ -89,11 +92,37 @@ def no_run(run: RunFacts) -> Problem | None:
 
 def read_one(root: Place, run_id: str, now: datetime) -> ScannedRun | None:
     """Return one run below `root` without opening the others' files; None if it has no such run."""
-    folder = find_run(root, run_id)
-    facts = read_run(folder) if folder is not None else None
-    if facts is None or not is_run(facts):
-        return None
-    if not _asks_git(facts):
-        return _described(facts, (Neighbourhood(()), NO_COMMITS), now)
-    others = (Dated(None, *other.written) for other in walk_agents_folder(root) if other.id != run_id)
-    return _described(facts, (Neighbourhood([_dated(facts), *others]), commits_of(root)), now)
+    return Surroundings(root).read(run_id, now)
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """An agents folder of which runs are read one by one: what they share is found but once.
+
+    A folder that lies elsewhere is listed but once as well: its runs are those of that moment.
+    """
+
+    root: Place
+    _folders: dict[str, RunFolder] | None = None
+    _around: tuple[Neighbourhood, Commits] | None = None
+
+    def read(self, run_id: str, now: datetime) -> ScannedRun | None:
+        """Return one run, or None if there is no such run."""
+        folder = find_run(self.root, run_id) if isinstance(self.root, Path) else self._all().get(run_id)
+        facts = read_run(folder) if folder is not None else None
+        if facts is None or not is_run(facts):
+            return None
+        if not _asks_git(facts):
+            return _described(facts, (Neighbourhood(()), NO_COMMITS), now)
+        if self._around is None:  # how a run itself was judged makes no difference to how it is
+            every = (Dated(None, *folder.written) for folder in self._all().values())
+            self._around = Neighbourhood(every), commits_of(self.root)
+        return _described(facts, self._around, now)
+
+    def _all(self) -> dict[str, RunFolder]:
+        if self._folders is None:
+            try:
+                self._folders = {folder.id: folder for folder in walk_agents_folder(self.root)}
+            except AgentsFolderError:
+                self._folders = {}
+        return self._folders
