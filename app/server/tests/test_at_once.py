@@ -203,7 +203,7 @@ def test_a_resync_keeps_the_attempt_that_a_merge_brings_meanwhile(
     url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, every: bool
 ) -> None:
     _, other = attempts
-    with meanwhile(monkeypatch, resync, "read_one", lambda: merge_history(other), after=True):
+    with meanwhile(monkeypatch, resync.Surroundings, "read", lambda: merge_history(other), after=True):
         if every:
             assert resync.resync_all_completed_workflows(None)["successful"] == 1
         else:
@@ -217,7 +217,9 @@ def test_a_resync_stores_no_run_that_is_pruned_meanwhile(
     url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = [rule_of({"project": "shop"})]
-    with meanwhile(monkeypatch, resync, "read_one", lambda: prune_history(every, dry_run=False), after=True):
+    with meanwhile(
+        monkeypatch, resync.Surroundings, "read", lambda: prune_history(every, dry_run=False), after=True
+    ):
         done = resync.resync_all_completed_workflows(None)
     assert (done["total_processed"], done["failed"]) == (0, 0)
     assert runs_in(url) == {}
@@ -228,7 +230,9 @@ def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
     url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = [rule_of({"project": "shop"})]
-    with meanwhile(monkeypatch, resync, "read_one", lambda: prune_history(every, dry_run=False), after=True):
+    with meanwhile(
+        monkeypatch, resync.Surroundings, "read", lambda: prune_history(every, dry_run=False), after=True
+    ):
         done = resync.resync_workflow_cost("a")
     assert (done["success"], done["message"]) == (False, "no stored workflow has this id")
     assert runs_in(url) == {}
