@@ -225,6 +225,30 @@ def test_the_first_sync_says_when_the_runs_were_what_was_asked_how_they_stand_an
     assert type_in("sync", str(logs)).stdout.startswith("✓ nothing changed · 4 runs in logs · ")
 
 
+@pytest.mark.parametrize("depth", ["2026-03", "team/2026-03", "team/user/march"])
+def test_logs_in_folders_are_a_run_each_as_where_their_folder_is_named(logs: Path, depth: str) -> None:
+    around = logs.parent / "around"
+    (around / depth).parent.mkdir(parents=True)
+    logs.rename(around / depth)
+    stream(around / "2026-02", "", init("early"), result(0.25, session="early"), name="early.jsonl")
+    synced = sync_workflow_history(silent=True, agents_dir=around)
+    assert {run["id"] for run in find_runs(RunFilter()).workflows} == {
+        "2026-02/early",
+        *(f"{depth}/{name}" for name in (*ENDS, "cut")),
+    }
+    assert synced["total_cost"] == 1.75
+
+
+@pytest.mark.parametrize("names", [("planner", "builder"), ("plan_output", "raw_output_2"), ("transcript",)])
+def test_logs_that_are_called_as_agents_or_in_general_are_their_folders_run(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        stream(tmp_path / "logs" / "fix-it", "", init(name), result(0.5, session=name), name=f"{name}.jsonl")
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "logs")
+    assert [run["id"] for run in find_runs(RunFilter()).workflows] == ["fix-it"]
+
+
 def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
     done = json.loads(type_in("sync", str(logs), "--json").stdout)
     total = overview().total

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..accounting.missing import unseen_subagents
 from ..dating import LONGEST, SILENT_AFTER
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
-from ..phases import phase_of, words_of
+from ..phases import phase_of
 from ..places import born
 from ..scrubbing import scrub
 from ..streams import Bookmark, StreamRead, read_on
@@ -24,7 +24,7 @@ from .clues import Clues
 from .copies import without_copies
 from .documents import Log, last_error, read_log, read_object, read_text
 from .filetimes import LIVE, Dated, evidence_of
-from .found import LOG_FILES, SUMMARY_FILES, FoundFile, RunFolder
+from .found import LOG_FILES, MAIN, SUMMARY_FILES, FoundFile, RunFolder, agent_name
 from .possible import Possible, possible
 from .request import Prompt, Request, find_request
 from .status import Evidence, LogError, Verdict, furthest, is_early, judge, state_error
@@ -52,17 +52,12 @@ seconds since 1970, and a blank.
 _ENDED = frozenset({"completed", "failed", "stopped", "incomplete"})
 _APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
 _AHEAD = timedelta(minutes=2)  # that another machine's clock may be
-MAIN = "main"
 """The agent of a stream in a run's root whose name says nothing."""
 
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it
 _END_OF_LOG = 20_000  # characters of an error log in which its last line is understood
 _SUCCESS = ("overall_success", "success")
-_GENERIC_NAMES = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
-
-_WORKERS = ("er", "or")  # endings of words for somebody who does something
-
 OWN_FIELDS = frozenset({
     "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
     "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
@@ -338,30 +333,6 @@ def stream_of(
 def named_in_run(facts: StreamFacts, found: FoundFile) -> StreamFacts:
     """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
     return replace(facts, path=found.path)
-
-
-def agent_name(path: str) -> str:
-    """Return the agent that wrote a stream: its folder, or a loose file's name where that is an agent's.
-
-    It is one if it calls the file an agent's output, or ends in a phase or in somebody who works. Of any
-    other name the words are no phase.
-
-    >>> agent_name("wave_1/builder/raw_output.jsonl"), agent_name("validate_output.jsonl")
-    ('wave_1/builder', 'validate')
-    >>> agent_name("test_runner.jsonl"), agent_name("review-notes.jsonl"), agent_name("cc_raw_output.jsonl")
-    ('test_runner', 'main', 'main')
-    """
-    folder = PurePosixPath(path).parent.as_posix()
-    if folder == "subagents" or folder.endswith("/subagents"):
-        return PurePosixPath(path).stem
-    if folder != ".":
-        return folder
-    stem = PurePosixPath(path).stem
-    words = [word for word in words_of(stem) if word not in _GENERIC_NAMES and not word.isdigit()]
-    if not words or phase_of(stem) == "other":
-        return MAIN
-    is_agents = "output" in words_of(stem) or phase_of(words[-1]) != "other" or words[-1].endswith(_WORKERS)
-    return "_".join(words) if is_agents else MAIN
 
 
 def _with_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:

@@ -6,7 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+
+from ..phases import phase_of, words_of
 
 STATE_FILE = "adw_state.json"
 SUMMARY_FILES = ("workflow_summary.json", "custom_summary_output.json")
@@ -14,6 +17,20 @@ LOG_FILES = ("execution.log", "error.log")
 
 TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 STREAMS = (".jsonl", ".json")
+
+MAIN = "main"
+"""The agent of a stream whose name names none."""
+
+_GENERIC: Final = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
+"""Words of a stream's file name that are part of no agent's name."""
+
+_FOLDERS_OWN: Final = _GENERIC | {
+    "main", "transcript", "session", "conversation", "chat", "event", "events", "message", "messages", "logs",
+    "result", "results", "response", "stdout", "trace", "claude", "codex", "gemini", "opencode", "cursor",
+}  # fmt: skip
+"""Words of file names that say nothing of the run: it is called as its folder is."""
+
+_WORKERS: Final = ("er", "or")  # endings of words for somebody who does something
 
 READER_VERSION = 4
 """Raised when the same files would be read differently: every run is then read anew."""
@@ -112,3 +129,38 @@ def storable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a pair, which stands for no byte
         return text.encode("utf-8", "replace").decode()
+
+
+def agent_name(path: str) -> str:
+    """Return the agent that wrote a stream: its folder, or a loose file's name where that is an agent's.
+
+    It is one if it calls the file an agent's output, or ends in a phase or in somebody who works. Of any
+    other name the words are no phase.
+
+    >>> agent_name("wave_1/builder/raw_output.jsonl"), agent_name("validate_output.jsonl")
+    ('wave_1/builder', 'validate')
+    >>> agent_name("test_runner.jsonl"), agent_name("review-notes.jsonl"), agent_name("cc_raw_output.jsonl")
+    ('test_runner', 'main', 'main')
+    """
+    folder = PurePosixPath(path).parent.as_posix()
+    if folder == "subagents" or folder.endswith("/subagents"):
+        return PurePosixPath(path).stem
+    if folder != ".":
+        return folder
+    stem = PurePosixPath(path).stem
+    words = [word for word in words_of(stem) if word not in _GENERIC and not word.isdigit()]
+    if not words or phase_of(stem) == "other":
+        return MAIN
+    is_agents = "output" in words_of(stem) or phase_of(words[-1]) != "other" or words[-1].endswith(_WORKERS)
+    return "_".join(words) if is_agents else MAIN
+
+
+def is_run_of_its_own(stem: str) -> bool:
+    """Return whether a stream that lies loose in a folder is called as a run, not as an agent or in general.
+
+    >>> [is_run_of_its_own(stem) for stem in ("run-05", "fix_login", "planner", "raw_output_2", "transcript")]
+    [True, True, False, False, False]
+    """
+    words = [word for word in words_of(stem) if not word.isdigit()]
+    own = [word for word in words if word not in _FOLDERS_OWN]
+    return bool(own) and "output" not in words and phase_of(own[-1]) == "other"

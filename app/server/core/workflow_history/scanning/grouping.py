@@ -5,16 +5,26 @@ A run is decided by its own files, never by how many others lie beside it:
 - A folder with a state file is one run, with all that lies below it.
 - A session's transcript that lies loose (`<id>.jsonl`) is a run. What its sub-agents wrote belongs to it:
   `<id>/subagents/…`, and `agent-….jsonl` beside it, which names its session in its lines.
+- A stream that lies loose in a folder without a run's state, log or agents is a run if it is called as one.
 - Any other folder with streams, a log or a summary is one run, unless it only holds folders of runs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from ..phases import phase_of
 from ..places import child_of
-from .found import STATE_FILE, TELLING, FoundFile, RunFolder, is_stream_by_name, stem_of
+from .found import (
+    STATE_FILE,
+    TELLING,
+    FoundFile,
+    RunFolder,
+    is_run_of_its_own,
+    is_stream_by_name,
+    stem_of,
+)
 
 SessionOf = Callable[[FoundFile], str | None]
 """Returns the session that a sub-agent's transcript names, or None if it names none."""
@@ -38,7 +48,7 @@ def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: Sess
         return
     children = _children(files)
     inner: set[str] = set()
-    if not _is_run_id(name) and any(_holds_runs(child, own) for child, own in children.items() if child):
+    if not _is_run_id(name) and (_hold_logs(children) or _hold_runs(children)):
         inner = {child for child in children if child and not _SESSION.fullmatch(child)}
     for child in sorted(inner):
         yield from runs_in(
@@ -49,7 +59,7 @@ def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: Sess
         )
     rest = [found for child, own in children.items() if child not in inner for found in own]
     if not _is_run_id(name) and not _is_worked_in(rest):
-        sessions, rest = split_sessions(rest, session_of)
+        sessions, rest = split_sessions(rest, session_of, by_name=not any(map(_is_agents, rest)))
         for session, own in sorted(sessions.items()):
             yield RunFolder(f"{name}/{session}", folder, tuple(sorted(own)))
     if any(_shows_a_run(found) or found.is_unsure for found in rest):
@@ -57,9 +67,12 @@ def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: Sess
 
 
 def split_sessions(
-    files: Iterable[FoundFile], session_of: SessionOf
+    files: Iterable[FoundFile], session_of: SessionOf, *, by_name: bool = False
 ) -> tuple[dict[str, list[FoundFile]], list[FoundFile]]:
-    """Return the files of each session that lies loose in a folder, by its name, and all other files."""
+    """Return the files of each session that lies loose in a folder, by its name, and all other files.
+
+    `by_name`: a stream that is called as a run, and names its session, is one, too.
+    """
     every = list(files)
     sessions: dict[str, list[FoundFile]] = {}
     others: list[FoundFile] = []
@@ -69,7 +82,7 @@ def split_sessions(
             others.append(found)
         elif is_sub_agent(stem):
             sessions.setdefault(session_of(found) or stem, []).append(found)
-        elif _ID_LIKE.search(stem):
+        elif _ID_LIKE.search(stem) or (by_name and is_run_of_its_own(stem) and session_of(found)):
             sessions.setdefault(stem, []).append(found)
         else:
             others.append(found)
@@ -112,6 +125,31 @@ def _is_worked_in(files: Iterable[FoundFile]) -> bool:
     )
 
 
+def _is_agents(found: FoundFile) -> bool:
+    """Return whether a stream is an agent's by its name, or by the folder in which it lies."""
+    stem = stem_of(found.path.rpartition("/")[2])
+    if not found.path.endswith(".jsonl") or _ID_LIKE.search(stem) or is_sub_agent(stem):
+        return False
+    return "/" in found.path or not is_run_of_its_own(stem)
+
+
+def _hold_logs(children: Mapping[str, Sequence[FoundFile]]) -> bool:
+    """Return whether folders hold nothing but streams that are called as runs: logs by month, by team."""
+    inner = [(child, list(map(_below, own))) for child, own in children.items() if child]
+    logs = [(child, own) for child, own in inner if any(found.path.endswith(".jsonl") for found in own)]
+    return bool(logs) and all(
+        phase_of(child) == "other"
+        and not _is_worked_in(own)
+        and not any(map(_is_agents, _children(own).get("", [])))
+        and (_hold_logs(deeper) if any(deeper := _children(own)) else True)
+        for child, own in logs
+    )
+
+
+def _hold_runs(children: Mapping[str, Sequence[FoundFile]]) -> bool:
+    return any(_holds_runs(child, own) for child, own in children.items() if child)
+
+
 def _holds_runs(child: str, files: Sequence[FoundFile]) -> bool:
     """Return whether a folder inside another is a run of its own or holds some."""
     below = [found.path.partition("/")[2] for found in files]
@@ -124,7 +162,7 @@ def _holds_runs(child: str, files: Sequence[FoundFile]) -> bool:
     loose = [path for path in below if "/" not in path and path.endswith(".jsonl")]
     if any(_SESSION.fullmatch(path.removesuffix(".jsonl")) for path in loose):
         return True
-    return any(_holds_runs(inner, own) for inner, own in _children(map(_below, files)).items() if inner)
+    return _hold_runs(_children(map(_below, files)))
 
 
 def _children(files: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:

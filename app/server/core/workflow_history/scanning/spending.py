@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..accounting.unique import shows_by_results
 from ..models import StreamFacts
 from ..streams import read_results
-from .describe import RunFacts, agent_name, gathered, named_in_run, stream_of
-from .found import FoundFile, RunFolder
+from .describe import RunFacts, gathered, named_in_run, stream_of
+from .found import FoundFile, RunFolder, agent_name
 
 
 def read_spending(folder: RunFolder) -> RunFacts:

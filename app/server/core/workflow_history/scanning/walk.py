@@ -28,7 +28,7 @@ _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
 _HEAD = 65_536  # bytes of a sub-agent's transcript in which its session is looked for
-_SESSION = re.compile(rb'"sessionId"\s*:\s*"([0-9A-Za-z-]{1,200})"')
+_SESSION = re.compile(rb'"session(?:Id|_id|ID)"\s*:\s*"([0-9A-Za-z_-]{1,200})"')
 
 
 @dataclass(slots=True)
