@@ -420,6 +420,47 @@ def test_without_an_agent_an_error_that_its_log_survived_fails_a_run_that_is_ove
     )
 
 
+@pytest.mark.parametrize(
+    "after", [(), ("Final state saved",), ("Starting test phase", "Running tests, attempt 2")]
+)
+def test_a_phase_that_is_completed_is_no_end_where_the_log_begins_the_next(
+    agents: Path, after: tuple[str, ...]
+) -> None:
+    folder = run(agents, "n1")
+    stream(folder, "builder", init("n1"), result(session="n1"))
+    lines = ("Build phase completed successfully", *after)
+    stamped = (f"2025-10-17 10:0{minute}:00 - INFO - {each}" for minute, each in enumerate(lines))
+    log(folder, "adw_build", *stamped)
+    found = the_only(agents)
+    is_end = "Starting test phase" not in after
+    assert found["status_reason"].startswith("adw_build/execution.log says: ") == is_end
+    assert str(found["completed_at"]).startswith("2025-10-17T10:00:00") == is_end
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Claude AI usage limit reached|1760000000",
+        "5-hour limit reached ∙ resets 3pm",
+        "Invalid API key · Please run /login",
+        'API Error: 529 {"type":"error"}',
+        "Credit balance is too low",
+    ],
+)
+def test_a_refusal_of_the_service_is_an_error_though_the_result_calls_it_none(
+    agents: Path, text: str
+) -> None:
+    nothing = {"result": text, "usage": usage(input=0, output=0), "modelUsage": {}}
+    stream(run(agents, "r1"), "planner", init(), result(0, **nothing))
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("failed", text)
+
+
+@pytest.mark.parametrize("word", ["crashed", "killed", "timeout", "timed out", "Timed-Out"])
+def test_a_states_word_for_a_failure_counts_as_one(agents: Path, word: str) -> None:
+    run(agents, "w1", {"status": word})
+    assert the_only(agents)["status"] == "failed"
+
+
 @pytest.mark.parametrize("place", ["", "wave_1/adw_build/"])
 def test_a_reason_names_a_log_by_its_path_in_the_run(agents: Path, place: str) -> None:
     folder = run(agents, "f1", {})

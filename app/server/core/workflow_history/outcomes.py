@@ -13,6 +13,12 @@ DID_NOTHING: Final = frozenset({"empty", "false_success"})
 
 _FRACTION_OF_A_CENT = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"(?:[\w' -]{0,40}limit reached|api error\b|invalid api key|credit balance is too low|oauth token\b)",
+    re.IGNORECASE,
+)
+"""How a CLI that reached no model begins its answer; some versions call that no error."""
+
 _BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 
 
@@ -32,14 +38,20 @@ def outcome_of(facts: StreamFacts) -> str:
         return facts.format
     if not facts.results:
         return _of_the_last_line(facts)
-    last = facts.results[-1]
-    if last.is_error or (last.subtype or "").startswith("error"):
+    return _of_a_result(facts.results[-1])
+
+
+def _of_a_result(result: ResultSegment) -> str:
+    if result.is_error or (result.subtype or "").startswith("error"):
         return "error"
-    if not last.ended:
+    if not result.ended:
         return "incomplete"
-    text = last.text.strip()
-    said_nothing = not text or _UNKNOWN_COMMAND.match(text)
-    return "false_success" if said_nothing and _did_nothing(last) else "success"
+    text = result.text.strip()
+    if not _did_nothing(result):
+        return "success"
+    if _REFUSED.match(text):
+        return "error"
+    return "false_success" if not text or _UNKNOWN_COMMAND.match(text) else "success"
 
 
 def has_answer(facts: StreamFacts) -> bool:

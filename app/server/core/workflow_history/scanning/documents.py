@@ -30,6 +30,13 @@ _COMPLETION = re.compile(
     r"|\bcompleted successfully\b[^\n]{0,40}\b(?:workflow|adw\w*|sdlc|phase|stage)\b",
     re.IGNORECASE,
 )
+_NEXT = re.compile(
+    r"\b(?:starting|beginning|entering|launching|executing|running)\b[^\n]{0,60}"
+    r"\b(?:phase|stage|workflow|agent|tests?|step \d+)\b",
+    re.IGNORECASE,
+)
+"""A line that begins the next part of a run."""
+
 _BUT = re.compile(r"\b(?:completed|finished) with (?:\w+ )?(?:errors?|failures?|problems?)\b", re.IGNORECASE)
 _LEVEL = re.compile(
     r"(?:\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*[\]\s|:-]*(?:[\w.-]+\s+[-|:]\s+)?"
@@ -83,10 +90,13 @@ class Log:
 
     @property
     def _completion_line(self) -> str | None:
+        goes_on = False
         for line in reversed(self.text.splitlines()[-40:]):
             if _COMPLETION.search(line) and not _NEGATED.search(line) and not _BUT.search(line):
-                # A phase may be completed before the error of the next one.
-                return None if _PHASE.search(line) and last_error(self.text, survived=False) else line
+                # A phase may be completed before the error of the next one, or before the next one begins.
+                is_phase = _PHASE.search(line) is not None
+                return None if is_phase and (goes_on or last_error(self.text, survived=False)) else line
+            goes_on = goes_on or _NEXT.search(line) is not None
         return None
 
 

@@ -23,7 +23,9 @@ _NAMES: Final = (
 _STATED: Final = {
     "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
     "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
+    "ok": "completed",
     "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
+    "crashed": "failed", "killed": "failed", "timeout": "failed", "timed_out": "failed",
     "running": "running", "in_progress": "running", "started": "running", "active": "running",
     "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
 }  # fmt: skip
