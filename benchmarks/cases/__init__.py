@@ -8,6 +8,7 @@ from ..bench import Bench
 from ..results import Row
 from ..series import Series
 from . import (
+    archives,
     first_sync,
     growth,
     memory,
@@ -25,6 +26,7 @@ Case = Callable[[Bench, Series], list[Row]]
 
 CASES: dict[str, Case] = {
     "first-sync": first_sync.measure,
+    "archives": archives.measure,
     "reading": reading.measure,
     "start-up": start_up.measure,
     "growth": growth.measure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import io
+import os
 import tarfile
 import tracemalloc
 import zipfile
@@ -283,3 +284,95 @@ def test_the_runs_of_a_zip_are_read_with_as_many_listings_however_many_they_are(
     assert (done["total_processed"], done["successful"]) == (runs, runs)
     assert listed == {"agents": 1}
     assert [name for name, times in opened.items() if times > 1] == []
+
+
+PACKED = [kind for kind in KINDS if kind != "zip"]
+
+
+class TestATarThatDidNotChange:
+    @pytest.fixture
+    def unpacked(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        """How often an archive was read, each sync as if by a new process."""
+        read = Counter[str]()
+        known = archives._read_tar
+
+        def reading(handle: BinaryIO, size: int) -> Any:
+            read["archive"] += 1
+            return known(handle, size)
+
+        monkeypatch.setattr(archives, "_read_tar", reading)
+        monkeypatch.setattr(
+            archives, "_SETTLED", -3600.0
+        )  # whatever was just written counts as written long ago
+        return read
+
+    @pytest.fixture
+    def again(self, sync_into: Any) -> Callable[[Path], dict[str, Any]]:
+        def sync(archive: Path) -> dict[str, Any]:
+            archives._open.clear()
+            done: dict[str, Any] = sync_into("there", address(archive))
+            return done
+
+        return sync
+
+    @pytest.mark.parametrize("kind", PACKED, indirect=True)
+    def test_is_not_read_again(self, kind: str, agents: Path, again: Any, unpacked: Counter[str]) -> None:
+        archive = packed(agents, kind)
+        assert again(archive)["inserted"] == 5
+        done = again(archive)
+        assert (done["unchanged"], done["scanned"], done["total_cost"]) == (5, 5, 2.5)
+        assert unpacked["archive"] == 1
+
+    def test_is_read_where_a_file_of_it_is_needed(
+        self, agents: Path, again: Any, sync_into: Any, unpacked: Counter[str], tmp_path: Path
+    ) -> None:
+        archive = packed(agents, "tar.gz")
+        again(archive)
+        archives._open.clear()
+        assert sync_into("another", address(archive))["total_cost"] == 2.5
+        assert unpacked["archive"] == 2
+        sync_into("here", agents)
+        assert told(tmp_path / "another.db") == told(tmp_path / "here.db")
+
+    def test_that_was_cut_off_still_says_so(self, agents: Path, again: Any, unpacked: Counter[str]) -> None:
+        archive = packed(agents, "tar")
+        archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+        first, second = again(archive), again(archive)
+        assert unpacked["archive"] == 1
+        for done in (first, second):
+            assert any("the archive is read in part" in problem["reason"] for problem in done["errors"])
+
+    def test_another_one_of_the_same_size_and_time_is_another(
+        self, agents: Path, again: Any, unpacked: Counter[str]
+    ) -> None:
+        archive = packed(agents, "tar")
+        again(archive)
+        before, content = archive.stat(), archive.read_bytes()
+        archive.write_bytes(content.replace(b"agents/run4/", b"agents/run5/"))
+        os.utime(archive, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (archive.stat().st_size, archive.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        again(archive)
+        assert unpacked["archive"] == 2
+
+    def test_is_read_again_as_long_as_it_may_be_written_within_one_tick(
+        self, agents: Path, again: Any, unpacked: Counter[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archives, "_SETTLED", 3600.0)
+        archive = packed(agents, "tar.gz")
+        again(archive)
+        again(archive)
+        assert unpacked["archive"] == 2
+
+    def test_costs_only_time_where_no_list_can_be_kept(
+        self,
+        agents: Path,
+        again: Any,
+        unpacked: Counter[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        archive = packed(agents, "tar.gz")
+        assert [again(archive)["scanned"] for _ in range(2)] == [5, 5]
+        assert unpacked["archive"] == 2

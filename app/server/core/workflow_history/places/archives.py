@@ -2,6 +2,7 @@
 
 Each archive is opened once, not once for each of its files. What is packed as a whole (tar.gz, tar.xz …) is
 unpacked once, in sequence, into a temporary file without a name. What unpacks to absurd sizes is left.
+What is in a tar file that did not change is known from the last time: it is read when a file of it is.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import stat
 import tarfile
 import tempfile
 import threading
+import time
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
+
+from .indexes import Index, keep_index, kept_index
 
 KINDS = ("zip", "tar")
 """The first part of an archive's address."""
@@ -27,6 +32,14 @@ KINDS = ("zip", "tar")
 MOST_TIMES = 200  # a file may unpack to so many times the bytes that it takes in its archive
 FREE = 64 << 20  # bytes: up to this sum files that unpack to more times are read as well
 MOST_UNPACKED = 4 << 30  # bytes: an archive packed as a whole is unpacked at least as far
+
+_TELLING = ("size", "mtime", "created", "ino", "ETag", "etag", "LastModified")
+"""What shows that an archive is another one; on this machine `created` is when it was last changed at all."""
+
+_SETTLED = (
+    2.0  # seconds: a file that was written later may be written again within the same tick of its clock
+)
+_INDEX_VERSION = 1  # raised when archives are read otherwise
 
 _OPEN_AT_ONCE = 2  # archives that are kept open
 _PIECE = 1 << 20  # bytes unpacked at a time
@@ -44,6 +57,10 @@ DAMAGES = (
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 """What a damaged, encrypted or unknown packing raises."""
+
+
+class ArchiveChangedError(Exception):
+    """An archive is another one than when it was listed."""
 
 
 class TooLargeError(Exception):
@@ -127,23 +144,87 @@ def archive_of(kind: str, target: str, find: Callable[[str], tuple[Any, str]], *
         if known is not None and not anew:
             _open.move_to_end((kind, target))
             return known[1]
-        system, path = find(target)
-        system.invalidate_cache()
-        info = system.info(path)
-        version = tuple(info.get(name) for name in ("size", "mtime", "ino", "ETag", "etag", "LastModified"))
-        if known is None or known[0] != version:
-            handle = system.open(path, "rb")
-            try:
-                read = _read_zip if kind == "zip" else _read_tar
-                known = version, read(handle, int(info.get("size") or 0))
-            except BaseException:
-                handle.close()
-                raise
+        found = _Found(kind, target, *find(target))
+        if known is None or known[0] != found.version:
+            known = found.version, found.listed()
         _open[kind, target] = known
         _open.move_to_end((kind, target))
         while len(_open) > _OPEN_AT_ONCE:
             _open.popitem(last=False)
         return known[1]
+
+
+class _Found:
+    """An archive where it lies, in the state in which it is found now."""
+
+    def __init__(self, kind: str, target: str, system: Any, path: str) -> None:
+        self._kind, self._target, self._system, self._path = kind, target, system, path
+        self._info = self._look()
+        self.version = _version(self._info)
+
+    def _look(self) -> dict[str, Any]:
+        self._system.invalidate_cache()
+        return dict(self._system.info(self._path))
+
+    def listed(self) -> Archive:
+        """Return its files; a tar file that is known to be as it was is unpacked when one of them is read."""
+        if self._kind == "zip":
+            return self._read()
+        address, state = f"{self._kind}://::{self._target}", self._state()
+        if state and (index := kept_index(address, state)) is not None:
+            later = _Later(self._read_unchanged)
+            known = zip(index.names, index.files, strict=True)
+            members = {name: Member(*file, name) for name, file in known}
+            return Archive(members, later.open, ExitStack(), index.trouble)
+        archive = self._read()
+        if state:
+            files = [(member.size, member.packed, member.info) for member in archive.members.values()]
+            keep_index(address, Index(state, files, list(archive.members), archive.trouble))
+        return archive
+
+    def _state(self) -> str:
+        """Return a word for all that its list depends on; nothing where another state may have the same."""
+        times = [
+            when for name in ("mtime", "created") if isinstance(when := self._info.get(name), int | float)
+        ]
+        is_sure = bool(times) and time.time() - max(times) > _SETTLED
+        if not is_sure and not any(self._info.get(name) for name in ("ETag", "etag")):
+            return ""
+        return repr((*self.version, MOST_TIMES, FREE, MOST_UNPACKED, _READ_AHEAD, _INDEX_VERSION))
+
+    def _read_unchanged(self) -> Archive:
+        if _version(self._look()) != self.version:
+            raise ArchiveChangedError("it was changed after it was listed")
+        return self._read()
+
+    def _read(self) -> Archive:
+        handle = self._system.open(self._path, "rb")
+        try:
+            read = _read_zip if self._kind == "zip" else _read_tar
+            return read(handle, int(self._info.get("size") or 0))
+        except BaseException:
+            handle.close()
+            raise
+
+
+def _version(info: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple([info.get(name) for name in _TELLING])
+
+
+class _Later:
+    """An archive that is read when the first of its files is."""
+
+    def __init__(self, read: Callable[[], Archive]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._archive: Archive | None = None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one of its files."""
+        with self._lock:
+            if self._archive is None:
+                self._archive = self._read()
+        return self._archive.open(name)
 
 
 def _name(path: str) -> str:
