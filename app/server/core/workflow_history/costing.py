@@ -58,6 +58,7 @@ class RunCosts:
 
     id: str
     created_at: str | None  # ISO 8601 UTC
+    utc_offset_minutes: int | None  # its local time minus UTC; None: not known
     status: str | None  # None: nothing of it could be read
     cost_basis: str | None  # as weak as its weakest part
     agents: list[AgentRun]  # of each stream, the fields that are added up
@@ -223,7 +224,9 @@ def _run_costs_or_trouble(
 
 def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCosts:
     """Return a run of which nothing could be read."""
-    return RunCosts(folder.id, None, None, None, [], (), False, False, problems, Dated(OWN, *folder.written))
+    return RunCosts(
+        folder.id, None, None, None, None, [], (), False, False, problems, Dated(OWN, *folder.written)
+    )
 
 
 def _run_costs(
@@ -240,6 +243,7 @@ def _run_costs(
     return RunCosts(
         facts.id,
         _as_stored(workflow),
+        workflow["utc_offset_minutes"],
         workflow["status"],
         workflow.get("cost_basis"),
         [
@@ -309,6 +313,7 @@ def _run_entry(run: RunCosts) -> dict[str, Any]:
     return {
         "name": run.id,
         "created_at": run.created_at,
+        "utc_offset_minutes": run.utc_offset_minutes,
         "status": run.status,
         "cost_basis": run.cost_basis,
         "agent_runs": len(run.agents),

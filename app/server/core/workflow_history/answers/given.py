@@ -241,6 +241,7 @@ class RunCost(Sums):
 
     name: str  # its id
     created_at: str | None  # ISO 8601, UTC
+    utc_offset_minutes: int | None  # its local time minus UTC; null: not known
     status: str | None  # null: nothing of it could be read
     cost_basis: str | None  # reported, computed, lower_bound or unpriced: the weakest of the parts
     agent_runs: int  # streams

@@ -53,7 +53,9 @@ def cost_report(found: Sums, width: int) -> RenderableType:
     lines += [line for line in (_unpriced(found), _unheard(found), _tokens(found)) if line is not None]
     for kind, groups in found["by"].items():
         if groups:
-            lines += ["", section(TITLES[kind], width), _table(kind, groups, width)]
+            some = kind == "run" and len(groups) < found["runs"]
+            note = f"{len(groups)} of {found['runs']}; all: --by run" if some else ""
+            lines += ["", section(TITLES[kind], width, note), _table(kind, groups, width)]
     return Group(*lines, *_problems(found, width))
 
 
@@ -123,7 +125,11 @@ def _table(kind: str, groups: Sequence[Sums], width: int) -> RenderableType:
 
 def _of_a_run(groups: Sequence[Sums]) -> list[Column]:
     return [
-        Column("when", "when", tuple(Text(moment(group["created_at"])) for group in groups)),
+        Column(
+            "when",
+            "when",
+            tuple(Text(moment(group["created_at"], group["utc_offset_minutes"])) for group in groups),
+        ),
         Column("status", "", tuple(marks.status(group["status"], sign_only=True) for group in groups)),
     ]
 

@@ -18,6 +18,7 @@ from ...config import read_config
 from ...errors import ConfigError, InvalidQueryError
 from ...filters import period_of
 from ...patterns.savings import KEEP_SHARE
+from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
 from ..charts.stacked import texture
@@ -55,6 +56,7 @@ def insights(request: Request, here: Here) -> Response:
         request,
         "insights.html",
         found=found,
+        least_runs=(LEAST_BEFORE, LEAST_SINCE),
         worse=findings.cards(found.regressions, asked.given),
         better=findings.cards(found.improvements, asked.given),
         stand_outs=findings.stand_outs(found.stand_outs),
