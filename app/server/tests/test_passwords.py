@@ -128,3 +128,9 @@ def test_hardly_a_password_with_signs_is_stored_wherever_it_stands(
             if shape.secrets[0].encode() in bytes_kept or is_kept(shape.secrets[0], found):
                 kept.append((place, shape.text))
     assert len(kept) <= 0.06 * len(PLACES) * len(said["request"]), kept
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DJANGO_SECRET_KEY", "secret-key", "secretKey"])
+@pytest.mark.parametrize("value", ["hunter2!x99", "p9$kd!2mfQz"])
+def test_a_secret_key_is_taken_out_as_a_secret_is(name: str, value: str) -> None:
+    assert value not in scrub(f"{name}={value}")

@@ -95,3 +95,12 @@ def test_a_request_is_cut_after_its_secrets_are_taken_out(tmp_path: Path, file: 
     assert found is not None
     assert len(found["nl_input"]) <= MAX_REQUEST
     assert token[:15] not in found["nl_input"]
+
+
+def test_a_password_that_only_the_words_of_a_branch_show_is_in_no_branch(tmp_path: Path, file: Path) -> None:
+    run(tmp_path / "agents", "a1b2c3d4", {"branch_name": "fix/db-password-hunter2x9"})
+    sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    found = database.find_workflow("a1b2c3d4")
+    assert found is not None
+    assert found["branch_name"] == "fix/db-password-[secret: password]"
+    assert b"hunter2x9" not in file.read_bytes()

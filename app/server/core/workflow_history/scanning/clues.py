@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..models import StreamFacts
 from ..outcomes import outcome_of
@@ -24,10 +24,25 @@ _CLASSES = "feature|bug|chore|patch|refactor|docs|test|hotfix|fix|task"
 _CLASS = re.compile(rf"(?<![\w/.-])/({_CLASSES})\b(?![/.-])")
 _COMMAND = re.compile(r"\s*/(?:[\w-]+:)*([\w-]+)")
 _TEMPLATE = re.compile(r"\b(adw_[a-z][a-z_]*[a-z])\b")
+_BETWEEN_WORDS: Final = re.compile(r"[-_/]+")
 _BRANCH = re.compile(r"[\w][\w./-]*[-/][\w./-]*\w")
 _ISSUE_OF_BRANCH = re.compile(r"\bissue-(\d+)\b")
 _ISSUE_OF_COMMAND = re.compile(r"\s*/[\w:-]+\s+#?(\d{1,9})\b")
 _ISSUE_OF_LOG = re.compile(r"\bissue(?:[ _-]number)?\s*[:#]\s*#?(\d{1,9})\b", re.IGNORECASE)
+
+
+def _without_secrets(branch: str) -> str:
+    """Return a branch without secrets: those of the whole name, and those that its words alone show.
+
+    >>> _without_secrets("fix/db-password-hunter2x9")
+    'fix/db-password-[secret: password]'
+    """
+    clean = scrub(branch)  # its words become a request, and no rule knows a key by its words
+    words = _BETWEEN_WORDS.sub(" ", clean)
+    kept = set(scrub(words).split())
+    for secret in (part for part in words.split() if part not in kept):
+        clean = clean.replace(secret, "[secret: password]")
+    return clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +108,11 @@ class Clues:
         """Return the branch without secrets: as stated, or as the agent that named it answered."""
         stated = word(self.state.get("branch_name")) or self._of_summaries(("branch_name", "branch"))
         if stated:
-            return stated
+            return _without_secrets(stated)
         for answer in self._answers("branch"):
             named = answer.strip().strip("`'\"").strip()
             if _BRANCH.fullmatch(named) and not is_path(named):
-                return scrub(named)  # its words become a request, and no rule knows a key by its words
+                return _without_secrets(named)
         return None
 
     def plan(self) -> str | None:

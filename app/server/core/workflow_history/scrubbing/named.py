@@ -36,7 +36,7 @@ _NAMES_OF_PEOPLE: Final = (
     r"|(?<![A-Za-z0-9_.])pw(?=[\"']?[ \t]{0,4}[:=])|(?<![A-Za-z])pass(?=[\"']?[ \t]{0,4}[:=])|kennwort|contrase(?:\u00f1|n)a|senha|wachtwoord"  # noqa: E501
 )
 _NAMES_OF_MACHINES: Final = (
-    r"secret|token|credential"
+    r"secret(?:[_-]?key(?![A-Za-z]))?|token|credential"
     r"|(?:" + "|".join(rf"(?<={word})|(?<={word}[_\- .])" for word in _OF_KEYS) + r")keys?"
     r"|(?P<weak>(?<=[_-])(?:key|salt|psk)(?![A-Za-z])|connection_?string)"
 )
