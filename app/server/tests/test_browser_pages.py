@@ -125,14 +125,14 @@ def write_hostile_run(agents: Path, run_id: str) -> None:
 
 
 def test_a_server_with_a_token_asks_for_it_and_lets_in(page: Page, complaints: list[str]) -> None:
-    with serving("--no-follow", "--token", "a word of the house") as served:
+    with serving("--no-follow", "--token", "a-word-of-the-house") as served:
         page.goto(f"{served.address}/trends?by=month")
-        page.get_by_label("Token").fill("another word")
+        page.get_by_label("Token").fill("another-word")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_contain_text("That is not the token")
         assert [each for each in complaints if "403" not in each] == []
         complaints.clear()
-        page.get_by_label("Token").fill("a word of the house")
+        page.get_by_label("Token").fill("a-word-of-the-house")
         page.get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(f"{served.address}/trends?by=month")
         expect(page.get_by_role("heading", name="Trends")).to_be_visible()

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import resync, sync
 from app.server.core.workflow_history.cli.app import BUSY, app
 from app.server.core.workflow_history.errors import BusyError, InvalidQueryError
-from app.server.core.workflow_history.store.dialects import sqlite
+from app.server.core.workflow_history.store.dialects import sqlite, sqlite_files
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.holding import HOST_VARIABLE, Holder
 from app.server.core.workflow_history.syncing.holding import folder_held
@@ -191,7 +191,7 @@ def test_a_run_that_another_stored_while_it_was_read_is_read_again(
 def test_a_writer_waits_as_long_as_others_store_something(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "LOCK_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr(sqlite_files, "LOCK_WAIT_SECONDS", 0.02)
     with History.open(file) as first, History.open(file) as second:
         with first.transaction():
             held = threading.Thread(target=lambda: second.insert({"id": "late"}))

@@ -351,7 +351,7 @@ def killed(code: str, **environment: str) -> None:
 DIES = {
     "backup": """
 from app.server.core.workflow_history.care import backup
-backup._sound = die
+backup.sound = die
 backup.backup_history({target!r})
 """,
     "export": """

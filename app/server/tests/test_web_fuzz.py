@@ -16,6 +16,24 @@ from .web import CHANGING, make_history
 
 CHECKS = {
     # A word that no run has, or a range that ends before it begins, is as described and yet refused.
+    # An address that is too long is refused before its parameters are read.
+    "negative_data_rejection": {
+        "expected-statuses": [
+            "400",
+            "401",
+            "403",
+            "404",
+            "405",
+            "406",
+            "409",
+            "414",
+            "415",
+            "422",
+            "428",
+            "429",
+            "5xx",
+        ]
+    },
     "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422"]},
 }
 EXAMPLES = 8  # of each operation

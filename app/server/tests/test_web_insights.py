@@ -378,7 +378,7 @@ def test_two_runs_say_where_their_difference_comes_from(tmp_path: Path):
 def test_a_run_that_is_not_clear_leads_back_to_the_form_and_to_those_that_may_be_meant(tmp_path: Path):
     store(run(0), run(8), run(18), tmp_path=tmp_path)
     missing = page("/compare?a=run-008&b=run-404", 404)
-    assert "is called 'run-404'" in missing.text
+    assert "no run 'run-404'" in missing.text
     assert [field.get("value") for field in missing.all("input") if field.get("name") in {"a", "b"}] == [
         "run-008",
         "run-404",

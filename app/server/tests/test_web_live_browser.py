@@ -32,11 +32,13 @@ def agents(tmp_path: Path) -> Path:
     return folder
 
 
-BEGAN = datetime.now(UTC).isoformat()
-
-
 def write_run(agents: Path, run_id: str, *messages: str, status: str = "completed") -> None:
-    state = {"adw_id": run_id, "issue_number": "7", "status": status, "created_at": BEGAN}
+    state = {
+        "adw_id": run_id,
+        "issue_number": "7",
+        "status": status,
+        "created_at": datetime.now(UTC).isoformat(),
+    }
     folder = build.run(agents, run_id, state)
     end = [build.result(session=run_id)] if status == "completed" else []
     build.stream(folder, "planner", build.init(run_id), *messages, *end)

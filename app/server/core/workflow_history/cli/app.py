@@ -48,7 +48,7 @@ PANELS = {
         "schema": "Print the JSON Schema of what a command gives with --json.",
         "resync": "Count the costs of known runs anew.",
         "merge": "Bring another history's runs into this one.",
-        "db": "Look after the history's database: where it is, check, backup, prune, vacuum, scrub.",
+        "db": "Look after the history's database: where it is, check, backup, restore, prune, vacuum, scrub.",
         "completion": "Print what teaches a shell to complete commands, options and ids.",
     },
 }

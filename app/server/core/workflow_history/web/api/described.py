@@ -22,8 +22,10 @@ _PROBLEMS: Final = {
     405: "Not by this method; the header Allow names those that are.",
     409: "The name stands for several.",
     413: "The request is too long.",
+    414: "The address is too long.",
     421: "The server does not go by the name in the header Host.",
     422: "A parameter is not allowed; the detail says which and what is.",
+    429: "Too many wrong tokens came from this address; the header Retry-After says how long to wait.",
     503: "The database cannot be read now.",
 }
 
