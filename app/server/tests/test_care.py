@@ -107,6 +107,8 @@ def test_a_copy_is_made_while_another_writes(file: Path, tmp_path: Path) -> None
 def test_a_file_that_is_there_is_only_replaced_when_asked(file: Path, tmp_path: Path) -> None:
     there = tmp_path / "letter.txt"
     there.write_text("dear")
+    with pytest.raises(WorkflowHistoryError, match="is a folder; name a file in it"):
+        backup_history("", force=True)
     with pytest.raises(WorkflowHistoryError, match=r"is there already.*--force"):
         backup_history(there)
     assert there.read_text() == "dear"

@@ -165,6 +165,7 @@ def test_what_is_no_whole_history_is_not_restored(file: Path, copy: Path, tmp_pa
         ("empty.db", WorkflowHistoryError, "holds no history"),
         ("text.db", WorkflowHistoryError, "no SQLite database"),
         ("none.db", WorkflowHistoryError, "there is no file"),
+        ("", InvalidQueryError, "is a folder; name the backup's file"),
         ("place/history.db", InvalidQueryError, "is the history in use"),
     ):
         with pytest.raises(error, match=said):

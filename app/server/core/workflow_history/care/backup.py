@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import database
-from ..errors import WorkflowHistoryError
+from ..errors import InvalidQueryError, WorkflowHistoryError
 from ..scratch import scratch_folder
 from ..store.engine import name_of
 from ..store.history import History
@@ -31,6 +31,8 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
     """
     started = time.monotonic()
     target = Path(file).expanduser().absolute()
+    if target.is_dir():
+        raise InvalidQueryError(f"{target} is a folder; name a file in it")
     if target.exists() and not force:
         raise WorkflowHistoryError(
             f"{target} is there already; name another file, or replace it with --force"

@@ -35,6 +35,8 @@ def restore_history(file: Path | str) -> dict[str, Any]:
         )
     if not source.exists():
         raise WorkflowHistoryError(f"there is no file {source}")
+    if source.is_dir():
+        raise InvalidQueryError(f"{source} is a folder; name the backup's file")
     if target.exists() and target.samefile(source):
         raise InvalidQueryError(f"{source} is the history in use; name the file to put in its place")
     try:
