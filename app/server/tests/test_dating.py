@@ -281,13 +281,13 @@ def test_a_clock_that_is_wrong_in_one_line_is_named_and_the_others_count(agents:
 
 def test_a_clock_of_next_years_is_named_and_counts_for_nothing(agents: Path) -> None:
     said = {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "Add a logo"}}
-    stream(run(agents, "a1"), "", line(**said, timestamp="2028-01-15T09:00:00Z"), name="x.jsonl")
+    stream(run(agents, "a1"), "", line(**said, timestamp="2028-01-15T09:00:00Z"), name="planner.jsonl")
     log = run(agents, "b2", {}) / "adw_plan" / "execution.log"
     log.parent.mkdir()
     log.write_text("2028-01-15 09:00:00 - INFO - ADW workflow completed\n")
     for found in scan(agents, NOW).runs:
         assert [found.workflow[name] for name in ("created_at", "completed_at")] == [None, None]
-        path = {"a1": "a1/x.jsonl", "b2": "b2/adw_plan/execution.log"}[found.workflow["id"]]
+        path = {"a1": "a1/planner.jsonl", "b2": "b2/adw_plan/execution.log"}[found.workflow["id"]]
         assert (path, True) in [(one.path, "2028-01-15" in one.reason) for one in found.problems]
 
 

@@ -76,7 +76,8 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
     write_run(agents, "cccc3333", SPENT[0], status="running")
     with serving(agents) as served:
         page.goto(served.address)
-        page.get_by_role("link", name="cccc3333").first.click()
+        to_run = page.get_by_role("link", name="cccc3333").first.get_attribute("href")
+        page.goto(f"{served.address}{to_run}")  # the row may be drawn anew under a click
         expect(page.get_by_role("heading", name="What it was")).to_be_visible()
         figures = page.locator(".story-figures")
         expect(figures).to_contain_text("51k")

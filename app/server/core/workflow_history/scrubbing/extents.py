@@ -10,9 +10,10 @@ import re
 from typing import Final
 
 LONGEST: Final = 2_000  # characters of a value that are looked at
+_LONGEST_BARE: Final = 400  # of one without quotes: it is looked at anew for each name inside it
 
 _MOST_QUOTES: Final = 16  # in one value
-_BARE: Final = re.compile(rf"\S{{3,{LONGEST}}}+")
+_BARE: Final = re.compile(rf"\S{{3,{_LONGEST_BARE}}}+")
 _GOES_ON: Final = re.compile(r"\w")
 """What follows a quote that does not close."""
 
