@@ -50,9 +50,10 @@ class Bench:
 
     @cached_property
     def nothing(self) -> tuple[Path, Path]:
-        """An agents folder without a run, and its history: what syncing it takes is start-up."""
+        """An agents folder with one run and no stream, and its history: to sync it again is start-up."""
         agents, database = self.scratch / "nothing" / "agents", self.new_database()
-        agents.mkdir(parents=True)
+        (agents / "a").mkdir(parents=True)  # a folder without a run is an error
+        (agents / "a" / "adw_state.json").write_text('{"status": "completed"}')
         self.sync(agents, database)
         return agents, database
 
