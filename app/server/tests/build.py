@@ -121,3 +121,23 @@ def run(agents: Path, run_id: str, state: dict[str, Any] | None = None) -> Path:
     if state is not None:
         (folder / "adw_state.json").write_text(json.dumps(state))
     return folder
+
+
+PLACES = ("request", "error", "state", "branch", "tool output", "result")
+"""Where a text may stand in a run."""
+
+
+def run_with_texts(agents: Path, run_id: str, text: dict[str, str], **state: Any) -> Path:
+    """Write a failed run with a text in each of PLACES but the state and the branch: those are in `state`."""
+    folder = run(agents, run_id, {
+        "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
+        "error_message": text["error"], **state,
+    })  # fmt: skip
+    return stream(
+        folder,
+        "builder",
+        init(),
+        assistant("m1", content=[tool_use("t1", command=f"echo {text['tool output']}")]),
+        tool_result("t1", text=text["tool output"], is_error=True),
+        result(is_error=True, subtype="error", result=text["result"]),
+    )

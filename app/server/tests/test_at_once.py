@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +214,17 @@ def test_a_resync_keeps_the_attempt_that_a_merge_brings_meanwhile(
     assert run["total_cost"] == 1.25
 
 
+def pruned_while_read(monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
+    """Have all runs pruned after a resync has read one."""
+    every = [rule_of({"project": "shop"})]
+    prune = partial(prune_history, every, dry_run=False)
+    return meanwhile(monkeypatch, resync.Surroundings, "read", prune, after=True)
+
+
 def test_a_resync_stores_no_run_that_is_pruned_meanwhile(
     url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = [rule_of({"project": "shop"})]
-    with meanwhile(
-        monkeypatch, resync.Surroundings, "read", lambda: prune_history(every, dry_run=False), after=True
-    ):
+    with pruned_while_read(monkeypatch):
         done = resync.resync_all_completed_workflows(None)
     assert (done["total_processed"], done["failed"]) == (0, 0)
     assert runs_in(url) == {}
@@ -229,10 +234,7 @@ def test_a_resync_stores_no_run_that_is_pruned_meanwhile(
 def test_a_resync_of_one_run_that_is_pruned_meanwhile_says_so(
     url: URL, attempts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = [rule_of({"project": "shop"})]
-    with meanwhile(
-        monkeypatch, resync.Surroundings, "read", lambda: prune_history(every, dry_run=False), after=True
-    ):
+    with pruned_while_read(monkeypatch):
         done = resync.resync_workflow_cost("a")
     assert (done["success"], done["message"]) == (False, "no stored workflow has this id")
     assert runs_in(url) == {}

@@ -14,10 +14,11 @@ from app.server.core.workflow_history import database
 from app.server.core.workflow_history.scrubbing import scrub, scrub_json
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import assistant, init, result, run, stream, tool_result, tool_use
+from app.server.tests.build import (
+    PLACES,
+    run_with_texts,
+)
 from app.server.tests.password_list import FORMS, is_kept, password_shapes, typed_password
-
-PLACES = ("request", "error", "state", "branch", "tool output", "result")
 
 PROGRAMS = (
     'password: getpass.getpass("Password: ")[0],\n',
@@ -101,20 +102,8 @@ def test_hardly_a_password_with_signs_is_stored_wherever_it_stands(
     agents = tmp_path / "shop" / "agents"
     for number in range(len(said["request"])):
         text = {place: said[place][number].text for place in PLACES}
-        run_id = f"{number:08x}"
-        folder = run(agents, run_id, {
-            "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
-            "error_message": text["error"], "note": {"deep": [text["state"]]},
-            "branch_name": f"feature/{text['branch']}",
-        })  # fmt: skip
-        stream(
-            folder,
-            "builder",
-            init(),
-            assistant("m1", content=[tool_use("t1", command=f"echo {text['tool output']}")]),
-            tool_result("t1", text=text["tool output"], is_error=True),
-            result(is_error=True, subtype="error", result=text["result"]),
-        )
+        state = {"note": {"deep": [text["state"]]}, "branch_name": f"feature/{text['branch']}"}
+        run_with_texts(agents, f"{number:08x}", text, **state)
     sync_workflow_history(silent=True, agents_dir=agents)
     kept: list[tuple[str, str]] = []
     with History.open(file), sqlite3.connect(file) as connection:  # as long as one is open, its log is there

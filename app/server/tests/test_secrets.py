@@ -25,7 +25,18 @@ from app.server.core.workflow_history.store import cleaning
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.core.workflow_history.syncing import reading
-from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_result, tool_use
+from app.server.tests.build import (
+    PLACES,
+    assistant,
+    init,
+    prompt,
+    result,
+    run,
+    run_with_texts,
+    stream,
+    tool_result,
+    tool_use,
+)
 from app.server.tests.secret_list import ordinary, shapes
 from app.server.tests.secret_shapes import TOKENS, texts
 from scripts.make_gitleaks_rules import sample
@@ -272,27 +283,13 @@ def test_scrub_takes_secrets_out_of_all_files_of_an_old_history(
     assert again["unchanged"] == 2
 
 
-PLACES = ("request", "error", "state", "branch", "tool output", "result")
-
-
 def test_hardly_a_secret_of_any_shape_is_stored_wherever_it_stands(tmp_path: Path, file: Path) -> None:
     said = {place: shapes(number) for number, place in enumerate(PLACES)}
     agents = tmp_path / "shop" / "agents"
     for number in range(len(said["request"])):
         text = {place: said[place][number].text for place in PLACES}
-        run_id = f"{number:08x}"
-        folder = run(agents, run_id, {
-            "adw_id": run_id, "nl_input": f"Add a login. {text['request']}", "status": "failed",
-            "error_message": text["error"], "note": {"deep": [text["state"], {text["state"]: 1}]},
-        })  # fmt: skip
-        stream(
-            folder,
-            "builder",
-            init(),
-            assistant("m1", content=[tool_use("t1", command=f"echo {text['tool output']}")]),
-            tool_result("t1", text=text["tool output"], is_error=True),
-            result(is_error=True, subtype="error", result=text["result"]),
-        )
+        note = {"deep": [text["state"], {text["state"]: 1}]}
+        run_with_texts(agents, f"{number:08x}", text, note=note)
         only_a_branch = run(agents, f"{number + 4096:08x}", {"branch_name": f"feature/{text['branch']}"})
         (only_a_branch / "error.log").write_text(f"it broke\n{text['error']}")
     done = sync_workflow_history(silent=True, agents_dir=agents)

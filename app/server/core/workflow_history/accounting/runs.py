@@ -43,7 +43,7 @@ def accounted(
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
     current = [agent_run(facts, at, lacking=facts.path in unseen) for facts in streams]
     claims = [claim_of(facts, spenders[facts.path], at, lacking=facts.path in unseen) for facts in streams]
-    # Attempts are held against each other by what each spent by itself; what others count is taken out then.
+    # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
     runs = all_attempts(current, former)
     own = {claim.name: claim for claim in claims}
     named = {name: shares[name[0]] for name in own}

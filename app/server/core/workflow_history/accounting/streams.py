@@ -17,7 +17,7 @@ ERROR_LENGTH = 500  # characters of a result's text kept as the error
 
 
 def agent_run(facts: StreamFacts, at: datetime | None, *, lacking: bool = False) -> AgentRun:
-    """Return what one stream spent by itself, priced at its own start, else at `at`.
+    """Return the agent run of one stream with its whole cost, priced at its own start, else at `at`.
 
     `lacking`: more was spent than it shows.
     """

@@ -247,7 +247,7 @@ class Merge:
         syncs: Sequence[dict[str, Any]],
         wrong: Sequence[dict[str, Any]],
     ) -> tuple[Decisions, list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return what of this our history does not know yet."""
+        """Return the part of this that is not stored in our history yet."""
         return (
             self._own.later_decisions(decisions),
             _missing(self._own.syncs(), syncs),

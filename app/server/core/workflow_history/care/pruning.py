@@ -77,7 +77,7 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
 
 
 def _take_out(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    """Take out the runs that the rules mean; return what was noted of them.
+    """Delete the runs that match the rules; return the fields noted of each.
 
     In the same transaction others come to count the messages that they had in common. Where another program
     wrote meanwhile, it is asked again which are meant; runs that came since are left to the next prune.

@@ -64,7 +64,7 @@ def restore_history(file: Path | str) -> dict[str, Any]:
 
 
 def _free_name(target: Path) -> Path:
-    """Return what the history that is there is to be called."""
+    """Return a free path beside the present history, to keep it under."""
     name, number = f"{target.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
     while (free := target.with_name(f"{name}{f'-{number}' * (number > 1)}{target.suffix}")).exists():
         number += 1

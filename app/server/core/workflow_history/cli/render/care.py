@@ -57,7 +57,7 @@ def backed_up(done: Mapping[str, Any]) -> Text:
 
 
 def restored(done: Mapping[str, Any]) -> list[Text]:
-    """Return what is in place now, and where that is which was."""
+    """Format the result of a restore: the new history, and the path of the replaced one."""
     lines = [backed_up(done)]
     if done["kept"] is not None:
         lines.append(Text(f"what was there before is {one_line(done['kept'])}", "dim"))
