@@ -17,7 +17,7 @@ from msgspec import structs
 
 from . import scanner
 from .accounting import cost_data
-from .accounting.claims import COST_FIELDS, Claim, first_written, thread_parts, units_of, with_shares
+from .accounting.claims import SHARED_FIELDS, Claim, first_written, thread_parts, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
 from .accounting.sums import spent_at_least, sums_of
 from .accounting.unique import Share, Unit, shares_of
@@ -35,6 +35,7 @@ from .scanning.spending import read_spending
 from .scanning.walk import find_runs, walk_agents_folder
 from .streams import UNKNOWN_KIND
 from .syncing.engines import engine_of
+from .syncing.own_times import own_times
 from .syncing.processes import shared_out, spread
 from .syncing.work import Work
 
@@ -48,7 +49,7 @@ BYTE_SECONDS = 1 / 1500e6
 
 _OF_AN_AGENT = (
     "phase", "agent", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens", "models",
-    "outcome", "duplicate_of", "path", "identity", "superseded", *COST_FIELDS,
+    "outcome", "duplicate_of", "path", "identity", "superseded", "ended_at", *SHARED_FIELDS,
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ class RunCosts:
     problems: tuple[Problem, ...]  # what could not be read
     dated: Dated  # when its files were written
     is_undated: bool = False  # no file reports when it was
+    times_source: str | None = None  # where `created_at` comes from
 
     @property
     def is_partial(self) -> bool:
@@ -194,7 +196,9 @@ def _with_share(
     basis = cost_data(agents).get("cost_basis")
     if run.silent and is_whole(basis, agents):
         basis = "lower_bound"
-    return replace(run, agents=agents, cost_basis=basis)
+    begun = own_times({"times_source": run.times_source}, agents).get("created_at")
+    made = run.created_at if begun is None else _as_shown(begun.isoformat())
+    return replace(run, agents=agents, cost_basis=basis, created_at=made)
 
 
 def _seconds(folders: Sequence[RunFolder]) -> float:
@@ -256,6 +260,7 @@ def _run_costs(
         errors,
         dated,
         workflow["times_basis"] != "reported",
+        workflow["times_source"],
     )
 
 
@@ -271,7 +276,11 @@ def _is_named(problem: Problem) -> bool:
 def _as_stored(workflow: Workflow) -> str | None:
     """Return when a run was made as a history gives it back: without a zone if that is unknown."""
     made: str | None = workflow["created_at"]
-    return None if made is None else made.replace("+00:00", "Z" if workflow["time_zone_known"] else "")
+    return None if made is None else _as_shown(made, "Z" if workflow["time_zone_known"] else "")
+
+
+def _as_shown(utc: str, zone: str = "Z") -> str:
+    return utc.replace("+00:00", zone)
 
 
 def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:

@@ -144,6 +144,8 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
     terms: Terms = LIST_PRICE
     calls: tuple[Call, ...] = ()  # all requests it took, if there were several; none: one of `usage`
     session: str | None = None
+    asked_at: datetime | None = None  # aware UTC, of the prompt that it is the first to answer
+    copied: bool = False  # its lines say that they are another session's
 
     def merged(self, other: MessageUsage, *, whole: bool = False) -> MessageUsage:
         """Return one message of two records of it: the largest counts, or the fuller record `whole`."""
@@ -160,6 +162,8 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
             fuller.terms,
             fuller.calls,
             self.session,
+            self.asked_at or other.asked_at,
+            self.copied,
         )
 
 

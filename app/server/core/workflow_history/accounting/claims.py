@@ -15,9 +15,20 @@ from msgspec.structs import replace
 from ..models import AgentRun, MessageUsage, StreamFacts
 from ..scrubbing import names_alone, scrub_json
 from .fields import cost_fields
-from .spending import NOTHING_KNOWN, loose_messages, spending_of
+from .spending import NOTHING_KNOWN, covered_messages, loose_messages, spending_of
+from .streams import time_fields
 from .threads import CUMULATIVE, own_parts
-from .unique import Name, Share, Spender, Unit, message_units, packed_units, thread_units, unpacked_units
+from .unique import (
+    NAMELESS,
+    Name,
+    Share,
+    Spender,
+    Unit,
+    message_units,
+    packed_units,
+    thread_units,
+    unpacked_units,
+)
 
 Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
@@ -37,7 +48,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: datetime | None = None  # dates its prices where its messages do not
     facts: StreamFacts | None = None  # only if it has messages that no total includes, or counts threads
     lacking: bool = False  # more was spent than the stream shows
-    alone: dict[str, Any] | None = None  # its cost fields by itself, only while others count a part of it
+    alone: dict[str, Any] | None = None  # its SHARED_FIELDS by itself, only while others count a part of it
 
     @property
     def name(self) -> Attempt:
@@ -173,7 +184,7 @@ def settled(
     `duplicate_of` names the stream that counts all of it, None if it counts something by itself; `part` is
     the stream without what others count of its totals.
     """
-    alone = claim.alone or {name: agent.get(name) for name in COST_FIELDS}
+    alone: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (claim.alone or {})
     loose = () if claim.facts is None else loose_messages(claim.facts)
     if duplicate_of is None and share.record and share.messages == loose and part is None:
         fields: Mapping[str, Any] = alone
@@ -184,9 +195,39 @@ def settled(
         if duplicate_of is None and facts is not None:
             more = {"with_totals": share.record, "lacking": claim.lacking}
             counted = spending_of(facts, share.messages, claim.at, **more)
-        fields, kept = cost_fields(counted, alone["model"]), alone
+        fields, kept = {**alone, **cost_fields(counted, alone["model"])}, alone
+        if duplicate_of is None and claim.facts is not None:
+            fields |= _own_times(claim.facts, share)
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
     return cast("AgentRun", changed), replace(claim, alone=kept)
+
+
+def _own_times(facts: StreamFacts, share: Share) -> dict[str, Any]:
+    """Return when the stream's own work began and how long it took; nothing if it began with its own."""
+    start = own_start(facts, share)
+    if start is None:
+        return {}
+    own = time_fields(replace(facts, started_at=start))
+    return {name: own[name] for name in TIME_FIELDS}
+
+
+def own_start(facts: StreamFacts, share: Share) -> datetime | None:
+    """Return when the work began that only this stream shows, if its first messages are others'; else None.
+
+    What a line says of itself goes first: then the stream's start is that of its own lines already.
+    """
+    loose, covered = loose_messages(facts), () if share.record else covered_messages(facts)
+    theirs = {message.message_id for message in (*loose, *covered)}
+    theirs -= {message.message_id for message in share.messages}
+    known = [message for message in facts.messages if not message.message_id.startswith(NAMELESS)]
+    first = next((place for place, message in enumerate(known) if message.message_id not in theirs), 0)
+    if not first or facts.started_at is None or facts.ended_at is None:
+        return None
+    copied = max((message.timestamp for message in known[:first] if message.timestamp), default=None)
+    if copied is not None and facts.started_at > copied:
+        return None
+    begun = (message.asked_at or message.timestamp for message in known[first:])
+    return next((when for when in begun if when is not None), None)
 
 
 def with_shares(
@@ -222,4 +263,8 @@ def with_shares(
 
 
 COST_FIELDS: Sequence[str] = tuple(cost_fields(NOTHING_KNOWN, None))
+
+TIME_FIELDS: Sequence[str] = ("timestamp", "duration_seconds")
+
+SHARED_FIELDS: Sequence[str] = (*COST_FIELDS, *TIME_FIELDS)
 """The fields of an agent run that depend on what other streams count."""

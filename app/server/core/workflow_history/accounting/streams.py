@@ -27,7 +27,7 @@ def agent_run(facts: StreamFacts, at: datetime | None, *, lacking: bool = False)
         "agent": facts.agent,
         **cost_fields(spent, facts.model),
         **_work_fields(facts),
-        **_time_fields(facts),
+        **time_fields(facts),
         **_outcome_fields(facts),
         **_source_fields(facts),
         "is_retry": spent.restarts > 0,
@@ -52,7 +52,6 @@ def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
 
 def _work_fields(facts: StreamFacts) -> dict[str, Any]:
     return {
-        "duration_seconds": _duration(facts),
         "duration_api_seconds": _seconds(facts, lambda result: result.duration_api_ms),
         "turns": _sum(facts, lambda result: result.turns),
         "tool_calls": len(facts.tools),
@@ -71,19 +70,19 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
     }
 
 
-def _time_fields(facts: StreamFacts) -> dict[str, Any]:
+def time_fields(facts: StreamFacts) -> dict[str, Any]:
     """Return start and end: as the lines say, else the file's time as the end and the duration before it."""
-    if facts.started_at or facts.ended_at:
-        return {
-            "timestamp": _iso(facts.started_at),
-            "ended_at": _iso(facts.ended_at),
-            "time_basis": "reported",
-        }
     duration = _duration(facts)
-    if facts.modified_at is None:
-        return {"timestamp": None, "ended_at": None, "time_basis": None}
-    start = None if duration is None else facts.modified_at - timedelta(seconds=duration)
-    return {"timestamp": _iso(start), "ended_at": _iso(facts.modified_at), "time_basis": "derived"}
+    start, end, basis = facts.started_at, facts.ended_at, "reported"
+    if not (start or end):
+        end, basis = facts.modified_at, "derived"
+        start = None if end is None or duration is None else end - timedelta(seconds=duration)
+    return {
+        "timestamp": _iso(start),
+        "ended_at": _iso(end),
+        "time_basis": basis if start or end else None,
+        "duration_seconds": duration,
+    }
 
 
 def _duration(facts: StreamFacts) -> float | None:

@@ -9,7 +9,7 @@ spenders alone, not on the order in which they are read:
 2. A message that a result covers belongs to that result.
 3. Any other message belongs to the session that is the oldest by its own messages: those that no other
    session has. A session that only has messages of others was forked from, so it comes first. Of several
-   files of one session the fullest counts.
+   files of one session the fullest counts. Lines that say that they are another session's count last.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ Unit = int
 
 Name = Any  # hashable
 """What a caller calls a spender: a path in a run, or a run's key with a path."""
+
+NAMELESS = "line "
+"""How messages are called that have no id of their own: nobody else can be shown to have them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -88,11 +91,22 @@ def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None 
         for unit in spenders[name].covered
     }  # fmt: skip
     best: dict[Unit, MessageUsage] = {}
-    for name in _by_age(spenders, order):
+    by_age = _by_age(spenders, order)
+    owners = _owned(spenders, by_age, copied=True) | _owned(spenders, by_age, copied=False) | owners
+    for name in by_age:
         for unit, message in spenders[name].loose:
-            owners.setdefault(unit, name)
             best[unit] = _fuller(best[unit], message) if unit in best else message
     return {name: _share(name, spenders[name], owners, best, copies.get(name)) for name in spenders}
+
+
+def _owned(spenders: Mapping[Name, Spender], by_age: Iterable[Name], *, copied: bool) -> dict[Unit, Name]:
+    """Return the first spender of each message, among those whose lines say or do not say it is another's."""
+    owners: dict[Unit, Name] = {}
+    for name in by_age:
+        for unit, message in spenders[name].loose:
+            if message.copied == copied:
+                owners.setdefault(unit, name)
+    return owners
 
 
 def _share(
@@ -200,7 +214,7 @@ def _counts(result: ResultSegment) -> object:
 
 def message_units(own: str) -> Any:
     """Return the function that names messages; one without an id is known by its stream and line."""
-    return lambda name: _unit("message", own, name) if name.startswith("line ") else _message_unit(name)
+    return lambda name: _unit("message", own, name) if name.startswith(NAMELESS) else _message_unit(name)
 
 
 @lru_cache(maxsize=4_096)

@@ -39,7 +39,7 @@ def moment_of(known: Known, name: str) -> Explanation:
         inputs=_inputs(known, "times_basis", "times_source", "utc_offset_minutes", "time_zone_known"),
         sources=place_of(known, run.get("times_source")),
         why_unknown=_why_no_time(known, name),
-        notes=_zone_notes(known),
+        notes=(*_zone_notes(known), *_copied_notes(known)),
     )
 
 
@@ -66,6 +66,7 @@ def duration(known: Known) -> Explanation:
         sources=place_of(known, run.get("duration_source")),
         parts=parts,
         why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
+        notes=_copied_notes(known),
     )
 
 
@@ -161,6 +162,12 @@ def _why_no_time(known: Known, name: str) -> str | None:
 def _zone_notes(known: Known) -> tuple[str, ...]:
     if known.run.get("time_zone_known") is False:
         return ("the times were written without a zone and stand as if they were UTC",)
+    return ()
+
+
+def _copied_notes(known: Known) -> tuple[str, ...]:
+    if any(agent.get("inherited") for agent in known.agents):
+        return ("messages that another session counts are no part of its time",)
     return ()
 
 

@@ -29,6 +29,7 @@ from .possible import Possible, possible
 from .request import Prompt, Request, find_request
 from .status import Evidence, LogError, Verdict, furthest, is_early, judge, state_error
 from .times import (
+    SO_FAR,
     RunTimes,
     Window,
     instant,
@@ -485,8 +486,7 @@ def _so_far(times: RunTimes, window: Window | None) -> dict[str, Any]:
     if not timedelta(0) <= lasted <= LONGEST:
         return {}
     seconds = round(lasted.total_seconds(), 3)
-    source = "so far: from its start to the last write"
-    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": source}
+    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": SO_FAR}
 
 
 def _iso(when: datetime | None) -> str | None:

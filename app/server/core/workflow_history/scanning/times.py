@@ -31,9 +31,11 @@ PHASE_KEYS = ("started_at", "completed_at")
 
 FILE_TIMES: Final = "file times"
 CLOCK: Final = "its streams' own times"
+FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
+SO_FAR: Final = "so far: from its start to the last write"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
-"""Sources of a run's start, besides its files."""
+"""Sources of a run's start and length, besides its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ def _durations(
     if known and spans:
         span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
         if all(stream.started_at and stream.ended_at for stream in streams):
-            yield round(span, 3), "reported", f"{CLOCK}: first to last"
+            yield round(span, 3), "reported", FIRST_TO_LAST
         else:
             yield round(span, 3), "derived", f"{FILE_TIMES}: first agent's start to last agent's end"
     if known:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 
 import msgspec
@@ -47,6 +49,7 @@ SYNTHETIC = "<synthetic>"
 _AGENT_TOOLS = frozenset({"Task", "Agent"})
 _SUBAGENT = msgspec.json.Decoder(SubagentResult)
 RESULT_TEXT = 2000  # characters kept of an answer
+_SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -71,6 +74,9 @@ class ClaudeReading(LineReading):
     sidechains: bool = False
     ended: Ended | None = None  # by the last line that tells of an end
     side_ended: Ended | None = None  # the same of subagents' lines
+    asked_at: datetime | None = None  # of the last prompt that no message has answered yet
+    has_copied: bool = False  # lines that say that they are another session's
+    own_first: datetime | None = None  # earliest time of what was said or asked in all other lines
 
     def take_block(self, block: bytes, number: int) -> int:
         """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
@@ -113,13 +119,21 @@ class ClaudeReading(LineReading):
         self.note_time(when, line.timestamp, number)
         return when
 
-    def note_ending(self, line: Line) -> None:
+    def note_ending(self, line: Line, ended: Ended | None) -> None:
         """Note how the stream ends, if this is its last line."""
-        ended = ending_of(line)
         if ended is not None and line.isSidechain:
             self.side_ended = ended
         elif ended is not None:
             self.ended = ended
+
+    def note_said(self, line: Line, ended: Ended | None, when: datetime | None, *, copied: bool) -> None:
+        """Note when something was said or asked; `copied`: the line says that it is another session's."""
+        if copied:
+            self.has_copied = True
+        elif when is not None and isinstance(line.message, Message):
+            self.own_first = min(self.own_first or when, when)
+        if when is not None and ended is UNANSWERED and _is_prompt(line):
+            self.asked_at = when
 
     def trouble(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
         """Note what is wrong with a line, up to a bound; how the stream ends is unknown after a lost line."""
@@ -140,7 +154,7 @@ class ClaudeReading(LineReading):
             results=tuple(self.results),
             messages=messages,
             tools=tuple(self.tools),
-            started_at=self.first,
+            started_at=self.own_first if self.has_copied and self.own_first else self.first,
             ended_at=self.last,
             last_result_line=self.results[-1].line if self.results else None,
             lines=self.lines,
@@ -187,12 +201,16 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
     if line.subtype == "init" and session:
         reading.opened[session] = None
     when = reading.moment(line, number)
-    reading.note_ending(line)
+    ended = ending_of(line)
+    reading.note_ending(line, ended)
+    copied = _is_copied(line, reading.path)
+    if reading.transcript:
+        reading.note_said(line, ended, when, copied=copied)
     if line.type == "result":
         reading.results.append(_result(line, number, session))
     elif isinstance(line.message, Message):
         if line.type == "assistant":
-            _assistant(reading, line.message, number, when, session)
+            _assistant(reading, line.message, number, when, session, copied=copied)
             _sidechain(reading, line)
         elif isinstance(line.message.content, list):
             _tool_results(reading, line, line.message.content, number)
@@ -202,7 +220,13 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
 
 
 def _assistant(
-    reading: ClaudeReading, message: Message, number: int, when: datetime | None, session: str | None
+    reading: ClaudeReading,
+    message: Message,
+    number: int,
+    when: datetime | None,
+    session: str | None,
+    *,
+    copied: bool,
 ) -> None:
     if message.model == SYNTHETIC:
         return
@@ -215,7 +239,14 @@ def _assistant(
         new = _spent(message, message.usage, message_id, number, when)
         if reading.transcript or session:
             final = reading.transcript and message.stop_reason is not None
-            new = msgspec.structs.replace(new, final=final, session=session and intern(session))
+            new = msgspec.structs.replace(
+                new,
+                final=final,
+                session=session and intern(session),
+                asked_at=reading.asked_at,
+                copied=copied,
+            )
+        reading.asked_at = None
         reading.messages[message_id] = new if known is None else _merged(known, new, whole=reading.transcript)
         reading.usage = message_id, message.usage
     for block in message.content if isinstance(message.content, list) else ():
@@ -254,6 +285,28 @@ def _called(reading: ClaudeReading, block: Block, tool: str, number: int, messag
         reading.tool_at[block.id] = len(reading.tools)
         failed, _ = reading.early.pop(block.id, (None, 0))
     reading.tools.append(ToolCall(intern(tool), tool_detail(block.input), number, message_id, failed))
+
+
+def _is_copied(line: Line, path: str) -> bool:
+    """Tell whether a line says that it was copied from another session's transcript."""
+    own = _session_named(path) if line.sessionId else None
+    return line.forkedFrom is not None or (own is not None and line.sessionId != own)
+
+
+@lru_cache(maxsize=64)
+def _session_named(path: str) -> str | None:
+    """Return the session that a transcript is called after."""
+    stem = path.rpartition("/")[2].partition(".")[0]
+    return stem if _SESSION.fullmatch(stem) else None
+
+
+def _is_prompt(line: Line) -> bool:
+    """Tell whether a line holds what a person asked for, and no tool's answer."""
+    if line.type != "user" or line.isSidechain:
+        return False
+    content = line.message.content if isinstance(line.message, Message) else None
+    blocks = content if isinstance(content, list) else ()
+    return not any(isinstance(block, Block) and block.type == "tool_result" for block in blocks)
 
 
 def _sidechain(reading: ClaudeReading, line: Line) -> None:

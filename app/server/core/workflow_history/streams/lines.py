@@ -112,6 +112,7 @@ class Line(msgspec.Struct):
     permission_denials: list[msgspec.Raw] | None = None
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
     isSidechain: Any = None  # noqa: N815 - a transcript's line of a subagent
+    forkedFrom: Any = None  # noqa: N815 - a transcript's line that stands in its parent's, too
     isMeta: Any = None  # noqa: N815 - written by the program, not by the user
     isCompactSummary: Any = None  # noqa: N815
     isApiErrorMessage: Any = None  # noqa: N815

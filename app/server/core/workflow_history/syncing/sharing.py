@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ..accounting import cost_data
 from ..accounting.claims import Claim, first_written, thread_parts, units_of, with_shares
@@ -20,8 +20,12 @@ from ..amounts import is_copy
 from ..enrichment import with_sums
 from ..models import Workflow
 from ..store.history import History
+from ..store.values import TIMES_OF_A_RUN, from_time, to_time
 from .learning import OURS, THEIRS
 from .merging import COMPLETE, scored, storable
+from .own_times import RUN_MARK, own_times, repeats_another
+
+AnyRecord = TypeVar("AnyRecord", bound=Mapping[str, Any])
 
 Name = tuple[int, str, str | None]  # key of the run, path of the stream, hash of its first line
 
@@ -35,7 +39,7 @@ class Settled(NamedTuple):
 
 
 def settle_shares(history: History, keys: Iterable[int]) -> Settled:
-    """Bring the costs of these runs, and of all that have messages in common with them, up to date.
+    """Bring the costs and times of these runs, and of all that have messages in common, up to date.
 
     The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
     outdated. A run that only repeats others shows no patterns.
@@ -65,8 +69,12 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
             {name: part for name in own if (part := parts.get((key, *name)))},
             partial(_called, key=key, runs=runs),
         )
-        if found != run.get("phase_costs"):
-            changed[key] = scored(with_sums(run, cost_data(found)))
+        agents = [_as_read(agent, "timestamp") for agent in found]
+        is_other = agents != run.get("phase_costs")
+        repeats = any(map(repeats_another, agents))
+        times = _as_read(own_times(run, agents), *TIMES_OF_A_RUN) if is_other or repeats else {}
+        if is_other or any(run.get(name) != times[name] for name in times):
+            changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
             history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     now = {**runs, **changed}
@@ -81,8 +89,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
 
 def repeats_others(run: Workflow) -> bool:
     """Return whether another run counts some of this one's messages."""
-    agents = run.get("phase_costs") or ()
-    return any(agent.get("inherited") or _is_elsewhere(agent) for agent in agents)
+    return any(map(repeats_another, run.get("phase_costs") or ()))
 
 
 def runs_to_settle(
@@ -117,12 +124,10 @@ def as_if_alone(run: Workflow, claims: Iterable[Claim]) -> Workflow:
     return {**run, "phase_costs": agents}
 
 
-def _is_elsewhere(agent: Mapping[str, Any]) -> bool:
-    return bool(agent.get("duplicate_of")) and RUN_MARK in str(agent["duplicate_of"])
-
-
-RUN_MARK = ": "
-"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
+def _as_read(record: AnyRecord, *names: str) -> AnyRecord:
+    """Return a record with times as a history gives them back, so that equal ones are equal."""
+    times = {name: from_time(to_time(record[name])) for name in names if record.get(name)}
+    return cast("AnyRecord", {**record, **times})
 
 
 def _rank(run: Workflow, name: Name) -> tuple[Any, ...]:

@@ -1,0 +1,313 @@
+"""A session that goes on from another one's messages is told by its own work, whichever is synced first."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import URL
+
+from app.server.core.workflow_history.answers.explain import explain_run
+from app.server.core.workflow_history.answers.finding import find_runs
+from app.server.core.workflow_history.answers.statistics import run_statistics
+from app.server.core.workflow_history.care.merging import merge_history
+from app.server.core.workflow_history.care.pruning import prune_history
+from app.server.core.workflow_history.costing import folder_costs
+from app.server.core.workflow_history.database import get_workflow_by_id
+from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.resync import resync_workflow_cost
+from app.server.core.workflow_history.retention import Rule
+from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.build import usage
+
+PARENT, FORK, THIRD = (f"{n * 8}-aaaa-4bbb-8ccc-{n * 12}" for n in "123")
+ASKED, DONE = "2026-02-01T10:00:00Z", "2026-02-01T10:01:00Z"
+ASKED_AGAIN, DONE_AGAIN = "2026-02-03T10:00:00Z", "2026-02-03T10:00:30Z"
+BETWEEN = datetime(2026, 2, 2, tzinfo=UTC)
+OLD = Rule(RunFilter(created_before=BETWEEN))
+ORDERS = ("parent first", "fork first", "at once")
+Lines = list[dict[str, Any]]
+
+
+class Turn(NamedTuple):
+    """What was asked and what came of it: a command, its output and an answer within a minute."""
+
+    number: int
+    day: int
+    seconds: int = 60
+    command: str = "npm test"
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        said = {"type": "message", "role": "assistant", "model": "claude-sonnet-4-5-20250929"}
+        spent = usage(input=1_000, output=1_000)
+        call = {
+            "type": "tool_use",
+            "id": f"t{self.number}",
+            "name": "Bash",
+            "input": {"command": self.command},
+        }
+        answer = {"type": "tool_result", "tool_use_id": f"t{self.number}", "content": "ok"}
+        works = {
+            **said,
+            "id": f"msg_{self.number}a",
+            "stop_reason": "tool_use",
+            "usage": spent,
+            "content": [call],
+        }
+        ends = {
+            **said, "id": f"msg_{self.number}b", "stop_reason": "end_turn", "usage": spent,
+            "content": [{"type": "text", "text": "Done."}],
+        }  # fmt: skip
+        asked = {"role": "user", "content": f"Add export number {self.number}"}
+        yield self.line("user", 0, asked)
+        yield self.line("assistant", self.seconds // 3, works)
+        yield self.line("user", self.seconds // 2, {"role": "user", "content": [answer]})
+        yield self.line("assistant", self.seconds, ends)
+
+    def line(self, kind: str, second: int, message: dict[str, Any]) -> dict[str, Any]:
+        when = f"2026-02-{self.day:02d}T10:{second // 60:02d}:{second % 60:02d}.000Z"
+        return {"type": kind, "uuid": f"u{self.number}-{second}", "timestamp": when, "message": message}
+
+
+FIRST, SECOND, LATER = Turn(1, day=1), Turn(2, day=3, seconds=30), Turn(3, day=5, seconds=30)
+
+
+def lines_of(session: str, *turns: Turn, **more: Any) -> Lines:
+    common = {"sessionId": session, "cwd": "/home/me/shop", "version": "2.1.50", **more}
+    return [{**common, **line} for turn in turns for line in turn.lines()]
+
+
+def write(folder: Path, session: str, lines: Sequence[dict[str, Any]]) -> Path:
+    """Write a session's transcript; its file is as old as what it records."""
+    file = folder / f"{session}.jsonl"
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    ended = datetime.fromisoformat(lines[-1]["timestamp"]).timestamp()
+    os.utime(file, (ended, ended))
+    return file
+
+
+def parent(folder: Path) -> Path:
+    return write(folder, PARENT, lines_of(PARENT, FIRST))
+
+
+def fork(folder: Path, *more: Turn) -> Path:
+    return write(folder, FORK, lines_of(FORK, FIRST, SECOND, *more))
+
+
+def synced(folder: Path) -> dict[str, Any]:
+    return sync_workflow_history(silent=True, agents_dir=folder)
+
+
+def synced_in(order: str, folder: Path) -> None:
+    """Write parent and fork into one folder and sync it, in an order."""
+    for write_one in {"fork first": (fork, parent)}.get(order, (parent, fork)):
+        write_one(folder)
+        if order != "at once":
+            synced(folder)
+    if order == "at once":
+        synced(folder)
+
+
+def times(run_id: str) -> tuple[str, str, float]:
+    run = get_workflow_by_id(run_id)
+    assert run["started_at"] == run["created_at"]
+    return run["created_at"], run["completed_at"], run["duration_seconds"]
+
+
+def told() -> dict[str, Any]:
+    """Return what each face says of the history's runs that depends on when they were and what they did."""
+    shown = {name: get_workflow_by_id(name) for name in (PARENT, FORK)}
+    for run in shown.values():
+        for local in ("first_seen_at", "last_changed_at"):
+            run.pop(local)
+    return {
+        "list": [(run["id"], run["created_at"], run["total_cost"]) for run in find_runs().workflows],
+        "since": [run["id"] for run in find_runs(RunFilter(created_from=BETWEEN)).workflows],
+        "show": shown,
+        "stats": {by: run_statistics(by, RunFilter()).groups for by in ("day", "week", "month")},
+        "prune": prune_history([OLD], dry_run=True) | {"duration_seconds": 0},
+    }
+
+
+def sound() -> list[str]:
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
+        return history.check()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return tmp_path / "logs"
+
+
+# When it was
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_fork_is_dated_by_its_own_work(logs: Path, order: str) -> None:
+    synced_in(order, logs)
+    assert times(PARENT) == (ASKED, DONE, 60.0)
+    assert times(FORK) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+    (agent,) = get_workflow_by_id(FORK)["phase_costs"]
+    assert (agent["timestamp"], agent["ended_at"], agent["duration_seconds"]) == (
+        ASKED_AGAIN,
+        DONE_AGAIN,
+        30.0,
+    )
+    assert sound() == []
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_face_says_the_same_of_a_fork_in_whatever_order_it_is_synced(
+    history_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    logs = tmp_path / "logs"
+    synced_in(order, logs)
+    found = told()
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "other.db"))
+    synced(logs)
+    assert found == told()
+    assert found["since"] == [FORK]
+    assert [group.name for group in found["stats"]["day"] if group.runs] == ["2026-02-01", "2026-02-03"]
+    assert (found["prune"]["runs"], found["prune"]["newest"]) == (1, "2026-02-01T10:00:00.000000Z")
+
+
+def test_a_fork_that_goes_on_keeps_the_begin_of_its_own_work(logs: Path) -> None:
+    synced_in("parent first", logs)
+    fork(logs, LATER)
+    synced(logs)
+    assert times(FORK) == (ASKED_AGAIN, "2026-02-05T10:00:30Z", 2 * 86_400 + 30.0)
+
+
+def test_a_fork_of_a_fork_is_dated_by_what_neither_has(logs: Path) -> None:
+    write(logs, THIRD, lines_of(THIRD, FIRST, SECOND, LATER))
+    synced(logs)
+    synced_in("fork first", logs)
+    assert times(FORK) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+    assert times(THIRD) == ("2026-02-05T10:00:00Z", "2026-02-05T10:00:30Z", 30.0)
+
+
+def test_work_that_goes_on_without_a_prompt_begins_with_its_first_message(logs: Path) -> None:
+    parent(logs)
+    _, *rest = lines_of(FORK, SECOND)
+    write(logs, FORK, [*lines_of(FORK, FIRST), *rest])
+    synced(logs)
+    assert times(FORK) == ("2026-02-03T10:00:10Z", DONE_AGAIN, 20.0)
+
+
+def test_a_copy_of_a_whole_session_keeps_the_copied_dates(logs: Path) -> None:
+    parent(logs)
+    write(logs, FORK, lines_of(FORK, FIRST))
+    synced(logs)
+    assert times(PARENT) == times(FORK) == (ASKED, DONE, 60.0)
+
+
+MARKS = {
+    "forkedFrom": lines_of(FORK, FIRST, forkedFrom={"sessionId": PARENT, "messageUuid": "u1-60"}),
+    "another session": lines_of(PARENT, FIRST),
+}
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+@pytest.mark.parametrize("order", [*ORDERS, "without its parent"])
+def test_lines_that_say_they_are_inherited_date_no_run(logs: Path, mark: str, order: str) -> None:
+    if order == "parent first":
+        parent(logs)
+        synced(logs)
+    write(logs, FORK, [*MARKS[mark], *lines_of(FORK, SECOND)])
+    if order == "fork first":
+        synced(logs)
+    if order in ("fork first", "at once"):
+        parent(logs)
+    synced(logs)
+    assert times(FORK) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+
+
+def test_a_copy_of_which_all_lines_say_so_keeps_the_copied_dates(logs: Path) -> None:
+    for session, lines in zip((FORK, THIRD), MARKS.values(), strict=True):
+        write(logs, session, lines)
+    synced(logs)
+    assert times(FORK) == times(THIRD) == (ASKED, DONE, 60.0)
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+def test_an_idle_fork_that_says_so_takes_nothing_from_its_parent(logs: Path, mark: str) -> None:
+    write(logs, FORK, MARKS[mark])
+    write(logs, PARENT, lines_of(PARENT, FIRST, SECOND))
+    synced(logs)
+    assert times(PARENT) == (ASKED, DONE_AGAIN, 2 * 86_400 + 30.0)
+    assert get_workflow_by_id(FORK)["phase_costs"][0]["duplicate_of"] == f"logs/{PARENT}: {PARENT}.jsonl"
+
+
+def test_a_sub_agents_transcript_names_its_session_and_is_its_own(logs: Path) -> None:
+    parent(logs)
+    own = lines_of(PARENT, Turn(9, day=1), agentId="ab12", isSidechain=True)
+    write(logs / PARENT / "subagents", "agent-ab12", own)
+    synced(logs)
+    found = get_workflow_by_id(PARENT)["phase_costs"]
+    assert [agent["timestamp"] for agent in found] == [ASKED, ASKED]
+
+
+def test_a_fork_whose_parent_was_pruned_counts_its_messages_and_their_time(logs: Path) -> None:
+    synced_in("at once", logs)
+    prune_history([OLD], dry_run=False)
+    assert times(FORK) == (ASKED, DONE_AGAIN, 2 * 86_400 + 30.0)
+    assert sound() == []
+
+
+def test_what_a_folders_runs_cost_is_shown_with_the_same_dates(logs: Path) -> None:
+    parent(logs)
+    fork(logs)
+    found = {run["name"]: run["created_at"] for run in folder_costs(logs)["by"]["run"]}
+    assert found == {PARENT: ASKED, FORK: ASKED_AGAIN}
+
+
+def test_an_explanation_says_that_inherited_messages_date_no_run(logs: Path) -> None:
+    synced_in("at once", logs)
+    for name in ("created_at", "completed_at", "duration_seconds"):
+        assert "messages that another session counts are no part of its time" in explain_run(FORK, name).notes
+        assert explain_run(PARENT, name).notes == ()
+
+
+def test_counting_a_forks_costs_again_changes_no_date(logs: Path) -> None:
+    synced_in("at once", logs)
+    before = told()
+    assert resync_workflow_cost(FORK)["message"] == "its costs are up to date"
+    assert told() == before
+
+
+def test_merged_histories_date_a_fork_by_its_own_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, write_one in (("one", parent), ("two", fork)):
+        monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / f"{name}.db"))
+        write_one(tmp_path / name / "logs")
+        synced(tmp_path / name / "logs")
+    merge_history(tmp_path / "one.db")
+    assert times(FORK) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+    assert sound() == []
+
+
+def test_a_fork_at_work_is_as_long_as_its_own_work(logs: Path) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    asked, said = ((now - timedelta(seconds=ago)).isoformat() for ago in (90, 30))
+    prompt, call, *_ = lines_of(FORK, SECOND)
+    lines = [*lines_of(FORK, FIRST), {**prompt, "timestamp": asked}, {**call, "timestamp": said}]
+    parent(logs)
+    file = write(logs, FORK, lines)
+    os.utime(file, (now.timestamp(), now.timestamp()))
+    synced(logs)
+    run = get_workflow_by_id(FORK)
+    assert (run["status"], run["duration_seconds"]) == ("running", 90.0)
+
+
+def test_a_second_sync_of_a_fork_changes_nothing(logs: Path) -> None:
+    synced_in("fork first", logs)
+    assert (synced(logs)["unchanged"], synced(logs)["updated"]) == (2, 2)
