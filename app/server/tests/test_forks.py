@@ -18,7 +18,7 @@ from app.server.core.workflow_history.answers.statistics import run_statistics
 from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.care.pruning import prune_history
 from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.database import get_workflow_by_id
+from app.server.core.workflow_history.database import find_workflow, get_workflow_by_id
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.retention import Rule
@@ -311,3 +311,90 @@ def test_a_fork_at_work_is_as_long_as_its_own_work(logs: Path) -> None:
 def test_a_second_sync_of_a_fork_changes_nothing(logs: Path) -> None:
     synced_in("fork first", logs)
     assert (synced(logs)["unchanged"], synced(logs)["updated"]) == (2, 2)
+
+
+# What a sub-agent spent
+
+AGENT = "ab12cd34"
+
+
+def with_a_sub_agent(session: str, turn: Turn = FIRST, **more: Any) -> Lines:
+    """Return a turn that starts a sub-agent, whose answer says that it used tokens."""
+    lines = lines_of(session, turn, **more)
+    (call,) = lines[1]["message"]["content"]
+    call |= {"name": "Agent", "input": {"description": "look", "prompt": "look at orders"}}
+    lines[2]["toolUseResult"] = {"status": "completed", "agentId": AGENT, "totalTokens": 60_000}
+    return lines
+
+
+def parent_with_a_sub_agent(folder: Path, *, seen: bool = True) -> None:
+    write(folder, PARENT, with_a_sub_agent(PARENT))
+    if seen:
+        own = lines_of(PARENT, Turn(9, day=1), agentId=AGENT, isSidechain=True)
+        write(folder / PARENT / "subagents", f"agent-{AGENT}", own)
+
+
+def fork_of_it(folder: Path, **more: Any) -> None:
+    write(folder, FORK, [*with_a_sub_agent(FORK, **more), *lines_of(FORK, SECOND)])
+
+
+def costs(run_id: str) -> tuple[str, float | None, list[str]]:
+    """Return a run's basis, its cost in US dollars, and what is wrong with it."""
+    run = find_workflow(run_id)
+    return run["cost_basis"], run["total_cost"], [problem["reason"] for problem in run["problems"]]
+
+
+UNSEEN = (
+    "sub-agent ab12cd34 used 60,000 tokens or more, but its transcript is not there: "
+    "the cost is a lower bound"
+)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_inherited_sub_agent_makes_its_parents_fork_no_lower_bound(logs: Path, order: str) -> None:
+    for write_one in {"fork first": (fork_of_it, parent_with_a_sub_agent)}.get(
+        order, (parent_with_a_sub_agent, fork_of_it)
+    ):
+        write_one(logs)
+        if order != "at once":
+            synced(logs)
+    stats = synced(logs)
+    assert costs(FORK) == ("computed", 0.036, [])
+    assert costs(PARENT) == ("computed", 0.072, [])
+    assert (stats["errors"], stats["partial_costs"]) == ([], 0)
+    assert folder_costs(logs)["partial"] is False
+
+
+def test_a_sub_agent_that_nobody_saw_makes_its_parent_alone_a_lower_bound(logs: Path) -> None:
+    parent_with_a_sub_agent(logs, seen=False)
+    fork_of_it(logs)
+    synced(logs)
+    assert costs(FORK) == ("computed", 0.036, [])
+    assert costs(PARENT) == ("lower_bound", 0.036, [UNSEEN])
+
+
+@pytest.mark.parametrize("marks", [{}, {"forkedFrom": {"sessionId": PARENT, "messageUuid": "u1-60"}}])
+def test_a_fork_that_counts_what_its_parent_said_does_not_know_what_the_sub_agent_spent(
+    logs: Path, marks: dict[str, Any]
+) -> None:
+    fork_of_it(logs, **marks)
+    synced(logs)
+    assert costs(FORK) == ("lower_bound", 0.072, [UNSEEN])
+
+
+def test_a_pruned_parent_leaves_its_sub_agents_unknown_spending_to_its_fork(logs: Path) -> None:
+    parent_with_a_sub_agent(logs)
+    fork_of_it(logs)
+    synced(logs)
+    prune_history([OLD], dry_run=False)
+    assert costs(FORK) == ("lower_bound", 0.072, [UNSEEN])
+    assert sound() == []
+
+
+def test_a_forks_own_sub_agent_that_nobody_saw_makes_it_a_lower_bound(logs: Path) -> None:
+    parent(logs)
+    write(logs, FORK, [*lines_of(FORK, FIRST), *with_a_sub_agent(FORK, SECOND)])
+    synced(logs)
+    assert costs(FORK) == ("lower_bound", 0.036, [UNSEEN])
+    resync_workflow_cost(FORK)
+    assert costs(FORK) == ("lower_bound", 0.036, [UNSEEN])

@@ -203,6 +203,7 @@ class Subagent(msgspec.Struct, frozen=True):
     line: int  # 1-based, of the answer
     id: str | None
     tokens: int | None  # of its last request
+    message_id: str | None = None  # that called it; None: its call does not stand here
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from ..models import AgentRun, MessageUsage, StreamFacts
+from ..models import AgentRun, MessageUsage, StreamFacts, Subagent
 from ..scrubbing import names_alone, scrub_json
 from .fields import cost_fields
 from .spending import NOTHING_KNOWN, covered_messages, loose_messages, spending_of
@@ -105,10 +105,9 @@ def claim_of(
     facts: StreamFacts,
     spender: Spender,
     at: datetime | None,
-    *,
-    lacking: bool = False,
+    unseen: Sequence[Subagent] = (),
 ) -> Claim:
-    """Return the claim of a stream that counts all that it spent."""
+    """Return the claim of a stream that counts all that it spent; `unseen`: as in `accounting.missing`."""
     return Claim(
         path=facts.path,
         identity=facts.identity,
@@ -118,15 +117,15 @@ def claim_of(
         session=spender.session,
         lines=spender.lines,
         at=facts.started_at or at,
-        facts=_trimmed(facts) if spender.loose or facts.format == CUMULATIVE else None,
-        lacking=lacking,
+        facts=_trimmed(facts, unseen) if spender.loose or facts.format == CUMULATIVE else None,
+        lacking=bool(unseen),
     )
 
 
-def _trimmed(facts: StreamFacts) -> StreamFacts:
-    """Return the facts without texts and what costs nothing."""
+def _trimmed(facts: StreamFacts, unseen: Sequence[Subagent]) -> StreamFacts:
+    """Return the facts without texts and what costs nothing; of sub-agents with the unseen ones."""
     results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
-    return replace(facts, tools=(), problems=(), results=results, subagents=(), ending_text="")
+    return replace(facts, tools=(), problems=(), results=results, subagents=tuple(unseen), ending_text="")
 
 
 def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
@@ -193,7 +192,7 @@ def settled(
         counted = NOTHING_KNOWN
         facts = part or claim.facts
         if duplicate_of is None and facts is not None:
-            more = {"with_totals": share.record, "lacking": claim.lacking}
+            more = {"with_totals": share.record, "lacking": _lacks(claim, share)}
             counted = spending_of(facts, share.messages, claim.at, **more)
         fields, kept = {**alone, **cost_fields(counted, alone["model"])}, alone
         if duplicate_of is None and claim.facts is not None:
@@ -216,9 +215,7 @@ def own_start(facts: StreamFacts, share: Share) -> datetime | None:
 
     What a line says of itself goes first: then the stream's start is that of its own lines already.
     """
-    loose, covered = loose_messages(facts), () if share.record else covered_messages(facts)
-    theirs = {message.message_id for message in (*loose, *covered)}
-    theirs -= {message.message_id for message in share.messages}
+    theirs = _counted_by_others(facts, share)
     known = [message for message in facts.messages if not message.message_id.startswith(NAMELESS)]
     first = next((place for place, message in enumerate(known) if message.message_id not in theirs), 0)
     if not first or facts.started_at is None or facts.ended_at is None:
@@ -228,6 +225,31 @@ def own_start(facts: StreamFacts, share: Share) -> datetime | None:
         return None
     begun = (message.asked_at or message.timestamp for message in known[first:])
     return next((when for when in begun if when is not None), None)
+
+
+def _counted_by_others(facts: StreamFacts, share: Share) -> set[str]:
+    """Return the ids of a stream's messages that it may not count."""
+    covered = () if share.record else covered_messages(facts)
+    every = {message.message_id for message in (*loose_messages(facts), *covered)}
+    return every - {message.message_id for message in share.messages}
+
+
+def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], list[Subagent]]:
+    """Return the sub-agents whose transcripts are not there: the stream's own, and those of others' messages.
+
+    Whoever counts the message that called one lacks what it spent.
+    """
+    if claim.facts is None:
+        return [], []
+    theirs = _counted_by_others(claim.facts, share)
+    own = [agent for agent in claim.facts.subagents if agent.message_id not in theirs]
+    return own, [agent for agent in claim.facts.subagents if agent.message_id in theirs]
+
+
+def _lacks(claim: Claim, share: Share) -> bool:
+    """Return whether more was spent than the messages show that the stream may count."""
+    own, others = unseen_subagents_of(claim, share)
+    return claim.lacking and (bool(own) or not others)
 
 
 def with_shares(

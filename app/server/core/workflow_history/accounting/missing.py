@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..models import StreamFacts, Subagent
+from ..models import Problem, StreamFacts, Subagent
 
 NATIVE = "claude_transcript"
 
@@ -21,6 +21,14 @@ def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]
         if stream.format == NATIVE
     }
     return {path: agents for path, agents in unseen.items() if agents}
+
+
+def unseen_problem(agent: Subagent, shown: str) -> Problem:
+    """Return what there is to say of one of them; `shown` is the path of the stream that it answered in."""
+    name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
+    used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
+    reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"
+    return Problem(shown, reason, agent.line, "warning")
 
 
 def _named(stream: StreamFacts) -> str:

@@ -42,7 +42,7 @@ def accounted(
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
     current = [agent_run(facts, at, lacking=facts.path in unseen) for facts in streams]
-    claims = [claim_of(facts, spenders[facts.path], at, lacking=facts.path in unseen) for facts in streams]
+    claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
     # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
     runs = all_attempts(current, former)
     own = {claim.name: claim for claim in claims}

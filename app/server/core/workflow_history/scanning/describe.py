@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..accounting.missing import unseen_subagents
+from ..accounting.missing import unseen_problem, unseen_subagents
 from ..dating import LONGEST, SILENT_AFTER
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
 from ..phases import phase_of
@@ -547,11 +547,7 @@ def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
     """Name the sub-agents that answered, and of which no transcript is there."""
     shown = {found.path: found.shown for found in facts.folder.files}
     for path, agents in unseen_subagents(facts.streams).items():
-        for agent in agents[:MAX_PROBLEMS]:
-            name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
-            used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
-            reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"
-            yield Problem(shown[path], reason, agent.line, "warning")
+        yield from (unseen_problem(agent, shown[path]) for agent in agents[:MAX_PROBLEMS])
 
 
 def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:

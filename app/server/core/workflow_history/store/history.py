@@ -556,6 +556,13 @@ class History:
         with self._writing() as connection:
             ledger.save_run_problems(connection, agents_dir, found, new=new)
 
+    def replace_run_problems(
+        self, agents_dir: str, key: int, gone: Sequence[Problem], come: Sequence[Problem]
+    ) -> None:
+        """Take some of what is wrong with a run out, and add what is not there yet."""
+        with self._writing() as connection:
+            ledger.replace_run_problems(connection, agents_dir, key, gone, come)
+
     def save_folder_problems(self, agents_dir: str, found: Sequence[Problem]) -> None:
         """Put what is wrong beside the stored runs in the place of what was."""
         with self._writing() as connection:

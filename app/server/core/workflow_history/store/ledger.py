@@ -132,6 +132,18 @@ def save_run_problems(
     insert_rows(connection, problems, rows)
 
 
+def replace_run_problems(
+    connection: Connection, agents_dir: str, key: int, gone: Sequence[Problem], come: Sequence[Problem]
+) -> None:
+    """Take some of what is wrong with a run out, and add what is not there yet."""
+    folder = storable_text(agents_dir)
+    mine = problems.c.workflow_key == key
+    for problem in (*gone, *come):
+        same = [problems.c[name] == value for name, value in _problem_row(folder, key, problem).items()]
+        connection.execute(delete(problems).where(mine, *same))
+    insert_rows(connection, problems, [_problem_row(folder, key, problem) for problem in come])
+
+
 def knows_folder_problems(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> bool:
     """Tell whether what is wrong beside the stored runs is as stored."""
     folder = storable_text(agents_dir)

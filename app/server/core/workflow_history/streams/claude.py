@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from sys import intern
 
 import msgspec
@@ -317,27 +318,30 @@ def _sidechain(reading: ClaudeReading, line: Line) -> None:
         reading.sidechains = True
 
 
-def _starts_agents(reading: ClaudeReading, block: Block | str) -> bool:
-    """Tell whether a tool result may be a sub-agent's answer; one without its call may be."""
-    if not isinstance(block, Block):
-        return False
-    at = reading.tool_at.get(block.tool_use_id or "")
-    return at is None or reading.tools[at].tool in _AGENT_TOOLS
+def _agents_calls(reading: ClaudeReading, blocks: list[Block | str]) -> Iterator[ToolCall | None]:
+    """Yield the calls of tool results that may be a sub-agent's answer; one without its call may be."""
+    for block in blocks:
+        at = reading.tool_at.get(block.tool_use_id or "") if isinstance(block, Block) else None
+        call = None if at is None else reading.tools[at]
+        if isinstance(block, Block) and (call is None or call.tool in _AGENT_TOOLS):
+            yield call
 
 
-def _subagent(reading: ClaudeReading, result: msgspec.Raw, number: int) -> None:
+def _subagent(reading: ClaudeReading, call: ToolCall | None, result: msgspec.Raw, number: int) -> None:
     """Note a sub-agent's answer: what it spent stands in its own transcript."""
     try:
         told = _SUBAGENT.decode(result)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
     if told.agentId or told.totalTokens:
-        reading.subagents.append(Subagent(number, told.agentId, told.totalTokens))
+        caller = None if call is None else call.message_id
+        reading.subagents.append(Subagent(number, told.agentId, told.totalTokens, caller))
 
 
 def _tool_results(reading: ClaudeReading, line: Line, blocks: list[Block | str], number: int) -> None:
-    if reading.transcript and any(_starts_agents(reading, block) for block in blocks):
-        _subagent(reading, line.toolUseResult, number)
+    if reading.transcript:
+        for call in islice(_agents_calls(reading, blocks), 1):
+            _subagent(reading, call, line.toolUseResult, number)
     for block in blocks:
         if not isinstance(block, Block) or block.type != "tool_result" or not block.tool_use_id:
             continue

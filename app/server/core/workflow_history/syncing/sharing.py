@@ -14,13 +14,23 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..accounting import cost_data
-from ..accounting.claims import Claim, first_written, thread_parts, units_of, with_shares
+from ..accounting.claims import (
+    Claim,
+    first_written,
+    thread_parts,
+    units_of,
+    unseen_subagents_of,
+    with_shares,
+)
+from ..accounting.missing import unseen_problem
 from ..accounting.unique import Share, Spender, shares_of
+from ..addresses import files_folder
 from ..amounts import is_copy
 from ..enrichment import with_sums
-from ..models import Workflow
+from ..models import Problem, Workflow
 from ..store.history import History
 from ..store.values import TIMES_OF_A_RUN, from_time, to_time
+from ..streams.reading import MAX_PROBLEMS
 from .learning import OURS, THEIRS
 from .merging import COMPLETE, scored, storable
 from .own_times import RUN_MARK, own_times, repeats_another
@@ -76,6 +86,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
         if is_other or any(run.get(name) != times[name] for name in times):
             changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
             history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
+            _name_unseen(history, key, run, [(claim, shares[key, *name]) for name, claim in own.items()])
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     now = {**runs, **changed}
     copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
@@ -85,6 +96,18 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     history.forget_fingerprints(unlearnt)
     repeating = [key for key, run in now.items() if repeats_others(run)]
     return Settled(frozenset(changed), frozenset(repeating), frozenset(unlearnt))
+
+
+def _name_unseen(history: History, key: int, run: Workflow, own: Iterable[tuple[Claim, Share]]) -> None:
+    """Have a run name the sub-agents alone that it called by itself, and whose transcripts are not there."""
+    gone: list[Problem] = []
+    come: list[Problem] = []
+    for claim, share in own:
+        mine, theirs = unseen_subagents_of(claim, share)
+        shown = "/".join(filter(None, (files_folder(run), claim.path)))
+        gone += [unseen_problem(agent, shown) for agent in theirs]
+        come += [unseen_problem(agent, shown) for agent in mine[:MAX_PROBLEMS]]
+    history.replace_run_problems(run.get("agents_dir") or "", key, gone, come)
 
 
 def repeats_others(run: Workflow) -> bool:
