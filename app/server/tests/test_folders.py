@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import scanner
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.costing import folder_costs
+from app.server.core.workflow_history.scanning import scan
 
 from .build import assistant, init, result, run, stream, tool_use
 
+SESSION = "11111111-aaaa-4bbb-8ccc-111111111111"
 THEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 INSIDE = (
     "agents",
@@ -186,3 +188,51 @@ class TestTimesWithoutAZone:
         ask("sync", str(agents))
         found = ask("show", "naive001")
         assert (found["created_at"], found["workflow_template"]) == ("2026-02-01T10:00:00", "adw_x")
+
+
+class TestFilesBesideRuns:
+    """A folder whose runs were taken is not left out, whatever else lies in it."""
+
+    @pytest.fixture
+    def sessions(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "sessions"
+        own = {"type": "user", "sessionId": SESSION, "timestamp": "2026-02-01T10:00:00Z"}
+        line = json.dumps({**own, "message": {"role": "user", "content": "Add CSV export"}})
+        stream(folder / "-home-me-shop", "", line, name=f"{SESSION}.jsonl")
+        return folder
+
+    @pytest.mark.parametrize("name", ["sessions-index.json", "report-20260101.json"])
+    def test_json_beside_runs_is_ignored(self, sessions: Path, name: str) -> None:
+        (sessions / "-home-me-shop" / name).write_text('{"version": 1}')
+        for _ in range(2):
+            done = ask("sync", str(sessions))
+            assert (done["scanned"], done["left_out"], done["errors"]) == (1, 0, [])
+        found = scan(sessions, datetime.now(UTC))
+        assert ([one.workflow["id"] for one in found.runs], found.left_out) == (
+            [f"-home-me-shop/{SESSION}"],
+            [],
+        )
+
+    def test_lines_of_no_known_kind_beside_runs_are_named_by_their_file(self, sessions: Path) -> None:
+        (sessions / "-home-me-shop" / "notes.jsonl").write_text('{"note": 1}\n{"note": 2}\n')
+        for _ in range(2):
+            done = ask("sync", str(sessions))
+            assert (done["left_out"], done["failed"]) == (0, 0)
+            ((path, reason),) = [(error["path"], error["reason"]) for error in done["errors"]]
+            assert (path, reason) == (
+                "-home-me-shop/notes.jsonl",
+                "not read: none of its 2 lines is of a known kind of stream",
+            )
+
+    def test_a_folder_whose_runs_were_pruned_is_not_left_out(self, sessions: Path) -> None:
+        (sessions / "-home-me-shop" / "sessions-index.json").write_text('{"version": 1}')
+        ask("sync", str(sessions))
+        ask("db", "prune", "--status", "incomplete", "--yes")
+        done = ask("sync", str(sessions))
+        assert (done["pruned"], done["left_out"]) == (1, 0)
+
+    def test_a_folder_without_runs_is_left_out(self, sessions: Path) -> None:
+        (sessions / "reports").mkdir()
+        (sessions / "reports" / "index.json").write_text('{"version": 1}')
+        done = ask("sync", str(sessions))
+        assert [left["path"] for left in done["left_out_paths"]] == ["reports"]

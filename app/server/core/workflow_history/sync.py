@@ -175,6 +175,8 @@ def _run_phases(job: Job) -> None:
     for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = following is None
         fresh = _read_again(job, read or [])
+        if is_last:
+            job.name_no_runs()
         ending = ending_of(job) if is_last else None
         if not fresh and (ending is None or not (ending.has_news or job.relations.outdated)):
             if is_last:
@@ -250,10 +252,12 @@ def _new_or_changed(job: Job, folders: Iterable[RunFolder]) -> Iterator[RunFolde
     for folder in folders:
         if folder.id in job.pruned:
             job.stats["pruned"] += 1
+            job.left_alone.add(folder.id)
             continue
         known = job.known_at(folder.id)
         if known is not None:
             job.elsewhere.setdefault(known.home, set()).add(known.id)
+            job.left_alone.add(folder.id)
             continue
         job.seen.add(folder.id)
         stored = job.known.get(folder.id)

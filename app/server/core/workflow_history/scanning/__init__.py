@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -46,21 +46,38 @@ def scan(root: Place, now: datetime, progress: Progress | None = None) -> Scan:
     # A copied tree shows only when all of it is read.
     around = Neighbourhood(_dated(run) for run in facts)
     commits = commits_of(root) if any(map(_asks_git, facts)) else NO_COMMITS
-    for run in facts:
-        _sort(found, run, (around, commits), now)
+    none = [run for run in facts if not _sort(found, run, (around, commits), now)]
+    taken = folders_of([*found.failed, *(run.workflow["id"] for run in found.runs)])
+    for run in none:
+        left_out = no_run(run)
+        if left_out is not None and left_out.path in taken:
+            found.problems.extend(run.problems)
+        elif left_out is not None and left_out not in found.left_out:
+            found.left_out.append(left_out)
     found.left_out[:0] = walk.left_out
     found.problems[:0] = walk.problems
     return found
 
 
-def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> None:
+def folders_of(ids: Iterable[str]) -> set[str]:
+    """Return the folders in which runs lie: what else is in them is no reason to call them left out.
+
+    >>> sorted(folders_of(["a1", "logs/may/b2"]))
+    ['logs', 'logs/may']
+    """
+    return {run_id[:at] for run_id in ids for at, sign in enumerate(run_id) if sign == "/"}
+
+
+def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> bool:
+    """Tell whether it is a run, or may be one, and put it where it belongs."""
     if is_run(run):
         found.runs.append(_described(run, around, now))
     elif run.is_broken:
         found.failed.append(run.id)
         found.problems.extend(run.problems)
-    elif (left_out := no_run(run)) is not None and left_out not in found.left_out:
-        found.left_out.append(left_out)
+    else:
+        return False
+    return True
 
 
 def _described(run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> ScannedRun:

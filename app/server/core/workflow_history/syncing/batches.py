@@ -153,7 +153,7 @@ def _is_stored(job: Job, run: ReadRun) -> bool:
     if run.is_none:
         job.seen.discard(run.id)
         if run.left_out is not None:
-            job.left_out(run.left_out)
+            job.no_runs.append((run.left_out, run.problems))
     else:
         job.stats["failed"] += not run.troubles
         job.put_aside(run.id, run.problems)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..addresses import below
 from ..models import Problem
 from ..places import Place, place
+from ..scanning import folders_of
 from ..scanning.commits import Commits
 from ..scanning.filetimes import Dated
 from ..scanning.found import storable
@@ -77,6 +78,10 @@ class Job:
     elsewhere: dict[Home, set[str]] = field(default_factory=dict)  # ids of those that lie in this folder
     unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
     aside: list[tuple[str | None, Problem]] = field(default_factory=list)  # what is wrong beside stored runs
+    no_runs: list[tuple[Problem, tuple[Problem, ...]]] = field(
+        default_factory=list
+    )  # what is no run: how that is named, and what is wrong in it
+    left_alone: set[str] = field(default_factory=set)  # ids of known runs that are others' or pruned
     walked: float = 0.0  # share of the folder that was looked through
     counted: list[Counted] = field(default_factory=list)  # whose costs the statistics add up
     ordered: int = 0  # runs to read, as far as the folder was looked through
@@ -131,6 +136,16 @@ class Job:
             problem = replace(found, reason=self._told(found.reason))
             self.aside.append((run_id, problem))
             logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
+
+    def name_no_runs(self) -> None:
+        """Name what is no run once all of the folder is read; in a folder of runs the files alone."""
+        taken = folders_of((*self.seen, *self.left_alone))
+        for problem, inside in self.no_runs:
+            if problem.path in taken:
+                self.put_aside(None, inside)
+            else:
+                self.left_out(problem)
+        self.no_runs.clear()
 
     def left_out(self, problem: Problem) -> None:
         """Name what is no run; a folder once, however many files of it were read."""
