@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 
 from app.server.core.workflow_history.answers.explain import explain_run
 from app.server.core.workflow_history.answers.finding import find_runs
@@ -23,8 +23,9 @@ from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.retention import Rule
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.store.schema import occurrences, patterns, workflows
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import usage
+from app.server.tests.build import assistant, init, result, run, stream, tool_use, usage
 
 PARENT, FORK, THIRD = (f"{n * 8}-aaaa-4bbb-8ccc-{n * 12}" for n in "123")
 ASKED, DONE = "2026-02-01T10:00:00Z", "2026-02-01T10:01:00Z"
@@ -124,15 +125,16 @@ def times(run_id: str) -> tuple[str, str, float]:
 def told() -> dict[str, Any]:
     """Return what each face says of the history's runs that depends on when they were and what they did."""
     shown = {name: get_workflow_by_id(name) for name in (PARENT, FORK)}
-    for run in shown.values():
+    for one in shown.values():
         for local in ("first_seen_at", "last_changed_at"):
-            run.pop(local)
+            one.pop(local)
     return {
         "list": [(run["id"], run["created_at"], run["total_cost"]) for run in find_runs().workflows],
         "since": [run["id"] for run in find_runs(RunFilter(created_from=BETWEEN)).workflows],
         "show": shown,
         "stats": {by: run_statistics(by, RunFilter()).groups for by in ("day", "week", "month")},
         "prune": prune_history([OLD], dry_run=True) | {"duration_seconds": 0},
+        "patterns": learnt(),
     }
 
 
@@ -398,3 +400,118 @@ def test_a_forks_own_sub_agent_that_nobody_saw_makes_it_a_lower_bound(logs: Path
     assert costs(FORK) == ("lower_bound", 0.036, [UNSEEN])
     resync_workflow_cost(FORK)
     assert costs(FORK) == ("lower_bound", 0.036, [UNSEEN])
+
+
+# What it did again and again
+
+LINT = SECOND._replace(command="npm run lint")
+
+
+def fork_that_lints(folder: Path) -> Path:
+    return write(folder, FORK, lines_of(FORK, FIRST, LINT))
+
+
+def learnt() -> dict[str, dict[str, tuple[int, float | None]]]:
+    """Return by run how often it shows each pattern, and what that cost in US dollars."""
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history, history._reading() as connection:
+        query = (
+            select(workflows.c.id, patterns.c.signature, occurrences.c.count, occurrences.c.cost_nanodollars)
+            .join(occurrences, occurrences.c.workflow_key == workflows.c.key)
+            .join(patterns, patterns.c.key == occurrences.c.pattern_key)
+        )
+        found: dict[str, dict[str, tuple[int, float | None]]] = {}
+        for run_id, name, count, cost in connection.execute(query):
+            found.setdefault(run_id, {})[name] = count, None if cost is None else cost / 10**9
+    return found
+
+
+OF_THE_PARENT = {"npm test": (1, 0.018), "other": (1, 0.036)}
+OF_THE_FORK = {"npm run lint": (1, 0.018), "other": (1, 0.036)}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_inherited_message_is_no_further_occurrence_of_a_pattern(
+    history_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    logs = tmp_path / "logs"
+    writers = (fork_that_lints, parent) if order == "fork first" else (parent, fork_that_lints)
+    for write_one in writers:
+        write_one(logs)
+        if order != "at once":
+            synced(logs)
+    synced(logs)
+    assert learnt() == {PARENT: OF_THE_PARENT, FORK: OF_THE_FORK}
+    stats = synced(logs)
+    assert (stats["unchanged"], learnt()[FORK]) == (2, OF_THE_FORK)
+    assert sound() == []
+
+
+def test_a_fork_that_goes_on_shows_what_it_does_from_then_on(logs: Path) -> None:
+    parent(logs)
+    fork_that_lints(logs)
+    synced(logs)
+    write(logs, FORK, lines_of(FORK, FIRST, LINT, LATER))
+    synced(logs)
+    assert learnt()[FORK]["npm test"] == (1, 0.018)
+    assert learnt()[FORK]["npm run lint"] == (1, 0.018)
+    assert learnt()[FORK]["other"] == (1, 0.072)
+
+
+def test_a_fork_whose_files_are_gone_shows_nothing_that_its_parent_did(logs: Path) -> None:
+    file = fork_that_lints(logs)
+    synced(logs)
+    file.unlink()
+    parent(logs)
+    synced(logs)
+    assert learnt() == {PARENT: OF_THE_PARENT}
+
+
+def test_counting_a_forks_costs_again_keeps_its_patterns(logs: Path) -> None:
+    parent(logs)
+    fork_that_lints(logs)
+    synced(logs)
+    resync_workflow_cost(FORK)
+    assert learnt()[FORK] == OF_THE_FORK
+
+
+def test_a_pruned_parent_leaves_its_patterns_to_its_fork(logs: Path) -> None:
+    parent(logs)
+    fork_that_lints(logs)
+    synced(logs)
+    prune_history([OLD], dry_run=False)
+    assert learnt() == {FORK: OF_THE_FORK}
+    synced(logs)
+    assert learnt()[FORK]["npm test"] == (1, 0.018)
+    assert sound() == []
+
+
+def test_merged_histories_count_no_occurrence_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = tmp_path / "two" / "logs"
+    for name, writers in (("one", (fork_that_lints,)), ("two", (parent, fork_that_lints))):
+        monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / f"{name}.db"))
+        for write_one in writers:
+            write_one(tmp_path / name / "logs")
+        synced(tmp_path / name / "logs")
+    merge_history(tmp_path / "one.db")
+    assert "npm test" not in learnt().get(FORK, {})
+    synced(together)
+    assert learnt() == {PARENT: OF_THE_PARENT, FORK: OF_THE_FORK}
+
+
+def test_a_run_that_has_one_agents_stream_of_another_shows_the_rest_alone(tmp_path: Path) -> None:
+    agents = tmp_path / "shop" / "agents"
+    calls = [
+        assistant(f"m-{name}", session=name, content=[tool_use(f"t-{name}", command=command)])
+        for name, command in (("planner", "npm test"), ("builder", "npm run lint"))
+    ]
+    first = run(agents, "a1b2c3d4", {"adw_id": "a1b2c3d4"})
+    stream(first, "planner", init("planner"), calls[0], result(1.0, session="planner"))
+    synced(agents)
+    other = run(agents, "a1b2c3d4_again", {"adw_id": "a1b2c3d4"})
+    stream(other, "planner", init("planner"), calls[0], result(1.0, session="planner"))
+    stream(other, "builder", init("builder"), calls[1], result(1.0, session="builder"))
+    synced(agents)
+    found = learnt()
+    assert set(found["a1b2c3d4"]) == {"npm test", "plan"}
+    assert set(found["a1b2c3d4_again"]) == {"npm run lint", "build"}

@@ -177,8 +177,13 @@ def _store(
     """Store what a run's files show, in the caller's transaction."""
     fresh, found_claims = _counted_anew(stored, found)
     keeps_text = history.keeps_text()
+    elsewhere = {claim.name: claim.elsewhere for claim in history.claims([key]).get(key, ())}
     claims = [
-        structs.replace(cleaned(claim, keeps_text=keeps_text), written=found.written.get(claim.path))
+        structs.replace(
+            cleaned(claim, keeps_text=keeps_text),
+            written=found.written.get(claim.path),
+            elsewhere=elsewhere.get(claim.name, b""),
+        )
         for claim in found_claims
     ]
     history.save([storable(scored(fresh))], replace=COMPLETE)

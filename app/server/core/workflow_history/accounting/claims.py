@@ -26,9 +26,13 @@ from .unique import (
     Unit,
     message_units,
     packed_units,
+    shares_of,
     thread_units,
     unpacked_units,
 )
+
+ANOTHER_RUN = ": "
+"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
 
 Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
@@ -49,6 +53,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     facts: StreamFacts | None = None  # only if it has messages that no total includes, or counts threads
     lacking: bool = False  # more was spent than the stream shows
     alone: dict[str, Any] | None = None  # its SHARED_FIELDS by itself, only while others count a part of it
+    elsewhere: bytes = b""  # units that other runs count, packed: its run's patterns were learnt without them
 
     @property
     def name(self) -> Attempt:
@@ -250,6 +255,37 @@ def _lacks(claim: Claim, share: Share) -> bool:
     """Return whether more was spent than the messages show that the stream may count."""
     own, others = unseen_subagents_of(claim, share)
     return claim.lacking and (bool(own) or not others)
+
+
+def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:
+    """Return a run's agent runs with what they may count, by what its claims know of other runs."""
+    own = {claim.name: claim for claim in claims}
+    spenders: dict[Any, Spender] = {name: claim.spender for name, claim in own.items()}
+    alone = shares_of(spenders, {name: name[0] for name in own})
+    shared = {name: claim for name, claim in own.items() if claim.elsewhere}
+    shares = {name: _share_known(claim, alone[name]) for name, claim in shared.items()}
+    return with_shares(agents, shared, shares, {}, lambda name: f"{ANOTHER_RUN}{name[0]}")[0]
+
+
+def _share_known(claim: Claim, alone: Share) -> Share:
+    """Return a stream's share without what other runs count; `alone`: among the streams of its own run."""
+    elsewhere, spender = frozenset(unpacked_units(claim.elsewhere)), claim.spender
+    theirs = {message.message_id for unit, message in spender.loose if unit in elsewhere}
+    mine = tuple([message for message in alone.messages if message.message_id not in theirs])
+    record = alone.record and elsewhere.isdisjoint(spender.results)
+    is_empty = not mine and not (record and spender.results)
+    return Share(mine, claim.name if is_empty else alone.duplicate_of, record)
+
+
+def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:
+    """Return a stream without the messages, and the calls in them, that other runs count."""
+    elsewhere, unit = frozenset(unpacked_units(claim.elsewhere)), message_units(facts.identity or facts.path)
+    theirs = {said.message_id for said in facts.messages if unit(said.message_id) in elsewhere}
+    return replace(
+        facts,
+        messages=tuple([said for said in facts.messages if said.message_id not in theirs]),
+        tools=tuple([call for call in facts.tools if call.message_id not in theirs]),
+    )
 
 
 def with_shares(

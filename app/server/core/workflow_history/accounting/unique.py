@@ -66,6 +66,7 @@ class Share(msgspec.Struct, frozen=True):
     duplicate_of: Name | None = None  # the stream that counts all of this one's spending
     record: bool = True  # its own totals count; False: a copy's
     inherited: Mapping[Name, int] = {}  # messages that other streams count, by stream
+    others: Mapping[Unit, Name] = {}  # everything in it that another stream counts, and which one
 
 
 def spender_of(facts: StreamFacts) -> Spender:
@@ -118,9 +119,12 @@ def _share(
 ) -> Share:
     mine = tuple([best[unit] for unit, _ in spender.loose if owners[unit] == name])
     inherited = Counter(owner for unit, _ in spender.loose if (owner := owners[unit]) != name)
+    others = {unit: owner for unit, _ in spender.loose if (owner := owners[unit]) != name}
+    if original is not None:
+        others |= {unit: owners.get(unit, original) for unit in (*spender.covered, *spender.results)}
     is_empty = not mine and (original is not None or not spender.results)
     elsewhere = original if original is not None else next(iter(inherited), None)
-    return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited))
+    return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited), others)
 
 
 def _copies(spenders: Mapping[Name, Spender], order: Any) -> dict[Name, Name]:

@@ -72,8 +72,13 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
             key for f in some if f.id not in known and (key := job.keys.get(f.id))
         ]
         claims = job.history.claims(keys)
-        before = {
-            run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in job.history.read(keys).items()
+        stored = job.history.read(keys)
+        before = {run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in stored.items()}
+        names = {key: run["id"] for key, run in stored.items()}
+        elsewhere = {
+            names[key]: {claim.name: claim.elsewhere for claim in own if claim.elsewhere}
+            for key, own in claims.items()
+            if key in names
         }
         marks = _marks(job, known.values())
         shown = _shown_around(job, around, some)
@@ -93,6 +98,7 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
                 _is_foreign(job, known.get(folder.id)),
                 _twin(job, known.get(folder.id)),
                 has_grown(known.get(folder.id), folder, job.home),
+                elsewhere.get(folder.id, {}),
             )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from ..accounting.claims import Attempt, Claim
 from ..store.whole import WholeRun
 from .naming import names_for
@@ -92,12 +94,14 @@ def _whole(group: _Group) -> WholeRun:
     """Return all that is known of one run. What it did again and again is as its latest version learnt it."""
     runs = sorted(group.runs, key=lambda run: rank(run.workflow))
     latest = runs[-1]
-    learnt = next((run.patterns for run in reversed(runs) if run.patterns), {})
+    learner = next((run for run in reversed(runs) if run.patterns), latest)
+    without = {claim.name: claim.elsewhere for claim in learner.claims}
     claims: dict[Attempt, Claim] = {}
     for claim in (claim for run in runs for claim in run.claims):
         claims[claim.name] = max(claims.get(claim.name, claim), claim, key=_knowledge)
     whole = together([run.workflow for run in runs])
-    return replace(latest, workflow=whole, patterns=learnt, claims=tuple(claims.values()))
+    learnt = [structs.replace(claim, elsewhere=without.get(name, b"")) for name, claim in claims.items()]
+    return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
 
 
 def _knowledge(claim: Claim) -> tuple[int, bool]:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from ..accounting.claims import ANOTHER_RUN
 from ..dating import LONGEST
 from ..evidence import moment_in_utc
 from ..models import Workflow
 from ..scanning.times import CLOCK, FIRST_TO_LAST, SO_FAR
 
-RUN_MARK: Final = ": "
-"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
-
 
 def is_elsewhere(agent: Mapping[str, Any]) -> bool:
     """Return whether another run counts all that an agent run spent."""
-    return bool(agent.get("duplicate_of")) and RUN_MARK in str(agent["duplicate_of"])
+    return bool(agent.get("duplicate_of")) and ANOTHER_RUN in str(agent["duplicate_of"])
 
 
 def repeats_another(agent: Mapping[str, Any]) -> bool:

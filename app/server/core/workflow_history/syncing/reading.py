@@ -5,11 +5,13 @@ Any process can do it: everything that goes in and comes out can be pickled, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from msgspec import structs
 
-from ..accounting.claims import cleaned
+from ..accounting.claims import Attempt, as_known, cleaned, without_messages_elsewhere
+from ..amounts import is_copy
 from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
 from ..models import ScannedRun, Workflow
@@ -22,7 +24,7 @@ from ..scrubbing import is_textless_pattern, without_quotes, without_text
 from ..store.records import secrets_in, take_apart
 from ..streams.bookmark import kept
 from .changes import GROWS_FOR
-from .learning import DetectorFailedError, patterns_of
+from .learning import OURS, THEIRS, DetectorFailedError, patterns_of
 from .merging import former_attempts, merged, scored, storable, without_file_times, without_impossible_times
 from .records import Order, ReadRun, Task
 from .related import features_of
@@ -76,7 +78,8 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         return run
     before = without_impossible_times(order.before, task.now) if order.before else None
     before = without_file_times(before) if before and no_dates else before
-    workflow = merged(before, _phase_2_enrich(run, task, scanned, before), inferred=scanned.inferred)
+    enriched = _phase_2_enrich(run, task, scanned, before, order.elsewhere)
+    workflow = merged(before, enriched, inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
     run.marks = {path: kept(mark) for path, mark in facts.marks.items()}
@@ -113,7 +116,13 @@ def _phase_1_read(task: Task, order: Order) -> RunFacts:
     return read_run(order.folder, order.marks, growing_from=growing_from, asks=not order.marks)
 
 
-def _phase_2_enrich(run: ReadRun, task: Task, scanned: ScannedRun, before: Workflow | None) -> Workflow:
+def _phase_2_enrich(
+    run: ReadRun,
+    task: Task,
+    scanned: ScannedRun,
+    before: Workflow | None,
+    elsewhere: Mapping[Attempt, bytes],
+) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
         workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before))
@@ -121,7 +130,11 @@ def _phase_2_enrich(run: ReadRun, task: Task, scanned: ScannedRun, before: Workf
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
     run.claims = [
-        structs.replace(cleaned(claim, keeps_text=task.keeps_text), written=scanned.written.get(claim.path))
+        structs.replace(
+            cleaned(claim, keeps_text=task.keeps_text),
+            written=scanned.written.get(claim.path),
+            elsewhere=elsewhere.get(claim.name, b""),
+        )
         for claim in claims
     ]
     return workflow
@@ -137,15 +150,31 @@ def _phase_3_score(run: ReadRun, workflow: Workflow) -> Workflow:
 
 
 def _learn(run: ReadRun, workflow: Workflow, scanned: ScannedRun, detector: Detector | None) -> None:
-    """Find the run's patterns; what was learnt of a run stays when its streams are gone."""
+    """Find the run's patterns; what was learnt of a run stays when its streams are gone.
+
+    What other runs count, as far as that is known, is theirs to show.
+    """
     if not scanned.streams:
         return
+    streams = scanned.streams
+    shared = {claim.path: claim for claim in run.claims if claim.elsewhere}
+    if shared:
+        workflow = {**workflow, "phase_costs": as_known(workflow.get("phase_costs") or (), run.claims)}
+        streams = tuple(
+            [
+                without_messages_elsewhere(stream, shared[stream.path]) if stream.path in shared else stream
+                for stream in streams
+            ]
+        )
+    if is_copy(workflow.get("phase_costs") or ()):
+        run.patterns = {OURS: [], THEIRS: []}
+        return
     try:
-        run.patterns = patterns_of(workflow, scanned.streams, detector)
+        run.patterns = patterns_of(workflow, streams, detector)
     except DetectorFailedError as error:
         run.troubles.append(str(error))
         run.unlearnt = True
-        run.patterns = patterns_of(workflow, scanned.streams, None)
+        run.patterns = patterns_of(workflow, streams, None)
 
 
 def _take_apart(run: ReadRun, workflow: Workflow, fingerprint: str, task: Task) -> None:

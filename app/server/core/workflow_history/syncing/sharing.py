@@ -13,8 +13,12 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
+from msgspec.structs import replace
+
 from ..accounting import cost_data
 from ..accounting.claims import (
+    ANOTHER_RUN,
+    Attempt,
     Claim,
     first_written,
     thread_parts,
@@ -23,7 +27,7 @@ from ..accounting.claims import (
     with_shares,
 )
 from ..accounting.missing import unseen_problem
-from ..accounting.unique import Share, Spender, shares_of
+from ..accounting.unique import Share, Spender, Unit, packed_units, shares_of, unpacked_units
 from ..addresses import files_folder
 from ..amounts import is_copy
 from ..enrichment import with_sums
@@ -33,7 +37,7 @@ from ..store.values import TIMES_OF_A_RUN, from_time, to_time
 from ..streams.reading import MAX_PROBLEMS
 from .learning import OURS, THEIRS
 from .merging import COMPLETE, scored, storable
-from .own_times import RUN_MARK, own_times, repeats_another
+from .own_times import own_times, repeats_another
 
 AnyRecord = TypeVar("AnyRecord", bound=Mapping[str, Any])
 
@@ -45,14 +49,15 @@ class Settled(NamedTuple):
 
     changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
     repeating: frozenset[int] = frozenset()  # keys of the runs of whose messages another counts some
-    unlearnt: frozenset[int] = frozenset()  # keys of former copies, to be read again for their patterns
+    unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for the patterns of their own part
 
 
 def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     """Bring the costs and times of these runs, and of all that have messages in common, up to date.
 
     The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
-    outdated. A run that only repeats others shows no patterns.
+    outdated. Patterns that were learnt from messages which another run counts are dropped: they are learnt
+    again without those.
     """
     group = history.connected(keys)
     if not group:
@@ -70,6 +75,8 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     shares: dict[Any, Share] = shares_of(spenders, ranks)
     parts = thread_parts(claims, shares, ranks)
     changed = {}
+    more: list[int] = []  # runs of whose messages others count more than their patterns were learnt without
+    other: list[int] = []  # runs of whose messages others count others
     for key, run in runs.items():
         own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
         found, kept = with_shares(
@@ -83,19 +90,36 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
         is_other = agents != run.get("phase_costs")
         repeats = any(map(repeats_another, agents))
         times = _as_read(own_times(run, agents), *TIMES_OF_A_RUN) if is_other or repeats else {}
-        if is_other or any(run.get(name) != times[name] for name in times):
+        learnt = [replace(claim, elsewhere=_elsewhere(shares[key, *claim.name], key)) for claim in kept]
+        before, after = _units(own.values()), _units(learnt)
+        if before != after:
+            other.append(key)
+            more += [key] if after - before else []
+        is_other |= any(run.get(name) != times[name] for name in times)
+        if is_other or before != after:
+            history.replace_claims({key: [*learnt, *(c for c in group[key] if c.name not in own)]})
+        if is_other:
             changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
-            history.replace_claims({key: [*kept, *(c for c in group[key] if c.name not in own)]})
             _name_unseen(history, key, run, [(claim, shares[key, *name]) for name, claim in own.items()])
     history.save([storable(run) for run in changed.values()], replace=COMPLETE)
     now = {**runs, **changed}
     copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
     for detector in (OURS, THEIRS):
-        history.save_pattern_rows(dict.fromkeys(copies, ()), detector=detector)
-    unlearnt = [key for key in changed if key not in copies and is_copy(runs[key].get("phase_costs") or ())]
+        history.save_pattern_rows(dict.fromkeys([*copies, *more], ()), detector=detector)
+    unlearnt = [key for key in other if key not in copies]
     history.forget_fingerprints(unlearnt)
     repeating = [key for key, run in now.items() if repeats_others(run)]
     return Settled(frozenset(changed), frozenset(repeating), frozenset(unlearnt))
+
+
+def _elsewhere(share: Share, key: int) -> bytes:
+    """Return the units of a stream that other runs than this one count, packed."""
+    return packed_units(sorted(unit for unit, owner in share.others.items() if owner[0] != key))
+
+
+def _units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
+    """Return the units without which a run's patterns were learnt."""
+    return {(claim.name, unit) for claim in claims for unit in unpacked_units(claim.elsewhere)}
 
 
 def _name_unseen(history: History, key: int, run: Workflow, own: Iterable[tuple[Claim, Share]]) -> None:
@@ -165,4 +189,4 @@ def _called(name: Name, *, key: int, runs: Mapping[int, Workflow]) -> str:
         return path
     run = runs[owner]
     project = run.get("project")
-    return f"{project}/{run['id']}{RUN_MARK}{path}" if project else f"{run['id']}{RUN_MARK}{path}"
+    return f"{project}/{run['id']}{ANOTHER_RUN}{path}" if project else f"{run['id']}{ANOTHER_RUN}{path}"
