@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_of
 from app.server.core.workflow_history.cli.app import app as command_line
+from app.server.core.workflow_history.errors import WorkflowNotFoundError
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.web import keeping
 from app.server.core.workflow_history.web.api import taking_out
@@ -225,6 +226,18 @@ def test_a_run_of_several_projects_is_asked_for_by_its_project(own, tmp_path):
     assert answer(own, "/runs/a?project=shop")["project"] == "shop"
     assert answer(own, "/runs/a/explain?project=blog")["project"] == "blog"
     assert own.get(f"{V1}/runs/a?project=else").status_code == 404
+
+
+def test_every_address_of_a_run_that_is_not_there_says_so_in_the_words_of_the_commands(client):
+    near = first_run(client)[:-1] + "~"
+    with pytest.raises(WorkflowNotFoundError) as missing:
+        database.the_workflow(near)
+    assert "Did you mean " in str(missing.value)
+    parts = ("", "/agent-runs", "/similar", "/explain", "/forecast")
+    replies = [client.get(f"{V1}/runs/{near}{part}") for part in parts]
+    replies.append(client.post(f"{V1}/runs/{near}/resync", headers=CHANGING))
+    assert {reply.status_code for reply in replies} == {404}
+    assert {problem(reply) for reply in replies} == {str(missing.value)}
 
 
 # --- other operations

@@ -14,7 +14,6 @@ from ...answers.explain import explain_run
 from ...answers.finding import SORT_NAMES, find_run_rows
 from ...answers.forecast import forecast_run
 from ...answers.similar import similar_runs
-from ...errors import WorkflowNotFoundError
 from ..replies import reply
 from ..wanted import NARROWED, Wanted
 from .described import gives
@@ -121,7 +120,4 @@ def resync_run(request: Request, run_id: RunId, _changing: Changing, project: Pr
 
 def known_run(run_id: str, project: str | None) -> dict[str, Any]:
     """Return the run that an id stands for; WorkflowNotFoundError where there is none."""
-    found = database.find_workflow(named(run_id, project))
-    if found is None:
-        raise WorkflowNotFoundError(f"no run {named(run_id, project)!r} in this history")
-    return dict(found)
+    return dict(database.the_workflow(named(run_id, project)))
