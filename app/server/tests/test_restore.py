@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from app.server.core.workflow_history.errors import (
     InvalidQueryError,
     WorkflowHistoryError,
 )
-from app.server.core.workflow_history.store.dialects.sqlite_files import keeps_no_log
+from app.server.core.workflow_history.store.dialects.sqlite_files import _is_in_use, keeps_no_log
 from app.server.core.workflow_history.store.history import History
 from scripts.postgresql import Server
 
@@ -94,6 +95,74 @@ def test_a_backup_beside_the_log_of_another_is_refused_and_stays_as_it_is(
     assert ids(file) == ["first"]
 
 
+@pytest.fixture
+def copied_by_hand(file: Path, tmp_path: Path) -> Path:
+    """Another history, copied as it lay there while it was in use."""
+    other, copied = tmp_path / "other" / "history.db", tmp_path / "copied" / "history.db"
+    for path in (other, copied):
+        path.parent.mkdir()
+    with History.open(other) as history:
+        history.save([{"id": f"other-{number}", "nl_input": "z" * 4_000} for number in range(30)])
+    shutil.copyfile(other, copied)
+    assert not keeps_no_log(copied)
+    return copied
+
+
+@pytest.mark.parametrize("words", [["list"], ["db", "check"], ["db", "backup", "another.db"]], ids=" ".join)
+def test_a_file_copied_by_hand_beside_the_log_of_another_is_refused_and_stays_as_it_is(
+    file: Path, copy: Path, copied_by_hand: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(copy.parent)
+    log = leave_a_log(file)
+    shutil.copyfile(copied_by_hand, file)
+    before = file.read_bytes(), log.read_bytes()
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, "Traceback" in done.output) == (1, False)
+    assert "is the log of another database than history.db" in done.stderr
+    assert (file.read_bytes(), log.read_bytes()) == before
+    file.rename(copy.with_name("away.db"))
+    assert restore_history(copy.with_name("away.db"))["runs"] == 30
+    assert len(ids(file)) == 30
+
+
+def test_nothing_is_restored_from_a_file_beside_the_log_of_another(
+    file: Path, copy: Path, copied_by_hand: Path
+) -> None:
+    shutil.copyfile(leave_a_log(file), copied_by_hand.with_name("history.db-wal"))
+    whole = copied_by_hand.read_bytes()
+    with pytest.raises(WorkflowHistoryError, match="is the log of another database than"):
+        restore_history(copied_by_hand)
+    assert copied_by_hand.read_bytes() == whole
+    assert len(ids(file)) == 52
+
+
+def test_what_lay_beside_the_log_of_another_is_kept_as_it_was_when_it_is_replaced(
+    file: Path, copy: Path, copied_by_hand: Path
+) -> None:
+    leave_a_log(file)
+    shutil.copyfile(copied_by_hand, file)
+    kept = Path(restore_history(copy)["kept"])
+    assert kept.read_bytes() == copied_by_hand.read_bytes()
+    assert ids(file) == ["first"]
+
+
+def test_whoever_opens_a_history_that_is_in_use_does_not_look_through_its_log(file: Path) -> None:
+    asked = "import sys, pathlib, app.server.core.workflow_history.store.dialects.sqlite_files as files"
+    asked += "; print(files._is_in_use(pathlib.Path(sys.argv[1])))"
+
+    def elsewhere() -> str:
+        command = [sys.executable, "-c", asked, str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+    with History.open(file) as history:
+        history.insert({"id": "second", "nl_input": "y" * 40_000})
+        assert file.with_name("history.db-wal").stat().st_size
+        assert (_is_in_use(file), elsewhere()) == (True, "True")
+        assert [ref.id for ref in history.refs()] == ["first", "second"]
+    leave_a_log(file)
+    assert (_is_in_use(file), elsewhere()) == (False, "False")
+
+
 def test_an_empty_log_of_another_is_no_harm(file: Path, copy: Path) -> None:
     for ending in ("-wal", "-shm"):
         file.with_name(f"{file.name}{ending}").touch()
@@ -107,6 +176,21 @@ def test_a_history_whose_process_was_killed_has_all_that_its_log_holds(file: Pat
 
 
 # To restore
+
+
+def test_a_history_is_restored_with_all_that_only_its_log_holds(file: Path, copy: Path) -> None:
+    left = [copy.with_name(f"left.db{ending}") for ending in ("", "-wal")]
+    with History.open(file) as history:
+        history.insert({"id": "last"})
+        for path in left:
+            shutil.copyfile(str(path).replace(str(left[0]), str(file)), path)
+    before = [path.read_bytes() for path in left]
+    with closing(sqlite3.connect(f"{left[0].as_uri()}?immutable=1", uri=True)) as alone:
+        assert alone.execute("SELECT count(*) FROM workflows WHERE id = 'last'").fetchone() == (0,)
+    copy.replace(file)
+    assert restore_history(left[0])["runs"] == 52
+    assert {"first", "last", "later-49"} < set(ids(file))
+    assert [path.read_bytes() for path in left] == before
 
 
 def test_a_backup_takes_the_place_and_the_history_that_was_there_is_kept(file: Path, copy: Path) -> None:

@@ -69,6 +69,27 @@ def told_in(file: Path) -> str:
         return ""
 
 
+def has_lock(file: Path, byte: int) -> bool:
+    """Say whether another process has a lock on a byte of a file, as SQLite has of its own.
+
+    All locks that this process has on the file are lost. Raises OSError where it cannot be opened to write.
+    """
+    handle = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, byte, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return True
+        raise
+    finally:
+        os.close(handle)
+    return False
+
+
 def _try(handle: int) -> bool:
     try:
         if sys.platform == "win32":

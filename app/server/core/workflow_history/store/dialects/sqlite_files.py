@@ -1,8 +1,9 @@
 """SQLite's files: open one, never beside the log of another, and put another in its place.
 
 A log (-wal) names no database. Beside a file that was put in the place of another, SQLite would write the old
-changes into it. A file that has never been opened since it was copied keeps no log, and says so in its first
-bytes: a log beside it is another's.
+changes into it. A backup that has never been opened keeps no log, and says so in its first bytes: a log
+beside it is another's. A file that was copied by hand may not say so: a log with which it makes no whole
+database, while it is one by itself, is another's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakSet
 
 from ...errors import WorkflowHistoryError
-from ...locks import Release, try_file
+from ...locks import Release, has_lock, try_file
 
 LOCK_WAIT_SECONDS: Final = 30.0
 """How long SQLite itself waits for another writer."""
@@ -29,6 +30,7 @@ _HOW_WRITTEN: Final = 18  # the place of that byte
 _PAUSE: Final = 0.02  # seconds between two looks whether another file has been put in place
 _TRIES: Final = 5  # to find the log empty with nobody writing
 _ENDINGS: Final = ("-wal", "-journal", "-shm")
+_IN_USE: Final = 128  # the byte of the -shm file on which everybody has a lock who has the log open
 
 
 class FilePlace(NamedTuple):
@@ -140,17 +142,58 @@ def _connected(file: Path, how: str, timeout: float) -> OpenFile:
 def _look_beside(file: Path) -> None:
     """Raise WorkflowHistoryError where another's log lies beside a file; an empty one is removed."""
     beside = [file.with_name(file.name + ending) for ending in ("-wal", "-shm")]
-    if not any(path.exists() for path in beside) or not keeps_no_log(file):
+    if not any(path.exists() for path in beside):
         return
-    if _size(beside[0]):
+    if _has_log_of_another(file):
         raise WorkflowHistoryError(
             f"{beside[0]} is the log of another database than {file.name}, and would damage it: move "
             f"{file.name} away, and bring it back with workflow-history db restore FILE"
         )
+    if not keeps_no_log(file):
+        return
     with _locked(file):
         if keeps_no_log(file) and not _size(beside[0]):
             for path in beside:
                 path.unlink(missing_ok=True)
+
+
+def _has_log_of_another(file: Path) -> bool:
+    """Say whether changes wait in a log beside a database that are not its own; neither is written.
+
+    One that somebody has open was looked at when it was opened.
+    """
+    if not _size(file.with_name(f"{file.name}-wal")):
+        return False
+    if keeps_no_log(file):
+        return True
+    return not _is_in_use(file) and not _is_whole(file, "mode=ro") and _is_whole(file, "immutable=1")
+
+
+def _is_in_use(file: Path) -> bool:
+    """Say whether anybody has a database open with its log; where that cannot be told, somebody has."""
+    with _GUARD:  # to close a handle takes away this process's own locks: it must have none
+        if place_of(file) in _KNOWN:
+            return True
+        try:
+            return has_lock(file.with_name(f"{file.name}-shm"), _IN_USE)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
+
+def _is_whole(file: Path, how: str) -> bool:
+    """Say whether a database is undamaged; `immutable=1`: by itself, without its log."""
+    try:
+        connection = _connected(file, how, LOCK_WAIT_SECONDS)
+        try:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:  # it cannot be opened here, or is in use: whoever opens it is told why
+        return True
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # see _on_error in sqlite.py
+        return False
 
 
 def leave(connection: OpenFile) -> None:
@@ -208,7 +251,7 @@ def _quiet(target: Path) -> Iterator[bool]:
             release()
     connection = None
     log = target.with_name(f"{target.name}-wal")
-    if target.exists() and not (_size(log) and keeps_no_log(target)):
+    if target.exists() and not _has_log_of_another(target):
         try:
             connection = _connected(target, "mode=rw", 0.0)
             _begin(connection, log)
