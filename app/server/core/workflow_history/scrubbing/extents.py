@@ -20,10 +20,14 @@ _GOES_ON: Final = re.compile(r"\w")
 _IN_SHELL: Final = ("\\''", "\"'\"'")
 """How a shell's single quotes hold one: they are closed before, and opened behind it."""
 
-_CUT: Final = re.compile(r"&(?=[\w.\-\[\]%]{1,60}=)|[;,](?=[A-Za-z_][\w.\- ]{1,60}=)|\\+[nrt]")
+_CUT: Final = re.compile(
+    r"[&;,\\](?:(?<=&)(?=[\w.\-\[\]%]{1,60}=)|(?<=[;,])(?=[A-Za-z_][\w.\- ]{1,60}=)|(?<=\\)\\*[nrt])"
+)
 """Where a bare value ends before a space: the next name, or an escape that stands for a space."""
 
-_OPEN: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,300}$|([(\[{<])[\w.\-$ \t]{0,60}$""")
+_OPEN_QUOTE: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,300}+$""")
+_QUOTE: Final = re.compile("[\"'`]")
+_OPEN_BRACKET: Final = re.compile(r"([(\[{<])[\w.\-$ \t]{0,60}+$")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _AFTER_CLOSED: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
 
@@ -86,8 +90,11 @@ def bare_end(text: str, begin: int, start: int) -> int:
     end = word.end()
     if (cut := _CUT.search(text, start, end)) is not None:
         end = cut.start()
-    if (around := _OPEN.search(text, max(0, begin - 320), begin)) is not None:
-        closing = around[1] or _CLOSING[around[2]]
+    near = text[max(0, begin - 320) : begin]
+    around = _OPEN_QUOTE.search(text, begin - len(near), begin) if _QUOTE.search(near) else None
+    around = around or _OPEN_BRACKET.search(text, max(0, begin - 61), begin)
+    if around is not None:
+        closing = _CLOSING.get(around[1], around[1])
         at = text.find(closing, start, end)
         while at >= 0 and (_AFTER_CLOSED.match(text, at + len(closing)) is None or text[at - 1] == "\\"):
             at = text.find(closing, at + 1, end)

@@ -43,6 +43,8 @@ _LEAST_BITS: Final = 3.0  # per character, of a machine's key: sixteen digits of
 _LEAST_BITS_SHORT: Final = 2.2
 _KEY: Final = 20  # characters that changes between letters and digits make a key of, whatever words are in it
 
+_JUDGED: Final = 100  # characters of a value with signs in it: it is judged anew for each name inside it
+
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX: Final = re.compile(r"(?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{16,}")
 
@@ -176,18 +178,18 @@ def is_jumbled(value: str, *, much: bool = False) -> bool:
     >>> [is_jumbled(value) for value in ("x9$Kq&;f", "d!Z(w", "user.name", "get(x)[0]", "Password!")]
     [True, True, False, False, False]
     """
-    value = value.lstrip("\\\"'`")
+    value = value.lstrip("\\\"'`")[:_JUDGED]
     inner = value.strip("\"'`.,;:!?*")
     if len(value) < 5 or len(set(value)) < 4 or _SIGN_INSIDE.search(inner) is None:
         return False
-    if _CODE.match(value) or _EXPRESSION.search(value) or _STANDS_FOR.search(value):
-        return False
-    if _SAID.fullmatch(inner) or _NUMBER.fullmatch(inner):
-        return False
     kinds = (any(map(str.isupper, value)), any(map(str.islower, value)), any(map(str.isdigit, value)))
     if much:
-        return sum(kinds) >= 2 and len(value) >= 8 and _changes(inner) >= 0.5
-    return any(kinds[:2]) and _changes(value) >= (0.25 if sum(kinds) >= 2 else 0.4)
+        is_made = sum(kinds) >= 2 and len(value) >= 8 and _changes(inner) >= 0.5
+    else:
+        is_made = any(kinds[:2]) and _changes(value) >= (0.25 if sum(kinds) >= 2 else 0.4)
+    if not is_made or _SAID.fullmatch(inner) or _NUMBER.fullmatch(inner):
+        return False
+    return not (_CODE.match(value) or _EXPRESSION.search(value) or _STANDS_FOR.search(value))
 
 
 def is_login(word: str) -> bool:
