@@ -35,7 +35,7 @@ from app.server.core.workflow_history.cli.render.table import Column, grid
 from app.server.core.workflow_history.patterns.ranking import is_scriptable
 from app.server.core.workflow_history.patterns.recurring import Recurring
 from app.server.core.workflow_history.scanning import scan
-from app.server.core.workflow_history.scanning.documents import last_error
+from app.server.core.workflow_history.scanning.failures import last_error
 from app.server.core.workflow_history.scores import calculate_workflow_scores
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import workflows
@@ -399,6 +399,106 @@ def test_an_error_at_the_end_of_a_log_comes_after_a_phase_that_it_completed(agen
     assert {name: each["status"] for name, each in found.items()} == {"f1": "failed", "f2": "completed"}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Workflow failed: no plan was made",
+        "❌ ADW workflow failed",
+        "[a1b2c3d4] Workflow did not complete successfully",
+        "Build failed with exit code 2",
+        "Isolated build phase failed: if it failed before, see its log",
+        "SDLC workflow finished with exit code 3",
+        "Workflow completed unsuccessfully",
+        "Workflow status: FAILED",
+        "Aborting",
+        "Aborting: the plan's file is missing",
+        "Exiting with code 1",
+    ],
+)
+@pytest.mark.parametrize(
+    "before", ["2025-10-17 10:01:00 - INFO - ", "2025-10-17 10:01:00 ", "[WARNING] ", ""]
+)
+def test_a_log_whose_last_words_are_that_the_workflow_failed_fails_its_run(
+    agents: Path, before: str, said: str
+) -> None:
+    for name in ("f1", "f2"):
+        start = before.replace("10:01", "10:00")
+        log(run(agents, name), "adw_build", f"{start}Starting", f"{before}{said}")
+    stream(agents / "f2", "builder", init(), result())
+    reason = "adw_build/execution.log ends with an error"
+    assert {
+        name: (each["status"], each["status_reason"], each["error_message"])
+        for name, each in standing(agents).items()
+    } == dict.fromkeys(("f1", "f2"), ("failed", reason, said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Build failed, retrying",
+        "Build failed; fixed by a second attempt",
+        "Tests: 12 passed, 0 failed",
+        "Previous run failed",
+        "Checking whether the build failed",
+        "Aborted 3 stale worktrees",
+        "Exiting with code 0",
+        "Health check returned status 200",
+        "Failed to read the cache, building it",
+        "ERROR budget: 3",
+    ],
+)
+def test_words_of_a_failure_that_is_not_the_workflows_own_fail_no_run(agents: Path, said: str) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    for before in ("2025-10-17 10:01:00 - INFO - ", "2025-10-17 10:01:00 - WARNING - ", ""):
+        log(folder, "adw_build", f"{before}Starting", f"{before}{said}")
+        assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("completed", None)
+
+
+@pytest.mark.parametrize(
+    ("level", "after"),
+    [("DEBUG", ()), ("INFO", ("2025-10-17 10:02:00 - INFO - Built again",)), ("SUCCESS", ())],
+)
+def test_words_of_a_failure_that_an_agent_said_or_that_are_not_the_last_fail_no_run(
+    agents: Path, level: str, after: tuple[str, ...]
+) -> None:
+    log(run(agents, "f1"), "adw_build", f"2025-10-17 10:01:00 - {level} - Workflow failed", *after)
+    found = scan(agents, now())
+    assert (found.runs, [left.path for left in found.left_out]) == ([], ["f1"])
+
+
+TRACEBACK = ("Traceback (most recent call last):", '  File "adw.py", line 3, in <module>', "ValueError: no x")
+
+
+@pytest.mark.parametrize("before", ["2025-10-17 10:01:00 - INFO - Starting", "2025-10-17 10:01:00 Go", "Go"])
+def test_a_traceback_at_the_end_of_a_log_is_the_error_it_ends_with(agents: Path, before: str) -> None:
+    chained = ("During handling of the above exception, another exception occurred:", "")
+    for name, lines in (("f1", TRACEBACK), ("f2", ("KeyError: 1", *chained, *TRACEBACK)), ("f3", TRACEBACK)):
+        log(run(agents, name), "adw_build", before, *lines)
+    stream(agents / "f3", "builder", init(), result())
+    assert {
+        name: (each["status"], each["error_message"]) for name, each in standing(agents).items()
+    } == dict.fromkeys(("f1", "f2", "f3"), ("failed", "ValueError: no x"))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("2025-10-17 10:01:00 - INFO - Starting", *TRACEBACK, "2025-10-17 10:02:00 - INFO - Trying again"),
+        ("2025-10-17 10:01:00 - WARNING - no comment was made", *TRACEBACK),
+        ("2025-10-17 10:01:00 - DEBUG - the agent's tests: ", *TRACEBACK),
+        ("2025-10-17 10:01:00 - INFO - Starting", *TRACEBACK[:2], "KeyboardInterrupt"),
+        (*TRACEBACK, "trying again"),
+    ],
+    ids=["went on", "warning", "debug", "interrupted", "went on, without levels"],
+)
+def test_a_traceback_that_ended_nothing_fails_no_run(agents: Path, lines: tuple[str, ...]) -> None:
+    folder = run(agents, "f1")
+    stream(folder, "builder", init(), result())
+    log(folder, "adw_build", *lines)
+    assert (the_only(agents)["status"], the_only(agents)["error_message"]) == ("completed", None)
+
+
 def test_without_an_agent_an_error_that_its_log_survived_fails_a_run_that_is_over(agents: Path) -> None:
     folder = run(agents, "f1")
     log(
@@ -492,6 +592,12 @@ def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agent
         ("2025-01-01 10:00:00 - adw.plan - CRITICAL - nope", "nope"),
         ("ERROR handling improved in this release", None),
         ("2025-01-01 10:00:00 - INFO - 0 ERROR lines", None),
+        ("2025-01-01 10:00:00 - WARNING - ERROR budget: 3", None),
+        ("2025-01-01 10:00:00 - adw.plan - WARNING - ERROR budget: 3", None),
+        ("2025-01-01 10:00:00,123 | INFO | ERROR - as expected", None),
+        ("[WARNING] ERROR: budget", None),
+        ("2025/01/01 10:00:00 - ERROR - as expected", "as expected"),
+        ("2025-01-01 10:00:00" + "-" * 20_000, None),
     ],
 )
 def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, message: str | None) -> None:

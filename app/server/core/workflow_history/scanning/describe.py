@@ -22,7 +22,8 @@ from ..streams.reading import MAX_PROBLEMS
 from .asked import first_prompt
 from .clues import Clues
 from .copies import without_copies
-from .documents import Log, last_error, read_log, read_object, read_text
+from .documents import Log, read_log, read_object, read_text
+from .failures import last_error
 from .filetimes import LIVE, Dated, evidence_of
 from .found import LOG_FILES, MAIN, SUMMARY_FILES, FoundFile, RunFolder, agent_name
 from .possible import Possible, possible

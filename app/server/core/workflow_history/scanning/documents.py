@@ -14,16 +14,13 @@ from ..dating import is_possible, read_moment
 from ..models import Problem
 from ..places import opened
 from ..scrubbing import scrub, scrub_json
+from .failures import LOG_TIME, last_error
 from .found import LOG_FILES, FoundFile
 
 MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
 _MAX_PROBLEMS = 20  # of one run so far: what is no number in its files is named until then
 DEEPEST = 90  # levels: the history stores 100, some of which are its own
 
-_LOG_TIME = re.compile(
-    r"^\[?(\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d)(?:[.,]\d+)?(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?",
-    re.MULTILINE | re.IGNORECASE,
-)
 _COMPLETION = re.compile(
     r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b"
     r"|\b(?:phase|stage)\b[^\n]{0,40}\b(?:completed|finished)\b"
@@ -37,24 +34,12 @@ _NEXT = re.compile(
 )
 """A line that begins the next part of a run."""
 
-_BUT = re.compile(r"\b(?:completed|finished) with (?:\w+ )?(?:errors?|failures?|problems?)\b", re.IGNORECASE)
-_LEVEL = re.compile(
-    r"(?:\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[\d.,:+Z-]*[\]\s|:-]*(?:[\w.-]+\s+[-|:]\s+)?"
-    r"|(?=\W?[A-Z]+\]?\s?[:|\]-]))"
-    r"[\[(<]?(?P<level>DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\])>]?[\s:|-]*"
-    r"(?P<message>.*)"
+_BUT = re.compile(
+    r"\b(?:completed|finished) (?:with (?:\w+ )?(?:errors?|failures?|problems?)|unsuccessfully)\b"
+    r"|\bexit(?:ed|ing)?(?: with)?(?: exit)? (?:code|status)[ :=]{1,3}-?[1-9]",
+    re.IGNORECASE,
 )
-"""A line of a log: time, logger's name, level, message. Without a time, a sign follows the level."""
-
-_ERRORS = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _PHASE = re.compile(r"\b(?:phase|stage)\b", re.IGNORECASE)
-_LEAVES = re.compile(
-    r"\b(?:exit(?:ing|ed)?|abort(?:ing|ed)?|terminat(?:ing|ed)|shutting down)\b", re.IGNORECASE
-)
-"""What a script may still write after the error that ends it."""
-
-_ERROR_LENGTH = 500  # characters
-_UNDERSTOOD = 20_000  # characters of a traceback in which secrets are found
 _NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IGNORECASE)
 
 
@@ -80,7 +65,7 @@ class Log:
         line = self._completion_line
         if line is None:
             return None
-        stamp = _LOG_TIME.match(line)
+        stamp = LOG_TIME.match(line)
         return (_moment_of(stamp) if stamp and self.last else None) or self.last
 
     @property
@@ -98,44 +83,6 @@ class Log:
                 return None if is_phase and (goes_on or last_error(self.text, survived=False)) else line
             goes_on = goes_on or _NEXT.search(line) is not None
         return None
-
-
-def last_error(text: str, *, survived: bool = True) -> str | None:
-    r"""Return the message of the last error in a log, without its time and level; None: there is none.
-
-    Without `survived` an error counts only if the log ends with it: any line of another level shows that the
-    script went on, unless that line is for debugging or says that it leaves. Lines of one error follow each
-    other; of a traceback below it only the last line counts.
-
-    >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
-    'No plan'
-    """
-    if not any(level in text for level in _ERRORS):
-        return None
-    message: list[str] = []
-    traced: list[str] = []
-    inside = went_on = False
-    for line in text.splitlines():
-        found = _LEVEL.match(line)
-        if found is not None and found["level"] in _ERRORS:
-            if not inside:
-                message, traced, went_on = [], [], False
-            message.append(found["message"].strip())
-            inside = True
-        elif found is not None or _LOG_TIME.match(line):
-            inside = False
-            went_on = went_on or not ((found and found["level"] == "DEBUG") or _LEAVES.search(line))
-        elif inside and line.strip():
-            traced.append(line.strip())
-    if not any(message) and not traced:
-        return None
-    if went_on and not survived:
-        return None
-    told = [line for line in message if line]
-    # Lines are left out after secrets are: the last one alone may be a part of a key.
-    lines = scrub("\n".join([*told, "\n".join(traced)[-_UNDERSTOOD:]])).strip().splitlines()
-    below = lines[-1:] if traced and len(lines) > len(told) else []
-    return "\n".join([*lines[: len(told)], *below])[:_ERROR_LENGTH]
 
 
 def read_text(found: FoundFile, problems: list[Problem]) -> str | None:
@@ -246,7 +193,7 @@ def read_log(found: FoundFile, problems: list[Problem]) -> Log:
     parts = found.path.split("/")
     first = last = None
     unread: list[re.Match[str]] = []
-    for stamp in _LOG_TIME.finditer(text):
+    for stamp in LOG_TIME.finditer(text):
         when = _moment_of(stamp)
         if when is None:
             unread.append(stamp)
