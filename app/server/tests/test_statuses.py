@@ -802,6 +802,33 @@ def test_running_ends_by_itself_in_every_face(at_work: Path) -> None:
     assert len(find_runs(both).workflows) == 1
 
 
+def test_an_incomplete_run_has_no_end_in_any_face(agents: Path) -> None:
+    at = {"created_at": "2026-02-01T10:00:00Z", "end_time": "2026-02-01T10:09:00Z"}
+    stream(run(agents, "i1"), "planner", init("i1"), result(session="i1"), at=LONG_AGO)
+    stream(agents / "i1", "builder", init("i2"), at=LONG_AGO + timedelta(hours=1))
+    stream(run(agents, "i2", {"adw_id": "i2", **at}), "builder", init("i3"), at=LONG_AGO)
+    os.utime(agents / "i2" / "adw_state.json", (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+    use = [tool_use("t1", command="make")]
+    transcript = [native("user", "Add a logo", "00"), native("assistant", use, "05", stop="tool_use")]
+    stream(run(agents, "i3"), "", *transcript, name="session.jsonl", at=LONG_AGO)
+    sync_workflow_history(silent=True, agents_dir=agents)
+    with History.open(database.current_url()) as history, history._writing() as connection:
+        connection.execute(update(workflows).values(completed_at="2026-02-01T10:09:00.000000Z"))
+        connection.execute(update(workflows).values(fingerprint=None))  # as an earlier version left them
+    sync_workflow_history(silent=True, agents_dir=agents)
+    written = BytesIO()
+    export("runs", written, columns=["status", "completed_at"], format="csv")
+    assert written.getvalue().decode().split() == ["status,completed_at", *["incomplete,"] * 3]
+    shown = {name: database.find_workflow(name) for name in ("i1", "i2", "i3")}
+    assert {each["completed_at"] for each in shown.values()} == {None}
+    assert {each["completed_at"] for each in get_workflow_history()["workflows"]} == {None}
+    assert {each["completed_at"] for each in standing(agents).values()} == {None}
+    with client_of() as client:
+        assert {each["completed_at"] for each in client.get("/api/v1/runs").json()["workflows"]} == {None}
+    told = CliRunner().invoke(app, ["explain", "i1", "completed_at"]).output
+    assert "the run's status is incomplete: no end is known" in told
+
+
 def test_a_run_that_fell_silent_is_checked_and_synced_as_any_other(at_work: Path) -> None:
     silent_since(31)
     with History.open(database.current_url()) as history:

@@ -154,7 +154,7 @@ def _phases(known: Known) -> tuple[Part, ...]:
 def _why_no_time(known: Known, name: str) -> str | None:
     if known.run.get(name) is not None:
         return None
-    if name == "completed_at" and known.run.get("status") in ("running", "unknown"):
+    if name == "completed_at" and known.run.get("status") in ("running", "incomplete", "unknown"):
         return f"the run's status is {known.run['status']}: no end is known"
     return "no file tells it, and the files' own times are those of a copy or are missing"
 

@@ -51,7 +51,7 @@ files were written after now. Not yet: a time in its files lies in the future, a
 seconds since 1970, and a blank.
 """
 
-_ENDED = frozenset({"completed", "failed", "stopped", "incomplete"})
+_ENDED = frozenset({"completed", "failed", "stopped"})
 _APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
 _AHEAD = timedelta(minutes=2)  # that another machine's clock may be
 """The agent of a stream in a run's root whose name says nothing."""

@@ -70,6 +70,8 @@ def merged(stored: Workflow | None, new: Workflow, *, inferred: bool = False) ->
     known = {**stored, **{name: value for name, value in new.items() if value is not None}}
     if known.get("status") != stored.get("status"):
         known.update({name: new.get(name) for name in OF_THE_STATUS if name in known})
+    if known.get("status") == "incomplete" and "completed_at" in known:
+        known["completed_at"] = None  # an earlier version kept when its last agent was cut off
     if new.get("cost_data") is not None:
         known.update({name: new.get(name) for name in COST_FIELDS})
     return known
