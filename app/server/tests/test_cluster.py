@@ -152,9 +152,12 @@ class TestAnEngine:
         "word",
         ["", "dask", "dask://", "dask://host", "dask://host:x", "threads:0", "threads:-1", "gpu", "dask:h:1"],
     )
-    def test_that_is_none_is_named_with_those_there_are(self, word: str, sync_into: Any) -> None:
+    def test_that_is_none_is_named_with_those_there_are(
+        self, word: str, sync_into: Any, tmp_path: Path
+    ) -> None:
         with pytest.raises(InvalidQueryError, match=r"processes\[:N\], threads\[:N\] or dask://HOST:PORT"):
             sync_into("none", engine=word)
+        assert not (tmp_path / "none.db").exists()
 
     def test_and_an_executor_are_one_too_many(self, sync_into: Any) -> None:
         with ThreadPoolExecutor(1) as pool, pytest.raises(InvalidQueryError, match="one of them reads"):

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain, pairwise
@@ -29,7 +30,7 @@ from .store.reads import Home
 from .syncing.changes import dated, is_as_stored, places_left
 from .syncing.dates import to_date_anew
 from .syncing.ending import add_up, costs_now, end, ending_of, found_now
-from .syncing.engines import engine_of
+from .syncing.engines import Engine, engine_of
 from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
@@ -81,29 +82,39 @@ def sync_workflow_history(
     nothing; a fatal error is logged and raised.
     """
     folders = agents_dir if isinstance(agents_dir, list) else scanner.agents_folders_of(_meant(agents_dir))
-    every, counted = [], []
-    for folder in folders:
-        job = _sync_folder(
-            folder,
-            silent=silent,
-            project=project,
-            engine=engine,
-            executor=executor,
-            progress=progress,
-            no_text=no_text,
-            wait=wait,
-            waiting=waiting,
-            with_pruned=with_pruned,
-        )
-        every.append(job.stats)
-        counted += job.counted
-    stats = together(every)
-    if len(every) > 1 or has_news(stats):
-        with History.open(database.current_url()) as history:
-            if len(every) > 1:  # a later folder may count what an earlier one counted first
+    started = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            engines = [stack.enter_context(engine_of(engine, executor, folder)) for folder in folders]
+            history = stack.enter_context(History.open(database.current_url()))
+            jobs = [
+                _sync_folder(
+                    history,
+                    folder,
+                    readers,
+                    silent=silent,
+                    project=project,
+                    progress=progress,
+                    no_text=no_text,
+                    wait=wait,
+                    waiting=waiting,
+                    with_pruned=with_pruned,
+                )
+                for folder, readers in zip(folders, engines, strict=True)
+            ]
+            stats = together([job.stats for job in jobs])
+            counted = [part for job in jobs for part in job.counted]
+            if len(jobs) > 1:  # a later folder may count what an earlier one counted first
                 stats.update(costs_now(history, counted))
             if has_news(stats):
                 stats.update(found_now(history, counted, datetime.now(UTC)))
+    except BusyError:
+        raise
+    except Exception as error:
+        # Its catcher tells more.
+        logger.error("sync_failed agents_dir=%s error=%s", ", ".join(map(str, folders)), error)  # noqa: TRY400
+        raise
+    stats["duration_seconds"] = time.monotonic() - started
     return stats
 
 
@@ -112,12 +123,12 @@ def _meant(agents_dir: Place | str | None) -> Place:
 
 
 def _sync_folder(
+    history: History,
     root: Place,
+    readers: Engine,
     *,
     silent: bool,
     project: str | None,
-    engine: str | None,
-    executor: Executor | None,
     progress: Progress | None,
     no_text: bool,
     wait: Wait,
@@ -129,35 +140,21 @@ def _sync_folder(
     log = logger.debug if silent else logger.info
     stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
-    try:
-        with (
-            seldom_collected(),
-            engine_of(engine, executor, root) as readers,
-            History.open(database.current_url()) as history,
-            folder_held(history, root, wait, waiting),
-        ):
-            relations, now = Relations(history), datetime.now(UTC)
-            job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
-            job.engine, job.with_pruned = readers, with_pruned
-            job.keeps_text = history.keeps_text(no_text=no_text)
-            find_home(job, named=project)
-            _run_phases(job)
-            for home, ids in job.elsewhere.items():
-                other = job.at(home, ids)
-                _run_phases(other)
-                job.add(other)
-            _learn_again(job)
-            if job.elsewhere:  # a later folder may count what an earlier one counted first
-                stats.update(costs_now(history, job.counted))
-            finish_erasing(history)
-    except BusyError:
-        raise
-    except Exception as error:
-        stats["failed"] = stats["scanned"]
-        logger.error("sync_failed agents_dir=%s error=%s", root, error)  # noqa: TRY400 - its catcher tells more
-        raise
-    finally:
-        stats["duration_seconds"] = time.monotonic() - started
+    with seldom_collected(), folder_held(history, root, wait, waiting):
+        relations, now = Relations(history), datetime.now(UTC)
+        job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
+        job.engine, job.with_pruned = readers, with_pruned
+        job.keeps_text = history.keeps_text(no_text=no_text)
+        find_home(job, named=project)
+        _run_phases(job)
+        for home, ids in job.elsewhere.items():
+            other = job.at(home, ids)
+            _run_phases(other)
+            job.add(other)
+        _learn_again(job)
+        if job.elsewhere:  # a later folder may count what an earlier one counted first
+            stats.update(costs_now(history, job.counted))
+        finish_erasing(history)
     counts = [stats[name] for name in ("scanned", "inserted", "updated", "unchanged", "failed")]
     log("sync_done scanned=%d inserted=%d updated=%d unchanged=%d failed=%d", *counts)
     return job
