@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import scanner
+from app.server.core.workflow_history import run_statistics, scanner
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.scanning import scan
 
-from .build import assistant, init, result, run, stream, tool_use
+from .build import SONNET, assistant, init, line, result, run, stream, tool_use
 
 SESSION = "11111111-aaaa-4bbb-8ccc-111111111111"
 THEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
@@ -63,7 +64,7 @@ class TestSeveralAgentsFolders:
         assert done["folders"][:2] == [str(project / inside) for inside in INSIDE[:2]]
         assert set(done["folders"]) == {str(project / inside) for inside in INSIDE}
         assert len(ask("list")["workflows"]) == 6
-        assert "from 6 agents folders" in type_in("sync", str(project))
+        assert "from 6 folders" in type_in("sync", str(project))
 
     def test_of_a_project_cost_what_they_cost_together(self, project: Path) -> None:
         found = ask("cost", str(project))
@@ -100,6 +101,129 @@ class TestSeveralAgentsFolders:
         (tmp_path / ".claude" / "agents" / "reviewer.md").write_text("You review.")
         (tmp_path / "agents").mkdir()
         assert scanner.agents_folders_of(tmp_path) == [tmp_path / "agents"]
+
+
+SESSION = "8c5b0a1e-0000-4000-8000-00000000000{}"
+
+
+def transcript(folder: Path, number: int, *, prefix: str = "") -> str:
+    """Write a native transcript; return its session."""
+    session = SESSION.format(number)
+    usage = {"input_tokens": 100_000, "output_tokens": 0}
+    message = {
+        "id": f"m{number}",
+        "role": "assistant",
+        "model": SONNET,
+        "usage": usage,
+        "stop_reason": "end_turn",
+    }
+    said = (
+        {"type": "user", "message": {"role": "user", "content": f"Add page {number}"}},
+        {"type": "assistant", "message": {**message, "content": [{"type": "text", "text": "Added."}]}},
+    )
+    lines = [
+        line(**each, uuid=f"{number}-{at}", sessionId=session, timestamp=f"2026-02-0{number}T10:0{at}:00Z")
+        for at, each in enumerate(said)
+    ]
+    stream(folder, "", *lines, name=f"{prefix}{session}.jsonl", at=THEN)
+    return f"{prefix}{session}"
+
+
+class TestTranscriptsBesideAgentsFolders:
+    @pytest.fixture
+    def mixed(self, project: Path) -> Path:
+        """A project with transcripts beside its agents folders, each of $0.30."""
+        slug, day = ".claude/projects/-home-me-shop", ".codex/sessions/2026/01/02"
+        transcript(project, 1)
+        transcript(project / SESSION.format(1) / "subagents", 2, prefix="agent-")
+        transcript(project / slug, 3)
+        transcript(project / day, 4, prefix="rollout-2026-01-02T10-00-00-")
+        transcript(project / "trees" / "a1", 5)  # another repository's
+        transcript(project / "node_modules" / "x", 6)
+        (project / "data.jsonl").write_text('{"rows": 3}\n')
+        (project / "package.json").write_text("{}\n")
+        (project / slug / "notes.jsonl").write_text('{"note": "x"}\n')
+        (project / "src" / "data.jsonl").write_text('{"rows": 3}\n')
+        return project
+
+    def test_are_runs_of_their_own_and_what_is_none_is_named(self, mixed: Path) -> None:
+        done = ask("sync", str(mixed))
+        assert (done["scanned"], done["inserted"], done["failed"], done["total_cost"]) == (9, 9, 0, 7.2)
+        assert done["folders"][-1] == str(mixed)
+        left_out = {Path(left["path"]): left["reason"] for left in done["left_out_paths"]}
+        assert {path.relative_to(mixed).as_posix(): reason for path, reason in left_out.items()} == {
+            ".claude/projects/-home-me-shop/notes.jsonl": (
+                "beside an agents folder only transcripts called by a session's id are runs"
+            ),
+            "data": (
+                "neither a state, an agent's stream nor a failed log: "
+                "data.jsonl not read: its one line is of no known kind of stream"
+            ),
+        }  # fmt: skip
+        again = ask("sync", str(mixed))
+        names = ("scanned", "inserted", "unchanged", "gone", "left_out", "total_cost")
+        assert [again[name] for name in names] == [9, 0, 9, 0, 2, 7.2]
+        assert {
+            run["id"]: run["nl_input"] for run in ask("list")["workflows"] if "7777" not in run["id"]
+        } == {
+            SESSION.format(1): "Add page 1",
+            f".claude/projects/-home-me-shop/{SESSION.format(3)}": "Add page 3",
+            f".codex/sessions/2026/01/02/rollout-2026-01-02T10-00-00-{SESSION.format(4)}": "Add page 4",
+        }
+        assert "9 runs in shop, api, from 7 folders" in type_in("sync", str(mixed))
+
+    def test_cost_what_a_sync_says(self, mixed: Path) -> None:
+        found = ask("cost", str(mixed))
+        assert (found["runs"], found["recorded_cost"]) == (9, 7.2)
+        assert (
+            folder_costs(mixed)["recorded_cost"]
+            == folder_costs(mixed, mixed / "agents")["recorded_cost"]
+            == 7.2
+        )
+
+    @pytest.mark.parametrize("first", [".", ".claude/projects", "agents"])
+    def test_count_once_whichever_folder_is_synced_first(self, mixed: Path, first: str) -> None:
+        for folder in (first, ".", ".claude/projects", "agents", "."):
+            done = ask("sync", str(mixed / folder))
+        assert (done["scanned"], done["total_cost"]) == (9, 7.2)
+        assert len(ask("list")["workflows"]) == 9
+        assert run_statistics().total.cost.total == 7.2
+
+    def test_are_read_again_one_by_one_and_are_gone_when_they_are(self, mixed: Path) -> None:
+        ask("sync", str(mixed))
+        for run_id in [each["id"] for each in ask("list")["workflows"]]:
+            assert ask("resync", run_id)["success"]
+            assert ask("explain", run_id, "cost")["parts"]
+        (mixed / f"{SESSION.format(1)}.jsonl").unlink()
+        (mixed / ".claude/projects/-home-me-shop" / f"{SESSION.format(3)}.jsonl").unlink()
+        done = ask("sync", str(mixed))
+        assert (done["gone"], done["total_cost"]) == (1, 6.9)  # of the first one a sub-agent is left
+
+    def test_of_a_session_that_a_run_recorded_count_each_message_once(self, mixed: Path) -> None:
+        for file in (mixed / ".claude/projects/-home-me-shop").glob("8c*.jsonl"):
+            lines = file.read_text().splitlines()
+        stream(run(mixed / "agents", "88880000"), "builder", *lines, name="session.jsonl", at=THEN)
+        assert ask("sync", str(mixed))["total_cost"] == 7.2
+        assert ask("cost", str(mixed))["recorded_cost"] == 7.2
+
+    def test_are_read_where_an_agents_folder_lies_deeper_among_them(self, tmp_path: Path) -> None:
+        logs = tmp_path / "projects"
+        slug = logs / "-home-me-shop"
+        transcript(slug, 1)
+        transcript(logs / "-home-me-blog", 2)
+        stream(run(slug / "agents", "a1b2c3d4"), "auditor", init("s1"), result(1.0, session="s1"))
+        done = ask("sync", str(logs))
+        assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (3, 1.6, [])
+        assert ask("cost", str(logs))["recorded_cost"] == 1.6
+        shutil.rmtree(slug / "agents")
+        done = ask("sync", str(logs))
+        assert (done["scanned"], done["unchanged"]) == (2, 2)
+        assert len(ask("list")["workflows"]) == 3
+
+    def test_are_looked_for_in_no_agents_folder(self, project: Path) -> None:
+        transcript(project / "agents" / "77770000" / "auditor", 1)
+        done = ask("sync", str(project))
+        assert (done["scanned"], done["folders"][-1] == str(project)) == (6, False)
 
 
 class TestLooseStreams:

@@ -26,7 +26,7 @@ from .amounts import is_whole
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
 from .models import AgentRun, Problem, StreamFacts, Workflow
-from .places import Place
+from .places import Place, place
 from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run, read_run
 from .scanning.filetimes import LIVE, OWN, Dated, Neighbourhood, taken_for
@@ -85,7 +85,8 @@ def folder_costs(
     Of several folders, paths are named with their folder's address, and so are runs of the same name.
     Raises AgentsFolderError if one is no folder that can be listed.
     """
-    roots = [scanner.agents_dir(agents_dir) for agents_dir in agents_dirs]
+    every_root = (root for each in agents_dirs for root in scanner.agents_folders_of(place(each)))
+    roots = list(dict.fromkeys(every_root))
     every: dict[str, RunCosts] = {}
     wrong: list[Problem] = []
     for root in roots:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Final
 
 from .addresses import is_remote, remote_path
 from .models import Workflow
@@ -15,7 +13,8 @@ from .places import Place, place
 from .scanning import Scan, read_one, scan
 from .scanning.describe import is_run, read_run
 from .scanning.found import STATE_FILE
-from .scanning.walk import PRUNED, walk_agents_folder
+from .scanning.inside import look_inside
+from .scanning.walk import agents_folders_inside, usual_folders, walk_agents_folder
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
@@ -24,16 +23,6 @@ AGENTS_DIR: Place | str = _DEFAULT
 """The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
 
 _ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
-DEEPEST: Final = 3
-"""How many folders may stand between a project and its agents folder."""
-
-_NO_PROJECT: Final = PRUNED | {
-    ".cache", ".mypy_cache", ".next", ".nox", ".pytest_cache", ".ruff_cache", ".tox", "build", "dist", "env",
-    "site-packages", "target", "vendor", "venv",
-}  # fmt: skip
-_ANOTHER: Final = (".git", STATE_FILE)
-"""What shows another repository, a worktree, or a run."""
-
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
 
 __all__ = [
@@ -68,30 +57,15 @@ def agents_folders_of(path: Place) -> list[Place]:
 
     Inside a project they are called `agents`. Beside `agents` and `adws/agents`, only those count that may
     hold runs: `.claude/agents` mostly has definitions of agents. A repository inside is another project.
+    Where transcripts lie beside them, the project's folder itself comes last: of it only these are read.
     """
     if path.name == "agents":
         return [path]
-    usual: list[Place] = [path / "agents", path / "adws" / "agents"]
-    found = [folder for folder in usual if folder.is_dir()]
-    if isinstance(path, Path):
-        others = (each for each in _folders_called_agents(path) if each not in usual)
-        found += sorted(each for each in others if next(iter(walk_agents_folder(each)), None) is not None)
-    return found or [path]
-
-
-def _folders_called_agents(folder: Path, deep: int = DEEPEST) -> Iterator[Path]:
-    """Yield folders of this name, not those inside one of them, inside a run or inside another repository."""
-    try:
-        with os.scandir(folder) as listed:
-            inside = [entry for entry in listed if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return
-    for entry in inside:
-        below = Path(entry.path)
-        if entry.name == "agents":
-            yield below
-        elif deep and entry.name not in _NO_PROJECT and not any((below / name).exists() for name in _ANOTHER):
-            yield from _folders_called_agents(below, deep - 1)
+    if not isinstance(path, Path):
+        return [folder for folder in usual_folders(path) if folder.is_dir()] or [path]
+    inside = look_inside(path)
+    found = agents_folders_inside(path, inside)
+    return [*found, path] if found and inside.transcripts else [*found] or [path]
 
 
 def project_of(agents: Place) -> str:

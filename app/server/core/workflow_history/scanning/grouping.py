@@ -49,7 +49,7 @@ def runs_in(name: str, folder: str, files: Sequence[FoundFile], session_of: Sess
     children = _children(files)
     inner: set[str] = set()
     if not _is_run_id(name) and (_hold_logs(children) or _hold_runs(children)):
-        inner = {child for child in children if child and not _SESSION.fullmatch(child)}
+        inner = {child for child in children if child and not is_session(child)}
     for child in sorted(inner):
         yield from runs_in(
             f"{name}/{child}",
@@ -89,11 +89,20 @@ def split_sessions(
     rest = []
     for found in others:
         child = found.path.partition("/")[0]
-        if child in sessions or (_SESSION.fullmatch(child) and "/subagents/" in found.path):
+        if child in sessions or (is_session(child) and "/subagents/" in found.path):
             sessions.setdefault(child, []).append(found)
         else:
             rest.append(found)
     return sessions, rest
+
+
+def is_session(name: str) -> bool:
+    """Return whether a transcript, or the folder beside it, is called by a session's id.
+
+    >>> is_session("rollout-2026-01-01T10-00-00-8c5b0a1e-0000-4000-8000-000000000001"), is_session("a1b2c3d4")
+    (True, False)
+    """
+    return _SESSION.fullmatch(name) is not None
 
 
 def is_sub_agent(stem: str) -> bool:
@@ -160,7 +169,7 @@ def _holds_runs(child: str, files: Sequence[FoundFile]) -> bool:
     if child == AGENTS_FOLDER or any(f"/{AGENTS_FOLDER}/" in f"/{path}" for path in below):
         return True
     loose = [path for path in below if "/" not in path and path.endswith(".jsonl")]
-    if any(_SESSION.fullmatch(path.removesuffix(".jsonl")) for path in loose):
+    if any(is_session(path.removesuffix(".jsonl")) for path in loose):
         return True
     return _hold_runs(_children(map(_below, files)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryError
 from ..models import Problem
-from ..places import Entry, Listing, Place, RemoteListing, listing_of, opened
+from ..places import Entry, Listing, Place, RemoteListing, child_of, listing_of, opened
 from .found import STATE_FILE, STREAMS, TELLING, FoundFile, RunFolder, is_stream_by_name, stem_of, storable
-from .grouping import is_sub_agent, runs_in, split_sessions
+from .grouping import AGENTS_FOLDER, is_session, is_sub_agent, runs_in, split_sessions
+from .inside import PRUNED, Inside, look_inside
 
 NOT_RUNS = frozenset({"security_logs", "context_bundles"})
-PRUNED = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
 
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
@@ -63,7 +63,8 @@ def walk_agents_folder(root: Place) -> Walk:
     """Return the walk over the candidates for runs below `root`; only their names are known yet.
 
     Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
-    system is short of what that takes.
+    system is short of what that takes. Of a folder that holds agents folders, which are read by themselves,
+    only transcripts are candidates.
     """
     listing = listing_of(root)
     try:
@@ -78,7 +79,46 @@ def walk_agents_folder(root: Place) -> Walk:
         ) from error
     if isinstance(listing, RemoteListing) and listing.trouble:
         walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
+    if (inside := _beside_agents(root)) is not None:
+        walk.groups = [*_transcripts_among(walk.groups), *_folders_of_transcripts(root, inside)]
     return walk
+
+
+def lies_beside_agents(root: Place) -> bool:
+    """Tell whether a folder holds agents folders, so that only the transcripts in it are read as its own."""
+    return _beside_agents(root) is not None
+
+
+def _beside_agents(root: Place) -> Inside | None:
+    if not isinstance(root, Path) or root.name == AGENTS_FOLDER:
+        return None
+    inside = look_inside(root)
+    return inside if agents_folders_inside(root, inside) else None
+
+
+def usual_folders(project: Place) -> list[Place]:
+    """Return where a project's agents folder usually is: such a folder is one even while it is empty."""
+    return [project / AGENTS_FOLDER, project / "adws" / AGENTS_FOLDER]
+
+
+def agents_folders_inside(project: Path, inside: Inside) -> list[Place]:
+    """Return the agents folders of a project: the usual ones, and those others that may hold runs."""
+    usual = usual_folders(project)
+    others = (each for each in inside.agents if each not in usual)
+    held = sorted(each for each in others if next(iter(walk_agents_folder(each)), None) is not None)
+    return [*(folder for folder in usual if folder.is_dir()), *held]
+
+
+def _transcripts_among(groups: list[list[Entry]]) -> Iterator[list[Entry]]:
+    """Yield the loose transcripts of a project's folder, each with its sub-agents' folder."""
+    for group in groups:
+        if found := [entry for entry in group if _is_of_sessions(entry)]:
+            yield found
+
+
+def _folders_of_transcripts(root: Place, inside: Inside) -> Iterator[list[Entry]]:
+    for shown in sorted(filter(None, inside.transcripts)):
+        yield [_Transcripts(shown.partition("/")[0], child_of(str(root), shown), shown)]  # type: ignore[list-item]
 
 
 def _grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
@@ -103,6 +143,11 @@ def find_runs(root: Place, ids: AbstractSet[str]) -> Iterator[RunFolder]:
     """Yield some runs' files, in the order of ids; of other runs no folder is listed."""
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
     found = {run.id: run for run in _among(root, names) if run.id in ids}
+    homes = {run_id.rpartition("/")[0] for run_id in ids - found.keys()} - {""}
+    if isinstance(root, Path) and homes:  # they may lie beside agents folders, where folders make no runs
+        folders = Inside(transcripts=[home for home in homes if "\0" not in home and (root / home).is_dir()])
+        walk = Walk(root, listing_of(root), list(_folders_of_transcripts(root, folders)))
+        found |= {run.id: run for run in walk if run.id in ids - found.keys()}
     yield from (found[run_id] for run_id in sorted(found))
 
 
@@ -144,8 +189,19 @@ class _Folder(NamedTuple):
         return False
 
 
+class _Transcripts(NamedTuple):
+    """A folder of which only the sessions are read that lie loose in it, as an entry of the folder around."""
+
+    name: str  # of the entry
+    path: str
+    shown: str  # its path below the folder around
+
+
 def _take(walk: Walk, group: Sequence[Entry]) -> Iterator[RunFolder]:
     """Sort entries that belong together: a run, a folder of runs, a session, or none of these."""
+    if isinstance(group[0], _Transcripts):
+        yield from _take_sessions(walk, group[0])
+        return
     usable = [entry for entry in group if _is_usable(walk, entry)]
     files = [entry for entry in usable if not entry.is_dir(follow_symlinks=False)]
     names = [(entry, storable(entry.name)) for entry in files if is_stream_by_name(entry.name)]
@@ -200,6 +256,21 @@ def _take_folder(walk: Walk, entry: Entry, loose: list[FoundFile]) -> Iterator[R
         loose.clear()
 
 
+def _take_sessions(walk: Walk, folder: _Transcripts) -> Iterator[RunFolder]:
+    """Yield the sessions that lie loose in a folder beside agents folders; name the other streams there."""
+    shown = storable(folder.shown)
+    if any(_is_no_run(part) and not part.startswith(".") for part in folder.shown.split("/")):
+        walk.skip(shown, "no run by its name")
+        return
+    files: list[FoundFile] = []
+    _collect(walk, folder.path, shown, "", files, among=_is_of_sessions)
+    sessions, others = split_sessions(files, _session_of)
+    for session, own in sorted(sessions.items()):
+        yield RunFolder(f"{shown}/{session}", folder.path, tuple(sorted(own)))
+    for found in (each for each in others if "/" not in each.path):
+        walk.skip(found.shown, "beside an agents folder only transcripts called by a session's id are runs")
+
+
 def _name_of(found: FoundFile | Entry) -> str:
     """Return what a run that lies loose is called: its file without the ending."""
     path = found.path if isinstance(found, FoundFile) else storable(found.name)
@@ -221,11 +292,28 @@ def _session_in(file: str) -> str | None:
     return named.group(1).decode() if named else None
 
 
-def _collect(walk: Walk, folder: str, shown: str, inside: str, into: list[FoundFile]) -> None:
-    """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash."""
+def _is_of_sessions(entry: Entry) -> bool:
+    """Tell whether an entry may be a transcript that lies loose, or what lies beside one of a session."""
+    is_folder = entry.is_dir(follow_symlinks=False)
+    return is_session(entry.name) if is_folder else entry.name.endswith(".jsonl")
+
+
+def _collect(
+    walk: Walk,
+    folder: str,
+    shown: str,
+    inside: str,
+    into: list[FoundFile],
+    *,
+    among: Callable[[Entry], bool] = lambda _entry: True,
+) -> None:
+    """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash.
+
+    `among`: which of its entries are looked at.
+    """
     try:
         with walk.listing(folder) as listed:
-            entries = _without_copies(listed)
+            entries = [entry for entry in _without_copies(listed) if among(entry)]
     except OSError as error:
         walk.trouble(shown, error)
         return

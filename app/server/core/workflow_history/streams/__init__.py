@@ -146,8 +146,8 @@ def _of_no_kind(opened: _Opened, sniffer: Sniffer) -> StreamRead:
         problem = Problem(path, UNKNOWN_KIND, None, "warning")
         return StreamRead(StreamFacts(path, "unknown", opened.agent, lines=lines, problems=(problem,)), None)
     if sniffer.is_json:
-        some = "its one line is" if lines == 1 else f"none of its {lines:,} lines is"
-        reason = f"not read: {some} of a known kind of stream"
+        some = "its one line is of no" if lines == 1 else f"none of its {lines:,} lines is of a"
+        reason = f"not read: {some} known kind of stream"
         return StreamRead(None, None, Problem(path, reason, severity="warning"))
     is_begun = lines == 1 and sniffer.is_cut and sniffer.is_begun
     reason = "the first line is cut off" if is_begun else "no line of it is JSON"

@@ -10,6 +10,7 @@ import typer
 from ... import database
 from ...errors import WorkflowHistoryError
 from ...places import Place, RemoteFolder
+from ...scanning.walk import lies_beside_agents
 from ...wording.text import one_line
 from ..folders import Directory, followed_folders
 from ..options import Command
@@ -112,4 +113,6 @@ def _following(folder: Place | None, *, follow: bool) -> str:
         return f"following nothing: {shown} is synced on demand"
     if isinstance(folder, RemoteFolder):
         return f"following {shown}, by listing it once a minute"
+    if lies_beside_agents(folder):
+        return f"reading the transcripts in {shown} at each sync, without following them"
     return f"following {shown}" if folder.is_dir() else f"waiting for {shown}: it is not there yet"

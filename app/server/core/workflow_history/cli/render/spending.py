@@ -74,7 +74,7 @@ def spent(sums: Sums) -> Spending:
 def _head(found: Sums) -> Text:
     where = f" in {one_line(found['project'])}" if found["project"] else ""
     folders = found.get("folders") or ()
-    where += f", from {counted(len(folders), 'agents folder')}" if len(folders) > 1 else ""
+    where += f", from {counted(len(folders), 'folder')}" if len(folders) > 1 else ""
     runs = Text.assemble((counted(found["runs"], "run"), "bold"), where)
     return joined([runs, counted(found["agent_runs"], "agent")])
 

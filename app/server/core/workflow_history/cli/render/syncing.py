@@ -55,7 +55,7 @@ def _found(stats: Stats) -> Text:
     project = stats.get("project")
     where = f" in {one_line(project)}" if project else ""
     folders = stats.get("folders") or ()
-    where += f", from {counted(len(folders), 'agents folder')}" if len(folders) > 1 else ""
+    where += f", from {counted(len(folders), 'folder')}" if len(folders) > 1 else ""
     return Text.assemble((counted(count(stats, "scanned"), "run"), "bold"), where)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ... import database
 from ...answers.following import SyncNow
 from ...answers.shapes import to_json
+from ...scanning.walk import lies_beside_agents
 from ...wording.syncing import phase_words
 from ..settings import Settings
 from .changes import Changes, mark_now
@@ -60,7 +61,9 @@ class Live:
         folders = self._settings.folders if self._settings.follow else ()
         if any(not isinstance(folder, Path) for folder in folders):
             self.syncer.wish()
-        followers = [self._follower(folder) for folder in folders if isinstance(folder, Path)]
+        # A whole project is too much to watch: transcripts in it are read when its agents folders change.
+        watched = (each for each in folders if isinstance(each, Path) and not lies_beside_agents(each))
+        followers = [self._follower(folder) for folder in watched]
         for follower in followers:
             follower.start()
         return followers

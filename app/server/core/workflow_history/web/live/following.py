@@ -15,7 +15,7 @@ from typing import Any, Final
 from watchfiles import Change, watch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
-from ...scanning.walk import PRUNED
+from ...scanning.inside import PRUNED
 
 logger = logging.getLogger("workflow_history")
 
