@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import run_statistics, scanner
+from app.server.core.workflow_history import run_statistics, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.scanning import scan
@@ -171,6 +171,10 @@ class TestTranscriptsBesideAgentsFolders:
             f".codex/sessions/2026/01/02/rollout-2026-01-02T10-00-00-{SESSION.format(4)}": "Add page 4",
         }
         assert "9 runs in shop, api, from 7 folders" in type_in("sync", str(mixed))
+
+    def test_are_read_with_the_agents_folders_of_a_project_in_a_list(self, mixed: Path) -> None:
+        done = sync_workflow_history(silent=True, agents_dir=[mixed, mixed / "agents"])
+        assert (done["scanned"], done["total_cost"], len(done["folders"])) == (9, 7.2, 7)
 
     def test_cost_what_a_sync_says(self, mixed: Path) -> None:
         found = ask("cost", str(mixed))

@@ -69,8 +69,9 @@ def sync_workflow_history(
     Where anything changed, `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs
     that completed or failed), `undated`, `first_created_at` and `last_created_at` say what the folder's runs
     are; else they are None.
-    `agents_dir` is a path or a URL, of a project or its agents folder, or a list of agents folders. Of a
-    project all agents folders are read, one after the other; `folders` names them. `project` is what the runs
+    `agents_dir` is a path or a URL, of a project or its agents folder, or a list of such folders. Of a
+    project all agents folders are read, one after the other, and the transcripts beside them last; `folders`
+    names them. `project` is what the runs
     are stored under, those too that are known by another project. `engine` says who reads:
     processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
     always done here.
@@ -81,7 +82,8 @@ def sync_workflow_history(
     `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
     nothing; a fatal error is logged and raised.
     """
-    folders = agents_dir if isinstance(agents_dir, list) else scanner.agents_folders_of(_meant(agents_dir))
+    named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
+    folders = list(dict.fromkeys(folder for each in named for folder in scanner.agents_folders_of(each)))
     started = time.monotonic()
     try:
         with ExitStack() as stack:
