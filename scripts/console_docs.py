@@ -13,7 +13,7 @@ import shlex
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,14 +75,20 @@ def _name_no_machine(history: Path) -> None:
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
     """Work in a folder, in surroundings that are the same on every machine."""
+    with surroundings({**SURROUNDINGS, "HOME": str(folder)}), chdir(folder):
+        for name in UNSET:
+            os.environ.pop(name, None)
+        yield
+
+
+@contextmanager
+def surroundings(given: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, the time zone among them, for a while."""
     kept = dict(os.environ)
-    os.environ.update(SURROUNDINGS, HOME=str(folder))
-    for name in UNSET:
-        os.environ.pop(name, None)
+    os.environ.update(given)
     time.tzset()
     try:
-        with chdir(folder):
-            yield
+        yield
     finally:
         os.environ.clear()
         os.environ.update(kept)

@@ -48,7 +48,6 @@ Made from the program's own help by `python -m scripts.make_cli_docs`.
 | `≥` | at least: more was spent than is on record |
 | `≈` | an estimate |
 | `~` | the time is taken from the files |
-| `Z` | UTC: the run's own offset is unknown |
 | `?` | after a time: it was written without a time zone; as a status: unknown |
 | `†` | the run's files are gone; only the history knows it |
 | `✓` `✗` `◐` `●` `○` | ended well, failed, cut off, still running, left nothing |

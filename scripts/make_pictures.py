@@ -14,6 +14,8 @@ from rich.text import Text
 from app.server.core.workflow_history.analytics import score_parts
 from app.server.core.workflow_history.cli.render.story import story
 
+from .console_docs import surroundings
+
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "show.svg"
 WIDTH = 116  # cells
 
@@ -92,7 +94,8 @@ def picture() -> str:
         highlight=False,
     )
     console.print(Text.assemble(("$ ", "dim"), ("workflow-history show 4f9d2c71", "bold")))
-    console.print(story(sample_run(), WIDTH, likes=likes()))
+    with surroundings({"TZ": "UTC"}):
+        console.print(story(sample_run(), WIDTH, likes=likes()))
     svg = console.export_svg(title="workflow-history", theme=DIMMED_MONOKAI, unique_id="show")
     without_fonts = re.sub(
         r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL

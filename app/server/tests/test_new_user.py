@@ -249,13 +249,6 @@ def test_logs_that_are_called_as_agents_or_in_general_are_their_folders_run(
     assert [run["id"] for run in find_runs(RunFilter()).workflows] == ["fix-it"]
 
 
-def test_a_run_has_the_same_time_in_its_own_zone_in_the_list_and_in_the_costs(tmp_path: Path) -> None:
-    make_run(tmp_path / "shop" / "agents", "a1", created_at="2026-03-01T22:06:00-07:00")
-    type_in("sync", str(tmp_path / "shop"))
-    for shown in (type_in("list", columns=160), type_in("cost", str(tmp_path / "shop"), columns=160)):
-        assert "2026-03-01 22:06 " in shown.stdout
-
-
 def test_costs_say_how_many_of_the_runs_are_shown(logs: Path) -> None:
     for number in range(3):
         stream(logs, "", init(f"x{number}"), result(0.1, session=f"x{number}"), name=f"more-{number}.jsonl")

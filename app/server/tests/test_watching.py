@@ -170,8 +170,8 @@ def test_half_the_cost_is_an_improvement():
     assert not found.regressions
     (group,) = found.improvements
     assert not group.main.is_worse
-    assert "costs" in group_sentence(group)
-    assert "% less since" in group_sentence(group)
+    assert "costs" in group_sentence(group, UTC)
+    assert "% less since" in group_sentence(group, UTC)
 
 
 def test_what_hardly_changed_is_no_finding_however_certain():
@@ -185,7 +185,7 @@ def test_cost_cache_turns_and_the_whole_run_are_one_finding_of_the_phase():
     assert group.main.name == ("plan", "cost")
     assert {change.name for change in group.along} >= {("plan", "turns"), ("plan", "cache"), (None, "cost")}
     assert group.others == ()
-    assert "cache hits fell from 90% to 49%" in group_sentence(group)
+    assert "cache hits fell from 90% to 49%" in group_sentence(group, UTC)
 
 
 def test_a_change_that_shows_first_in_the_cache_is_told_as_one_of_cost_where_that_moved_too():
@@ -223,7 +223,7 @@ def test_the_phase_that_took_most_of_it_is_the_reason_though_another_changed_too
 def test_a_model_that_changed_at_the_same_time_is_named():
     (group,) = look(changed(cost=2.0, model="opus")).regressions
     assert group.models == ("sonnet", "opus")
-    assert "the usual model changed too: sonnet just before, opus since" in group_sentence(group)
+    assert "the usual model changed too: sonnet just before, opus since" in group_sentence(group, UTC)
 
 
 def test_a_model_that_changed_long_before_is_not_blamed():
@@ -250,7 +250,7 @@ def test_failures_that_pile_up_are_found_and_priced():
     assert (group.main.before, group.main.after) == pytest.approx((0.0, 0.5), abs=0.05)
     assert group.extra is not None
     assert group.extra > 0
-    assert "fails more often since" in group_sentence(group)
+    assert "fails more often since" in group_sentence(group, UTC)
 
 
 def test_two_failures_more_are_no_finding():

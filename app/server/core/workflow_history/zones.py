@@ -11,7 +11,7 @@ from .errors import InvalidQueryError
 LOCAL: Final = "local"
 """The zone of this machine."""
 
-TZ_HELP: Final = "Days are of this time zone, in filters and groups: Europe/Berlin, UTC."
+TZ_HELP: Final = "Times and days are of this time zone: Europe/Berlin, UTC; else of this machine's."
 """One description for the option and the parameter."""
 
 

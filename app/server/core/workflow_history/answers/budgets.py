@@ -16,6 +16,7 @@ from ..errors import ConfigMissingError, InvalidQueryError
 from ..store.history import History
 from ..watching.budgets import BUDGET_COLUMNS, Judged, Period, Scope, Span, State, judge
 from ..watching.words import budget_sentence
+from ..zones import LOCAL
 from .misdated import moment_of, names_of, with_plausible_times
 from .watch import Finding, find_anomalies
 
@@ -115,14 +116,14 @@ def check_budgets(
     found.sort(key=lambda budget: order[budget.state])
     states = [budget.state for budget in found]
     dated = known(runs.whole["created_at"])
-    watched = find_anomalies(now=until) if regressions else None
+    watched = find_anomalies(tz=_zone_name(config) or LOCAL, now=until) if regressions else None
     worse = watched.regressions if watched else None
     return BudgetReport(
         ok="passed" not in states and not worse,
         config=str(config.path),
         since=start,
         until=until,
-        time_zone=None if config.time_zone is None else config.time_zone.key,
+        time_zone=_zone_name(config),
         passed=states.count("passed"),
         near=states.count("near"),
         latest_run=moment_of(int(runs.whole["created_at"].max())) if dated.any() else None,
@@ -192,6 +193,10 @@ def _budget(
 
 
 # --- days, weeks and months
+
+
+def _zone_name(config: Config) -> str | None:
+    return None if config.time_zone is None else config.time_zone.key
 
 
 def _periods(since: datetime, until: datetime, zone: ZoneInfo | None) -> Iterator[Period]:

@@ -7,7 +7,7 @@ been made when it says is never the latest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from ..watching.grouping import Group
 from ..watching.outliers import Outlier
 from ..watching.series import AGENT_COLUMNS, MEASURES, RUN_COLUMNS, recent_since
 from ..watching.words import group_sentence, outlier_sentence
+from ..zones import LOCAL, zone_named
 from .misdated import moment_of, names_of, with_plausible_times
 from .naming import matching
 
@@ -119,20 +120,24 @@ class Anomalies:
 
 
 def find_anomalies(
-    where: RunFilter | None = None, recent: timedelta | str | int = RECENT, *, now: datetime | None = None
+    where: RunFilter | None = None,
+    recent: timedelta | str | int = RECENT,
+    *,
+    tz: str = LOCAL,
+    now: datetime | None = None,
 ) -> Anomalies:
     """Return what changed lately among the runs of a filter, and which runs stand out.
 
     `recent` is an age against the latest run, also as text such as 4w, or a number of runs.
-    A filter's phases narrow to these phases.
-    Raises InvalidQueryError where `recent` is not above 0, or `now` has no time zone.
+    A filter's phases narrow to these phases. `tz` names the zone that the days in sentences are of.
+    Raises InvalidQueryError where `recent` is not above 0, `tz` names no zone, or `now` has no time zone.
     """
     recent = period_of(recent) if isinstance(recent, str) else recent
     _check(recent)
-    wanted, moment = where or RunFilter(), clock(now)
+    wanted, moment, zone = where or RunFilter(), clock(now), zone_named(tz)
     with database.existing() as history:
         if history is None:
-            return _answer(0, None, None, Watched(0, (), (), ()), {}, NONE)
+            return _answer(0, None, None, Watched(0, (), (), ()), {}, NONE, zone)
         runs, agents = _narrowed(history, wanted)
         runs, misdated = with_plausible_times(history, runs, moment)
         created = runs.whole["created_at"]
@@ -141,14 +146,14 @@ def find_anomalies(
         )
         since = recent_since(created, age, number)
         if since is None:
-            return _answer(len(runs), None, None, Watched(0, (), (), ()), {}, misdated)
+            return _answer(len(runs), None, None, Watched(0, (), (), ()), {}, misdated, zone)
         found = watch(runs, agents, since, wanted.phase)
         keys = runs.whole["key"]
         places = [place for group in (*found.regressions, *found.improvements) for place in _telling(group)]
         places += [int(one.lane.rows[one.row]) for one in found.outliers[:SHOWN_OUTLIERS]]
         named = names_of(history, [int(keys[place]) for place in places])
     names = {place: named[int(keys[place])] for place in places}
-    return _answer(len(runs), int(created.max()), since, found, names, misdated)
+    return _answer(len(runs), int(created.max()), since, found, names, misdated, zone)
 
 
 def _check(recent: object) -> None:
@@ -171,7 +176,13 @@ Names = dict[int, tuple[str, str | None]]
 
 
 def _answer(  # noqa: PLR0917 - one part of the answer each
-    runs: int, latest: int | None, since: int | None, found: Watched, names: Names, misdated: Misdated
+    runs: int,
+    latest: int | None,
+    since: int | None,
+    found: Watched,
+    names: Names,
+    misdated: Misdated,
+    zone: tzinfo | None,
 ) -> Anomalies:
     return Anomalies(
         runs=runs,
@@ -179,15 +190,15 @@ def _answer(  # noqa: PLR0917 - one part of the answer each
         recent_since=None if since is None else moment_of(since),
         series=found.series,
         false_discovery_rate=FALSE_DISCOVERIES,
-        regressions=tuple(_finding(group, names) for group in found.regressions),
-        improvements=tuple(_finding(group, names) for group in found.improvements),
-        stand_outs=tuple(_stand_out(one, names) for one in found.outliers[:SHOWN_OUTLIERS]),
+        regressions=tuple(_finding(group, names, zone) for group in found.regressions),
+        improvements=tuple(_finding(group, names, zone) for group in found.improvements),
+        stand_outs=tuple(_stand_out(one, names, zone) for one in found.outliers[:SHOWN_OUTLIERS]),
         stand_outs_found=len(found.outliers),
         misdated=misdated,
     )
 
 
-def _finding(group: Group, names: Names) -> Finding:
+def _finding(group: Group, names: Names, zone: tzinfo | None) -> Finding:
     main = group.main
     models, projects = group.models or (None, None), group.projects or (None, None)
     curve, change = _curve(group)
@@ -207,7 +218,7 @@ def _finding(group: Group, names: Names) -> Finding:
         runs=tuple(RunName(*names[place]) for place in _telling(group)),
         curve=curve,
         curve_change=change,
-        sentence=group_sentence(group),
+        sentence=group_sentence(group, zone),
     )
 
 
@@ -263,7 +274,7 @@ def _is_rate(values: Floats) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def _stand_out(one: Outlier, names: Names) -> StandOut:
+def _stand_out(one: Outlier, names: Names, zone: tzinfo | None) -> StandOut:
     run_id, project = names[int(one.lane.rows[one.row])]
     phase, measure = one.name
     return StandOut(
@@ -278,5 +289,5 @@ def _stand_out(one: Outlier, names: Names) -> StandOut:
         like_runs=one.like,
         modified_z=significant(one.score),
         extra_cost=_in_units(measure, one.extra) if measure == "cost" else None,
-        sentence=outlier_sentence(one, run_id),
+        sentence=outlier_sentence(one, run_id, zone),
     )

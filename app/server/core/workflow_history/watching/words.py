@@ -6,7 +6,7 @@ Names are as the runs give them: whoever prints a sentence makes it safe to prin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from ..amounts import money, share
@@ -28,13 +28,13 @@ MEASURE_NAMES: Final = {
 }
 
 
-def day_of(microseconds: int) -> str:
-    """Return the day, UTC.
+def day_of(microseconds: int, zone: tzinfo | None) -> str:
+    """Return the day in a time zone; None: this machine's.
 
-    >>> day_of(0)
+    >>> day_of(0, UTC)
     '1970-01-01'
     """
-    return (_EPOCH + timedelta(microseconds=microseconds)).date().isoformat()
+    return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone).date().isoformat()
 
 
 def dollars(nanodollars: float) -> str:
@@ -91,10 +91,10 @@ def counted(count: int, noun: str = "run") -> str:
 # --- what changed
 
 
-def group_sentence(group: Group) -> str:
-    """Return what changed, since when, by how much, and what changed along with it."""
+def group_sentence(group: Group, zone: tzinfo | None) -> str:
+    """Return what changed, since which day of a zone, by how much, and what changed along with it."""
     main = group.main
-    since = day_of(int(group.lane.created_at[main.since]))
+    since = day_of(int(group.lane.created_at[main.since]), zone)
     subject = subject_of(group.lane.template, main.phase)
     figures = f"{_side(main, main.after, len(main.after_rows), first=True)} against "
     figures += f"{_side(main, main.before, len(main.before_rows))} before"
@@ -155,7 +155,7 @@ def _reasons(group: Group) -> str:
 # --- what stands out
 
 
-def outlier_sentence(one: Outlier, run_id: str) -> str:
+def outlier_sentence(one: Outlier, run_id: str, zone: tzinfo | None) -> str:
     """Return how far above its like a run is."""
     phase, measure = one.name
     verb = {"cost": "cost", "duration": "took", "turns": "took"}[measure]
@@ -164,9 +164,10 @@ def outlier_sentence(one: Outlier, run_id: str) -> str:
     part = f"{phase} of " if phase is not None else ""
     kind = one.lane.template or "no named template"
     also = ", ".join(f"{name[0] or 'whole run'} {MEASURE_NAMES[name[1]]}" for name in one.also)
+    day = day_of(int(one.lane.created_at[one.row]), zone)
     times = f"{one.value / one.usual:.1f} times" if one.usual > 0 else "far above"
     return (
-        f"{part}{run_id} ({kind}, {day_of(int(one.lane.created_at[one.row]))}) {verb} {value}{unit}: "
+        f"{part}{run_id} ({kind}, {day}) {verb} {value}{unit}: "
         f"{times} the median of {counted(one.like)} ({usual}){f'; stands out also in {also}' if also else ''}"
     )
 

@@ -53,6 +53,7 @@ FILTERS: Final = {
     "share": amounts.share,
     "percent": numbers.percent,
     "counted": numbers.counted,
+    "day": numbers.day,
     "moment": numbers.moment,
     "cost_of": costs.short_cost,
     "agent_spending": amounts.agent_spending,

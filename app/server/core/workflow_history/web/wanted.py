@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from functools import cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
@@ -103,6 +104,7 @@ class Asked:
     where: RunFilter  # of what could be read
     given: dict[str, Any]  # as it was typed, by parameter: links and forms repeat it
     problems: dict[str, str]  # by parameter
+    zone: tzinfo | None = None  # that days are of; None: this machine's
 
 
 def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
@@ -129,4 +131,4 @@ def asked_of(query: Mapping[str, Sequence[str]]) -> Asked:
                 where = replace(where, **one.take(_checked(one, values if one.many else values[-1:]), zone))
             except InvalidQueryError as error:
                 problems[one.name] = str(error)
-    return Asked(where, given, problems)
+    return Asked(where, given, problems, zone)

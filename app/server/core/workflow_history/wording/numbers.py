@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -87,32 +87,37 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def moment(iso: Any, offset_minutes: Any = None, *, zone_known: Any = None) -> str:
-    """Return a time to the minute: in the run's own time zone, else in UTC and marked with a Z.
+def moment(iso: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
+    """Return a time to the minute, on the clock of a time zone; None: this machine's.
 
-    A time without a zone, or whose zone is unknown (`zone_known` is False), is marked with a question mark.
+    A time without a zone, or whose zone is unknown (`zone_known` is False), is read as UTC and marked.
 
-    >>> moment("2026-01-11T04:56:47+00:00", -420), moment("2026-01-11T04:56:47+00:00")
-    ('2026-01-10 21:56', '2026-01-11 04:56Z')
-    >>> moment("2026-01-11T04:56:47+00:00", zone_known=False)
-    '2026-01-11 04:56?'
-    >>> moment("2026-01-11T04:56:47")
-    '2026-01-11 04:56?'
+    >>> moment("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
+    '2026-01-10 21:56'
+    >>> moment("2026-01-11T04:56:47+00:00", UTC, zone_known=False), moment("2026-01-11T04:56:47", UTC)
+    ('2026-01-11 04:56?', '2026-01-11 04:56?')
     """
     when = _aware(iso)
     if when is None:
         return UNKNOWN if iso is None else cut(one_line(iso), 20)
-    zone = _zone(offset_minutes)
-    zone_known = False if _is_naive(iso) else zone_known
-    return (
-        f"{when.astimezone(zone or UTC):%Y-%m-%d %H:%M}{'' if zone else '?' if zone_known is False else 'Z'}"
-    )
+    mark = "?" if zone_known is False or _is_naive(iso) else ""
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M}{mark}"
 
 
-def day(iso: Any) -> str:
-    """Return the day of a time, in this machine's time zone."""
+def day(iso: Any, zone: tzinfo | None = None) -> str:
+    """Return the day of a time, in a time zone; None: this machine's.
+
+    >>> day("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
+    '2026-01-10'
+    """
     when = _aware(iso)
-    return UNKNOWN if when is None else f"{when.astimezone():%Y-%m-%d}"
+    return UNKNOWN if when is None else f"{when.astimezone(zone):%Y-%m-%d}"
+
+
+def offset_at(iso: Any) -> str | None:
+    """Return the name of this machine's offset from UTC at a time; None where it is no time."""
+    when = _aware(iso)
+    return None if when is None else str(timezone(when.astimezone().utcoffset() or timedelta()))
 
 
 def _is_naive(iso: Any) -> bool:

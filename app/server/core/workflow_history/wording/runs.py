@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from itertools import islice
 from typing import Any
 
@@ -82,9 +83,9 @@ def workflow_words(run: Run) -> str:
     return " ".join(word for word in (named, one_line(kind) if kind else None) if word) or UNKNOWN
 
 
-def when_words(run: Run) -> str:
-    """Return when a run was made; `~`: the time is taken from its files."""
-    when = _moment(run)
+def when_words(run: Run, zone: tzinfo | None = None) -> str:
+    """Return when a run was made, in a time zone (None: this machine's); `~`: by the times of its files."""
+    when = _moment(run, zone)
     return f"~{when}" if is_derived(run) else when
 
 
@@ -114,7 +115,6 @@ def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True)
             timed and not all(map(_is_dated, runs)),
         ),
         ("~ time taken from the files", timed and any(is_derived(run) for run in runs)),
-        ("Z UTC, local time unknown", zoned and any(when.endswith("Z") for when in moments)),
         ("? time zone unknown", zoned and any(when.endswith("?") for when in moments)),
         ("≥ at least", any("≥" in short_cost(run) for run in runs)),
         ("† its files are gone", any(is_gone(run) for run in runs)),
@@ -126,6 +126,5 @@ def _is_dated(run: Run) -> bool:
     return run.get("created_at") is not None
 
 
-def _moment(run: Run) -> str:
-    known = run.get("time_zone_known")
-    return moment(run.get("created_at"), run.get("utc_offset_minutes"), zone_known=known)
+def _moment(run: Run, zone: tzinfo | None = None) -> str:
+    return moment(run.get("created_at"), zone, zone_known=run.get("time_zone_known"))

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
 from .costs import BASES, at_least, record_and_beyond
-from .numbers import counted, duration, moment, offset_name, percent, tokens
+from .numbers import counted, duration, moment, offset_at, offset_name, percent, tokens
 from .text import one_line
 
 Run = Mapping[str, Any]
@@ -41,16 +41,22 @@ def when_fact(run: Run) -> Fact:
     >>> when_fact({}).notes[0].words
     'its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a'
     """
-    offset = run.get("utc_offset_minutes")
-    known = run.get("time_zone_known")
-    start = moment(run.get("started_at") or run.get("created_at"), offset, zone_known=known)
+    began, known = run.get("started_at") or run.get("created_at"), run.get("time_zone_known")
+    start = moment(began, zone_known=known)
     if start == UNKNOWN:
         return _unknown("its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a")
-    end = moment(run.get("completed_at"), offset, zone_known=known)
+    end = moment(run.get("completed_at"), zone_known=known)
     span = start if end == UNKNOWN else f"{start} → {_end(start, end)}"
-    unknown = "time zone unknown" if known is False else "UTC; the run's own offset is unknown"
-    zone = Note(offset_name(offset) or unknown)
-    return _fact(span, zone, _source(run.get("times_basis"), run.get("times_source")))
+    source = _source(run.get("times_basis"), run.get("times_source"))
+    return _fact(span, Note(_zone_words(began, run)), source)
+
+
+def _zone_words(began: Any, run: Run) -> str:
+    """Return what zone a run's times are shown in, and its own where that is another."""
+    here, own = offset_at(began), offset_name(run.get("utc_offset_minutes"))
+    if run.get("time_zone_known") is False:
+        return "time zone unknown"
+    return f"{here}; its own: {own}" if own not in {here, None} else str(here)
 
 
 def took_fact(run: Run) -> Fact:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from datetime import tzinfo
 from typing import Annotated
 
 import typer
 
 from ...answers.watch import Anomalies, find_anomalies
 from ...narrowing import recent_of
-from ..filtering import FilterCommand, filter_of
+from ...wording.numbers import day
+from ...zones import zone_named
+from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.watching import anomalies, sentences
 from ..screen import screen_of
 
@@ -39,23 +42,25 @@ def show_anomalies(
     Lately is counted back from the latest run. Changes that may be chance are left out.
     """
     screen = screen_of(context)
-    found = find_anomalies(filter_of(context), recent_of(recent))
+    found = find_anomalies(filter_of(context), recent_of(recent), tz=zone_of(context))
+    zone = zone_named(zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
         screen.show(*sentences(found.regressions))
     else:
-        screen.show(anomalies(found, screen.width))
-        screen.next_steps(*_next(found))
+        screen.show(anomalies(found, screen.width, zone))
+        screen.next_steps(*_next(found, zone))
 
 
-def _next(found: Anomalies) -> list[tuple[str, str]]:
+def _next(found: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
     steps = []
     for finding in (*found.regressions, *found.improvements)[:1]:
         if finding.runs:
             steps.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
         if finding.template is not None:
-            same = f"--template {shlex.quote(finding.template)} --since {finding.since:%Y-%m-%d}"
+            since = day(finding.since.isoformat(), zone)
+            same = f"--template {shlex.quote(finding.template)} --since {since}"
             steps.append((f"workflow-history list {same}", "the runs since then"))
     if not steps and found.stand_outs:
         steps.append((f"workflow-history show {shlex.quote(found.stand_outs[0].id)}", "the one furthest out"))

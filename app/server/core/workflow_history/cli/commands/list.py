@@ -11,7 +11,8 @@ from rich.text import Text
 from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, costs_of, find_runs
 from ...wording.numbers import counted
 from ...wording.runs import full_id
-from ..filtering import FilterCommand, filter_of
+from ...zones import zone_named
+from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.runs import after_no_runs, no_runs, run_list
 from ..screen import screen_of
 
@@ -65,7 +66,8 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     elif screen.quiet:
         screen.show(*(full_id(run) for run in page.workflows))
     elif page.workflows:
-        screen.show(run_list(page.workflows, page.total, costs_of(wanted), screen.width, page.part_costs))
+        costs, zone = costs_of(wanted), zone_named(zone_of(context))
+        screen.show(run_list(page.workflows, page.total, costs, screen.width, page.part_costs, zone=zone))
     elif page.total:
         why = "that is after the last" if limit else "--limit 0"
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))

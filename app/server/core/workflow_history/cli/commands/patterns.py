@@ -18,7 +18,8 @@ from ...answers.automate import (
 from ...answers.pattern_shapes import Patterns, PatternStory, RankedPattern
 from ...patterns.savings import KEEP_SHARE
 from ...wording.patterns import short_id
-from ..filtering import FilterCommand, FilterGroup, filter_of
+from ...zones import zone_named
+from ..filtering import FilterCommand, FilterGroup, filter_of, zone_of
 from ..options import AskingCommand, check_named, typed
 from ..render.pattern_story import pattern_story, story_line
 from ..render.patterns import decision_line, pattern_list
@@ -105,7 +106,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
         screen.show(no_runs(filtered=not wanted.is_empty))
         screen.next_steps(after_no_runs(filtered=not wanted.is_empty))
     else:
-        screen.show(pattern_list(found, screen.width))
+        screen.show(pattern_list(found, screen.width, zone_named(zone_of(context))))
         screen.next_steps(*_next(found))
 
 
@@ -148,7 +149,7 @@ def show(
     elif screen.quiet:
         screen.show(story_line(found))
     else:
-        screen.show(pattern_story(found, screen.width))
+        screen.show(pattern_story(found, screen.width, zone_named(zone_of(context))))
         screen.next_steps(*_after(found))
 
 

@@ -9,6 +9,7 @@ import typer
 from ...answers import statistics
 from ...errors import InvalidQueryError
 from ...filters import period_of
+from ...zones import zone_named
 from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.overview import overview_report, total_line
 from ..render.runs import after_no_runs
@@ -112,4 +113,4 @@ def _trend(context: typer.Context, period: str) -> None:
     if screen.as_json:
         screen.answer(found)
     else:
-        screen.show(trend_report(found, screen.width))
+        screen.show(trend_report(found, screen.width, zone_named(zone_of(context))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -23,7 +24,7 @@ MOST_PARTS: Final = 8
 _NARROWER: Final = (GiveWay("count"), GiveWay("when"), GiveWay("cost"))
 
 
-def pattern_story(found: PatternStory, width: int) -> RenderableType:
+def pattern_story(found: PatternStory, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Return what it costs, what a script would save, what belongs to it, and where to look at it."""
     one = found.pattern
     blocks: list[RenderableType] = [_title(one), *_decided(one), "", _facts(found)]
@@ -32,7 +33,7 @@ def pattern_story(found: PatternStory, width: int) -> RenderableType:
         note = f"{more:,} more: --json" if more > 0 else ""
         blocks += ["", section("Tells of these, too", width, note), _parts(one.parts[:MOST_PARTS], width)]
     if found.examples:
-        blocks += ["", section("Seen in", width, "the newest runs"), *_examples(found.examples, width)]
+        blocks += ["", section("Seen in", width, "the newest runs"), *_examples(found.examples, width, zone)]
     return Group(*blocks)
 
 
@@ -166,12 +167,12 @@ def _parts(parts: tuple[PatternPart, ...], width: int) -> RenderableType:
     return grid(fit(columns, width, _NARROWER), width)
 
 
-def _examples(examples: tuple[Example, ...], width: int) -> list[RenderableType]:
+def _examples(examples: tuple[Example, ...], width: int, zone: tzinfo | None) -> list[RenderableType]:
     """Return the places; the folder that all of them lie in is said once."""
     folders = {one_line(each.agents_dir) for each in examples if each.agents_dir}
     columns = [
         Column("run", "run", tuple(said(each.run, "bold") for each in examples)),
-        Column("when", "when", tuple(Text(moment(each.created_at)) for each in examples)),
+        Column("when", "when", tuple(Text(moment(each.created_at, zone)) for each in examples)),
         Column("count", "times", tuple(Text(_times(each)) for each in examples), right=True),
         Column("cost", "cost", tuple(Text(estimate(each.cost)) for each in examples), right=True),
         Column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import tzinfo
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from ...amounts import share
 from ...answers.pattern_shapes import PatternDecision, Patterns, RankedPattern, Span
-from ...wording.numbers import counted
+from ...wording.numbers import counted, day
 from ...wording.patterns import bounded, estimate, short_id
 from ...wording.text import one_line
 from . import marks
@@ -37,11 +38,11 @@ _NARROWER: Final = (
 )
 
 
-def pattern_list(found: Patterns, width: int) -> RenderableType:
+def pattern_list(found: Patterns, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Return the table, and below it what its figures mean and rest on."""
     if not found.patterns:
-        return Group(_head(found), Text("Nothing that a script could take over recurs in these runs."))
-    return Group(_head(found), "", _table(found.patterns, width), "", *_legend(found))
+        return Group(_head(found, zone), Text("Nothing that a script could take over recurs in these runs."))
+    return Group(_head(found, zone), "", _table(found.patterns, width), "", *_legend(found))
 
 
 def decision_line(made: PatternDecision) -> Text:
@@ -52,16 +53,17 @@ def decision_line(made: PatternDecision) -> Text:
     return line if made.note is None else line.append(f" ({one_line(made.note)})", "dim")
 
 
-def span_line(span: Span) -> Text:
-    """Return which runs were asked."""
-    when = None if span.first is None else f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}"
+def _span_line(span: Span, zone: tzinfo | None) -> Text:
+    """Return which runs were asked; days are of a zone, None: this machine's."""
+    ends = [day(end.isoformat(), zone) for end in (span.first, span.last) if end is not None]
+    when = " to ".join(ends) or None
     return joined([Text(counted(span.runs, "run"), "bold"), when])
 
 
-def _head(found: Patterns) -> Text:
+def _head(found: Patterns, zone: tzinfo | None) -> Text:
     count, shown = counted(found.found, "pattern"), len(found.patterns)
     return joined([
-        span_line(found.span),
+        _span_line(found.span, zone),
         count if shown == found.found else f"{shown:,} of {count}",
         f"{found.folded:,} more tell the same: --all" if found.folded else None,
     ])  # fmt: skip

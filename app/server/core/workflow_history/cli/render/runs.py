@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
@@ -62,13 +63,15 @@ def run_list(
     spent: Spending,
     width: int,
     part_costs: Sequence[float | None] | None = None,
+    *,
+    zone: tzinfo | None = None,
 ) -> RenderableType:
     """Return the table of a page of runs with a line of sums below it.
 
     `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what was sorted by,
-    US dollars.
+    US dollars. `zone` is that of the times; None: this machine's.
     """
-    columns = _columns(runs)
+    columns = _columns(runs, zone)
     if part_costs is not None:
         cells = tuple(Text(money(cost), "bold") for cost in part_costs)
         columns.append(Column("part", "of it", cells, right=True))
@@ -96,12 +99,12 @@ def request_line(run: Run) -> Text:
     return Text(NO_REQUEST, style="dim") if words is None else Text(words)
 
 
-def _columns(runs: Sequence[Run]) -> list[Column]:
+def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
     several = len({run.get("project") for run in runs}) > 1
     cells = (
         _Cell("project", "project", lambda run: Text(one_line(run.get("project")) if several else UNKNOWN)),
-        _Cell("when", "when", lambda run: Text(when_words(run))),
-        _Cell("day", "when", lambda run: Text(when_words(run).partition(" ")[0])),
+        _Cell("when", "when", lambda run: Text(when_words(run, zone))),
+        _Cell("day", "when", lambda run: Text(when_words(run, zone).partition(" ")[0])),
         _Cell("status", "status", lambda run: marks.status(run.get("status"), gone=is_gone(run))),
         _Cell("mark", "", lambda run: marks.status(run.get("status"), gone=is_gone(run), sign_only=True)),
         _Cell("request", "request", request_line),

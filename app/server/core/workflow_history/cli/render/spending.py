@@ -128,7 +128,7 @@ def _of_a_run(groups: Sequence[Sums]) -> list[Column]:
         Column(
             "when",
             "when",
-            tuple(Text(moment(group["created_at"], group["utc_offset_minutes"])) for group in groups),
+            tuple(Text(moment(group["created_at"])) for group in groups),
         ),
         Column("status", "", tuple(marks.status(group["status"], sign_only=True) for group in groups)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from ...summing.records import Change, Trend
 from ...summing.trend import THIN
+from ...wording.numbers import moment
 from ...wording.statistics import CHANGES, before_of, length, now_of, signed
 from .misdated import misdated_note
 from .table import Column, GiveWay, fit, grid
@@ -18,10 +20,10 @@ from .text import joined
 _NARROWER: Final = (GiveWay("runs"), GiveWay("note"))
 
 
-def trend_report(found: Trend, width: int) -> RenderableType:
+def trend_report(found: Trend, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Return every figure now and before, and how it changed."""
     return Group(
-        _head(found), "", _table(found.changes, width), *_young(found), *misdated_note(found.misdated)
+        _head(found, zone), "", _table(found.changes, width), *_young(found), *misdated_note(found.misdated)
     )
 
 
@@ -44,10 +46,10 @@ def _now(change: Change) -> str:
     return f"{now_of(change)} of {change.runs_now:,}" if is_share else now_of(change)
 
 
-def _head(found: Trend) -> Text:
+def _head(found: Trend, zone: tzinfo | None) -> Text:
     return Text.assemble(
         (f"The last {length(found)}", "bold"),
-        f", since {found.begins:%Y-%m-%d %H:%M}Z, against the {length(found)} before",
+        f", since {moment(found.begins.isoformat(), zone)}, against the {length(found)} before",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import tzinfo
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,9 +13,10 @@ from ...amounts import money
 from ...answers.budgets import Budget, BudgetReport
 from ...answers.watch import Anomalies, Finding, StandOut
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
-from ...wording.numbers import counted
+from ...wording.numbers import counted, day, moment
 from ...wording.text import cut, one_line
 from ...wording.watching import worth_a_line
+from ...zones import zone_named
 from .marks import sparkline
 from .misdated import misdated_note
 from .story.section import section
@@ -23,12 +25,12 @@ from .text import joined
 _MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", "green")}
 
 
-def anomalies(found: Anomalies, width: int) -> RenderableType:
-    """Return what got worse, what got better and which runs stand out."""
+def anomalies(found: Anomalies, width: int, zone: tzinfo | None = None) -> RenderableType:
+    """Return what got worse or better and which runs stand out; days of a zone, None: this machine's."""
     if found.recent_since is None:
         why = "No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare."
         return Group(why, *misdated_note(found.misdated))
-    blocks: list[RenderableType] = [_head(found)]
+    blocks: list[RenderableType] = [_head(found, zone)]
     if not found.regressions:
         blocks += ["", _marked(*_nothing_worse(found.series))]
     for title, findings in (("Got worse", found.regressions), ("Got better", found.improvements)):
@@ -48,8 +50,8 @@ def sentences(findings: Iterable[Finding]) -> list[Text]:
     return [Text(one_line(finding.sentence)) for finding in findings]
 
 
-def _head(found: Anomalies) -> Text:
-    since = f"recent: since {found.recent_since:%Y-%m-%d}"
+def _head(found: Anomalies, zone: tzinfo | None) -> Text:
+    since = f"recent: since {day(found.recent_since.isoformat(), zone)}" if found.recent_since else None
     judged = f"{counted(found.series, 'series', 'series')} judged" if found.series else "nothing judged"
     return joined([Text(counted(found.runs, "run"), "bold"), since, judged])
 
@@ -150,7 +152,7 @@ def _verdict(found: BudgetReport) -> Text:
         if told
         else Text(f"all within {counted(len(found.budgets), 'budget')}", "green")
     )
-    latest = (
-        "no run with a time" if found.latest_run is None else f"latest run {found.latest_run:%Y-%m-%d %H:%M}Z"
-    )
-    return joined([verdict, latest])
+    if found.latest_run is None:
+        return joined([verdict, "no run with a time"])
+    latest = moment(found.latest_run.isoformat(), zone_named(found.time_zone))
+    return joined([verdict, f"latest run {latest}"])

@@ -16,7 +16,7 @@ from ...errors import InvalidQueryError
 from ...narrowing import moment_of, recent_of
 from ..places import without_folders
 from ..replies import reply
-from ..wanted import NARROWED, Wanted
+from ..wanted import NARROWED, Wanted, Zone
 from .described import gives
 
 router = APIRouter(tags=["watching"])
@@ -32,12 +32,13 @@ Moment = Annotated[str | None, Query(max_length=40)]
 def anomalies(
     request: Request,
     where: Wanted,
+    zone: Zone,
     recent: Annotated[
         str, Query(max_length=20, description="What counts as lately: 7d, 4w, or a number of runs.")
     ] = "30d",
 ) -> Response:
     """Return what changed for good by template and phase, and which runs stand out."""
-    return reply(request, find_anomalies(where, recent_of(recent)))
+    return reply(request, find_anomalies(where, recent_of(recent), tz=zone))
 
 
 @router.get("/budgets", summary="How budgets stand", responses=gives("check"))

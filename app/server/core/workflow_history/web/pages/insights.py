@@ -21,6 +21,7 @@ from ...patterns.savings import KEEP_SHARE
 from ...watching.changes import LEAST_BEFORE, LEAST_SINCE
 from ...wording.patterns import estimate
 from ...wording.statistics import wasted_of
+from ...zones import zone_named
 from ..charts.stacked import texture
 from ..context import Here
 from ..places import without_folders
@@ -41,8 +42,8 @@ def insights(request: Request, here: Here) -> Response:
     """Return the page."""
     asked = question(request)
     recent, keep = asked.word("recent", "30d"), keep_of(asked)
-    everything = asked.word("all") == "1"
-    found = here.kept(find_anomalies, asked.where, period_of(recent))
+    everything, zone = asked.word("all") == "1", zone_named(asked.zone)
+    found = here.kept(find_anomalies, asked.where, period_of(recent), tz=asked.zone)
     lost = here.kept(waste, asked.where)
     patterns = find_patterns(
         asked.where,
@@ -56,9 +57,10 @@ def insights(request: Request, here: Here) -> Response:
         request,
         "insights.html",
         found=found,
+        zone=zone,
         least_runs=(LEAST_BEFORE, LEAST_SINCE),
-        worse=findings.cards(found.regressions, asked.given),
-        better=findings.cards(found.improvements, asked.given),
+        worse=findings.cards(found.regressions, asked.given, zone),
+        better=findings.cards(found.improvements, asked.given, zone),
         stand_outs=findings.stand_outs(found.stand_outs),
         lost=lost,
         lost_words=wasted_of(lost),

@@ -12,6 +12,7 @@ from ...answers.automate import show_pattern
 from ...answers.statistics import timeline
 from ...wording.patterns import short_id
 from ...wording.text import one_line
+from ...zones import zone_named
 from ..rendering import address, page
 from ..views import habits
 from ..views.measures import MEASURES
@@ -29,12 +30,12 @@ _EXAMPLES = 20
 def pattern(request: Request, pattern_id: str) -> Response:
     """Return the page."""
     asked = question(request)
-    keep = keep_of(asked)
+    keep, zone = keep_of(asked), zone_named(asked.zone)
     found = show_pattern(pattern_id, asked.where, keep_share=keep_share_of(keep), examples=_EXAMPLES)
     one = found.pattern
     given = {**asked.given, "pattern": one.id}
-    seen = timeline(replace(asked.where, pattern=one.id))
-    periods = Periods(seen.by, None, datetime.now(UTC), given, asked.where)
+    seen = timeline(replace(asked.where, pattern=one.id), tz=asked.zone)
+    periods = Periods(seen.by, zone, datetime.now(UTC), given, asked.where)
     runs = next(measure for measure in MEASURES if measure.change == "runs")
     return page(
         request,
@@ -43,7 +44,7 @@ def pattern(request: Request, pattern_id: str) -> Response:
         name=one_line(one.signature),
         short=short_id(one.id),
         facts=habits.facts(found),
-        places=habits.places(found.examples),
+        places=habits.places(found.examples, zone),
         parts=habits.parts(one.parts, asked.given, keep),
         whole=habits.parts([one.part_of] if one.part_of else [], asked.given, keep),
         chart=chart(runs, by_day(seen.whole.groups), periods) if seen.whole.total.runs else None,

@@ -52,6 +52,7 @@ def runs(request: Request, here: Here) -> Response:
         chips=chips(view),
         sizes=SIZES,
         sorts=SORTS,
+        zone=asked.zone,
         running=running_runs(datetime.now(UTC)),
         sort_key=SORT_NAMES.get(view.sort, view.sort),
         **_shown(view, found, words["project"], asked.where),

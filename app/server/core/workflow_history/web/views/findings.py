@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from ...amounts import money
 from ...answers.watch import Figure, Finding, StandOut
 from ...watching.words import MEASURE_NAMES
-from ...wording.numbers import counted
+from ...wording.numbers import counted, day
 from ...wording.text import cut, one_line
 from ..charts.findings import Level, before_after
 from ..charts.units import COUNT, MONEY, SECONDS, SHARE, Unit
@@ -60,9 +61,9 @@ class StandOutRow:
     more: str | None
 
 
-def cards(findings: Sequence[Finding], given: Mapping[str, Any]) -> list[FindingCard]:
-    """Return a card for each finding."""
-    return [_card(finding, given) for finding in findings]
+def cards(findings: Sequence[Finding], given: Mapping[str, Any], zone: tzinfo | None) -> list[FindingCard]:
+    """Return a card for each finding; days are of a zone, None: this machine's."""
+    return [_card(finding, given, zone) for finding in findings]
 
 
 def stand_outs(found: Sequence[StandOut]) -> list[StandOutRow]:
@@ -80,9 +81,8 @@ def stand_outs(found: Sequence[StandOut]) -> list[StandOutRow]:
     ]
 
 
-def _card(finding: Finding, given: Mapping[str, Any]) -> FindingCard:
+def _card(finding: Finding, given: Mapping[str, Any], zone: tzinfo | None) -> FindingCard:
     head, _, rest = one_line(finding.sentence).partition(": ")
-    day = f"{finding.since:%Y-%m-%d}"
     narrowed = {
         "template": [finding.template] if finding.template else None,
         "phase": [finding.main.phase] if finding.main.phase else None,
@@ -92,7 +92,7 @@ def _card(finding: Finding, given: Mapping[str, Any]) -> FindingCard:
         head,
         rest,
         finding.worse,
-        _chart(finding, head, day),
+        _chart(finding, head, day(finding.since.isoformat(), zone)),
         _money(finding.extra_cost),
         tuple(_row(one) for one in (finding.main, *finding.along, *finding.others)),
         tuple(
@@ -104,12 +104,12 @@ def _card(finding: Finding, given: Mapping[str, Any]) -> FindingCard:
     )
 
 
-def _chart(finding: Finding, title: str, day: str) -> Markup:
+def _chart(finding: Finding, title: str, since: str) -> Markup:
     main = finding.main
     unit = _UNITS[main.measure]
     levels = (
         Level(main.before, f"{unit.say(main.before)} in {counted(main.before_runs, 'run')} before"),
-        Level(main.after, f"{unit.say(main.after)} in {counted(main.after_runs, 'run')} since {day}"),
+        Level(main.after, f"{unit.say(main.after)} in {counted(main.after_runs, 'run')} since {since}"),
     )
     return before_after(title, finding.curve, finding.curve_change, levels, unit, worse=finding.worse)
 

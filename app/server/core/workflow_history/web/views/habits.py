@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from markupsafe import Markup
@@ -97,13 +98,13 @@ def facts(found: PatternStory) -> list[Fact]:
     ]  # fmt: skip
 
 
-def places(examples: Sequence[Example]) -> list[Place]:
-    """Return the runs that show a pattern, the newest first."""
+def places(examples: Sequence[Example], zone: tzinfo | None = None) -> list[Place]:
+    """Return the runs that show a pattern, the newest first; times of a zone, None: this machine's."""
     return [
         Place(
             cut(one_line(each.run), 32),
             run_address({"id": each.run, "project": each.project}),
-            moment(each.created_at),
+            moment(each.created_at, zone),
             UNKNOWN if each.count is None else f"{each.count:,}",
             estimate(each.cost),
             _file_and_line(each),
