@@ -140,9 +140,11 @@ def test_a_sync_says_what_it_found_and_what_to_type_next(shop):
     assert "next:  workflow-history list" in result.output
 
 
-def test_a_second_sync_is_one_line(shop):
+def test_a_second_sync_is_one_line_and_how_the_runs_stand(shop):
     type_in("sync", str(shop))
-    assert type_in("sync", str(shop)).output.count("\n") == 1
+    first, second = type_in("sync", str(shop)).output.splitlines()
+    assert first.startswith("✓ nothing changed · 2 runs in shop")
+    assert second == "2 completed · success rate 100% (2 of 2 with a known end)"
 
 
 def test_a_sync_without_a_folder_reads_the_one_of_the_setting(shop):

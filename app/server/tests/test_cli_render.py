@@ -97,6 +97,7 @@ def stats(**fields: Any) -> dict[str, Any]:
         "inserted": 3,
         "updated": 240,
         "unchanged": 238,
+        "changed": 2,
         "failed": 1,
         "gone": 0,
         "left_out": 0,
@@ -383,7 +384,7 @@ def test_a_sync_counts_as_changed_only_what_was_written():
 
 
 def test_an_unchanged_sync_says_so_in_one_line():
-    same = stats(inserted=0, updated=243, unchanged=243, failed=0, errors=[problem()])
+    same = stats(inserted=0, updated=243, unchanged=243, changed=0, failed=0, errors=[problem()])
     text = printed(sync_summary(same, 80), 80)
     assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem · 1.2s\n"
 

@@ -43,6 +43,7 @@ from app.server.core.workflow_history.answers.statistics import timeline
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.options import _with_ids_last
 from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.syncing.job import FOUND
 from app.server.tests.build import assistant, init, result, stream
 from app.server.tests.web import client_of
 
@@ -222,7 +223,9 @@ def test_the_first_sync_says_when_the_runs_were_what_was_asked_how_they_stand_an
     assert lines[3].startswith("$1.50 on record + at least $0.0000")
     assert lines[4].startswith("4 new · ")
     assert max(map(len, lines)) <= 80
-    assert type_in("sync", str(logs)).stdout.startswith("✓ nothing changed · 4 runs in logs · ")
+    again = type_in("sync", str(logs), columns=80).stdout.splitlines()
+    assert again[0].startswith("✓ nothing changed · 4 runs in logs · ")
+    assert again[1:] == lines[1:3]
 
 
 @pytest.mark.parametrize("depth", ["2026-03", "team/2026-03", "team/user/march"])
@@ -265,7 +268,17 @@ def test_the_first_sync_says_the_same_to_programs(logs: Path) -> None:
     assert done["last_created_at"] == max(run["created_at"] for run in find_runs().workflows)
     again = json.loads(type_in("sync", str(logs), "--json").stdout)
     assert again.keys() == done.keys()
-    assert again["statuses"] is None
+    assert [again[name] for name in FOUND] == [done[name] for name in FOUND]
+    assert (again["updated"], again["unchanged"], again["changed"]) == (4, 4, 0)
+
+
+def test_a_sync_counts_as_changed_the_known_runs_that_it_wrote(logs: Path) -> None:
+    type_in("sync", str(logs))
+    more = min(logs.glob("*.jsonl"))
+    with more.open("a") as stream_file:
+        stream_file.write(assistant("m-late", session=more.stem) + "\n")
+    done = json.loads(type_in("sync", str(logs), "--json").stdout)
+    assert (done["updated"], done["unchanged"], done["changed"]) == (4, 3, 1)
 
 
 def test_a_sync_says_how_many_dates_are_unknown_and_names_none_that_cannot_be(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from .syncing.engines import Engine, engine_of
 from .syncing.finishing import finish_erasing
 from .syncing.garbage import seldom_collected
 from .syncing.holding import Wait, folder_held
-from .syncing.job import Job, Progress, has_news, no_stats, together
+from .syncing.job import Job, Progress, no_stats, together
 from .syncing.known_places import runs_known_elsewhere
 from .syncing.merging import COMPLETE
 from .syncing.moves import find_home, moved_here
@@ -62,13 +62,12 @@ def sync_workflow_history(
     """Scan the agents folder and store what is new or changed; return what was done.
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
-    `unchanged` needed no write), failed, unread (files and folders that the system would not show), gone,
-    left_out, partial_costs (runs of which nothing shows all that they spent) and repeating (new or changed
-    runs of whose messages another run counts some); `errors` names what could
-    not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
-    Where anything changed, `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs
-    that completed or failed), `undated`, `first_created_at` and `last_created_at` say what the folder's runs
-    are; else they are None.
+    `unchanged` needed no write and `changed` did), failed, unread (files and folders that the system would
+    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent) and repeating
+    (new or changed runs of whose messages another run counts some); `errors` names what could not be read,
+    and `secrets` counts by kind what was taken out of the texts of the runs that were read.
+    `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs that completed or failed),
+    `undated`, `first_created_at` and `last_created_at` say what the folder's runs are, changed or not.
     `agents_dir` is a path or a URL, of a project or its agents folder, or a list of such folders. Of a
     project all agents folders are read, one after the other, and the transcripts beside them last; `folders`
     names them. `project` is what the runs
@@ -108,8 +107,7 @@ def sync_workflow_history(
             counted = [part for job in jobs for part in job.counted]
             if len(jobs) > 1:  # a later folder may count what an earlier one counted first
                 stats.update(costs_now(history, counted))
-            if has_news(stats):
-                stats.update(found_now(history, counted, datetime.now(UTC)))
+            stats.update(found_now(history, counted, datetime.now(UTC)))
     except BusyError:
         raise
     except Exception as error:

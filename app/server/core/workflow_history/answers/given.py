@@ -134,6 +134,7 @@ class Synced(TypedDict):
     inserted: int  # runs that are new
     updated: int  # known runs that are up to date now, those included that needed no write
     unchanged: int  # of them, runs that needed no write
+    changed: int  # of them, runs whose record changed
     failed: int  # runs in trouble
     unread: int  # files and folders that the system would not show; the next sync tries again
     gone: int  # known runs whose files are not there
@@ -147,12 +148,12 @@ class Synced(TypedDict):
     repeating: int  # new or changed runs of whose messages another run counts some
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
-    requests: int | None  # runs whose request was found; null, here and below: nothing changed
-    statuses: dict[str, int] | None  # how the folder's runs stand, count by status
-    success_rate: float | None  # 0 to 1: completed of those that completed or failed
-    success_rate_of: int | None  # runs that completed or failed
-    undated: int | None  # runs whose date is not known
-    first_created_at: str | None  # date of the earliest run, ISO 8601, UTC
+    requests: int  # runs whose request was found
+    statuses: dict[str, int]  # how the folder's runs stand, count by status
+    success_rate: float | None  # 0 to 1: completed of those that completed or failed; null: none did
+    success_rate_of: int  # runs that completed or failed
+    undated: int  # runs whose date is not known
+    first_created_at: str | None  # date of the earliest run, ISO 8601, UTC; null: no date is known
     last_created_at: str | None  # date of the latest run, ISO 8601, UTC
     duration_seconds: float  # length of the sync, seconds
     errors: list[SyncError]  # what could not be read

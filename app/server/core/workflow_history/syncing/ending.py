@@ -80,6 +80,7 @@ def add_up(job: Job) -> None:
         unchanged=len(job.same),
         inserted=len(job.keys) - known,
         updated=known + len(job.same),
+        changed=known,
         errors=[error_entry(run_id, problem) for run_id, problem in job.aside],
     )
     if not job.root.exists():

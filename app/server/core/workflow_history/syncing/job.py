@@ -179,7 +179,7 @@ class Job:
 
 
 _ADDED = (
-    "scanned", "inserted", "updated", "unchanged", "failed", "unread", "gone", "newly_gone",
+    "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "gone", "newly_gone",
     "returned", "patterns", "repeating", "errors",
 )  # fmt: skip
 
@@ -188,12 +188,12 @@ FOUND = (
     "requests", "statuses", "success_rate", "success_rate_of", "undated", "first_created_at",
     "last_created_at",
 )  # fmt: skip
-"""What the folder's runs are; None where a sync changed nothing: then they are not counted anew."""
+"""What the folder's runs are, changed or not; None where the sync did not come to its end."""
 
 
 def no_stats(root: Place, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
-    counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "failed", "unread")
+    counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs", "repeating")
     return {
         **dict.fromkeys((*counts, *more), 0),
@@ -212,13 +212,7 @@ def no_stats(root: Place, project: str) -> dict[str, Any]:
 
 def has_news(stats: Mapping[str, Any]) -> bool:
     """Tell whether a sync stored anything that the history did not know."""
-    news = any(stats.get(name) for name in ("inserted", "newly_gone", "returned"))
-    return news or changed(stats) > 0
-
-
-def changed(stats: Mapping[str, Any]) -> int:
-    """Return how many known runs were written: `updated` counts those too that needed no write."""
-    return max(0, (stats.get("updated") or 0) - (stats.get("unchanged") or 0))
+    return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned"))
 
 
 def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

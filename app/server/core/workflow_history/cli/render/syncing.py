@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...amounts import Spending, exact, number
-from ...syncing.job import changed, has_news
+from ...syncing.job import has_news
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, day, duration
 from ...wording.syncing import found_words, no_runs_words, secrets_taken, standing_words
@@ -23,14 +23,15 @@ Stats = Mapping[str, Any]
 
 
 def sync_summary(stats: Stats, width: int) -> RenderableType:
-    """Return the summary of a sync: one line where nothing changed, else what changed and what went wrong."""
+    """Return the summary of a sync: how the runs stand, what changed and what went wrong."""
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
         return _nothing_found(stats)
     if not has_news(stats):
         known = f"{counted(len(errors), 'known problem')}" if errors else None
         nothing = Text("✓ nothing changed", "green")
-        return joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
+        head = joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
+        return Group(head, *_standing(stats, width))
     lines: list[RenderableType] = [*_whole(stats, width), _changes(stats)]
     more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
     lines += [line for line in more if line is not None]
@@ -59,6 +60,11 @@ def _found(stats: Stats) -> Text:
     return Text.assemble((counted(count(stats, "scanned"), "run"), "bold"), where)
 
 
+def _standing(stats: Stats, width: int) -> list[Text]:
+    """Return how the runs of the folder stand, where that is known."""
+    return [in_lines(standing_words(stats), width)] if stats.get("statuses") else []
+
+
 def _whole(stats: Stats, width: int) -> list[Text]:
     """Return what is in the folder: runs, dates and requests; how the runs stand; what they cost."""
     if stats.get("statuses") is None:
@@ -67,7 +73,7 @@ def _whole(stats: Stats, width: int) -> list[Text]:
     days = [day(end) for end in ends if end is not None]
     return [
         in_lines([_found(stats), *found_words(stats, days)], width),
-        in_lines(standing_words(stats), width),
+        *_standing(stats, width),
         _money(stats),
     ]
 
@@ -78,7 +84,7 @@ def _changes(stats: Stats) -> Text:
     return joined(
         [
             Text(f"{new:,} new", "green") if new else None,
-            f"{changed(stats):,} changed" if changed(stats) else None,
+            f"{count(stats, 'changed'):,} changed" if count(stats, "changed") else None,
             f"{count(stats, 'unchanged'):,} unchanged" if count(stats, "unchanged") else None,
             Text(f"{failed:,} could not be stored", "red") if failed else None,
             _seconds(stats),

@@ -123,7 +123,7 @@ def _result(stats: dict[str, Any]) -> SyncResult:
         duration_seconds=stats["duration_seconds"],
         scanned=stats["scanned"],
         inserted=stats["inserted"],
-        changed=max(0, stats["updated"] - stats["unchanged"]),
+        changed=stats["changed"],
         unchanged=stats["unchanged"],
         failed=stats["failed"],
         newly_gone=stats["newly_gone"],
