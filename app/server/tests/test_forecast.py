@@ -21,6 +21,7 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.demo import make_agents_folder
 from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.store.history import History
+from app.server.tests.web import client_of
 
 PLANNED = {
     "phase": "plan", "agent": "planner", "cost": 0.4, "cost_basis": "reported", "duration_seconds": 30.0
@@ -298,6 +299,41 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
     assert calibration(50).tried == 50
 
 
+# --- which runs it rests on
+
+
+@pytest.mark.parametrize(
+    ("alike", "basis", "words"),
+    [
+        (0, "latest", "the latest runs of adw_plan_build"),
+        (4, "alike and latest", "the runs that asked for the like and the latest runs of adw_plan_build"),
+        (30, "alike", "the runs that asked for the like"),
+    ],
+)
+def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, words: str) -> None:
+    other = "Rotate the signing keys of the gateway"
+    save(*(stored(place, **({} if place >= 30 - alike else {"nl_input": other})) for place in range(30)))
+    asked = ("Sort the orders by date", "adw_plan_build")
+    assert forecast(*asked).basis == basis
+    typed = type_in("--text", asked[0], "--template", asked[1], COLUMNS="200").output
+    with client_of() as client:
+        page = client.get("/forecast", params={"text": asked[0], "template": asked[1]}).text
+        told = client.get("/api/v1/forecast", params={"text": asked[0], "template": asked[1]}).json()
+    assert told["basis"] == basis
+    for shown in (typed, page):
+        assert f"8 in 10 of {words} end between $1.00 and $1.90" in " ".join(shown.split())
+
+
+def test_a_template_alone_is_forecast_by_its_latest_runs() -> None:
+    save(*(stored(place) for place in range(30)))
+    assert forecast(template="adw_plan_build").basis == "latest"
+
+
+@pytest.mark.usefixtures("no_history")
+def test_a_forecast_without_a_past_rests_on_nothing() -> None:
+    assert forecast("Sort the orders by date").basis is None
+
+
 # --- as typed
 
 
@@ -306,7 +342,9 @@ def test_the_screen_fits_and_says_what_it_rests_on(width: str) -> None:
     save(*(stored(place) for place in range(30)))
     found = type_in("--text", "Sort the orders by date", "--template", "adw_plan_build", COLUMNS=width)
     assert found.exit_code == 0, found.output
-    assert "8 in 10 such runs end between $1.00 and $1.90" in " ".join(found.output.split())
+    assert "8 in 10 of the runs that asked for the like end between $1.00 and $1.90" in " ".join(
+        found.output.split()
+    )
     assert "run-029" in found.output
     drawn = [line for line in found.output.splitlines() if "workflow-history" not in line]
     assert max(len(line) for line in drawn) <= int(width)

@@ -17,11 +17,11 @@ from ..errors import InvalidQueryError
 from ..filters import RunFilter
 from ..forecasting.backtest import figures, is_unlike
 from ..forecasting.past import EPOCH, Past, Vectors, bare_class
-from ..forecasting.weights import NOW, Evidence, Question, candidates, likeness, weigh
+from ..forecasting.weights import ENOUGH, LEAST_LIKENESS, NOW, Evidence, Question, candidates, likeness, weigh
 from ..proportions import significant
 from ..store.history import History
 from .forecast_parts import chance, dollars, phase_forecasts, seconds, shown_runs
-from .forecast_shapes import Asked, Forecast
+from .forecast_shapes import Asked, Basis, Forecast
 from .naming import check_names
 from .past_runs import read_past, read_request, read_texts
 
@@ -105,15 +105,23 @@ def answer(history: History, past: Past, asked: Asked, found: Weighed, shown: in
         phase_forecasts(history, past, evidence),
         shown_runs(history, past, evidence, shown),
         len(evidence.rows),
+        _basis(evidence),
         significant(evidence.neighbours),
         (*_weak(past, asked, evidence), *found.weak),
     )
 
 
+def _basis(evidence: Evidence) -> Basis:
+    """Return what the weights are of: as far as few runs asked for the like, the latest fill up."""
+    if evidence.neighbours < LEAST_LIKENESS:
+        return "latest"
+    return "alike" if evidence.neighbours >= ENOUGH else "alike and latest"
+
+
 def nothing(asked: Asked, why: str, weak: tuple[str, ...] = ()) -> Forecast:
     """Return a forecast that says why there is none."""
     silent, mute = dollars(None, why), chance(None, why)
-    return Forecast(asked, silent, silent, mute, (), (), 0, 0.0, weak)
+    return Forecast(asked, silent, silent, mute, (), (), 0, None, 0.0, weak)
 
 
 def _checked(*words: str | None) -> tuple[str | None, str | None, str | None, str | None]:
@@ -160,9 +168,9 @@ def _why_not(past: Past, question: Question, evidence: Evidence) -> str | None:
 def _weak(past: Past, asked: Asked, evidence: Evidence) -> list[str]:
     """Return what a reader must know about the evidence."""
     weak = []
-    if asked.text is not None and evidence.neighbours < 1.0:
+    if asked.text is not None and _basis(evidence) == "latest":
         level = f"any run of {asked.template}" if asked.template else "any run"
-        weak.append(f"hardly any earlier run asks for the like: this is what {level} takes")
+        weak.append(f"hardly any earlier run asks for the like: this is what {level} takes of late")
     rows = evidence.rows
     if asked.issue_class is not None and not past.classes.take(rows).are(asked.issue_class).any():
         weak.append(f"none of the runs is of the class {asked.issue_class}")

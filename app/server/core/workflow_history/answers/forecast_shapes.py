@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What an amount will be: about 8 in 10 such runs lie from `p10` to `p90`."""
+    """What an amount will be: about 8 in 10 of the runs it rests on lie from `p10` to `p90`."""
 
     median: float | None  # US dollars, or seconds
     p10: float | None
@@ -74,6 +75,10 @@ class Asked:
     before: datetime | None  # only runs that had ended by then were looked at; None: all
 
 
+Basis = Literal["alike", "alike and latest", "latest"]
+"""Which runs it rests on: those that asked for the like, these filled up with the latest, or the latest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What a run will cost, how long it will take and how likely it succeeds."""
@@ -85,6 +90,7 @@ class Forecast:
     phases: tuple[PhaseForecast, ...]  # in the usual order
     runs: tuple[PastRun, ...]  # the heaviest of those it rests on
     rests_on: int  # past runs with any weight
+    basis: Basis | None  # runs that asked for the like, the latest of its template, or both; None: none
     neighbours: float  # what the runs with a like text count together
     weak: tuple[str, ...]  # what must be known about it, a sentence each
 

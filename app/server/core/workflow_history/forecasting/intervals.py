@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 
 
 class Bounds(NamedTuple):
-    """An interval that holds about 80% of such runs."""
+    """An interval that holds about 80% of the runs."""
 
     p10: int
     median: int

@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What such runs took from there on."""
+    """What past runs took from there on."""
 
     cost: Read  # nanodollars
     duration: Read  # microseconds
