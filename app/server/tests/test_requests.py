@@ -204,6 +204,11 @@ def said(content: Any, **more: Any) -> str:
     return line(type="user", sessionId="s", message={"role": "user", "content": content}, **more)
 
 
+REVIEW = """<command-message>review is running…</command-message>
+<command-name>/review</command-name>
+<command-args>src/orders.py</command-args>"""
+
+
 class TestFirstMessages:
     def test_of_a_transcript_are_what_a_person_wrote(self, agents: Path) -> None:
         stream(
@@ -235,6 +240,53 @@ class TestFirstMessages:
         typed = f"<command-name>/feature</command-name>\n<command-args>{ASK}</command-args>"
         stream(run(agents, "a1"), "", said(typed), said("Plan it like so", isMeta=True))
         assert asks(agents)[0] == ASK
+
+    @pytest.mark.parametrize(
+        ("typed", "request_text"),
+        [
+            ("/implement specs/x.md", "/implement specs/x.md"),
+            ("/review", "/review"),
+            ("/implement 12 a1b2c3d4 specs/x.md", "/implement 12 a1b2c3d4 specs/x.md"),
+            (REVIEW, "/review src/orders.py"),
+            ("<command-name>/review</command-name>\n  <command-args></command-args>", "/review"),
+            (f"/feature {ASK}", ASK),
+            (f"<command-name>/feature</command-name><command-args>{ASK}</command-args>", ASK),
+        ],
+    )
+    def test_that_are_a_slash_command_alone_are_the_request_as_it_was_typed(
+        self, agents: Path, typed: str, request_text: str
+    ) -> None:
+        stream(run(agents, "a1"), "", said(typed), said("And the tests"), assistant("m1"))
+        assert asks(agents) == (request_text, "raw_output.jsonl: its first message")
+
+    def test_are_no_request_where_a_command_is_about_the_session(self, agents: Path) -> None:
+        stream(
+            run(agents, "a1"),
+            "",
+            said("/model"),
+            said("<command-name>/compact</command-name>\n<command-args></command-args>"),
+            said("<command-name>/my-panel</command-name>\n<command-args></command-args>"),
+            said("<local-command-stdout>shown</local-command-stdout>"),
+            said("<command-name>/review</command-name>\n<command-args></command-args>"),
+            said("What a review is", isMeta=True),
+            assistant("m1"),
+        )
+        assert asks(agents)[0] == "/review"
+
+    def test_that_are_only_about_the_session_are_no_request(self, agents: Path) -> None:
+        stream(run(agents, "a1"), "", said("<command-name>/clear</command-name>"), assistant("m1"))
+        assert asks(agents) == (None, None)
+
+    @pytest.mark.parametrize("path", ["/home/me/plan.txt", "specs/x.md", "./specs/x.md"])
+    def test_that_are_a_path_alone_are_no_request(self, agents: Path, path: str) -> None:
+        stream(run(agents, "a1"), "", said(path), assistant("m1"))
+        assert asks(agents) == (None, None)
+
+    @pytest.mark.parametrize("wrap", ["{}", "<command-name>{}</command-name>"])
+    def test_that_are_a_command_come_after_the_issue_of_a_state(self, agents: Path, wrap: str) -> None:
+        folder = run(agents, "a1", {"issue": {"number": 7, "title": "Add x", "body": "So that y"}})
+        stream(folder, "builder", said(wrap.format("/implement")), assistant("m1"))
+        assert asks(agents) == ("Add x\n\nSo that y", "adw_state.json: issue")
 
     def test_of_gemini_and_of_a_stream_that_repeats_its_prompt_are_found(self, agents: Path) -> None:
         gemini = [

@@ -1,4 +1,4 @@
-"""Find the first thing that a person asked for in a stream: a stream's file in, its text out.
+"""Find the first thing that a person asked for in a stream: a stream's file in, the text as it was typed out.
 
 Only a stream's beginning is read, and only if nothing beside the streams says what was asked.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any, Final
 
 from ..models import StreamFacts
@@ -29,7 +30,20 @@ _NOT_ASKED: Final = (
 )  # fmt: skip
 """How messages begin that no person wrote."""
 
+_NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
 _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
+_OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
+"""How the message after a command begins that the program itself ran: nothing was asked of the agent."""
+
+_OWN_COMMANDS: Final = frozenset({
+    "add-dir", "agents", "clear", "compact", "config", "context", "cost", "doctor", "effort", "exit",
+    "export", "fast", "help", "hooks", "ide", "login", "logout", "mcp", "memory", "model", "output-style",
+    "permissions", "plugin", "quit", "rename", "resume", "rewind", "status", "statusline", "tasks", "theme",
+    "usage", "vim",
+})  # fmt: skip
+"""Commands that are about the session, and ask for no work."""
+
 _FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
 
 
@@ -52,23 +66,30 @@ def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
 
 
 def _asked_in(found: FoundFile) -> str | None:
-    """Return a person's first message; if there is none, the words after the first slash command."""
-    typed = None
-    for message in _messages(found):
-        if text := asked(message):
+    """Return a person's first message, or slash command, that asks for work."""
+    for message, following in pairwise(chain(_messages(found), ("",))):
+        text = asked(message)
+        command = _COMMAND.match(text or "")
+        if text and not (command and _is_own(command[1], following)):
             return text
-        typed = typed or next((each.strip() for each in _ARGUMENTS.findall(message) if each.strip()), None)
-    return typed
+    return None
+
+
+def _is_own(command: str, following: str) -> bool:
+    return command in _OWN_COMMANDS or following.lstrip().startswith(_OUTPUT)
 
 
 def asked(message: str) -> str | None:
-    """Return what a person wrote of a message; None if a program wrote it.
+    """Return what a person typed of a message; None if a program wrote it.
 
     >>> asked("<system-reminder>Mind the tests.</system-reminder>Add a logo"), asked("Caveat: The messages")
     ('Add a logo', None)
-    >>> asked("<command-name>/clear</command-name>") is None
-    True
+    >>> asked("<command-name>/implement</command-name><command-args>specs/x.md</command-args>")
+    '/implement specs/x.md'
     """
+    if name := _NAME.search(message):
+        arguments = _ARGUMENTS.search(message)
+        return f"/{name[1]} {arguments[1].strip() if arguments else ''}".strip()
     text = _ADDED.sub("", message).strip()
     return None if not text or text.startswith(_NOT_ASKED) else text
 

@@ -42,6 +42,7 @@ _PATH = re.compile(
 )
 _PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
 _COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
+_ALONE = re.compile(r"/[\w:.-]+(?!\S)")
 _IDS = re.compile(
     r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
 )
@@ -153,8 +154,12 @@ def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
 
 
 def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
-    if typed is not None and (text := prompt_text(typed[0])):
-        yield Request(text, f"{typed[1]}: its first message")
+    """Yield what was typed first; a slash command without a task in words is the request as it stands."""
+    if typed is None:
+        return
+    text = _text(typed[0])
+    if task := prompt_text(typed[0]) or (text if text and _ALONE.match(text) else None):
+        yield Request(task, f"{typed[1]}: its first message")
 
 
 def prompt_text(prompt: str) -> str | None:
