@@ -672,6 +672,74 @@ def test_an_error_of_any_shape_in_a_state_is_told(agents: Path, error: Any) -> N
     assert the_only(agents)["error_message"] == "boom"
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        *((word, "completed") for word in ("approved", "Merged", "shipped", "done", "deployed", "released")),
+        *((word, "failed") for word in ("rejected", "fail", "unsuccessful")),
+        *((word, "incomplete") for word in ("planning", "in progress", "Reviewing")),
+        *((word, word) for word in ("planned", "in review", "paused", "ready-for-review", "queued")),
+    ],
+)
+def test_a_states_usual_words_are_understood_without_a_word(agents: Path, said: str, status: str) -> None:
+    run(agents, "c1", {"status": said})
+    at_once(agents)
+    (one,) = scan(agents, now()).runs
+    assert (one.workflow["status"], one.problems) == (status, ())
+
+
+def test_a_status_that_nobody_knows_stays_as_it_is_and_is_named_once(agents: Path) -> None:
+    stream(run(agents, "c1", {"status": "gone fishing", "current_phase": "x"}), "builder", init(), result())
+    sync_workflow_history(silent=True, agents_dir=agents)
+    sync_workflow_history(silent=True, agents_dir=agents)
+    found = database.find_workflow("c1")
+    assert found["status"] == "gone fishing"
+    assert [each["reason"] for each in found["problems"]] == [
+        "status is no known word: 'gone fishing'; the run counts as neither completed nor failed"
+    ]
+    assert run_statistics("status").total.success_rate is None
+
+
+UNKNOWN_WORDS = ("null", "None", " none\n", "pending", "N/A", "undefined", "NaN", "unknown", "tbd", "-")
+
+
+@pytest.mark.parametrize("said", UNKNOWN_WORDS)
+def test_a_word_for_an_unknown_value_is_none_and_is_not_complained_of(agents: Path, said: str) -> None:
+    fields = (
+        "status", "nl_input", "task_description", "created_at", "started_at", "completed_at",
+        "duration_seconds", "issue_number", "issue_class", "workflow_template", "model_used", "branch_name",
+        "plan_file", "current_phase", "error_message", "error",
+    )  # fmt: skip
+    phases = [
+        {"phase": "plan", "success": True, "started_at": said, "completed_at": said, "output_file": said}
+    ]
+    state = {**dict.fromkeys(fields, said), "phase_results": phases, "own_key": said}
+    stream(run(agents, "c1", state), "planner", init(), result())
+    (one,) = scan(agents, now()).runs
+    found = one.workflow
+    assert one.problems == ()
+    assert (found["status"], found["status_reason"]) == (
+        "completed",
+        "planner, its only agent, ended with an answer (planner/raw_output.jsonl)",
+    )
+    unknown = ("nl_input", "issue_number", "issue_class", "branch_name", "plan_file", "error_message")
+    assert [found[name] for name in unknown] == [None] * len(unknown)
+    assert said not in (found["workflow_template"], found["model_used"], found["current_phase"])
+    assert found["own_key"] == said, "what is not ours is kept as it is"
+
+
+@pytest.mark.parametrize("said", UNKNOWN_WORDS)
+def test_an_unknown_end_completes_nothing(agents: Path, said: str) -> None:
+    run(agents, "c1", {"completed_at": said, "status": said})
+    assert (the_only(agents)["status"], the_only(agents)["completed_at"]) == ("unknown", None)
+
+
+def test_a_summary_says_unknown_in_the_same_words(agents: Path) -> None:
+    folder = run(agents, "c1")
+    (folder / "workflow_summary.json").write_text(json.dumps({"prompt": "None", "branch_name": "null"}))
+    assert (the_only(agents)["nl_input"], the_only(agents)["branch_name"]) == (None, None)
+
+
 def test_usual_states_are_taken_without_a_word(agents: Path) -> None:
     run(
         agents,

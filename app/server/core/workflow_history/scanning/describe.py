@@ -41,7 +41,7 @@ from .times import (
     tells_an_order,
     unread_times,
 )
-from .words import odd_words, quoted, word
+from .words import odd_words, quoted, without_unknown, word
 
 RUNNING, SILENT, EARLY, NOT_YET = "running ", "silent ", "early ", "not yet "
 """Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
@@ -206,7 +206,10 @@ def describe(
     `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
     was looked at before.
     """
-    read, given = facts, possible(facts.folder, facts.state, facts.logs, facts.streams, now)
+    kept = _kept_keys(facts.state)
+    summaries = tuple((path, without_unknown(summary)) for path, summary in facts.summaries)
+    read = dataclasses.replace(facts, state=without_unknown(facts.state), summaries=summaries)
+    given = possible(read.folder, read.state, read.logs, read.streams, now)
     facts = dataclasses.replace(
         read, state=given.state, logs=given.logs, streams=given.streams, window=given.window
     )
@@ -246,7 +249,7 @@ def describe(
     clues = Clues(facts.state, facts.summaries, facts.prompts, facts.logs, streams)
     request = _request(facts, clues)
     workflow: Workflow = {
-        **_kept_keys(read.state),
+        **kept,
         "id": facts.id,
         "adw_id": word(facts.state.get("adw_id")) or word(facts.state.get("id")),
         "status": verdict.status,

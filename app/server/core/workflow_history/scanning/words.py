@@ -23,12 +23,34 @@ _NAMES: Final = (
 _STATED: Final = {
     "completed": "completed", "complete": "completed", "success": "completed", "succeeded": "completed",
     "successful": "completed", "done": "completed", "finished": "completed", "passed": "completed",
-    "ok": "completed",
+    "ok": "completed", "approved": "completed", "accepted": "completed", "merged": "completed",
+    "shipped": "completed", "deployed": "completed", "released": "completed", "delivered": "completed",
+    "resolved": "completed",
     "failed": "failed", "failure": "failed", "error": "failed", "errored": "failed", "aborted": "failed",
-    "crashed": "failed", "killed": "failed", "timeout": "failed", "timed_out": "failed",
+    "crashed": "failed", "killed": "failed", "timeout": "failed", "timed_out": "failed", "fail": "failed",
+    "rejected": "failed", "unsuccessful": "failed",
     "running": "running", "in_progress": "running", "started": "running", "active": "running",
+    "working": "running", "processing": "running", "ongoing": "running", "planning": "running",
+    "building": "running", "implementing": "running", "testing": "running", "reviewing": "running",
+    "patching": "running", "documenting": "running", "shipping": "running", "deploying": "running",
     "stopped": "stopped", "interrupted": "stopped", "cancelled": "stopped", "canceled": "stopped",
+    "abandoned": "stopped",
+    "incomplete": "incomplete",
 }  # fmt: skip
+"""How a run stands, by the words that files use for it."""
+
+_NO_END: Final = frozenset({
+    "blocked", "built", "created", "documented", "draft", "implemented", "in_review", "initialized", "new",
+    "on_hold", "open", "paused", "planned", "queued", "ready", "ready_for_review", "review", "reviewed",
+    "scheduled", "tested", "todo", "waiting",
+})  # fmt: skip
+"""Usual words for a run that has not come to an end: they stand as they are, and nobody need be told."""
+
+_UNKNOWN: Final = frozenset({
+    "-", "n/a", "nan", "nil", "none", "null", "pending", "tbd", "undefined", "unknown", "\u2013",
+})  # fmt: skip
+"""How programs write a value that they do not have."""
+
 _NO_QUOTES: Final = str.maketrans({"'": "`", '"': "`"})
 _BREAK = re.compile(r"[^\S ]+")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
@@ -78,7 +100,30 @@ def stated_status(state: dict[str, Any]) -> str | None:
     ('running', 'on hold')
     """
     given = status_word(state)
-    return None if given is None else _STATED.get(given.lower().replace(" ", "_").replace("-", "_"), given)
+    return None if given is None else _STATED.get(_plain(given), given)
+
+
+def _plain(status: str) -> str:
+    return status.lower().replace(" ", "_").replace("-", "_")
+
+
+def without_unknown(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a file's object with null for the words that stand for an unknown value, in its phases too.
+
+    >>> without_unknown({"branch_name": " None ", "phase_results": [{"phase": "plan", "error": "null"}]})
+    {'branch_name': None, 'phase_results': [{'phase': 'plan', 'error': None}]}
+    """
+    known = {key: None if _is_unknown(value) else value for key, value in given.items()}
+    if isinstance(phases := known.get("phase_results"), list):
+        known["phase_results"] = [
+            without_unknown(phase) if isinstance(phase, dict) and "phase_results" not in phase else phase
+            for phase in phases
+        ]
+    return known
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < _SHOWN and visible(value).lower() in _UNKNOWN
 
 
 def quoted(value: Any) -> str:
@@ -114,3 +159,5 @@ def odd_words(state: dict[str, Any]) -> Iterator[str]:
         ):
             length = f" ({len(value):,} characters)" if len(value) > _SHOWN else ""
             yield f"{key} is read as {quoted(read or '')}: the state says {quoted(value)}{length}"
+        elif key == "status" and read and not {_plain(read)} & (_STATED.keys() | _NO_END):
+            yield f"status is no known word: {quoted(read)}; the run counts as neither completed nor failed"
