@@ -18,7 +18,18 @@ from app.server.tests.build import (
     PLACES,
     run_with_texts,
 )
-from app.server.tests.password_list import FORMS, is_kept, password_shapes, typed_password
+from app.server.tests.password_list import (
+    DEFAULTS,
+    FORMS,
+    LIKE_TEMPLATES,
+    PLACES_OF_A_VALUE,
+    QUOTED,
+    default_of,
+    is_kept,
+    password_shapes,
+    typed_password,
+    words_of,
+)
 
 PROGRAMS = (
     'password: getpass.getpass("Password: ")[0],\n',
@@ -74,6 +85,62 @@ def test_what_stands_around_a_password_stays_as_it_is() -> None:
     ):
         assert scrub(text) == clean
         assert scrub(clean) == clean
+
+
+@pytest.mark.parametrize("kind", LIKE_TEMPLATES)
+@pytest.mark.parametrize("place", PLACES_OF_A_VALUE)
+def test_a_password_that_looks_like_a_template_or_like_several_values_is_taken_whole(
+    kind: str, place: str
+) -> None:
+    dice = random.Random(f"{kind} {place}")
+    values = [LIKE_TEMPLATES[kind](dice) for _ in range(60)]
+    kept = [text for value in values if is_kept(value, scrub(text := PLACES_OF_A_VALUE[place](value)))]
+    assert len(kept) <= 0.15 * len(values), kept
+
+
+@pytest.mark.parametrize("form", DEFAULTS)
+def test_what_a_shell_takes_where_a_variable_is_not_set_is_a_password(form: str) -> None:
+    dice = random.Random(form)
+    for value in (default_of(dice) for _ in range(50)):
+        assert scrub(form.format(value)) == form.format("[secret: password]")
+
+
+@pytest.mark.parametrize("form", QUOTED)
+def test_a_password_of_several_words_is_taken_whole_where_quotes_hold_it(form: str) -> None:
+    dice = random.Random(form)
+    for value in ("a b c", *(words_of(dice) for _ in range(50))):
+        assert scrub(form.format(value)) == form.format("[secret: password]")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<your-password>", "<your password>", "<DB_PASSWORD>", "${DB_PASSWORD}", "${DB_PASSWORD:-}",
+        "${X:?unset}", "{{ secret }}", "{{ vault.db.password }}", "${{ secrets.DB_PASSWORD }}",
+        "%(password)s", "%(user)s:%(pw)s", "%DB_PASSWORD%", "%s", "%s_upgrades", "{password}",
+        "{user}-{password}", "{name}_token", "#{password}", "${DB_PASSWORD:-${OTHER_PASSWORD}}",
+        "${DB_PASSWORD:-changeme}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "form", ["DB_PASSWORD={}", "password: {}\n", 'password="{}"', '{{"password": "{}"}}']
+)
+def test_what_stands_for_a_password_stays_readable(form: str, value: str) -> None:
+    text = form.format(value)
+    assert scrub(text) is text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Enter your password", "must not be empty", "at least 8 characters", "Forgot it?", "Show or hide",
+        "does not match", "is too short", "Please enter it again", "a string", "Wrong PIN", "Mot de passe",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ['password: "{}"', '{{"password": "{}"}}', "password='{}'"])
+def test_what_is_said_of_a_password_in_quotes_stays_as_it_is(form: str, message: str) -> None:
+    text = form.format(message)
+    assert scrub(text) is text
 
 
 def test_a_value_of_a_state_file_may_hold_quotes() -> None:

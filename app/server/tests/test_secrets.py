@@ -172,6 +172,8 @@ SLOW = (
     "mysql -", "curl -u a", "echo a|", "login ", "cookie: a=", "mnemonic: ", "atlasv1", "[secret: password]", "[secret: ",  # noqa: E501
     'password="a"b', "DB_PASSWORD='a''", 'password: "\\"', "PASSWORD=(", "password: \"x9#'Kq!f",
     "api_key='11111111-2222-3333-4444-555555555555'\n",
+    "password={", "password=<x>", "password=${A:-", "${PASSWORD:-a",
+    "password=a1b2c3,", "password=%a%", 'password="a b ', "--password 'a b ", "<password>a b ", "curl -u 'a:",
 )  # fmt: skip
 
 

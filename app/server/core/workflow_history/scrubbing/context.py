@@ -52,7 +52,11 @@ def _rule(kind: str, hints: str, shape: str, judged: Callable[[str], bool], *, e
 
 
 _Q: Final = r"""["'`]?"""
-_VALUE: Final = r"""(?P<secret>[^\s"'`|;&<>]{3,2000})"""
+_QUOTED: Final = r""""(?P<double>[^"\n]{3,200})"|'(?P<single>[^'\n]{3,200})'"""
+_BARE: Final = r"""(?P<secret>[^\s"'`|;&<>]{3,2000})"""
+_VALUE: Final = rf"""(?:{_QUOTED}|["'`]?{_BARE})"""
+"""A value: in quotes whole, bare up to what ends a command."""
+
 _ON_LINE: Final = r"[^\n|;&]{0,200}?[ \t]"
 
 RULES: Final = (
@@ -160,12 +164,7 @@ RULES: Final = (
     _rule(
         "password",
         "mysql|mariadb",
-        r"\b(?:mysql|mariadb)[a-z_-]{0,12}\b"
-        + _ON_LINE
-        + r"-p(?:\"(?P<double>[^\"\n]{3,200})\"|"
-        + _Q
-        + _VALUE
-        + ")",
+        r"\b(?:mysql|mariadb)[a-z_-]{0,12}\b" + _ON_LINE + "-p" + _VALUE,
         _typed,
     ),
     _rule(
@@ -193,7 +192,6 @@ RULES: Final = (
         r"|\bmongo[a-z]{0,8}\b"
         + _ON_LINE
         + r"-p|-(?:storepass|keypass|srcstorepass|deststorepass))[ \t=]{0,4}"
-        + _Q
         + _VALUE,
         _typed,
     ),
@@ -203,8 +201,9 @@ RULES: Final = (
         r"\b(?:curl|wget|https?|smbclient)\b"
         + _ON_LINE
         + r"(?:-u|--user|--proxy-user|-U|-a|--auth)[ =]{0,4}"
-        + _Q
-        + r"[^\s:%\"'`]{1,100}[:%](?P<secret>[^\s\"'`|;<>]{3,300})",
+        + r"""(?:'[^\s:%"'`]{1,100}[:%](?P<single>[^'\n]{3,300})'"""
+        + r"""|"[^\s:%"'`]{1,100}[:%](?P<double>[^"\n]{3,300})\""""
+        + r"""|["'`]?[^\s:%"'`]{1,100}[:%](?P<secret>[^\s"'`|;<>]{3,300}))""",
         _typed,
     ),
     _rule(
@@ -222,7 +221,7 @@ RULES: Final = (
         "password",
         "htpasswd",
         r"htpasswd[ \t]{1,4}(?:-\w{1,8}[ \t]{1,4}){0,4}(?:-\w{0,6}n\w{0,6}[ \t]{1,4}\S{1,100}"
-        r"|-\w{0,6}b\w{0,6}[ \t]{1,4}\S{1,200}[ \t]{1,4}\S{1,100})[ \t]{1,4}" + _Q + _VALUE,
+        r"|-\w{0,6}b\w{0,6}[ \t]{1,4}\S{1,200}[ \t]{1,4}\S{1,100})[ \t]{1,4}" + _VALUE,
         _typed,
     ),
     _rule(
@@ -265,11 +264,7 @@ RULES: Final = (
     _rule(
         "access key",
         "gh secret|gh variable",
-        r"\bgh[ \t]{1,4}(?:secret|variable)[ \t]{1,4}set\b"
-        + _ON_LINE
-        + r"(?:-b|--body)[ =]{1,4}"
-        + _Q
-        + _VALUE,
+        r"\bgh[ \t]{1,4}(?:secret|variable)[ \t]{1,4}set\b" + _ON_LINE + r"(?:-b|--body)[ =]{1,4}" + _VALUE,
         _typed,
     ),
     _rule(

@@ -28,6 +28,15 @@ _CUT: Final = re.compile(
 _OPEN_QUOTE: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,300}+$""")
 _QUOTE: Final = re.compile("[\"'`]")
 _OPEN_BRACKET: Final = re.compile(r"([(\[{<])[\w.\-$ \t]{0,60}+$")
+
+_MORE: Final = re.compile(
+    r"""(?:(?:[,;{}()\[\]>\\]|<(?!/?[A-Za-z]{1,12}[ />]))+[^\s"'`<>(){}\[\],;|\\&]+)*"""
+)
+"""How a bare value goes on behind a sign that mostly ends one."""
+
+_NEXT: Final = re.compile(r"[,;](?=[ \t]?[A-Za-z_][\w.\-]{0,60}(?:[ \t]?=|:[ \t]))|\\+[nrt]")
+"""Where it does not: the next name, or an escape that stands for a space."""
+
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _AFTER_CLOSED: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
 
@@ -73,6 +82,22 @@ def _passed(text: str, start: int, at: int, quote: str) -> int:
     if quote != "'":
         return 0
     return next((1 + len(inside) for inside in _IN_SHELL if text.startswith(inside, behind)), 0)
+
+
+def more_end(text: str, begin: int, start: int, end: int) -> int:
+    """Return where a bare value ends of which the part from `start` to `end` is known to be a secret's.
+
+    >>> text = "--password ab1,cd;e --next"
+    >>> text[11 : more_end(text, 2, 11, 14)]
+    'ab1,cd;e'
+    """
+    if end >= len(text) or text[end].isspace():
+        return end
+    stop = max(end, min(bare_end(text, begin, start), end + _LONGEST_BARE))
+    if (cut := _NEXT.search(text, end, stop)) is not None:
+        stop = cut.start()
+    more = _MORE.match(text, end, stop)
+    return more.end() if more else end
 
 
 def bare_end(text: str, begin: int, start: int) -> int:

@@ -49,12 +49,23 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 _HEX: Final = re.compile(r"(?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{16,}")
 
 _REFERENCE: Final = re.compile(
-    r"[$<{@*]|%[A-Za-z_]\w*%|!(?:Ref|Sub|GetAtt|vault|env)\b|\.{1,2}/|~/|/|[a-z][a-z0-9+.-]{0,20}://|[A-Za-z]:\\"
+    r"[$@*]|\{[{%]|#\{|<[%?]|!(?:Ref|Sub|GetAtt|vault|env)\b|\.{1,2}/|~/|/|[a-z][a-z0-9+.-]{0,20}://|[A-Za-z]:\\"
     r"|(?:env|file|vault|secret|op|ssm|arn|https?|ref|keyring|prompt)(?:://|:)(?!//)"
 )
 """How a value begins that only names where the secret is."""
 
-_FORMAT: Final = re.compile(r"%[sdr(]|\{\w*\}|#\{")
+_PLACEHOLDER: Final = re.compile(
+    r"[$#]?\{{1,2}(?P<braces>[^{}]{0,200})\}{1,2}|<(?P<angles>[^<>]{1,100})>|%\((?P<named>\w{1,60})\)[a-z]"
+    r"|%(?P<percent>[A-Za-z_]\w{0,60})%|%[sdr](?![A-Za-z0-9])"
+)
+"""What a template has in the place of a value."""
+
+_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_WORDY: Final = re.compile(
+    r"[a-z]+[0-9]{0,2}|[A-Z]+[0-9]{0,2}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*[0-9]{0,2}|[0-9]{1,4}[a-z]?"
+)
+"""Letters and digits as in the words of a name."""
+
 _MEMBER: Final = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+[;,]?|[A-Za-z_]\w*::\w+(?:::\w+)*")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*")
 _NAMES: Final = re.compile(r"pass|pwd|secret|token|cred|key|auth|login|user", re.IGNORECASE)
@@ -66,10 +77,10 @@ _CODE: Final = re.compile(
     r"(?:[!&*+~(\[{-]{0,3}(?:[a-z_]{3,}|[a-z_]+\d{1,3}[a-z_]{3,}|[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)*"
     r"|[A-Z]*(?:[A-Z][a-z]{2,}){2,}|[A-Z_]{3,})(?:[.(\[]|\?\.|::|->))"
     r"|[!&*~@]?[A-Za-z_$]\w*(?:\??\.[A-Za-z_]\w*|\([^()]{0,200}\)|\[[^\[\]]{0,200}\])*[,;:)\]}]*\Z"
-    r"|[(\[][\w .,|\"'-]*[)\]](?:[,;]|\*\w+)?\Z|<[A-Za-z][\w -]*>|<[%?/]|\([A-Za-z_]\w*\Z|\*\*?\Z"
+    r"|[(\[][\w .,|\"'-]*[)\]](?:[,;]|\*\w+)?\Z|<[%?/]|\([A-Za-z_]\w*\Z|\*\*?\Z"
     r"|-{1,2}[A-Za-z][a-z-]+"
-    r"|\$\$?[A-Za-z_]\w*(?:[/:@\"'.,;)}\[(|-]|\Z)|\$[({_]|\$\d\b|\{(?:[{%$#\"']|\w+[}.:]|\Z)"
-    r"|%(?:[A-Za-z_]\w*[%(]|\(|[sdr]\b)|(?:\.{0,2}|~)/[\w./~@%+:-]*[,;]?\Z|[a-z][a-z0-9+.-]{1,20}://|\.{3}"
+    r"|\$\$?[A-Za-z_]\w*(?:[/:@\"'.,;)}\[(|-]|\Z)|\$[({_]|\$\d\b|\{(?:[{%$#\"']|\w+[.:]|\Z)"
+    r"|%(?:[A-Za-z_]\w*\(|\(|[sdr]\b)|(?:\.{0,2}|~)/[\w./~@%+:-]*[,;]?\Z|[a-z][a-z0-9+.-]{1,20}://|\.{3}"
 )
 """How a value begins that is a part of a program or stands for another: a call, a variable, a path."""
 
@@ -78,6 +89,16 @@ _EXPRESSION: Final = re.compile(
     r"|[\w)](?:=>|&&|\|\|)[\w({]|[$#]\{\w|\{\{[^{}]*\}\}|%[sd]\b|%[({]\w"
 )
 """What is in a regular expression, in a condition, or in a template."""
+
+_OF_SENTENCES: Final = frozenset({
+    "account", "again", "allowed", "an", "as", "at", "bad", "be", "by", "cancel", "cannot", "can't",
+    "character", "characters", "chars", "choose", "contain", "contains", "denied", "did", "digits", "do",
+    "does", "don't", "email", "enter", "exist", "exists", "expires", "failed", "fill", "forget", "found",
+    "if", "in", "is", "it", "least", "letters", "login", "manager", "match", "matches", "mismatch", "most",
+    "no", "of", "ok", "on", "or", "please", "protected", "provide", "remember", "sent", "setup", "short",
+    "sign", "submit", "success", "than", "to", "too", "type", "user", "verify",
+})  # fmt: skip
+"""Words of messages about a secret, beside those that are said of values."""
 
 _SAID_OF_VALUES: Final = frozenset(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
 """Words that stand behind such a name and say something of the secret: its type, its rules, its state."""
@@ -189,7 +210,9 @@ def is_jumbled(value: str, *, much: bool = False) -> bool:
         is_made = any(kinds[:2]) and _changes(value) >= (0.25 if sum(kinds) >= 2 else 0.4)
     if not is_made or _SAID.fullmatch(inner) or _NUMBER.fullmatch(inner):
         return False
-    return not (_CODE.match(value) or _EXPRESSION.search(value) or _STANDS_FOR.search(value))
+    return not (
+        _CODE.match(value) or _EXPRESSION.search(value) or _STANDS_FOR.search(value) or is_template(value)
+    )
 
 
 def is_login(word: str) -> bool:
@@ -211,11 +234,49 @@ def is_reference(value: str) -> bool:
     >>> [is_reference(value) for value in ("$TOKEN", "process.env.KEY", "/run/secrets/x", "hunter2")]
     [True, True, True, False]
     """
-    if _MEMBER.fullmatch(value) or _FORMAT.search(value):
+    if _MEMBER.fullmatch(value) or is_template(value):
         return True
     if _REFERENCE.match(value):
         return not (value[0] == "/" and len(value) >= _KEY and _is_key(value) and not _SAID.fullmatch(value))
     return _STANDS_FOR.search(value) is not None and not (len(value) >= _KEY and _is_key(value))
+
+
+def is_template(value: str) -> bool:
+    """Tell whether names in brackets stand in a value for others, with nothing beside them that is a secret.
+
+    >>> [is_template(value) for value in ("<your-password>", "%(name)s:%(pw)s", "{user}-7", "{kq}zR9!p7")]
+    [True, True, True, False]
+    """
+    names = [found[found.lastgroup] if found.lastgroup else "" for found in _PLACEHOLDER.finditer(value)]
+    if not names:
+        return False
+    rest = _PLACEHOLDER.sub("", value)
+    if not rest:
+        return True
+    if not all(map(_is_wordy, names)):
+        return False
+    kinds = any(map(str.isdigit, rest)) and any(map(str.isalpha, rest)) and _SIGN.search(rest)
+    return len(rest) < 4 or (_is_wordy(rest) and not kinds)
+
+
+def _is_wordy(text: str) -> bool:
+    return all(map(_WORDY.fullmatch, _RUN.findall(text)))
+
+
+def is_passphrase(value: str) -> bool:
+    """Tell whether words in a row are a secret, where only one can be: no sentence, and nothing said of one.
+
+    >>> [is_passphrase(value) for value in ("horse battery", "my dog 7!", "Enter a value")]
+    [True, True, False]
+    """
+    words = [word.strip(".,;:!?\"'()").lower() for word in value.split()]
+    if len(words) < 2 or is_reference(value) or not _OF_SENTENCES.isdisjoint(words) or _NAMES.search(value):
+        return False
+    if any(map(is_word_of_values, words)):
+        return False
+    if value[0].isupper() and all(letter.isalpha() or letter in " .,!?'-" for letter in value):
+        return False  # a sentence, or a label
+    return all(letter.isprintable() for letter in value) and len(value) <= 100
 
 
 def is_word_of_values(value: str) -> bool:

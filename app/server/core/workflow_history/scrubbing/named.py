@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .extents import bare_end, quoted_end
+from .extents import bare_end, more_end, quoted_end
 from .hints import places
 from .judging import (
     is_given,
     is_jumbled,
     is_mixed,
+    is_passphrase,
     is_pattern,
     is_random,
     is_reference,
@@ -99,6 +100,12 @@ _IN_TAG: Final = re.compile(
     r"""(?P<suffix>[A-Za-z0-9_\-]{0,24}+)(?:["'][ \t]{1,4}(?:value|content|val|default)[ \t]{0,2}=[ \t]{0,2}"""  # noqa: E501
     r"""|(?P<closed>["']?(?:[ \t][^<>\n]{0,80})?>[ \t\r\n]{0,40}(?:<!\[CDATA\[)?))(?P<q>["']?)"""
 )
+_IN_BRACES: Final = re.compile(r"(?P<suffix>[A-Za-z0-9_]{0,24}+):?[-=](?=[^\s}$])")
+_DEFAULT: Final = re.compile(r"\$\{\w{1,60}:?[-=](?=[^\s}$])")
+"""What stands before the value that a shell takes where a variable is not set."""
+
+_ELEMENT: Final = re.compile(r"[^<>\n]{3,300}(?=</)")
+_BRACKETS: Final = frozenset("{<([,;")
 _WORD: Final = re.compile(r"""[^\s"'`<>(){}\[\],;|\\]{3,2000}+""")
 _LEFT: Final = re.compile(r"[A-Za-z0-9_.\-$@]{0,60}$")
 _ENVIRONMENT: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -113,7 +120,7 @@ _SPACE_IS_ASSIGNMENT: Final = re.compile(
     r"(?:[ \t]{1,4}--?[\w=-]{1,30}){0,3}[ \t]{1,4}[\"']?[\w./:@-]{0,60}$"
 )
 _OPTION: Final = re.compile(r"(?:^|[\s\"'`=(\[])--?[A-Za-z0-9][A-Za-z0-9_\-.]{0,40}$|(?:^|[\s\"'`])--?$")
-_BEFORE_IN_WORDS: Final = frozenset(("", " ", "\t", "\n", "/", "-"))
+_BEFORE_IN_WORDS: Final = frozenset(("", " ", "\t", "\n", "/", "-", "&", "?", ";"))
 """What stands before a name in a sentence, a command or a branch; in a program it may be a bracket."""
 
 _SECRET: Final = re.compile(r"secret(?:_?key)?$", re.IGNORECASE)
@@ -147,7 +154,8 @@ def named_secrets(text: str, lower: str) -> Iterator[tuple[int, int]]:
             continue
         whole = _with_signs(found, text, place)
         if whole is not None or _is_secret(found, text, place):
-            looked = max(found.end, whole or 0)
+            end = found.end if found.quote else more_end(text, found.begin, found.start, found.end)
+            looked = max(end, whole or 0)
             yield found.start, looked
         elif (
             len(found.value) > 100
@@ -156,15 +164,14 @@ def named_secrets(text: str, lower: str) -> Iterator[tuple[int, int]]:
 
 
 def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
-    between = _IN_TAG.match(text, core.end()) if _is_in_tag(text, place) else None
-    form = "tag" if between else ""
-    if between is None:
-        between = _BETWEEN.match(text, core.end())
+    between, form, start, quote = _opened(text, place, core)
     if between is None:
         return None
-    form = form or next(kind for kind in _FORMS if between[kind] is not None)
-    start, quote = between.end(), between["q"]
-    closed = quoted_end(text, start, quote) if quote else None
+    if form == "tag" and between["closed"] is not None and (element := _ELEMENT.match(text, start)):
+        closed: int | None = element.end()
+        quote = ""
+    else:
+        closed = quoted_end(text, start, quote) if quote else None
     if closed is None and len(quote) > 1:  # one that opens, and others that are the value's
         start, quote = between.start("q") + 1, quote[0]
         closed = quoted_end(text, start, quote)
@@ -176,7 +183,9 @@ def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
         if "&" in text[start:end] and (cut := re.search(r"&(?=[\w.\-\[\]%]{1,60}=)", text[start:end])):
             end = start + cut.start()
     value = text[start:end]
-    if text.startswith("[secret: ", start) or (len(value) < 3 and (closed is not None or form != "assign")):
+    if text.startswith("[secret: ", start) or (
+        len(value) < 3 and (closed is not None or not (form == "assign" or text[end : end + 1] in _BRACKETS))
+    ):
         return None
     if form == "tag" and between["closed"] is not None and _CLOSED.match(text, end + len(quote)) is None:
         return None
@@ -199,6 +208,28 @@ def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
     return Found(name + suffix, is_password, is_clear, form, quote, value, place - len(before), start, end)
 
 
+def _opened(text: str, place: int, core: re.Match[str]) -> tuple[re.Match[str] | None, str, int, str]:
+    """Return what is between a name and its value, in which form, where the value starts, and its quote.
+
+    A value that a shell takes where a variable is not set, as in `${NAME:-value}`, is quoted by a brace.
+    """
+    braces = text.rfind("${", max(0, place - 62), place)
+    if braces >= 0 and _LEFT.fullmatch(text, braces + 2, place):
+        between = _IN_BRACES.match(text, core.end())
+        if between is not None:
+            return between, "assign", between.end(), "}"
+    between = _IN_TAG.match(text, core.end()) if _is_in_tag(text, place) else None
+    form = "tag" if between else ""
+    if between is None:
+        between = _BETWEEN.match(text, core.end())
+    if between is None:
+        return None, form, place, ""
+    form = form or next(kind for kind in _FORMS if between[kind] is not None)
+    if (default := _DEFAULT.match(text, between.end())) is not None:
+        return between, form, default.end(), "}"
+    return between, form, between.end(), between["q"]
+
+
 _FORMS: Final = ("assign", "block", "pair", "comma", "cell", "prose", "space")
 
 
@@ -216,7 +247,7 @@ def _is_secret(found: Found, text: str, place: int) -> bool:  # noqa: PLR0911 - 
     ):
         return False
     if " " in value:
-        return found.form in ("assign", "tag", "pair") and any(is_mixed(word) for word in value.split())
+        return _is_of_words(found, text, place)
     if form == "space":
         return _is_after_space(found, text, place, people=people)
     random = is_random(bare, of_people=people) and not _is_name(found, bare)
@@ -238,6 +269,17 @@ def _is_secret(found: Found, text: str, place: int) -> bool:  # noqa: PLR0911 - 
     )
 
 
+def _is_of_words(found: Found, text: str, place: int) -> bool:
+    """Tell it of a value with blanks in it, which is in quotes or in an element of its own."""
+    if found.form == "space" and _OPTION.search(text[max(0, place - _LOOK_BACK) : place]) is None:
+        return False
+    if found.form not in ("assign", "tag", "pair", "space"):
+        return False
+    is_closed = found.form == "tag" or bool(found.quote and text.startswith(found.quote, found.end))
+    given = is_closed and found.is_password and found.is_clear and is_passphrase(found.value)
+    return given or any(is_mixed(word) for word in found.value.split())
+
+
 def _with_signs(found: Found, text: str, place: int) -> int | None:
     """Return where a secret ends that has signs in it as no word has; None: it is none.
 
@@ -245,20 +287,25 @@ def _with_signs(found: Found, text: str, place: int) -> int | None:
     value with signs in it is a part of a program.
     """
     of_people = found.is_password or _SECRET.search(found.name) is not None
-    if not (of_people and found.is_clear) or found.form not in ("assign", "pair", "tag", "comma", "space"):
+    if not (of_people and found.is_clear) or found.form == "block":
         return None
     if found.form == "space" and _OPTION.search(text[max(0, place - _LOOK_BACK) : place]) is None:
         return None
-    if found.quote and text.startswith(found.quote, found.end):
+    if (found.quote and text.startswith(found.quote, found.end)) or found.form == "tag":
         return found.end if " " not in found.value and is_jumbled(found.value) else None
-    if found.form != "assign":
+    if found.form in ("pair", "comma"):
         return None
     end = bare_end(text, found.begin, found.start)
+    if found.form == "cell" and (border := text.find("|", found.start, end)) >= 0:
+        end = border
     whole = found._replace(value=text[found.start : end].rstrip(",;"))
-    if not (_is_in_environment(whole, text) or _is_alone(found._replace(end=end), text, place)):
-        in_words = text[max(0, found.begin - 1) : found.begin] in _BEFORE_IN_WORDS
-        return found.start + len(whole.value) if in_words and is_jumbled(whole.value, much=True) else None
-    judged = is_jumbled(whole.value) or (found.value != whole.value and _is_secret(found, text, place))
+    if _is_in_environment(whole, text) or (
+        found.form == "assign" and _is_alone(found._replace(end=end), text, place)
+    ):
+        judged = is_jumbled(whole.value) or (found.value != whole.value and _is_secret(found, text, place))
+    else:
+        in_words = found.form != "assign" or text[max(0, found.begin - 1) : found.begin] in _BEFORE_IN_WORDS
+        judged = in_words and is_jumbled(whole.value, much=True)
     return found.start + len(whole.value) if judged else None
 
 
