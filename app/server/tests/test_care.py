@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.queries import PageQuery
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
+from .web import client_of
 
 OLD, NEW = "2020-01-01T12:00:00Z", "2026-01-01T12:00:00Z"
 
@@ -178,6 +180,41 @@ def test_a_pruned_run_stays_out_until_it_is_asked_for(file: Path, agents: Path) 
     assert (stats["pruned"], stats["inserted"], stats["unchanged"]) == (3, 0, 3)
     assert do_sync(agents, with_pruned=True)["inserted"] == 3
     assert do_sync(agents)["pruned"] == 0
+
+
+def test_every_face_says_that_all_runs_were_pruned_and_how_they_come_back(file: Path, agents: Path) -> None:
+    prune_history([rule_of({"project": "shop"})], dry_run=False)
+    back = "sync path/to/project --with-pruned"
+    for words in (["list"], ["stats"], ["stats", "--by", "week"], ["patterns"]):
+        said = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+        assert "All 6 runs of this history were pruned and stay out; sync --with-pruned" in said.output
+        assert back in said.output
+        assert "No runs yet" not in said.output
+    with client_of() as client:
+        for path in ("/", "/trends", "/insights"):
+            page = client.get(path).text
+            assert "All 6 runs of this history were pruned and stay out" in page
+            assert back in page
+    assert "No run matches." in CliRunner().invoke(app, ["list", "--search", "CSV"]).output
+    said = CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"})
+    assert (said.exit_code, "any more" in said.output) == (0, False)
+    assert f"All 6 runs of {agents} were pruned and stay out; sync --with-pruned" in said.output
+    assert do_sync(agents, with_pruned=True)["inserted"] == 6
+
+
+def test_a_folder_of_which_some_runs_were_pruned_and_the_others_deleted_says_both(
+    file: Path, agents: Path
+) -> None:
+    prune_history(old(), dry_run=False)
+    for number in range(3):
+        shutil.rmtree(agents / f"new-{number}")
+    said = " ".join(CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"}).output.split())
+    assert f"All 3 runs of {agents} were pruned and stay out" in said
+    assert "3 runs gone from the disk, kept in this history" in said
+    for number in range(3):
+        shutil.rmtree(agents / f"old-{number}")
+    said = CliRunner().invoke(app, ["sync", str(agents)], env={"COLUMNS": "400"}).output
+    assert f"No runs in {agents} any more. 3 runs gone from the disk" in " ".join(said.split())
 
 
 def test_what_was_pruned_here_is_not_merged_back(

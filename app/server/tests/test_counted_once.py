@@ -534,6 +534,59 @@ def test_a_pruned_run_leaves_its_messages_to_a_run_that_has_them(agents: Path) -
     assert sound() == []
 
 
+def test_what_is_noted_of_a_pruned_run_is_without_what_a_fork_comes_to_count(tmp_path: Path) -> None:
+    first, fork, other = (SESSION.format(number) for number in (1, 2, 3))
+    transcript(tmp_path / "logs" / f"{first}.jsonl", first, [1, 2, 3])
+    transcript(tmp_path / "logs" / f"{fork}.jsonl", fork, [1, 2, 9])
+    transcript(tmp_path / "logs" / f"{other}.jsonl", other, [20])
+    synced(tmp_path / "logs")
+    for taken, noted, left in ((first, EACH, FOUR), (other, TWO, THREE), (fork, FIVE, 0.0)):
+        take_out(taken)
+        assert pruning.prune_history(NOBODY)["pruned_before"]["spent"] == pytest.approx(noted)
+        assert (spent(), sound()) == (left, [])
+
+
+@pytest.mark.parametrize("batch", [1, 2_000])
+def test_forks_that_are_pruned_together_are_noted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(pruning, "BATCH_RUNS", batch)
+    for number, messages in ((1, [1, 2, 3]), (2, [1, 2, 9])):
+        session = SESSION.format(number)
+        transcript(tmp_path / "logs" / f"{session}.jsonl", session, messages)
+    synced(tmp_path / "logs")
+    everything = [Rule(RunFilter(project=("logs",)))]
+    told = pruning.prune_history(everything)
+    done = pruning.prune_history(everything, dry_run=False)
+    assert (told["spent"], done["spent"]) == (FOUR, FOUR)
+    assert pruning.prune_history(NOBODY)["pruned_before"] == {"runs": 2, "spent": FOUR}
+
+
+def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
+    shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
+    workflow(agents, "b1b2c3d4", messages=["q1"])
+    synced(agents)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            pruning, "_meant", lambda history, _: history.whole().facts([history.find("shop/a1b2c3d4").key])
+        )
+        told = pruning.prune_history(NOBODY)
+    assert (told["runs"], told["spent"], told["unpriced"]) == (1, 0.0, 0)
+    assert spent() == 2.0
+    take_out("a1b2c3d4")
+    assert (spent(), pruning.prune_history(NOBODY)["pruned_before"]["spent"]) == (2.0, 0.0)
+
+
+def test_a_copy_is_no_run_of_unknown_cost_when_it_is_pruned(agents: Path) -> None:
+    shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
+    synced(agents)
+    done = pruning.prune_history([Rule(RunFilter(project=("shop",)))])
+    assert (done["runs"], done["spent"], done["unpriced"], done["spent_is_exact"]) == (2, 1.0, 0, True)
+
+
+NOBODY = [Rule(RunFilter(project=("nobody",)))]
+
+
 def test_counting_a_copys_costs_again_counts_nothing_twice(agents: Path) -> None:
     shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
     synced(agents)

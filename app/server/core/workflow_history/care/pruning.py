@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import database
+from ..accounting.claims import Claim, units_of
+from ..accounting.unique import Unit
 from ..amounts import RECORDED
 from ..errors import InvalidQueryError
 from ..retention import Rule
 from ..store.bulk import chunks
 from ..store.history import History
-from ..store.values import to_dollars
+from ..store.values import to_dollars, to_nanodollars
 from ..syncing.finishing import finish
-from ..syncing.sharing import settle_shares
+from ..syncing.sharing import settle_shares, shares_now
 
 BATCH_RUNS = 2_000  # taken out in one transaction
 
@@ -29,7 +31,8 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
 
     Returns runs, spent (US dollars; at least, unless spent_is_exact), unpriced (runs of unknown cost), oldest
     and newest (when they were made), projects (how many of each), dry_run, and pruned_before: runs and spent
-    (at least) of what was pruned earlier. Runs at work stay, unless a rule names their status.
+    (at least) of what was pruned earlier. What a run that stays comes to count of them is not in `spent`: no
+    dollar is both noted and in the sums of what is left. Runs at work stay, unless a rule names their status.
     """
     started = time.monotonic()
     if not rules or any(rule.is_empty for rule in rules):
@@ -39,7 +42,8 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
         if history is None:
             gone: list[dict[str, Any]] = []
         elif dry_run:
-            gone = _meant(history, rules)
+            meant = _meant(history, rules)
+            gone = _without_passed(meant, _passed_on(history, meant))
         else:
             gone = _take_out(history, rules)
             finish(history)  # also what an earlier command left undone
@@ -52,6 +56,12 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
         "dry_run": dry_run,
         "duration_seconds": seconds,
     }
+
+
+def runs_pruned() -> int:
+    """Return how many runs were taken out of the history in use, and are not in it again."""
+    with database.existing() as history:
+        return 0 if history is None else len(history.whole().pruned())
 
 
 def _meant(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
@@ -91,25 +101,74 @@ def _take_out(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
                 version = history.version()
                 meant = {run["key"]: run for run in _meant(history, rules)}
             keys = [key for key in some if key in meant]
+            runs = history.whole().facts(keys)  # some may count more by now, as others went
+            passed = _passed_on(history, runs)
             near = history.connected(keys).keys() - set(keys)
-            history.prune(keys)
+            history.prune(keys, passed)
             settle_shares(history, near)
-        gone += [meant[key] for key in keys]
+        gone += _without_passed(runs, passed)
     return gone
+
+
+def _passed_on(history: History, leaving: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Return what others come to count of these runs when they are gone, nanodollars by key."""
+    spent = {run["key"]: run["spent_nanodollars"] or 0 for run in leaving}
+    group = history.connected(spent)
+    passed: dict[int, int] = {}
+    if group.keys() == spent.keys():
+        return passed
+    for some in _together(group):
+        if not (gone := some & spent.keys()) or gone == some:
+            continue
+        found = shares_now(history, some - gone, without=gone)
+        more = sum(_nanodollars(run) - _nanodollars(found.runs[key]) for key, run in found.changed.items())
+        for key in sorted(gone):
+            if (part := min(more, spent[key])) > 0:
+                passed[key] = part
+                more -= part
+    return passed
+
+
+def _together(group: Mapping[int, Sequence[Claim]]) -> Iterator[set[int]]:
+    """Yield the keys of runs that have messages in common, however far."""
+    of_unit: dict[Unit, int] = {}
+    sets: dict[int, set[int]] = {key: {key} for key in group}
+    for key, own in group.items():
+        for unit in units_of(own):
+            other = of_unit.setdefault(unit, key)
+            if sets[other] is not sets[key]:
+                small, large = sorted((sets[other], sets[key]), key=len)
+                large |= small
+                sets |= dict.fromkeys(small, large)
+    yield from {id(some): some for some in sets.values()}.values()
+
+
+def _nanodollars(run: Mapping[str, Any]) -> int:
+    return sum(to_nanodollars(run.get(name) or 0) for name in ("total_cost", "lower_bound_cost"))
+
+
+def _without_passed(runs: Sequence[dict[str, Any]], passed: Mapping[int, int]) -> list[dict[str, Any]]:
+    return [
+        {**run, "spent_nanodollars": run["spent_nanodollars"] - passed[run["key"]]}
+        if run["key"] in passed
+        else run
+        for run in runs
+    ]
 
 
 def _is_exact(run: Mapping[str, Any]) -> bool:
     """Tell whether all that a run spent is on record."""
-    return run["cost_basis"] in RECORDED and not run["lower_bound_cost_nanodollars"]
+    return run["is_copy"] or (run["cost_basis"] in RECORDED and not run["lower_bound_cost_nanodollars"])
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     known = [run["spent_nanodollars"] for run in runs if run["spent_nanodollars"] is not None]
+    copies = sum(bool(run.get("is_copy")) for run in runs)
     made = sorted(run["created_at"] for run in runs if run["created_at"] is not None)
     return {
         "runs": len(runs),
         "spent": to_dollars(sum(known)) if known else None,
-        "unpriced": len(runs) - len(known),
+        "unpriced": len(runs) - len(known) - copies,
         "oldest": made[0] if made else None,
         "newest": made[-1] if made else None,
         "projects": dict(sorted(Counter(run["project"] for run in runs).items())),

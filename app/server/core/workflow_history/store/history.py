@@ -499,10 +499,13 @@ class History:
         with self._reading() as connection:
             return pruning.pruned_ids(connection, project)
 
-    def prune(self, keys: Sequence[int]) -> int:
-        """Take runs out, and remember which; return how many there were."""
+    def prune(self, keys: Sequence[int], passed: Mapping[int, int] | None = None) -> int:
+        """Take runs out, and remember which; return how many there were.
+
+        `passed`: nanodollars by key that are not to be noted, since runs that stay come to count them.
+        """
         with self._writing() as connection:
-            return pruning.prune(connection, keys, _now())
+            return pruning.prune(connection, keys, _now(), passed or {})
 
     def mark_gone(self, keys: Sequence[int], at: datetime) -> None:
         """Note that the files of these runs are no longer there."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from .blocks import drop_blocks
 from .bulk import chunks, insert_rows
@@ -19,20 +19,30 @@ Name = tuple[str, str]  # project, id
 _NOTED = ("project", "id", "created_at", "spent_nanodollars")
 
 
-def prune(connection: Connection, keys: Sequence[int], now: str) -> int:
+def prune(connection: Connection, keys: Sequence[int], now: str, passed: Mapping[int, int]) -> int:
     """Take runs out with all that belongs to them, and note that; return how many there were.
 
-    Sums of patterns are moved by the database itself.
+    `passed`: nanodollars by key that other runs come to count. Sums of patterns are moved by the database
+    itself.
     """
     count = 0
     for some in chunks(sorted(keys)):
-        query = select(*(workflows.c[name] for name in _NOTED)).where(workflows.c.key.in_(some))
-        rows = [{**row, "pruned_at": now} for row in connection.execute(query).mappings()]
+        query = select(workflows.c.key, *(workflows.c[name] for name in _NOTED))
+        found = connection.execute(query.where(workflows.c.key.in_(some))).mappings()
+        rows = [{**_noted(row, passed), "pruned_at": now} for row in found]
         forget(connection, [(row["project"], row["id"]) for row in rows])
         insert_rows(connection, pruned_runs, rows)
         remove(connection, some)
         count += len(rows)
     return count
+
+
+def _noted(run: RowMapping, passed: Mapping[int, int]) -> dict[str, Any]:
+    spent, less = run["spent_nanodollars"], passed.get(run["key"], 0)
+    return {
+        **{name: run[name] for name in _NOTED},
+        "spent_nanodollars": None if spent is None else spent - less,
+    }
 
 
 def remove(connection: Connection, keys: Sequence[int]) -> None:

@@ -22,6 +22,7 @@ from .claims import claims_of
 from .codec import OCCURRENCE, WORKFLOW, Row
 from .likeness import mark_written
 from .names import WorkflowRef
+from .recorded import is_copy
 from .records import pattern_rows
 from .schema import (
     agent_runs,
@@ -152,7 +153,7 @@ class WholeRuns:
             "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
             "lower_bound_cost_nanodollars",
         )  # fmt: skip
-        query = select(*(shown(name) for name in names))
+        query = select(*(shown(name) for name in names), is_copy().label("is_copy"))
         with self._reading() as connection:
             return [
                 dict(row)

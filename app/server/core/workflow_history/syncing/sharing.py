@@ -52,6 +52,17 @@ class Settled(NamedTuple):
     unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for the patterns of their own part
 
 
+class Reckoned(NamedTuple):
+    """Runs that have messages in common, by key, and what becomes of them."""
+
+    runs: dict[int, Workflow]  # as they are stored
+    changed: dict[int, Workflow]  # those whose costs are others now
+    claims: dict[int, list[Claim]]  # of those whose claims are others now
+    more: list[int]  # runs of whose messages others count more than their patterns were learnt without
+    other: list[int]  # runs of whose messages others count others
+    parts: dict[int, list[tuple[Claim, Share]]]  # the claims of changed runs, and their shares
+
+
 def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     """Bring the costs and times of these runs, and of all that have messages in common, up to date.
 
@@ -59,9 +70,29 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     outdated. Patterns that were learnt from messages which another run counts are dropped: they are learnt
     again without those.
     """
-    group = history.connected(keys)
-    if not group:
+    found = shares_now(history, keys)
+    if not found.runs:
         return Settled()
+    history.replace_claims(found.claims)
+    for key, parts in found.parts.items():
+        _name_unseen(history, key, found.runs[key], parts)
+    history.save([storable(run) for run in found.changed.values()], replace=COMPLETE)
+    now = {**found.runs, **found.changed}
+    copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
+    for detector in (OURS, THEIRS):
+        history.save_pattern_rows(dict.fromkeys([*copies, *found.more], ()), detector=detector)
+    unlearnt = [key for key in found.other if key not in copies]
+    history.forget_fingerprints(unlearnt)
+    repeating = [key for key, run in now.items() if repeats_others(run)]
+    return Settled(frozenset(found.changed), frozenset(repeating), frozenset(unlearnt))
+
+
+def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[int] = frozenset()) -> Reckoned:
+    """Return these runs, all that have messages in common with them, and what they may count; store nothing.
+
+    `without` these runs, as if they were not there.
+    """
+    group = {key: own for key, own in history.connected(keys).items() if key not in without}
     runs = history.read(sorted(group))
     claims = {
         (key, *claim.name): claim
@@ -74,9 +105,11 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     ranks = {name: (written[name[0]], *_rank(runs[name[0]], name)) for name in claims}
     shares: dict[Any, Share] = shares_of(spenders, ranks)
     parts = thread_parts(claims, shares, ranks)
-    changed = {}
-    more: list[int] = []  # runs of whose messages others count more than their patterns were learnt without
-    other: list[int] = []  # runs of whose messages others count others
+    changed: dict[int, Workflow] = {}
+    kept_claims: dict[int, list[Claim]] = {}
+    more: list[int] = []
+    other: list[int] = []
+    parts_of: dict[int, list[tuple[Claim, Share]]] = {}
     for key, run in runs.items():
         own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
         found, kept = with_shares(
@@ -97,19 +130,11 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
             more += [key] if after - before else []
         is_other |= any(run.get(name) != times[name] for name in times)
         if is_other or before != after:
-            history.replace_claims({key: [*learnt, *(c for c in group[key] if c.name not in own)]})
+            kept_claims[key] = [*learnt, *(c for c in group[key] if c.name not in own)]
         if is_other:
             changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
-            _name_unseen(history, key, run, [(claim, shares[key, *name]) for name, claim in own.items()])
-    history.save([storable(run) for run in changed.values()], replace=COMPLETE)
-    now = {**runs, **changed}
-    copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
-    for detector in (OURS, THEIRS):
-        history.save_pattern_rows(dict.fromkeys([*copies, *more], ()), detector=detector)
-    unlearnt = [key for key in other if key not in copies]
-    history.forget_fingerprints(unlearnt)
-    repeating = [key for key, run in now.items() if repeats_others(run)]
-    return Settled(frozenset(changed), frozenset(repeating), frozenset(unlearnt))
+            parts_of[key] = [(claim, shares[key, *name]) for name, claim in own.items()]
+    return Reckoned(runs, changed, kept_claims, more, other, parts_of)
 
 
 def _elsewhere(share: Share, key: int) -> bytes:

@@ -53,6 +53,7 @@ FILTERS: Final = {
     "share": amounts.share,
     "percent": numbers.percent,
     "counted": numbers.counted,
+    "all_pruned_words": syncing.all_pruned_words,
     "day": numbers.day,
     "moment": numbers.moment,
     "cost_of": costs.short_cost,

@@ -43,6 +43,16 @@ def no_runs_words(folder: Any) -> str:
     )
 
 
+def all_pruned_words(runs: int, where: str) -> str:
+    """Say that all runs of a folder or a history were pruned, and how they come back.
+
+    >>> all_pruned_words(1, "this history")[:39]
+    'The one run of this history was pruned '
+    """
+    what = f"All {runs:,} runs of {where} were" if runs != 1 else f"The one run of {where} was"
+    return f"{what} pruned and stay{'s' if runs == 1 else ''} out; sync --with-pruned lets them in again"
+
+
 def found_words(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:
     """Say when the runs of a folder were made, and how many requests were found.
 

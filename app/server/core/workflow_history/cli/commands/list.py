@@ -12,8 +12,9 @@ from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, costs_of, fin
 from ...wording.numbers import counted
 from ...wording.runs import full_id
 from ...zones import zone_named
+from ..empty import show_no_runs
 from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.runs import after_no_runs, no_runs, run_list
+from ..render.runs import run_list
 from ..screen import screen_of
 
 app = typer.Typer(add_completion=False)
@@ -72,5 +73,4 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         why = "that is after the last" if limit else "--limit 0"
         screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
     else:
-        screen.show(no_runs(filtered=not wanted.is_empty))
-        screen.next_steps(after_no_runs(filtered=not wanted.is_empty))
+        show_no_runs(context)

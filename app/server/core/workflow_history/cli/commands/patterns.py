@@ -19,11 +19,11 @@ from ...answers.pattern_shapes import Patterns, PatternStory, RankedPattern
 from ...patterns.savings import KEEP_SHARE
 from ...wording.patterns import short_id
 from ...zones import zone_named
+from ..empty import show_no_runs
 from ..filtering import FilterCommand, FilterGroup, filter_of, zone_of
 from ..options import AskingCommand, check_named, typed
 from ..render.pattern_story import pattern_story, story_line
 from ..render.patterns import decision_line, pattern_list
-from ..render.runs import after_no_runs, no_runs
 from ..screen import screen_of
 
 EXAMPLES = """
@@ -103,8 +103,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     elif screen.quiet:
         screen.show(*(one.id for one in found.patterns))
     elif not found.span.runs:
-        screen.show(no_runs(filtered=not wanted.is_empty))
-        screen.next_steps(after_no_runs(filtered=not wanted.is_empty))
+        show_no_runs(context)
     else:
         screen.show(pattern_list(found, screen.width, zone_named(zone_of(context))))
         screen.next_steps(*_next(found))

@@ -10,9 +10,9 @@ from ...answers import statistics
 from ...errors import InvalidQueryError
 from ...filters import period_of
 from ...zones import zone_named
+from ..empty import show_no_runs
 from ..filtering import FilterCommand, filter_of, zone_of
 from ..render.overview import overview_report, total_line
-from ..render.runs import after_no_runs
 from ..render.statistics import statistics_table
 from ..render.trends import trend_report
 from ..render.waste import waste_line, waste_report
@@ -75,16 +75,15 @@ def _overview(context: typer.Context) -> None:
         screen.answer(found)
     elif screen.quiet:
         screen.show(total_line(found.total))
+    elif not found.total.runs:
+        show_no_runs(context)
     else:
-        screen.show(overview_report(found, screen.width, filtered=not filter_of(context).is_empty))
-        if found.total.runs:
-            screen.next_steps(
-                ("workflow-history stats --by month", "every month; also week, agent, model …"),
-                ("workflow-history stats --waste", "what was spent in vain, and where"),
-                ("workflow-history stats --trend 30d", "what changed"),
-            )
-        else:
-            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
+        screen.show(overview_report(found, screen.width))
+        screen.next_steps(
+            ("workflow-history stats --by month", "every month; also week, agent, model …"),
+            ("workflow-history stats --waste", "what was spent in vain, and where"),
+            ("workflow-history stats --trend 30d", "what changed"),
+        )
 
 
 def _groups(context: typer.Context, by: str, across: str | None) -> None:
@@ -94,10 +93,10 @@ def _groups(context: typer.Context, by: str, across: str | None) -> None:
         screen.answer(found)
     elif screen.quiet:
         screen.show(total_line(found.total))
+    elif not found.total.runs:
+        show_no_runs(context)
     else:
-        screen.show(statistics_table(found, screen.width, filtered=not filter_of(context).is_empty))
-        if not found.total.runs:
-            screen.next_steps(after_no_runs(filtered=not filter_of(context).is_empty))
+        screen.show(statistics_table(found, screen.width))
 
 
 def _waste(context: typer.Context) -> None:

@@ -14,7 +14,6 @@ from ...wording.numbers import counted, duration, tokens
 from ...wording.statistics import cost_of, known_cost, length, wasted_of
 from . import marks
 from .misdated import misdated_note
-from .runs import no_runs
 from .statistics import groups_table, sums_line
 from .story.section import section
 from .text import joined
@@ -25,10 +24,8 @@ TOP: Final = 5
 """Groups of each kind that are shown; --by shows them all."""
 
 
-def overview_report(found: Overview, width: int, *, filtered: bool = False) -> RenderableType:
+def overview_report(found: Overview, width: int) -> RenderableType:
     """Return the totals, cost by week, the costliest of each kind, what was wasted and what changed."""
-    if not found.total.runs:
-        return no_runs(filtered=filtered)
     lines: list[RenderableType] = [sums_line(found.total), total_line(found.total), _habits(found.total)]
     lines += ["", *_weeks(found.weeks, width)]
     for title, statistics in (

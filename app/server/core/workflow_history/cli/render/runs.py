@@ -23,6 +23,7 @@ from ...wording.runs import (
     when_words,
     workflow_words,
 )
+from ...wording.syncing import all_pruned_words
 from ...wording.text import one_line
 from . import marks
 from .table import Column, GiveWay, fit, grid, ids_column
@@ -81,15 +82,19 @@ def run_list(
     return Group(grid(shown, width, ruled=True), "", sums, *_legend(runs, keys, width))
 
 
-def no_runs(*, filtered: bool) -> Text:
-    """Return what to say if there is nothing to list."""
-    return Text("No run matches." if filtered else "No runs yet.")
+def no_runs(*, filtered: bool, pruned: int = 0) -> Text:
+    """Return what to say if there is nothing to list; `pruned`: runs that were taken out on purpose."""
+    if filtered:
+        return Text("No run matches.")
+    return Text(f"{all_pruned_words(pruned, 'this history')}." if pruned else "No runs yet.")
 
 
-def after_no_runs(*, filtered: bool) -> tuple[str, str]:
+def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
     """Return what to type then, with what it is for."""
     if filtered:
         return "workflow-history list", "all runs"
+    if pruned:
+        return "workflow-history sync path/to/project --with-pruned", "read them again where they still lie"
     return "workflow-history sync path/to/project", "read a project's runs"
 
 

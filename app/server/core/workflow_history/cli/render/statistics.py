@@ -16,7 +16,6 @@ from ...wording.statistics import cost_of, known_cost, success_line, success_of
 from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
-from .runs import no_runs
 from .table import Column, GiveWay, fit, grid
 from .text import joined
 
@@ -39,10 +38,8 @@ NARROWER: Final = (
 TITLES: Final = {"issue_class": "class"}
 
 
-def statistics_table(found: RunStatistics, width: int, *, filtered: bool = False) -> RenderableType:
+def statistics_table(found: RunStatistics, width: int) -> RenderableType:
     """Return the table of all groups, the sums of all runs below it."""
-    if not found.total.runs:
-        return no_runs(filtered=filtered)
     notes = [_time_zone(found), *_legend(found)]
     return Group(
         groups_table(found, found.groups, width),

@@ -12,7 +12,7 @@ from ...amounts import Spending, exact, number
 from ...syncing.job import has_news
 from ...wording.costs import at_least, record_and_beyond
 from ...wording.numbers import counted, day, duration
-from ...wording.syncing import found_words, no_runs_words, secrets_taken, standing_words
+from ...wording.syncing import all_pruned_words, found_words, no_runs_words, secrets_taken, standing_words
 from ...wording.text import one_line
 from .problems import problem_lines
 from .text import in_lines, joined
@@ -47,7 +47,10 @@ def count(stats: Stats, key: str) -> int:
 
 def _nothing_found(stats: Stats) -> Text:
     folder = one_line(stats.get("agents_dir") or "the agents folder")
-    if kept := _gone(stats) or _pruned(stats):
+    kept = _gone(stats)
+    if runs := count(stats, "pruned"):
+        return joined([Text(all_pruned_words(runs, folder)), kept])
+    if kept:
         return Text.assemble(f"No runs in {folder} any more. ", kept)
     return Text(no_runs_words(folder))
 

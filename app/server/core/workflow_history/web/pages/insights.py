@@ -14,6 +14,7 @@ from ...answers.budgets import check_budgets
 from ...answers.pattern_shapes import Patterns
 from ...answers.statistics import waste
 from ...answers.watch import find_anomalies
+from ...care.pruning import runs_pruned
 from ...config import read_config
 from ...errors import ConfigError, InvalidQueryError
 from ...filters import period_of
@@ -57,6 +58,7 @@ def insights(request: Request, here: Here) -> Response:
         request,
         "insights.html",
         found=found,
+        pruned=0 if found.runs else runs_pruned(),
         zone=zone,
         least_runs=(LEAST_BEFORE, LEAST_SINCE),
         worse=findings.cards(found.regressions, asked.given, zone),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ...answers.finding import SORT_NAMES, RunPage, costs_of, find_run_rows
 from ...answers.naming import STATUSES
 from ...answers.running import running_runs
+from ...care.pruning import runs_pruned
 from ...errors import InvalidQueryError
 from ...filters import RunFilter
 from ...wording.runs import legend_words, sums_words
@@ -53,6 +54,7 @@ def runs(request: Request, here: Here) -> Response:
         sizes=SIZES,
         sorts=SORTS,
         zone=asked.zone,
+        pruned=0 if found is None or found.total else runs_pruned(),
         running=running_runs(datetime.now(UTC)),
         sort_key=SORT_NAMES.get(view.sort, view.sort),
         **_shown(view, found, words["project"], asked.where),

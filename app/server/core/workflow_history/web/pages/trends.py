@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...answers import statistics
+from ...care.pruning import runs_pruned
 from ...filters import period_of
 from ...wording.statistics import length
 from ...zones import LOCAL, zone_named
@@ -51,6 +52,7 @@ def trends(request: Request, here: Here) -> Response:
         "trends.html",
         found=found,
         total=found.whole.total,
+        pruned=0 if found.whole.total.runs else runs_pruned(),
         length=None if found.trend is None else length(found.trend),
         cards=timeline.cards(found, periods),
         changes=timeline.changes(found),
