@@ -461,7 +461,7 @@ def test_what_the_demo_says_to_type_finds_what_is_planted_in_it(tmp_path):
     assert answers.keys() >= {"stats", "show", "anomalies", "similar", "forecast"}
     assert "plan in adw_sdlc_iso costs" in answers["anomalies"].output
     assert len(re.findall(r"^  .*\b(?:CSV|comma)\b", answers["similar"].output, re.MULTILINE)) >= 5
-    assert "and the latest runs end between" in answers["forecast"].output
+    assert "similar and recent runs end between" in answers["forecast"].output
 
 
 def test_a_demo_that_is_there_is_used_again_and_other_folders_are_left_alone(tmp_path):

@@ -305,9 +305,9 @@ def test_calibration_of_the_demo_counts_every_run_and_beats_the_plain_mean(
 @pytest.mark.parametrize(
     ("alike", "basis", "words"),
     [
-        (0, "latest", "the latest runs of adw_plan_build"),
-        (4, "alike and latest", "the runs that asked for the like and the latest runs of adw_plan_build"),
-        (30, "alike", "the runs that asked for the like"),
+        (0, "latest", "recent runs of adw_plan_build"),
+        (4, "alike and latest", "similar and recent runs of adw_plan_build"),
+        (30, "alike", "similar runs"),
     ],
 )
 def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, words: str) -> None:
@@ -342,9 +342,7 @@ def test_the_screen_fits_and_says_what_it_rests_on(width: str) -> None:
     save(*(stored(place) for place in range(30)))
     found = type_in("--text", "Sort the orders by date", "--template", "adw_plan_build", COLUMNS=width)
     assert found.exit_code == 0, found.output
-    assert "8 in 10 of the runs that asked for the like end between $1.00 and $1.90" in " ".join(
-        found.output.split()
-    )
+    assert "8 in 10 similar runs end between $1.00 and $1.90" in " ".join(found.output.split())
     assert "run-029" in found.output
     drawn = [line for line in found.output.splitlines() if "workflow-history" not in line]
     assert max(len(line) for line in drawn) <= int(width)

@@ -226,7 +226,7 @@ def test_groups_stand_side_by_side_with_a_row_each(across: str):
 def test_a_forecast_of_the_planted_family_rests_on_its_runs_and_names_them():
     found = page("/forecast?text=CSV+export+for+suppliers")
     assert re.search(
-        r"About \$\d+\.\d\d and \d+m \d\ds; 8 in 10 of the runs that asked for the like and the",
+        r"About \$\d+\.\d\d and \d+m \d\ds; 8 in 10 similar and recent",
         found.text,
     )
     assert "CSV" in found.text.partition("Rests on")[2]

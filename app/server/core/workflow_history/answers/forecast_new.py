@@ -169,8 +169,8 @@ def _weak(past: Past, asked: Asked, evidence: Evidence) -> list[str]:
     """Return what a reader must know about the evidence."""
     weak = []
     if asked.text is not None and _basis(evidence) == "latest":
-        level = f"any run of {asked.template}" if asked.template else "any run"
-        weak.append(f"hardly any earlier run asks for the like: this is what {level} takes of late")
+        recent = f"recent runs of {asked.template}" if asked.template else "recent runs"
+        weak.append(f"hardly any earlier run is similar: this is what {recent} took")
     rows = evidence.rows
     if asked.issue_class is not None and not past.classes.take(rows).are(asked.issue_class).any():
         weak.append(f"none of the runs is of the class {asked.issue_class}")

@@ -36,17 +36,16 @@ def headline(found: Forecast) -> str:
         return f"No forecast: {'; '.join(one_line(why) for why in reasons)}."
     pairs: tuple[tuple[Figure, Show], ...] = ((found.cost, money), (found.duration, duration))
     middle = [show(figure.median) for figure, show in pairs if figure.median is not None]
-    return f"About {' and '.join(middle)}; 8 in 10 of {basis_words(found)} {_ends(found)}."
+    return f"About {' and '.join(middle)}; 8 in 10 {basis_words(found)} {_ends(found)}."
 
 
 def basis_words(found: Forecast) -> str:
     """Return which runs a forecast rests on."""
     template = found.asked.template
-    latest = f"the latest runs of {one_line(template)}" if template else "the latest runs"
-    if found.basis == "latest":
-        return latest
-    alike = "the runs that asked for the like"
-    return alike if found.basis == "alike" else f"{alike} and {latest}"
+    if found.basis == "alike":
+        return "similar runs"
+    runs = f"recent runs of {one_line(template)}" if template else "recent runs"
+    return runs if found.basis == "latest" else f"similar and {runs}"
 
 
 def run_headline(found: RunForecast) -> str:
