@@ -158,6 +158,36 @@ def test_streams_of_one_session_are_held_against_each_other_by_their_messages(tm
     assert quick["total_cost"] == 0.25
 
 
+def sharing_a_result(first: Path, second: Path) -> None:
+    """Write two streams that share a session's result: one of two sessions, and a longer one with times."""
+    stream(
+        first, "planner", init("s2"), result(session="s2", uuid="u2"),
+        init("s1"), assistant("m1", session="s1"), result(session="s1", uuid="u1"),
+    )  # fmt: skip
+    said = [assistant(f"m{n}", session="s1", timestamp="2026-02-03T04:05:06Z") for n in range(1, 5)]
+    stream(second, "builder", init("s1"), *said, result(session="s1", uuid="u1"))
+
+
+def test_a_stream_of_several_sessions_is_held_against_a_stream_of_one_of_them(tmp_path: Path) -> None:
+    folder = run(tmp_path, "a1b2c3d4", {"created_at": "2026-03-01T10:00:00Z"})
+    sharing_a_result(folder, folder)
+    quick, whole = both_ways(tmp_path, "a1b2c3d4")
+    assert quick == whole
+    assert [(each["agent"], each["cost"]) for each in quick["streams"] if each["cost"]] == [("planner", 0.5)]
+
+
+def test_a_stream_of_several_sessions_is_held_against_other_runs_streams_of_any_of_them(
+    tmp_path: Path,
+) -> None:
+    agents = tmp_path / "shop" / "agents"
+    sharing_a_result(run(agents, "bbbb2222", {}), run(agents, "aaaa1111", {}))
+    sync.sync_workflow_history(silent=True, agents_dir=agents)
+    stored = database.get_workflow_history(limit=10, offset=0)["workflows"]
+    counted = {run["id"]: run["total_cost"] for run in stored}
+    assert {group["name"]: group["recorded_cost"] for group in folder_costs(agents)["by"]["run"]} == counted
+    assert counted == {"aaaa1111": None, "bbbb2222": 0.5}
+
+
 models = st.sampled_from([SONNET, OPUS, HAIKU, "nobody-knows-1"])
 sessions = st.sampled_from(["s1", "s2", "s3", "s4"])
 amounts = st.integers(0, 5000)

@@ -6,7 +6,7 @@ before, only a history remembers.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from .accounting import cost_data
 from .accounting.claims import SHARED_FIELDS, Claim, first_written, thread_parts, units_of, with_shares
 from .accounting.money import TOKEN_FIELDS
 from .accounting.sums import spent_at_least, sums_of
-from .accounting.unique import Share, Unit, shares_of
+from .accounting.unique import Share, Unit, in_several, sessions_of, shares_of
 from .addresses import below
 from .amounts import is_whole
 from .enrichment import with_claims
@@ -70,6 +70,7 @@ class RunCosts:
     dated: Dated  # when its files were written
     is_undated: bool = False  # no file reports when it was
     times_source: str | None = None  # where `created_at` comes from
+    sessions: frozenset[str] = frozenset()  # that its streams show
 
     @property
     def is_partial(self) -> bool:
@@ -154,11 +155,8 @@ def _to_read_whole(runs: Sequence[RunCosts]) -> set[str]:
     """
     if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
         return {run.id for run in runs if run.lean}
-    sessions = Counter(
-        session for run in runs for session in {claim.session for claim in run.claims if claim.session}
-    )
-    several = {session for session, count in sessions.items() if count > 1}
-    return {run.id for run in runs if run.lean and any(claim.session in several for claim in run.claims)}
+    several = in_several(run.sessions for run in runs)
+    return {run.id for run in runs if run.lean and not several.isdisjoint(run.sessions)}
 
 
 def _counted_once(runs: Sequence[RunCosts]) -> Iterator[RunCosts]:
@@ -262,6 +260,7 @@ def _run_costs(
         dated,
         workflow["times_basis"] != "reported",
         workflow["times_source"],
+        frozenset().union(*map(sessions_of, facts.streams)),
     )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from sys import byteorder
 from typing import Any
 
@@ -256,9 +257,19 @@ def unpacked_units(data: bytes) -> tuple[Unit, ...]:
 def shows_by_results(streams: Iterable[StreamFacts]) -> bool:
     """Return whether what each stream may count shows without the messages of those that have results.
 
-    It does if every message is some result's and no two streams are of one session: they might be
-    copies, which only their messages show.
+    It does if every message is some result's and no two streams have a session in common: one might
+    repeat the other, and only their messages show how much of it.
     """
     every = list(streams)
-    sessions = [marks for stream in every if (marks := _sessions(stream))]
-    return len(set(sessions)) == len(sessions) and not any(loose_messages(stream) for stream in every)
+    return not in_several(map(sessions_of, every)) and not any(map(loose_messages, every))
+
+
+def sessions_of(stream: StreamFacts) -> frozenset[str]:
+    """Return the sessions that a stream shows, by its lines and by its results."""
+    return _sessions(stream).union(stream.session_ids)
+
+
+def in_several(groups: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Return the sessions that more than one group has."""
+    counts = Counter(chain.from_iterable(groups))
+    return frozenset([session for session, count in counts.items() if count > 1])
