@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -169,6 +170,29 @@ def test_a_run_that_two_histories_saw_at_different_times_is_one_with_all_its_att
     assert [(part["attempt"], part["superseded"]) for part in found["runs"]["shop/a1"]["phase_costs"]] == [
         (1, True),
         (2, False),
+    ]
+
+
+def test_attempts_that_no_line_dates_are_in_the_order_of_their_files_whatever_the_order_of_merges(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "shop" / "agents"
+    files = []
+    for hour, session in enumerate(("west-a-plan-2", "west-a-plan-3", "west-a-plan-1")):
+        agent(folder, "a1", session, 1 + hour)  # a retry overwrites the stream
+        os.utime(folder / "a1" / "planner" / "raw_output.jsonl", (1_780_000_000 + 3600 * hour,) * 2)
+        files.append(tmp_path / f"{hour}.db")
+        synced(files[-1], folder, "west")
+    found = []
+    for number, order in enumerate(permutations(files)):
+        into = tmp_path / f"into-{number}.db"
+        merged(into, *order)
+        found.append(content(into)["runs"]["shop/a1"])
+    assert all(one == found[0] for one in found)
+    assert [(part["cost"], part["superseded"]) for part in found[0]["phase_costs"]] == [
+        (1.0, True),
+        (2.0, True),
+        (3.0, False),
     ]
 
 

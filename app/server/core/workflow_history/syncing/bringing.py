@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from ..accounting.claims import Attempt, Claim
+from ..accounting.claims import Attempt, Claim, packed
 from ..store.whole import WholeRun
 from .naming import names_for
 from .sameness import same_run
@@ -99,14 +99,27 @@ def _whole(group: _Group) -> WholeRun:
     claims: dict[Attempt, Claim] = {}
     for claim in (claim for run in runs for claim in run.claims):
         claims[claim.name] = max(claims.get(claim.name, claim), claim, key=_knowledge)
-    whole = together([run.workflow for run in runs])
-    learnt = [structs.replace(claim, elsewhere=without.get(name, b"")) for name, claim in claims.items()]
+    written = _first_written(runs)
+    whole = together([run.workflow for run in runs], written)
+    learnt = [
+        structs.replace(claim, written=written.get(name), elsewhere=without.get(name, b""))
+        for name, claim in claims.items()
+    ]
     return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
 
 
-def _knowledge(claim: Claim) -> tuple[int, bool]:
+def _knowledge(claim: Claim) -> tuple[int, bool, bytes]:
     """Return what orders claims of one attempt: the one that saw more of it is the greater."""
-    return len(claim.units), claim.alone is not None
+    return len(claim.units), claim.alone is not None, packed(claim)
+
+
+def _first_written(runs: Iterable[WholeRun]) -> dict[Attempt, float]:
+    """Return when each attempt's stream was written, seconds since 1970: a copy of it was written later."""
+    found: dict[Attempt, float] = {}
+    for claim in (claim for run in runs for claim in run.claims):
+        if claim.written is not None:
+            found[claim.name] = min(found.get(claim.name, claim.written), claim.written)
+    return found
 
 
 def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:
@@ -127,7 +140,6 @@ def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:
         plan.updated[key] = whole
 
 
-def _said(run: WholeRun) -> tuple[str, object]:
-    return canonical({**run.workflow, "id": None}), {
-        name: rows for name, rows in run.patterns.items() if rows
-    }
+def _said(run: WholeRun) -> tuple[object, ...]:
+    learnt = {name: rows for name, rows in run.patterns.items() if rows}
+    return canonical({**run.workflow, "id": None}), learnt, _first_written([run])

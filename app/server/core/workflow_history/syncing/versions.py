@@ -1,7 +1,8 @@
 """Lay what several histories know of one run together: its versions in, one run out. Pure.
 
 Whatever order they come in, the same run comes out. The version whose files were written last counts, and
-unknown never hides what another knows. An agent's attempt counts once, however many versions have it.
+unknown never hides what another knows. An agent's attempt counts once, however many versions have it;
+attempts are in the order of their own times, else of their files'.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..accounting.attempts import knows
+from ..accounting.claims import Attempt
 from ..enrichment import with_costs
+from ..evidence import moment_in_utc
 from ..models import AgentRun, Workflow
 from .merging import merged, scored
 
@@ -21,15 +24,15 @@ LOCAL: Final = frozenset({
 })  # fmt: skip
 """What a history says of a run that no other needs to agree with."""
 
-Attempt = tuple[str, str]  # the stream's path, and what tells its first line apart
+Written = Mapping[Attempt, float | None]  # when the streams of attempts were written, seconds since 1970
 
 
-def together(versions: Iterable[Workflow]) -> Workflow:
+def together(versions: Iterable[Workflow], written: Written) -> Workflow:
     """Return what is known of a run by all its versions."""
     first, *rest = sorted(versions, key=rank)
     found = first
     for newer in rest:
-        found = _laid_over(found, newer)
+        found = _laid_over(found, newer, written)
     return found
 
 
@@ -52,26 +55,27 @@ def canonical(version: Mapping[str, Any]) -> str:
     return json.dumps(said, sort_keys=True, default=str)
 
 
-def _laid_over(older: Workflow, newer: Workflow) -> Workflow:
+def _laid_over(older: Workflow, newer: Workflow, written: Written) -> Workflow:
     whole = merged(older, newer)
-    attempts = _attempts(older.get("phase_costs") or (), newer.get("phase_costs") or ())
+    attempts = _attempts(older.get("phase_costs") or (), newer.get("phase_costs") or (), written)
     if attempts is None:
         return whole
     priced = with_costs({**whole, "model_used": None}, (), attempts)
     return scored({**priced, "model_used": priced.get("model_used") or whole.get("model_used")})
 
 
-def _attempts(older: Sequence[AgentRun], newer: Sequence[AgentRun]) -> list[AgentRun] | None:
-    """Return the attempts of both; None where the newer has them all, or they cannot be told apart."""
+def _attempts(
+    older: Sequence[AgentRun], newer: Sequence[AgentRun], written: Written
+) -> list[AgentRun] | None:
+    """Return the attempts of both; None where the newer has them so, or they cannot be told apart."""
     if not older or not newer or not all(map(_name, (*older, *newer))):
         return None
     best: dict[Attempt | None, AgentRun] = {}
     for run in (*newer, *older):
         known = best.get(_name(run))
         best[_name(run)] = run if known is None else max(known, run, key=_knowledge)
-    if [_knowledge(run) for run in best.values()] == [_knowledge(run) for run in newer]:
-        return None
-    return _numbered(best.values())
+    every = _numbered(best.values(), written)
+    return None if _in_order(every) == _in_order(newer) else every
 
 
 def _name(run: AgentRun) -> Attempt | None:
@@ -85,14 +89,20 @@ def _knowledge(run: AgentRun) -> tuple[Any, ...]:
     return (*knows(run), json.dumps(told, sort_keys=True, default=str))
 
 
-def _numbered(runs: Iterable[AgentRun]) -> list[AgentRun]:
+def _in_order(runs: Iterable[AgentRun]) -> list[tuple[Any, ...]]:
+    """Return what is said of each stream's attempts, one after the other, whatever their numbers are."""
+    ordered = sorted(runs, key=lambda run: (run.get("path") or "", run.get("attempt") or 1))
+    return [(_name(run), bool(run.get("superseded")), _knowledge(run)) for run in ordered]
+
+
+def _numbered(runs: Iterable[AgentRun], written: Written) -> list[AgentRun]:
     """Return the attempts with numbers, by stream and time; all but the last were overwritten."""
     by_path: dict[str | None, list[AgentRun]] = defaultdict(list)
     for run in runs:
         by_path[run.get("path")].append(run)
     found: list[AgentRun] = []
     for attempts in by_path.values():
-        attempts.sort(key=_time)
+        attempts.sort(key=lambda run: _time(run, written))
         *earlier, last = attempts
         found += [{**run, "attempt": at, "superseded": True} for at, run in enumerate(earlier, 1)]
         found.append(
@@ -101,6 +111,17 @@ def _numbered(runs: Iterable[AgentRun]) -> list[AgentRun]:
     return found
 
 
-def _time(run: AgentRun) -> tuple[Any, ...]:
-    moment = run.get("timestamp") or run.get("ended_at") or ""
-    return (moment, run.get("attempt") or 1, run.get("identity") or "")
+def _time(run: AgentRun, written: Written) -> tuple[Any, ...]:
+    """Return what orders the attempts of one stream.
+
+    Their numbers count by what one history saw: they only tell where no time is known.
+    """
+    name, moment = _name(run), moment_in_utc(run.get("timestamp") or run.get("ended_at"))
+    file_time = None if name is None else written.get(name)
+    when = file_time if moment is None else moment.timestamp()
+    return (
+        when is not None,
+        when or 0.0,
+        run.get("attempt") or 1 if when is None else 0,
+        run.get("identity") or "",
+    )
