@@ -321,7 +321,7 @@ def test_every_face_says_which_runs_a_forecast_rests_on(alike: int, basis: str, 
         told = client.get("/api/v1/forecast", params={"text": asked[0], "template": asked[1]}).json()
     assert told["basis"] == basis
     for shown in (typed, page):
-        assert f"8 in 10 of {words} end between $1.00 and $1.90" in " ".join(shown.split())
+        assert f"8 in 10 {words} end between $1.00 and $1.90" in " ".join(shown.split())
 
 
 def test_a_template_alone_is_forecast_by_its_latest_runs() -> None:

@@ -73,7 +73,16 @@ class GatedWorker(Worker):
     async def sync(self, order: Mapping[str, Any], tell: Tell) -> dict[str, Any]:  # noqa: ARG002
         self.began += 1
         await self.gate.wait()
-        names = ("duration_seconds", "scanned", "inserted", "updated", "changed", "failed", "newly_gone")
+        names = (
+            "duration_seconds",
+            "scanned",
+            "inserted",
+            "updated",
+            "changed",
+            "unchanged",
+            "failed",
+            "newly_gone",
+        )
         return dict.fromkeys((*names, "problems"), 0)
 
 
