@@ -176,6 +176,15 @@ class TestTranscriptsBesideAgentsFolders:
         done = sync_workflow_history(silent=True, agents_dir=[mixed, mixed / "agents"])
         assert (done["scanned"], done["total_cost"], len(done["folders"])) == (9, 7.2, 7)
 
+    def test_leave_agents_runs_where_they_are_when_a_project_is_named(self, mixed: Path) -> None:
+        ask("sync", str(mixed))
+        for _ in range(2):
+            ask("sync", str(mixed), "--project", "shop")
+            found = ask("list")["workflows"]
+            assert len(found) == 9
+            assert {run["source_state"] for run in found} == {"present"}
+            assert not [run["id"] for run in found if run["id"].startswith("agents/")]
+
     def test_cost_what_a_sync_says(self, mixed: Path) -> None:
         found = ask("cost", str(mixed))
         assert (found["runs"], found["recorded_cost"]) == (9, 7.2)

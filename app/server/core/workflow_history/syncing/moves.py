@@ -9,7 +9,8 @@ from pathlib import Path
 from ..accounting.claims import Claim, units_of
 from ..accounting.unique import Unit
 from ..addresses import is_remote
-from ..scanning.walk import find_runs
+from ..scanning.grouping import AGENTS_FOLDER
+from ..scanning.walk import find_runs, lies_beside_agents
 from ..store.reads import WhereStored
 from .job import Job
 from .known_places import KnownRun, location, moved_from, runs_known_elsewhere
@@ -37,7 +38,8 @@ def find_home(job: Job, *, named: str | None) -> None:
 def _bring_to_project(job: Job) -> None:
     """Give known runs that lie in the folder the job's project and their name in this folder.
 
-    A name that a run of the project has already stays that run's.
+    A name that a run of the project has already stays that run's. Runs in agents folders inside the folder
+    stay theirs: it is read for the transcripts beside them alone.
     """
     machines = job.machines | {job.host}
     known = runs_known_elsewhere(job.history, job.root, job.home, machines)
@@ -46,6 +48,8 @@ def _bring_to_project(job: Job) -> None:
     for home in job.history.homes():
         if home.agents_dir == job.home and home.found_on in machines and home.project != job.project:
             names |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
+    if lies_beside_agents(job.root):
+        names = {run_id: run for run_id, run in names.items() if AGENTS_FOLDER not in run_id.split("/")}
     taken = job.history.stored_runs(job.project)
     there = {folder.id for folder in find_runs(job.root, names.keys() - taken.keys())} if names else set()
     if not there:
