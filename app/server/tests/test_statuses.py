@@ -41,6 +41,7 @@ from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import workflows
 
 from .build import HAIKU, SONNET, assistant, init, prompt, result, run, stream, tool_result, tool_use, usage
+from .patience import BUSY
 from .web import client_of
 
 LONG_AGO = datetime(2026, 2, 1, 10, tzinfo=UTC)
@@ -602,6 +603,15 @@ def test_a_log_that_ends_with_an_error_fails_a_run_whose_agents_ended_well(agent
 )
 def test_the_message_of_an_error_is_read_off_any_usual_line_of_a_log(line: str, message: str | None) -> None:
     assert last_error(line) == message
+
+
+def test_a_log_of_errors_alone_is_read_in_time_proportionate_to_its_length() -> None:
+    log = "2026-01-01 10:00:01 - ERROR - No plan\n" * 220_000  # the most that a log is read of
+    started = time.process_time()
+    found = last_error(log)
+    assert found is not None
+    assert found.startswith("No plan")
+    assert time.process_time() - started < BUSY
 
 
 # --- a state's own word

@@ -134,7 +134,9 @@ def last_error(text: str, *, survived: bool = True) -> str | None:
     inside = went_on = False
     for record in _records(text):
         if record.level in _ERRORS or record.exception:
-            error = [*error, record] if inside else [record]
+            if not inside:
+                error = []
+            error.append(record)
             inside, went_on, last_words = True, False, None
             continue
         inside = False
