@@ -18,7 +18,6 @@ import msgspec
 
 from ...errors import WorkflowHistoryError
 from ...places import Place, place
-from ...scanner import agents_folders_of
 from ...scratch import remove_leftovers
 from ...sync import sync_workflow_history
 from ...syncing.job import Progress
@@ -67,10 +66,9 @@ def _sync(order: dict[str, Any], tell: Tell) -> None:
 
 
 def _folders(named: list[str]) -> list[Place]:
-    """Return the agents folders to sync: of several only those that are there now."""
-    found = [folder for name in named for folder in agents_folders_of(place(name))]
-    every = list(dict.fromkeys(found))
-    return [folder for folder in every if folder.is_dir()] or every[:1]
+    """Return the folders to sync: of several only those that are there now."""
+    folders = [place(name) for name in named]
+    return [folder for folder in folders if folder.is_dir()] or folders[:1]
 
 
 def _report(tell: Tell) -> Progress:
