@@ -87,8 +87,8 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def moment(iso: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
-    """Return a time to the minute, on the clock of a time zone; None: this machine's.
+def moment(time: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
+    """Return a time, ISO 8601 or a datetime, to the minute on the clock of a time zone; None: this machine's.
 
     A time without a zone, or whose zone is unknown (`zone_known` is False), is read as UTC and marked.
 
@@ -97,20 +97,20 @@ def moment(iso: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> s
     >>> moment("2026-01-11T04:56:47+00:00", UTC, zone_known=False), moment("2026-01-11T04:56:47", UTC)
     ('2026-01-11 04:56?', '2026-01-11 04:56?')
     """
-    when = _aware(iso)
+    when = _aware(time)
     if when is None:
-        return UNKNOWN if iso is None else cut(one_line(iso), 20)
-    mark = "?" if zone_known is False or _is_naive(iso) else ""
+        return UNKNOWN if time is None else cut(one_line(time), 20)
+    mark = "?" if zone_known is False or _is_naive(time) else ""
     return f"{when.astimezone(zone):%Y-%m-%d %H:%M}{mark}"
 
 
-def day(iso: Any, zone: tzinfo | None = None) -> str:
-    """Return the day of a time, in a time zone; None: this machine's.
+def day(time: Any, zone: tzinfo | None = None) -> str:
+    """Return the day of a time, ISO 8601 or a datetime, in a time zone; None: this machine's.
 
     >>> day("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
     '2026-01-10'
     """
-    when = _aware(iso)
+    when = _aware(time)
     return UNKNOWN if when is None else f"{when.astimezone(zone):%Y-%m-%d}"
 
 
@@ -120,8 +120,9 @@ def offset_at(iso: Any) -> str | None:
     return None if when is None else str(timezone(when.astimezone().utcoffset() or timedelta()))
 
 
-def _is_naive(iso: Any) -> bool:
-    return datetime.fromisoformat(iso).tzinfo is None
+def _is_naive(time: Any) -> bool:
+    when = _parsed(time)
+    return when is not None and when.tzinfo is None
 
 
 def is_moment(iso: Any) -> bool:
@@ -139,11 +140,17 @@ def offset_name(offset_minutes: Any) -> str | None:
     return None if zone is None else str(zone)
 
 
-def _aware(iso: Any) -> datetime | None:
+def _aware(time: Any) -> datetime | None:
+    when = _parsed(time)
+    # An offset can push the first and the last day out of the calendar.
+    if when is None or not 1 < when.year < 9999:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _parsed(time: Any) -> datetime | None:
     try:
-        when = datetime.fromisoformat(iso)
-        # An offset can push the first and the last day out of the calendar.
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)) if 1 < when.year < 9999 else None
+        return time if isinstance(time, datetime) else datetime.fromisoformat(time)
     except (TypeError, ValueError):
         return None
 

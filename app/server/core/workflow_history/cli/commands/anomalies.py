@@ -59,7 +59,7 @@ def _next(found: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:
         if finding.runs:
             steps.append((f"workflow-history show {shlex.quote(finding.runs[0].id)}", "the most telling run"))
         if finding.template is not None:
-            since = day(finding.since.isoformat(), zone)
+            since = day(finding.since, zone)
             same = f"--template {shlex.quote(finding.template)} --since {since}"
             steps.append((f"workflow-history list {same}", "the runs since then"))
     if not steps and found.stand_outs:

@@ -55,7 +55,7 @@ def decision_line(made: PatternDecision) -> Text:
 
 def _span_line(span: Span, zone: tzinfo | None) -> Text:
     """Return which runs were asked; days are of a zone, None: this machine's."""
-    ends = [day(end.isoformat(), zone) for end in (span.first, span.last) if end is not None]
+    ends = [day(end, zone) for end in (span.first, span.last) if end is not None]
     when = " to ".join(ends) or None
     return joined([Text(counted(span.runs, "run"), "bold"), when])
 

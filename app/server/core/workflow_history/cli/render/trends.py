@@ -49,7 +49,7 @@ def _now(change: Change) -> str:
 def _head(found: Trend, zone: tzinfo | None) -> Text:
     return Text.assemble(
         (f"The last {length(found)}", "bold"),
-        f", since {moment(found.begins.isoformat(), zone)}, against the {length(found)} before",
+        f", since {moment(found.begins, zone)}, against the {length(found)} before",
     )
 
 

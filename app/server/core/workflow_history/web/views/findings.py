@@ -92,7 +92,7 @@ def _card(finding: Finding, given: Mapping[str, Any], zone: tzinfo | None) -> Fi
         head,
         rest,
         finding.worse,
-        _chart(finding, head, day(finding.since.isoformat(), zone)),
+        _chart(finding, head, day(finding.since, zone)),
         _money(finding.extra_cost),
         tuple(_row(one) for one in (finding.main, *finding.along, *finding.others)),
         tuple(
