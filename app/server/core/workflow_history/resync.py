@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from msgspec import structs
-
 from . import database
-from .accounting.claims import Claim, cleaned
+from .accounting.claims import Claim, elsewhere_of, to_store
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, ScannedRun, Workflow
@@ -177,15 +175,8 @@ def _store(
     """Store what a run's files show, in the caller's transaction."""
     fresh, found_claims = _counted_anew(stored, found)
     keeps_text = history.keeps_text()
-    elsewhere = {claim.name: claim.elsewhere for claim in history.claims([key]).get(key, ())}
-    claims = [
-        structs.replace(
-            cleaned(claim, keeps_text=keeps_text),
-            written=found.written.get(claim.path),
-            elsewhere=elsewhere.get(claim.name, b""),
-        )
-        for claim in found_claims
-    ]
+    elsewhere = elsewhere_of(history.claims([key]).get(key, ()))
+    claims = to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
     history.save([storable(scored(fresh))], replace=COMPLETE)
     history.save_claims({key: claims})
     settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))

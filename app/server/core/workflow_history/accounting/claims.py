@@ -150,6 +150,32 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
     return replace(claim, session=session, facts=facts, alone=alone)
 
 
+def to_store(
+    claims: Iterable[Claim],
+    written: Mapping[str, float],
+    elsewhere: Mapping[Attempt, bytes],
+    *,
+    keeps_text: bool,
+) -> list[Claim]:
+    """Return new claims of a run cleaned, with the times of its files and the units that other runs count.
+
+    `written`: by path, seconds since 1970. `elsewhere`: as in `elsewhere_of`, of the claims stored before.
+    """
+    return [
+        replace(
+            cleaned(claim, keeps_text=keeps_text),
+            written=written.get(claim.path),
+            elsewhere=elsewhere.get(claim.name, b""),
+        )
+        for claim in claims
+    ]
+
+
+def elsewhere_of(claims: Iterable[Claim]) -> dict[Attempt, bytes]:
+    """Return the packed units of each claim that other runs count; claims without any are left out."""
+    return {claim.name: claim.elsewhere for claim in claims if claim.elsewhere}
+
+
 _SAID = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, Any] | None])
 
 
@@ -242,7 +268,7 @@ def _counted_by_others(facts: StreamFacts, share: Share) -> set[str]:
 def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], list[Subagent]]:
     """Return the sub-agents whose transcripts are not there: the stream's own, and those of others' messages.
 
-    Whoever counts the message that called one lacks what it spent.
+    Its spending is missing in the stream that counts the message that called it.
     """
     if claim.facts is None:
         return [], []

@@ -93,22 +93,14 @@ def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None 
         for unit in spenders[name].covered
     }  # fmt: skip
     best: dict[Unit, MessageUsage] = {}
-    by_age = _by_age(spenders, order)
-    owners = _owned(spenders, by_age, copied=True) | _owned(spenders, by_age, copied=False) | owners
-    for name in by_age:
+    first: dict[Unit, Name] = {}  # by age, of those whose lines do not say that it is another's
+    first_copied: dict[Unit, Name] = {}
+    for name in _by_age(spenders, order):
         for unit, message in spenders[name].loose:
+            (first_copied if message.copied else first).setdefault(unit, name)
             best[unit] = _fuller(best[unit], message) if unit in best else message
+    owners = first_copied | first | owners
     return {name: _share(name, spenders[name], owners, best, copies.get(name)) for name in spenders}
-
-
-def _owned(spenders: Mapping[Name, Spender], by_age: Iterable[Name], *, copied: bool) -> dict[Unit, Name]:
-    """Return the first spender of each message, among those whose lines say or do not say it is another's."""
-    owners: dict[Unit, Name] = {}
-    for name in by_age:
-        for unit, message in spenders[name].loose:
-            if message.copied == copied:
-                owners.setdefault(unit, name)
-    return owners
 
 
 def _share(

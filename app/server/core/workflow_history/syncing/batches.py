@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from ..accounting.claims import elsewhere_of
 from ..addresses import below
 from ..errors import AgentsFolderError, PlaceUnreachableError, WorkflowHistoryError
 from ..models import Problem
@@ -75,11 +76,7 @@ def _orders(job: Job, folders: Iterable[RunFolder]) -> Iterator[Order]:
         stored = job.history.read(keys)
         before = {run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in stored.items()}
         names = {key: run["id"] for key, run in stored.items()}
-        elsewhere = {
-            names[key]: {claim.name: claim.elsewhere for claim in own if claim.elsewhere}
-            for key, own in claims.items()
-            if key in names
-        }
+        elsewhere = {names[key]: elsewhere_of(own) for key, own in claims.items() if key in names}
         marks = _marks(job, known.values())
         shown = _shown_around(job, around, some)
         if not {COPIED, ALONE}.isdisjoint(shown):  # git may date them, and then they are read but once

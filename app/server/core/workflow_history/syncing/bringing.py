@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from ..accounting.claims import Attempt, Claim, packed
+from ..accounting.claims import Attempt, Claim, elsewhere_of, packed
 from ..store.whole import WholeRun
 from .naming import names_for
 from .sameness import same_run
@@ -95,7 +95,7 @@ def _whole(group: _Group) -> WholeRun:
     runs = sorted(group.runs, key=lambda run: rank(run.workflow))
     latest = runs[-1]
     learner = next((run for run in reversed(runs) if run.patterns), latest)
-    without = {claim.name: claim.elsewhere for claim in learner.claims}
+    without = elsewhere_of(learner.claims)
     claims: dict[Attempt, Claim] = {}
     for claim in (claim for run in runs for claim in run.claims):
         claims[claim.name] = max(claims.get(claim.name, claim), claim, key=_knowledge)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from msgspec import structs
-
-from ..accounting.claims import Attempt, as_known, cleaned, without_messages_elsewhere
+from ..accounting.claims import Attempt, as_known, to_store, without_messages_elsewhere
 from ..amounts import is_copy
 from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
@@ -129,14 +127,7 @@ def _phase_2_enrich(
     except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
-    run.claims = [
-        structs.replace(
-            cleaned(claim, keeps_text=task.keeps_text),
-            written=scanned.written.get(claim.path),
-            elsewhere=elsewhere.get(claim.name, b""),
-        )
-        for claim in claims
-    ]
+    run.claims = to_store(claims, scanned.written, elsewhere, keeps_text=task.keeps_text)
     return workflow
 
 
