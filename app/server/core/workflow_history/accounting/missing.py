@@ -24,7 +24,7 @@ def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]
 
 
 def unseen_problem(agent: Subagent, shown: str) -> Problem:
-    """Return what there is to say of one of them; `shown` is the path of the stream that it answered in."""
+    """Return the warning about a missing transcript; `shown`: path of the stream that it answered in."""
     name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
     used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
     reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"

@@ -112,7 +112,7 @@ def answer(history: History, past: Past, asked: Asked, found: Weighed, shown: in
 
 
 def _basis(evidence: Evidence) -> Basis:
-    """Return what the weights are of: as far as few runs asked for the like, the latest fill up."""
+    """Return the kind of runs that the forecast uses: recent runs fill up where few are similar."""
     if evidence.neighbours < LEAST_LIKENESS:
         return "latest"
     return "alike" if evidence.neighbours >= ENOUGH else "alike and latest"

@@ -59,7 +59,7 @@ def prune_history(rules: Sequence[Rule], *, dry_run: bool = True) -> dict[str, A
 
 
 def runs_pruned() -> int:
-    """Return how many runs were taken out of the history in use, and are not in it again."""
+    """Return the number of runs that were pruned from the history in use and not synced again."""
     with database.existing() as history:
         return 0 if history is None else len(history.whole().pruned())
 
@@ -111,7 +111,7 @@ def _take_out(history: History, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 
 def _passed_on(history: History, leaving: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Return what others come to count of these runs when they are gone, nanodollars by key."""
+    """Return the cost of these runs that runs which stay will count, nanodollars by key."""
     spent = {run["key"]: run["spent_nanodollars"] or 0 for run in leaving}
     group = history.connected(spent)
     passed: dict[int, int] = {}

@@ -32,7 +32,9 @@ _NOT_ASKED: Final = (
 
 _NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
 _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
-_COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
+COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
+"""A slash command at the beginning of a message."""
+
 _OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
 """How the message after a command begins that the program itself ran: nothing was asked of the agent."""
 
@@ -69,7 +71,7 @@ def _asked_in(found: FoundFile) -> str | None:
     """Return a person's first message, or slash command, that asks for work."""
     for message, following in pairwise(chain(_messages(found), ("",))):
         text = asked(message)
-        command = _COMMAND.match(text or "")
+        command = COMMAND.match(text or "")
         if text and not (command and _is_own(command[1], following)):
             return text
     return None

@@ -54,7 +54,6 @@ seconds since 1970, and a blank.
 _ENDED = frozenset({"completed", "failed", "stopped"})
 _APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
 _AHEAD = timedelta(minutes=2)  # that another machine's clock may be
-"""The agent of a stream in a run's root whose name says nothing."""
 
 _UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
 _SHOWN = 200  # characters of a state's own words in what is said of it

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..scrubbing import scrub
+from .asked import COMMAND
 from .documents import Log, embedded_objects
 from .issues import issue_in
 from .words import MAX_REQUEST, REQUEST_KEYS, shows
@@ -42,7 +43,6 @@ _PATH = re.compile(
 )
 _PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
 _COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
-_ALONE = re.compile(r"/[\w:.-]+(?!\S)")
 _IDS = re.compile(
     r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
 )
@@ -158,7 +158,7 @@ def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
     if typed is None:
         return
     text = _text(typed[0])
-    if task := prompt_text(typed[0]) or (text if text and _ALONE.match(text) else None):
+    if task := prompt_text(typed[0]) or (text if text and COMMAND.match(text) else None):
         yield Request(task, f"{typed[1]}: its first message")
 
 

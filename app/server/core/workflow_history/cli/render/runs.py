@@ -83,7 +83,7 @@ def run_list(
 
 
 def no_runs(*, filtered: bool, pruned: int = 0) -> Text:
-    """Return what to say if there is nothing to list; `pruned`: runs that were taken out on purpose."""
+    """Return the message of an empty list; `pruned`: number of runs that were pruned."""
     if filtered:
         return Text("No run matches.")
     return Text(f"{all_pruned_words(pruned, 'this history')}." if pruned else "No runs yet.")

@@ -26,7 +26,7 @@ _MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", 
 
 
 def anomalies(found: Anomalies, width: int, zone: tzinfo | None = None) -> RenderableType:
-    """Return what got worse or better and which runs stand out; days of a zone, None: this machine's."""
+    """Format regressions, improvements and outliers; days of a zone, None: this machine's."""
     if found.recent_since is None:
         why = "No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare."
         return Group(why, *misdated_note(found.misdated))
@@ -51,7 +51,7 @@ def sentences(findings: Iterable[Finding]) -> list[Text]:
 
 
 def _head(found: Anomalies, zone: tzinfo | None) -> Text:
-    since = f"recent: since {day(found.recent_since.isoformat(), zone)}" if found.recent_since else None
+    since = f"recent: since {day(found.recent_since, zone)}" if found.recent_since else None
     judged = f"{counted(found.series, 'series', 'series')} judged" if found.series else "nothing judged"
     return joined([Text(counted(found.runs, "run"), "bold"), since, judged])
 
@@ -154,5 +154,5 @@ def _verdict(found: BudgetReport) -> Text:
     )
     if found.latest_run is None:
         return joined([verdict, "no run with a time"])
-    latest = moment(found.latest_run.isoformat(), zone_named(found.time_zone))
+    latest = moment(found.latest_run, zone_named(found.time_zone))
     return joined([verdict, f"latest run {latest}"])
