@@ -24,6 +24,7 @@ from app.server.core.workflow_history.errors import (
     WorkflowHistoryError,
 )
 from app.server.core.workflow_history.patterns.recurring import PatternStatus
+from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.store import migrate
 from app.server.core.workflow_history.store.engine import connect, writing
 from app.server.core.workflow_history.store.history import History
@@ -74,6 +75,12 @@ def content(file: Path) -> dict[str, Any]:
             "decided": {row["id"]: (row["status"], row["note"]) for row in whole.decisions()},
             "syncs": sorted(map(repr, whole.syncs())),
         }
+
+
+def written(file: Path) -> list[float | None]:
+    with History.open(file) as history:
+        keys = [ref.key for ref in history.whole().refs()]
+        return [claim.written for own in history.claims(keys).values() for claim in own]
 
 
 def money(file: Path) -> float:
@@ -203,6 +210,21 @@ def test_a_copied_folder_is_one_run_whatever_the_machine(tmp_path: Path) -> None
         synced(tmp_path / f"{host}.db", folder, host)
     merged(tmp_path / "all.db", tmp_path / "east.db", tmp_path / "west.db")
     assert money(tmp_path / "all.db") == 0.5
+
+
+def test_when_a_copied_stream_was_first_written_stays_known_after_a_resync(tmp_path: Path) -> None:
+    for host, day in (("east", 20), ("west", 10)):
+        folder = tmp_path / host / "shop" / "agents"
+        agent(folder, "a1", "s1", 0.5)
+        for file in folder.rglob("*.jsonl"):
+            os.utime(file, (1_760_000_000 + day * 86_400,) * 2)
+        synced(tmp_path / f"{host}.db", folder, host)
+    east = tmp_path / "east.db"
+    merged(east, tmp_path / "west.db")
+    assert written(east) == [1_760_864_000]
+    with using(east, "east"):
+        assert resync_workflow_cost("a1")["message"] == "its costs are up to date"
+    assert written(east) == [1_760_864_000]
 
 
 def test_a_run_under_two_projects_is_told_of(tmp_path: Path) -> None:

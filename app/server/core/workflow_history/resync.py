@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .accounting.claims import Claim, elsewhere_of, to_store
+from .accounting.claims import Claim, elsewhere_of, to_store, with_first_written
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, ScannedRun, Workflow
@@ -175,8 +175,12 @@ def _store(
     """Store what a run's files show, in the caller's transaction."""
     fresh, found_claims = _counted_anew(stored, found)
     keeps_text = history.keeps_text()
-    elsewhere = elsewhere_of(history.claims([key]).get(key, ()))
-    claims = to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
+    former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
+    elsewhere = elsewhere_of(former.values())
+    claims = [
+        with_first_written(claim, former.get(claim.name, claim))  # a merge may know of an earlier time
+        for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
+    ]
     history.save([storable(scored(fresh))], replace=COMPLETE)
     history.save_claims({key: claims})
     settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))

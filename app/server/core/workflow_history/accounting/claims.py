@@ -81,6 +81,18 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.spender.units.union(unpacked_units(self.threads))
 
 
+def with_first_written(claim: Claim, other: Claim) -> Claim:
+    """Return a claim with the earlier time of writing of the two, if they show the same: a copy is later."""
+    if other.written is None or _content(claim) != _content(other):
+        return claim
+    return replace(claim, written=min(claim.written or other.written, other.written))
+
+
+def _content(claim: Claim) -> tuple[object, ...]:
+    """Return everything that a claim has from its stream itself."""
+    return claim.results, claim.covered, claim.threads, claim.session, claim.lines, claim.facts
+
+
 def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[int, float]:
     """Return when the first stream of each run was written, by key: seconds since 1970; unknown comes last.
 

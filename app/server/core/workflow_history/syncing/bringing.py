@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from msgspec import structs
 
-from ..accounting.claims import Attempt, Claim, elsewhere_of, packed
+from ..accounting.claims import Attempt, Claim, elsewhere_of, packed, with_first_written
 from ..store.whole import WholeRun
 from .naming import names_for
 from .sameness import same_run
@@ -96,30 +98,23 @@ def _whole(group: _Group) -> WholeRun:
     latest = runs[-1]
     learner = next((run for run in reversed(runs) if run.patterns), latest)
     without = elsewhere_of(learner.claims)
-    claims: dict[Attempt, Claim] = {}
-    for claim in (claim for run in runs for claim in run.claims):
-        claims[claim.name] = max(claims.get(claim.name, claim), claim, key=_knowledge)
-    written = _first_written(runs)
-    whole = together([run.workflow for run in runs], written)
-    learnt = [
-        structs.replace(claim, written=written.get(name), elsewhere=without.get(name, b""))
-        for name, claim in claims.items()
-    ]
+    claims = _claims(runs)
+    whole = together([run.workflow for run in runs], {name: claim.written for name, claim in claims.items()})
+    learnt = [structs.replace(claim, elsewhere=without.get(name, b"")) for name, claim in claims.items()]
     return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
+
+
+def _claims(runs: Iterable[WholeRun]) -> dict[Attempt, Claim]:
+    """Return each attempt's claim that saw most of it, with the earliest time at which that was written."""
+    every: dict[Attempt, list[Claim]] = defaultdict(list)
+    for claim in (claim for run in runs for claim in run.claims):
+        every[claim.name].append(claim)
+    return {name: reduce(with_first_written, own, max(own, key=_knowledge)) for name, own in every.items()}
 
 
 def _knowledge(claim: Claim) -> tuple[int, bool, bytes]:
     """Return what orders claims of one attempt: the one that saw more of it is the greater."""
-    return len(claim.units), claim.alone is not None, packed(claim)
-
-
-def _first_written(runs: Iterable[WholeRun]) -> dict[Attempt, float]:
-    """Return when each attempt's stream was written, seconds since 1970: a copy of it was written later."""
-    found: dict[Attempt, float] = {}
-    for claim in (claim for run in runs for claim in run.claims):
-        if claim.written is not None:
-            found[claim.name] = min(found.get(claim.name, claim.written), claim.written)
-    return found
+    return len(claim.units), claim.alone is not None, packed(structs.replace(claim, written=None))
 
 
 def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:
@@ -142,4 +137,5 @@ def _decide(plan: Plan, group: _Group, whole: WholeRun) -> None:
 
 def _said(run: WholeRun) -> tuple[object, ...]:
     learnt = {name: rows for name, rows in run.patterns.items() if rows}
-    return canonical({**run.workflow, "id": None}), learnt, _first_written([run])
+    written = {claim.name: claim.written for claim in run.claims}
+    return canonical({**run.workflow, "id": None}), learnt, written
