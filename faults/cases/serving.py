@@ -43,7 +43,7 @@ def killed(bench: Bench, engine: str) -> Outcome:
     with suppress(ProcessLookupError):
         os.kill(workers[0] if is_worker else process.pid, signal.SIGKILL)
     if is_worker:
-        verdict.wrong += _goes_on(process)
+        verdict.wrong += _goes_on(process, yard.old)
     _, heard = process.communicate(timeout=PATIENCE)
     if "Traceback" in heard:
         verdict.wrong.append(f"a traceback: {heard[-600:]}")
@@ -76,9 +76,16 @@ def _started(yard: Yard) -> subprocess.Popen[str]:
     raise RuntimeError(f"no server: {process.stderr and process.stderr.read()}")
 
 
-def _goes_on(process: subprocess.Popen[str]) -> list[str]:
+def _goes_on(process: subprocess.Popen[str], folder: Path) -> list[str]:
     """Let the server start another worker, and end it in good order."""
-    _wait_until(lambda: bool(_children(process.pid)) or process.poll() is not None, "no new worker comes")
+    passing = folder / ".passing"  # a change: the killed worker may have had nothing left to do
+
+    def is_there() -> bool:
+        passing.touch()
+        passing.unlink()
+        return bool(_children(process.pid)) or process.poll() is not None
+
+    _wait_until(is_there, "no new worker comes")
     if process.poll() is not None:
         return [f"the server ended with its worker, by {process.returncode}"]
     process.send_signal(signal.SIGTERM)

@@ -40,8 +40,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     counts = ["--kills", "25", "--commands", "1", "--rounds", "4", "--times", "1"]
     words = [sys.executable, "-m", "faults", *counts, "--out", str(out)]
     done = subprocess.run(  # noqa: S603 - our own
-        words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+        words, cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+    )  # a command of it that hangs is found sooner, and by name
     assert (out / "reliability.json").exists(), done.stderr
     found = json.loads((out / "reliability.json").read_text())
     assert "| sync killed |" in (out / "reliability.md").read_text()
