@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import html
+import inspect
 import io
 import json
 import re
@@ -461,6 +462,23 @@ def test_an_export_that_its_client_does_not_read_ends_and_frees_its_place(client
         assert again.status == 200
 
     asyncio.run(slow())
+
+
+def test_an_export_that_its_client_does_not_read_lets_go_of_the_history_at_once(client, monkeypatch):
+    def endless():
+        while True:
+            yield b"a piece"
+
+    rows = endless()
+    monkeypatch.setattr(taking_out, "SLOWEST", 0.05)
+    monkeypatch.setattr(taking_out, "pieces", lambda *_asked, **_how: rows)
+
+    async def slow() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await asked(create_app(), EXPORT, Stalled())
+
+    asyncio.run(slow())
+    assert inspect.getgeneratorstate(rows) == inspect.GEN_CLOSED
 
 
 def test_an_export_that_is_refused_frees_its_place(client):

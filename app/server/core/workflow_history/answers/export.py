@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -111,15 +111,18 @@ def pieces(
     by: str | None = None,
     across: str | None = None,
     tz: str | None = None,
-) -> Iterator[bytes]:
-    """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once."""
+) -> Generator[bytes]:
+    """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once.
+
+    The history stays open until the last piece, or until the generator is closed.
+    """
     begin = _beginning(format_of(None, format), raw=raw, bom=bom)
     source = _table(what, by, across, tz)
     wanted = _chosen(source.fields, source.usual if columns is None else columns)
     return _pieces(begin, wanted, source.batches(where or RunFilter(), wanted))
 
 
-def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[Batch]) -> Iterator[bytes]:
+def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[Batch]) -> Generator[bytes]:
     sink = Sink()
     writer = begin(sink, wanted)
     for batch in batches:

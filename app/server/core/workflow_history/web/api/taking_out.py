@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
-from anyio import fail_after
+from anyio import CancelScope, fail_after
 from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
@@ -98,16 +99,18 @@ def take_out(  # noqa: PLR0917 - a table is asked for in many ways
         "Content-Disposition": f'attachment; filename="{what}.{kind}"',
         "Cache-Control": "private, no-store",
     }
-    return _Pieces(_begun(rows), headers=headers, media_type=MEDIA_TYPES[kind])
-
-
-def _begun(rows: Iterator[bytes]) -> Iterator[bytes]:
-    """Read the first piece before anything is sent: what is wrong shows there."""
-    return chain([next(rows)], rows)
+    return _Pieces(rows, headers=headers, media_type=MEDIA_TYPES[kind])
 
 
 class _Pieces(StreamingResponse):
-    """A file piece by piece, the next one made when its client took the last; cut off where it takes none."""
+    """A file piece by piece, the next one made when its client took the last; cut off where it takes none.
+
+    The first piece is read before anything is sent: an error shows there.
+    """
+
+    def __init__(self, rows: Generator[bytes], **given: Any) -> None:
+        self._rows = rows
+        super().__init__(chain([next(rows)], rows), **given)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces; one that is not taken ends the answer before its end, which its client sees."""
@@ -120,3 +123,6 @@ class _Pieces(StreamingResponse):
             await super().__call__(scope, receive, in_time)
         except* (TimeoutError, ClientDisconnect):
             logger.info("client_dropped path=%s", scope["path"])
+        finally:
+            with CancelScope(shield=True):  # it has the history open
+                await run_in_threadpool(self._rows.close)
