@@ -145,6 +145,24 @@ def test_open_insights_count_new_runs_and_leave_the_form_alone(page: Page, agent
         page.goto("about:blank")
 
 
+def test_the_first_run_does_not_call_back_whoever_is_leaving(page: Page, tmp_path: Path) -> None:
+    """The page is loaded anew when the first run comes; that must not end another page's coming."""
+    agents = tmp_path / "shop" / "agents"
+    agents.mkdir(parents=True)
+    held: list[Route] = []
+    with serving(agents) as served:
+        page.goto(served.address)
+        expect(page.locator("#sync-status")).to_contain_text("following shop/agents")
+        page.route("**/syncs", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
+        with page.expect_request("**/syncs"):
+            page.evaluate("() => { location.href = '/syncs'; }")
+        with page.expect_event("requestfinished", lambda request: request.url == f"{served.address}/"):
+            write_run(agents, "bbbb2222")
+        held[0].continue_()
+        page.wait_for_url("**/syncs")
+        page.goto("about:blank")
+
+
 def test_what_is_being_typed_is_not_taken_away(page: Page, agents: Path) -> None:
     with serving(agents) as served:
         page.goto(served.address)

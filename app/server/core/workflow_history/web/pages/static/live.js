@@ -10,6 +10,7 @@
 
   const APART = 2000; // ms between two updates of a page, at least
   const SHARE = 5; // updates are so much further apart than one takes: a page that is slow to make burdens no server
+  const LEAVES = 60_000; // ms that another page may take to come, once it was asked for
   const AGAIN = [1000, 15000]; // ms until a lost connection is tried again: at first, and at most
   const news = document.createElement("p"); // says politely what a script changed
   news.className = "hush";
@@ -91,6 +92,8 @@
   let busy = false;
   let last = 0; // when the latest update began
   let apart = 0; // ms from there to the next
+  let left = -Infinity; // when another page was asked for: a reload would take its place
+  addEventListener("beforeunload", () => { left = performance.now(); });
 
   /** Whether somebody is filling in what would be replaced, or may yet undo what was just decided there. */
   function isFilledIn(node) {
@@ -143,6 +146,7 @@
     for (const node of nodes) {
       const fresh = page.querySelector(`[data-live="${CSS.escape(node.dataset.live)}"]`);
       if (!fresh && place === location.href) { // the page has another shape now: the first run came, or the last one went
+        if (performance.now() - left < LEAVES) throw new Error("another page is on its way");
         location.reload();
         return;
       }
