@@ -129,12 +129,25 @@ def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
 
 
 def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
-    """Return why a run of these agent runs has no cost of its own."""
+    """Return why a run of these agent runs has no cost of its own.
+
+    >>> why_no_cost([{"model": "nova-9", "unpriced_tokens": 20}])
+    'tokens were used, and no price of nova-9 is known'
+    """
+    unpriced = [
+        part
+        for agent in agents
+        for part in (*(agent.get("models") or ()), agent)
+        if part.get("unpriced_tokens")
+    ]
+    if unpriced:
+        names = ", ".join(dict.fromkeys(str(part["model"]) for part in unpriced if part.get("model")))
+        return f"tokens were used, and no price of {names or 'their model'} is known"
     return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
 
 
 def agent_spending(agent: Mapping[str, Any]) -> Spending:
-    """Return what one agent's stream says that it spent.
+    """Return what one agent's stream says that it spent; a copy and an empty stream spent nothing.
 
     >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).known
     Decimal('0.75')
@@ -143,7 +156,8 @@ def agent_spending(agent: Mapping[str, Any]) -> Spending:
     if agent.get("cost_basis") in RECORDED:
         return Spending(cost, beyond, beyond is not None or bool(agent.get("unpriced_tokens")))
     known = [amount for amount in (cost, beyond) if amount is not None]
-    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known))
+    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == "empty"
+    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known) or not nothing)
 
 
 def together(every: Sequence[Spending]) -> Spending:

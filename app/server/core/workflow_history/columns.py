@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-Family = Literal["runs", "agent_runs", "models", "run_phases", "run_agents", "run_models"]
+Family = Literal["runs", "agent_runs", "models", "silent_agents", "run_phases", "run_agents", "run_models"]
 Kind = Literal["words", "money", "time", "whole", "real", "flag"]
 
 UNKNOWN: Final = int(np.iinfo(np.int64).min)
@@ -96,8 +96,11 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "cost": "money",
         "lower_bound_cost": "money",
         **_TOKENS,
+        "outcome": "words",  # of the agent run; None: a share does not say how it ended
         "is_copy": "flag",
     },
+    # agents that left no stream: nothing shows what they spent
+    "silent_agents": {"workflow_key": "whole", "phase": "words", "agent": "words"},
     # what each run spent in each of its phases, agents and models: the attempts are put together
     "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
     "run_agents": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},

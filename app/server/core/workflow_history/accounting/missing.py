@@ -1,12 +1,27 @@
-"""Tell what a run's streams are known to lack: streams in, reasons out, by the path of the stream."""
+"""Tell what a run is known to lack: streams in, reasons out; a run in, its agents without a stream out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..models import Problem, StreamFacts, Subagent
+from ..phases import phase_of
 
 NATIVE = "claude_transcript"
+
+
+def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the agents that left no stream, each as an agent run of which nothing else is known.
+
+    >>> silent_agents({"agents_without_stream": ["sdlc_implementor"]})
+    [{'agent': 'sdlc_implementor', 'phase': 'build', 'silent': True}]
+    """
+    names = run.get("agents_without_stream")
+    told = names if isinstance(names, list | tuple) else ()
+    return [
+        {"agent": name, "phase": phase_of(name), "silent": True} for name in told if isinstance(name, str)
+    ]
 
 
 def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:

@@ -74,7 +74,8 @@ def phase_durations(known: Known) -> Explanation:
     """Explain the seconds of each phase."""
     return known.told(
         "phase_durations",
-        "the seconds of each phase's agent runs added up, overwritten attempts too; unknown ones stay out",
+        "the seconds in which an agent run of the phase worked, overwritten attempts too; work side by side "
+        "counts once, unknown ones stay out",
         unit="seconds",
         docs="docs/scores.md",
         parts=_phases(known),

@@ -76,6 +76,7 @@ FILTERS: Final = {
     "score_missing": scores.missing_words,
     "explained_value": explaining.value_words,
     "explained_short": explaining.short_words,
+    "explained_total": explaining.total_words,
     "explained_from": explaining.from_words,
     "explained_rule": explaining.rule_words,
     "explained_place": explaining.place_words,
