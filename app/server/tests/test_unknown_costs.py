@@ -366,3 +366,50 @@ def test_a_sessions_only_phase_takes_no_longer_than_the_session(tmp_path: Path) 
     assert other.duration.median == 180.0
     assert explain_run(session, "other").inputs["duration_seconds"] == 180.0
     assert row_of(shown("show", session).partition("Phases")[2], "other")[-2:] == ["3m", "00s"]
+
+
+# How long a run took
+
+
+def test_a_run_with_an_agent_without_a_stream_took_at_least_as_long_as_the_others(agents: Path) -> None:
+    with_silent_agents(agents)
+    sync_workflow_history(silent=True)
+    found = get_workflow_by_id("aaaa0002")
+    assert (found["duration_seconds"], found["duration_basis"]) == (60.0, "lower_bound")
+    assert "≥ 1m 00s · longest phase: plan · at least: " in shown("show", "aaaa0002")
+    assert "≥ 1m 00s" in " ".join(row_of(shown("list"), "aaaa0002"))
+    explained = explain_run("aaaa0002", "time")
+    assert explained.at_least
+    assert [part.name for part in explained.parts] == ["planner", "builder", "reviewer"]
+    time = next(
+        each for each in compare_runs("aaaa0001", "aaaa0002").figures if each.name == "duration_seconds"
+    )
+    assert (time.a_certain, time.b_certain) == (False, False)
+    with client_of() as client:
+        assert "≥ 1m 00s" in client.get("/").text
+        assert "≥ 1m 00s" in client.get("/runs/aaaa0002").text
+        [row, _] = client.get("/api/v1/runs").json()["workflows"]
+        assert row["duration_basis"] == "lower_bound"
+
+
+def test_a_stream_that_does_not_say_how_long_it_worked_makes_a_sum_a_lower_bound(agents: Path) -> None:
+    folder = run(agents, "aaaa0001", {"adw_id": "aaaa0001"})
+    whole(folder, "planner")
+    stream(folder, "builder", init("b"))
+    sync_workflow_history(silent=True)
+    found = get_workflow_by_id("aaaa0001")
+    assert (found["duration_source"], found["duration_basis"]) == (
+        "its agents' own durations added up",
+        "lower_bound",
+    )
+
+
+def test_a_reported_end_dates_a_run_whatever_its_agents_left(agents: Path) -> None:
+    state = {"created_at": "2026-02-01T10:00:00Z", "completed_at": "2026-02-01T10:10:00Z"}
+    folder = run(agents, "aaaa0001", {"adw_id": "aaaa0001", "status": "completed", **state})
+    whole(folder, "planner")
+    prompt(folder, "builder", "Build it")
+    sync_workflow_history(silent=True)
+    found = get_workflow_by_id("aaaa0001")
+    assert (found["duration_seconds"], found["duration_basis"]) == (600.0, "reported")
+    assert not explain_run("aaaa0001", "time").at_least

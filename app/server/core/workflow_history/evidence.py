@@ -92,6 +92,11 @@ def moment_in_utc(value: object) -> datetime | None:
         return None
 
 
+def is_at_least_so_long(run: Mapping[str, Any]) -> bool:
+    """Tell whether a run's known duration leaves out the work of some of its agents."""
+    return run.get("duration_basis") == "lower_bound" and number(run.get("duration_seconds")) is not None
+
+
 def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
     """Return how long some agents worked, in seconds; what several did side by side counts once.
 

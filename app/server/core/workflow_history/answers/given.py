@@ -24,6 +24,7 @@ class RunRow(TypedDict):
     utc_offset_minutes: int | None  # the run's local time less UTC
     time_zone_known: bool | None  # false: its times were written without a zone
     duration_seconds: float | None  # length of the run
+    duration_basis: str | None  # reported, derived, or lower_bound: an agent's work may not be in it
     issue_number: str | None  # issue worked on
     issue_class: str | None  # such as /feature
     workflow_template: str | None  # workflow that was run

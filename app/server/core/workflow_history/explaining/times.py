@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
-from ..evidence import number
+from ..evidence import is_at_least_so_long, number
 from ..scores import phase_metrics
 from ..scores.constants import BOTTLENECK_SHARE
 from .costs import sources_of
@@ -17,6 +17,7 @@ DOCS = "docs/how-it-works.md"
 _BASES = {
     "reported": "as its files report it",
     "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
+    "lower_bound": "at least: nothing tells how long some of its agents worked",
     None: "no file tells it",
 }
 _RULES = {
@@ -56,6 +57,10 @@ def duration(known: Known) -> Explanation:
         )
         for agent in known.agents
     )
+    silent = tuple(
+        Part(agent["agent"], None, adds=False, rule="it left no stream: unknown how long it worked")
+        for agent in known.silent
+    )
     return known.told(
         "duration_seconds",
         f"{_BASES.get(run.get('duration_basis'), 'as given')}; "
@@ -64,7 +69,8 @@ def duration(known: Known) -> Explanation:
         docs=DOCS,
         inputs=_inputs(known, "duration_basis", "duration_source", "started_at", "completed_at"),
         sources=place_of(known, run.get("duration_source")),
-        parts=parts,
+        parts=parts + silent,
+        at_least=is_at_least_so_long(run),
         why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
         notes=_copied_notes(known),
     )

@@ -70,6 +70,7 @@ FILTERS: Final = {
     "workflow_words": runs.workflow_words,
     "when_words": runs.when_words,
     "is_gone": runs.is_gone,
+    "lasted_words": runs.lasted_words,
     "is_derived": runs.is_derived,
     "score_word": scores.score_word,
     "score_parts": scores.parts_words,

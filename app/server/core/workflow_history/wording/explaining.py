@@ -86,7 +86,8 @@ def from_words(found: Explanation) -> str:
     told = found.inputs
     for basis, source in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
         if told.get(source):
-            return one_line(f"{told.get(basis)}: {told[source]}")
+            how = "at least" if found.at_least else told.get(basis)
+            return one_line(f"{how}: {told[source]}")
     for key in ("status_reason", "nl_input_source"):
         if told.get(key):
             return one_line(told[key])

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
+from ..evidence import is_at_least_so_long
 from .costs import BASES, at_least, record_and_beyond
 from .numbers import counted, duration, moment, offset_at, offset_name, percent, tokens
+from .runs import lasted_words
 from .text import one_line
 
 Run = Mapping[str, Any]
@@ -66,10 +68,12 @@ def took_fact(run: Run) -> Fact:
         return _unknown("nothing tells how long it ran")
     idle, slow = number(run.get("idle_time_seconds")), run.get("bottleneck_phase")
     return _fact(
-        duration(seconds),
+        lasted_words(run),
         Note(f"longest phase: {one_line(slow)}") if slow else None,
         Note(f"idle {duration(idle)}") if idle else None,
-        _source(run.get("duration_basis"), run.get("duration_source")),
+        _source(
+            "at least" if is_at_least_so_long(run) else run.get("duration_basis"), run.get("duration_source")
+        ),
     )
 
 
