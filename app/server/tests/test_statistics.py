@@ -149,8 +149,11 @@ def of_run(row: dict[str, Any]) -> Entry:
     )
 
 
-def of_parts(status: str | None, parts: list[dict[str, Any]]) -> Entry:
-    """Put together what a run's parts in a group spent; a copy spends nothing."""
+def of_parts(status: str | None, parts: list[dict[str, Any]], *, tells: bool) -> Entry:
+    """Put together what a run's parts in a group spent; a copy spends nothing.
+
+    `tells`: not all parts of the run are empty streams; then these spent nothing.
+    """
     own = [part for part in parts if part.get("duplicate_of") is None]
     recorded = [part for part in own if part["cost_basis"] in ("reported", "computed")]
     bounds = [part["lower_bound_cost_nanodollars"] for part in own]
@@ -168,7 +171,7 @@ def of_parts(status: str | None, parts: list[dict[str, Any]]) -> Entry:
         kinds,
         known_sum(kinds),
         known_sum(part.get("duration_seconds") for part in parts),
-        are_copies(parts),
+        all(part.get("outcome") == "empty" and tells for part in own),
     )
 
 
@@ -269,7 +272,8 @@ def made_anew(file: Path, by: str, zone: str) -> dict[str | None, list[Entry]]:
     for part in parts:
         by_run[part[by], part["workflow_key"]].append(part)
     for (name, key), some in by_run.items():
-        found[name].append(of_parts(statuses[key], some))
+        tells = any(part.get("outcome") != "empty" for part in parts if part["workflow_key"] == key)
+        found[name].append(of_parts(statuses[key], some, tells=tells))
     return found
 
 

@@ -162,6 +162,7 @@ def test_a_folders_groups_and_the_historys_are_lower_bounds_alike(agents: Path, 
     stream(cut, "planner", init("c", "claude-opus-4-5-20251101"))
     stream(cut, "builder")
     whole(cut, "reviewer")
+    stream(run(agents, "aaaa0004", {"adw_id": "aaaa0004"}), "planner")
     sync_workflow_history(silent=True)
     stats = {
         group.name: (group.runs, bool(group.runs_without_cost or group.runs_costing_more))
@@ -413,3 +414,104 @@ def test_a_reported_end_dates_a_run_whatever_its_agents_left(agents: Path) -> No
     found = get_workflow_by_id("aaaa0001")
     assert (found["duration_seconds"], found["duration_basis"]) == (600.0, "reported")
     assert not explain_run("aaaa0001", "time").at_least
+
+
+# What several runs cost together
+
+
+def of_unknown_cost(agents: Path, name: str, day: int = 1) -> Path:
+    """Write a run of which nothing shows what it cost."""
+    begun = f"2026-02-{day:02d}T10:00:00Z"
+    return run(agents, name, {"adw_id": name, "status": "completed", "created_at": begun})
+
+
+def cut_off(agents: Path, name: str) -> None:
+    """Write a run whose stream ends without a result."""
+    said = assistant("m", usage(input=100_000, output=10), session=name)
+    stream(of_unknown_cost(agents, name), "planner", init(name), said)
+
+
+def known(agents: Path) -> None:
+    whole(of_unknown_cost(agents, "aaaa0001"), "planner")
+
+
+def unknown(agents: Path) -> None:
+    of_unknown_cost(agents, "aaaa0002")
+
+
+def silent(agents: Path) -> None:
+    folder = of_unknown_cost(agents, "aaaa0003")
+    whole(folder, "planner", 2.0)
+    prompt(folder, "builder", "Build it")
+
+
+def bounded(agents: Path) -> None:
+    cut_off(agents, "aaaa0004")
+
+
+SUMS = {
+    "on record": ([known], "$1.00 on record"),
+    "at least": ([known, silent], "at least $3.00: some work left no record of its cost"),
+    "beyond": ([known, bounded], "$1.00 on record + at least $0.30 in streams without a result"),
+    "only beyond": ([bounded], "at least $0.30 in streams without a result"),
+    "unknown": ([unknown], "unknown what 1 run cost"),
+    "some unknown": ([known, unknown], "at least $1.00 · unknown what 1 run cost"),
+    "beyond, some unknown": (
+        [known, bounded, unknown],
+        "$1.00 on record + at least $0.30 in streams without a result · unknown what 1 run cost",
+    ),
+}
+
+
+@pytest.mark.parametrize(("runs", "words"), SUMS.values(), ids=SUMS.keys())
+def test_every_face_says_in_the_same_words_what_runs_cost_together(
+    agents: Path, runs: list[Any], words: str
+) -> None:
+    for write in runs:
+        write(agents)
+    assert f"\n{words}\n" in shown("sync", str(agents))
+    assert f" · {words}\n" in shown("list")
+    assert f"\n{words}\n" in shown("stats")
+    assert shown("-q", "stats") == shown("-q", "stats", "--by", "phase") == f"{words}\n"
+    assert shown("-q", "cost", str(agents)) == f"{words}\n"
+    assert f"\n{words}\n" in shown("cost", str(agents))
+    by_phase = shown("stats", "--by", "day")
+    assert (f"\n{words}\n" in by_phase) == (words != "$1.00 on record")
+    with client_of() as client:
+        assert words in client.get("/").text
+        remark = "unknown what 1 run cost"
+        assert (remark in client.get("/trends").text) == (remark in words)
+    again = shown("sync", str(agents))
+    assert (remark in again) == (remark in words)
+    for text in (again, shown("stats"), shown("stats", "--by", "day")):
+        assert f"{UNKNOWN_WORD} in all" not in text
+        assert "no cost on record" not in text
+
+
+def test_what_was_wasted_is_a_share_of_what_was_spent_at_least(agents: Path) -> None:
+    silent(agents)
+    sync_workflow_history(silent=True)
+    assert "nothing that shows, of ≥ $2.00" in shown("stats", "--waste")
+    assert told("stats", "--waste")["partial"]
+
+
+def test_a_table_of_days_leaves_out_those_without_a_run(agents: Path) -> None:
+    for number, day in enumerate((1, 2, 28)):
+        whole(of_unknown_cost(agents, f"aaaa000{number}", day), "planner")
+    sync_workflow_history(silent=True)
+    table = shown("stats", "--by", "day", "--tz", "UTC")
+    assert [line.split()[0] for line in table.splitlines() if line.startswith("2026-")] == [
+        "2026-02-01", "2026-02-02", "2026-02-28",
+    ]  # fmt: skip
+    assert "25 days without a run left out" in table
+    assert "2 weeks without a run left out" in shown("stats", "--by", "week", "--tz", "UTC")
+    assert "left out" not in shown("stats", "--by", "month", "--tz", "UTC")
+    assert len(told("stats", "--by", "day", "--tz", "UTC")["groups"]) == 28
+
+
+def test_runs_without_a_phase_are_no_empty_table(agents: Path) -> None:
+    unknown(agents)
+    sync_workflow_history(silent=True)
+    assert shown("stats", "--by", "phase").startswith("No run has a known phase.\n")
+    assert "Phases" not in shown("stats")
+    assert "No week's cost is known." in shown("stats")

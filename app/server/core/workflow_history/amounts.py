@@ -87,6 +87,7 @@ class Spending:
     recorded: Decimal | None  # None: nothing is on record
     beyond: Decimal | None  # spent at least beyond the record, in streams without an end
     partial: bool  # more may have been spent than both say
+    unknown_runs: int = 0  # of several runs: of which nothing is known to have been spent, copies left out
 
     @property
     def known(self) -> Decimal | None:
@@ -99,7 +100,7 @@ def spending(workflow: Mapping[str, Any]) -> Spending:
     """Return what a run spent; a total that stands for a lower bound alone is not on record.
 
     >>> spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
-    Spending(recorded=None, beyond=Decimal('0.07'), partial=True)
+    Spending(recorded=None, beyond=Decimal('0.07'), partial=True, unknown_runs=0)
     """
     basis = workflow.get("cost_basis")
     total, beyond = exact(workflow.get("total_cost")), exact(workflow.get("lower_bound_cost"))
@@ -168,6 +169,7 @@ def together(every: Sequence[Spending]) -> Spending:
         sum(recorded, Decimal(0)) if recorded else None,
         sum(beyond, Decimal(0)) if beyond else None,
         any(each.partial for each in every),
+        sum(each.unknown_runs for each in every),
     )
 
 

@@ -38,7 +38,7 @@ _SHARES: dict[str, Kind] = {
     "cost": "money",  # on record
     "lower_bound_cost": "money",  # spent at least beyond
     "costs_more": "flag",  # more was spent than is on record
-    "is_copy": "flag",  # other streams count all of it
+    "is_nothing": "flag",  # other streams count all of it, or its streams are empty
     **_TOKENS,
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -295,31 +296,36 @@ def _groups(
     kind: str, runs: Sequence[RunCosts], models: Sequence[tuple[str | None, str, Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
     """Return the sums of each group of a kind, the costliest first."""
+    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
     if kind == "run":
         found = [_run_entry(run) for run in runs]
     elif kind == "model":
-        found = _added_up([*models, *((None, run.id, NOTHING_SHOWN) for run in runs if run.silent)])
+        silent = [(None, run.id, NOTHING_SHOWN) for run in runs if run.silent]
+        found = _added_up([*models, *silent], telling)
     else:
         heard: list[tuple[str | None, str, Mapping[str, Any]]] = [
             (cast("Mapping[str, Any]", agent)[kind], run.id, agent) for run in runs for agent in run.agents
         ]
-        silent = [
+        unheard = [
             (phase_of(name) if kind == "phase" else name, run.id, NOTHING_SHOWN)
             for run in runs
             for name in run.silent
         ]
-        found = _added_up([*heard, *silent])
+        found = _added_up([*heard, *unheard], telling)
     return sorted(found, key=lambda entry: (-spent_at_least(entry), str(entry["name"])))
 
 
-def _added_up(entries: Iterable[tuple[str | None, str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _added_up(
+    entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
+) -> list[dict[str, Any]]:
+    """Return the sums by name; `telling`: runs of which not all streams are empty."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     runs: dict[str | None, set[str]] = {}
     known: dict[str | None, set[str]] = defaultdict(set)
     for name, run_id, entry in entries:
         groups.setdefault(name, []).append(entry)
         runs.setdefault(name, set()).add(run_id)
-        if _is_accounted_for(entry):
+        if _is_accounted_for(entry) or (entry.get("outcome") == "empty" and run_id in telling):
             known[name].add(run_id)
     return [
         _group(name, group, len(runs[name]), all_known=runs[name] == known[name])

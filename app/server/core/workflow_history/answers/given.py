@@ -146,6 +146,7 @@ class Synced(TypedDict):
     left_out_paths: list[LeftOut]  # which
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent
+    runs_without_cost: int  # of them, runs of which nothing is known to have been spent
     repeating: int  # new or changed runs of whose messages another run counts some
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars

@@ -102,6 +102,7 @@ class Waste:
     runs: int
     wasted: float  # USD, at least: the sum of the kinds
     spent: float  # USD, at least: on record, and lower bounds beyond
+    partial: bool  # more was spent than that
     share: float | None  # 0 to 1; None: nothing is known to have been spent
     kinds: tuple[WasteKind, ...]  # in the order in which a dollar is counted
     doubtful_runs: int  # completed runs in which an agent said success and did nothing

@@ -52,11 +52,15 @@ def _copies(parts: Columns) -> Flags | None:
     return copied if copied.any() else None
 
 
-def _are_copies(parts: Columns, total: _Together) -> Flags:
-    """Tell of which groups other streams count everything; an empty stream spent nothing."""
-    copied = parts.whole["is_copy"] == 1
-    own = ~copied & ~parts.words["outcome"].are("empty") if "outcome" in parts.words else ~copied
-    return total.any(copied) & ~total.any(own)
+def _spent_nothing(parts: Columns) -> Flags:
+    """Tell which parts spent nothing of their own: copies, and empty streams of runs that show more."""
+    copied: Flags = parts.whole["is_copy"] == 1
+    empty = parts.words["outcome"].are("empty")
+    if not empty.any():
+        return copied
+    told = np.unique(parts.whole["workflow_key"][~empty])
+    found: Flags = copied | (empty & np.isin(parts.whole["workflow_key"], told))
+    return found
 
 
 def _are_unknown(parts: Columns) -> Flags:
@@ -102,7 +106,7 @@ def shares_of(parts: Columns, by: str, family: Family, silent: Columns) -> Colum
         "cost": costs,
         "lower_bound_cost": bounds,
         "costs_more": (total.any(more) | beside).astype(np.int64),
-        "is_copy": _are_copies(parts, total).astype(np.int64),
+        "is_nothing": (~total.any(~_spent_nothing(parts))).astype(np.int64),
         **{name: total.known(_unless(copied, amounts(parts.whole[name]))) for name in TOKENS},
     }
     real = {}

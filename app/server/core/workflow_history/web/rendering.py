@@ -199,6 +199,6 @@ def cost_title(run: Mapping[str, Any]) -> str:
     spent, basis = amounts.spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
         return "no cost of its own is known"
-    told = costs.record_and_beyond(spent.recorded, spent.beyond, partial=spent.partial)
+    told = costs.spent_words(spent)
     meaning = costs.BASES.get(basis or "")
     return f"{told}; {meaning}" if meaning else told

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from ..amounts import UNKNOWN, Spending
 from ..evidence import is_at_least_so_long
-from .costs import record_and_beyond, short_cost
+from .costs import short_cost, sum_words
 from .numbers import counted, duration, moment
 from .text import cut, lines_of, one_line
 
@@ -112,8 +112,8 @@ def is_gone(run: Run) -> bool:
 def sums_words(shown: int, total: int, spent: Spending) -> list[str]:
     """Return how many runs a list shows of how many, and what all of them cost."""
     count = counted(total, "run") if shown == total else f"{shown:,} of {counted(total, 'run')}"
-    money = record_and_beyond(spent.recorded, spent.beyond)
-    return [count, money if shown == total else f"all: {money}"]
+    first, *more = sum_words(spent)
+    return [count, first if shown == total else f"all: {first}", *more]
 
 
 def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True) -> list[str]:

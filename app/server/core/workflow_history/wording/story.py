@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
 from ..evidence import is_at_least_so_long
-from .costs import BASES, at_least, record_and_beyond
+from .costs import BASES, at_least, spent_words
 from .numbers import counted, duration, moment, offset_at, offset_name, percent, tokens
 from .runs import lasted_words
 from .text import one_line
@@ -82,7 +82,7 @@ def cost_fact(run: Run) -> Fact:
     spent, basis = spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
         return _unknown(why_no_cost(run.get("phase_costs") or ()))
-    apart = record_and_beyond(spent.recorded, spent.beyond) if spent.beyond is not None else None
+    apart = spent_words(spent) if spent.beyond is not None else None
     missing = exact(run.get("unpriced_tokens"))
     retries = int(number(run.get("retry_count")) or 0)
     repeated = f"{money(run.get('retry_cost'))} of it for {counted(retries, 'retry', 'retries')}"
