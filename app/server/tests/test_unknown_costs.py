@@ -333,7 +333,8 @@ def columns_of(every: list[tuple[int, str, int | None, int | None]], epoch: date
 
 def no_silent_agents() -> Columns:
     words = {"phase": Words.of(()), "agent": Words.of(())}
-    return Columns("silent_agents", 0, words, {"workflow_key": np.empty(0, np.int64)}, {})
+    whole = dict.fromkeys(("workflow_key", "started_at"), np.empty(0, np.int64))
+    return Columns("silent_agents", 0, words, whole, {"duration_seconds": np.empty(0)})
 
 
 def spoken(session: str, start: int, end: int, **more: Any) -> Iterator[str]:
@@ -377,7 +378,7 @@ def test_a_run_with_an_agent_without_a_stream_took_at_least_as_long_as_the_other
     sync_workflow_history(silent=True)
     found = get_workflow_by_id("aaaa0002")
     assert (found["duration_seconds"], found["duration_basis"]) == (60.0, "lower_bound")
-    assert "≥ 1m 00s · longest phase: plan · at least: " in shown("show", "aaaa0002")
+    assert "≥ 1m 00s · longest known phase: plan · at least: " in shown("show", "aaaa0002")
     assert "≥ 1m 00s" in " ".join(row_of(shown("list"), "aaaa0002"))
     explained = explain_run("aaaa0002", "time")
     assert explained.at_least
@@ -403,6 +404,34 @@ def test_a_stream_that_does_not_say_how_long_it_worked_makes_a_sum_a_lower_bound
         "its agents' own durations added up",
         "lower_bound",
     )
+
+
+def test_a_phase_without_a_stream_takes_as_long_as_the_state_says(agents: Path) -> None:
+    spans = [("plan", "10:00", "10:01"), ("build", "10:01", "10:05")]
+    results = [
+        {"phase": name, "success": True, "started_at": f"2026-02-01T{start}:00Z",
+         "completed_at": f"2026-02-01T{end}:00Z"}
+        for name, start, end in spans
+    ]  # fmt: skip
+    state = {"adw_id": "aaaa0001", "status": "completed", "phase_results": results}
+    whole(run(agents, "aaaa0001", state), "plan")
+    sync_workflow_history(silent=True)
+    assert get_workflow_by_id("aaaa0001")["phase_durations"] == {"plan": 60.0, "build": 240.0}
+    assert by_name("phase")["build"].duration.median == 240.0
+    assert explain_run("aaaa0001", "build").inputs["duration_seconds"] == 240.0
+    assert [part.value for part in explain_run("aaaa0001", "time").parts] == [60.0, 240.0]
+    story = shown("show", "aaaa0001")
+    assert "longest phase: build" in story
+    assert row_of(story.partition("Phases")[2], "build")[-3:-1] == ["4m", "00s"]
+
+
+def test_a_length_says_whether_it_is_the_sum_of_its_agents(agents: Path) -> None:
+    with_silent_agents(agents)
+    sync_workflow_history(silent=True)
+    explained = explain_run("aaaa0002", "time")
+    is_sum = explained.inputs["duration_source"] == "its agents' own durations added up"
+    assert ("not the sum of its agents" in explained.rule) != is_sum
+    assert "longest known phase: plan" in shown("show", "aaaa0002")
 
 
 def test_a_reported_end_dates_a_run_whatever_its_agents_left(agents: Path) -> None:

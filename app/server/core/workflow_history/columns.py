@@ -100,7 +100,13 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "is_copy": "flag",
     },
     # agents that left no stream: nothing shows what they spent
-    "silent_agents": {"workflow_key": "whole", "phase": "words", "agent": "words"},
+    "silent_agents": {
+        "workflow_key": "whole",
+        "phase": "words",
+        "agent": "words",
+        "started_at": "time",  # as the state tells
+        "duration_seconds": "real",
+    },
     # what each run spent in each of its phases, agents and models: the attempts are put together
     "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
     "run_agents": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},

@@ -12,16 +12,31 @@ NATIVE = "claude_transcript"
 
 
 def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the agents that left no stream, each as an agent run of which nothing else is known.
+    """List the agents that left no stream, each as an agent run of which at most its time is known.
 
     >>> silent_agents({"agents_without_stream": ["sdlc_implementor"]})
     [{'agent': 'sdlc_implementor', 'phase': 'build', 'silent': True}]
     """
-    names = run.get("agents_without_stream")
-    told = names if isinstance(names, list | tuple) else ()
+    names, timed = (run.get(key) for key in ("agents_without_stream", "phases_without_stream"))
+    times = {
+        each["agent"]: each for each in _listed(timed) if isinstance(each, Mapping) and each.get("agent")
+    }
     return [
-        {"agent": name, "phase": phase_of(name), "silent": True} for name in told if isinstance(name, str)
+        {"agent": name, "phase": phase_of(name), "silent": True, **_span(times.get(name, {}))}
+        for name in _listed(names)
+        if isinstance(name, str)
     ]
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _span(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state tells of when a phase was."""
+    return {
+        key: told[key] for key in ("timestamp", "ended_at", "duration_seconds") if told.get(key) is not None
+    }
 
 
 def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:

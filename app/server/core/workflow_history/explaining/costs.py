@@ -187,7 +187,7 @@ def of_agents(known: Known, name: str, agents: Sequence[Agent], silent: Sequence
         name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
         [*parts, *map(_silent_part, silent)],
         unit="USD", docs=DOCS, value=total, prices=known.prices,
-        inputs=_work(agents),
+        inputs=_work(agents, silent),
         at_least=total is not None and sums_of([*agents, *silent])["partial"],
         unknown_parts=_unknown(agents) + len(silent),
         why_unknown=None if total is not None else why_no_cost(agents),
@@ -309,8 +309,9 @@ def _notes(known: Known) -> tuple[str, ...]:
     return ("more was spent: see lower_bound_cost",) if beyond else ()
 
 
-def _work(agents: Sequence[Agent]) -> dict[str, Any]:
-    found: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": worked_seconds(agents)}
+def _work(agents: Sequence[Agent], silent: Sequence[Agent]) -> dict[str, Any]:
+    seconds = worked_seconds([*agents, *silent])
+    found: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": seconds}
     for key in _WORK:
         values = [value for agent in agents if (value := number(agent.get(key))) is not None]
         found[key] = fsum(values) if values else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
+from ..dating import ADDED_UP
 from ..evidence import is_at_least_so_long, number
 from ..scores import phase_metrics
 from ..scores.constants import BOTTLENECK_SHARE
@@ -27,6 +28,12 @@ _RULES = {
     ),
     "started_at": "the state's word, else when the run was made",
     "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
+}
+
+
+_OF_ITS_AGENTS = {
+    True: "the sum of what its agents took: without a clock, pauses and work side by side do not show",
+    False: "not the sum of its agents, which pause and may work side by side",
 }
 
 
@@ -57,14 +64,21 @@ def duration(known: Known) -> Explanation:
         )
         for agent in known.agents
     )
+    is_sum = run.get("duration_source") == ADDED_UP
     silent = tuple(
-        Part(agent["agent"], None, adds=False, rule="it left no stream: unknown how long it worked")
+        Part(
+            agent["agent"],
+            agent.get("duration_seconds"),
+            adds=False,
+            rule="it left no stream; the state tells how long it worked"
+            if agent.get("duration_seconds") is not None
+            else "it left no stream: unknown how long it worked",
+        )
         for agent in known.silent
     )
     return known.told(
         "duration_seconds",
-        f"{_BASES.get(run.get('duration_basis'), 'as given')}; "
-        "not the sum of its agents, which pause and may work side by side",
+        f"{_BASES.get(run.get('duration_basis'), 'as given')}; {_OF_ITS_AGENTS[is_sum]}",
         unit="seconds",
         docs=DOCS,
         inputs=_inputs(known, "duration_basis", "duration_source", "started_at", "completed_at"),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import fsum
 from typing import Any, Final, Literal
 
-from ..dating import FIRST, LONGEST, read_moment
+from ..dating import ADDED_UP, FIRST, LONGEST, read_moment
 from ..evidence import number
 from ..models import StreamFacts
 from .documents import Log
@@ -34,7 +34,6 @@ FILE_TIMES: Final = "file times"
 CLOCK: Final = "its streams' own times"
 FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
 FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's end"
-ADDED_UP: Final = "its agents' own durations added up"
 SO_FAR: Final = "so far: from its start to the last write"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"

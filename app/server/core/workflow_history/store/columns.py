@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Select, Text, cast, exists, false, func, insert, null, select, union_all
 
+from ..accounting.missing import silent_agents
 from ..columns import COLUMNS, UNKNOWN, Columns, Family, Floats, Integers, Kind, Words, joined, known
+from ..dating import micros
 from ..errors import InvalidQueryError
-from ..evidence import word
-from ..phases import phase_of
+from ..evidence import moment_in_utc, number, word
 from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
 from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans, stored_as
 from .bulk import execute_tuples
@@ -33,6 +34,9 @@ _SAMPLE: dict[Family, str] = {family: next(iter(names)) for family, names in COL
 """One column of each family: where it is packed, all of the family is."""
 
 _NO_WORDS = Words.of(())
+
+_LISTS = ("agents_without_stream", "phases_without_stream")
+"""The lists of a run that name its agents without a stream."""
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
 """What whole numbers are packed in where they fit; the largest value stands for unknown."""
@@ -249,24 +253,36 @@ def _shared_out(connection: Connection, family: Family, keys: range) -> Block:
 def _silent_agents(connection: Connection, keys: range) -> Block:
     """Return the agents of the runs with these keys that left no stream."""
     own = workflows.c
-    told = cast(own.extra["agents_without_stream"].as_string(), Text)
-    query = select(own.key, told).where(own.key.between(keys[0], keys[-1]), told.is_not(None), told != "[]")
+    names, times = (cast(own.extra[name].as_string(), Text) for name in _LISTS)
+    query = select(own.key, names, times).where(own.key.between(keys[0], keys[-1]), names != "[]")
     found = [
-        (key, name) for key, text in driver_rows(connection, query.order_by(own.key)) for name in _names(text)
+        (key, agent)
+        for key, *texts in driver_rows(connection, query.order_by(own.key))
+        for agent in silent_agents(dict(zip(_LISTS, map(_decoded, texts), strict=True)))
     ]
+    agents = [agent for _, agent in found]
     return {
         "workflow_key": np.array([key for key, _ in found], np.int64),
-        "phase": Words.of(phase_of(name) for _, name in found),
-        "agent": Words.of(_name(name) for _, name in found),
+        "phase": _column("words", "phase", [agent["phase"] for agent in agents]),
+        "agent": _column("words", "agent", [agent["agent"] for agent in agents]),
+        "started_at": np.array([_microseconds(agent.get("timestamp")) for agent in agents], np.int64),
+        "duration_seconds": _column(
+            "real", "duration_seconds", [number(agent.get("duration_seconds")) for agent in agents]
+        ),
     }
 
 
-def _names(text: str) -> list[str]:
-    """Return the names in a list as it is stored; of anything else none."""
+def _decoded(text: str | None) -> Any:
+    """Return what a text in JSON holds; None where it is none."""
     try:
-        return msgspec.json.decode(text, type=list[str])
-    except (msgspec.MsgspecError, ValueError):
-        return []
+        return None if text is None else msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _microseconds(moment: Any) -> int:
+    when = moment_in_utc(moment)
+    return UNKNOWN if when is None else micros(when)
 
 
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:

@@ -73,15 +73,15 @@ def _are_unknown(parts: Columns) -> Flags:
 def _with_silent(parts: Columns, by: str, silent: Columns) -> Columns:
     """Return the parts and a row for each agent that left no stream; which model it used is unknown."""
     nothing = Words(np.full(len(silent), NO_WORD, np.int32), ())
-    more = {"workflow_key": silent.whole["workflow_key"], "is_copy": np.zeros(len(silent), np.int64)}
-    unknown, without_end = np.full(len(silent), UNKNOWN), np.full(len(silent), np.nan)
+    more = {**silent.whole, "is_copy": np.zeros(len(silent), np.int64)}
+    unknown = np.full(len(silent), UNKNOWN)
     names = {by: silent.words.get(by, nothing)}
     return Columns(
         parts.family,
         len(parts) + len(silent),
         {name: joined([words, names.get(name, nothing)]) for name, words in parts.words.items()},
         {name: np.concatenate([column, more.get(name, unknown)]) for name, column in parts.whole.items()},
-        {name: np.concatenate([column, without_end]) for name, column in parts.real.items()},
+        {name: np.concatenate([column, silent.real[name]]) for name, column in parts.real.items()},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..accounting.missing import silent_agents
 from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
 from ..evidence import is_at_least_so_long
 from .costs import BASES, at_least, spent_words
@@ -69,12 +70,17 @@ def took_fact(run: Run) -> Fact:
     idle, slow = number(run.get("idle_time_seconds")), run.get("bottleneck_phase")
     return _fact(
         lasted_words(run),
-        Note(f"longest phase: {one_line(slow)}") if slow else None,
+        Note(f"longest {_of_known(run)}phase: {one_line(slow)}") if slow else None,
         Note(f"idle {duration(idle)}") if idle else None,
         _source(
             "at least" if is_at_least_so_long(run) else run.get("duration_basis"), run.get("duration_source")
         ),
     )
+
+
+def _of_known(run: Run) -> str:
+    """Return a word where the time of an agent without a stream is unknown."""
+    return "known " if any(agent.get("duration_seconds") is None for agent in silent_agents(run)) else ""
 
 
 def cost_fact(run: Run) -> Fact:
