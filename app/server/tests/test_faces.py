@@ -22,7 +22,7 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.costing import folder_costs
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.wording.costs import record_and_beyond
+from app.server.core.workflow_history.wording.costs import sum_words
 from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
 from app.server.tests.web import client_of
 
@@ -116,8 +116,7 @@ def faces(agents: Path) -> dict[str, Amounts]:
     with client_of() as client:
         rest = client.get("/api/v1/statistics/overview").json()["total"]
         found["rest"] = exact(rest["cost"]["total"]), exact(rest["lower_bound_cost"])
-        words = record_and_beyond(footer.recorded, footer.beyond)
-        assert words in client.get("/").text
+        assert " · ".join(sum_words(footer)) in client.get("/").text
     return found
 
 

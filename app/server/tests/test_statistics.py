@@ -149,22 +149,29 @@ def of_run(row: dict[str, Any]) -> Entry:
     )
 
 
-def of_parts(status: str | None, parts: list[dict[str, Any]]) -> Entry:
-    """Put together what a run's parts in a group spent; a copy spends nothing."""
+def of_parts(status: str | None, parts: list[dict[str, Any]], *, tells: bool) -> Entry:
+    """Put together what a run's parts in a group spent; a copy spends nothing.
+
+    `tells`: not all parts of the run are empty streams; then these spent nothing.
+    """
     own = [part for part in parts if part.get("duplicate_of") is None]
     recorded = [part for part in own if part["cost_basis"] in ("reported", "computed")]
     bounds = [part["lower_bound_cost_nanodollars"] for part in own]
     bounds += [part["cost_nanodollars"] for part in own if part not in recorded]
     kinds = tuple(known_sum(part[kind] for part in own) for kind in KINDS)
+    cost, beyond = known_sum(part["cost_nanodollars"] for part in recorded), known_sum(bounds)
+    unknown = [part for part in own if part["cost_basis"] is None and part.get("outcome") != "empty"]
     return Entry(
         status,
-        known_sum(part["cost_nanodollars"] for part in recorded),
-        known_sum(bounds),
-        known_sum(bounds) is not None or any(p["cost_basis"] in ("lower_bound", "unpriced") for p in own),
+        cost,
+        beyond,
+        beyond is not None
+        or any(part["cost_basis"] in ("lower_bound", "unpriced") for part in own)
+        or bool(unknown and cost is not None),
         kinds,
         known_sum(kinds),
         known_sum(part.get("duration_seconds") for part in parts),
-        are_copies(parts),
+        all(part.get("outcome") == "empty" and tells for part in own),
     )
 
 
@@ -258,14 +265,15 @@ def made_anew(file: Path, by: str, zone: str) -> dict[str | None, list[Entry]]:
         shared = read(file, "SELECT * FROM model_usage")
         split = {(share["workflow_key"], share["agent_ordinal"]) for share in shared}
         whole = [part for part in parts if (part["workflow_key"], part["ordinal"]) not in split]
-        # An agent run's time is not its model's, and nothing says how one ended.
-        parts = [{**part, "duration_seconds": None, "outcome": None} for part in (*shared, *whole)]
+        # An agent run's time is not its model's, and no share says how one ended.
+        parts = [{**part, "duration_seconds": None} for part in (*shared, *whole)]
     statuses = {row["key"]: row["status"] for row in rows}
     by_run: dict[tuple[str | None, int], list[dict[str, Any]]] = defaultdict(list)
     for part in parts:
         by_run[part[by], part["workflow_key"]].append(part)
     for (name, key), some in by_run.items():
-        found[name].append(of_parts(statuses[key], some))
+        tells = any(part.get("outcome") != "empty" for part in parts if part["workflow_key"] == key)
+        found[name].append(of_parts(statuses[key], some, tells=tells))
     return found
 
 

@@ -87,6 +87,7 @@ class Spending:
     recorded: Decimal | None  # None: nothing is on record
     beyond: Decimal | None  # spent at least beyond the record, in streams without an end
     partial: bool  # more may have been spent than both say
+    unknown_runs: int = 0  # of several runs: of which nothing is known to have been spent, copies left out
 
     @property
     def known(self) -> Decimal | None:
@@ -99,7 +100,7 @@ def spending(workflow: Mapping[str, Any]) -> Spending:
     """Return what a run spent; a total that stands for a lower bound alone is not on record.
 
     >>> spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
-    Spending(recorded=None, beyond=Decimal('0.07'), partial=True)
+    Spending(recorded=None, beyond=Decimal('0.07'), partial=True, unknown_runs=0)
     """
     basis = workflow.get("cost_basis")
     total, beyond = exact(workflow.get("total_cost")), exact(workflow.get("lower_bound_cost"))
@@ -129,12 +130,25 @@ def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
 
 
 def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
-    """Return why a run of these agent runs has no cost of its own."""
+    """Return why a run of these agent runs has no cost of its own.
+
+    >>> why_no_cost([{"model": "nova-9", "unpriced_tokens": 20}])
+    'tokens were used, and no price of nova-9 is known'
+    """
+    unpriced = [
+        part
+        for agent in agents
+        for part in (*(agent.get("models") or ()), agent)
+        if part.get("unpriced_tokens")
+    ]
+    if unpriced:
+        names = ", ".join(dict.fromkeys(str(part["model"]) for part in unpriced if part.get("model")))
+        return f"tokens were used, and no price of {names or 'their model'} is known"
     return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
 
 
 def agent_spending(agent: Mapping[str, Any]) -> Spending:
-    """Return what one agent's stream says that it spent.
+    """Return what one agent's stream says that it spent; a copy and an empty stream spent nothing.
 
     >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).known
     Decimal('0.75')
@@ -143,7 +157,8 @@ def agent_spending(agent: Mapping[str, Any]) -> Spending:
     if agent.get("cost_basis") in RECORDED:
         return Spending(cost, beyond, beyond is not None or bool(agent.get("unpriced_tokens")))
     known = [amount for amount in (cost, beyond) if amount is not None]
-    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known))
+    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == "empty"
+    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known) or not nothing)
 
 
 def together(every: Sequence[Spending]) -> Spending:
@@ -154,6 +169,7 @@ def together(every: Sequence[Spending]) -> Spending:
         sum(recorded, Decimal(0)) if recorded else None,
         sum(beyond, Decimal(0)) if beyond else None,
         any(each.partial for each in every),
+        sum(each.unknown_runs for each in every),
     )
 
 

@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-Family = Literal["runs", "agent_runs", "models", "run_phases", "run_agents", "run_models"]
+Family = Literal["runs", "agent_runs", "models", "silent_agents", "run_phases", "run_agents", "run_models"]
 Kind = Literal["words", "money", "time", "whole", "real", "flag"]
 
 UNKNOWN: Final = int(np.iinfo(np.int64).min)
@@ -38,7 +38,7 @@ _SHARES: dict[str, Kind] = {
     "cost": "money",  # on record
     "lower_bound_cost": "money",  # spent at least beyond
     "costs_more": "flag",  # more was spent than is on record
-    "is_copy": "flag",  # other streams count all of it
+    "is_nothing": "flag",  # other streams count all of it, or its streams are empty
     **_TOKENS,
 }
 
@@ -96,7 +96,16 @@ COLUMNS: Final[Mapping[Family, Mapping[str, Kind]]] = {
         "cost": "money",
         "lower_bound_cost": "money",
         **_TOKENS,
+        "outcome": "words",  # of the agent run; None: a share does not say how it ended
         "is_copy": "flag",
+    },
+    # agents that left no stream: nothing shows what they spent
+    "silent_agents": {
+        "workflow_key": "whole",
+        "phase": "words",
+        "agent": "words",
+        "started_at": "time",  # as the state tells
+        "duration_seconds": "real",
     },
     # what each run spent in each of its phases, agents and models: the attempts are put together
     "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},

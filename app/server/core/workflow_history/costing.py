@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from .amounts import is_whole
 from .enrichment import with_claims
 from .errors import ONE_RUNS_TROUBLE
 from .models import AgentRun, Problem, StreamFacts, Workflow
+from .phases import phase_of
 from .places import Place, place
 from .scanning.commits import NO_COMMITS, commits_of
 from .scanning.describe import describe, is_run, read_run
@@ -48,9 +50,12 @@ RUN_SECONDS = 0.0005  # that one run takes, whatever its size
 BYTE_SECONDS = 1 / 1500e6
 
 _OF_AN_AGENT = (
-    "phase", "agent", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens", "models",
-    "outcome", "duplicate_of", "path", "identity", "superseded", "ended_at", *SHARED_FIELDS,
+    "phase", "agent", "model", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens",
+    "models", "outcome", "duplicate_of", "path", "identity", "superseded", "ended_at", *SHARED_FIELDS,
 )  # fmt: skip
+
+NOTHING_SHOWN: Mapping[str, Any] = {}
+"""Stands for an agent that left no stream: a group with it cost at least what the others show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class RunCosts:
     agents: list[AgentRun]  # of each stream, the fields that are added up
     claims: tuple[Claim, ...]  # what each stream spent by itself
     lean: bool  # some of its streams were read without their messages
-    silent: bool  # an agent left no stream
+    silent: tuple[str, ...]  # agents that left no stream
     problems: tuple[Problem, ...]  # what could not be read
     dated: Dated  # when its files were written
     is_undated: bool = False  # no file reports when it was
@@ -228,7 +233,7 @@ def _run_costs_or_trouble(
 def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCosts:
     """Return a run of which nothing could be read."""
     return RunCosts(
-        folder.id, None, None, None, None, [], (), False, False, problems, Dated(OWN, *folder.written)
+        folder.id, None, None, None, None, [], (), False, (), problems, Dated(OWN, *folder.written)
     )
 
 
@@ -255,17 +260,13 @@ def _run_costs(
         ],
         tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
         not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
-        bool(workflow.get("agents_without_stream")),
+        tuple(workflow.get("agents_without_stream") or ()),
         errors,
         dated,
         workflow["times_basis"] != "reported",
         workflow["times_source"],
         frozenset().union(*map(sessions_of, facts.streams)),
     )
-
-
-def _of_an_agent(agent: Mapping[str, Any]) -> AgentRun:
-    return cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
 
 
 def _is_named(problem: Problem) -> bool:
@@ -283,39 +284,73 @@ def _as_shown(utc: str, zone: str = "Z") -> str:
     return utc.replace("+00:00", zone)
 
 
-def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, dict[str, Any]]]:
-    """Return each agent's entries by model: name, run, entry."""
+def _models(runs: Iterable[RunCosts]) -> list[tuple[str | None, str, Mapping[str, Any]]]:
+    """Return each agent's entries by model, where these are unknown the agent itself: name, run, entry."""
+    agents: list[tuple[str, Mapping[str, Any]]] = [(run.id, agent) for run in runs for agent in run.agents]
     return [
-        (entry["model"], run.id, entry) for run in runs for agent in run.agents for entry in agent["models"]
+        (entry["model"], run_id, entry) for run_id, agent in agents for entry in agent["models"] or [agent]
     ]
 
 
 def _groups(
-    kind: str, runs: Sequence[RunCosts], models: Sequence[tuple[str | None, str, dict[str, Any]]]
+    kind: str, runs: Sequence[RunCosts], models: Sequence[tuple[str | None, str, Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
     """Return the sums of each group of a kind, the costliest first."""
+    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
     if kind == "run":
         found = [_run_entry(run) for run in runs]
     elif kind == "model":
-        found = _added_up(models)
+        silent = [(None, run.id, NOTHING_SHOWN) for run in runs if run.silent]
+        found = _added_up([*models, *silent], telling)
     else:
-        agents: list[tuple[str, Mapping[str, Any]]] = [
-            (run.id, agent) for run in runs for agent in run.agents
+        heard: list[tuple[str | None, str, Mapping[str, Any]]] = [
+            (cast("Mapping[str, Any]", agent)[kind], run.id, agent) for run in runs for agent in run.agents
         ]
-        found = _added_up((agent[kind], run_id, agent) for run_id, agent in agents)
+        unheard = [
+            (phase_of(name) if kind == "phase" else name, run.id, NOTHING_SHOWN)
+            for run in runs
+            for name in run.silent
+        ]
+        found = _added_up([*heard, *unheard], telling)
     return sorted(found, key=lambda entry: (-spent_at_least(entry), str(entry["name"])))
 
 
-def _added_up(entries: Iterable[tuple[str | None, str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _added_up(
+    entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
+) -> list[dict[str, Any]]:
+    """Return the sums by name; `telling`: runs of which not all streams are empty."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     runs: dict[str | None, set[str]] = {}
+    known: dict[str | None, set[str]] = defaultdict(set)
     for name, run_id, entry in entries:
         groups.setdefault(name, []).append(entry)
         runs.setdefault(name, set()).add(run_id)
+        if _is_accounted_for(entry) or (entry.get("outcome") == "empty" and run_id in telling):
+            known[name].add(run_id)
     return [
-        {"name": name, "runs": len(runs[name]), "agent_runs": len(group), **sums_of(group)}
+        _group(name, group, len(runs[name]), all_known=runs[name] == known[name])
         for name, group in groups.items()
     ]
+
+
+def _is_accounted_for(entry: Mapping[str, Any]) -> bool:
+    """Return whether something is known of what an entry spent, be it in another stream."""
+    amounts = (entry.get("cost"), entry.get("lower_bound_cost"), entry.get("duplicate_of"))
+    return any(amount is not None for amount in amounts)
+
+
+def _group(
+    name: str | None, entries: Sequence[Mapping[str, Any]], runs: int, *, all_known: bool
+) -> dict[str, Any]:
+    """Return the sums of a group; with a run of which nothing is known they are a lower bound."""
+    sums = sums_of(entries)
+    return {
+        "name": name,
+        "runs": runs,
+        "agent_runs": sum(entry is not NOTHING_SHOWN for entry in entries),
+        **sums,
+        "partial": sums["partial"] or not all_known,
+    }
 
 
 def _run_entry(run: RunCosts) -> dict[str, Any]:

@@ -26,6 +26,9 @@ AHEAD: Final = timedelta(days=1)
 LONGEST: Final = timedelta(days=366)
 """No run lasts longer: one of its ends is misdated."""
 
+ADDED_UP: Final = "its agents' own durations added up"
+"""Where the length of a run is from if no clock tells it."""
+
 SILENT_AFTER: Final = timedelta(minutes=30)
 """A tool call may take long; an agent that writes nothing for longer is gone."""
 

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import fsum, isfinite
-from typing import Any
+from typing import Any, Final
 
 _NUMBERS = (int, float, Decimal)  # a tuple: `int | float` is put together anew at each call
 _LISTS = (list, tuple)
 _LONGEST_DATE = 10  # characters of a date alone
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+LONGEST_SECONDS: Final = 1e9
+"""Where it is looked up which agents worked side by side, none lasts longer."""
 
 
 def number(value: object) -> float | None:
@@ -86,6 +90,46 @@ def moment_in_utc(value: object) -> datetime | None:
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except OverflowError:
         return None
+
+
+def is_at_least_so_long(run: Mapping[str, Any]) -> bool:
+    """Tell whether a run's known duration leaves out the work of some of its agents."""
+    return run.get("duration_basis") == "lower_bound" and number(run.get("duration_seconds")) is not None
+
+
+def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return how long some agents worked, in seconds; what several did side by side counts once.
+
+    Each works from its start for its own duration; without a start it adds that. None: no duration is known.
+
+    >>> main = {"timestamp": "2026-07-01T09:00:00Z", "duration_seconds": 180}
+    >>> worked_seconds([main, {"timestamp": "2026-07-01T09:01:00Z", "duration_seconds": 90}])
+    180.0
+    """
+    spans = [(_microseconds(agent), seconds) for agent in agents if (seconds := _lasted(agent)) is not None]
+    parts = [seconds for start, seconds in spans if start is None]
+    until: int | None = None
+    for start, seconds in sorted((start, seconds) for start, seconds in spans if start is not None):
+        end = start + round(min(seconds, LONGEST_SECONDS) * 1_000_000)
+        beside = until is not None and start < until
+        parts.append(max(0, end - (until or 0)) / 1_000_000 if beside else seconds)
+        until = end if until is None else max(until, end)
+    return total(parts) if parts else None
+
+
+def _lasted(agent: Mapping[str, Any]) -> float | None:
+    """Return an agent's own duration, else what lies between its start and end."""
+    seconds = number(agent.get("duration_seconds"))
+    if seconds is not None:
+        return seconds
+    start, end = moment_in_utc(agent.get("timestamp")), moment_in_utc(agent.get("ended_at"))
+    return (end - start).total_seconds() if start and end and start <= end else None
+
+
+def _microseconds(agent: Mapping[str, Any]) -> int | None:
+    """Return when an agent began, in microseconds since 1970."""
+    start = moment_in_utc(agent.get("timestamp"))
+    return None if start is None else (start - _EPOCH) // timedelta(microseconds=1)
 
 
 def _is_date(text: str) -> bool:

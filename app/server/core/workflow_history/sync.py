@@ -63,7 +63,8 @@ def sync_workflow_history(
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write and `changed` did), failed, unread (files and folders that the system would
-    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent) and repeating
+    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent),
+    runs_without_cost (of them, runs of which nothing is known to have been spent) and repeating
     (new or changed runs of whose messages another run counts some); `errors` names what could not be read,
     and `secrets` counts by kind what was taken out of the texts of the runs that were read.
     `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs that completed or failed),

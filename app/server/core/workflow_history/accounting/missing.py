@@ -1,12 +1,42 @@
-"""Tell what a run's streams are known to lack: streams in, reasons out, by the path of the stream."""
+"""Tell what a run is known to lack: streams in, reasons out; a run in, its agents without a stream out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..models import Problem, StreamFacts, Subagent
+from ..phases import phase_of
 
 NATIVE = "claude_transcript"
+
+
+def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the agents that left no stream, each as an agent run of which at most its time is known.
+
+    >>> silent_agents({"agents_without_stream": ["sdlc_implementor"]})
+    [{'agent': 'sdlc_implementor', 'phase': 'build', 'silent': True}]
+    """
+    names, timed = (run.get(key) for key in ("agents_without_stream", "phases_without_stream"))
+    times = {
+        each["agent"]: each for each in _listed(timed) if isinstance(each, Mapping) and each.get("agent")
+    }
+    return [
+        {"agent": name, "phase": phase_of(name), "silent": True, **_span(times.get(name, {}))}
+        for name in _listed(names)
+        if isinstance(name, str)
+    ]
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _span(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state tells of when a phase was."""
+    return {
+        key: told[key] for key in ("timestamp", "ended_at", "duration_seconds") if told.get(key) is not None
+    }
 
 
 def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:

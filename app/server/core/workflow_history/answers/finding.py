@@ -82,7 +82,8 @@ def costs_of(where: RunFilter) -> Spending:
         if history is None:
             return Spending(None, None, partial=False)
         found = history.costs_of(where)
-    return Spending(exact(found.total_cost), exact(found.lower_bound_cost), bool(found.partial))
+    amounts = exact(found.total_cost), exact(found.lower_bound_cost)
+    return Spending(*amounts, partial=bool(found.partial), unknown_runs=found.unknown)
 
 
 def _page(  # noqa: PLR0917 - both of the above take them by name

@@ -24,6 +24,7 @@ class RunRow(TypedDict):
     utc_offset_minutes: int | None  # the run's local time less UTC
     time_zone_known: bool | None  # false: its times were written without a zone
     duration_seconds: float | None  # length of the run
+    duration_basis: str | None  # reported, derived, or lower_bound: an agent's work may not be in it
     issue_number: str | None  # issue worked on
     issue_class: str | None  # such as /feature
     workflow_template: str | None  # workflow that was run
@@ -145,6 +146,7 @@ class Synced(TypedDict):
     left_out_paths: list[LeftOut]  # which
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent
+    runs_without_cost: int  # of them, runs of which nothing is known to have been spent
     repeating: int  # new or changed runs of whose messages another run counts some
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars

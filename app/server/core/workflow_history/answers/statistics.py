@@ -216,7 +216,8 @@ class _Asked:
 
     def waste(self) -> Waste:
         """Return what these runs spent in vain."""
-        return waste_of(self._digest(WASTE))
+        partial = bool(self.total.runs_costing_more or self.total.runs_without_cost)
+        return waste_of(self._digest(WASTE), partial=partial)
 
     def trend(self, period: timedelta) -> Trend:
         """Return what changed with these runs."""

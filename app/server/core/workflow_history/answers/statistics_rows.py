@@ -19,7 +19,7 @@ class StatisticsRow:
     across: str | None  # of the second grouping
     first_day: date | None  # of a day, week or month
     runs: int  # how many
-    agent_runs: int | None  # attempts, by phase and agent
+    agent_runs: int | None  # attempts that left a stream, by phase and agent
     completed: int  # runs
     failed: int  # runs
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
@@ -30,6 +30,8 @@ class StatisticsRow:
     cost_p90: float | None  # USD: nine of ten runs cost at most so much
     cost_runs: int  # runs whose cost is known
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`
+    runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
+    runs_costing_more: int  # runs that spent more than is on record
     input_tokens: int | None  # read uncached
     output_tokens: int | None  # written by the models
     cache_read_tokens: int | None  # read from the cache
@@ -69,6 +71,8 @@ def _row(group: Figures) -> StatisticsRow:
         cost_p90=cost.p90,
         cost_runs=cost.runs,
         lower_bound_cost=group.lower_bound_cost,
+        runs_without_cost=group.runs_without_cost,
+        runs_costing_more=group.runs_costing_more,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cache_read_tokens=tokens.cache_read,

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ..accounting.money import TOKEN_FIELDS, to_decimal, to_float, total
 from ..accounting.sums import spent_at_least, sums_of
-from ..evidence import agent_runs, number
+from ..evidence import agent_runs, is_at_least_so_long, number
 from .shapes import Fact, Figure
 
 Run = Mapping[str, Any]
@@ -54,7 +54,13 @@ def figures_of(a: Run, b: Run) -> tuple[Figure, ...]:
         money_figure("cost", spent_by_run(a), spent_by_run(b)),
         *(figure(name, "tokens", a.get(name), b.get(name)) for name in TOKENS),
         figure("cache_hit_share", "share", cache_hit_share(a), cache_hit_share(b)),
-        figure("duration_seconds", "seconds", a.get("duration_seconds"), b.get("duration_seconds")),
+        figure(
+            "duration_seconds",
+            "seconds",
+            a.get("duration_seconds"),
+            b.get("duration_seconds"),
+            certain=(not is_at_least_so_long(a), not is_at_least_so_long(b)),
+        ),
         *(
             figure(name, "count", counted(agent_runs(a), name), counted(agent_runs(b), name))
             for name in ("turns", "tool_calls", "tool_errors")

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ..accounting.missing import silent_agents
 from ..accounting.money import TOKEN_FIELDS
-from ..evidence import agent_runs
+from ..evidence import agent_runs, worked_seconds
 from ..phases import PHASES
 from .figures import counted, figure, money_figure, spent_by_agents, spent_by_run
 from .shapes import Contribution, OtherModels, Phase, Step, Work
@@ -20,8 +21,11 @@ _TOKENS = TOKEN_FIELDS[:4]
 
 
 def phases_of(a: Run, b: Run) -> tuple[Phase, ...]:
-    """Return every phase that one of both runs has, in the order in which a run goes through them."""
-    ours, theirs = _grouped(agent_runs(a), "phase"), _grouped(agent_runs(b), "phase")
+    """Return every phase that one of both runs has, in the order in which a run goes through them.
+
+    An agent that left no stream is in its phase: what that cost is then a lower bound, or unknown.
+    """
+    ours, theirs = (_grouped([*agent_runs(run), *silent_agents(run)], "phase") for run in (a, b))
     names = sorted({**ours, **theirs}, key=lambda name: (_place(name), name))
     return tuple(_phase(name, ours.get(name, []), theirs.get(name, [])) for name in names)
 
@@ -94,7 +98,7 @@ def _step(name: str, a: Agents, b: Agents) -> Step:
     """Return one row; the difference is unknown where one run has no such row."""
     figures = (
         money_figure("cost", spent_by_agents(a), spent_by_agents(b)),
-        figure("duration_seconds", "seconds", counted(a, "duration_seconds"), counted(b, "duration_seconds")),
+        figure("duration_seconds", "seconds", worked_seconds(a), worked_seconds(b)),
         figure("total_tokens", "tokens", _tokens(a), _tokens(b)),
         *(
             figure(key, "count", counted(a, key), counted(b, key))
@@ -115,7 +119,7 @@ def _work(agents: Agents) -> Work | None:
     spent = spent_by_agents(agents)
     models = {str(agent["model"]): None for agent in agents if agent.get("model")}
     return Work(
-        len(agents),
+        sum(not agent.get("silent") for agent in agents),
         _outcome(agents),
         tuple(models),
         None if spent.amount is None else float(spent.amount),

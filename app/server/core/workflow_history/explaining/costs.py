@@ -7,8 +7,9 @@ from math import fsum
 from typing import Any
 
 from ..accounting.runs import RECORDED
-from ..amounts import why_no_cost
-from ..evidence import number
+from ..accounting.sums import sums_of
+from ..amounts import is_whole, why_no_cost
+from ..evidence import number, worked_seconds
 from .known import Agent, Known, exact_total
 from .rates import arithmetic_of
 from .shapes import Explanation, Part, Source
@@ -24,7 +25,6 @@ _BASES = {
 
 
 _WORK = (
-    "duration_seconds",
     "turns",
     "tool_calls",
     "tool_errors",
@@ -47,9 +47,13 @@ def total_cost(known: Known) -> Explanation:
         if bounds_alone
         else "the sum of the reported and computed costs of its agent runs, former attempts included"
     )
+    certain = is_whole(known.run.get("cost_basis"), known.agents)
     return known.sum_of(
-        "total_cost", rule, parts, unit="USD", docs=DOCS, prices=known.prices, notes=_notes(known),
+        "total_cost", rule, [*parts, *map(_silent_part, known.silent)],
+        unit="USD", docs=DOCS, prices=known.prices, notes=_notes(known),
         inputs={key: known.run.get(key) for key in ("cost_basis", "lower_bound_cost")},
+        at_least=not certain and known.run.get("total_cost") is not None,
+        unknown_parts=_unknown(known.agents) + len(known.silent),
         why_unknown=_why_unknown(known, "total_cost", why_no_cost(known.agents)),
     )  # fmt: skip
 
@@ -61,6 +65,8 @@ def lower_bound_cost(known: Known) -> Explanation:
     why = (
         "what was spent at least is the total itself: nothing is on record"
         if alone
+        else why_no_cost(known.agents)
+        if known.run.get("cost_basis") == "unpriced"
         else "no stream shows spending beyond its record"
     )
     return known.sum_of(
@@ -116,9 +122,10 @@ def cost_basis(known: Known) -> Explanation:
     ]
     return known.told(
         "cost_basis",
-        "that of its weakest agent run: unpriced, else lower_bound, else computed, else reported",
+        "that of its weakest agent run: unpriced, else lower_bound, else computed, else reported; "
+        "with an agent that left no stream it is no better than lower_bound",
         docs=DOCS,
-        parts=tuple(parts),
+        parts=(*parts, *map(_silent_part, known.silent)),
         notes=_notes(known),
         why_unknown=_why_unknown(known, "cost_basis", why_no_cost(known.agents)),
     )
@@ -164,8 +171,11 @@ def unpriced_tokens(known: Known) -> Explanation:
     return known.sum_of("unpriced_tokens", rule, parts, unit="tokens", docs=DOCS)
 
 
-def of_agents(known: Known, name: str, agents: Sequence[Agent]) -> Explanation:
-    """Explain what a phase, or an agent, cost: its agent runs, on record and at least beyond it."""
+def of_agents(known: Known, name: str, agents: Sequence[Agent], silent: Sequence[Agent]) -> Explanation:
+    """Explain what a phase, or an agent, cost: its agent runs, on record and at least beyond it.
+
+    `silent`: those of its agents that left no stream.
+    """
     parts: list[Part] = []
     for agent in agents:
         recorded, bound = _recorded(agent), _bound(agent)
@@ -174,11 +184,31 @@ def of_agents(known: Known, name: str, agents: Sequence[Agent]) -> Explanation:
             parts.append(_beyond(known, agent, bound))
     total = _sum(parts)
     return known.sum_of(
-        name, "the sum over its agent runs: what is on record, and what was spent at least beyond it", parts,
+        name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
+        [*parts, *map(_silent_part, silent)],
         unit="USD", docs=DOCS, value=total, prices=known.prices,
-        inputs=_work(agents),
-        why_unknown=None if total is not None else "no stream of it says what was spent",
+        inputs=_work(agents, silent),
+        at_least=total is not None and sums_of([*agents, *silent])["partial"],
+        unknown_parts=_unknown(agents) + len(silent),
+        why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip
+
+
+def _silent_part(agent: Agent) -> Part:
+    """Return an agent that left no stream as a part of unknown cost."""
+    rule = "it left no stream: unknown what it spent"
+    return Part(name=str(agent["agent"]), value=None, adds=False, rule=rule, inputs={"phase": agent["phase"]})
+
+
+def _unknown(agents: Sequence[Agent]) -> int:
+    """Return of how many agent runs nothing shows what they spent; copies and empty streams spent nothing."""
+    return sum(
+        agent.get("cost") is None
+        and agent.get("lower_bound_cost") is None
+        and not agent.get("duplicate_of")
+        and agent.get("outcome") != "empty"
+        for agent in agents
+    )
 
 
 def agent_part(known: Known, agent: Agent, value: Any, *, adds: bool = True, priced: bool = True) -> Part:
@@ -275,15 +305,13 @@ def _why_unknown(known: Known, name: str, why: str) -> str | None:
 
 
 def _notes(known: Known) -> tuple[str, ...]:
-    silent = known.run.get("agents_without_stream") or ()
-    notes = [f"unknown what {name} spent: it left no stream" for name in silent]
-    if known.run.get("lower_bound_cost") is not None:
-        notes.append("more was spent: see lower_bound_cost")
-    return tuple(notes)
+    beyond = known.run.get("lower_bound_cost") is not None
+    return ("more was spent: see lower_bound_cost",) if beyond else ()
 
 
-def _work(agents: Sequence[Agent]) -> dict[str, Any]:
-    found: dict[str, Any] = {"agent_runs": len(agents)}
+def _work(agents: Sequence[Agent], silent: Sequence[Agent]) -> dict[str, Any]:
+    seconds = worked_seconds([*agents, *silent])
+    found: dict[str, Any] = {"agent_runs": len(agents), "duration_seconds": seconds}
     for key in _WORK:
         values = [value for agent in agents if (value := number(agent.get(key))) is not None]
         found[key] = fsum(values) if values else None

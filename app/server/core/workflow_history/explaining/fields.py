@@ -103,9 +103,11 @@ def explained(known: Known, name: str | None = None) -> Explanation:
     if key in FIELDS:
         return FIELDS[key](known)
     for kind in ("phase", "agent"):
-        members = [agent for agent in known.agents if agent.get(kind) == wanted]
-        if members:
-            return costs.of_agents(known, f"{kind} {wanted}", members)
+        members, silent = (
+            [each for each in some if each.get(kind) == wanted] for some in (known.agents, known.silent)
+        )
+        if members or silent:
+            return costs.of_agents(known, f"{kind} {wanted}", members, silent)
     if key in SHORT:
         return FIELDS[SHORT[key]](known)
     if wanted in known.run:
@@ -116,7 +118,10 @@ def explained(known: Known, name: str | None = None) -> Explanation:
 def names_of(known: Known) -> list[str]:
     """Return everything that can be explained of a run: fields, then its phases and agents."""
     others_ = {
-        str(agent[kind]): None for kind in ("phase", "agent") for agent in known.agents if agent.get(kind)
+        str(agent[kind]): None
+        for kind in ("phase", "agent")
+        for agent in (*known.agents, *known.silent)
+        if agent.get(kind)
     }
     extra = [key for key in known.run if key not in FIELDS and key not in SHORT]
     return [*FIELDS, *extra, *others_]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ..accounting.missing import silent_agents
 from ..accounting.money import to_decimal, to_float, total
 from ..addresses import below, files_folder
 from ..evidence import agent_runs, number
@@ -29,6 +30,11 @@ class Known:
     def agents(self) -> list[Agent]:
         """Its agent runs, former attempts too."""
         return agent_runs(self.run)
+
+    @property
+    def silent(self) -> list[Agent]:
+        """Its agents that left no stream, as agent runs of which nothing else is known."""
+        return [*silent_agents(self.run)]
 
     @property
     def prices(self) -> PriceTables:

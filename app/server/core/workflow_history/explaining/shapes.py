@@ -81,6 +81,8 @@ class Explanation:
     parts: tuple[Part, ...] = ()
     total: float | None = None  # sum of the parts that add; None: they are no sum
     remainder: float | None = None  # value less total; None: there is no sum; 0: it adds up
+    at_least: bool = False  # more than the value was spent, or may have been
+    unknown_parts: int = 0  # parts of which nothing shows what they spent; `value` of each is null
     prices: PriceTables | None = None  # where prices are in it
     notes: tuple[str, ...] = ()
     docs: str = "docs/explaining.md"

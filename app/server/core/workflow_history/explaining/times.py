@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
-from ..evidence import number
+from ..dating import ADDED_UP
+from ..evidence import is_at_least_so_long, number
 from ..scores import phase_metrics
 from ..scores.constants import BOTTLENECK_SHARE
 from .costs import sources_of
@@ -17,6 +18,7 @@ DOCS = "docs/how-it-works.md"
 _BASES = {
     "reported": "as its files report it",
     "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
+    "lower_bound": "at least: nothing tells how long some of its agents worked",
     None: "no file tells it",
 }
 _RULES = {
@@ -26,6 +28,12 @@ _RULES = {
     ),
     "started_at": "the state's word, else when the run was made",
     "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
+}
+
+
+_OF_ITS_AGENTS = {
+    True: "the sum of what its agents took: without a clock, pauses and work side by side do not show",
+    False: "not the sum of its agents, which pause and may work side by side",
 }
 
 
@@ -56,15 +64,27 @@ def duration(known: Known) -> Explanation:
         )
         for agent in known.agents
     )
+    is_sum = run.get("duration_source") == ADDED_UP
+    silent = tuple(
+        Part(
+            agent["agent"],
+            agent.get("duration_seconds"),
+            adds=False,
+            rule="it left no stream; the state tells how long it worked"
+            if agent.get("duration_seconds") is not None
+            else "it left no stream: unknown how long it worked",
+        )
+        for agent in known.silent
+    )
     return known.told(
         "duration_seconds",
-        f"{_BASES.get(run.get('duration_basis'), 'as given')}; "
-        "not the sum of its agents, which pause and may work side by side",
+        f"{_BASES.get(run.get('duration_basis'), 'as given')}; {_OF_ITS_AGENTS[is_sum]}",
         unit="seconds",
         docs=DOCS,
         inputs=_inputs(known, "duration_basis", "duration_source", "started_at", "completed_at"),
         sources=place_of(known, run.get("duration_source")),
-        parts=parts,
+        parts=parts + silent,
+        at_least=is_at_least_so_long(run),
         why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
         notes=_copied_notes(known),
     )
@@ -74,7 +94,8 @@ def phase_durations(known: Known) -> Explanation:
     """Explain the seconds of each phase."""
     return known.told(
         "phase_durations",
-        "the seconds of each phase's agent runs added up, overwritten attempts too; unknown ones stay out",
+        "the seconds in which an agent run of the phase worked, overwritten attempts too; work side by side "
+        "counts once, unknown ones stay out",
         unit="seconds",
         docs="docs/scores.md",
         parts=_phases(known),

@@ -38,7 +38,8 @@ OWN_NOTES = {
     "time_zone_known": "whether the times' zone is known; otherwise they stand as if they were UTC",
     "times_basis": "reported: times stand in the files; derived: from file times",
     "times_source": "the place that the run's start was read from",
-    "duration_basis": "reported: it stands in the files; derived: from file times",
+    "duration_basis": "reported: it stands in the files; derived: from file times or agents' own durations; "
+    "lower_bound: an agent's work may not be in it",
     "duration_source": "what the duration was read from",
     "nl_input_source": "the first place that holds the request; explain nl_input names them in order",
     "status_reason": "the rule that told the status, and what it was read from",

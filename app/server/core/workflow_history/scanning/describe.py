@@ -30,6 +30,7 @@ from .possible import Possible, possible
 from .request import Prompt, Request, find_request
 from .status import Evidence, LogError, Verdict, furthest, is_early, judge, state_error
 from .times import (
+    OF_ITS_STREAMS,
     SO_FAR,
     RunTimes,
     Window,
@@ -272,6 +273,8 @@ def describe(
     unheard = _unheard_phases(facts)
     silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
     workflow["agents_without_stream"] = [agent for agent, _ in silent]
+    if silent and workflow["duration_source"] in OF_ITS_STREAMS:
+        workflow["duration_basis"] = "lower_bound"
     workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
     notes = (
         *_other_id(facts, workflow),

@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from math import fsum
 from typing import Any, Final, Literal
 
-from ..dating import FIRST, LONGEST, read_moment
+from ..dating import ADDED_UP, FIRST, LONGEST, read_moment
 from ..evidence import number
 from ..models import StreamFacts
 from .documents import Log
 from .words import stated_status
 
 Basis = Literal["reported", "derived"]
+DurationBasis = Literal["reported", "derived", "lower_bound"]
 
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
@@ -32,10 +33,14 @@ PHASE_KEYS = ("started_at", "completed_at")
 FILE_TIMES: Final = "file times"
 CLOCK: Final = "its streams' own times"
 FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
+FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's end"
 SO_FAR: Final = "so far: from its start to the last write"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
 """Sources of a run's start and length, besides its files."""
+
+OF_ITS_STREAMS: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
+"""Sources of a length that know nothing of an agent without a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class RunTimes:
     offset_minutes: int | None = None  # the run's local time minus UTC; None: not known
     zone_known: bool = True  # False: the times were written without a zone and stand as if they were UTC
     duration: float | None = None  # seconds
-    duration_basis: Basis | None = None
+    duration_basis: DurationBasis | None = None
     duration_source: str | None = None
     refused: tuple[tuple[float, str], ...] = ()  # longer than any run, seconds, and where each comes from
 
@@ -221,7 +226,7 @@ def _durations(
     completed: datetime | None,
     spans: Sequence[tuple[datetime, datetime]],
     streams: Sequence[StreamFacts],
-) -> Iterator[tuple[float, Basis, str]]:
+) -> Iterator[tuple[float, DurationBasis, str]]:
     """Yield what tells how long the run took, the best first: seconds, how that is known, and from where."""
     given = number(state.get("duration_seconds"))
     if given is not None:
@@ -234,9 +239,10 @@ def _durations(
         if all(stream.started_at and stream.ended_at for stream in streams):
             yield round(span, 3), "reported", FIRST_TO_LAST
         else:
-            yield round(span, 3), "derived", f"{FILE_TIMES}: first agent's start to last agent's end"
+            yield round(span, 3), "derived", FILES_FIRST_TO_LAST
     if known:
-        yield round(fsum(known), 3), "derived", "its agents' own durations added up"
+        whole = len(known) == sum(stream.format != "empty" for stream in streams)
+        yield round(fsum(known), 3), "derived" if whole else "lower_bound", ADDED_UP
 
 
 def _offset(run_id: str, state: dict[str, Any], logs: Sequence[Log], window: Window | None) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..evidence import agent_runs, moment, number, total, word
+from ..evidence import agent_runs, moment, number, total, word, worked_seconds
 from .constants import BOTTLENECK_SHARE
 
 Interval = tuple[datetime, datetime]
@@ -34,21 +34,11 @@ def phase_metrics(cost_data: object) -> dict[str, Any]:
 
 def _durations(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Add repeated phases up, attempts that were overwritten too: their time was spent."""
-    by_phase: dict[str, list[float]] = {}
+    by_phase: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
-        seconds = _seconds(entry)
-        if seconds is not None:
-            by_phase.setdefault(word(entry.get("phase")) or "other", []).append(seconds)
-    return {phase: total(seconds) for phase, seconds in by_phase.items()}
-
-
-def _seconds(entry: Mapping[str, Any]) -> float | None:
-    """Take the entry's own duration, else what lies between its own start and end."""
-    seconds = number(entry.get("duration_seconds"))
-    if seconds is not None:
-        return seconds
-    interval = _interval(entry)
-    return (interval[1] - interval[0]).total_seconds() if interval else None
+        by_phase.setdefault(word(entry.get("phase")) or "other", []).append(entry)
+    worked = ((phase, worked_seconds(some)) for phase, some in by_phase.items())
+    return {phase: seconds for phase, seconds in worked if seconds is not None}
 
 
 def _bottleneck(durations: Mapping[str, float]) -> str | None:

@@ -22,22 +22,30 @@ _SPAN: Final = 16
 VECTORS: Final = "likeness"
 """The family of the vectors of requests; its blocks are named by the model that made them."""
 
-DIGESTS: Final = "digests 2"
+DIGESTS: Final = "digests 3"
 """The family of what the runs of a block add up to; another number where what is counted, or how, changed."""
+
+STORED_AS: Final = {family: f"{family} 2" for family in ("models", "run_phases", "run_agents", "run_models")}
+"""Names in blocks of the families whose columns, or how they are made, changed since an earlier version."""
+
+
+def stored_as(family: str) -> str:
+    """Return the name under which the blocks of a family lie."""
+    return STORED_AS.get(family, family)
 
 
 def drop_blocks(connection: Connection, keys: Iterable[int], *, family: str | None = None) -> None:
     """Drop the blocks in which these runs are, of one family or all; a sync packs them anew at its end."""
     touched = sorted({key // RUNS_IN_A_BLOCK for key in keys})
     if touched:
-        of = [] if family is None else [column_blocks.c.family == family]
+        of = [] if family is None else [column_blocks.c.family == stored_as(family)]
         connection.execute(delete(column_blocks).where(column_blocks.c.block.in_(touched), *of))
 
 
 def missing_blocks(connection: Connection, family: str, name: str) -> list[int]:
     """Return the blocks of a column that are not packed."""
     columns = column_blocks.c
-    query = select(columns.block).where(columns.family == family, columns.name == name)
+    query = select(columns.block).where(columns.family == stored_as(family), columns.name == name)
     packed = set(connection.scalars(query))
     return [block for block in all_blocks(connection) if block not in packed]
 

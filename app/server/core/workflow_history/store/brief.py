@@ -16,7 +16,7 @@ from .zones import ZONE_KNOWN
 
 KEYS: Final = (
     "project", "id", "status", "status_reason", "created_at", "started_at", "completed_at", "times_basis",
-    "utc_offset_minutes", "duration_seconds", "issue_number", "issue_class",
+    "utc_offset_minutes", "duration_seconds", "duration_basis", "issue_number", "issue_class",
     "workflow_template", "model_used", "branch_name", "current_phase", "total_cost", "cost_basis",
     "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
     "performance_score", "quality_score", "source_state", "agents_dir",

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, exists, false, func, insert, null, select, union_all
+from sqlalchemy import Connection, Select, Text, cast, exists, false, func, insert, null, select, union_all
 
+from ..accounting.missing import silent_agents
 from ..columns import COLUMNS, UNKNOWN, Columns, Family, Floats, Integers, Kind, Words, joined, known
+from ..dating import micros
 from ..errors import InvalidQueryError
-from ..evidence import word
+from ..evidence import moment_in_utc, number, word
 from ..summing.shares import PART_COLUMNS, SHARED_OUT, shares_of
-from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans
+from .blocks import RUNS_IN_A_BLOCK, all_blocks, blocks_of, missing_blocks, spans, stored_as
 from .bulk import execute_tuples
 from .dialects.base import damaged
 from .recorded import is_copy, only_bound
@@ -32,6 +34,9 @@ _SAMPLE: dict[Family, str] = {family: next(iter(names)) for family, names in COL
 """One column of each family: where it is packed, all of the family is."""
 
 _NO_WORDS = Words.of(())
+
+_LISTS = ("agents_without_stream", "phases_without_stream")
+"""The lists of a run that name its agents without a stream."""
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
 """What whole numbers are packed in where they fit; the largest value stands for unknown."""
@@ -99,7 +104,7 @@ def pack_columns(connection: Connection) -> None:
             if any(not isinstance(value, Words) and value.dtype.kind == "O" for value in values.values()):
                 continue  # sums beyond 64 bits are made anew each time
             rows = [
-                (family, name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
+                (stored_as(family), name, block, msgspec.msgpack.encode(_pack(columns[name], value)))
                 for name, value in values.items()
             ]
             execute_tuples(connection, insert(column_blocks), column_blocks.columns.keys(), rows)
@@ -123,7 +128,7 @@ def wrong_columns(connection: Connection) -> list[tuple[str, int]]:
 
 def _stored(connection: Connection, family: Family, block: int) -> dict[str, bytes]:
     own = column_blocks.c
-    query = select(own.name, own.data).where(own.family == family, own.block == block)
+    query = select(own.name, own.data).where(own.family == stored_as(family), own.block == block)
     return {name: bytes(data) for name, data in driver_rows(connection, query)}
 
 
@@ -140,7 +145,7 @@ def _packed(
 ) -> dict[int, dict[str, Values]]:
     columns = column_blocks.c
     query = select(columns.block, columns.name, columns.data).where(
-        columns.family == family, columns.name.in_(names)
+        columns.family == stored_as(family), columns.name.in_(names)
     )
     if keys is not None:
         blocks = blocks_of(keys)
@@ -224,6 +229,8 @@ def _read(connection: Connection, family: Family, names: Sequence[str], keys: ra
     """Return the columns of the runs with these keys, read from their rows."""
     if family in SHARED_OUT:
         return _shared_out(connection, family, keys)
+    if family == "silent_agents":
+        return _silent_agents(connection, keys)
     source = _SOURCES[family](names)
     query = source.query.where(source.key.between(keys[0], keys[-1]))
     rows = driver_rows(connection, query.order_by(*source.order))
@@ -238,8 +245,44 @@ def _shared_out(connection: Connection, family: Family, keys: range) -> Block:
     """Return what the runs with these keys spent in each phase, agent or model."""
     parts_family, by = SHARED_OUT[family]
     parts = read_columns(connection, parts_family, (*PART_COLUMNS[parts_family], by), keys=keys)
-    shares = shares_of(parts, by, family)
+    silent = read_columns(connection, "silent_agents", tuple(COLUMNS["silent_agents"]), keys=keys)
+    shares = shares_of(parts, by, family, silent)
     return {**shares.words, **shares.whole, **shares.real}
+
+
+def _silent_agents(connection: Connection, keys: range) -> Block:
+    """Return the agents of the runs with these keys that left no stream."""
+    own = workflows.c
+    names, times = (cast(own.extra[name].as_string(), Text) for name in _LISTS)
+    query = select(own.key, names, times).where(own.key.between(keys[0], keys[-1]), names != "[]")
+    found = [
+        (key, agent)
+        for key, *texts in driver_rows(connection, query.order_by(own.key))
+        for agent in silent_agents(dict(zip(_LISTS, map(_decoded, texts), strict=True)))
+    ]
+    agents = [agent for _, agent in found]
+    return {
+        "workflow_key": np.array([key for key, _ in found], np.int64),
+        "phase": _column("words", "phase", [agent["phase"] for agent in agents]),
+        "agent": _column("words", "agent", [agent["agent"] for agent in agents]),
+        "started_at": np.array([_microseconds(agent.get("timestamp")) for agent in agents], np.int64),
+        "duration_seconds": _column(
+            "real", "duration_seconds", [number(agent.get("duration_seconds")) for agent in agents]
+        ),
+    }
+
+
+def _decoded(text: str | None) -> Any:
+    """Return what a text in JSON holds; None where it is none."""
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _microseconds(moment: Any) -> int:
+    when = moment_in_utc(moment)
+    return UNKNOWN if when is None else micros(when)
 
 
 def _column(kind: Kind, name: str, values: Sequence[Any]) -> Values:
@@ -283,8 +326,9 @@ def _models(names: Sequence[str]) -> _Source:
     shares, agents = model_usage.c, agent_runs.c
     split = exists().where(shares.workflow_key == agents.workflow_key, shares.agent_ordinal == agents.ordinal)
     copied = {"is_copy": agents.duplicate_of.is_not(None)}
+    untold = {"is_copy": false(), "outcome": null()}
     both = union_all(
-        select(*_chosen("models", shares, names, {"is_copy": false()}), shares.workflow_key.label("of"),
+        select(*_chosen("models", shares, names, untold), shares.workflow_key.label("of"),
                shares.agent_ordinal.label("agent"), shares.ordinal.label("place")),
         select(*_chosen("models", agents, names, copied), agents.workflow_key, agents.ordinal, null())
         .where(~split),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, false, func, null, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, null, or_, select
 
 from ..accounting.money import to_decimal, to_float, total
 from ..dating import FIRST
@@ -85,6 +85,7 @@ class CostTotals(NamedTuple):
     total_cost: float | None  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond that
     partial: int  # runs of which nothing shows all that they spent
+    unknown: int  # of them, runs of which nothing is known to have been spent
 
 
 def workflow_records(connection: Connection, keys: Sequence[int]) -> dict[int, Workflow]:
@@ -210,6 +211,7 @@ def cost_totals(
         to_float(total(to_decimal(part.total_cost) for part in parts)),
         to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
         sum(part.partial for part in parts),
+        sum(part.unknown for part in parts),
     )
 
 
@@ -251,17 +253,20 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> CostTotals:
     """Add up what the runs cost that meet all of these conditions."""
     amounts, own = run_costs(), workflows.c
-    whole = or_(own.cost_basis.in_(("reported", "computed")), is_copy())
+    copied = func.coalesce(is_copy(), false())
+    whole = or_(own.cost_basis.in_(("reported", "computed")), copied)
+    # Not `spent_nanodollars`: an index with all these columns answers for a sync.
+    known_cost = func.coalesce(own.total_cost_nanodollars, own.lower_bound_cost_nanodollars)
     query = select(
-        # Not `spent_nanodollars`: an index with all these columns answers for a sync.
-        func.count(func.coalesce(own.total_cost_nanodollars, own.lower_bound_cost_nanodollars)),
+        func.count(known_cost),
         func.count(case((func.coalesce(whole, false()), null()), else_=1)),
+        func.count(case((and_(known_cost.is_(None), ~copied), 1))),
         func.sum(amounts["total_cost"]),
         func.sum(amounts["lower_bound_cost"]),
     )
-    known, weak, *sums = connection.execute(query.where(*clauses)).one()
+    known, weak, unknown, *sums = connection.execute(query.where(*clauses)).one()
     recorded, least = (None if value is None else to_dollars(int(value)) for value in sums)
-    return CostTotals(known, recorded, least, weak)
+    return CostTotals(known, recorded, least, weak, unknown)
 
 
 def homes(connection: Connection) -> list[Home]:

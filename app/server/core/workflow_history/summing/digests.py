@@ -21,7 +21,7 @@ _ALL_TOKENS: Final = (*TOKENS, "total_tokens")
 _PROMPT: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 SUMS: Final = (
-    "runs", "completed", "failed", "without_cost", "more", "attempts",
+    "runs", "completed", "failed", "without_cost", "more", "attempts", "attempts_known",
     "beyond", "beyond_known",
     *_ALL_TOKENS, *(f"{name}_known" for name in _ALL_TOKENS),
     *(f"prompt_{name}" for name in _PROMPT),  # of entries that know all three
@@ -58,6 +58,7 @@ def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], statuses:
     beyond, beyond_known = lying.known_sum(entries.beyond)
     tokens = {name: lying.known_sum(values) for name, values in entries.tokens.items()}
     kinds = [tokens[name] for name in TOKENS]
+    none = np.zeros_like(lying.sizes)
     total, total_known = tokens.get("total_tokens") or _all_kinds(kinds)
     rows = [
         lying.sizes,
@@ -65,7 +66,7 @@ def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], statuses:
         lying.count(status.are("failed")),
         lying.count(~(known(entries.cost) | known(entries.beyond) | entries.copies)),
         lying.count(entries.more),
-        np.zeros_like(lying.sizes) if entries.attempts is None else lying.sum(entries.attempts),
+        *((none, none) if entries.attempts is None else (lying.sum(entries.attempts), lying.sizes)),
         beyond,
         beyond_known,
         *(each for each, _ in kinds),

@@ -33,7 +33,7 @@ class Entries:
     cost: Integers  # nanodollars on record
     beyond: Integers  # nanodollars, spent at least beyond
     more: Flags  # more was spent than is on record
-    copies: Flags  # others count all of it
+    copies: Flags  # others count all of it, or it spent nothing
     tokens: dict[str, Integers]  # TOKENS; of runs total_tokens too
     duration: Floats  # seconds
     attempts: Integers | None = None  # agent runs
@@ -66,7 +66,7 @@ def entries_of_shares(shares: Columns, wanted: Integers) -> tuple[Entries, Group
         runs=runs,
         cost=shares.whole["cost"],
         beyond=shares.whole["lower_bound_cost"],
-        copies=shares.whole["is_copy"] == 1,
+        copies=shares.whole["is_nothing"] == 1,
         more=shares.whole["costs_more"] == 1,
         tokens={name: shares.whole[name] for name in TOKENS},
         duration=shares.real.get("duration_seconds", unknown),

@@ -95,7 +95,7 @@ def _figures(group: Group, first_day: date | None, sums: _Sums, costs: Any, seco
         across=across,
         first_day=first_day,
         runs=runs,
-        agent_runs=sums["attempts"] or None,
+        agent_runs=sums["attempts"] if sums["attempts_known"] else None,
         completed=completed,
         failed=failed,
         success_rate=completed / (completed + failed) if completed + failed else None,

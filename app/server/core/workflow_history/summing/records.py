@@ -38,7 +38,7 @@ class Figures:
     across: str | None  # of the second grouping, where one was asked for
     first_day: date | None  # of a day, week or month, in the time zone asked for
     runs: int
-    agent_runs: int | None  # attempts, by phase and agent; None in other groupings
+    agent_runs: int | None  # attempts that left a stream, by phase and agent; None in other groupings
     completed: int
     failed: int
     success_rate: float | None  # 0 to 1: completed of those that completed or failed
@@ -46,7 +46,7 @@ class Figures:
     cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
     runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
-    runs_costing_more: int  # runs that spent more than is on record: cut off, or without a price
+    runs_costing_more: int  # runs that spent more than is on record: cut off, without a stream or a price
     tokens: TokenSums
     cache_hit_share: float | None  # 0 to 1: cache read of all tokens read, where all three kinds are known
     duration: Spread  # seconds
@@ -102,6 +102,7 @@ class Waste:
     runs: int
     wasted: float  # USD, at least: the sum of the kinds
     spent: float  # USD, at least: on record, and lower bounds beyond
+    partial: bool  # more was spent than that
     share: float | None  # 0 to 1; None: nothing is known to have been spent
     kinds: tuple[WasteKind, ...]  # in the order in which a dollar is counted
     doubtful_runs: int  # completed runs in which an agent said success and did nothing

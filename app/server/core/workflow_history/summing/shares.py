@@ -1,7 +1,9 @@
 """What each run spent in each of its phases, agents or models: their rows in, a row for each of these out.
 
-What the attempts of one phase of a run spent is put together, so that a median is one over runs. The rows are
-kept, for they take longest of all: whoever changes how they are made gives their families another name.
+An agent that left no stream is a row of which nothing is known: what its phase spent is a lower bound. What
+the attempts of one phase of a run spent is put together, so that a median is one over runs. The rows are
+kept, for they take longest of all: whoever changes how they are made gives their blocks another name
+(`store.blocks.STORED_AS`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..columns import UNKNOWN, Columns, Family, Flags, Floats, Integers, known
+from ..columns import NO_WORD, UNKNOWN, Columns, Family, Flags, Floats, Integers, Words, joined, known
+from ..evidence import LONGEST_SECONDS
 from .arithmetic import amounts, lengths, roomy, small
 from .entries import BASES_OF_MORE, TOKENS, any_word
 from .grouping import by_words
@@ -26,8 +29,8 @@ SHARED_OUT: Final[Mapping[Family, tuple[Family, str]]] = {
 
 _OF_A_PART: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
 PART_COLUMNS: Final[Mapping[Family, tuple[str, ...]]] = {
-    "agent_runs": (*_OF_A_PART, "outcome", "duration_seconds", "is_copy"),
-    "models": (*_OF_A_PART, "is_copy"),
+    "agent_runs": (*_OF_A_PART, "outcome", "started_at", "duration_seconds", "is_copy"),
+    "models": (*_OF_A_PART, "outcome", "is_copy"),
 }
 """What is needed of these rows beside it."""
 
@@ -49,18 +52,46 @@ def _copies(parts: Columns) -> Flags | None:
     return copied if copied.any() else None
 
 
-def _are_copies(parts: Columns, total: _Together) -> Flags:
-    """Tell of which groups other streams count everything; an empty stream spent nothing."""
-    copied = parts.whole["is_copy"] == 1
-    own = ~copied & ~parts.words["outcome"].are("empty") if "outcome" in parts.words else ~copied
-    return total.any(copied) & ~total.any(own)
+def _spent_nothing(parts: Columns) -> Flags:
+    """Tell which parts spent nothing of their own: copies, and empty streams of runs that show more."""
+    copied: Flags = parts.whole["is_copy"] == 1
+    empty = parts.words["outcome"].are("empty")
+    if not empty.any():
+        return copied
+    told = np.unique(parts.whole["workflow_key"][~empty])
+    found: Flags = copied | (empty & np.isin(parts.whole["workflow_key"], told))
+    return found
 
 
-def shares_of(parts: Columns, by: str, family: Family) -> Columns:
-    """Return what each run spent by `by`, group by group."""
+def _are_unknown(parts: Columns) -> Flags:
+    """Tell of which parts nothing shows what they spent; an empty stream spent nothing, nor does a copy."""
+    unknown = parts.words["cost_basis"].codes == NO_WORD
+    found: Flags = unknown & (parts.whole["is_copy"] != 1) & ~parts.words["outcome"].are("empty")
+    return found
+
+
+def _with_silent(parts: Columns, by: str, silent: Columns) -> Columns:
+    """Return the parts and a row for each agent that left no stream; which model it used is unknown."""
+    nothing = Words(np.full(len(silent), NO_WORD, np.int32), ())
+    more = {**silent.whole, "is_copy": np.zeros(len(silent), np.int64)}
+    unknown = np.full(len(silent), UNKNOWN)
+    names = {by: silent.words.get(by, nothing)}
+    return Columns(
+        parts.family,
+        len(parts) + len(silent),
+        {name: joined([words, names.get(name, nothing)]) for name, words in parts.words.items()},
+        {name: np.concatenate([column, more.get(name, unknown)]) for name, column in parts.whole.items()},
+        {name: np.concatenate([column, silent.real[name]]) for name, column in parts.real.items()},
+    )
+
+
+def shares_of(parts: Columns, by: str, family: Family, silent: Columns) -> Columns:
+    """Return what each run spent by `by`, group by group; `silent`: its agents that left no stream."""
+    heard = len(parts)
+    parts = _with_silent(parts, by, silent) if len(silent) else parts
     grouping = by_words(parts.words[by])
     codes = small(grouping.codes, len(grouping.names))
-    order = np.argsort(codes, kind="stable")  # runs rise already, so they do within each group
+    order = np.lexsort((parts.whole["workflow_key"], codes))
     run, codes = parts.whole["workflow_key"][order], codes[order]
     begins = np.ones(len(order), np.bool_)
     begins[1:] = (run[1:] != run[:-1]) | (codes[1:] != codes[:-1])
@@ -68,18 +99,21 @@ def shares_of(parts: Columns, by: str, family: Family) -> Columns:
     cost, beyond, more = spent(parts)
     total = _Together(order, starts)
     copied = _copies(parts)
+    costs, bounds = total.known(cost), total.known(beyond)
+    beside = total.any(_are_unknown(parts)) & (known(costs) | known(bounds))
     whole = {
         "workflow_key": run[starts],
-        "cost": total.known(cost),
-        "lower_bound_cost": total.known(beyond),
-        "costs_more": total.any(more).astype(np.int64),
-        "is_copy": _are_copies(parts, total).astype(np.int64),
+        "cost": costs,
+        "lower_bound_cost": bounds,
+        "costs_more": (total.any(more) | beside).astype(np.int64),
+        "is_nothing": (~total.any(~_spent_nothing(parts))).astype(np.int64),
         **{name: total.known(_unless(copied, amounts(parts.whole[name]))) for name in TOKENS},
     }
     real = {}
     if "duration_seconds" in parts.real:
-        real["duration_seconds"] = total.seconds(lengths(parts.real["duration_seconds"]))
-        whole["attempts"] = total.sizes
+        seconds = lengths(parts.real["duration_seconds"])
+        real["duration_seconds"] = total.worked(seconds, parts.whole["started_at"])
+        whole["attempts"] = total.count(np.arange(len(parts)) < heard)
     return Columns(family, len(starts), {"name": parts.words[by].take(order[starts])}, whole, real)
 
 
@@ -96,6 +130,10 @@ class _Together:
         """Tell where one is set."""
         return self._any(flags[self._order]) if flags.any() else np.zeros(len(self._starts), np.bool_)
 
+    def count(self, flags: Flags) -> Integers:
+        """Return how many are set."""
+        return self.sizes if flags.all() else self._sum(flags[self._order].astype(np.int64))
+
     def known(self, values: Integers) -> Integers:
         """Add up what is known; unknown where nothing is."""
         if self._longest <= 1:
@@ -109,13 +147,36 @@ class _Together:
         found: Integers = np.where(self._any(there[self._order]), total, UNKNOWN)
         return found
 
-    def seconds(self, values: Floats) -> Floats:
-        """Add up what is known; unknown where nothing is."""
-        laid = values[self._order]
+    def worked(self, seconds: Floats, started: Integers) -> Floats:
+        """Add up what is known, as `evidence.worked_seconds` does: side by side counts once."""
+        laid = self._one_after_the_other(seconds[self._order], started[self._order])
         there = known(laid)
         if there.all():
             return self._sum(laid)
         return np.where(self._any(there), self._sum(np.where(there, laid, 0.0)), np.nan)
+
+    def _one_after_the_other(self, seconds: Floats, started: Integers) -> Floats:
+        """Take out of each duration, all in order, what another of its group has worked already."""
+        timed = known(seconds) & known(started)
+        if self._longest <= 1 or not timed.any():
+            return seconds
+        group = np.repeat(np.arange(len(self._starts)), self.sizes)
+        order = np.lexsort((started, ~timed, group))  # in each group those with a start first, by it
+        left, start, timed = seconds[order], started[order], timed[order]
+        lasts = np.rint(np.where(timed, np.minimum(left, LONGEST_SECONDS), 0.0) * 1e6).astype(np.int64)
+        end = np.where(timed, start, 0) + lasts
+        until = np.full(len(self._starts), UNKNOWN)
+        for place in range(self._longest):
+            groups = np.flatnonzero(self.sizes > place)
+            rows = self._starts[groups] + place
+            groups, rows = groups[timed[rows]], rows[timed[rows]]
+            beside = start[rows] < until[groups]
+            more = np.maximum(end[rows] - np.where(beside, until[groups], 0), 0) / 1e6
+            left[rows] = np.where(beside, more, left[rows])
+            until[groups] = np.maximum(until[groups], end[rows])
+        found = np.empty_like(left)
+        found[order] = left
+        return found
 
     def _any(self, laid: Flags) -> Flags:
         return self._sum(laid.view(np.int8)) > 0

@@ -115,8 +115,8 @@ def losses_of(runs: Columns, agents: Columns) -> Digest:
     return Digest(tuple(rows), fitting(list(zip(*rows.values(), strict=True))))
 
 
-def waste_of(losses: Digest) -> Waste:
-    """Return what was spent in vain as a record."""
+def waste_of(losses: Digest, *, partial: bool = False) -> Waste:
+    """Return what was spent in vain as a record; `partial`: more was spent than is known."""
     rows = dict(zip(losses.groups, losses.sums.T.tolist(), strict=True))
     runs, wasted, whole = rows[ALL_RUNS]
     doubtful_runs, doubtful_cost, _ = rows[DOUBTFUL]
@@ -133,6 +133,7 @@ def waste_of(losses: Digest) -> Waste:
         runs=runs,
         wasted=dollars(wasted),
         spent=dollars(whole),
+        partial=partial,
         share=_share(wasted, whole),
         kinds=tuple(
             WasteKind(kind, some, dollars(cost), dollars(above)) for kind, some, cost, above in kinds

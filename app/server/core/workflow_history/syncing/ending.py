@@ -106,6 +106,7 @@ def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
         "total_cost": to_float(total(to_decimal(part.total_cost) for part in parts)),
         "lower_bound_cost": to_float(total(to_decimal(part.lower_bound_cost) for part in parts)),
         "partial_costs": sum(part.partial for part in parts),
+        "runs_without_cost": sum(part.unknown for part in parts),
     }
 
 

@@ -194,7 +194,8 @@ FOUND = (
 def no_stats(root: Place, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
-    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs", "repeating")
+    more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
+            "runs_without_cost", "repeating")  # fmt: skip
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,

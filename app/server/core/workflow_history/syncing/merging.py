@@ -98,7 +98,8 @@ def _news(stored: Workflow, new: Workflow) -> bool:
 
 def without_file_times(stored: Workflow) -> Workflow:
     """Return a stored workflow without what was derived from its files' times: they are those of a copy."""
-    derived = [name for name in OF_THE_TIMES if stored.get(_BASIS_OF.get(name, "times_basis")) == "derived"]
+    of_files = ("derived", "lower_bound")
+    derived = [name for name in OF_THE_TIMES if stored.get(_BASIS_OF.get(name, "times_basis")) in of_files]
     return {**stored, **dict.fromkeys(derived)}
 
 

@@ -59,4 +59,5 @@ def _lasted(run: Workflow, start: datetime, end: datetime) -> dict[str, Any]:
     if source not in (None, FIRST_TO_LAST) or end - start > LONGEST:
         return {}
     lasted = round((end - start).total_seconds(), 3)
-    return {"duration_seconds": lasted, "duration_basis": "reported", "duration_source": FIRST_TO_LAST}
+    basis = "lower_bound" if run.get("agents_without_stream") else "reported"
+    return {"duration_seconds": lasted, "duration_basis": basis, "duration_source": FIRST_TO_LAST}

@@ -70,12 +70,14 @@ FILTERS: Final = {
     "workflow_words": runs.workflow_words,
     "when_words": runs.when_words,
     "is_gone": runs.is_gone,
+    "lasted_words": runs.lasted_words,
     "is_derived": runs.is_derived,
     "score_word": scores.score_word,
     "score_parts": scores.parts_words,
     "score_missing": scores.missing_words,
     "explained_value": explaining.value_words,
     "explained_short": explaining.short_words,
+    "explained_total": explaining.total_words,
     "explained_from": explaining.from_words,
     "explained_rule": explaining.rule_words,
     "explained_place": explaining.place_words,
@@ -197,6 +199,6 @@ def cost_title(run: Mapping[str, Any]) -> str:
     spent, basis = amounts.spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
         return "no cost of its own is known"
-    told = costs.record_and_beyond(spent.recorded, spent.beyond, partial=spent.partial)
+    told = costs.spent_words(spent)
     meaning = costs.BASES.get(basis or "")
     return f"{told}; {meaning}" if meaning else told

@@ -43,6 +43,8 @@ def remarks(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
         "unreadable": "unreadable",
     }
     found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
+    if agent.get("silent"):
+        found.append("no stream")
     restarts = int(number(agent.get("restarts")) or 0)
     repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
     if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway

@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from ..amounts import UNKNOWN, Spending, exact, money, spending
+from .numbers import counted
 
 _SMALLEST: Final = Decimal("0.00005")  # what `money` does not show as less than something
 
@@ -49,15 +50,43 @@ def least_money(value: Any) -> str:
     return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
 
 
-def record_and_beyond(recorded: Any, beyond: Any, *, partial: bool = False) -> str:
-    """Return both amounts in words, apart; `partial`: more was spent, and nothing shows how much.
+def spent_words(spent: Spending) -> str:
+    """Return in words what is on record, and what was spent beyond it, apart.
 
-    >>> record_and_beyond(12.34, 0.07), record_and_beyond(None, None)
-    ('$12.34 on record + at least $0.07 in streams without a result', 'no cost on record')
-    >>> record_and_beyond(12.34, None, partial=True)
-    '$12.34 on record, at least: some work left no record of its cost'
+    >>> spent_words(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
+    '$12.34 on record + at least $0.07 in streams without a result'
+    >>> spent_words(Spending(Decimal("12.34"), None, partial=True))
+    'at least $12.34: some work left no record of its cost'
+    >>> spent_words(Spending(Decimal("12.34"), None, partial=False))
+    '$12.34 on record'
     """
-    words = f"{money(recorded)} on record" if exact(recorded) is not None else "no cost on record"
-    if exact(beyond):
-        return f"{words} + at least {least_money(beyond)} in streams without a result"
-    return f"{words}, at least: some work left no record of its cost" if partial else words
+    if spent.beyond:
+        least = f"at least {least_money(spent.beyond)} in streams without a result"
+        return least if spent.recorded is None else f"{money(spent.recorded)} on record + {least}"
+    if spent.known is None:
+        return "no cost on record"
+    if spent.partial:
+        return f"at least {least_money(spent.known)}: some work left no record of its cost"
+    return f"{money(spent.recorded)} on record"
+
+
+def sum_words(spent: Spending) -> list[str]:
+    """Return in words what several runs spent, and of how many of them it is unknown.
+
+    >>> sum_words(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
+    ['at least $5.00', 'unknown what 2 runs cost']
+    >>> sum_words(Spending(None, None, partial=True, unknown_runs=1))
+    ['unknown what 1 run cost']
+    """
+    unknown = unknown_words(spent)
+    if unknown is None:
+        return [spent_words(spent)]
+    if spent.known is None:
+        return [unknown]
+    return [spent_words(spent) if spent.beyond else f"at least {least_money(spent.known)}", unknown]
+
+
+def unknown_words(spent: Spending) -> str | None:
+    """Return of how many runs it is unknown what they cost; None: of none."""
+    runs = spent.unknown_runs
+    return f"unknown what {counted(runs, 'run')} cost" if runs else None

@@ -52,10 +52,31 @@ def dollars(value: float) -> str:
 _NUMBERS: Final[dict[str, Callable[[float], str]]] = {"USD": dollars, "seconds": _seconds, "percent": percent}
 
 
+def whole_words(found: Explanation) -> str:
+    """Return an explained value with all of its digits; `≥` where it is what is known at least."""
+    value = value_words(found.value, found.unit, found.field)
+    return f"≥ {value}" if found.at_least else value
+
+
 def short_words(found: Explanation) -> str:
     """Return a value in a line; of a request its first."""
     lines = lines_of(str(found.value)) if found.field == "nl_input" and found.value else None
-    return one_line(lines[0]) if lines else value_words(found.value, found.unit, found.field)
+    return one_line(lines[0]) if lines else whole_words(found)
+
+
+def total_words(found: Explanation) -> str | None:
+    """Return what the parts make together, and what is not in it; None where they are no sum.
+
+    `remainder`: what the parts leave over.
+    """
+    if found.total is None:
+        return None
+    whole = f"{'at least ' if found.at_least else ''}{value_words(found.total, found.unit)} in all"
+    if found.remainder:
+        return f"{whole}; {value_words(found.remainder, found.unit)} is left over"
+    if found.unknown_parts:
+        return f"{whole}: {counted(found.unknown_parts, 'part is', 'parts are')} unknown"
+    return f"{whole}: the parts make {'what is known' if found.at_least else 'the whole'}"
 
 
 def from_words(found: Explanation) -> str:
@@ -65,7 +86,8 @@ def from_words(found: Explanation) -> str:
     told = found.inputs
     for basis, source in (("times_basis", "times_source"), ("duration_basis", "duration_source")):
         if told.get(source):
-            return one_line(f"{told.get(basis)}: {told[source]}")
+            how = "at least" if found.at_least else told.get(basis)
+            return one_line(f"{how}: {told[source]}")
     for key in ("status_reason", "nl_input_source"):
         if told.get(key):
             return one_line(told[key])
@@ -74,7 +96,8 @@ def from_words(found: Explanation) -> str:
     adding = [part for part in found.parts if part.adds]
     if found.total is not None:
         basis = f"{one_line(told['cost_basis'])}, " if told.get("cost_basis") else ""
-        return f"{basis}{counted(len(adding), 'part')} added up"
+        unknown = f", {found.unknown_parts:,} unknown" if found.unknown_parts else ""
+        return f"{basis}{counted(len(adding), 'part')} added up{unknown}"
     return one_line(found.rule)
 
 

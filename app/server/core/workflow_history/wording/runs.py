@@ -11,8 +11,9 @@ from typing import Any
 from rich.cells import cell_len
 
 from ..amounts import UNKNOWN, Spending
-from .costs import record_and_beyond, short_cost
-from .numbers import counted, moment
+from ..evidence import is_at_least_so_long
+from .costs import short_cost, sum_words
+from .numbers import counted, duration, moment
 from .text import cut, lines_of, one_line
 
 Run = Mapping[str, Any]
@@ -89,6 +90,15 @@ def when_words(run: Run, zone: tzinfo | None = None) -> str:
     return f"~{when}" if is_derived(run) else when
 
 
+def lasted_words(run: Run) -> str:
+    """Return how long a run took; `≥`: the work of some of its agents is not in it.
+
+    >>> lasted_words({"duration_seconds": 168.0, "duration_basis": "lower_bound"})
+    '≥ 2m 48s'
+    """
+    return f"{'≥ ' if is_at_least_so_long(run) else ''}{duration(run.get('duration_seconds'))}"
+
+
 def is_derived(run: Run) -> bool:
     """Whether a run's times are those of its files."""
     return run.get("times_basis") == "derived" and run.get("created_at") is not None
@@ -102,8 +112,8 @@ def is_gone(run: Run) -> bool:
 def sums_words(shown: int, total: int, spent: Spending) -> list[str]:
     """Return how many runs a list shows of how many, and what all of them cost."""
     count = counted(total, "run") if shown == total else f"{shown:,} of {counted(total, 'run')}"
-    money = record_and_beyond(spent.recorded, spent.beyond)
-    return [count, money if shown == total else f"all: {money}"]
+    first, *more = sum_words(spent)
+    return [count, first if shown == total else f"all: {first}", *more]
 
 
 def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True) -> list[str]:
@@ -116,7 +126,7 @@ def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True)
         ),
         ("~ time taken from the files", timed and any(is_derived(run) for run in runs)),
         ("? time zone unknown", zoned and any(when.endswith("?") for when in moments)),
-        ("≥ at least", any("≥" in short_cost(run) for run in runs)),
+        ("≥ at least", any("≥" in word for run in runs for word in (short_cost(run), lasted_words(run)))),
         ("† its files are gone", any(is_gone(run) for run in runs)),
     )
     return [note for note, shown in notes if shown]

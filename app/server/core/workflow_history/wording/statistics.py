@@ -40,10 +40,16 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
 }
 
 
+def spending_of(figures: Figures) -> Spending:
+    """Return what a group is known to have spent."""
+    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
+    amounts = exact(figures.cost.total), exact(figures.lower_bound_cost)
+    return Spending(*amounts, partial=partial, unknown_runs=figures.runs_without_cost)
+
+
 def cost_of(figures: Figures) -> str:
     """Return all that a group is known to have spent; `≥` where it spent more."""
-    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
-    return at_least(Spending(exact(figures.cost.total), exact(figures.lower_bound_cost), partial))
+    return at_least(spending_of(figures))
 
 
 def success_of(group: Figures) -> str:
@@ -72,9 +78,10 @@ def wasted_of(found: Waste) -> str:
     """Return how much was wasted, and of how much."""
     if not found.spent:
         return "nothing is known of what these runs spent"
+    spent = at_least(Spending(exact(found.spent), None, found.partial))
     if not found.wasted:
-        return f"nothing that shows, of {money(found.spent)}"
-    return f"at least {money(found.wasted)} of {money(found.spent)} ({share(found.share)})"
+        return f"nothing that shows, of {spent}"
+    return f"at least {money(found.wasted)} of {spent} ({share(found.share)})"
 
 
 def length(found: Trend) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..accounting.missing import silent_agents
 from ..amounts import RECORDED, UNKNOWN, exact, money, number, spending, why_no_cost
-from .costs import BASES, at_least, record_and_beyond
+from ..evidence import is_at_least_so_long
+from .costs import BASES, at_least, spent_words
 from .numbers import counted, duration, moment, offset_at, offset_name, percent, tokens
+from .runs import lasted_words
 from .text import one_line
 
 Run = Mapping[str, Any]
@@ -66,11 +69,18 @@ def took_fact(run: Run) -> Fact:
         return _unknown("nothing tells how long it ran")
     idle, slow = number(run.get("idle_time_seconds")), run.get("bottleneck_phase")
     return _fact(
-        duration(seconds),
-        Note(f"longest phase: {one_line(slow)}") if slow else None,
+        lasted_words(run),
+        Note(f"longest {_of_known(run)}phase: {one_line(slow)}") if slow else None,
         Note(f"idle {duration(idle)}") if idle else None,
-        _source(run.get("duration_basis"), run.get("duration_source")),
+        _source(
+            "at least" if is_at_least_so_long(run) else run.get("duration_basis"), run.get("duration_source")
+        ),
     )
+
+
+def _of_known(run: Run) -> str:
+    """Return a word where the time of an agent without a stream is unknown."""
+    return "known " if any(agent.get("duration_seconds") is None for agent in silent_agents(run)) else ""
 
 
 def cost_fact(run: Run) -> Fact:
@@ -78,7 +88,7 @@ def cost_fact(run: Run) -> Fact:
     spent, basis = spending(run), run.get("cost_basis")
     if spent.known is None and not basis:
         return _unknown(why_no_cost(run.get("phase_costs") or ()))
-    apart = record_and_beyond(spent.recorded, spent.beyond) if spent.beyond is not None else None
+    apart = spent_words(spent) if spent.beyond is not None else None
     missing = exact(run.get("unpriced_tokens"))
     retries = int(number(run.get("retry_count")) or 0)
     repeated = f"{money(run.get('retry_cost'))} of it for {counted(retries, 'retry', 'retries')}"

@@ -12,8 +12,8 @@ from ...filters import period_of
 from ...zones import zone_named
 from ..empty import show_no_runs
 from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.overview import overview_report, total_line
-from ..render.statistics import statistics_table
+from ..render.overview import overview_report
+from ..render.statistics import statistics_table, total_line
 from ..render.trends import trend_report
 from ..render.waste import waste_line, waste_report
 from ..screen import screen_of

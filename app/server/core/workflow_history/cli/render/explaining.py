@@ -22,7 +22,9 @@ from ...wording.explaining import (
     price_sums,
     rule_words,
     short_words,
+    total_words,
     value_words,
+    whole_words,
 )
 from ...wording.text import one_line
 from .story.section import section
@@ -56,15 +58,14 @@ def explanation(found: Explanation, width: int) -> RenderableType:
 
 def in_a_line(found: Explanation) -> Text:
     """Return the value and its rule alone."""
-    return Text(
-        f"{value_words(found.value, found.unit, found.field)}: {one_line(found.why_unknown or found.rule)}"
-    )
+    return Text(f"{whole_words(found)}: {one_line(found.why_unknown or found.rule)}")
 
 
 def _title(found: Explanation) -> Text:
     name = f"{found.project}/{found.id}" if found.project else found.id
-    value = value_words(found.value, found.unit, found.field)
-    return joined([Text(one_line(name), "bold"), Text(one_line(found.field)), Text(value, "bold cyan")])
+    return joined(
+        [Text(one_line(name), "bold"), Text(one_line(found.field)), Text(whole_words(found), "bold cyan")]
+    )
 
 
 def _inputs(inputs: dict[str, Any]) -> RenderableType:
@@ -142,12 +143,8 @@ def _weight(part: Part) -> str:
 
 
 def _total(found: Explanation) -> list[RenderableType]:
-    if found.total is None:
-        return []
-    line = f"{value_words(found.total, found.unit)} in all"
-    if not found.remainder:
-        return [Text(f"{line}: the parts make the whole", "bold")]
-    return [Text(f"{line}; {value_words(found.remainder, found.unit)} is left over", "bold magenta")]
+    words = total_words(found)
+    return [] if words is None else [Text(words, "bold magenta" if found.remainder else "bold")]
 
 
 def _places(parts: Sequence[Part], width: int) -> list[RenderableType]:

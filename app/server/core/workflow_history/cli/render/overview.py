@@ -9,12 +9,11 @@ from rich.text import Text
 
 from ...amounts import money, share
 from ...summing.records import Figures, Overview, RunStatistics
-from ...wording.costs import record_and_beyond
 from ...wording.numbers import counted, duration, tokens
 from ...wording.statistics import cost_of, known_cost, length, wasted_of
 from . import marks
 from .misdated import misdated_note
-from .statistics import groups_table, sums_line
+from .statistics import groups_table, sums_line, total_line
 from .story.section import section
 from .text import joined
 from .trends import trend_line
@@ -34,6 +33,8 @@ def overview_report(found: Overview, width: int) -> RenderableType:
         ("Phases", found.phases),
     ):
         shown = sorted(statistics.groups, key=lambda group: -known_cost(group))[:TOP]  # unknown ones too
+        if not shown:
+            continue
         more = len(statistics.groups) - len(shown)
         note = f"the costliest {TOP}, {more} more" if more else ""
         lines += ["", section(title, width, note), groups_table(statistics, shown, width)]
@@ -42,12 +43,6 @@ def overview_report(found: Overview, width: int) -> RenderableType:
     if found.trend and changed:
         lines += ["", section(f"The last {length(found.trend)}", width, "and the change"), changed]
     return Group(*[line for line in lines if not (isinstance(line, Text) and not line.plain)])
-
-
-def total_line(total: Figures) -> Text:
-    """Return what is on record and what was spent beyond it."""
-    partial = bool(total.runs_costing_more or total.runs_without_cost)
-    return Text(record_and_beyond(total.cost.total, total.lower_bound_cost, partial=partial), "bold")
 
 
 def _habits(total: Figures) -> Text:
@@ -69,11 +64,13 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     if not shown:
         return [Text("No run tells when it was."), *outside]
     costs = [_spent(week) for week in shown]
+    if not any(week.cost.runs or week.lower_bound_cost is not None for week in shown):
+        return [Text("No week's cost is known."), *outside]
     highest = max(shown, key=lambda week: _spent(week) or 0.0)
     title = f"Cost by week, {shown[0].first_day} to {shown[-1].first_day}"
     left_out = len(dated) - len(shown)
     note = joined([
-        f"most in the week of {highest.first_day}: {money(_spent(highest))}",
+        f"most in the week of {highest.first_day}: {cost_of(highest)}",
         f"{counted(left_out, 'earlier week')} left out" if left_out else None,
     ])  # fmt: skip
     return [section(title, width), Text(marks.sparkline(costs), "green"), note, *outside]

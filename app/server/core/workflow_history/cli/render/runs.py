@@ -12,10 +12,11 @@ from rich.text import Text
 from ...amounts import UNKNOWN, Spending, money
 from ...wording.agents import short_model
 from ...wording.costs import short_cost
-from ...wording.numbers import duration, tokens
+from ...wording.numbers import tokens
 from ...wording.runs import (
     NO_REQUEST,
     is_gone,
+    lasted_words,
     legend_words,
     request_words,
     short_ids,
@@ -117,7 +118,7 @@ def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
         _Cell("template", "workflow", lambda run: Text(workflow_words(run).partition(" ")[0])),
         _Cell("model", "model", lambda run: Text(short_model(run.get("model_used")))),
         _Cell("cost", "cost", lambda run: Text(short_cost(run)), right=True),
-        _Cell("duration", "time", lambda run: Text(duration(run.get("duration_seconds"))), right=True),
+        _Cell("duration", "time", lambda run: Text(lasted_words(run)), right=True),
         _Cell("tokens", "tokens", lambda run: Text(tokens(run.get("total_tokens"))), right=True),
     )
     ids = [one_line(run.get("id")) for run in runs]

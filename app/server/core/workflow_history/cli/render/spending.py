@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...amounts import Spending, exact
 from ...wording.agents import short_model
-from ...wording.costs import at_least, record_and_beyond
+from ...wording.costs import at_least, sum_words
 from ...wording.numbers import counted, moment, tokens
 from ...wording.runs import short_ids
 from ...wording.text import one_line
@@ -50,7 +50,7 @@ def cost_report(found: Sums, width: int) -> RenderableType:
     if not found["runs"]:
         return Group(Text("No run in it can be read."), *_problems(found, width))
     lines: list[RenderableType] = [_head(found), cost_line(found)]
-    lines += [line for line in (_unpriced(found), _unheard(found), _tokens(found)) if line is not None]
+    lines += [line for line in (_unpriced(found), _tokens(found)) if line is not None]
     for kind, groups in found["by"].items():
         if groups:
             some = kind == "run" and len(groups) < found["runs"]
@@ -60,15 +60,14 @@ def cost_report(found: Sums, width: int) -> RenderableType:
 
 
 def cost_line(found: Sums) -> Text:
-    """Return what is on record and what was spent beyond it."""
-    return Text(
-        record_and_beyond(found["recorded_cost"], found["lower_bound_cost"], partial=found["partial"]), "bold"
-    )
+    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    return joined([Text(words, "bold") for words in sum_words(spent(found))])
 
 
 def spent(sums: Sums) -> Spending:
     """Return sums as a spending."""
-    return Spending(exact(sums["recorded_cost"]), exact(sums["lower_bound_cost"]), sums["partial"])
+    amounts = exact(sums["recorded_cost"]), exact(sums["lower_bound_cost"])
+    return Spending(*amounts, sums["partial"], sums.get("runs_without_cost", 0))
 
 
 def _head(found: Sums) -> Text:
@@ -85,11 +84,6 @@ def _unpriced(found: Sums) -> Text | None:
     names = ", ".join(one_line(name) for name in found["unpriced_models"])
     of = f" of {names}" if names else ""
     return Text(f"{tokens(found['unpriced_tokens'])} tokens{of} without a known price", "magenta")
-
-
-def _unheard(found: Sums) -> Text | None:
-    silent = found["runs_without_cost"]
-    return Text(f"unknown what {counted(silent, 'run')} cost", "magenta") if silent else None
 
 
 def _tokens(found: Sums) -> Text | None:

@@ -11,8 +11,9 @@ from rich.text import Text
 from ...amounts import UNKNOWN, money, share
 from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
+from ...wording.costs import sum_words
 from ...wording.numbers import counted, duration, tokens
-from ...wording.statistics import cost_of, known_cost, success_line, success_of
+from ...wording.statistics import cost_of, known_cost, spending_of, success_line, success_of
 from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
@@ -35,19 +36,35 @@ NARROWER: Final = (
 )
 """What goes first where the width does not do; name, runs and cost always stay."""
 
+UNITS: Final = frozenset({"day", "week", "month"})
+"""Groups of time of which there may be many without a run."""
+
 TITLES: Final = {"issue_class": "class"}
 
 
 def statistics_table(found: RunStatistics, width: int) -> RenderableType:
     """Return the table of all groups, the sums of all runs below it."""
-    notes = [_time_zone(found), *_legend(found)]
+    groups = _with_runs(found)
+    notes = [_left_out(found, len(found.groups) - len(groups)), _time_zone(found), *_legend(found)]
     return Group(
-        groups_table(found, found.groups, width),
+        groups_table(found, groups, width) if groups else Text(f"No run has a known {found.by}."),
         "",
         sums_line(found.total),
+        *([total_line(found.total)] if spending_of(found.total).partial else []),
         *[note for note in notes if note is not None],
         *misdated_note(found.misdated),
     )
+
+
+def _with_runs(found: RunStatistics) -> Sequence[Figures]:
+    """Return the groups that a table shows: a long time without a run would hide the others."""
+    if found.by not in UNITS:
+        return found.groups
+    return [group for group in found.groups if group.runs]
+
+
+def _left_out(found: RunStatistics, groups: int) -> Text | None:
+    return Text(f"{counted(groups, found.by)} without a run left out", "dim") if groups else None
 
 
 def groups_table(found: RunStatistics, groups: Sequence[Figures], width: int) -> RenderableType:
@@ -73,13 +90,17 @@ def groups_table(found: RunStatistics, groups: Sequence[Figures], width: int) ->
 
 
 def sums_line(total: Figures) -> Text:
-    """Return what all runs together add up to, in a line."""
+    """Return how many runs there are, what they cost in all and how they ended, in a line."""
     return joined([
         counted(total.runs, "run"),
-        f"{cost_of(total)} in all",
+        f"{cost_of(total)} in all" if spending_of(total).known is not None else None,
         success_line(total),
-        f"unknown what {counted(total.runs_without_cost, 'run')} cost" if total.runs_without_cost else None,
     ])  # fmt: skip
+
+
+def total_line(total: Figures) -> Text:
+    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    return joined([Text(words, "bold") for words in sum_words(spending_of(total))])
 
 
 def name_of(by: str, name: str | None) -> Text:
@@ -141,7 +162,9 @@ def _legend(found: RunStatistics) -> list[Text]:
     bounded = any("≥" in cost_of(group) for group in (found.total, *found.groups))
     notes: list[str | Text | None] = [
         "≥ at least; mean and median are of what is on record alone" if bounded else None,
-        f"runs and success: of the runs that have this {found.by}" if _shared(found) else None,
+        f"runs and success: of the runs that have this {found.by}"
+        if found.groups and _shared(found)
+        else None,
     ]
     line = joined(notes)
     line.stylize("dim")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ...amounts import Spending, exact, number
 from ...syncing.job import has_news
-from ...wording.costs import at_least, record_and_beyond
+from ...wording.costs import at_least, sum_words, unknown_words
 from ...wording.numbers import counted, day, duration
 from ...wording.syncing import all_pruned_words, found_words, no_runs_words, secrets_taken, standing_words
 from ...wording.text import one_line
@@ -30,7 +30,7 @@ def sync_summary(stats: Stats, width: int) -> RenderableType:
     if not has_news(stats):
         known = f"{counted(len(errors), 'known problem')}" if errors else None
         nothing = Text("✓ nothing changed", "green")
-        head = joined([nothing, _found(stats), _short_money(stats), known, _pruned(stats), _seconds(stats)])
+        head = joined([nothing, _found(stats), *_short_money(stats), known, _pruned(stats), _seconds(stats)])
         return Group(head, *_standing(stats, width))
     lines: list[RenderableType] = [*_whole(stats, width), _changes(stats)]
     more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
@@ -100,14 +100,18 @@ def _seconds(stats: Stats) -> Text:
 
 
 def _money(stats: Stats) -> Text:
-    partial = bool(count(stats, "partial_costs"))
-    return Text(record_and_beyond(stats.get("total_cost"), stats.get("lower_bound_cost"), partial=partial))
+    return joined([*sum_words(_spent(stats))])
 
 
-def _short_money(stats: Stats) -> str | None:
+def _short_money(stats: Stats) -> list[str | None]:
+    spent = _spent(stats)
+    return [at_least(spent) if spent.known is not None else None, unknown_words(spent)]
+
+
+def _spent(stats: Stats) -> Spending:
     recorded, beyond = exact(stats.get("total_cost")), exact(stats.get("lower_bound_cost"))
-    spent = Spending(recorded, beyond, partial=bool(beyond or count(stats, "partial_costs")))
-    return at_least(spent) if spent.known is not None else None
+    partial = bool(beyond or count(stats, "partial_costs"))
+    return Spending(recorded, beyond, partial, count(stats, "runs_without_cost"))
 
 
 def _repeating(stats: Stats) -> Text | None:

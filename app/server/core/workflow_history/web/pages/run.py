@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import fsum
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from ...accounting.missing import silent_agents
 from ...amounts import agent_spending, number, together
 from ...answers.explain import explain_run
 from ...answers.likes import likes_of
 from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...evidence import worked_seconds
 from ...wording import story
 from ...wording.agents import by_phase
 from ...wording.costs import at_least
@@ -67,7 +68,7 @@ def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
 def _values(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page shows beside the run itself."""
     explained = {each.field: each for each in explain_run(named(run["id"], run["project"])).of}
-    agents = _records(run.get("phase_costs"))
+    agents, silent = _records(run.get("phase_costs")), _records(silent_agents(run))
     return {
         "run": Record(run),
         "at_work": run.get("status") == "running",
@@ -79,7 +80,7 @@ def _values(run: Mapping[str, Any]) -> dict[str, Any]:
         "hits": cache_hits(run),
         "request_text": _request(run),
         "line": timeline(agents),
-        "phases": [_phase(name, members) for name, members in by_phase(agents)],
+        "phases": [_phase(name, members) for name, members in by_phase(agents + silent)],
         "stacks": [each for each in stacks(agents) if each.total],
         "kinds": KINDS,
         "models": _models(run),
@@ -109,12 +110,11 @@ def _request(run: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a phase with its agents, and the sums where there are several."""
-    seconds = [taken for agent in agents if (taken := number(agent.get("duration_seconds"))) is not None]
     return {
         "name": name,
         "agents": agents,
         "cost": at_least(together([agent_spending(agent) for agent in agents])),
-        "seconds": fsum(seconds) if seconds else None,
+        "seconds": worked_seconds(agents),
     }
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from ...answers import statistics
 from ...care.pruning import runs_pruned
 from ...filters import period_of
-from ...wording.statistics import length
+from ...wording.costs import unknown_words
+from ...wording.statistics import length, spending_of
 from ...zones import LOCAL, zone_named
 from ..charts.stacked import texture
 from ..context import Here
@@ -53,6 +54,7 @@ def trends(request: Request, here: Here) -> Response:
         found=found,
         total=found.whole.total,
         pruned=0 if found.whole.total.runs else runs_pruned(),
+        unknown=unknown_words(spending_of(found.whole.total)),
         length=None if found.trend is None else length(found.trend),
         cards=timeline.cards(found, periods),
         changes=timeline.changes(found),

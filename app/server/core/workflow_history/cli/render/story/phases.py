@@ -10,7 +10,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ....accounting.missing import silent_agents
 from ....amounts import UNKNOWN, Spending, agent_spending, money, number, together
+from ....evidence import worked_seconds
 from ....wording.agents import by_phase, remarks, short_model
 from ....wording.costs import at_least
 from ....wording.numbers import counted, duration, tokens
@@ -53,7 +55,7 @@ class Row:
 
 def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Return the table of phases, one row per agent; a phase of several agents has its sum above them."""
-    agents = run.get("phase_costs") or []
+    agents = [*(run.get("phase_costs") or ()), *silent_agents(run)]
     at_work = run.get("status") == "running"
     rows = [row for phase, members in by_phase(agents) for row in _rows(phase, members, at_work=at_work)]
     if not rows:
@@ -108,7 +110,7 @@ def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:
         Text(counted(len(members), "agent"), style="dim"),
         Text(""),
         together([row.spent for row in rows]),
-        _sum(row.seconds for row in rows),
+        worked_seconds(members),
         _sum(row.turns for row in rows),
         sums,
         counted_twice=True,
