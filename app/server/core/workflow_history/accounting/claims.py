@@ -38,6 +38,10 @@ Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
 
 
+NOTHING_ELSEWHERE: Mapping[Attempt, bytes] = {}
+"""The units that other runs count, by attempt, where none are known."""
+
+
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attempt's own spending, whatever other runs count of it."""
 
@@ -315,10 +319,28 @@ def _share_known(claim: Claim, alone: Share) -> Share:
     return Share(mine, claim.name if is_empty else alone.duplicate_of, record)
 
 
+def repeated_messages(facts: StreamFacts, elsewhere: bytes = b"") -> frozenset[str]:
+    """Return the ids of a stream's messages that are another run's work; none if all are: it is a copy.
+
+    They are if their lines say so, or if another run counts them: `elsewhere`, packed units.
+    """
+    every = frozenset([message.message_id for message in facts.messages])
+    copied = frozenset([message.message_id for message in facts.messages if message.copied])
+    theirs = copied | _messages_elsewhere(facts, elsewhere)
+    return next((some for some in (theirs, copied) if some < every), frozenset())
+
+
+def _messages_elsewhere(facts: StreamFacts, elsewhere: bytes) -> frozenset[str]:
+    """Return the ids of a stream's messages that other runs count."""
+    if not elsewhere:
+        return frozenset()
+    units, unit = frozenset(unpacked_units(elsewhere)), message_units(facts.identity or facts.path)
+    return frozenset([said.message_id for said in facts.messages if unit(said.message_id) in units])
+
+
 def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:
     """Return a stream without the messages, and the calls in them, that other runs count."""
-    elsewhere, unit = frozenset(unpacked_units(claim.elsewhere)), message_units(facts.identity or facts.path)
-    theirs = {said.message_id for said in facts.messages if unit(said.message_id) in elsewhere}
+    theirs = _messages_elsewhere(facts, claim.elsewhere)
     return replace(
         facts,
         messages=tuple([said for said in facts.messages if said.message_id not in theirs]),
