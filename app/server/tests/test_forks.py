@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -499,6 +501,41 @@ def test_the_workflow_that_its_parent_was_asked_to_run_is_none_of_a_fork(logs: P
 def test_a_task_is_compared_with_a_forks_own_request(logs: Path) -> None:
     synced_in("at once", logs)
     assert [match.id for match in similar_runs(text="Add export number 2").runs][:1] == [FORK]
+
+
+# A copy of it
+
+COPY_ORDERS = list(permutations(("parent", "fork", "copy")))
+
+
+@pytest.mark.parametrize("order", COPY_ORDERS, ids=" ".join)
+def test_a_forks_copy_is_told_as_the_fork_whatever_is_synced_first(
+    tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    parent(tmp_path / "parent" / "logs")
+    original = fork(tmp_path / "fork" / "logs")
+    copied = tmp_path / "copy" / "logs" / f"{THIRD}.jsonl"
+    copied.parent.mkdir(parents=True)
+    copied.write_text(original.read_text().replace(FORK, THIRD))
+    for name in order:
+        synced(tmp_path / name / "logs")
+    assert times(FORK) == times(THIRD) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+    assert asked_and_done(FORK) == OF_THE_SECOND
+    assert asked_and_done(THIRD) == ("Add export number 2", f"{THIRD}.jsonl: its first own message", 1, 0)
+    assert get_workflow_by_id(THIRD)["phase_costs"][0]["duplicate_of"] == f"logs/{FORK}: {FORK}.jsonl"
+    assert sound() == []
+
+
+def test_a_copied_folder_of_transcripts_is_dated_as_the_first(tmp_path: Path) -> None:
+    first = tmp_path / "one"
+    parent(first)
+    fork(first)
+    shutil.copytree(first, tmp_path / "two")
+    for folder in ("one", "two"):
+        synced(tmp_path / folder)
+    for project in ("one", "two"):
+        assert times(f"{project}/{FORK}") == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+        assert times(f"{project}/{PARENT}") == (ASKED, DONE, 60.0)
 
 
 # What a sub-agent spent

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import scanner
 from .accounting import account, accounted
-from .accounting.claims import NOTHING_ELSEWHERE, Attempt, Claim
+from .accounting.claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
 from .accounting.money import RUN_SUMS, to_decimal, to_float
 from .amounts import is_whole
 from .evidence import moment_in_utc
@@ -53,7 +53,7 @@ def with_claims(
     workflow: Workflow,
     streams: Sequence[StreamFacts],
     former: Sequence[AgentRun] = (),
-    elsewhere: Mapping[Attempt, bytes] = NOTHING_ELSEWHERE,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[Workflow, list[Claim]]:
     """Return the same, and what each of the streams spent by itself; `elsewhere`: as in `accounted`."""
     if not streams and not former:

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .accounting.claims import NOTHING_ELSEWHERE, Attempt, Claim, elsewhere_of, to_store, with_first_written
+from .accounting.claims import (
+    NOTHING_ELSEWHERE,
+    Attempt,
+    Claim,
+    Elsewhere,
+    elsewhere_of,
+    to_store,
+    with_first_written,
+)
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, ScannedRun, Workflow
@@ -160,7 +168,7 @@ def _read_again(history: History, relations: Relations, folders: _Folders, key: 
 
 
 def _counted_anew(
-    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, bytes]
+    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere]
 ) -> tuple[Workflow, list[Claim]]:
     """Return a stored run with the costs that its files show now, and what each stream spent by itself.
 

@@ -15,7 +15,16 @@ from ..models import AgentRun, CostBasis, CostData, StreamFacts
 from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
-from .claims import NOTHING_ELSEWHERE, Attempt, Claim, claim_of, repeated_messages, thread_parts, with_shares
+from .claims import (
+    NOTHING_ELSEWHERE,
+    Attempt,
+    Claim,
+    Elsewhere,
+    claim_of,
+    repeated_messages,
+    thread_parts,
+    with_shares,
+)
 from .missing import unseen_subagents
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
@@ -39,7 +48,7 @@ def accounted(
     streams: Sequence[StreamFacts],
     at: datetime | None,
     former: Sequence[AgentRun] = (),
-    elsewhere: Mapping[Attempt, bytes] = NOTHING_ELSEWHERE,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[CostData, list[Claim]]:
     """Return the same, and what each of today's streams spent by itself.
 
@@ -53,7 +62,7 @@ def accounted(
             facts,
             at,
             lacking=facts.path in unseen,
-            repeated=repeated_messages(facts, elsewhere.get((facts.path, facts.identity), b"")),
+            repeated=repeated_messages(facts, elsewhere),
         )
         for facts in streams
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise, takewhile
 from typing import Any, Final, NamedTuple
 
-from ..accounting.claims import NOTHING_ELSEWHERE, Attempt, repeated_messages
+from ..accounting.claims import NOTHING_ELSEWHERE, Attempt, Elsewhere, repeated_messages
 from ..models import StreamFacts
 from ..places import opened
 from ..streams.claude import is_copied
@@ -58,7 +58,7 @@ _FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
 def first_prompt(
     files: Iterable[FoundFile],
     streams: Sequence[StreamFacts],
-    elsewhere: Mapping[Attempt, bytes] = NOTHING_ELSEWHERE,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[str, str] | None:
     """Return the first prompt in a run's streams, and where it stands; None if none has one.
 
@@ -68,7 +68,7 @@ def first_prompt(
     named = {found.path: found for found in files}
     known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
     for stream in sorted(known, key=_place):
-        after = _inherited_until(stream, elsewhere.get((stream.path, stream.identity), b""))
+        after = _inherited_until(stream, elsewhere)
         found = named[stream.path]
         if asked_for := (_asked_in(found, after) if after else None) or _asked_in(found, 0):
             return asked_for.text, f"{stream.path}: {asked_for.place}"
@@ -82,7 +82,7 @@ class _Asked(NamedTuple):
     place: str
 
 
-def _inherited_until(stream: StreamFacts, elsewhere: bytes) -> int:
+def _inherited_until(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
     """Return the line of the last message before a stream's own work, 1-based; 0: it begins with its own."""
     repeated = repeated_messages(stream, elsewhere)
     inherited = takewhile(lambda said: said.message_id in repeated, stream.messages)

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..accounting.claims import NOTHING_ELSEWHERE, Attempt
+from ..accounting.claims import NOTHING_ELSEWHERE, Attempt, Elsewhere
 from ..accounting.missing import unseen_problem, unseen_subagents
 from ..dating import LONGEST, SILENT_AFTER
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
@@ -199,7 +199,7 @@ def describe(
     now: datetime,
     committed: datetime | None = None,
     grew: bool = False,
-    elsewhere: Mapping[Attempt, bytes] = NOTHING_ELSEWHERE,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary.
 
@@ -291,7 +291,7 @@ def describe(
     return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred, written_at)
 
 
-def _request(facts: RunFacts, clues: Clues, elsewhere: Mapping[Attempt, bytes]) -> Request | None:
+def _request(facts: RunFacts, clues: Clues, elsewhere: Mapping[Attempt, Elsewhere]) -> Request | None:
     names = ((clues.branch(), "the branch"), (clues.plan(), "the plan's file"))
     return find_request(
         facts.state,

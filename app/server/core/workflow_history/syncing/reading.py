@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..accounting.claims import Attempt, as_known, to_store, without_messages_elsewhere
+from ..accounting.claims import Attempt, Elsewhere, as_known, to_store, without_messages_elsewhere
 from ..amounts import is_copy
 from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
@@ -126,7 +126,7 @@ def _phase_2_enrich(
     task: Task,
     scanned: ScannedRun,
     before: Workflow | None,
-    elsewhere: Mapping[Attempt, bytes],
+    elsewhere: Mapping[Attempt, Elsewhere],
 ) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:

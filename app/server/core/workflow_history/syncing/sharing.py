@@ -13,17 +13,17 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-from msgspec.structs import replace
-
 from ..accounting import cost_data
 from ..accounting.claims import (
     ANOTHER_RUN,
     Attempt,
     Claim,
+    Elsewhere,
     first_written,
     thread_parts,
     units_of,
     unseen_subagents_of,
+    with_elsewhere,
     with_shares,
 )
 from ..accounting.missing import unseen_problem
@@ -122,13 +122,15 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
         is_other = agents != run.get("phase_costs")
         repeats = any(map(repeats_another, agents))
         times = _as_read(own_times(run, agents), *TIMES_OF_A_RUN) if is_other or repeats else {}
-        learnt = [replace(claim, elsewhere=_elsewhere(shares[key, *claim.name], key)) for claim in kept]
+        learnt = [with_elsewhere(claim, _elsewhere(shares[key, *claim.name], key)) for claim in kept]
         before, after = _units(own.values()), _units(learnt)
         if before != after:
-            other += [key] if before or not is_copy(agents) else []  # a copy is told by all of its lines
             more += [key] if after - before else []
+        known = {claim.name: claim.repeated for claim in own.values()}
+        is_told_anew = any(known[claim.name] != claim.repeated for claim in learnt)
+        other += [key] if is_told_anew or (before != after and not is_copy(agents)) else []
         is_other |= any(run.get(name) != times[name] for name in times)
-        if is_other or before != after:
+        if is_other or before != after or key in other:
             kept_claims[key] = [*learnt, *(c for c in group[key] if c.name not in own)]
         if is_other:
             changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
@@ -136,9 +138,12 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
     return Reckoned(runs, changed, kept_claims, more, other, parts_of)
 
 
-def _elsewhere(share: Share, key: int) -> bytes:
-    """Return the units of a stream that other runs than this one count, packed."""
-    return packed_units(sorted(unit for unit, owner in share.others.items() if owner[0] != key))
+def _elsewhere(share: Share, key: int) -> Elsewhere:
+    """Return the units of a stream that other runs than this one count."""
+    both = (share.others, share.repeated)
+    return Elsewhere(
+        *(packed_units(sorted(u for u, owner in some.items() if owner[0] != key)) for some in both)
+    )
 
 
 def _units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
