@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from sqlalchemy import URL, select
 
 from app.server.core.workflow_history.answers.explain import explain_run
 from app.server.core.workflow_history.answers.finding import find_runs
+from app.server.core.workflow_history.answers.similar import similar_runs
 from app.server.core.workflow_history.answers.statistics import run_statistics
 from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.care.pruning import prune_history
@@ -22,6 +25,7 @@ from app.server.core.workflow_history.database import find_workflow, get_workflo
 from app.server.core.workflow_history.filters import RunFilter
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.retention import Rule
+from app.server.core.workflow_history.scanning import asked
 from app.server.core.workflow_history.store.history import History
 from app.server.core.workflow_history.store.schema import occurrences, patterns, workflows
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -313,6 +317,225 @@ def test_a_fork_at_work_is_as_long_as_its_own_work(logs: Path) -> None:
 def test_a_second_sync_of_a_fork_changes_nothing(logs: Path) -> None:
     synced_in("fork first", logs)
     assert (synced(logs)["unchanged"], synced(logs)["updated"]) == (2, 2)
+
+
+# What it was asked, and what it did
+
+
+def asked_and_done(run_id: str) -> tuple[str, str, int, int]:
+    """Return a run's request, where that stands, and how many tool calls it made and how many failed."""
+    run = get_workflow_by_id(run_id)
+    calls = [(agent["tool_calls"], agent["tool_errors"]) for agent in run["phase_costs"]]
+    return (
+        run["nl_input"],
+        run["nl_input_source"],
+        sum(made for made, _ in calls),
+        sum(bad for _, bad in calls),
+    )
+
+
+def failing(turn: Turn) -> Lines:
+    """Return the lines of a turn whose command fails."""
+    lines = [dict(line) for line in turn.lines()]
+    answer = {
+        "type": "tool_result",
+        "tool_use_id": f"t{turn.number}",
+        "content": "1 failing",
+        "is_error": True,
+    }
+    lines[2]["message"] = {"role": "user", "content": [answer]}
+    return lines
+
+
+OF_THE_FIRST = ("Add export number 1", f"{PARENT}.jsonl: its first message", 1, 0)
+OF_THE_SECOND = ("Add export number 2", f"{FORK}.jsonl: its first own message", 1, 0)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_fork_is_called_by_its_own_request_and_counts_its_own_calls(
+    history_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    synced_in(order, tmp_path / "logs")
+    assert asked_and_done(PARENT) == OF_THE_FIRST
+    assert asked_and_done(FORK) == OF_THE_SECOND
+    listed = {run["id"]: run["nl_input"] for run in find_runs().workflows}
+    assert listed == {PARENT: "Add export number 1", FORK: "Add export number 2"}
+    assert [run["id"] for run in find_runs(RunFilter(search="number 2")).workflows] == [FORK]
+    assert sound() == []
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_failed_call_is_its_parents_alone(logs: Path, order: str) -> None:
+    failed = [{"sessionId": PARENT, "version": "2.1.50", **line} for line in failing(FIRST)]
+    copied = [{**line, "sessionId": FORK} for line in failed]
+    writers = [
+        lambda: write(logs, PARENT, failed),
+        lambda: write(logs, FORK, [*copied, *lines_of(FORK, SECOND)]),
+    ]
+    for write_one in reversed(writers) if order == "fork first" else writers:
+        write_one()
+        if order != "at once":
+            synced(logs)
+    synced(logs)
+    assert asked_and_done(PARENT)[2:] == (1, 1)
+    assert asked_and_done(FORK)[2:] == (1, 0)
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+@pytest.mark.parametrize("order", [*ORDERS, "without its parent"])
+def test_lines_that_say_they_are_inherited_are_no_request_and_no_work_of_a_run(
+    logs: Path, mark: str, order: str
+) -> None:
+    if order == "parent first":
+        parent(logs)
+        synced(logs)
+    write(logs, FORK, [*MARKS[mark], *lines_of(FORK, SECOND)])
+    if order == "fork first":
+        synced(logs)
+    if order in ("fork first", "at once"):
+        parent(logs)
+    synced(logs)
+    assert asked_and_done(FORK) == OF_THE_SECOND
+    money = 0.072 if order == "without its parent" else 0.036  # what nobody else counts counts here
+    assert get_workflow_by_id(FORK)["total_cost"] == money
+
+
+def test_a_prompt_that_its_parent_left_unanswered_is_no_request_of_a_fork_that_says_so(logs: Path) -> None:
+    left, *_ = lines_of(PARENT, LATER)
+    write(logs, FORK, [*lines_of(PARENT, FIRST), left, *lines_of(FORK, SECOND)])
+    synced(logs)
+    assert asked_and_done(FORK) == OF_THE_SECOND
+
+
+def test_a_copied_prompt_alone_is_no_request_of_a_fork(logs: Path) -> None:
+    prompt, *_ = lines_of(PARENT, FIRST)
+    write(logs, FORK, [prompt, *lines_of(FORK, SECOND)])
+    synced(logs)
+    assert asked_and_done(FORK) == OF_THE_SECOND
+
+
+def test_a_fork_that_was_saved_as_an_array_is_called_by_its_own_request(tmp_path: Path) -> None:
+    agents = tmp_path / "shop" / "agents"
+    for name, lines in ((PARENT, lines_of(PARENT, FIRST)), (FORK, lines_of(FORK, FIRST, SECOND))):
+        file = agents / name / "raw_output.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(lines, indent=1))
+    synced(agents)
+    assert get_workflow_by_id(FORK)["nl_input"] == "Add export number 2"
+
+
+def test_a_copy_of_a_whole_session_keeps_the_copied_request_and_counts(logs: Path) -> None:
+    parent(logs)
+    write(logs, FORK, lines_of(FORK, FIRST))
+    write(logs, THIRD, MARKS["another session"])
+    synced(logs)
+    for name in (PARENT, FORK, THIRD):
+        assert asked_and_done(name) == ("Add export number 1", f"{name}.jsonl: its first message", 1, 0)
+
+
+def test_work_that_goes_on_without_a_prompt_is_of_the_inherited_request(logs: Path) -> None:
+    parent(logs)
+    _, *rest = lines_of(FORK, SECOND)
+    write(logs, FORK, [*lines_of(FORK, FIRST), *rest])
+    synced(logs)
+    assert asked_and_done(FORK) == ("Add export number 1", f"{FORK}.jsonl: its first message", 1, 0)
+
+
+def test_a_fork_that_becomes_a_copy_is_told_as_a_copy(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced_in("at once", logs)
+    write(logs, THIRD, lines_of(THIRD, FIRST, SECOND, LATER))
+    write(logs, PARENT, lines_of(PARENT, FIRST, SECOND))
+    synced(logs)
+    found = {name: asked_and_done(name) for name in (PARENT, FORK, THIRD)}
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "anew.db"))
+    synced(logs)
+    assert found == {name: asked_and_done(name) for name in (PARENT, FORK, THIRD)}
+
+
+def test_a_long_inherited_part_hides_no_request(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "READ", 2_000)
+    many = [Turn(number, day=1) for number in range(10, 40)]
+    write(logs, PARENT, lines_of(PARENT, *many))
+    write(logs, FORK, lines_of(FORK, *many, SECOND))
+    synced(logs)
+    assert asked_and_done(FORK)[0] == "Add export number 2"
+
+
+def test_a_fork_whose_parent_was_pruned_is_told_by_what_it_counts_then(logs: Path) -> None:
+    synced_in("at once", logs)
+    prune_history([OLD], dry_run=False)
+    synced(logs)
+    assert asked_and_done(FORK) == ("Add export number 1", f"{FORK}.jsonl: its first message", 2, 0)
+    assert sound() == []
+
+
+def test_counting_a_forks_costs_again_changes_no_count_of_calls(logs: Path) -> None:
+    synced_in("at once", logs)
+    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history, history._writing() as connection:
+        connection.execute(workflows.update().values(total_cost_nanodollars=1))
+    assert resync_workflow_cost(FORK)["updated"]
+    assert asked_and_done(FORK) == OF_THE_SECOND
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_workflow_that_its_parent_was_asked_to_run_is_none_of_a_fork(logs: Path, order: str) -> None:
+    first, *rest = lines_of(PARENT, FIRST)
+    asks = {**first, "message": {"role": "user", "content": "Run adw_plan_build for the exports"}}
+    inherited = [{**line, "sessionId": FORK} for line in (asks, *rest)]
+    writers = [
+        lambda: write(logs, PARENT, [asks, *rest]),
+        lambda: write(logs, FORK, [*inherited, *lines_of(FORK, SECOND)]),
+    ]
+    for write_one in reversed(writers) if order == "fork first" else writers:
+        write_one()
+        if order != "at once":
+            synced(logs)
+    synced(logs)
+    assert get_workflow_by_id(PARENT)["workflow_template"] == "adw_plan_build"
+    assert get_workflow_by_id(FORK).get("workflow_template") is None
+
+
+def test_a_task_is_compared_with_a_forks_own_request(logs: Path) -> None:
+    synced_in("at once", logs)
+    assert [match.id for match in similar_runs(text="Add export number 2").runs][:1] == [FORK]
+
+
+# A copy of it
+
+COPY_ORDERS = list(permutations(("parent", "fork", "copy")))
+
+
+@pytest.mark.parametrize("order", COPY_ORDERS, ids=" ".join)
+def test_a_forks_copy_is_told_as_the_fork_whatever_is_synced_first(
+    tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    parent(tmp_path / "parent" / "logs")
+    original = fork(tmp_path / "fork" / "logs")
+    copied = tmp_path / "copy" / "logs" / f"{THIRD}.jsonl"
+    copied.parent.mkdir(parents=True)
+    copied.write_text(original.read_text().replace(FORK, THIRD))
+    for name in order:
+        synced(tmp_path / name / "logs")
+    assert times(FORK) == times(THIRD) == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+    assert asked_and_done(FORK) == OF_THE_SECOND
+    assert asked_and_done(THIRD) == ("Add export number 2", f"{THIRD}.jsonl: its first own message", 1, 0)
+    assert get_workflow_by_id(THIRD)["phase_costs"][0]["duplicate_of"] == f"logs/{FORK}: {FORK}.jsonl"
+    assert sound() == []
+
+
+def test_a_copied_folder_of_transcripts_is_dated_as_the_first(tmp_path: Path) -> None:
+    first = tmp_path / "one"
+    parent(first)
+    fork(first)
+    shutil.copytree(first, tmp_path / "two")
+    for folder in ("one", "two"):
+        synced(tmp_path / folder)
+    for project in ("one", "two"):
+        assert times(f"{project}/{FORK}") == (ASKED_AGAIN, DONE_AGAIN, 30.0)
+        assert times(f"{project}/{PARENT}") == (ASKED, DONE, 60.0)
 
 
 # What a sub-agent spent

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from . import scanner
 from .accounting import account, accounted
-from .accounting.claims import Claim
+from .accounting.claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
 from .accounting.money import RUN_SUMS, to_decimal, to_float
 from .amounts import is_whole
 from .evidence import moment_in_utc
@@ -50,13 +50,16 @@ def with_costs(
 
 
 def with_claims(
-    workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
+    workflow: Workflow,
+    streams: Sequence[StreamFacts],
+    former: Sequence[AgentRun] = (),
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[Workflow, list[Claim]]:
-    """Return the same, and what each of the streams spent by itself."""
+    """Return the same, and what each of the streams spent by itself; `elsewhere`: as in `accounted`."""
     if not streams and not former:
         return dict(workflow), []
     at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
-    costs, claims = accounted(streams, at, former)
+    costs, claims = accounted(streams, at, former, elsewhere)
     return with_sums(workflow, costs, streams), claims
 
 

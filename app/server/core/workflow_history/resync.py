@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .accounting.claims import Claim, elsewhere_of, to_store, with_first_written
+from .accounting.claims import (
+    NOTHING_ELSEWHERE,
+    Attempt,
+    Claim,
+    Elsewhere,
+    elsewhere_of,
+    to_store,
+    with_first_written,
+)
 from .enrichment import COST_FIELDS, with_claims
 from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
 from .models import AgentRun, ScannedRun, Workflow
@@ -148,7 +156,7 @@ def _read_again(history: History, relations: Relations, folders: _Folders, key: 
             return _answer(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
             )
-        fresh, _ = _counted_anew(stored, found)
+        fresh, _ = _counted_anew(stored, found, NOTHING_ELSEWHERE)
         if not _changes(stored, fresh):
             return _answer(stored["id"], "its costs are up to date", success=True)
         with history.transaction():
@@ -159,13 +167,18 @@ def _read_again(history: History, relations: Relations, folders: _Folders, key: 
     return None
 
 
-def _counted_anew(stored: Workflow, found: ScannedRun) -> tuple[Workflow, list[Claim]]:
-    """Return a stored run with the costs that its files show now, and what each stream spent by itself."""
+def _counted_anew(
+    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere]
+) -> tuple[Workflow, list[Claim]]:
+    """Return a stored run with the costs that its files show now, and what each stream spent by itself.
+
+    `elsewhere`: the units that other runs count, packed.
+    """
     former = former_attempts(stored)
     streams = found.streams if not former or _dated(former) else undated(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, claims = with_claims(known, streams, former)
+    costed, claims = with_claims(known, streams, former, elsewhere)
     return merged(stored, costed), claims
 
 
@@ -173,10 +186,10 @@ def _store(
     history: History, relations: Relations, key: int, stored: Workflow, found: ScannedRun
 ) -> dict[str, Any]:
     """Store what a run's files show, in the caller's transaction."""
-    fresh, found_claims = _counted_anew(stored, found)
     keeps_text = history.keeps_text()
     former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
     elsewhere = elsewhere_of(former.values())
+    fresh, found_claims = _counted_anew(stored, found, elsewhere)
     claims = [
         with_first_written(claim, former.get(claim.name, claim))  # a merge may know of an earlier time
         for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)

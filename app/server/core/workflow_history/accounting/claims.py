@@ -6,8 +6,9 @@ A claim outlives its file: a copy, a fork or a resumed session may be synced at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -38,6 +39,17 @@ Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
 
 
+class Elsewhere(NamedTuple):
+    """Units of an attempt that other runs are known to count, packed."""
+
+    counted: bytes = b""  # all of them
+    repeated: bytes = b""  # those that are another run's work: of a copy, what its original repeats too
+
+
+NOTHING_ELSEWHERE: Mapping[Attempt, Elsewhere] = {}
+"""What is known of attempts of which nothing is."""
+
+
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attempt's own spending, whatever other runs count of it."""
 
@@ -54,6 +66,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lacking: bool = False  # more was spent than the stream shows
     alone: dict[str, Any] | None = None  # its SHARED_FIELDS by itself, only while others count a part of it
     elsewhere: bytes = b""  # units that other runs count, packed: its run's patterns were learnt without them
+    repeated: bytes = b""  # units of another run's work, packed: its run's request was found without them
 
     @property
     def name(self) -> Attempt:
@@ -165,7 +178,7 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
 def to_store(
     claims: Iterable[Claim],
     written: Mapping[str, float],
-    elsewhere: Mapping[Attempt, bytes],
+    elsewhere: Mapping[Attempt, Elsewhere],
     *,
     keeps_text: bool,
 ) -> list[Claim]:
@@ -174,18 +187,22 @@ def to_store(
     `written`: by path, seconds since 1970. `elsewhere`: as in `elsewhere_of`, of the claims stored before.
     """
     return [
-        replace(
-            cleaned(claim, keeps_text=keeps_text),
-            written=written.get(claim.path),
-            elsewhere=elsewhere.get(claim.name, b""),
+        with_elsewhere(
+            replace(cleaned(claim, keeps_text=keeps_text), written=written.get(claim.path)),
+            elsewhere.get(claim.name, Elsewhere()),
         )
         for claim in claims
     ]
 
 
-def elsewhere_of(claims: Iterable[Claim]) -> dict[Attempt, bytes]:
-    """Return the packed units of each claim that other runs count; claims without any are left out."""
-    return {claim.name: claim.elsewhere for claim in claims if claim.elsewhere}
+def elsewhere_of(claims: Iterable[Claim]) -> dict[Attempt, Elsewhere]:
+    """Return the units of each claim that other runs count; claims without any are left out."""
+    return {claim.name: Elsewhere(claim.elsewhere, claim.repeated) for claim in claims if claim.elsewhere}
+
+
+def with_elsewhere(claim: Claim, elsewhere: Elsewhere) -> Claim:
+    """Return a claim with the units that other runs count."""
+    return replace(claim, elsewhere=elsewhere.counted, repeated=elsewhere.repeated)
 
 
 _SAID = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, Any] | None])
@@ -238,27 +255,34 @@ def settled(
             more = {"with_totals": share.record, "lacking": _lacks(claim, share)}
             counted = spending_of(facts, share.messages, claim.at, **more)
         fields, kept = {**alone, **cost_fields(counted, alone["model"])}, alone
-        if duplicate_of is None and claim.facts is not None:
-            fields |= _own_times(claim.facts, share)
+        if claim.facts is not None:
+            fields |= _own_times(claim.facts, _repeated_of(claim, share))
     changed = {**agent, **fields, "duplicate_of": duplicate_of}
     return cast("AgentRun", changed), replace(claim, alone=kept)
 
 
-def _own_times(facts: StreamFacts, share: Share) -> dict[str, Any]:
+def _repeated_of(claim: Claim, share: Share) -> set[str]:
+    """Return the ids of a stream's messages that are another stream's work."""
+    if claim.facts is None or share.duplicate_of is None:
+        return set() if claim.facts is None else _counted_by_others(claim.facts, share)
+    repeated = share.repeated
+    return {message.message_id for unit, message in claim.spender.loose if unit in repeated}
+
+
+def _own_times(facts: StreamFacts, repeated: AbstractSet[str]) -> dict[str, Any]:
     """Return when the stream's own work began and how long it took; nothing if it began with its own."""
-    start = own_start(facts, share)
+    start = own_start(facts, repeated)
     if start is None:
         return {}
     own = time_fields(replace(facts, started_at=start))
     return {name: own[name] for name in TIME_FIELDS}
 
 
-def own_start(facts: StreamFacts, share: Share) -> datetime | None:
-    """Return when the work began that only this stream shows, if its first messages are others'; else None.
+def own_start(facts: StreamFacts, theirs: AbstractSet[str]) -> datetime | None:
+    """Return when a stream's own work began, if its first messages are others' (`theirs`: ids); else None.
 
     What a line says of itself goes first: then the stream's start is that of its own lines already.
     """
-    theirs = _counted_by_others(facts, share)
     known = [message for message in facts.messages if not message.message_id.startswith(NAMELESS)]
     first = next((place for place, message in enumerate(known) if message.message_id not in theirs), 0)
     if not first or facts.started_at is None or facts.ended_at is None:
@@ -315,10 +339,29 @@ def _share_known(claim: Claim, alone: Share) -> Share:
     return Share(mine, claim.name if is_empty else alone.duplicate_of, record)
 
 
+def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> frozenset[str]:
+    """Return the ids of a stream's messages that are another run's work; none if all are.
+
+    They are if their lines say so, or if another run is known to count them.
+    """
+    every = frozenset([message.message_id for message in facts.messages])
+    copied = frozenset([message.message_id for message in facts.messages if message.copied])
+    known = elsewhere.get((facts.path, facts.identity), Elsewhere())
+    theirs = copied | _messages_of(facts, known.repeated)
+    return next((some for some in (theirs, copied) if some < every), frozenset())
+
+
+def _messages_of(facts: StreamFacts, packed_ones: bytes) -> frozenset[str]:
+    """Return the ids of a stream's messages that are among some units."""
+    if not packed_ones:
+        return frozenset()
+    units, unit = frozenset(unpacked_units(packed_ones)), message_units(facts.identity or facts.path)
+    return frozenset([said.message_id for said in facts.messages if unit(said.message_id) in units])
+
+
 def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:
     """Return a stream without the messages, and the calls in them, that other runs count."""
-    elsewhere, unit = frozenset(unpacked_units(claim.elsewhere)), message_units(facts.identity or facts.path)
-    theirs = {said.message_id for said in facts.messages if unit(said.message_id) in elsewhere}
+    theirs = _messages_of(facts, claim.elsewhere)
     return replace(
         facts,
         messages=tuple([said for said in facts.messages if said.message_id not in theirs]),

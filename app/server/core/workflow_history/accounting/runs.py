@@ -15,7 +15,16 @@ from ..models import AgentRun, CostBasis, CostData, StreamFacts
 from ..phases import PHASES
 from ..pricing import price_version
 from .attempts import all_attempts
-from .claims import Claim, claim_of, thread_parts, with_shares
+from .claims import (
+    NOTHING_ELSEWHERE,
+    Attempt,
+    Claim,
+    Elsewhere,
+    claim_of,
+    repeated_messages,
+    thread_parts,
+    with_shares,
+)
 from .missing import unseen_subagents
 from .money import TOKEN_FIELDS, percent_off, to_decimal, to_float, total
 from .retries import with_retries
@@ -36,12 +45,27 @@ def account(streams: Sequence[StreamFacts], at: datetime | None, former: Sequenc
 
 
 def accounted(
-    streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()
+    streams: Sequence[StreamFacts],
+    at: datetime | None,
+    former: Sequence[AgentRun] = (),
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[CostData, list[Claim]]:
-    """Return the same, and what each of today's streams spent by itself."""
+    """Return the same, and what each of today's streams spent by itself.
+
+    `elsewhere`: the units of each attempt that other runs are known to count, packed. The calls in them are
+    theirs; what they cost is taken out when the shares of all runs are known.
+    """
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
-    current = [agent_run(facts, at, lacking=facts.path in unseen) for facts in streams]
+    current = [
+        agent_run(
+            facts,
+            at,
+            lacking=facts.path in unseen,
+            repeated=repeated_messages(facts, elsewhere),
+        )
+        for facts in streams
+    ]
     claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
     # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
     runs = all_attempts(current, former)

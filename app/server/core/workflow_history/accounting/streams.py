@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -16,17 +17,24 @@ from .spending import last_result_line, loose_messages, spending_of
 ERROR_LENGTH = 500  # characters of a result's text kept as the error
 
 
-def agent_run(facts: StreamFacts, at: datetime | None, *, lacking: bool = False) -> AgentRun:
+def agent_run(
+    facts: StreamFacts,
+    at: datetime | None,
+    *,
+    lacking: bool = False,
+    repeated: AbstractSet[str] = frozenset(),
+) -> AgentRun:
     """Return the agent run of one stream with its whole cost, priced at its own start, else at `at`.
 
-    `lacking`: more was spent than it shows.
+    `lacking`: more was spent than it shows. `repeated`: ids of messages that are another run's work, whose
+    calls are no calls of this one.
     """
     spent = spending_of(facts, loose_messages(facts), facts.started_at or at, lacking=lacking)
     fields = {
         "phase": phase_of(facts.agent),
         "agent": facts.agent,
         **cost_fields(spent, facts.model),
-        **_work_fields(facts),
+        **_work_fields(facts, repeated),
         **time_fields(facts),
         **_outcome_fields(facts),
         **_source_fields(facts),
@@ -50,12 +58,13 @@ def _outcome_fields(facts: StreamFacts) -> dict[str, Any]:
     }
 
 
-def _work_fields(facts: StreamFacts) -> dict[str, Any]:
+def _work_fields(facts: StreamFacts, repeated: AbstractSet[str]) -> dict[str, Any]:
+    calls = [call for call in facts.tools if call.message_id not in repeated]
     return {
         "duration_api_seconds": _seconds(facts, lambda result: result.duration_api_ms),
         "turns": _sum(facts, lambda result: result.turns),
-        "tool_calls": len(facts.tools),
-        "tool_errors": sum(1 for call in facts.tools if call.failed),
+        "tool_calls": len(calls),
+        "tool_errors": sum(1 for call in calls if call.failed),
     }
 
 

@@ -61,13 +61,24 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What one stream may count."""
+    """What one stream may count.
+
+    A stream of which others count everything is a copy of the one that counts its last message: of a fork's
+    copy that is the fork, and not the session that it was forked from.
+    """
 
     messages: tuple[MessageUsage, ...] = ()  # its loose messages that no other stream counts
-    duplicate_of: Name | None = None  # the stream that counts all of this one's spending
+    duplicate_of: Name | None = None  # others count all of it: the stream that counts the last of it
     record: bool = True  # its own totals count; False: a copy's
     inherited: Mapping[Name, int] = {}  # messages that other streams count, by stream
     others: Mapping[Unit, Name] = {}  # everything in it that another stream counts, and which one
+
+    @property
+    def repeated(self) -> Mapping[Unit, Name]:
+        """What of it is another stream's work: of a copy, what its original repeats as well."""
+        if self.duplicate_of is None:
+            return self.others
+        return {unit: owner for unit, owner in self.others.items() if owner != self.duplicate_of}
 
 
 def spender_of(facts: StreamFacts) -> Spender:
@@ -116,7 +127,7 @@ def _share(
     if original is not None:
         others |= {unit: owners.get(unit, original) for unit in (*spender.covered, *spender.results)}
     is_empty = not mine and (original is not None or not spender.results)
-    elsewhere = original if original is not None else next(iter(inherited), None)
+    elsewhere = original if original is not None or not others else owners[spender.loose[-1][0]]
     return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited), others)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, takewhile
+from typing import Any, Final, NamedTuple
 
+from ..accounting.claims import NOTHING_ELSEWHERE, Attempt, Elsewhere, repeated_messages
 from ..models import StreamFacts
 from ..places import opened
+from ..streams.claude import is_copied
 from .found import FoundFile
 
 READ: Final = 8 << 20  # bytes: a person's first message stands before them
@@ -46,20 +48,45 @@ _OWN_COMMANDS: Final = frozenset({
 })  # fmt: skip
 """Commands that are about the session, and ask for no work."""
 
+FIRST: Final = "its first message"
+FIRST_OWN: Final = "its first own message"
+"""Where in a stream the request stands; own: after messages that are another run's work."""
+
 _FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
 
 
-def first_prompt(files: Iterable[FoundFile], streams: Sequence[StreamFacts]) -> tuple[str, str] | None:
-    """Return the first prompt in a run's streams, and the path of its stream; None if none has one.
+def first_prompt(
+    files: Iterable[FoundFile],
+    streams: Sequence[StreamFacts],
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+) -> tuple[str, str] | None:
+    """Return the first prompt in a run's streams, and where it stands; None if none has one.
 
-    Streams of agents that another agent started are asked last.
+    Streams of agents that another agent started are asked last. Of a stream that goes on from another run's
+    messages it is the first that follows them, if any does. `elsewhere`: as in `repeated_messages`.
     """
     named = {found.path: found for found in files}
     known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
     for stream in sorted(known, key=_place):
-        if text := _asked_in(named[stream.path]):
-            return text, stream.path
+        after = _inherited_until(stream, elsewhere)
+        found = named[stream.path]
+        if asked_for := (_asked_in(found, after) if after else None) or _asked_in(found, 0):
+            return asked_for.text, f"{stream.path}: {asked_for.place}"
     return None
+
+
+class _Asked(NamedTuple):
+    """What a person asked for, and the place of it in the file."""
+
+    text: str
+    place: str
+
+
+def _inherited_until(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
+    """Return the line of the last message before a stream's own work, 1-based; 0: it begins with its own."""
+    repeated = repeated_messages(stream, elsewhere)
+    inherited = takewhile(lambda said: said.message_id in repeated, stream.messages)
+    return max((said.line for said in inherited), default=0)
 
 
 def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
@@ -67,14 +94,21 @@ def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
     return "subagents/" in stream.path, not started, started, stream.path
 
 
-def _asked_in(found: FoundFile) -> str | None:
-    """Return a person's first message, or slash command, that asks for work."""
-    for message, following in pairwise(chain(_messages(found), ("",))):
+def _asked_in(found: FoundFile, after: int) -> _Asked | None:
+    """Return a person's first message, or slash command, that asks for work and stands after a line.
+
+    Lines that say that they are another session's count where no others ask for anything.
+    """
+    copied: _Asked | None = None
+    for (message, is_theirs), (following, _) in pairwise(chain(_messages(found, after), (("", False),))):
         text = asked(message)
         command = COMMAND.match(text or "")
-        if text and not (command and _is_own(command[1], following)):
-            return text
-    return None
+        if not text or (command and _is_own(command[1], following)):
+            continue
+        if not is_theirs:
+            return _Asked(text, FIRST_OWN if after or copied else FIRST)
+        copied = copied or _Asked(text, FIRST)
+    return copied
 
 
 def _is_own(command: str, following: str) -> bool:
@@ -96,23 +130,28 @@ def asked(message: str) -> str | None:
     return None if not text or text.startswith(_NOT_ASKED) else text
 
 
-def _messages(found: FoundFile) -> Iterator[str]:
-    """Yield the texts that came from outside, in the order of the file."""
-    for record in _records(found):
+def _messages(found: FoundFile, after: int) -> Iterator[tuple[str, bool]]:
+    """Yield the texts that came from outside, in the order of the file, and whether they are another's."""
+    for record in _records(found, after):
+        is_theirs = is_copied(found.path, record.get("sessionId"), record.get("forkedFrom"))
         for text in _texts_of(record):
             if text.strip():
-                yield text
+                yield text, is_theirs
 
 
-def _records(found: FoundFile) -> Iterator[dict[str, Any]]:
+def _records(found: FoundFile, after: int) -> Iterator[dict[str, Any]]:
+    """Yield the records after a line; those of an array from its begin on."""
     try:
         handle, _ = opened(found.file, found)
         with handle:
-            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < READ else b"", b""))
+            for _ in range(0 if found.path.endswith(".json") else after):
+                handle.readline()
+            most = handle.tell() + READ
+            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < most else b"", b""))
     except OSError:
         return  # reading the stream said why
     if raw.lstrip()[:1] == b"[":
-        yield from _array(raw.decode("utf-8", "replace"))
+        yield from _array(raw.decode("utf-8", "replace"), after)
         return
     for line in raw.splitlines():
         if b'"user' in line or b'"User' in line:
@@ -125,15 +164,17 @@ def _records(found: FoundFile) -> Iterator[dict[str, Any]]:
                 yield record
 
 
-def _array(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the records of a stream that was saved as one array."""
-    decoder, at = json.JSONDecoder(), text.find("{")
+def _array(text: str, after: int) -> Iterator[dict[str, Any]]:
+    """Yield the records of a stream that was saved as one array, those that begin after a line."""
+    decoder, at, line, counted = json.JSONDecoder(), text.find("{"), 1, 0
     while at >= 0:
         try:
             record, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return
-        yield record
+        line, counted = line + text.count("\n", counted, at), at
+        if line > after:
+            yield record
         at = text.find("{", end)
 
 

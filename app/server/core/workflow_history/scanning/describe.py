@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..accounting.claims import NOTHING_ELSEWHERE, Attempt, Elsewhere
 from ..accounting.missing import unseen_problem, unseen_subagents
 from ..dating import LONGEST, SILENT_AFTER
 from ..models import Problem, ScannedRun, StreamFacts, Workflow
@@ -199,12 +200,14 @@ def describe(
     now: datetime,
     committed: datetime | None = None,
     grew: bool = False,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary.
 
     `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
     `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
-    was looked at before.
+    was looked at before. `elsewhere`: the units of its streams that other runs count, packed; what was asked
+    in them is no request of this run.
     """
     kept = _kept_keys(facts.state)
     summaries = tuple((path, without_unknown(summary)) for path, summary in facts.summaries)
@@ -247,7 +250,7 @@ def describe(
     )
     verdict = judge(evidence, now)
     clues = Clues(facts.state, facts.summaries, facts.prompts, facts.logs, streams)
-    request = _request(facts, clues)
+    request = _request(facts, clues, elsewhere)
     workflow: Workflow = {
         **kept,
         "id": facts.id,
@@ -291,14 +294,14 @@ def describe(
     return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred, written_at)
 
 
-def _request(facts: RunFacts, clues: Clues) -> Request | None:
+def _request(facts: RunFacts, clues: Clues, elsewhere: Mapping[Attempt, Elsewhere]) -> Request | None:
     names = ((clues.branch(), "the branch"), (clues.plan(), "the plan's file"))
     return find_request(
         facts.state,
         facts.summaries,
         facts.prompts,
         facts.logs,
-        typed=lambda: first_prompt(facts.folder.files, facts.streams) if facts.asks else None,
+        typed=lambda: first_prompt(facts.folder.files, facts.streams, elsewhere) if facts.asks else None,
         names=names,
     )
 

@@ -65,8 +65,8 @@ def find_request(
 ) -> Request | None:
     """Return the request from the best place that has one, or None: unknown.
 
-    `typed` looks for the first message of the streams, with its path, if nothing before it says more. `names`
-    are a branch and a plan without secrets, each with its source: their words come last.
+    `typed` looks for the first message of the streams, and where it stands, if nothing before it says more.
+    `names` are a branch and a plan without secrets, each with its source: their words come last.
     """
     prompts, summaries = list(prompts), list(summaries)
     places: tuple[Callable[[], Iterator[Request]], ...] = (
@@ -159,7 +159,7 @@ def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
         return
     text = _text(typed[0])
     if task := prompt_text(typed[0]) or (text if text and COMMAND.match(text) else None):
-        yield Request(task, f"{typed[1]}: its first message")
+        yield Request(task, typed[1])
 
 
 def prompt_text(prompt: str) -> str | None:

@@ -204,7 +204,7 @@ def _take(reading: ClaudeReading, line: Line, number: int) -> None:
     when = reading.moment(line, number)
     ended = ending_of(line)
     reading.note_ending(line, ended)
-    copied = _is_copied(line, reading.path)
+    copied = is_copied(reading.path, line.sessionId, line.forkedFrom)
     if reading.transcript:
         reading.note_said(line, ended, when, copied=copied)
     if line.type == "result":
@@ -288,10 +288,10 @@ def _called(reading: ClaudeReading, block: Block, tool: str, number: int, messag
     reading.tools.append(ToolCall(intern(tool), tool_detail(block.input), number, message_id, failed))
 
 
-def _is_copied(line: Line, path: str) -> bool:
-    """Tell whether a line says that it was copied from another session's transcript."""
-    own = _session_named(path) if line.sessionId else None
-    return line.forkedFrom is not None or (own is not None and line.sessionId != own)
+def is_copied(path: str, session: object, forked_from: object) -> bool:
+    """Tell whether a line of a transcript says that it was copied from another session's."""
+    own = _session_named(path) if session else None
+    return forked_from is not None or (own is not None and session != own)
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,15 @@ from functools import reduce
 
 from msgspec import structs
 
-from ..accounting.claims import Attempt, Claim, elsewhere_of, packed, with_first_written
+from ..accounting.claims import (
+    Attempt,
+    Claim,
+    Elsewhere,
+    elsewhere_of,
+    packed,
+    with_elsewhere,
+    with_first_written,
+)
 from ..store.whole import WholeRun
 from .naming import names_for
 from .sameness import same_run
@@ -100,7 +108,7 @@ def _whole(group: _Group) -> WholeRun:
     without = elsewhere_of(learner.claims)
     claims = _claims(runs)
     whole = together([run.workflow for run in runs], {name: claim.written for name, claim in claims.items()})
-    learnt = [structs.replace(claim, elsewhere=without.get(name, b"")) for name, claim in claims.items()]
+    learnt = [with_elsewhere(claim, without.get(name, Elsewhere())) for name, claim in claims.items()]
     return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
 
 

@@ -10,6 +10,7 @@ from ..dating import is_plausible
 from ..enrichment import COST_FIELDS
 from ..evidence import moment_in_utc
 from ..models import AgentRun, Workflow
+from ..scanning.asked import FIRST, FIRST_OWN
 
 OF_THE_STATUS = ("status_reason", "error_message", "completed_at", "current_phase")
 """What belongs to a status: a new status brings its own, or none."""
@@ -44,7 +45,7 @@ OF_THE_SCORES = (
     "idle_time_seconds",
 )
 
-COMPLETE = (*OF_THE_STATUS, *OF_THE_TIMES, *OF_THE_SCORES, *COST_FIELDS)
+COMPLETE = ("workflow_template", *OF_THE_STATUS, *OF_THE_TIMES, *OF_THE_SCORES, *COST_FIELDS)
 """Fields that a merged workflow holds whole: what is None in them is unknown now, too."""
 
 MADE_AT_READING = frozenset({
@@ -72,9 +73,17 @@ def merged(stored: Workflow | None, new: Workflow, *, inferred: bool = False) ->
         known.update({name: new.get(name) for name in OF_THE_STATUS if name in known})
     if known.get("status") == "incomplete" and "completed_at" in known:
         known["completed_at"] = None  # an earlier version kept when its last agent was cut off
+    if _says_another_request(stored, known):
+        known["workflow_template"] = new.get("workflow_template")
     if new.get("cost_data") is not None:
         known.update({name: new.get(name) for name in COST_FIELDS})
     return known
+
+
+def _says_another_request(stored: Workflow, known: Workflow) -> bool:
+    """Tell whether a run was called by what another one was asked: that names no workflow of its own."""
+    before, now = (str(run.get("nl_input_source")).partition(": ") for run in (stored, known))
+    return before[2] != now[2] and {before[2], now[2]} == {FIRST, FIRST_OWN} and before[0] == now[0]
 
 
 def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..accounting.claims import Attempt, as_known, to_store, without_messages_elsewhere
+from ..accounting.claims import Attempt, Elsewhere, as_known, to_store, without_messages_elsewhere
 from ..amounts import is_copy
 from ..enrichment import with_claims
 from ..errors import ONE_RUNS_TROUBLE
@@ -69,7 +69,14 @@ def _read_run(task: Task, order: Order, detector: Detector | None) -> ReadRun:
         return run
     was_at_work = order.before is not None and order.before.get("status") == "running"
     grew = order.grew or was_at_work
-    scanned = describe(facts, run.dated, now=task.now, committed=order.committed, grew=grew)
+    scanned = describe(
+        facts,
+        run.dated,
+        now=task.now,
+        committed=order.committed,
+        grew=grew,
+        elsewhere=order.elsewhere,
+    )
     run.is_undated = scanned.workflow["times_basis"] != "reported"
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
         run.twin = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
@@ -119,11 +126,11 @@ def _phase_2_enrich(
     task: Task,
     scanned: ScannedRun,
     before: Workflow | None,
-    elsewhere: Mapping[Attempt, bytes],
+    elsewhere: Mapping[Attempt, Elsewhere],
 ) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
-        workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before))
+        workflow, claims = with_claims(scanned.workflow, scanned.streams, former_attempts(before), elsewhere)
     except ONE_RUNS_TROUBLE as error:
         run.troubles.append(f"its costs cannot be counted: {error}")
         return scanned.workflow

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..accounting.claims import Attempt, Claim
+from ..accounting.claims import Attempt, Claim, Elsewhere
 from ..models import Problem, Workflow
 from ..scanning.filetimes import OWN, Dated
 from ..scanning.found import RunFolder
@@ -27,7 +27,7 @@ class Order(NamedTuple):
     foreign: bool = False  # what is known of it was found on another machine: it may be another run
     twin: str | None = None  # another folder of this machine that is a run of this project and id, too
     grew: bool = False  # it was written to since the last sync
-    elsewhere: Mapping[Attempt, bytes] = {}  # of its streams, the units that other runs count, packed
+    elsewhere: Mapping[Attempt, Elsewhere] = {}  # of its streams, what other runs count
 
 
 class Task(NamedTuple):

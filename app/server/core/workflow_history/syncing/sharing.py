@@ -13,17 +13,17 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-from msgspec.structs import replace
-
 from ..accounting import cost_data
 from ..accounting.claims import (
     ANOTHER_RUN,
     Attempt,
     Claim,
+    Elsewhere,
     first_written,
     thread_parts,
     units_of,
     unseen_subagents_of,
+    with_elsewhere,
     with_shares,
 )
 from ..accounting.missing import unseen_problem
@@ -49,7 +49,7 @@ class Settled(NamedTuple):
 
     changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
     repeating: frozenset[int] = frozenset()  # keys of the runs of whose messages another counts some
-    unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for the patterns of their own part
+    unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for what their own part tells
 
 
 class Reckoned(NamedTuple):
@@ -59,7 +59,7 @@ class Reckoned(NamedTuple):
     changed: dict[int, Workflow]  # those whose costs are others now
     claims: dict[int, list[Claim]]  # of those whose claims are others now
     more: list[int]  # runs of whose messages others count more than their patterns were learnt without
-    other: list[int]  # runs of whose messages others count others
+    other: list[int]  # runs that are to be read again: others count others of their messages
     parts: dict[int, list[tuple[Claim, Share]]]  # the claims of changed runs, and their shares
 
 
@@ -68,7 +68,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
 
     The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
     outdated. Patterns that were learnt from messages which another run counts are dropped: they are learnt
-    again without those.
+    again without those, as the run's request and its tool calls are.
     """
     found = shares_now(history, keys)
     if not found.runs:
@@ -81,10 +81,9 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     copies = [key for key, run in now.items() if is_copy(run.get("phase_costs") or ())]
     for detector in (OURS, THEIRS):
         history.save_pattern_rows(dict.fromkeys([*copies, *found.more], ()), detector=detector)
-    unlearnt = [key for key in found.other if key not in copies]
-    history.forget_fingerprints(unlearnt)
+    history.forget_fingerprints(found.other)
     repeating = [key for key, run in now.items() if repeats_others(run)]
-    return Settled(frozenset(found.changed), frozenset(repeating), frozenset(unlearnt))
+    return Settled(frozenset(found.changed), frozenset(repeating), frozenset(found.other))
 
 
 def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[int] = frozenset()) -> Reckoned:
@@ -123,13 +122,15 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
         is_other = agents != run.get("phase_costs")
         repeats = any(map(repeats_another, agents))
         times = _as_read(own_times(run, agents), *TIMES_OF_A_RUN) if is_other or repeats else {}
-        learnt = [replace(claim, elsewhere=_elsewhere(shares[key, *claim.name], key)) for claim in kept]
+        learnt = [with_elsewhere(claim, _elsewhere(shares[key, *claim.name], key)) for claim in kept]
         before, after = _units(own.values()), _units(learnt)
         if before != after:
-            other.append(key)
             more += [key] if after - before else []
+        known = {claim.name: claim.repeated for claim in own.values()}
+        is_told_anew = any(known[claim.name] != claim.repeated for claim in learnt)
+        other += [key] if is_told_anew or (before != after and not is_copy(agents)) else []
         is_other |= any(run.get(name) != times[name] for name in times)
-        if is_other or before != after:
+        if is_other or before != after or key in other:
             kept_claims[key] = [*learnt, *(c for c in group[key] if c.name not in own)]
         if is_other:
             changed[key] = scored(with_sums({**run, **times}, cost_data(agents)))
@@ -137,9 +138,12 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
     return Reckoned(runs, changed, kept_claims, more, other, parts_of)
 
 
-def _elsewhere(share: Share, key: int) -> bytes:
-    """Return the units of a stream that other runs than this one count, packed."""
-    return packed_units(sorted(unit for unit, owner in share.others.items() if owner[0] != key))
+def _elsewhere(share: Share, key: int) -> Elsewhere:
+    """Return the units of a stream that other runs than this one count."""
+    both = (share.others, share.repeated)
+    return Elsewhere(
+        *(packed_units(sorted(u for u, owner in some.items() if owner[0] != key)) for some in both)
+    )
 
 
 def _units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
