@@ -12,7 +12,7 @@ from ...amounts import UNKNOWN, money, share
 from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
 from ...wording.numbers import counted, duration, tokens
-from ...wording.statistics import cost_of, known_cost, success_line, success_of
+from ...wording.statistics import copies_words, cost_of, known_cost, success_line, success_of
 from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
@@ -79,6 +79,7 @@ def sums_line(total: Figures) -> Text:
         f"{cost_of(total)} in all",
         success_line(total),
         f"unknown what {counted(total.runs_without_cost, 'run')} cost" if total.runs_without_cost else None,
+        copies_words(total),
     ])  # fmt: skip
 
 
