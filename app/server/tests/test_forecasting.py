@@ -55,6 +55,7 @@ def past(runs: list[dict[str, Any]]) -> Past:
                 "created_at": whole("at"),
                 "total_cost": whole("cost"),
                 "lower_bound_cost": whole("beyond"),
+                "is_copy": np.zeros(len(runs), np.int64),
             },
             {"duration_seconds": np.array([one["seconds"] for one in runs], np.float64)},
         )

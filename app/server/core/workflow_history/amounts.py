@@ -13,6 +13,9 @@ from typing import Any
 UNKNOWN = "\N{EN DASH}"
 """In the place of a value that is not known; never 0."""
 
+ANOTHER_RUN = ": "
+"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
+
 RECORDED = frozenset({"reported", "computed"})
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 _BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
@@ -118,6 +121,17 @@ def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
     """
     copied = [agent for agent in agents if agent.get("duplicate_of")]
     return bool(copied) and all(a.get("duplicate_of") or a.get("outcome") == "empty" for a in agents)
+
+
+def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
+    """Return the run that counts what a copy spent, with its project; None where the runs are no copy.
+
+    >>> original_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]), original_of([])
+    ('shop/1', None)
+    """
+    named = (str(agent["duplicate_of"]) for agent in agents if agent.get("duplicate_of"))
+    found = min((one.partition(ANOTHER_RUN)[0] for one in named if ANOTHER_RUN in one), default=None)
+    return found if is_copy(agents) else None
 
 
 def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:

@@ -13,6 +13,7 @@ from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
+from .amounts import is_copy
 from .evidence import moment, number, total, word
 
 UNKNOWN: Final = "unknown"
@@ -42,13 +43,13 @@ class Sums(NamedTuple):
 
 
 def history_statistics(workflows: Iterable[object]) -> dict[str, Any]:
-    """Sum up a list of workflow dicts; an entry that is no dict is left out.
+    """Sum up a list of workflow dicts; copies of other runs, and entries that are no dict, are left out.
 
     >>> figures = history_statistics([{"status": "completed", "total_cost": 0.1}, {"total_cost": 0.2}])
     >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
     (0.3, 100.0, {'completed': 1, 'unknown': 1})
     """
-    return statistics_of([_sums_of_one(row) for row in _rows(workflows)])
+    return statistics_of([_sums_of_one(row) for row in _rows(workflows) if not _is_copy(row)])
 
 
 def statistics_of(groups: Sequence[Sums]) -> dict[str, Any]:
@@ -75,6 +76,11 @@ def statistics_of(groups: Sequence[Sums]) -> dict[str, Any]:
         "template_breakdown": _breakdown(groups, "workflow_template"),
         "date_range": _date_range(groups),
     }
+
+
+def _is_copy(row: Row) -> bool:
+    agents = row.get("phase_costs")
+    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
 
 
 def _sums_of_one(row: Row) -> Sums:

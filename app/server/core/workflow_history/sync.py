@@ -68,7 +68,8 @@ def sync_workflow_history(
     (new or changed runs of whose messages another run counts some); `errors` names what could not be read,
     and `secrets` counts by kind what was taken out of the texts of the runs that were read.
     `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs that completed or failed),
-    `undated`, `first_created_at` and `last_created_at` say what the folder's runs are, changed or not.
+    `undated`, `first_created_at` and `last_created_at` say what the folder's runs are, changed or not;
+    `copies` of other runs are in neither the statuses nor the rate.
     `agents_dir` is a path or a URL, of a project or its agents folder, or a list of such folders. Of a
     project all agents folders are read, one after the other, and the transcripts beside them last; `folders`
     names them. `project` is what the runs

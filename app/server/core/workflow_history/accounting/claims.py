@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from msgspec.structs import replace
 
+from ..amounts import ANOTHER_RUN
 from ..models import AgentRun, MessageUsage, StreamFacts, Subagent
 from ..scrubbing import names_alone, scrub_json
 from .fields import cost_fields
@@ -31,9 +32,6 @@ from .unique import (
     thread_units,
     unpacked_units,
 )
-
-ANOTHER_RUN = ": "
-"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
 
 Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""

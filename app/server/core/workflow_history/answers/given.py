@@ -44,6 +44,7 @@ class RunRow(TypedDict):
     agents_dir: str | None  # folder it was read from
     nl_input: str | None  # the beginning of its request
     error_message: str | None  # the beginning of what went wrong
+    copy_of: str | None  # the run, with its project, that counts all that this one spent; null: it is no copy
 
 
 class RunRows(TypedDict):
@@ -151,7 +152,8 @@ class Synced(TypedDict):
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
     requests: int  # runs whose request was found
-    statuses: dict[str, int]  # how the folder's runs stand, count by status
+    statuses: dict[str, int]  # how the folder's runs stand, count by status; without copies of other runs
+    copies: int  # of the folder's runs: other runs count all that they spent
     success_rate: float | None  # 0 to 1: completed of those that completed or failed; null: none did
     success_rate_of: int  # runs that completed or failed
     undated: int  # runs whose date is not known

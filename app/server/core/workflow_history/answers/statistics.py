@@ -195,7 +195,7 @@ class _Asked:
         whole = {name: of_runs(placed, name, self._tz) for name in names if name != part}
         if part is None:
             entries = entries_of_runs(runs)
-            digest = digest_of(entries, *numbered(*whole.values()), runs.words["status"])
+            digest = digest_of(entries, *numbered(*whole.values()), runs)
         else:
             digest = merged([self._crossed(names, part, whole, some) for some in self._spans(runs)])
         return figures_of(digest, *(whole.get(name) for name in names))
@@ -205,7 +205,7 @@ class _Asked:
         groupings = [
             shared_out if name == part else whole[name].take(some.places[entries.runs]) for name in names
         ]
-        return digest_of(entries, *numbered(*groupings), some.read("runs", RUN_COLUMNS).words["status"])
+        return digest_of(entries, *numbered(*groupings), some.read("runs", RUN_COLUMNS))
 
     def unit(self) -> str:
         """Return the unit of time that gives some dozens of groups."""

@@ -18,7 +18,8 @@ class StatisticsRow:
     name: str | None  # of the group; null: its runs do not say
     across: str | None  # of the second grouping
     first_day: date | None  # of a day, week or month
-    runs: int  # how many
+    runs: int  # how many, without copies of other runs
+    copies: int  # runs left out: other runs count all that they spent
     agent_runs: int | None  # attempts that left a stream, by phase and agent
     completed: int  # runs
     failed: int  # runs
@@ -60,6 +61,7 @@ def _row(group: Figures) -> StatisticsRow:
         across=group.across,
         first_day=group.first_day,
         runs=group.runs,
+        copies=group.copies,
         agent_runs=group.agent_runs,
         completed=group.completed,
         failed=group.failed,

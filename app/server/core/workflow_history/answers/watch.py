@@ -163,7 +163,8 @@ def _check(recent: object) -> None:
 
 
 def _narrowed(history: History, where: RunFilter) -> tuple[Columns, Columns]:
-    runs = history.columns("runs", RUN_COLUMNS)
+    runs = history.columns("runs", (*RUN_COLUMNS, "is_copy"))
+    runs = runs.take(runs.whole["is_copy"] != 1)
     agents = history.columns("agent_runs", AGENT_COLUMNS)
     if where.is_empty:
         return runs, agents

@@ -18,7 +18,7 @@ Vectors = npt.NDArray[np.float32]
 
 COLUMNS: Final = (
     "key", "project", "status", "workflow_template", "issue_class", "cost_basis", "created_at",
-    "total_cost", "lower_bound_cost", "duration_seconds",
+    "total_cost", "lower_bound_cost", "duration_seconds", "is_copy",
 )  # fmt: skip
 """The columns of `runs` that are looked at."""
 
@@ -42,7 +42,7 @@ class Past:
     keys: Integers
     dated: Flags  # False: nothing tells when it was
     began: Integers  # µs since 1970; of runs without a date just before the first that has one
-    ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs
+    ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs, or copies a run that tells it
     templates: Words
     classes: Words  # without a slash
     projects: Words
@@ -79,7 +79,11 @@ def past_of(runs: Columns, misdated: int = 0) -> Past:
         runs.whole["key"],
         dated,
         began,
-        np.where(statuses.are("running"), UNKNOWN, np.where(dated, began + lasted, began)),
+        np.where(
+            statuses.are("running") | (runs.whole["is_copy"] == 1),
+            UNKNOWN,
+            np.where(dated, began + lasted, began),
+        ),
         runs.words["workflow_template"],
         _without_slash(runs.words["issue_class"]),
         runs.words["project"],

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from ..amounts import ANOTHER_RUN
 from .bulk import chunks
 from .codec import WORKFLOW
+from .recorded import original
 from .schema import workflows
 from .standing import shown
 from .values import without_unknown_zone
@@ -34,15 +36,17 @@ def _query() -> Select[Any]:
     own = workflows.c
     columns = [shown(field.column) for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TEXTS.items()]
-    query = select(own.key, *columns, ZONE_KNOWN.label("time_zone_known"), *texts)
+    more = (ZONE_KNOWN.label("time_zone_known"), *texts, original().label("copy_of"))
+    query = select(own.key, *columns, *more)
     return query.where(own.key.in_(bindparam("wanted", expanding=True)))
 
 
 _QUERY: Final = _query()
-_NAMES: Final = (*_FIELDS, "time_zone_known", *TEXTS)
+_NAMES: Final = (*_FIELDS, "time_zone_known", *TEXTS, "copy_of")
 _DECODED: Final = (
     *((place, field.decode) for place, field in enumerate(_FIELDS.values()) if field.decode is not None),
     (len(_FIELDS), bool),
+    (len(_NAMES) - 1, lambda stream: stream.partition(ANOTHER_RUN)[0]),
 )
 """Places of the values that are not shown as they are stored."""
 

@@ -72,6 +72,7 @@ class RunsFound(NamedTuple):
 
     status: str | None
     runs: int
+    copies: int  # of these: other runs count all that they spent
     requests: int  # runs whose request was found
     dated: int  # runs whose date is known
     first: str | None  # the earliest of these dates, as it is stored
@@ -242,9 +243,19 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
     in_time = (own.created_at >= to_time(FIRST)) & (own.created_at <= until)  # no BETWEEN: collated bounds
     dated = case((in_time, own.created_at))
     asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
-    runs = select(shown("status"), dated.label("made"), asked.label("asked")).where(*clauses).subquery()
+    copied = case((is_copy(), 1)).label("copied")
+    runs = (
+        select(shown("status"), dated.label("made"), asked.label("asked"), copied).where(*clauses).subquery()
+    )
     made = runs.c.made
-    sums = (func.count(), func.count(runs.c.asked), func.count(made), func.min(made), func.max(made))
+    sums = (
+        func.count(),
+        func.count(runs.c.copied),
+        func.count(runs.c.asked),
+        func.count(made),
+        func.min(made),
+        func.max(made),
+    )
     return [
         RunsFound(*row) for row in connection.execute(select(runs.c.status, *sums).group_by(runs.c.status))
     ]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null, select
 
+from ..amounts import ANOTHER_RUN
 from .schema import agent_runs, workflows
 
 _RECORDED: Final = ("reported", "computed")
@@ -38,6 +39,15 @@ def is_copy() -> ColumnElement[bool]:
         func.coalesce(paid.outcome, literal_column("''")) != literal_column("'empty'"),
     )
     return and_(own.cost_basis.is_(None), some, ~others)
+
+
+def original() -> ColumnElement[Any]:
+    """Return the stream of another run that counts what a copy spent, as in `duplicate_of`; else null."""
+    copied = agent_runs.alias().c
+    first = select(func.min(copied.duplicate_of)).where(
+        copied.workflow_key == workflows.c.key, copied.duplicate_of.contains(ANOTHER_RUN)
+    )
+    return case((is_copy(), first.scalar_subquery()))
 
 
 def run_costs() -> Mapping[str, ColumnElement[Any]]:

@@ -16,7 +16,7 @@ from .entries import TOKENS
 
 COLUMNS: Final = (
     "status", "model_used", "workflow_template", "cost_basis", "created_at", "total_cost",
-    "lower_bound_cost", *TOKENS, "total_tokens", "duration_seconds",
+    "lower_bound_cost", *TOKENS, "total_tokens", "duration_seconds", "is_copy",
 )  # fmt: skip
 """What is needed of runs."""
 
@@ -25,7 +25,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sums_of(runs: Columns) -> list[Sums]:
-    """Return what the runs of each status, model, template and cost basis add up to."""
+    """Return what the runs of each status, model, template and cost basis add up to, without copies."""
+    runs = runs.take(runs.whole["is_copy"] != 1)
     groups, codes = np.unique(_combined([runs.words[name] for name in _NAMES]), return_inverse=True)
     if not len(groups):
         return []

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..columns import Flags, Floats, Integers, Words, known
+from ..columns import Columns, Flags, Floats, Integers, known
 from .arithmetic import Codes, addable, roomy, small
 from .entries import TOKENS, Entries
 from .grouping import Group
@@ -21,7 +21,7 @@ _ALL_TOKENS: Final = (*TOKENS, "total_tokens")
 _PROMPT: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
 
 SUMS: Final = (
-    "runs", "completed", "failed", "without_cost", "more", "attempts", "attempts_known",
+    "runs", "copies", "completed", "failed", "without_cost", "more", "attempts", "attempts_known",
     "beyond", "beyond_known",
     *_ALL_TOKENS, *(f"{name}_known" for name in _ALL_TOKENS),
     *(f"prompt_{name}" for name in _PROMPT),  # of entries that know all three
@@ -51,10 +51,18 @@ class Digest:
     values: tuple[Values, ...] = ()  # of a digest of entries: nanodollars and seconds
 
 
-def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], statuses: Words) -> Digest:
-    """Return what entries add up to; `codes` tell each one's group, `statuses` are those of all runs."""
+def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], runs: Columns) -> Digest:
+    """Return what entries add up to; `codes` tell each one's group, `runs` are those that they are of.
+
+    Copies of other runs are counted by themselves, and are in no other figure.
+    """
+    copies = np.zeros(len(groups), np.int64)
+    copied = runs.whole["is_copy"][entries.runs] == 1
+    if copied.any():
+        copies += np.bincount(codes[copied], minlength=len(groups))
+        entries, codes = entries.take(~copied), codes[~copied]
     lying = _Lying(codes, len(groups))
-    status = statuses.take(entries.runs)
+    status = runs.words["status"].take(entries.runs)
     beyond, beyond_known = lying.known_sum(entries.beyond)
     tokens = {name: lying.known_sum(values) for name, values in entries.tokens.items()}
     kinds = [tokens[name] for name in TOKENS]
@@ -62,6 +70,7 @@ def digest_of(entries: Entries, codes: Codes, groups: Sequence[Group], statuses:
     total, total_known = tokens.get("total_tokens") or _all_kinds(kinds)
     rows = [
         lying.sizes,
+        copies,
         lying.count(status.are("completed")),
         lying.count(status.are("failed")),
         lying.count(~(known(entries.cost) | known(entries.beyond) | entries.copies)),

@@ -13,12 +13,14 @@ from .arithmetic import amounts, lengths
 from .grouping import Grouping, by_words
 
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
-RUN_NAMES: Final = ("key", "status", "project", "workflow_template", "issue_class", "created_at")
-"""What runs are grouped by."""
+RUN_NAMES: Final = (
+    "key", "status", "project", "workflow_template", "issue_class", "created_at", "is_copy",
+)  # fmt: skip
+"""What runs are grouped by, and which of them count."""
 
 RUN_COLUMNS: Final = (
     *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
-    "only_bound", "is_copy",
+    "only_bound",
 )  # fmt: skip
 """What statistics need of runs."""
 
@@ -37,6 +39,19 @@ class Entries:
     tokens: dict[str, Integers]  # TOKENS; of runs total_tokens too
     duration: Floats  # seconds
     attempts: Integers | None = None  # agent runs
+
+    def take(self, rows: Flags) -> Entries:
+        """Return the entries that a mask names."""
+        return Entries(
+            self.runs[rows],
+            self.cost[rows],
+            self.beyond[rows],
+            self.more[rows],
+            self.copies[rows],
+            {name: values[rows] for name, values in self.tokens.items()},
+            self.duration[rows],
+            None if self.attempts is None else self.attempts[rows],
+        )
 
 
 def entries_of_runs(runs: Columns) -> Entries:

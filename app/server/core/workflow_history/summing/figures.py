@@ -44,7 +44,7 @@ def figures_of(digest: Digest, by: Grouping | None = None, across: Grouping | No
 
 def all_of(runs: Columns) -> Digest:
     """Return the digest of all runs together."""
-    return digest_of(entries_of_runs(runs), np.zeros(len(runs), np.int8), [ALL], runs.words["status"])
+    return digest_of(entries_of_runs(runs), np.zeros(len(runs), np.int8), [ALL], runs)
 
 
 def total_of(digest: Digest) -> Figures:
@@ -95,6 +95,7 @@ def _figures(group: Group, first_day: date | None, sums: _Sums, costs: Any, seco
         across=across,
         first_day=first_day,
         runs=runs,
+        copies=sums["copies"],
         agent_runs=sums["attempts"] if sums["attempts_known"] else None,
         completed=completed,
         failed=failed,

@@ -43,7 +43,7 @@ def digest_named(name: str, read: Read) -> Digest:
     if name == WASTE:
         return losses_of(runs, read("agent_runs", AGENT_COLUMNS))
     entries, grouping = parts_of(name, read)
-    return digest_of(entries, *numbered(grouping), runs.words["status"])
+    return digest_of(entries, *numbered(grouping), runs)
 
 
 def parts_of(by: str, read: Read) -> tuple[Entries, Grouping]:

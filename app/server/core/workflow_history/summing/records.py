@@ -37,7 +37,8 @@ class Figures:
     name: str | None  # of the group; None: its runs do not say
     across: str | None  # of the second grouping, where one was asked for
     first_day: date | None  # of a day, week or month, in the time zone asked for
-    runs: int
+    runs: int  # without copies of other runs, which are in none of these figures
+    copies: int  # runs left out: other runs count all that they spent
     agent_runs: int | None  # attempts that left a stream, by phase and agent; None in other groupings
     completed: int
     failed: int
@@ -45,7 +46,7 @@ class Figures:
     success_rate_of: int  # runs that completed or failed; the others are of unknown end, stopped or at work
     cost: Spread  # USD on record
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
-    runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
+    runs_without_cost: int  # of which nothing is known to have been spent
     runs_costing_more: int  # runs that spent more than is on record: cut off, without a stream or a price
     tokens: TokenSums
     cache_hit_share: float | None  # 0 to 1: cache read of all tokens read, where all three kinds are known

@@ -88,6 +88,7 @@ class _Agents:
 
 def losses_of(runs: Columns, agents: Columns) -> Digest:
     """Return what was spent in vain, by kind, and where: of each group how many runs, and two sums."""
+    runs = runs.take(runs.whole["is_copy"] != 1)
     each = _Agents(agents, runs)
     # A run spent at least what its agent runs did, whatever its own total says.
     own = np.maximum(

@@ -125,11 +125,12 @@ def found_now(history: History, counted: Iterable[Counted], now: datetime) -> di
     parts = [row for project, home, keys in each for row in history.runs_found(project, home, now, keys)]
     statuses: Counter[str] = Counter()
     for row in parts:
-        statuses[row.status or "unknown"] += row.runs
+        statuses[row.status or "unknown"] += row.runs - row.copies
     ended = statuses["completed"] + statuses["failed"]
     return {
         "requests": sum(row.requests for row in parts),
-        "statuses": dict(statuses.most_common()),
+        "statuses": {status: runs for status, runs in statuses.most_common() if runs},
+        "copies": sum(row.copies for row in parts),
         "success_rate": statuses["completed"] / ended if ended else None,
         "success_rate_of": ended,
         "undated": sum(row.runs - row.dated for row in parts),

@@ -185,7 +185,7 @@ _ADDED = (
 
 
 FOUND = (
-    "requests", "statuses", "success_rate", "success_rate_of", "undated", "first_created_at",
+    "requests", "statuses", "copies", "success_rate", "success_rate_of", "undated", "first_created_at",
     "last_created_at",
 )  # fmt: skip
 """What the folder's runs are, changed or not; None where the sync did not come to its end."""

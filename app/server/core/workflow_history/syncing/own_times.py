@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..accounting.claims import ANOTHER_RUN
+from ..amounts import ANOTHER_RUN
 from ..dating import LONGEST
 from ..evidence import moment_in_utc
 from ..models import Workflow

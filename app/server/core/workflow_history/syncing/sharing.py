@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from ..accounting import cost_data
 from ..accounting.claims import (
-    ANOTHER_RUN,
     Attempt,
     Claim,
     Elsewhere,
@@ -29,7 +28,7 @@ from ..accounting.claims import (
 from ..accounting.missing import unseen_problem
 from ..accounting.unique import Share, Spender, Unit, packed_units, shares_of, unpacked_units
 from ..addresses import files_folder
-from ..amounts import is_copy
+from ..amounts import ANOTHER_RUN, is_copy
 from ..enrichment import with_sums
 from ..models import Problem, Workflow
 from ..store.history import History

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 
 from .. import amounts
 from ..amounts import UNKNOWN
-from ..wording import agents, costs, explaining, numbers, runs, scores, signs, syncing
+from ..wording import agents, costs, explaining, numbers, runs, scores, signs, statistics, syncing
 from ..wording.text import clean, cut, cut_middle, name_parts, one_line
 
 _HERE: Final = Path(__file__).parent / "pages"
@@ -53,6 +53,7 @@ FILTERS: Final = {
     "share": amounts.share,
     "percent": numbers.percent,
     "counted": numbers.counted,
+    "copies_left_out": statistics.copies_words,
     "all_pruned_words": syncing.all_pruned_words,
     "day": numbers.day,
     "moment": numbers.moment,
@@ -67,6 +68,7 @@ FILTERS: Final = {
     "cut_middle": cut_middle,
     "full_id": runs.full_id,
     "request_words": runs.request_words,
+    "copy_words": runs.copy_words,
     "workflow_words": runs.workflow_words,
     "when_words": runs.when_words,
     "is_gone": runs.is_gone,

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ..amounts import UNKNOWN, Spending
+from ..amounts import UNKNOWN, Spending, original_of
 from ..evidence import is_at_least_so_long
 from .costs import short_cost, sum_words
 from .numbers import counted, duration, moment
@@ -19,6 +19,7 @@ from .text import cut, lines_of, one_line
 Run = Mapping[str, Any]
 
 NO_REQUEST = "no request found"
+_MOST_ORIGINAL = 24  # cells of the name of the run that a copy is of
 
 
 def full_id(run: Run) -> str:
@@ -71,6 +72,19 @@ def request_words(run: Run) -> str | None:
     """
     lines = lines_of(run.get("nl_input") or "")
     return one_line(lines[0]) if lines else None
+
+
+def copy_words(run: Run) -> str | None:
+    """Return of which run a run is a copy; None: of none.
+
+    >>> copy_words({"copy_of": "shop/a1b2c3d4", "project": "shop"}), copy_words({"copy_of": None})
+    ('copy of a1b2c3d4', None)
+    """
+    original = run["copy_of"] if "copy_of" in run else original_of(run.get("phase_costs") or ())
+    if original is None:
+        return None
+    named = original.removeprefix(f"{run.get('project')}/")
+    return f"copy of {cut(one_line(named), _MOST_ORIGINAL)}"
 
 
 def workflow_words(run: Run) -> str:
@@ -127,6 +141,7 @@ def legend_words(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True)
         ("~ time taken from the files", timed and any(is_derived(run) for run in runs)),
         ("? time zone unknown", zoned and any(when.endswith("?") for when in moments)),
         ("≥ at least", any("≥" in word for run in runs for word in (short_cost(run), lasted_words(run)))),
+        ("copies are in no statistics", any(copy_words(run) for run in runs)),
         ("† its files are gone", any(is_gone(run) for run in runs)),
     )
     return [note for note, shown in notes if shown]

@@ -76,11 +76,16 @@ def standing_words(stats: Mapping[str, Any]) -> list[str]:
     """
     statuses: Mapping[str, int] = stats.get("statuses") or {}
     ordered = sorted(statuses, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    copies = int(stats.get("copies") or 0)
+    left_out = [f"{counted(copies, 'copy', 'copies')} left out"] if copies else []
+    if not statuses:
+        return left_out
     known, completed = int(stats.get("success_rate_of") or 0), statuses.get("completed", 0)
     rate = f"{share(stats.get('success_rate'))} ({completed:,} of {known:,} with a known end)"
     return [
         *(f"{statuses[name]:,} {one_line(name)}" for name in ordered),
         f"success rate {rate if known else 'unknown: no run completed or failed'}",
+        *left_out,
     ]
 
 

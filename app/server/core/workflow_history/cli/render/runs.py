@@ -15,6 +15,7 @@ from ...wording.costs import short_cost
 from ...wording.numbers import tokens
 from ...wording.runs import (
     NO_REQUEST,
+    copy_words,
     is_gone,
     lasted_words,
     legend_words,
@@ -101,8 +102,9 @@ def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
 
 def request_line(run: Run) -> Text:
     """Return the first line of a run's request that says something."""
-    words = request_words(run)
-    return Text(NO_REQUEST, style="dim") if words is None else Text(words)
+    words, copied = request_words(run), copy_words(run)
+    request = Text(NO_REQUEST, style="dim") if words is None else Text(words)
+    return request if copied is None else Text.assemble((copied, "dim"), " · ", request)
 
 
 def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:

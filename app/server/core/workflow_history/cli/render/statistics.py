@@ -13,7 +13,14 @@ from ...summing.records import Figures, RunStatistics
 from ...wording.agents import short_model
 from ...wording.costs import sum_words
 from ...wording.numbers import counted, duration, tokens
-from ...wording.statistics import cost_of, known_cost, spending_of, success_line, success_of
+from ...wording.statistics import (
+    copies_words,
+    cost_of,
+    known_cost,
+    spending_of,
+    success_line,
+    success_of,
+)
 from ...wording.text import one_line
 from . import marks
 from .misdated import misdated_note
@@ -95,6 +102,7 @@ def sums_line(total: Figures) -> Text:
         counted(total.runs, "run"),
         f"{cost_of(total)} in all" if spending_of(total).known is not None else None,
         success_line(total),
+        copies_words(total),
     ])  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def _found(stats: Stats) -> Text:
 
 def _standing(stats: Stats, width: int) -> list[Text]:
     """Return how the runs of the folder stand, where that is known."""
-    return [in_lines(standing_words(stats), width)] if stats.get("statuses") else []
+    return [in_lines(words, width)] if (words := standing_words(stats)) else []
 
 
 def _whole(stats: Stats, width: int) -> list[Text]:

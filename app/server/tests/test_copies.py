@@ -1,0 +1,153 @@
+"""A copy of a run stays in the list, marked, and is in no median, rate or forecast, whichever comes first."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history.analytics import get_history_analytics
+from app.server.core.workflow_history.answers.calibration import calibration
+from app.server.core.workflow_history.answers.finding import find_run_rows
+from app.server.core.workflow_history.answers.forecast import forecast
+from app.server.core.workflow_history.answers.statistics import GROUPINGS, overview, run_statistics, waste
+from app.server.core.workflow_history.answers.watch import find_anomalies
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.database import get_workflow_history
+from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.build import init, result, run, stream
+
+RUNS = 12
+ORDERS = ("runs first", "copies first", "at once")
+
+
+def write_run(agents: Path, number: int) -> None:
+    """Write a run of its own day; the third failed."""
+    name = f"a1b2c3{number:02d}"
+    at = f"2026-02-{number + 1:02d}T10:00:00Z"
+    state = {"adw_id": name, "created_at": at, "nl_input": f"Add export {number}", "adw_name": "adw_plan"}
+    folder = run(agents, name, {**state, "status": "failed" if number == 2 else "completed"})
+    stream(
+        folder, "planner", init(name), result(1.0 + number, session=name, duration_ms=60_000 * (number + 1))
+    )
+
+
+def synced(*folders: Path) -> dict[str, Any]:
+    return [sync_workflow_history(silent=True, agents_dir=folder) for folder in folders][-1]
+
+
+def copied_in(order: str, tmp_path: Path) -> None:
+    """Sync runs and a copy of the three last of them, in an order."""
+    agents, copies = tmp_path / "shop" / "agents", tmp_path / "shop-copies-of-runs" / "agents"
+    for number in range(RUNS):
+        write_run(agents, number)
+    copies.mkdir(parents=True)
+    for number in (2, 10, 11):
+        shutil.copytree(agents / f"a1b2c3{number:02d}", copies / f"a1b2c3{number:02d}_copy")
+    if order == "at once":
+        synced(tmp_path)
+    else:
+        synced(*((agents, copies) if order == "runs first" else (copies, agents)))
+
+
+def figures() -> dict[str, Any]:
+    """Return every figure that a copy could change."""
+    sums = {
+        by: [asdict(one) for one in run_statistics(by, RunFilter()).groups if one.runs] for by in GROUPINGS
+    }
+    known = get_history_analytics()
+    assert known == get_history_analytics(get_workflow_history(limit=100)["workflows"])
+    found = forecast("Add export", template="adw_plan")
+    anomalies = find_anomalies()
+    return {
+        "sums": [{**one, "copies": 0} for groups in sums.values() for one in groups],
+        "total": {**asdict(overview(RunFilter()).total), "copies": 0},
+        "waste": waste(RunFilter()),
+        "analytics": known,
+        "forecast": (found.cost, found.duration, found.success, found.runs),
+        "calibration": calibration().runs,
+        "anomalies": anomalies.runs,
+    }
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_copies_change_no_figure(
+    history_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    copied_in(order, tmp_path)
+    found = figures()
+    total = overview(RunFilter()).total
+    assert (total.runs, total.copies, total.success_rate_of) == (RUNS, 3, RUNS)
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "without.db"))
+    synced(tmp_path / "shop" / "agents")
+    assert found == figures()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_copy_is_listed_as_the_copy_of_a_run(tmp_path: Path, order: str) -> None:
+    copied_in(order, tmp_path)
+    rows = {row["id"]: row["copy_of"] for row in find_run_rows(limit=100).workflows}
+    assert {run_id: of for run_id, of in rows.items() if of} == {
+        f"a1b2c3{number}_copy": f"shop/a1b2c3{number}" for number in ("02", "10", "11")
+    }
+    listed = CliRunner().invoke(app, ["list", "--limit", "50"], env={"COLUMNS": "160"}).stdout
+    assert "copy of shop/a1b2c302 · Add export 2" in listed
+    assert "copies are in no statistics" in listed
+
+
+def test_statistics_say_how_many_copies_they_leave_out(tmp_path: Path) -> None:
+    copied_in("at once", tmp_path)
+    asked = CliRunner().invoke(app, ["stats", "--by", "phase"], env={"COLUMNS": "160"}).stdout
+    assert "12 runs" in asked
+    assert "3 copies left out" in asked
+
+
+def test_a_sync_says_how_many_of_its_runs_are_copies(tmp_path: Path) -> None:
+    copied_in("runs first", tmp_path)
+    copies = tmp_path / "shop-copies-of-runs" / "agents"
+    done = synced(copies)
+    assert (done["statuses"], done["success_rate"], done["copies"]) == ({}, None, 3)
+    told = CliRunner().invoke(app, ["sync", str(copies)], env={"COLUMNS": "160"}).stdout
+    assert "3 copies left out" in told
+
+
+def test_a_run_that_goes_on_is_no_copy_any_more(tmp_path: Path) -> None:
+    copied_in("at once", tmp_path)
+    folder = tmp_path / "shop-copies-of-runs" / "agents" / "a1b2c302_copy"
+    stream(folder, "builder", init("more"), result(5.0, session="more"))
+    synced(tmp_path)
+    total = overview(RunFilter()).total
+    assert (total.runs, total.copies) == (RUNS + 1, 2)
+
+
+def test_a_copied_fork_is_no_figure_either(tmp_path: Path) -> None:
+    first, fork = (f"{n * 8}-aaaa-4bbb-8ccc-{n * 12}" for n in "12")
+    folder = tmp_path / "one"
+    folder.mkdir()
+
+    def said(session: str, number: int, minute: int) -> str:
+        message = {
+            "id": f"msg_{number}", "type": "message", "role": "assistant", "stop_reason": "end_turn",
+            "model": "claude-sonnet-4-5-20250929", "content": [{"type": "text", "text": "Done."}],
+            "usage": {"input_tokens": 1_000, "output_tokens": 1_000},
+        }  # fmt: skip
+        when = f"2026-02-01T{9 + number // 2}:{minute:02d}:00.000Z"
+        line = {"type": "assistant", "uuid": f"u{number}", "timestamp": when, "sessionId": session}
+        return json.dumps({**line, "message": message})
+
+    (folder / f"{first}.jsonl").write_text("\n".join([said(first, 1, 0), said(first, 1, 3)]))
+    (folder / f"{fork}.jsonl").write_text("\n".join([said(fork, 1, 0), said(fork, 2, 0), said(fork, 3, 5)]))
+    synced(folder)
+    before = figures()["total"]
+    shutil.copytree(folder, tmp_path / "two")
+    synced(tmp_path / "two")
+    assert figures()["total"] == before
+    assert overview(RunFilter()).total.copies == 2
