@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.server.core.workflow_history.web.serving import Settings, serve_forever
+from app.server.core.workflow_history.web.serving import ServerSettings, serve_forever
 
 _SECONDS_TO_END = 20
 
@@ -36,7 +36,7 @@ def server(database: Path, seconds: float) -> Iterator[int]:
 def main() -> None:
     """Serve until stopped."""
     os.environ["WORKFLOW_HISTORY_DB"] = sys.argv[1]
-    settings = Settings(port=0, keep_answers=float(sys.argv[2]))
+    settings = ServerSettings(port=0, keep_answers=float(sys.argv[2]))
     serve_forever(settings, lambda address: print(json.dumps(address), flush=True))  # noqa: T201 - see above
 
 

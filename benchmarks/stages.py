@@ -14,17 +14,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.server.core.workflow_history.analysis.similarity.text_vectors import text_vector
 from app.server.core.workflow_history.enrichment import enrich
-from app.server.core.workflow_history.likeness.vectors import text_vector
-from app.server.core.workflow_history.scanning.describe import describe, read_run
-from app.server.core.workflow_history.scanning.filetimes import OWN, Dated
-from app.server.core.workflow_history.scanning.walk import walk_agents_folder
-from app.server.core.workflow_history.store.records import take_apart
-from app.server.core.workflow_history.streams import read_stream
-from app.server.core.workflow_history.syncing.learning import patterns_of
-from app.server.core.workflow_history.syncing.merging import scored, storable
-from app.server.core.workflow_history.syncing.reading import make_ready
-from app.server.core.workflow_history.syncing.related import features_of
+from app.server.core.workflow_history.ingest.runs.build_run import build_run, read_run
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.runs.file_times import OWN, FileTimes
+from app.server.core.workflow_history.ingest.streams import read_stream
+from app.server.core.workflow_history.pipeline.merge_fields import add_scores, strip_derived
+from app.server.core.workflow_history.pipeline.pattern_detection import detect_patterns
+from app.server.core.workflow_history.pipeline.read_run import prepare_worker
+from app.server.core.workflow_history.pipeline.similarity_update import features_of
+from app.server.core.workflow_history.storage.rows.run_rows import to_rows
 
 ROUNDS = 3
 RUNS = 200
@@ -41,7 +41,7 @@ def main(agents: Path, out: Path | None = None) -> None:
 
 def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
     """Return each stage with the CPU that it takes for one run, microseconds."""
-    make_ready()
+    prepare_worker()
     found: list[tuple[str, float]] = []
 
     def stage(name: str, work: Callable[[Any], Any], given: Sequence[Any]) -> list[Any]:
@@ -61,17 +61,17 @@ def measured(agents: Path, runs: int = RUNS) -> list[tuple[str, float]]:
     stage("its streams, read into facts", lambda f: [read_stream(s.file, "", "") for s in f.streams], folders)
     facts = stage("all its files, streams included", read_run, folders)
     scanned = stage(
-        "what its files say", lambda f: describe(f, Dated(OWN, *f.folder.written), now=now), facts
+        "what its files say", lambda f: build_run(f, FileTimes(OWN, *f.folder.file_times), now=now), facts
     )
     priced = stage("costs", enrich, scanned)
-    rated = stage("scores", lambda workflow: scored({**workflow, "project": ""}), priced)
+    rated = stage("scores", lambda workflow: add_scores({**workflow, "project": ""}), priced)
     stage("vector of its request", features_of, rated)
     stage(
         "patterns",
-        lambda pair: patterns_of(pair[0], pair[1].streams, None),
+        lambda pair: detect_patterns(pair[0], pair[1].streams, None),
         list(zip(rated, scanned, strict=True)),
     )
-    stage("rows", lambda workflow: take_apart(storable(workflow)), rated)
+    stage("rows", lambda workflow: to_rows(strip_derived(workflow)), rated)
     return found
 
 

@@ -10,31 +10,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.server.core.workflow_history import costing, demo, similarity
-from app.server.core.workflow_history.answers import statistics
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.database import existing, find_workflow, get_workflow_by_id, init_db
+from app.server.core.workflow_history import demo, similarity
+from app.server.core.workflow_history.database import (
+    get_workflow_by_id,
+    init_db,
+    load_workflow,
+    open_if_exists,
+)
 from app.server.core.workflow_history.enrichment import enrich
-from app.server.core.workflow_history.scanning import read_one
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.records import Parts, take_apart
-from app.server.core.workflow_history.streams import read_results
+from app.server.core.workflow_history.ingest.runs import read_one
+from app.server.core.workflow_history.ingest.streams import read_result_lines
+from app.server.core.workflow_history.pipeline import folder_costs as costing
+from app.server.core.workflow_history.pipeline.merge_fields import REPLACED_FIELDS, add_scores, strip_derived
+from app.server.core.workflow_history.pipeline.workers.process_pool import run_tasks
+from app.server.core.workflow_history.pipeline.workers.task_dispatcher import TaskFunction
+from app.server.core.workflow_history.queries import statistics
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.rows.run_rows import RunRows, to_rows
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.syncing.merging import COMPLETE, scored, storable
-from app.server.core.workflow_history.syncing.processes import spread
-from app.server.core.workflow_history.syncing.work import Work
 
 ROOT = Path(__file__).parents[1]
 Workflow = dict[str, Any]
 Lists = dict[str, list[tuple[str, float]]]
-Rows = Parts  # of one run
+Rows = RunRows  # of one run
 
 _STREAMS = 160  # read in one task
 
 EAGER = (
     "import app.server.core.workflow_history.sync, app.server.core.workflow_history.resync, "
-    "app.server.core.workflow_history.cli.app, app.server.core.workflow_history.cli.render.runs"
+    "app.server.core.workflow_history.cli.app, app.server.core.workflow_history.cli.render.run_list"
 )
 """The whole program imported at once: what `--help` would cost without care."""
 
@@ -98,17 +104,17 @@ def folder_costs(agents: Path) -> dict[str, Any]:
 def reported_by_results(files: Sequence[str]) -> int:
     """Return what the results of streams report, nanodollars: read as `cost` reads them, in its processes."""
     tasks = [files[start : start + _STREAMS] for start in range(0, len(files), _STREAMS)]
-    return sum(spread(Work(_reported), tasks, _seconds))
+    return sum(run_tasks(TaskFunction(_reported), tasks, _seconds))
 
 
 def _reported(files: Sequence[str]) -> int:
-    every = (read_results(file, file, "main") for file in files)
+    every = (read_result_lines(file, file, "main") for file in files)
     last = (facts.results[-1].total_cost for facts in every if facts is not None)
     return sum(int(cost * 10**9) for cost in last if cost is not None)
 
 
 def _seconds(files: Sequence[str]) -> float:
-    return sum(Path(file).stat().st_size for file in files) * costing.BYTE_SECONDS
+    return sum(Path(file).stat().st_size for file in files) * costing.SECONDS_PER_BYTE
 
 
 def all_similar(workflows: Sequence[Workflow]) -> Lists:
@@ -131,14 +137,14 @@ def stored_workflows(database: Path) -> list[Workflow]:
     """Return what similarity compares of every stored run."""
     keys = ["id", "project", "nl_input", "status", "total_cost", "duration_seconds"]
     with History.open(database_url(database)) as history:
-        return history.figures(keys)
+        return history.read_fields(keys)
 
 
 def stored_lists(database: Path) -> Lists:
     """Return the lists of similar runs as they are stored, by id; a run without one is left out."""
     with History.open(database_url(database)) as history:
-        names = {ref.key: ref.id for ref in history.refs()}
-        places = sorted(place for some in history.similarity().lists(list(names)) for place in some)
+        names = {ref.key: ref.id for ref in history.list_refs()}
+        places = sorted(place for some in history.similarity().similar_lists(list(names)) for place in some)
     lists: Lists = {}
     for key, _, other, score in places:
         if other is not None:
@@ -148,19 +154,19 @@ def stored_lists(database: Path) -> Lists:
 
 def storable_workflows(agents: Path) -> list[Workflow]:
     """Return the runs of a folder as a sync takes them apart."""
-    return [storable(scored(workflow)) for workflow in read_costs(agents)]
+    return [strip_derived(add_scores(workflow)) for workflow in read_costs(agents)]
 
 
 def taken_apart(workflows: Iterable[Workflow]) -> list[Rows]:
     """Return workflows as the rows that the readers of a sync hand to the writer."""
-    return [take_apart(workflow) for workflow in workflows]
+    return [to_rows(workflow) for workflow in workflows]
 
 
 def save_parts(database: Path, batches: Iterable[Sequence[Rows]]) -> None:
     """Insert or merge workflows that are rows already, all in one transaction."""
     with History.open(database_url(database)) as history, history.transaction():
         for batch in batches:
-            history.save_parts(batch, replace=COMPLETE)
+            history.save_rows(batch, replace=REPLACED_FIELDS)
 
 
 def save_workflows(database: Path, batches: Iterable[Sequence[Workflow]]) -> None:
@@ -175,7 +181,7 @@ def demo_runs(scratch: Path, runs: int, end: datetime) -> list[tuple[Workflow, l
     sync(agents, database)
     made = ("similar_workflows", "pattern_count", "cost_data")  # stored elsewhere or made at reading
     with History.open(database_url(database)) as history:
-        stored = history.read([ref.key for ref in history.refs()])
+        stored = history.read([ref.key for ref in history.list_refs()])
         return [
             ({name: value for name, value in run.items() if name not in made}, history.patterns(key))
             for key, run in stored.items()
@@ -192,7 +198,7 @@ def save_with_patterns(
                 keys = history.save([run for run, _ in batch]).keys
                 found = {keys[run["project"], run["id"]]: patterns for run, patterns in batch}
                 history.save_patterns(found)
-                history.pack_columns()
+                history.build_column_cache()
 
 
 def list_page(**asked: Any) -> int:
@@ -207,7 +213,7 @@ def first_names(**asked: Any) -> list[str]:
 
 def whole_run(name: str) -> Workflow | None:
     """Ask for one run's whole story, with its patterns and the runs that are like it, as `show` does."""
-    run = find_workflow(name)
+    run = load_workflow(name)
     for like in (run or {}).get("similar_workflows") or ():
         get_workflow_by_id(f"{like['project']}/{like['id']}")
     return run
@@ -235,5 +241,5 @@ def overview() -> int:
 
 def every_row() -> list[Workflow]:
     """Read every run's figures into Python: what any question costs without an index or columns."""
-    with existing() as history:
-        return [] if history is None else history.figures()
+    with open_if_exists() as history:
+        return [] if history is None else history.read_fields()

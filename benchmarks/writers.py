@@ -22,8 +22,8 @@ from typing import Any
 
 from app.server.core.workflow_history import sync
 from app.server.core.workflow_history.demo import make_agents_folder
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.syncing.versions import canonical
+from app.server.core.workflow_history.maintenance.merge.versions import canonical_json
+from app.server.core.workflow_history.storage.history import History
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 STREAM_KB = 10
@@ -89,17 +89,17 @@ def sync_all(database: str, folders: Sequence[Path]) -> int:
 def content(database: str) -> dict[str, Found]:
     """Return what a history knows, but for when it saw it and how its rows are numbered."""
     with History.open(database) as history:
-        whole = history.whole()
+        whole = history.merge_store()
         names = {ref.key: f"{ref.project}/{ref.id}" for ref in whole.refs()}
         runs = whole.read(list(names))
-        lists = [place for some in history.similarity().lists(list(names)) for place in some]
+        lists = [place for some in history.similarity().similar_lists(list(names)) for place in some]
         return {
             "damage": dict.fromkeys(history.check(), ""),
-            "runs": {names[key]: canonical(run.workflow) for key, run in runs.items()},
+            "runs": {names[key]: canonical_json(run.workflow) for key, run in runs.items()},
             "patterns of runs": {names[key]: dict(run.patterns) for key, run in runs.items()},
             "problems of runs": {names[key]: run.problems for key, run in runs.items()},
             "patterns": {
-                one.id: (one.runs, one.count, one.nanodollars) for one in history.recurring(least_runs=1)
+                one.id: (one.runs, one.count, one.nanodollars) for one in history.pattern_totals(least_runs=1)
             },
             "lists": {
                 f"{names[key]} {rank}": (names[other] if other is not None else None, round(score, 9))

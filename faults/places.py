@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.storage.history import History
 from scripts import postgresql
 
 from .child import PATIENCE

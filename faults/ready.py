@@ -9,7 +9,7 @@ import alembic.command
 import alembic.script  # noqa: F401
 
 import app.server.core.workflow_history as package
-from app.server.core.workflow_history.syncing.reading import make_ready
+from app.server.core.workflow_history.pipeline.read_run import prepare_worker
 
 NOT_NEEDED = ("web", "demo", "__main__", "migrations")
 
@@ -19,4 +19,4 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not set(module.name.split(".")) & set(NOT_NEEDED) and "cli.commands.serve" not in module.name:
             import_module(module.name)
-    make_ready()
+    prepare_worker()

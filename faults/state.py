@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, select
 
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.store import schema
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import schema
 
 OWN_TIMES = frozenset({"first_seen_at", "last_changed_at", "gone_at", "decided_at", "pruned_at"})
 """When a history saw something: two histories never agree on it."""

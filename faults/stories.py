@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 from alembic import command
 from sqlalchemy import update
 
-from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, writing
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.schema import workflows
-from app.server.core.workflow_history.syncing import batches, processes, readers
+from app.server.core.workflow_history.pipeline import batches, parallel_read
+from app.server.core.workflow_history.pipeline.workers import process_pool
+from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import migrate
+from app.server.core.workflow_history.storage.tables.schema import workflows
 
 from .child import Child, Ended, Hook, run, start
 from .ready import import_all
@@ -38,15 +39,15 @@ def as_ever() -> None:
 
 def in_batches() -> None:
     """Store few runs in one transaction, as a large folder has many."""
-    batches.BATCH_RUNS = 6
-    readers.TASK_RUNS = 3
+    batches.MAX_BATCH_RUNS = 6
+    parallel_read.RUNS_PER_TASK = 3
 
 
 def with_workers() -> None:
     """Read with several processes too, as a large folder is read."""
     in_batches()
-    processes.PAYS_FROM = -1.0
-    processes.can_fork = lambda: True  # on a single core too
+    process_pool.MIN_PARALLEL_SECONDS = -1.0
+    process_pool.can_fork = lambda: True  # on a single core too
 
 
 @dataclass
@@ -103,7 +104,7 @@ def miscount(database: Path | str) -> None:
 
 def make_old(database: Path | str) -> None:
     """Give a history the tables of the first version."""
-    with connect(database_url(database)) as connection, writing(connection):
+    with connect(database_url(database)) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), OLDEST)
 
 

@@ -12,26 +12,27 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from app.server.core.workflow_history import resync, sync
-from app.server.core.workflow_history.care.merging import Merge
-from app.server.core.workflow_history.store import cleaning, migrate
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.maintenance.merge.merge_history import Merge
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import migrate
+from app.server.core.workflow_history.storage.writing import redact_stored
 
 WATCHED: tuple[tuple[Any, str, str], ...] = (
     (sync, "_run_phases", "reading"),
     (sync, "_phase_3e_relate", "comparing"),
     (sync, "_phase_4_store", "storing"),
     (sync, "_phase_5_learn", "learning"),
-    (sync, "end", "ending"),
+    (sync, "finalize", "ending"),
     (resync, "_resync", "counting anew"),
     (migrate, "_make", "making tables"),
     (migrate, "_upgrade", "migrating"),
     (DefaultDialect, "do_commit", "committing"),
-    (History, "settle", "settling"),
+    (History, "flush", "settling"),
     (Merge, "_bring", "merging"),
     (History, "prune", "pruning"),
     (History, "copy_to", "copying"),
-    (History, "compact", "making it smaller"),
-    (cleaning, "scrub_all", "scrubbing"),
+    (History, "vacuum", "making it smaller"),
+    (redact_stored, "redact_all", "scrubbing"),
     (History, "finish_erasing", "erasing"),
     (DefaultDialect, "do_close", "closing"),
 )

@@ -15,10 +15,11 @@ from pathlib import Path
 from sqlalchemy import update
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.care import merging, pruning
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import workflows
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.maintenance import pruning
+from app.server.core.workflow_history.maintenance.merge import merge_history
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import workflows
 from scripts import postgresql
 
 from .child import Child, Ended, Hook, start
@@ -108,7 +109,7 @@ class Yard:
             words = ("sync", str(agents), "--quiet")
             start(words, self.other, self.heard, hook=partial(_surround, self)).wait()
         with History.open(self.other) as history:
-            history.prune([ref.key for ref in history.refs() if ref.project == "mill"][:3])
+            history.prune([ref.key for ref in history.list_refs() if ref.project == "mill"][:3])
 
     def _must(self, words: Sequence[str]) -> None:
         ended = self.start(words).wait()
@@ -120,8 +121,8 @@ class Yard:
         young = ("sync", str(self.young), "--quiet")
         self.place.put("settled")
         with History.open(self.place.typed()) as history:
-            pattern = history.recurring()[0].id
-            run = history.refs()[0]
+            pattern = history.pattern_totals()[0].id
+            run = history.list_refs()[0]
         name = f"{run.project}/{run.id}"
         return [
             Command("first sync", young, None, in_batches, then=young),
@@ -285,14 +286,14 @@ def _surround(yard: Yard) -> None:
 
 def _small_batches() -> None:
     """Do with a small history what a large one needs: many transactions."""
-    merging.BATCH_RUNS = 5
+    merge_history.BATCH_RUNS = 5
     pruning.BATCH_RUNS = 5
 
 
 def _plant_secrets(typed: str) -> None:
     """Store secrets, as a version that did not know them did."""
     with History.open(typed) as history:
-        keys = [ref.key for ref in history.refs()][::3]
+        keys = [ref.key for ref in history.list_refs()][::3]
         with history._writing() as connection:
             for key in keys:
                 said = f"Deploy part {key} with {SECRET} to the shop"

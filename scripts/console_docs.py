@@ -20,8 +20,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import config, demo, sync
+from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.queries import settings_file
 
 from . import curl_docs
 
@@ -53,7 +54,7 @@ def pages() -> list[Path]:
 def filled(text: str, folder: Path) -> str:
     """Return a page with the output of its commands, which are run in the demo's folder."""
     with inside(folder):
-        Path(config.NAME).unlink(missing_ok=True)  # each page begins with the demo alone
+        Path(settings_file.FILE_NAME).unlink(missing_ok=True)  # each page begins with the demo alone
         return _BLOCK.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.server.core.workflow_history.likeness.words import split_words
+from app.server.core.workflow_history.analysis.similarity.tokenizer import tokenize
 
 from .minilm import MiniLM
 from .task_sentences import task_sentences
 
-OUT = Path("app/server/core/workflow_history/likeness/word_table.npz")
+OUT = Path("app/server/core/workflow_history/analysis/similarity/word_table.npz")
 TASKS, WORDS, DIMENSIONS, EPOCHS, BATCH, LONGEST = 50_000, 16_000, 128, 3, 1024, 24
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     )
     basis, targets = principal(meant)
     rows = {word: row for row, word in enumerate(words)}
-    cut = [[rows[word] for word in split_words(text) if word in rows] for text in real + tasks]
+    cut = [[rows[word] for word in tokenize(text) if word in rows] for text in real + tasks]
     counts = np.bincount([row for text in cut for row in set(text)], minlength=len(words))
     start = kept(given.work / "words.npy", teacher, words)
     start = unit((start - start.mean(0)) @ basis) / (1 + counts / len(cut) / 5e-3)[:, None]
@@ -64,7 +64,7 @@ def frequent_words(real: list[str], tasks: list[str], vocabulary: Path) -> list[
         return seen[word] * 3 + 30_000 / (30 + rank.get(word, 99_999)) + 1_000 * (word in ours)
 
     ordered = sorted(sorted(ours | rank.keys() | more), key=worth, reverse=True)
-    return [word for word in ordered[:WORDS] if split_words(word) == [word]]
+    return [word for word in ordered[:WORDS] if tokenize(word) == [word]]
 
 
 def kept(path: Path, teacher: MiniLM, texts: list[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history.cli.app import COMMANDS, app
-from app.server.core.workflow_history.wording.text import UNKNOWN
+from app.server.core.workflow_history.common.formatting.text import UNKNOWN
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 

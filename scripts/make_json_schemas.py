@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_of
+from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "json"
 
 
 def files() -> dict[str, str]:
     """Return the text of every file by its name."""
-    return {f"{name}.schema.json": json.dumps(schema_of(name), indent=2) + "\n" for name in PUBLISHED}
+    return {f"{name}.schema.json": json.dumps(get_schema(name), indent=2) + "\n" for name in SCHEMAS}
 
 
 def main() -> None:

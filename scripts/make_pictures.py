@@ -12,7 +12,7 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from app.server.core.workflow_history.analytics import score_parts
-from app.server.core.workflow_history.cli.render.story import story
+from app.server.core.workflow_history.cli.render.run_detail import render_run_detail
 
 from .console_docs import surroundings
 
@@ -95,7 +95,7 @@ def picture() -> str:
     )
     console.print(Text.assemble(("$ ", "dim"), ("workflow-history show 4f9d2c71", "bold")))
     with surroundings({"TZ": "UTC"}):
-        console.print(story(sample_run(), WIDTH, likes=likes()))
+        console.print(render_run_detail(sample_run(), WIDTH, likes=likes()))
     svg = console.export_svg(title="workflow-history", theme=DIMMED_MONOKAI, unique_id="show")
     without_fonts = re.sub(
         r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from starlette.testclient import TestClient
 
-from app.server.core.workflow_history import config
+from app.server.core.workflow_history.queries import settings_file
 from app.server.core.workflow_history.web.api.examples import FILE
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from . import console_docs
 
@@ -47,7 +47,7 @@ ASKED: Final[Mapping[str, tuple[str, str | None]]] = {
     "show_progress": (f"/runs/{OTHER}/progress", None),
     "show_current_sync": ("/syncs/current", None),
     "list_syncs": ("/syncs?limit=1", None),
-    "take_out": ("/export/runs?columns=id,status,total_cost&since=2026-03-30", None),
+    "export_table": ("/export/runs?columns=id,status,total_cost&since=2026-03-30", None),
     "health": ("/health", None),
     "list_schemas": ("/schemas", None),
     "one_schema": ("/schemas/health", None),
@@ -77,11 +77,11 @@ _MOST_WORDS = 200  # characters of a text
 def made(folder: Path) -> str:
     """Return the examples as text, asked in the folder of `console_docs.make_demo`."""
     with console_docs.inside(folder):
-        Path(config.NAME).write_text("[budget]\nday = 40.0\n", encoding="utf-8")
-        with TestClient(create_app(Settings()), base_url="http://localhost") as client:
+        Path(settings_file.FILE_NAME).write_text("[budget]\nday = 40.0\n", encoding="utf-8")
+        with TestClient(create_app(ServerSettings()), base_url="http://localhost") as client:
             found = {name: _example(client, name, *asked) for name, asked in ASKED.items()}
             client.post(f"{V1}/patterns/{PATTERN}", json={"status": "detected"}, headers=_CHANGING)
-        Path(config.NAME).unlink()
+        Path(settings_file.FILE_NAME).unlink()
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Column, Table, create_engine, inspect
 
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import metadata
-from app.server.core.workflow_history.store.views import VIEWS
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import metadata
+from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
 
 PAGE = Path(__file__).parents[1] / "docs" / "schema.md"
 _ORDER = (
@@ -78,9 +78,9 @@ def _views() -> list[str]:
         with History.open(file):
             pass
         engine = create_engine(f"sqlite:///{file}")
-        columns = {name: [c["name"] for c in inspect(engine).get_columns(name)] for name in VIEWS}
+        columns = {name: [c["name"] for c in inspect(engine).get_columns(name)] for name in VIEW_COLUMNS}
         engine.dispose()
-    rows = [f"| {name} | {meaning} | {', '.join(columns[name])} |" for name, meaning in VIEWS.items()]
+    rows = [f"| {name} | {meaning} | {', '.join(columns[name])} |" for name, meaning in VIEW_COLUMNS.items()]
     return ["| view | rows | columns |", "|---|---|---|", *rows, ""]
 
 

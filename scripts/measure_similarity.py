@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.server.core.workflow_history.likeness import vectors
+from app.server.core.workflow_history.analysis.similarity import text_vectors
 from app.server.core.workflow_history.similarity import calculate_similarity_score
 
 Measure = Callable[[list[str], list[str]], np.ndarray]
@@ -146,12 +146,12 @@ def cosines(literal: float) -> Measure:
     """Cosines of text vectors whose literal part has the share `literal`."""
 
     def measure(left: list[str], right: list[str]) -> np.ndarray:
-        shipped = vectors.LITERAL_SHARE
-        vectors.LITERAL_SHARE = literal
-        vectors.text_vector.cache_clear()
-        made = [np.frombuffer(vectors.text_vector(text) or b"", np.int8) for text in left + right]
-        vectors.LITERAL_SHARE = shipped
-        vectors.text_vector.cache_clear()
+        shipped = text_vectors.LITERAL_WEIGHT
+        text_vectors.LITERAL_WEIGHT = literal
+        text_vectors.text_vector.cache_clear()
+        made = [np.frombuffer(text_vectors.text_vector(text) or b"", np.int8) for text in left + right]
+        text_vectors.LITERAL_WEIGHT = shipped
+        text_vectors.text_vector.cache_clear()
         table = np.array(made, float)
         table /= np.linalg.norm(table, axis=1, keepdims=True)
         return table[: len(left)] @ table[len(left) :].T
@@ -170,7 +170,7 @@ MEASURES: dict[str, Measure] = {
     "TF-IDF character 3-5-grams": grams,
     "literal part alone": cosines(1.0),
     "meaning alone": cosines(0.0),
-    "both": cosines(vectors.LITERAL_SHARE),
+    "both": cosines(text_vectors.LITERAL_WEIGHT),
     "both with the floor (shipped)": shipped,
 }
 

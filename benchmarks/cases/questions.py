@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from app.server.core.workflow_history.filters import Range, RunFilter
+from app.server.core.workflow_history.common.filters import Range, RunFilter
 
 from .. import subjects
 from ..asking import make_history

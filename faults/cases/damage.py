@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.storage.history import History
 
 from ..child import run
 from ..state import remove_history
@@ -48,7 +48,7 @@ def _die_before_settling() -> None:
     def die(_: History) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(History, "settle", die)
+    setattr(History, "flush", die)
 
     @event.listens_for(Engine, "connect")
     def connected(connection: Any, _record: object) -> None:

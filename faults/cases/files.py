@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.server.core.workflow_history.syncing import reading
+from app.server.core.workflow_history.pipeline import read_run
 
 from ..child import run
 from ..linux import apart, mount, obey_permissions, remount
@@ -78,7 +78,7 @@ def vanishing_files(bench: Bench) -> Outcome:
     away.mkdir(exist_ok=True)
 
     def arm() -> None:
-        work = reading._phase_1_read
+        work = read_run._phase_1_read
         passed: list[int] = []
 
         def read(task: Any, order: Any) -> Any:
@@ -89,7 +89,7 @@ def vanishing_files(bench: Bench) -> Outcome:
                 file.rename(away / f"{os.getpid()}.file")  # each process that reads moves one
             return work(task, order)
 
-        setattr(reading, "_phase_1_read", read)
+        setattr(read_run, "_phase_1_read", read)
 
     def heal() -> None:
         for file in away.glob("*.file"):

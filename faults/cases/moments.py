@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from app.server.core.workflow_history import sync
-from app.server.core.workflow_history.store import history
+from app.server.core.workflow_history.storage import history
 
 from ..child import run
 from ..kills import at_a_time

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from app.server.core.workflow_history import sync
-from app.server.core.workflow_history.syncing import reading
-from app.server.core.workflow_history.syncing.related import Relations
+from app.server.core.workflow_history.pipeline import read_run
+from app.server.core.workflow_history.pipeline.similarity_update import SimilarityUpdater
 
 from ..linux import apart, mount, remount
 from ..stories import Bench, Story
@@ -97,13 +97,13 @@ def memory_error(bench: Bench) -> Outcome:
 
 
 _SEAMS: tuple[tuple[Any, str, int, tuple[int, ...]], ...] = (
-    (reading, "_phase_1_read", 7, (3,)),
-    (reading, "_phase_2_enrich", 7, (3,)),
-    (reading, "_learn", 7, (3,)),
-    (Relations, "changes_after", 1, (1,)),
+    (read_run, "_phase_1_read", 7, (3,)),
+    (read_run, "_phase_2_enrich", 7, (3,)),
+    (read_run, "_learn", 7, (3,)),
+    (SimilarityUpdater, "compute_changes", 1, (1,)),
     (sync, "_phase_4_store", 1, (1,)),
     (sync, "_phase_5_learn", 1, (1,)),
-    (sync, "end", 1, (1,)),
+    (sync, "finalize", 1, (1,)),
 )
 """Where, how many times it is passed at least, and the exit codes: one run's trouble, or everybody's."""
 
@@ -130,7 +130,7 @@ def killed_worker(bench: Bench) -> Outcome:
 
     def arm() -> None:
         starter = os.getpid()
-        work = reading._phase_1_read
+        work = read_run._phase_1_read
         passed: list[int] = []
 
         def read(*given: Any) -> Any:
@@ -139,7 +139,7 @@ def killed_worker(bench: Bench) -> Outcome:
                 os.kill(os.getpid(), signal.SIGKILL)
             return work(*given)
 
-        setattr(reading, "_phase_1_read", read)
+        setattr(read_run, "_phase_1_read", read)
 
     return struck(bench, story, arm, [0])
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.storage.history import History
 from scripts import postgresql
 
 from ..child import run, start

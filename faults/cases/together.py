@@ -11,8 +11,8 @@ from itertools import permutations
 
 from sqlalchemy import select
 
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import pruned_runs, sync_runs
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import pruned_runs, sync_runs
 
 from ..child import Child
 from ..places import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
 
 from ..oracle import Broken
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from app.server.core.workflow_history.answers.budgets import check_budgets
-from app.server.core.workflow_history.answers.shapes import to_json
-from app.server.core.workflow_history.config import EXAMPLE, read_config
+from app.server.core.workflow_history.queries.budgets import check_budgets
+from app.server.core.workflow_history.queries.json.encoding import to_json
+from app.server.core.workflow_history.queries.settings_file import TEMPLATE, read_config
 
 from .. import histories
 from ..dice import Dice
@@ -81,7 +81,7 @@ def _file(dice: Dice) -> bytes:
             lines.append(dice.pick(TABLES))
         else:
             lines.append(f"{dice.pick(KEYS)} = {dice.pick(VALUES)}")
-    raw = ("\n".join(lines) if not dice.one_in(4) else EXAMPLE).encode()
+    raw = ("\n".join(lines) if not dice.one_in(4) else TEMPLATE).encode()
     if dice.one_in(3):
         at = dice.whole(0, len(raw))
         raw = raw[:at] + dice.taken(12) + raw[at:]

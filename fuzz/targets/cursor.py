@@ -9,16 +9,21 @@ from typing import Any
 
 import msgspec
 
-from app.server.core.workflow_history.answers.finding import PART_SORTS, SORT_NAMES, find_run_rows, find_runs
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store.cursor import list_name
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.list_runs import (
+    AGENT_SORT_KEYS,
+    SORT_ALIASES,
+    find_runs,
+    list_run_summaries,
+)
+from app.server.core.workflow_history.storage.reading.page_query import query_fingerprint
 
 from .. import histories, hostile
 from ..dice import Dice
 from ..oracle import Broken
 from .asking import answered
 
-SORTS = (*SORT_NAMES, *PART_SORTS, "id", "nl_input", "issue_number")
+SORTS = (*SORT_ALIASES, *AGENT_SORT_KEYS, "id", "nl_input", "issue_number")
 
 
 def made(folder: Path) -> Callable[[bytes], None]:
@@ -31,8 +36,8 @@ def made(folder: Path) -> Callable[[bytes], None]:
         order = hostile.text(dice) if dice.one_in(6) else dice.pick(("asc", "desc"))
         limit = dice.pick((1, 5, 0, -1, 10**9, 2**63)) if dice.one_in(4) else 5
         offset = dice.pick((0, 3, -1, 2**31, 2**63, 2**64)) if dice.one_in(4) else 0
-        cursor = _cursor(dice, list_name(RunFilter(), SORT_NAMES.get(sort, sort), order))
-        ask = dice.pick((find_runs, find_run_rows))
+        cursor = _cursor(dice, query_fingerprint(RunFilter(), SORT_ALIASES.get(sort, sort), order))
+        ask = dice.pick((find_runs, list_run_summaries))
         page = answered(lambda: ask(None, sort=sort, order=order, limit=limit, offset=offset, cursor=cursor))
         if page is not None and not 0 <= len(page.workflows) <= max(limit, 0):
             raise Broken("a page is longer than it was asked to be")

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.server.core.workflow_history import database, sync
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.answers.similar import similar_runs
-from app.server.core.workflow_history.answers.statistics import run_statistics
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store.engine import engine_for
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.queries.similar import similar_runs
+from app.server.core.workflow_history.queries.statistics import run_statistics
+from app.server.core.workflow_history.storage.connection.engine import engine_for
 
 from .. import histories
 from ..dice import Dice

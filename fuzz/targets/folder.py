@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.server.core.workflow_history import database, sync
-from app.server.core.workflow_history.errors import WorkflowHistoryError
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
 
 from .. import histories, hostile
 from ..dice import Dice
@@ -138,10 +138,10 @@ def _listing(root: Path) -> list[tuple[str, int]]:
 def _is_whole(done: dict[str, Any], expected: dict[str, Any]) -> None:
     """Raise Broken where the honest run is not stored as ever, or the history is damaged."""
     numbers_are_numbers(done, "sync")
-    with database.existing() as history:
+    with database.open_if_exists() as history:
         if history is None or (damage := history.check()):
             raise Broken(f"the history is damaged: {damage}")
-    honest = database.find_workflow(HONEST)
+    honest = database.load_workflow(HONEST)
     if honest is None:
         raise Broken("the honest run was not stored")
     told = {name: honest.get(name) for name in _SAME}

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.answers.automate import decide_pattern, show_pattern
-from app.server.core.workflow_history.answers.compare import compare_runs
-from app.server.core.workflow_history.answers.explain import explain_run
-from app.server.core.workflow_history.answers.forecast import forecast_run
-from app.server.core.workflow_history.answers.similar import similar_runs
+from app.server.core.workflow_history.queries.compare import compare_runs
+from app.server.core.workflow_history.queries.explain import explain_run
+from app.server.core.workflow_history.queries.forecast import forecast_run
+from app.server.core.workflow_history.queries.patterns import decide_pattern, show_pattern
+from app.server.core.workflow_history.queries.similar import similar_runs
 from app.server.core.workflow_history.resync import resync_workflow_cost
 
 from .. import histories, hostile
@@ -29,7 +29,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
     def once(data: bytes) -> None:
         dice = Dice(data)
         name = _name(dice, known)
-        found = answered(lambda: database.find_workflow(name))
+        found = answered(lambda: database.load_workflow(name))
         begun = name.rstrip("…")
         if found is not None and not any(
             n.startswith(begun) for n in (found["id"], f"{found['project']}/{found['id']}")

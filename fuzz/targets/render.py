@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.exporting.cells import is_formula
-from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.store.engine import engine_for
+from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.exporting.csv_writer import is_formula
+from app.server.core.workflow_history.storage.connection.engine import engine_for
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .. import histories, hostile
 from ..dice import Dice
@@ -110,7 +110,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
     engine_for(database.current_url()).dispose()
     template = folder / "template.db"
     shutil.copy(file, template)
-    runner, web, loop = CliRunner(), create_app(Settings(keep_answers=0)), asyncio.new_event_loop()
+    runner, web, loop = CliRunner(), create_app(ServerSettings(keep_answers=0)), asyncio.new_event_loop()
 
     def once(data: bytes) -> None:
         dice = Dice(data)
@@ -187,7 +187,7 @@ def _bare(given: Any) -> Any:
 
 
 def _with_problem(dice: Dice, run: dict[str, Any]) -> None:
-    with database.existing() as history:
+    with database.open_if_exists() as history:
         if history is None:
             raise Broken("the run was not stored")
         key = next(iter(history.stored_runs(str(run["project"])).values()), None)

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .. import histories, hostile
 from ..dice import Dice
@@ -25,7 +25,7 @@ FAULT = 500
 def made(folder: Path) -> Callable[[bytes], None]:
     """Return what sends one request."""
     histories.make(folder)
-    app = create_app(Settings(keep_answers=0))
+    app = create_app(ServerSettings(keep_answers=0))
     described = app.openapi()["paths"]
     operations = [
         (path, method, [p["name"] for p in told.get("parameters", ()) if p["in"] == "query"])

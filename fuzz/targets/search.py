@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.answers.similar import similar_runs
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store.search_words import pieces_of
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.queries.similar import similar_runs
+from app.server.core.workflow_history.storage.reading.search_query import parse_search
 
 from .. import histories, hostile
 from ..dice import Dice
@@ -50,7 +50,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         page = find_runs(RunFilter(search=typed))
         if len(page.workflows) > page.total or page.total > everything:
             raise Broken("more runs than there are")
-        if typed.strip() and not pieces_of(typed) and page.total:
+        if typed.strip() and not parse_search(typed) and page.total:
             raise Broken(f"a search without a word finds runs: {typed!r}")
         left_out = find_runs(RunFilter(search=f'-"{typed}"')) if '"' not in typed else None
         if left_out is not None and left_out.total > everything:

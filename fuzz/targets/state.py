@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from app.server.core.workflow_history.scanning.walk import walk_agents_folder
-from app.server.core.workflow_history.syncing.reading import read_runs
-from app.server.core.workflow_history.syncing.records import Order, ReadRun, Task
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.pipeline.read_run import read_runs
+from app.server.core.workflow_history.pipeline.tasks import ReadResult, ReadTask, TaskBatch
 
 from .. import hostile
 from ..dice import Dice
@@ -34,16 +34,16 @@ def made(folder: Path) -> Callable[[bytes], None]:
         )
         (run / "adw_state.json").write_bytes(hostile.encoded(dice, wild))
         (found,) = walk_agents_folder(root)
-        (read,) = read_runs(Task("shop", str(root), END + timedelta(days=1), (Order(found),)))
+        (read,) = read_runs(TaskBatch("shop", str(root), END + timedelta(days=1), (ReadTask(found),)))
         is_told(read)
 
     return once
 
 
-def is_told(read: ReadRun) -> None:
+def is_told(read: ReadResult) -> None:
     """Raise Broken where a run was lost, or only half understood, for what its files say."""
-    if read.troubles or (read.parts is None and not read.problems):
-        raise Broken(f"the run was lost: {read.troubles} {read.problems}")
+    if read.errors or (read.parts is None and not read.problems):
+        raise Broken(f"the run was lost: {read.errors} {read.problems}")
     for problem in read.problems:
         if not problem.path or not problem.reason or len(problem.reason) > 2000:
             raise Broken(f"a problem does not tell what is wrong: {problem!r:.300}")

@@ -9,9 +9,14 @@ from typing import Any
 
 import msgspec
 
-from app.server.core.workflow_history import streams
-from app.server.core.workflow_history.models import StreamFacts
-from app.server.core.workflow_history.streams import bookmark, read_on, read_results, read_stream
+from app.server.core.workflow_history.common.models import StreamFacts
+from app.server.core.workflow_history.ingest import streams
+from app.server.core.workflow_history.ingest.streams import (
+    checkpoint,
+    read_result_lines,
+    read_stream,
+    resume_stream,
+)
 
 from .. import hostile
 from ..dice import Dice
@@ -36,7 +41,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
         whole = read_stream(file, PATH, "planner")
         if whole is not None:
             _are_sane(whole)
-        told = read_results(file, PATH, "planner")
+        told = read_result_lines(file, PATH, "planner")
         if told is not None:
             _are_sane(told)
             if whole is None or whole.results != told.results:
@@ -81,20 +86,25 @@ def _are_sane(facts: StreamFacts) -> None:
 
 def _is_read_on(file: Path, lines: list[bytes], after: int, whole: StreamFacts | None) -> None:
     """Raise Broken where a stream that grew is not read as it is when it is read at once."""
-    content, usual = b"".join(lines), _SETTINGS.FROM
+    content, usual = b"".join(lines), _SETTINGS.MIN_SIZE
     size = sum(map(len, lines[:after]))
-    _SETTINGS.FROM = 1  # byte: also a short stream gets a bookmark
+    _SETTINGS.MIN_SIZE = 1  # byte: also a short stream gets a bookmark
     try:
         with file.open("r+b") as handle:
             handle.truncate(size)
-        first = read_on(file, PATH, "planner")
+        first = resume_stream(file, PATH, "planner")
         with file.open("ab") as grown:
             grown.write(content[size:])
-        if first.mark is None:
+        if first.checkpoint is None:
             return
-        again = read_on(file, PATH, "planner", bookmark.unpacked(bookmark.kept(first.mark)))
+        again = resume_stream(
+            file,
+            PATH,
+            "planner",
+            checkpoint.decode_checkpoint(checkpoint.encode_checkpoint(first.checkpoint)),
+        )
     finally:
-        _SETTINGS.FROM = usual
+        _SETTINGS.MIN_SIZE = usual
     if whole is None or whole.format == "unreadable":
         return  # that it was one showed in its half-written line alone, which became a line that is none
     if again.facts is None or _timeless(again.facts) != _timeless(whole):

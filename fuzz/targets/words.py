@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.answers.forecast import forecast
-from app.server.core.workflow_history.answers.shapes import to_json
-from app.server.core.workflow_history.answers.similar import similar_runs
-from app.server.core.workflow_history.answers.statistics import run_statistics, trend, waste
-from app.server.core.workflow_history.answers.watch import find_anomalies
-from app.server.core.workflow_history.filters import period_of
-from app.server.core.workflow_history.narrowing import NARROWING, filter_from, recent_of
+from app.server.core.workflow_history.common.filter_options import FILTER_OPTIONS, build_filter, parse_recent
+from app.server.core.workflow_history.common.filters import parse_period
+from app.server.core.workflow_history.queries.anomalies import find_anomalies
+from app.server.core.workflow_history.queries.forecast import forecast
+from app.server.core.workflow_history.queries.json.encoding import to_json
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.queries.similar import similar_runs
+from app.server.core.workflow_history.queries.statistics import run_statistics, trend, waste
 
 from .. import histories, hostile
 from ..dice import Dice
@@ -84,7 +84,7 @@ def made(folder: Path) -> Callable[[bytes], None]:
 
     def once(data: bytes) -> None:
         dice = Dice(data)
-        wanted = answered(lambda: filter_from(_given(dice)))
+        wanted = answered(lambda: build_filter(_given(dice)))
         if wanted is None:
             return
         match dice.whole(0, 7):
@@ -93,12 +93,12 @@ def made(folder: Path) -> Callable[[bytes], None]:
                     lambda: run_statistics(dice.pick(("phase", "day", "model", "nope", "status")), wanted)
                 )
             case 1:
-                period = answered(lambda: period_of(dice.pick(("7d", "4w", *MOMENTS))))
+                period = answered(lambda: parse_period(dice.pick(("7d", "4w", *MOMENTS))))
                 found = answered(lambda: trend(period, wanted)) if period is not None else None
             case 2:
                 found = answered(lambda: waste(wanted))
             case 3:
-                recent = answered(lambda: recent_of(dice.pick((*AMOUNTS, *MOMENTS))))
+                recent = answered(lambda: parse_recent(dice.pick((*AMOUNTS, *MOMENTS))))
                 found = (
                     answered(lambda: find_anomalies(wanted, recent=recent)) if recent is not None else None
                 )
@@ -117,10 +117,10 @@ def made(folder: Path) -> Callable[[bytes], None]:
 def _given(dice: Dice) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for _ in range(dice.whole(1, 3)):
-        option = dice.pick(NARROWING)
+        option = dice.pick(FILTER_OPTIONS)
         word = hostile.text(dice) if dice.one_in(3) else dice.pick((*AMOUNTS, *MOMENTS, *NAMES))
-        if option.value is None:
+        if option.metavar is None:
             given[option.name] = bool(dice.whole(0, 1))
         else:
-            given[option.name] = [word] if option.many else word
+            given[option.name] = [word] if option.multiple else word
     return given

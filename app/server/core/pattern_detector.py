@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from .workflow_history.patterns import PatternOccurrence, detect, phase_operations
+from app.server.core.workflow_history.analysis.patterns import PatternOccurrence, detect_patterns, phases_only
 
 
 def detect_patterns_in_workflow(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the patterns of one workflow.
 
-    Its `operations` (see `workflow_operations`) tell everything; without them its `phase_costs` tell the
+    Its `operations` (see `operation_records`) tell everything; without them its `phase_costs` tell the
     phases, and a workflow with neither has no patterns.
     """
     runs = workflow.get("operations")
     if runs is None:
-        runs = phase_operations(workflow.get("phase_costs") or [])
-    return [_plain(pattern) for pattern in detect(runs)]
+        runs = phases_only(workflow.get("phase_costs") or [])
+    return [_plain(pattern) for pattern in detect_patterns(runs)]
 
 
 detect_patterns_in_workflow.is_built_in = True  # type: ignore[attr-defined]

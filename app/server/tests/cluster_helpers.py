@@ -11,7 +11,7 @@ from typing import Any
 
 from distributed import Client, LocalCluster, WorkerPlugin
 
-from app.server.core.workflow_history.syncing import reading
+from app.server.core.workflow_history.pipeline import read_run
 from app.server.tests.patience import PATIENCE
 
 
@@ -44,7 +44,7 @@ class Deadly(WorkerPlugin):
         self.original: Any = None
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002 - as Dask calls it
-        self.original = original = reading._phase_1_read
+        self.original = original = read_run._phase_1_read
 
         def killed(task: Any, order: Any) -> Any:
             if order.folder.id == self.run_id and not (self.mark and self.mark.exists()):
@@ -53,10 +53,10 @@ class Deadly(WorkerPlugin):
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(task, order)
 
-        reading._phase_1_read = killed
+        read_run._phase_1_read = killed
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002
-        reading._phase_1_read = self.original
+        read_run._phase_1_read = self.original
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.store.location import database_url
+from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.tests.live_helpers import Served, serving
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server

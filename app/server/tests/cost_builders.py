@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from app.server.core.workflow_history.models import (
+from app.server.core.workflow_history.common.models import (
     MessageUsage,
-    ModelCost,
-    ResultSegment,
+    ReportedModelCost,
+    ResultLine,
     StreamFacts,
     TokenUsage,
 )
@@ -22,19 +22,21 @@ def message(message_id: str, usage: TokenUsage = THOUSAND_EACH, **more: Any) -> 
     return MessageUsage(**{"message_id": message_id, "model": SONNET, "usage": usage, "line": 2, **more})
 
 
-def result(cost: str | None, *models: ModelCost, line: int = 9, **more: Any) -> ResultSegment:
+def result(cost: str | None, *models: ReportedModelCost, line: int = 9, **more: Any) -> ResultLine:
     total_cost = None if cost is None else Decimal(cost)
-    return ResultSegment(**{"line": line, "total_cost": total_cost, "models": models, "text": "done", **more})
+    return ResultLine(**{"line": line, "total_cost": total_cost, "models": models, "text": "done", **more})
 
 
-def spent(model: str = SONNET, usage: TokenUsage = THOUSAND_EACH, cost: str | None = "0.018") -> ModelCost:
-    return ModelCost(model, usage, None if cost is None else Decimal(cost))
+def spent(
+    model: str = SONNET, usage: TokenUsage = THOUSAND_EACH, cost: str | None = "0.018"
+) -> ReportedModelCost:
+    return ReportedModelCost(model, usage, None if cost is None else Decimal(cost))
 
 
 def stream(
     agent: str = "planner",
     *,
-    results: tuple[ResultSegment, ...] = (),
+    results: tuple[ResultLine, ...] = (),
     messages: tuple[MessageUsage, ...] = (),
     **more: Any,
 ) -> StreamFacts:

@@ -14,10 +14,10 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history.answers.shapes import to_json
-from app.server.core.workflow_history.answers.statistics import trend
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.syncing import batches
+from app.server.core.workflow_history.pipeline import batches
+from app.server.core.workflow_history.queries.json.encoding import to_json
+from app.server.core.workflow_history.queries.statistics import trend
 from scripts import console_docs
 from scripts.make_rest_examples import OF_THE_CLOCK, STORED_AT
 
@@ -89,7 +89,7 @@ def asked(*words: str) -> Any:
 def main() -> None:
     folder, history, output = sys.argv[1:]
     os.environ["WORKFLOW_HISTORY_DB"] = history
-    batches.BATCH_SECONDS = math.inf  # patterns are numbered batch by batch, which the clock ends too
+    batches.MAX_BATCH_SECONDS = math.inf  # patterns are numbered batch by batch, which the clock ends too
     asked("sync", folder)
     ids = [run["id"] for run in asked("list", "--limit", "300", "--status", "completed")["workflows"]]
     named = {"{run}": ids[0], "{other}": ids[1]}

@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from app.server.core.workflow_history.accounting import account, agent_run
-from app.server.core.workflow_history.accounting.money import to_decimal, to_float
-from app.server.core.workflow_history.accounting.streams import outcome_of
-from app.server.core.workflow_history.accounting.threads import own_parts, totals_of
-from app.server.core.workflow_history.models import ModelCost, StreamFacts, TokenUsage, ToolCall
+from app.server.core.workflow_history.common.models import (
+    ReportedModelCost,
+    StreamFacts,
+    TokenUsage,
+    ToolCall,
+)
+from app.server.core.workflow_history.costs.accounting import build_agent_run, compute_run_cost
+from app.server.core.workflow_history.costs.accounting.agent_run import classify_outcome
+from app.server.core.workflow_history.costs.accounting.money import to_decimal, to_usd_float
+from app.server.core.workflow_history.costs.accounting.resumed_threads import own_parts, totals_of
 from app.server.tests.cost_builders import OPUS, SONNET, message, result, spent, stream
 
 AT = datetime(2025, 12, 1, tzinfo=UTC)
@@ -29,23 +34,23 @@ def known_cost(costs):
 
 
 def test_a_result_is_the_best_record():
-    run = agent_run(stream(results=(result("0.018", spent()),)), AT)
+    run = build_agent_run(stream(results=(result("0.018", spent()),)), AT)
     assert (run["cost"], run["cost_basis"], run["computed_cost"]) == (0.018, "reported", 0.018)
     assert (run["cost_disputed"], run["cost_difference_percent"]) == (False, 0.0)
 
 
 def test_our_own_sum_is_shown_where_it_differs_by_more_than_a_percent():
-    run = agent_run(stream(results=(result("0.02", spent(cost="0.02")),)), AT)
+    run = build_agent_run(stream(results=(result("0.02", spent(cost="0.02")),)), AT)
     assert (run["cost"], run["computed_cost"]) == (0.02, 0.018)
     assert (run["cost_disputed"], run["cost_difference_percent"]) == (True, -10.0)
 
 
 def test_a_difference_below_a_percent_is_no_dispute():
-    assert agent_run(stream(results=(result("0.01801", spent()),)), AT)["cost_disputed"] is False
+    assert build_agent_run(stream(results=(result("0.01801", spent()),)), AT)["cost_disputed"] is False
 
 
 def test_tokens_spent_at_a_reported_cost_of_nothing_are_a_dispute():
-    run = agent_run(stream(results=(result("0", spent(cost="0")),)), AT)
+    run = build_agent_run(stream(results=(result("0", spent(cost="0")),)), AT)
     assert (run["cost"], run["cost_disputed"], run["cost_difference_percent"]) == (0.0, True, None)
 
 
@@ -56,35 +61,35 @@ def test_costs_grow_within_a_process_and_durations_add_up():
             "0.036", spent(usage=TokenUsage(2_000, 2_000), cost="0.036"), line=9, duration_ms=500, turns=1
         ),
     )
-    run = agent_run(stream(results=results), AT)
+    run = build_agent_run(stream(results=results), AT)
     assert (run["cost"], run["input_tokens"], run["duration_seconds"], run["turns"]) == (0.036, 2_000, 1.5, 3)
     assert run["restarts"] == 0
 
 
 def test_a_lower_total_is_a_new_process_and_adds_up():
     results = (result("0.5", spent(cost="0.5"), line=5), result("0.2", spent(cost="0.2"), line=9))
-    costs = account([stream(results=results)], AT)
+    costs = compute_run_cost([stream(results=results)], AT)
     assert costs["total_cost"] == 0.7
     assert (costs["retry_count"], costs["retry_cost"]) == (1, 0.2)
 
 
 def test_a_model_that_is_gone_from_the_totals_shows_a_new_process_too():
     results = (result("0.2", spent(OPUS, cost="0.2"), line=5), result("0.5", spent(cost="0.5"), line=9))
-    assert agent_run(stream(results=results), AT)["cost"] == 0.7
+    assert build_agent_run(stream(results=results), AT)["cost"] == 0.7
 
 
 def test_a_result_without_a_cost_is_computed_from_its_tokens():
-    run = agent_run(stream(results=(result(None, spent(cost=None)),)), AT)
+    run = build_agent_run(stream(results=(result(None, spent(cost=None)),)), AT)
     assert (run["cost"], run["cost_basis"]) == (0.018, "computed")
 
 
 def test_a_result_without_models_is_computed_from_the_main_threads_usage():
-    run = agent_run(stream(results=(result(None, main_usage=TokenUsage(1_000, 1_000)),)), AT)
+    run = build_agent_run(stream(results=(result(None, main_usage=TokenUsage(1_000, 1_000)),)), AT)
     assert (run["cost"], run["cost_basis"], run["model"]) == (0.018, "computed", SONNET)
 
 
 def test_a_result_that_says_nothing_leaves_the_messages_to_count():
-    run = agent_run(stream(results=(result(None),), messages=(message("msg_1"),)), AT)
+    run = build_agent_run(stream(results=(result(None),), messages=(message("msg_1"),)), AT)
     assert (run["cost"], run["cost_basis"]) == (0.018, "lower_bound")
 
 
@@ -93,7 +98,7 @@ def test_messages_after_the_last_result_are_spent_beyond_it():
         results=(result("0.018", spent(), line=5),),
         messages=(message("msg_1", line=2), message("msg_2", line=7)),
     )
-    costs = account([facts], AT)
+    costs = compute_run_cost([facts], AT)
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (
         0.018,
         0.018,
@@ -104,13 +109,13 @@ def test_messages_after_the_last_result_are_spent_beyond_it():
 
 def test_a_reported_cost_stands_though_one_model_has_no_price():
     models = (spent(cost="0.018"), spent("claude-nova-9", cost="0"))
-    run = agent_run(stream(results=(result("0.018", *models),)), AT)
+    run = build_agent_run(stream(results=(result("0.018", *models),)), AT)
     assert (run["cost"], run["cost_basis"], run["unpriced_tokens"]) == (0.018, "reported", 2_000)
     assert [entry["cost"] for entry in run["models"]] == [0.018, None]
 
 
 def test_a_model_that_the_agent_priced_is_not_unpriced():
-    run = agent_run(stream(results=(result("0.018", spent("claude-nova-9")),)), AT)
+    run = build_agent_run(stream(results=(result("0.018", spent("claude-nova-9")),)), AT)
     assert (run["cost"], run["unpriced_tokens"], run["computed_cost"]) == (0.018, 0, None)
 
 
@@ -123,27 +128,27 @@ def test_the_main_threads_one_hour_writes_are_told_apart():
             main_usage=TokenUsage(cache_write_1h=100_000),
         ),
     )
-    run = agent_run(stream(results=results), AT)
+    run = build_agent_run(stream(results=results), AT)
     assert (run["cache_creation_1h_tokens"], run["cache_creation_5m_tokens"]) == (100_000, 16_000)
     assert run["computed_cost"] == 0.7
 
 
 def test_an_aggregate_is_priced_without_the_long_request_tier():
     usage = TokenUsage(input=1_000_000)
-    run = agent_run(stream(results=(result("3", spent(usage=usage, cost="3")),)), AT)
+    run = build_agent_run(stream(results=(result("3", spent(usage=usage, cost="3")),)), AT)
     assert (run["computed_cost"], run["cost_disputed"]) == (3.0, False)
 
 
 def test_the_costliest_model_names_the_stream():
     models = (spent(cost="0.1"), spent(OPUS, cost="0.9"))
-    assert agent_run(stream(results=(result("1.0", *models),)), AT)["model"] == OPUS
+    assert build_agent_run(stream(results=(result("1.0", *models),)), AT)["model"] == OPUS
 
 
 # One stream without a result
 
 
 def test_without_a_result_the_messages_are_a_lower_bound():
-    costs = account([stream(messages=(message("msg_1"), message("msg_2")))], AT)
+    costs = compute_run_cost([stream(messages=(message("msg_1"), message("msg_2")))], AT)
     assert (costs["total_cost"], costs["cost_basis"], costs["lower_bound_cost"]) == (
         0.036,
         "lower_bound",
@@ -152,18 +157,18 @@ def test_without_a_result_the_messages_are_a_lower_bound():
 
 
 def test_final_messages_are_computed_not_a_bound():
-    run = agent_run(stream(format="claude_transcript", messages=(message("msg_1", final=True),)), AT)
+    run = build_agent_run(stream(format="claude_transcript", messages=(message("msg_1", is_final=True),)), AT)
     assert (run["cost"], run["cost_basis"]) == (0.018, "computed")
 
 
 def test_one_message_that_is_not_final_makes_the_sum_a_bound():
-    messages = (message("msg_1", final=True), message("msg_2"))
-    assert agent_run(stream(messages=messages), AT)["cost_basis"] == "lower_bound"
+    messages = (message("msg_1", is_final=True), message("msg_2"))
+    assert build_agent_run(stream(messages=messages), AT)["cost_basis"] == "lower_bound"
 
 
 def test_the_cost_of_the_priced_part_is_not_the_cost():
     messages = (message("msg_1"), message("msg_2", model="claude-nova-9"))
-    run = agent_run(stream(messages=messages), AT)
+    run = build_agent_run(stream(messages=messages), AT)
     assert (run["cost"], run["cost_basis"], run["lower_bound_cost"]) == (None, "unpriced", 0.018)
     assert (run["unpriced_tokens"], run["input_tokens"]) == (2_000, 2_000)
 
@@ -171,41 +176,41 @@ def test_the_cost_of_the_priced_part_is_not_the_cost():
 def test_each_message_is_priced_as_the_request_that_it_is():
     short = tuple(message(f"msg_{n}", TokenUsage(input=150_000)) for n in range(2))
     long = (message("msg_1", TokenUsage(input=300_000)),)
-    assert agent_run(stream(messages=short), AT)["cost"] == 0.9
-    assert agent_run(stream(messages=long), AT)["cost"] == 1.8
+    assert build_agent_run(stream(messages=short), AT)["cost"] == 0.9
+    assert build_agent_run(stream(messages=long), AT)["cost"] == 1.8
 
 
 @pytest.mark.parametrize("facts", [stream(), stream(messages=(message("msg_1", TokenUsage()),))])
 def test_a_stream_without_usage_costs_nothing_known(facts):
-    run = agent_run(facts, AT)
+    run = build_agent_run(facts, AT)
     assert (run["cost"], run["cost_basis"], run["input_tokens"], run["computed_cost"]) == (None,) * 4
 
 
 def test_another_clis_totals_are_computed():
     totals = result(None, spent("gemini-2.5-pro", cost=None), process=1)
-    run = agent_run(stream(format="gemini", model="gemini-2.5-pro", results=(totals,)), AT)
+    run = build_agent_run(stream(format="gemini", model="gemini-2.5-pro", results=(totals,)), AT)
     assert (run["cost"], run["cost_basis"]) == (0.01125, "computed")
 
 
 def test_another_clis_unknown_model_is_unpriced():
-    totals = result(None, ModelCost(None, TokenUsage(input=1_000), None), process=1)
-    run = agent_run(stream(format="gemini", model=None, results=(totals,)), AT)
+    totals = result(None, ReportedModelCost(None, TokenUsage(input=1_000), None), process=1)
+    run = build_agent_run(stream(format="gemini", model=None, results=(totals,)), AT)
     assert (run["cost"], run["cost_basis"], run["unpriced_tokens"]) == (None, "unpriced", 1_000)
 
 
 def test_a_streams_own_start_dates_its_price():
     facts = stream(messages=(message("msg_1", TokenUsage(input=300_000), model="claude-sonnet-4-6"),))
     march = datetime(2026, 4, 1, tzinfo=UTC)
-    assert agent_run(facts, AT)["cost"] == 1.8
-    assert agent_run(replace(facts, started_at=march), AT)["cost"] == 0.9
+    assert build_agent_run(facts, AT)["cost"] == 1.8
+    assert build_agent_run(replace(facts, started_at=march), AT)["cost"] == 0.9
 
 
 def test_a_changed_price_without_a_date_is_unknown():
     long, short = TokenUsage(input=300_000), TokenUsage(input=1_000)
     facts = stream(messages=(message("msg_1", long, model="claude-sonnet-4-6"),))
-    assert agent_run(facts, None)["cost_basis"] == "unpriced"
+    assert build_agent_run(facts, None)["cost_basis"] == "unpriced"
     facts = stream(messages=(message("msg_1", short, model="claude-sonnet-4-6"),))
-    assert agent_run(facts, None)["cost"] == 0.003  # the price of long requests alone has changed
+    assert build_agent_run(facts, None)["cost"] == 0.003  # the price of long requests alone has changed
 
 
 # How a stream ended, and when
@@ -225,11 +230,11 @@ def test_a_changed_price_without_a_date_is_unknown():
     ],
 )
 def test_the_last_result_says_how_a_stream_ended(facts, outcome):
-    assert outcome_of(facts) == outcome
+    assert classify_outcome(facts) == outcome
 
 
 def test_a_false_success_is_a_true_zero():
-    costs = account([stream(results=(result("0", text="Unknown skill: feature"),))], AT)
+    costs = compute_run_cost([stream(results=(result("0", text="Unknown skill: feature"),))], AT)
     assert (costs["total_cost"], costs["cost_basis"], costs["total_tokens"]) == (0.0, "reported", 0)
     assert costs["phase_costs"][0]["error"] == "Unknown skill: feature"
 
@@ -238,7 +243,7 @@ def test_a_start_is_derived_from_the_files_time_and_the_duration():
     facts = stream(
         results=(result("0", duration_ms=60_000),), modified_at=datetime(2025, 12, 1, 12, tzinfo=UTC)
     )
-    run = agent_run(facts, AT)
+    run = build_agent_run(facts, AT)
     assert (run["timestamp"], run["time_basis"]) == ("2025-12-01T11:59:00+00:00", "derived")
 
 
@@ -248,7 +253,7 @@ def test_tool_calls_and_their_errors_are_counted():
         ToolCall("Bash", "ls", 3, failed=True),
         ToolCall("Read", None, 4),
     )
-    run = agent_run(stream(tools=tools), AT)
+    run = build_agent_run(stream(tools=tools), AT)
     assert (run["tool_calls"], run["tool_errors"]) == (3, 1)
 
 
@@ -257,7 +262,7 @@ def test_tool_calls_and_their_errors_are_counted():
 
 def test_recorded_costs_and_lower_bounds_stay_apart():
     streams = [stream("a", results=(result("1.0", spent()),)), stream("b", messages=(message("msg_1"),))]
-    costs = account(streams, AT)
+    costs = compute_run_cost(streams, AT)
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (
         1.0,
         0.018,
@@ -266,12 +271,12 @@ def test_recorded_costs_and_lower_bounds_stay_apart():
 
 
 def test_a_stream_that_is_silent_about_its_cost_makes_the_run_a_lower_bound():
-    costs = account([stream("a", results=(result("1.0", spent()),)), stream("b")], AT)
+    costs = compute_run_cost([stream("a", results=(result("1.0", spent()),)), stream("b")], AT)
     assert (costs["total_cost"], costs["cost_basis"]) == (1.0, "lower_bound")
 
 
 def test_an_empty_file_takes_nothing_from_a_runs_certainty():
-    costs = account(
+    costs = compute_run_cost(
         [stream("a", results=(result("1.0", spent()),)), stream("b", lines=0, format="empty")], AT
     )
     assert (costs["total_cost"], costs["cost_basis"]) == (1.0, "reported")
@@ -282,19 +287,19 @@ def test_a_mix_of_reported_and_computed_is_computed():
         stream("a", results=(result("1.0", spent()),)),
         stream("b", results=(result(None, spent(cost=None)),)),
     ]
-    costs = account(streams, AT)
+    costs = compute_run_cost(streams, AT)
     assert (costs["total_cost"], costs["cost_basis"]) == (1.018, "computed")
 
 
 def test_an_unpriced_stream_leaves_what_is_on_record():
     unknown = stream("b", messages=(message("msg_1", model="claude-nova-9"),))
-    costs = account([stream("a", results=(result("1.0", spent()),)), unknown], AT)
+    costs = compute_run_cost([stream("a", results=(result("1.0", spent()),)), unknown], AT)
     assert (costs["total_cost"], costs["cost_basis"], costs["unpriced_tokens"]) == (1.0, "unpriced", 2_000)
 
 
 @pytest.mark.parametrize("streams", [[], [stream()], [stream(lines=0, format="empty")]])
 def test_of_a_run_that_says_nothing_nothing_is_known(streams):
-    costs = account(streams, AT)
+    costs = compute_run_cost(streams, AT)
     unknown = (
         "total_cost",
         "cost_basis",
@@ -309,7 +314,7 @@ def test_of_a_run_that_says_nothing_nothing_is_known(streams):
 
 def test_a_message_covered_by_a_result_is_not_counted_in_another_file():
     covered = stream("b", results=(result("0.018", spent()),), messages=(message("msg_1"),))
-    costs = account([stream("a", messages=(message("msg_1"),)), covered], AT)
+    costs = compute_run_cost([stream("a", messages=(message("msg_1"),)), covered], AT)
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (0.018, None, "reported")
     assert costs["phase_costs"][0]["duplicate_of"] == "b/raw_output.jsonl"
 
@@ -317,7 +322,7 @@ def test_a_message_covered_by_a_result_is_not_counted_in_another_file():
 def test_a_copied_stream_counts_once():
     original = stream("a", results=(result("1.0", spent(), uuid="u1"),))
     copy = replace(original, path="b/raw_output.jsonl")
-    costs = account([original, copy], AT)
+    costs = compute_run_cost([original, copy], AT)
     assert costs["total_cost"] == 1.0
     second = costs["phase_costs"][1]
     assert (second["duplicate_of"], second["cost"], second["cost_basis"]) == (
@@ -331,13 +336,13 @@ def test_a_copied_stream_counts_once():
 def test_the_longer_of_two_copies_keeps_the_cost():
     first = result("1.0", spent(cost="1.0"), uuid="u1", line=5)
     later = result("3.0", spent(cost="3.0"), uuid="u2", line=9)
-    costs = account([stream("a", results=(first,)), stream("b", results=(first, later))], AT)
+    costs = compute_run_cost([stream("a", results=(first,)), stream("b", results=(first, later))], AT)
     assert costs["total_cost"] == 3.0
 
 
 def test_equal_costs_in_one_session_are_no_copies():
     streams = [stream(name, results=(result("0.25", spent(), session_id="s"),)) for name in ("a", "b")]
-    assert account(streams, AT)["total_cost"] == 0.5
+    assert compute_run_cost(streams, AT)["total_cost"] == 0.5
 
 
 def test_models_are_summed_over_the_run():
@@ -345,7 +350,7 @@ def test_models_are_summed_over_the_run():
         stream("a", results=(result("1.5", spent(OPUS, cost="1.0"), spent(cost="0.5")),)),
         stream("b", results=(result("1.0", spent(OPUS, cost="1.0")),)),
     ]
-    costs = account(streams, AT)
+    costs = compute_run_cost(streams, AT)
     assert [(m["model"], m["cost"], m["agent_runs"]) for m in costs["models"]] == [
         (OPUS, 2.0, 2),
         (SONNET, 0.5, 1),
@@ -355,7 +360,7 @@ def test_models_are_summed_over_the_run():
 
 def test_phase_costs_stand_in_the_order_of_time():
     late, early = (datetime(2025, 12, 1, hour, tzinfo=UTC) for hour in (12, 9))
-    costs = account([stream("a", modified_at=late), stream("b", modified_at=early)], AT)
+    costs = compute_run_cost([stream("a", modified_at=late), stream("b", modified_at=early)], AT)
     assert [run["agent"] for run in costs["phase_costs"]] == ["b", "a"]
 
 
@@ -375,15 +380,15 @@ def test_phase_costs_stand_in_the_order_of_time():
     ],
 )
 def test_later_iterations_of_an_agent_are_retries(agents, retries):
-    costs = account([stream(agent, results=(result("0.5", spent()),)) for agent in agents], AT)
+    costs = compute_run_cost([stream(agent, results=(result("0.5", spent()),)) for agent in agents], AT)
     assert [run["agent"] for run in costs["phase_costs"] if run["is_retry"]] == retries
     assert (costs["retry_count"], costs["retry_cost"]) == (len(retries), 0.5 * len(retries))
 
 
 def test_an_overwritten_attempt_is_spent_all_the_same():
-    first = account([stream(results=(result("1.0", spent(cost="1.0")),), identity="first")], AT)
+    first = compute_run_cost([stream(results=(result("1.0", spent(cost="1.0")),), identity="first")], AT)
     second = stream(results=(result("0.4", spent(cost="0.4")),), identity="second")
-    costs = account([second], AT, former=first["phase_costs"])
+    costs = compute_run_cost([second], AT, former=first["phase_costs"])
     assert (costs["total_cost"], costs["retry_count"], costs["retry_cost"]) == (1.4, 1, 1.0)
     assert [(run["attempt"], run["superseded"]) for run in costs["phase_costs"]] == [(1, True), (2, False)]
 
@@ -392,83 +397,83 @@ def test_a_third_attempt_keeps_the_first_two():
     stored = []
     for number, cost in enumerate(("1.0", "0.4", "0.2")):
         facts = stream(results=(result(cost, spent(cost=cost)),), identity=f"attempt {number}")
-        costs = account([facts], AT, former=stored)
+        costs = compute_run_cost([facts], AT, former=stored)
         stored = costs["phase_costs"]
     assert costs["total_cost"] == 1.6
     assert sorted(run["attempt"] for run in stored) == [1, 2, 3]
 
 
 def test_a_vanished_stream_is_spent_all_the_same():
-    stored = account([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
-    costs = account([], AT, former=stored)
+    stored = compute_run_cost([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
+    costs = compute_run_cost([], AT, former=stored)
     assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (1.0, "reported", 0)
 
 
 def test_a_stream_seen_again_is_counted_once():
     facts = [stream(results=(result("1.0", spent()),)), stream("b", messages=(message("msg_1"),))]
-    first = account(facts, AT)
-    assert account(facts, AT, former=first["phase_costs"]) == first
+    first = compute_run_cost(facts, AT)
+    assert compute_run_cost(facts, AT, former=first["phase_costs"]) == first
 
 
 def test_a_moved_stream_is_counted_once():
     facts = stream("a", results=(result("1.0", spent(), session_id="s1"),), identity="first")
-    stored = account([facts], AT)["phase_costs"]
+    stored = compute_run_cost([facts], AT)["phase_costs"]
     moved = replace(facts, path="b/raw_output.jsonl", agent="b")
-    assert account([moved], AT, former=stored)["total_cost"] == 1.0
+    assert compute_run_cost([moved], AT, former=stored)["total_cost"] == 1.0
 
 
 def test_a_stream_cut_short_keeps_what_was_known_of_it():
     whole = stream(results=(result("1.0", spent()),), messages=(message("msg_1"),))
-    stored = account([whole], AT)["phase_costs"]
-    costs = account([replace(whole, results=(), last_result_line=None)], AT, former=stored)
+    stored = compute_run_cost([whole], AT)["phase_costs"]
+    costs = compute_run_cost([replace(whole, results=(), last_result_line=None)], AT, former=stored)
     assert (costs["total_cost"], costs["cost_basis"]) == (1.0, "reported")
     assert costs["phase_costs"][0]["outcome"] == "incomplete"
 
 
 def test_a_result_takes_the_place_of_the_lower_bound_before_it():
     cut = stream(messages=(message("msg_1"),))
-    stored = account([cut], AT)["phase_costs"]
-    costs = account(
+    stored = compute_run_cost([cut], AT)["phase_costs"]
+    costs = compute_run_cost(
         [replace(cut, results=(result("0.01", spent(cost="0.01")),), last_result_line=9)], AT, former=stored
     )
     assert (costs["total_cost"], costs["lower_bound_cost"], costs["cost_basis"]) == (0.01, None, "reported")
 
 
 def test_a_transcript_cut_short_keeps_its_longer_sum():
-    messages = tuple(message(f"msg_{n}", final=True) for n in range(3))
+    messages = tuple(message(f"msg_{n}", is_final=True) for n in range(3))
     whole = stream(format="claude_transcript", messages=messages)
-    stored = account([whole], AT)["phase_costs"]
-    assert account([replace(whole, messages=messages[:1])], AT, former=stored)["total_cost"] == 0.054
+    stored = compute_run_cost([whole], AT)["phase_costs"]
+    assert compute_run_cost([replace(whole, messages=messages[:1])], AT, former=stored)["total_cost"] == 0.054
 
 
 def test_a_transcript_that_grows_leaves_no_former_attempt_behind():
-    messages = tuple(message(f"msg_{n}", final=n == 0) for n in range(3))
+    messages = tuple(message(f"msg_{n}", is_final=n == 0) for n in range(3))
     whole = stream(format="claude_transcript", messages=messages)
-    stored = account([replace(whole, messages=messages[:1])], AT)["phase_costs"]
-    costs = account([whole], AT, former=stored)
+    stored = compute_run_cost([replace(whole, messages=messages[:1])], AT)["phase_costs"]
+    costs = compute_run_cost([whole], AT, former=stored)
     assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (0.054, "lower_bound", 0)
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_stream_that_could_not_be_read_for_a_while_is_no_attempt_beside_itself(times: int):
     shut = stream(lines=0, format="unreadable", identity=None)
-    stored = account([shut], AT)["phase_costs"]
+    stored = compute_run_cost([shut], AT)["phase_costs"]
     for _ in range(times):
-        stored = account([shut], AT, former=stored)["phase_costs"]
+        stored = compute_run_cost([shut], AT, former=stored)["phase_costs"]
     assert len(stored) == 1
-    costs = account([stream(results=(result("1.0", spent()),))], AT, former=stored)
+    costs = compute_run_cost([stream(results=(result("1.0", spent()),))], AT, former=stored)
     assert (costs["total_cost"], costs["cost_basis"], costs["retry_count"]) == (1.0, "reported", 0)
 
 
 def test_a_file_reopened_empty_is_an_attempt_overwritten():
-    stored = account([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
-    costs = account([stream(lines=0, format="empty", identity=None)], AT, former=stored)
+    stored = compute_run_cost([stream(results=(result("1.0", spent()),))], AT)["phase_costs"]
+    costs = compute_run_cost([stream(lines=0, format="empty", identity=None)], AT, former=stored)
     assert (costs["total_cost"], costs["retry_cost"]) == (1.0, 1.0)
 
 
 def test_an_empty_file_that_fills_is_no_retry():
-    stored = account([stream(lines=0, format="empty", identity=None)], AT)["phase_costs"]
-    costs = account([stream(results=(result("1.0", spent()),))], AT, former=stored)
+    stored = compute_run_cost([stream(lines=0, format="empty", identity=None)], AT)["phase_costs"]
+    costs = compute_run_cost([stream(results=(result("1.0", spent()),))], AT, former=stored)
     assert (costs["total_cost"], costs["retry_count"]) == (1.0, 0)
 
 
@@ -497,39 +502,39 @@ def streams(draw, names="pqrs"):
 def test_the_order_of_the_files_changes_nothing(facts, random):
     shuffled = list(facts)
     random.shuffle(shuffled)
-    assert account(shuffled, AT) == account(facts, AT)
+    assert compute_run_cost(shuffled, AT) == compute_run_cost(facts, AT)
 
 
 @given(streams(), streams())
 def test_a_reported_cost_never_falls_whatever_becomes_of_the_files(before, after):
-    first = account(before, AT)
-    second = account(after, AT, former=first["phase_costs"])
+    first = compute_run_cost(before, AT)
+    second = compute_run_cost(after, AT, former=first["phase_costs"])
     reported = sum(run["cost"] for run in first["phase_costs"] if run["cost_basis"] == "reported")
     assert known_cost(second) >= reported - 1e-9
 
 
 @given(streams())
 def test_a_run_whose_files_vanish_costs_what_it_did(facts):
-    first = account(facts, AT)
-    assert account([], AT, former=first["phase_costs"])["total_cost"] == first["total_cost"]
+    first = compute_run_cost(facts, AT)
+    assert compute_run_cost([], AT, former=first["phase_costs"])["total_cost"] == first["total_cost"]
 
 
 @given(streams())
 def test_counting_again_changes_nothing(facts):
-    first = account(facts, AT)
-    assert account(facts, AT, former=first["phase_costs"]) == first
+    first = compute_run_cost(facts, AT)
+    assert compute_run_cost(facts, AT, former=first["phase_costs"]) == first
 
 
 @given(streams())
 def test_models_and_streams_add_up_to_the_same_cost(facts):
-    costs = account(facts, AT)
+    costs = compute_run_cost(facts, AT)
     by_model = math.fsum(entry["cost"] or 0.0 for entry in costs["models"])
     assert by_model == pytest.approx(known_cost(costs), abs=1e-7)
 
 
 @given(st.decimals("-1000", "1000", places=12))
 def test_printed_money_has_nine_decimals_at_most_and_no_negative_zero(amount):
-    number = to_float(amount)
+    number = to_usd_float(amount)
     assert number is not None
     assert not (number == 0 and math.copysign(1, number) < 0)
     assert to_decimal(number) == amount.quantize(Decimal("0.000000001"))
@@ -540,7 +545,13 @@ def test_printed_money_has_nine_decimals_at_most_and_no_negative_zero(amount):
 
 def thread(agent: str, *totals: int) -> StreamFacts:
     turns = [
-        result(None, ModelCost(None, TokenUsage(input=total), None), line=line, session_id="th", process=1)
+        result(
+            None,
+            ReportedModelCost(None, TokenUsage(input=total), None),
+            line=line,
+            session_id="th",
+            process=1,
+        )
         for line, total in enumerate(totals, 2)
     ]
     return stream(agent, format="codex", model=None, results=tuple(turns))
@@ -549,17 +560,17 @@ def thread(agent: str, *totals: int) -> StreamFacts:
 def test_a_thread_that_goes_through_three_agents_is_shared_out_whatever_their_order():
     streams = [thread("c", 900, 950), thread("a", 100), thread("b", 300, 400)]
     for order in (streams, streams[::-1]):
-        runs = {run["agent"]: run["input_tokens"] for run in account(order, AT)["phase_costs"]}
+        runs = {run["agent"]: run["input_tokens"] for run in compute_run_cost(order, AT)["phase_costs"]}
         assert runs == {"a": 100, "b": 300, "c": 550}
 
 
 def test_what_another_run_counted_of_a_thread_is_not_counted_again():
     elsewhere = totals_of([thread("a", 100)])
     (own,) = own_parts([thread("b", 300, 400)], elsewhere)
-    assert agent_run(own, AT)["input_tokens"] == 300
+    assert build_agent_run(own, AT)["input_tokens"] == 300
 
 
 def test_a_total_that_is_no_lower_in_every_count_is_no_earlier_one():
     elsewhere = totals_of([thread("a", 350)])
     (own,) = own_parts([thread("b", 300, 400)], elsewhere)
-    assert agent_run(own, AT)["input_tokens"] == 400
+    assert build_agent_run(own, AT)["input_tokens"] == 400

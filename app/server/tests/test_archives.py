@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from app.server.core.workflow_history import database, places, sync_workflow_history
-from app.server.core.workflow_history.errors import PlaceUnreachableError
-from app.server.core.workflow_history.places import archives
+from app.server.core.workflow_history import database, sync_workflow_history
+from app.server.core.workflow_history.common.errors import StorageUnreachableError
+from app.server.core.workflow_history.ingest import files
+from app.server.core.workflow_history.ingest.files import archives
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
 from app.server.core.workflow_history.resync import resync_all_completed_workflows
-from app.server.core.workflow_history.scanning.walk import walk_agents_folder
 
 from .build import assistant, init, prompt, result, run, stream, tool_result, tool_use
 from .test_places import told
@@ -222,8 +223,8 @@ def test_a_damaged_header_in_a_tar_is_no_end_of_it(agents: Path, sync_into: Any)
 def test_what_is_no_archive_is_refused_with_the_reason(scheme: str, content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "shop.bin"
     file.write_bytes(content)
-    with pytest.raises(PlaceUnreachableError, match=r"shop\.bin cannot be reached"):
-        walk_agents_folder(places.place(f"{scheme}://agents::file://{file}"))
+    with pytest.raises(StorageUnreachableError, match=r"shop\.bin cannot be reached"):
+        walk_agents_folder(files.to_path(f"{scheme}://agents::file://{file}"))
 
 
 def test_names_links_and_encrypted_files_in_archives(agents: Path, sync_into: Any) -> None:

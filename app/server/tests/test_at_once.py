@@ -13,16 +13,17 @@ import pytest
 from sqlalchemy import URL, update
 
 from app.server.core.workflow_history import resync, sync
-from app.server.core.workflow_history.care import merging, pruning
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.care.pruning import prune_history
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.retention import Rule, rule_of
-from app.server.core.workflow_history.store import whole
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import last_keys, workflows
-from app.server.core.workflow_history.store.whole import WholeRuns
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.maintenance import pruning
+from app.server.core.workflow_history.maintenance.merge import merge_history as merging
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule, parse_rule
+from app.server.core.workflow_history.storage import merge_store
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.merge_store import MergeStore
+from app.server.core.workflow_history.storage.tables.schema import last_keys, workflows
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -56,15 +57,15 @@ def synced_into(file: Path, agents: Path) -> Path:
     return file
 
 
-def old(**more: Any) -> list[Rule]:
-    return [rule_of({"older_than": "2y", **more}, datetime(2026, 6, 1, tzinfo=UTC))]
+def old(**more: Any) -> list[RetentionRule]:
+    return [parse_rule({"older_than": "2y", **more}, datetime(2026, 6, 1, tzinfo=UTC))]
 
 
 def runs_in(place: URL | Path) -> dict[str, dict[str, Any]]:
     """Return every run by its id; the history has to be whole."""
     with History.open(place) as history:
         assert history.check() == []
-        return {one["id"]: one for one in history.read([ref.key for ref in history.refs()]).values()}
+        return {one["id"]: one for one in history.read([ref.key for ref in history.list_refs()]).values()}
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def test_no_run_gets_the_key_of_one_that_was_taken_out(url: URL) -> None:
         history.prune(list(first.values()))
         (second,) = history.save([{"id": "c"}]).keys.values()
         assert second > max(first.values())
-        history.whole().remove([second])
+        history.merge_store().remove([second])
         (third,) = history.save([{"id": "d"}]).keys.values()
         assert third > second
 
@@ -216,7 +217,7 @@ def test_a_resync_keeps_the_attempt_that_a_merge_brings_meanwhile(
 
 def pruned_while_read(monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
     """Have all runs pruned after a resync has read one."""
-    every = [rule_of({"project": "shop"})]
+    every = [parse_rule({"project": "shop"})]
     prune = partial(prune_history, every, dry_run=False)
     return meanwhile(monkeypatch, resync.Surroundings, "read", prune, after=True)
 
@@ -252,7 +253,7 @@ def other(tmp_path: Path) -> Path:
     file = synced_into(tmp_path / "other.db", agents)
     with History.open(file) as history:
         history.save_folder_problems(str(agents), [Problem("notes.jsonl", "no run is to be seen in it")])
-        history.decide_pattern(history.recurring()[0].id, "accepted", "a script does it")
+        history.decide_pattern(history.pattern_totals()[0].id, "accepted", "a script does it")
         history.prune([history.find("run-2").key])
     return file
 
@@ -261,8 +262,8 @@ def beside_runs(place: URL | Path) -> dict[str, list[Any]]:
     """Return what a history knows beside its runs."""
     with History.open(place) as history:
         assert history.check() == []
-        own = history.whole()
-        decided = [(row["signature"], row["status"], row["note"]) for row in own.decisions()]
+        own = history.merge_store()
+        decided = [(row["signature"], row["status"], row["note"]) for row in own.pattern_decisions()]
         return {
             "syncs": own.syncs(),
             "problems": own.folder_problems(),
@@ -271,11 +272,11 @@ def beside_runs(place: URL | Path) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.parametrize("moment", ["pruned", "refs", "decisions", "syncs", "folder_problems"])
+@pytest.mark.parametrize("moment", ["pruned", "refs", "pattern_decisions", "syncs", "folder_problems"])
 def test_two_merges_of_a_history_at_once_store_everything_once(
     url: URL, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    with meanwhile(monkeypatch, WholeRuns, moment, lambda: merge_history(other), after=True):
+    with meanwhile(monkeypatch, MergeStore, moment, lambda: merge_history(other), after=True):
         merge_history(other)
     assert beside_runs(url) == beside_runs(other)
     assert sorted(runs_in(url)) == ["run-0", "run-1"]
@@ -295,7 +296,7 @@ def test_a_merge_leaves_a_decision_that_is_made_meanwhile(
         with History.open(url) as history:
             history.decide_pattern(pattern.id, "dismissed", "it is rarely needed")
 
-    with meanwhile(monkeypatch, whole, "_is_later", dismiss):
+    with meanwhile(monkeypatch, merge_store, "_is_later", dismiss):
         merge_history(other)
     assert ("make test", "dismissed", "it is rarely needed") in beside_runs(url)["decided"]
 
@@ -304,10 +305,10 @@ def test_a_merge_stores_no_run_that_is_pruned_meanwhile(
     url: URL, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merge_history(other)
-    every = [rule_of({"project": "mill"})]
+    every = [parse_rule({"project": "mill"})]
     with History.open(other) as history:
         history.update("run-0", {"nl_input": "Add an export of all tables", "last_written_ns": 2**62})
-    with meanwhile(monkeypatch, merging, "plan_of", lambda: prune_history(every, dry_run=False)):
+    with meanwhile(monkeypatch, merging, "plan_merge", lambda: prune_history(every, dry_run=False)):
         done = merge_history(other)
     assert runs_in(url) == {}
     assert done["pruned"] == 2
@@ -319,7 +320,7 @@ def test_a_decision_on_a_pattern_that_no_run_here_shows_is_taken_over(url: URL, 
         found = {"kind": "operation", "signature": "sort", "count": 2, "seconds": 1.0, "cost": None}
         history.save_patterns({history.find("own").key: [found]})
     with History.open(other) as history:
-        history.prune([ref.key for ref in history.refs()])
+        history.prune([ref.key for ref in history.list_refs()])
     assert merge_history(other)["patterns_decided"] == 1
     assert ("make test", "accepted", "a script does it") in beside_runs(url)["decided"]
 
@@ -333,7 +334,7 @@ def test_a_history_with_texts_that_another_merge_begins_meanwhile_gets_none_with
         do_sync(tmp_path / "quiet" / "agents", no_text=True)
     with (
         pytest.raises(InvalidQueryError, match="keeps no texts"),
-        meanwhile(monkeypatch, merging, "plan_of", lambda: merge_history(other)),
+        meanwhile(monkeypatch, merging, "plan_merge", lambda: merge_history(other)),
     ):
         merge_history(tmp_path / "quiet.db")
     assert sorted(runs_in(url)) == ["run-0", "run-1"]

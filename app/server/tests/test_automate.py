@@ -28,80 +28,84 @@ from app.server.core.workflow_history import (
     show_pattern,
     sync_workflow_history,
 )
-from app.server.core.workflow_history.answers.pattern_shapes import Patterns
+from app.server.core.workflow_history.analysis.patterns import pattern_id
+from app.server.core.workflow_history.analysis.patterns.known_programs import INTERNAL_TOOLS
+from app.server.core.workflow_history.analysis.patterns.ranking import (
+    ScoredPattern,
+    find_subsumed,
+    longest_common_run,
+    rank_patterns,
+)
+from app.server.core.workflow_history.analysis.patterns.records import PatternTotals
+from app.server.core.workflow_history.analysis.patterns.savings import estimate_saving, per_month
+from app.server.core.workflow_history.analysis.patterns.sequences import SEPARATOR
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.render.marks import STAND_INS
-from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.cli.render.symbols import ASCII_FALLBACKS
+from app.server.core.workflow_history.common.errors import (
     AmbiguousPatternError,
     InvalidQueryError,
     PatternNotFoundError,
 )
-from app.server.core.workflow_history.patterns import pattern_key
-from app.server.core.workflow_history.patterns.folding import common_stretch, folded_under
-from app.server.core.workflow_history.patterns.programs import OWN_TOOLS
-from app.server.core.workflow_history.patterns.ranking import Habit, rank
-from app.server.core.workflow_history.patterns.recurring import Recurring
-from app.server.core.workflow_history.patterns.savings import a_month, saving
-from app.server.core.workflow_history.patterns.sequences import ARROW
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
+from app.server.core.workflow_history.queries.pattern_records import PatternReport
+from app.server.core.workflow_history.storage.history import History
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
-HABIT = ARROW.join(BUILD_LOOP)
+HABIT = SEPARATOR.join(BUILD_LOOP)
 DAY = 86_400_000_000  # microseconds
 
 
-def pattern(signature: str, count: int = 100, **given_: Any) -> Recurring:
+def pattern(signature: str, count: int = 100, **given_: Any) -> PatternTotals:
     """Return one pattern that always ends well and costs a cent each time, a sequence where it has steps."""
-    kind = given_.pop("kind", "sequence" if ARROW in signature else "operation")
+    kind = given_.pop("kind", "sequence" if SEPARATOR in signature else "operation")
     ended = count - given_.get("failures", 0)
     usual: dict[str, Any] = {
         "status": "detected", "note": None, "decided_at": None, "first_seen_at": None, "runs": 50,
         "successes": ended, "failures": 0, "nanodollars": count * 10_000_000, "unpriced_runs": 0,
         "seconds": float(count), "untimed_runs": 0,
     }  # fmt: skip
-    return Recurring(
-        id=pattern_key(kind, signature), kind=kind, signature=signature, count=count, **{**usual, **given_}
+    return PatternTotals(
+        id=pattern_id(kind, signature), kind=kind, signature=signature, count=count, **{**usual, **given_}
     )
 
 
 def seq(*steps: str) -> str:
-    return ARROW.join(steps)
+    return SEPARATOR.join(steps)
 
 
-def by_name(habits: list[Habit]) -> dict[str, Habit]:
+def by_name(habits: list[ScoredPattern]) -> dict[str, ScoredPattern]:
     return {habit.pattern.signature: habit for habit in habits}
 
 
-def under(*patterns: Recurring) -> dict[str, str]:
+def under(*patterns: PatternTotals) -> dict[str, str]:
     """Return what is folded under what, by signature."""
     names = {one.id: one.signature for one in patterns}
-    return {names[part]: whole.signature for part, whole in folded_under(patterns).items()}
+    return {names[part]: whole.signature for part, whole in find_subsumed(patterns).items()}
 
 
 # --- how steady, how good
 
 
 def test_a_sequence_is_as_steady_as_it_is_gone_on_with():
-    habits = by_name(rank([pattern("a", 200), pattern("b", 100), pattern(seq("a", "b"), 100)]))
+    habits = by_name(rank_patterns([pattern("a", 200), pattern("b", 100), pattern(seq("a", "b"), 100)]))
     assert habits[seq("a", "b")].stability == 0.5
 
 
 def test_without_its_first_operation_it_is_unknown_how_steady_a_sequence_is():
-    (habit,) = rank([pattern(seq("a", "b"))])
-    assert (habit.stability, habit.worth) == (None, None)
+    (habit,) = rank_patterns([pattern(seq("a", "b"))])
+    assert (habit.stability, habit.priority) == (None, None)
     assert habit.saving.nanodollars is not None
 
 
 def test_an_operation_is_steady_when_each_run_does_it_once():
-    habits = by_name(rank([pattern("once", 50, runs=50), pattern("often", 200, runs=50)]))
+    habits = by_name(rank_patterns([pattern("once", 50, runs=50), pattern("often", 200, runs=50)]))
     assert (habits["once"].stability, habits["often"].stability) == (1.0, 0.25)
 
 
 def test_success_is_of_those_times_whose_end_is_known_and_few_tell_little():
     few, many, none = pattern("few", 3), pattern("many", 300), pattern("none", 9, successes=0)
     mixed = pattern("mixed", 100, successes=30, failures=10)
-    habits = by_name(rank([few, many, none, mixed]))
+    habits = by_name(rank_patterns([few, many, none, mixed]))
     assert (habits["few"].success_rate, habits["many"].success_rate) == (1.0, 1.0)
     # Wilson's lower end for n of n is n / (n + z²)
     assert habits["few"].success_at_least == pytest.approx(3 / (3 + 1.959963984540054**2))
@@ -117,50 +121,50 @@ def test_the_worthiest_comes_first_and_its_worth_is_the_product_that_the_page_te
     steady = pattern(seq("a", "b"), 100, nanodollars=2_000_000_000)
     shaky = pattern(seq("x", "y"), 100, nanodollars=3_000_000_000)
     ops = [pattern("a", 100), pattern("b", 100), pattern("x", 1000, runs=1), pattern("y", 1000, runs=1)]
-    habits = rank([shaky, steady, *ops])
+    habits = rank_patterns([shaky, steady, *ops])
     names = [habit.pattern.signature for habit in habits if habit.part_of is None]
     assert names[0] == seq("a", "b")
     first = habits[0]
-    assert first.worth == round(2_000_000_000 * 0.5 * first.success_at_least * 1.0)
+    assert first.priority == round(2_000_000_000 * 0.5 * first.success_at_least * 1.0)
 
 
 def test_fewer_failures_come_before_more_at_the_same_cost():
     good, bad = pattern("good"), pattern("bad", failures=60)
-    assert [habit.pattern.signature for habit in rank([bad, good])] == ["good", "bad"]
+    assert [habit.pattern.signature for habit in rank_patterns([bad, good])] == ["good", "bad"]
 
 
 def test_what_is_of_unknown_worth_comes_last_by_its_cost():
     unknown = pattern("unknown", nanodollars=0, unpriced_runs=50)
     endless = pattern("endless", successes=0, nanodollars=9_000_000_000)
-    habits = rank([unknown, endless, pattern("known", 2, runs=2)])
+    habits = rank_patterns([unknown, endless, pattern("known", 2, runs=2)])
     assert [habit.pattern.signature for habit in habits] == ["known", "endless", "unknown"]
-    assert [habit.worth is None for habit in habits] == [False, True, True]
+    assert [habit.priority is None for habit in habits] == [False, True, True]
     assert habits[2].saving.nanodollars is None
 
 
 @pytest.mark.parametrize("tool", ["Read", "Edit", "TodoWrite", "Task", "read_file"])
 def test_no_script_takes_over_what_an_agent_thinks_with(tool: str):
-    (habit,) = rank([pattern(tool)])
-    assert (habit.scriptable, habit.worth, habit.saving.nanodollars) == (False, None, None)
+    (habit,) = rank_patterns([pattern(tool)])
+    assert (habit.scriptable, habit.priority, habit.saving.nanodollars) == (False, None, None)
 
 
 def test_phases_are_no_script_and_commands_skills_and_mcp_tools_can_be():
-    habits = rank([
+    habits = rank_patterns([
         pattern("plan > build", kind="phases"), pattern("pytest"), pattern("/commit"), pattern("mcp__a__b"),
     ])  # fmt: skip
     assert [habit.pattern.kind for habit in habits if not habit.scriptable] == ["phases"]
-    assert not {"pytest", "/commit", "mcp__a__b"} & OWN_TOOLS
+    assert not {"pytest", "/commit", "mcp__a__b"} & INTERNAL_TOOLS
 
 
 @given(st.permutations([
     pattern("a", 10), pattern("b", 10), pattern(seq("a", "b"), 10), pattern(seq("b", "a"), 9),
     pattern(seq("a", "b", "c"), 9), pattern("Read"), pattern("c", 9, successes=0), pattern("d", 10),
 ]))  # fmt: skip
-def test_the_order_in_which_patterns_are_given_changes_nothing(patterns: list[Recurring]):
-    told = [(habit.pattern.id, habit.part_of and habit.part_of.id) for habit in rank(patterns)]
+def test_the_order_in_which_patterns_are_given_changes_nothing(patterns: list[PatternTotals]):
+    told = [(habit.pattern.id, habit.part_of and habit.part_of.id) for habit in rank_patterns(patterns)]
     assert told == [
         (habit.pattern.id, habit.part_of and habit.part_of.id)
-        for habit in rank(sorted(patterns, key=lambda one: one.id))
+        for habit in rank_patterns(sorted(patterns, key=lambda one: one.id))
     ]
 
 
@@ -216,7 +220,7 @@ def test_what_was_accepted_stands_for_itself_and_tells_of_the_others():
 def test_a_common_stretch_is_what_a_search_of_the_repeated_text_finds(steps: list[str], other: list[str]):
     text, again = "".join(steps), "".join(other) * 8
     pieces = [text[start:end] for start in range(len(text)) for end in range(start, len(text) + 1)]
-    assert common_stretch(steps, other) == max(len(piece) for piece in pieces if piece in again)
+    assert longest_common_run(steps, other) == max(len(piece) for piece in pieces if piece in again)
 
 
 def test_nothing_is_folded_under_what_is_folded_itself_and_nobody_gets_lost():
@@ -224,7 +228,7 @@ def test_nothing_is_folded_under_what_is_folded_itself_and_nobody_gets_lost():
         seq(*(f"s{(at + step) % 9}" for step in range(length))) for at in range(9) for length in (2, 3, 4)
     ]
     patterns = [pattern(name, 50 + 7 * place % 40) for place, name in enumerate(names)]
-    habits = rank(patterns)
+    habits = rank_patterns(patterns)
     parts = [part.id for habit in habits for part in habit.parts]
     assert all(habit.part_of is None for habit in habits if habit.parts)
     assert sorted(parts) == sorted(habit.pattern.id for habit in habits if habit.part_of is not None)
@@ -234,7 +238,7 @@ def test_nothing_is_folded_under_what_is_folded_itself_and_nobody_gets_lost():
 # --- savings
 
 
-def by_hand(one: Recurring, kept: Decimal) -> int:
+def by_hand(one: PatternTotals, kept: Decimal) -> int:
     """Work a saving out another way: with decimals of 60 digits."""
     with localcontext() as context:
         context.prec = 60
@@ -252,7 +256,7 @@ def test_a_saving_is_exact_to_the_nanodollar(cost: int, count: int, data: st.Dat
     well = data.draw(st.integers(0, count))
     failed = data.draw(st.integers(0, count - well))
     one = pattern("a", count, nanodollars=cost, successes=well, failures=failed)
-    found = saving(one, float(keep))
+    found = estimate_saving(one, float(keep))
     assert found.nanodollars == (by_hand(one, Decimal(keep)) if well + failed else None)
     assert found.at_least == (0 < well + failed < count)
 
@@ -271,18 +275,18 @@ def test_a_saving_is_exact_to_the_nanodollar(cost: int, count: int, data: st.Dat
 )
 def test_of_a_sequence_one_call_stays_at_least(steps: int, keep: float, saved: int):
     one = pattern(seq(*"abcdefgh"[:steps]), 10, nanodollars=1000)
-    assert saving(one, keep).nanodollars == saved
+    assert estimate_saving(one, keep).nanodollars == saved
 
 
 def test_what_failed_gets_no_cheaper():
-    assert saving(pattern("a", 10, nanodollars=1000, failures=4), 0.5).nanodollars == 300
+    assert estimate_saving(pattern("a", 10, nanodollars=1000, failures=4), 0.5).nanodollars == 300
 
 
 def test_unknown_costs_and_ends_stay_unknown_and_a_part_is_a_lower_bound():
-    assert saving(pattern("a", nanodollars=0, unpriced_runs=50), 0.25).nanodollars is None
-    assert saving(pattern("a", successes=0), 0.25).nanodollars is None
-    assert saving(pattern("a", nanodollars=800, unpriced_runs=49), 0.25).at_least
-    assert saving(pattern("a", nanodollars=0), 0.25).nanodollars == 0
+    assert estimate_saving(pattern("a", nanodollars=0, unpriced_runs=50), 0.25).nanodollars is None
+    assert estimate_saving(pattern("a", successes=0), 0.25).nanodollars is None
+    assert estimate_saving(pattern("a", nanodollars=800, unpriced_runs=49), 0.25).at_least
+    assert estimate_saving(pattern("a", nanodollars=0), 0.25).nanodollars == 0
 
 
 @given(*[st.integers(0, 9)] * 5)
@@ -297,18 +301,18 @@ def test_sums_that_do_not_fit_together_stay_within_all_and_nothing(
         "nanodollars": 100,
     }
     shown = [pattern(name, count, **facts) for name in ("a", seq("a", "b"))]
-    for habit in rank([*shown, pattern("host's own", count, kind="other", **facts)]):
+    for habit in rank_patterns([*shown, pattern("host's own", count, kind="other", **facts)]):
         assert 0 <= (habit.saving.nanodollars or 0) <= 75
         assert 0 <= (habit.stability or 0) <= 1
-        assert 0 <= (habit.worth or 0) <= 75
+        assert 0 <= (habit.priority or 0) <= 75
 
 
 def test_an_amount_a_month_needs_a_week_of_runs():
-    assert a_month(1_000_000, 30 * DAY) == 1_000_000 * 487 // (16 * 30)  # a month has 30.4375 days
-    assert a_month(1_000_000, 7 * DAY) is not None
-    assert a_month(1_000_000, 7 * DAY - 1) is None
-    assert a_month(1_000_000, None) is None
-    assert a_month(None, 30 * DAY) is None
+    assert per_month(1_000_000, 30 * DAY) == 1_000_000 * 487 // (16 * 30)  # a month has 30.4375 days
+    assert per_month(1_000_000, 7 * DAY) is not None
+    assert per_month(1_000_000, 7 * DAY - 1) is None
+    assert per_month(1_000_000, None) is None
+    assert per_month(None, 30 * DAY) is None
 
 
 # --- over a history
@@ -316,7 +320,7 @@ def test_an_amount_a_month_needs_a_week_of_runs():
 
 def finding(signature: str, count: int = 1, cost: float | None = 0.01, **facts: Any) -> dict[str, Any]:
     """Return what one run shows of a pattern."""
-    kind = "sequence" if ARROW in signature else "operation"
+    kind = "sequence" if SEPARATOR in signature else "operation"
     usual = {"successes": count, "failures": 0, "seconds": 1.0, "example_path": "a/raw_output.jsonl"}
     return (
         {"kind": kind, "signature": signature, "count": count, "cost": cost, "example_line": 7}
@@ -337,7 +341,7 @@ def store(**shown: Sequence[dict[str, Any]]) -> None:
         history.save_patterns({keys[name]: found for name, found in shown.items()})
 
 
-def signatures(found: Patterns) -> list[str]:
+def signatures(found: PatternReport) -> list[str]:
     return [one.signature for one in found.patterns]
 
 
@@ -389,7 +393,7 @@ def test_a_part_is_shown_where_its_whole_is_not_asked_for():
 def test_a_dismissed_pattern_is_gone_with_its_parts_and_an_accepted_one_stays():
     shown = [finding(seq("a", "b"), 4), finding("a", 4), finding("other", 1)]
     store(x=shown, y=shown)
-    decide_pattern(pattern_key("sequence", seq("a", "b")), "dismissed", "different each time")
+    decide_pattern(pattern_id("sequence", seq("a", "b")), "dismissed", "different each time")
     decide_pattern("other", "accepted")
     assert signatures(find_patterns()) == ["other"]
     (gone,) = find_patterns(statuses=["dismissed"]).patterns
@@ -421,7 +425,7 @@ def test_a_pattern_of_one_run_can_be_shown_and_decided():
 def test_a_beginning_that_several_ids_have_is_an_error_that_names_them():
     name, other = _two_alike(4)
     store(a=[finding(name), finding(other)], b=[finding(name), finding(other)])
-    ids = [pattern_key("operation", each) for each in (name, other)]
+    ids = [pattern_id("operation", each) for each in (name, other)]
     with pytest.raises(AmbiguousPatternError) as raised:
         decide_pattern(ids[0][:4], "accepted")
     assert sorted(raised.value.candidates) == sorted(ids)
@@ -435,7 +439,7 @@ def _two_alike(digits: int) -> tuple[str, str]:
     """Return two names of operations whose ids begin alike."""
     seen: dict[str, str] = {}
     number = 0
-    while (begins := pattern_key("operation", f"tool{number}")[:digits]) not in seen:
+    while (begins := pattern_id("operation", f"tool{number}")[:digits]) not in seen:
         seen[begins] = f"tool{number}"
         number += 1
     return seen[begins], f"tool{number}"
@@ -474,7 +478,7 @@ def test_no_history_has_no_patterns_and_none_is_made(monkeypatch):
     monkeypatch.delenv("WORKFLOW_HISTORY_DB")
     assert find_patterns().patterns == ()
     assert "No runs yet" in type_in("patterns").output
-    assert not Path(database.location()).exists()
+    assert not Path(database.database_name()).exists()
 
 
 # --- the command
@@ -502,7 +506,9 @@ def synced(made: Path) -> Path:
 def test_the_planted_habit_is_among_the_first_and_told_once(synced: Path):
     found = signatures(find_patterns())
     assert HABIT in found[:3]
-    assert [name for name in found if set(name.split(ARROW)) <= set(BUILD_LOOP) and ARROW in name] == [HABIT]
+    assert [
+        name for name in found if set(name.split(SEPARATOR)) <= set(BUILD_LOOP) and SEPARATOR in name
+    ] == [HABIT]
 
 
 def test_the_examples_of_the_planted_habit_can_be_opened(synced: Path):
@@ -515,7 +521,7 @@ def test_the_examples_of_the_planted_habit_can_be_opened(synced: Path):
 
 
 def test_what_was_decided_survives_another_sync_and_another_reading_of_a_run(synced: Path):
-    key = pattern_key("sequence", HABIT)
+    key = pattern_id("sequence", HABIT)
     assert type_in("patterns", "dismiss", key[:8], "--note", "on purpose").exit_code == 0
     stream = Path(show_pattern(HABIT).examples[0].path or "")
     os.utime(synced / "agents" / stream)
@@ -595,7 +601,7 @@ def test_a_terminal_that_knows_ascii_only_shows_all_signs():
     store(x=shown, y=shown)
     decide_pattern("a", "accepted")
     for words in (["patterns", "--all"], ["patterns", "show", "a"]):
-        said = type_in(*words).output.translate(STAND_INS)
+        said = type_in(*words).output.translate(ASCII_FALLBACKS)
         assert said.isascii(), said
 
 

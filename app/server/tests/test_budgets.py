@@ -17,13 +17,18 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import check_budgets, init_db, read_config
-from app.server.core.workflow_history.answers.budgets import Budget, BudgetReport
+from app.server.core.workflow_history.analysis.anomalies.budgets import (
+    BudgetLimits,
+    Budgets,
+    Period,
+    evaluate,
+)
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.columns import UNKNOWN, Columns, Words
-from app.server.core.workflow_history.config import EXAMPLE, write_example
-from app.server.core.workflow_history.errors import ConfigError, InvalidQueryError
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.watching.budgets import Budgets, Limits, Period, judge
+from app.server.core.workflow_history.common.column_data import MISSING_INT, CategoricalColumn, ColumnTable
+from app.server.core.workflow_history.common.errors import ConfigError, InvalidQueryError
+from app.server.core.workflow_history.queries.budgets import BudgetReport, BudgetStatus
+from app.server.core.workflow_history.queries.settings_file import TEMPLATE, create_default_config
+from app.server.core.workflow_history.storage.history import History
 
 NOW = datetime(2026, 3, 11, 15, tzinfo=UTC)  # a Wednesday
 
@@ -57,12 +62,12 @@ def report(text: str, **given: Any) -> BudgetReport:
     return check_budgets(config(text), now=NOW, **given)
 
 
-def only(text: str, **given: Any) -> Budget:
+def only(text: str, **given: Any) -> BudgetStatus:
     (budget,) = report(text, **given).budgets
     return budget
 
 
-def of_day(found: BudgetReport, day: str) -> Budget:
+def of_day(found: BudgetReport, day: str) -> BudgetStatus:
     (budget,) = [budget for budget in found.budgets if budget.start.date().isoformat() == day]
     return budget
 
@@ -121,13 +126,13 @@ def test_a_budget_is_passed_when_the_exact_sum_is_above_it(costs: list[int], lim
     whole = {
         "created_at": np.zeros(count, np.int64),
         "total_cost": np.array(costs, np.int64),
-        "lower_bound_cost": np.full(count, UNKNOWN),
+        "lower_bound_cost": np.full(count, MISSING_INT),
         "is_copy": np.zeros(count, np.int64),
     }
-    words = {"cost_basis": Words.of(["reported"] * count)}
-    runs = Columns("runs", count, words, whole, {})
-    (day,) = judge(runs, Budgets(Limits(day=limit)), [Period("day", 0, 1)], 0)
-    (run,) = judge(runs, Budgets(Limits(run=limit)), [], 0)
+    words = {"cost_basis": CategoricalColumn.from_values(["reported"] * count)}
+    runs = ColumnTable("runs", count, words, whole, {})
+    (day,) = evaluate(runs, Budgets(BudgetLimits(day=limit)), [Period("day", 0, 1)], 0)
+    (run,) = evaluate(runs, Budgets(BudgetLimits(run=limit)), [], 0)
     assert (day.state == "passed") == (sum(costs) > limit)
     assert (run.state == "passed") == (max(costs, default=0) > limit)
 
@@ -295,8 +300,8 @@ def test_the_file_is_where_it_is_named_then_in_the_variable_then_here_then_at_ho
 
 
 def test_the_first_file_can_be_read_also_with_all_of_it_in_use(tmp_path: Path):
-    assert read_config(write_example(tmp_path / "a.toml")).budgets.overall.run == 5_000_000_000
-    lines = [line.removeprefix("# ") for line in EXAMPLE.splitlines()[3:]]
+    assert read_config(create_default_config(tmp_path / "a.toml")).budgets.overall.run == 5_000_000_000
+    lines = [line.removeprefix("# ") for line in TEMPLATE.splitlines()[3:]]
     (tmp_path / "b.toml").write_text("\n".join(lines))
     found = read_config(tmp_path / "b.toml")
     assert found.time_zone is not None
@@ -394,7 +399,7 @@ def test_no_history_is_no_clean_bill():
 
 def test_init_writes_a_first_file_and_never_over_another():
     assert type_in("check", "--init").exit_code == 0
-    assert Path("workflow-history.toml").read_text() == EXAMPLE
+    assert Path("workflow-history.toml").read_text() == TEMPLATE
     again = type_in("check", "--init")
     assert again.exit_code == 2
     assert "is there already" in again.output

@@ -15,18 +15,21 @@ from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import sync
-from app.server.core.workflow_history.care import backup
-from app.server.core.workflow_history.care.backup import backup_history
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.care.pruning import prune_history
-from app.server.core.workflow_history.care.vacuum import vacuum_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.config import read_retention
-from app.server.core.workflow_history.errors import ConfigError, InvalidQueryError, WorkflowHistoryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.retention import Rule, rule_of
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.queries import PageQuery
+from app.server.core.workflow_history.common.errors import (
+    ConfigError,
+    InvalidQueryError,
+    WorkflowHistoryError,
+)
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.maintenance import backup
+from app.server.core.workflow_history.maintenance.backup import backup_history, vacuum_history
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule, parse_rule
+from app.server.core.workflow_history.queries.settings_file import read_retention_rules
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import PageQuery
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 from .web import client_of
@@ -69,8 +72,8 @@ def ids(file: Path | URL, search: str | None = None) -> list[str]:
         return sorted(one["id"] for one in page.workflows)
 
 
-def old(**more: Any) -> list[Rule]:
-    return [rule_of({"older_than": "2y", **more}, datetime(2026, 6, 1, tzinfo=UTC))]
+def old(**more: Any) -> list[RetentionRule]:
+    return [parse_rule({"older_than": "2y", **more}, datetime(2026, 6, 1, tzinfo=UTC))]
 
 
 # --- copies
@@ -163,13 +166,13 @@ def test_pruned_runs_are_gone_from_sums_searches_lists_and_patterns(file: Path) 
     prune_history(old(), dry_run=False)
     assert ids(file) == ids(file, "CSV") == ["new-0", "new-1", "new-2"]
     with History.open(file) as history:
-        for ref in history.refs():
+        for ref in history.list_refs():
             found = history.get(ref.id)
             assert found is not None
             near = {other["id"] for other in found["similar_workflows"]}
             assert near == {"new-0", "new-1", "new-2"} - {ref.id}
-        assert {pattern.runs for pattern in history.recurring()} == {3}
-        assert not history.has_unpacked_columns()
+        assert {pattern.runs for pattern in history.pattern_totals()} == {3}
+        assert not history.column_cache_is_stale()
     assert prune_history(old())["pruned_before"] == {"runs": 3, "spent": 1.5}
 
 
@@ -183,7 +186,7 @@ def test_a_pruned_run_stays_out_until_it_is_asked_for(file: Path, agents: Path) 
 
 
 def test_every_face_says_that_all_runs_were_pruned_and_how_they_come_back(file: Path, agents: Path) -> None:
-    prune_history([rule_of({"project": "shop"})], dry_run=False)
+    prune_history([parse_rule({"project": "shop"})], dry_run=False)
     back = "sync path/to/project --with-pruned"
     for words in (["list"], ["stats"], ["stats", "--by", "week"], ["patterns"]):
         said = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
@@ -274,7 +277,7 @@ def test_runs_at_work_and_of_unknown_age_stay(file: Path) -> None:
 
 
 def test_no_rule_at_all_prunes_nothing(file: Path) -> None:
-    for rules in ([], [Rule(RunFilter())], [Rule(RunFilter(), keep=5)]):
+    for rules in ([], [RetentionRule(RunFilter())], [RetentionRule(RunFilter(), keep=5)]):
         with pytest.raises(InvalidQueryError, match="say which runs"):
             prune_history(rules, dry_run=False)
 
@@ -282,13 +285,13 @@ def test_no_rule_at_all_prunes_nothing(file: Path) -> None:
 @pytest.mark.parametrize("said", ["18", "mo", "-1d", "1.5y", "99999y", "", 18])
 def test_an_age_is_said_as_people_say_it(said: Any) -> None:
     with pytest.raises(InvalidQueryError, match="age"):
-        rule_of({"older_than": said})
+        parse_rule({"older_than": said})
 
 
 def test_rules_of_the_settings_file_are_applied(file: Path, tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
     config.write_text('[budget]\nrun = 5\n[[retention]]\nolder_than = "2y"\nproject = "shop"\nkeep = 2\n')
-    (rule,) = read_retention(config)
+    (rule,) = read_retention_rules(config)
     assert (rule.keep, rule.wanted.project) == (2, ("shop",))
     words = ["db", "prune", "--by-config", "--config", str(config), "--yes"]
     done = CliRunner().invoke(app, words)
@@ -312,7 +315,7 @@ def test_a_rule_with_a_slip_in_it_is_no_rule(tmp_path: Path, text: str, said: st
     config = tmp_path / "settings.toml"
     config.write_text(text)
     with pytest.raises(ConfigError, match=said):
-        read_retention(config)
+        read_retention_rules(config)
 
 
 def test_prune_tells_first_and_does_it_when_told_so(file: Path) -> None:
@@ -349,7 +352,7 @@ def test_the_help_of_prune_names_the_settings_files_table() -> None:
 def test_space_that_is_not_needed_is_given_back(file: Path) -> None:
     with History.open(file) as history:
         history.save([{"id": f"n{number}", "nl_input": os.urandom(2_000).hex()} for number in range(200)])
-    prune_history([rule_of({"known-cost": False})], dry_run=False)
+    prune_history([parse_rule({"known-cost": False})], dry_run=False)
     done = vacuum_history()
     assert done["bytes_after"] < done["bytes_before"] / 2
     assert done["bytes_after"] == file.stat().st_size

@@ -15,22 +15,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history.web import charts
-from app.server.core.workflow_history.web.charts.findings import Level, before_after
-from app.server.core.workflow_history.web.charts.forecasts import Dot, forecast_plot
-from app.server.core.workflow_history.web.charts.over_time import Kind, Point, over_time
-from app.server.core.workflow_history.web.charts.stacked import Series, stacked, swatch, texture
-from app.server.core.workflow_history.web.charts.strips import (
+from app.server.core.workflow_history.web.charts.axis_units import (
+    COUNT,
+    MONEY,
+    SECONDS,
+    SHARE,
+    TOKENS,
+    AxisUnit,
+)
+from app.server.core.workflow_history.web.charts.change_plot import Median, change_plot
+from app.server.core.workflow_history.web.charts.forecast_plot import Dot, forecast_plot
+from app.server.core.workflow_history.web.charts.inline_charts import (
     Bounds,
     Part,
     bar,
-    difference,
-    interval,
-    pair,
-    parts_of_a_whole,
+    bar_pair,
+    diverging_bar,
+    interval_bar,
     sparkline,
+    stacked_bar,
+)
+from app.server.core.workflow_history.web.charts.stacked import (
+    Series,
+    legend_swatch,
+    stacked,
+    texture_pattern,
 )
 from app.server.core.workflow_history.web.charts.svg import element
-from app.server.core.workflow_history.web.charts.units import COUNT, MONEY, SECONDS, SHARE, TOKENS, Unit
+from app.server.core.workflow_history.web.charts.time_series import Kind, Point, over_time
 
 HOSTILE = "</title></svg><script>alert(1)</script>\"' onload=alert(1) & {{ 7 * 7 }}"
 AMOUNTS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
@@ -127,7 +139,7 @@ def test_nothing_known_is_said_and_draws_no_mark(kind: Kind):
 
 
 @given(st.lists(MAYBE, max_size=40), UNITS, st.sampled_from(["line", "columns"]))
-def test_any_amounts_over_time_are_drawn_inside_their_frame(values: Any, unit: Unit, kind: Kind):
+def test_any_amounts_over_time_are_drawn_inside_their_frame(values: Any, unit: AxisUnit, kind: Kind):
     for number in numbers(over_time("Any", points(*values), unit, kind)):
         assert math.isfinite(number)
         assert -1 <= number <= 400
@@ -153,9 +165,9 @@ def test_stacked_parts_stand_on_each_other_and_are_as_high_as_their_sum():
 def test_every_second_kind_has_a_texture_beside_its_colour():
     drawing = stacked("Cost", points(4.0), [Series("a", (1.0,)), Series("b", (3.0,))], MONEY)
     assert drawing.count('fill="url(#texture)"') == 1
-    assert 'id="texture"' in texture()
-    assert "url(#texture)" in swatch(1)
-    assert "url(#texture)" not in swatch(0)
+    assert 'id="texture"' in texture_pattern()
+    assert "url(#texture)" in legend_swatch(1)
+    assert "url(#texture)" not in legend_swatch(0)
 
 
 @given(st.lists(st.lists(MAYBE, min_size=3, max_size=3), max_size=7))
@@ -178,25 +190,25 @@ def test_an_unknown_bar_has_no_mark_and_a_known_zero_has_one_of_no_length():
 
 
 def test_two_runs_have_a_bar_each_and_one_that_lacks_it_has_none():
-    assert [mark.get("class") for mark in marks(pair(1.0, 2.0, 2.0, "t"), "fill")] == ["fill a", "fill b"]
-    assert [mark.get("class") for mark in marks(pair(None, 2.0, 2.0, "t"), "fill")] == ["fill b"]
+    assert [mark.get("class") for mark in marks(bar_pair(1.0, 2.0, 2.0, "t"), "fill")] == ["fill a", "fill b"]
+    assert [mark.get("class") for mark in marks(bar_pair(None, 2.0, 2.0, "t"), "fill")] == ["fill b"]
 
 
 def test_more_goes_to_the_right_of_the_middle_and_less_to_the_left():
-    more, less = (marks(difference(value, 2.0, "t"), "fill")[0] for value in (1.0, -1.0))
+    more, less = (marks(diverging_bar(value, 2.0, "t"), "fill")[0] for value in (1.0, -1.0))
     assert (more.get("x"), more.get("width"), more.get("class")) == ("50", "25", "fill more")
     assert (less.get("x"), less.get("width"), less.get("class")) == ("25", "25", "fill less")
 
 
 def test_the_parts_of_a_whole_lie_end_to_end_and_say_what_they_are():
-    drawing = parts_of_a_whole([Part("text", 0.3, "text 0.30"), Part("cost", 0.2, "cost 0.20")], 1.0, "alike")
+    drawing = stacked_bar([Part("text", 0.3, "text 0.30"), Part("cost", 0.2, "cost 0.20")], 1.0, "alike")
     boxes = [(float(box.get("x") or 0), float(box.get("width") or 0)) for box in parsed(drawing).iter("rect")]
     assert boxes == [(0, 100), (0, 30), (30, 20)], "the whole lies behind its parts"
     assert titles(drawing) == ["alike", "text 0.30", "cost 0.20"]
 
 
 def test_an_interval_reaches_from_its_low_end_to_its_high_one_with_the_median_inside():
-    drawing = interval(Bounds(2.0, 4.0, 8.0), 10.0, "t", 5.0)
+    drawing = interval_bar(Bounds(2.0, 4.0, 8.0), 10.0, "t", 5.0)
     [band], [median], [came] = (marks(drawing, kind) for kind in ("span", "median", "came"))
     assert (band.get("x"), band.get("width")) == ("20", "60")
     assert 39 <= float(median.get("x") or 0) <= 41
@@ -214,10 +226,10 @@ def test_any_amounts_give_strips_inside_their_width(first: float | None, second:
     some = first or 0.0
     drawings = [
         bar(first, end, "t"),
-        pair(first, second, end, "t"),
-        difference(some - (second or 0.0), end, "t"),
-        interval(Bounds(some, some, some), end, "t", second),
-        parts_of_a_whole([Part("a", some, "a")], end, "t"),
+        bar_pair(first, second, end, "t"),
+        diverging_bar(some - (second or 0.0), end, "t"),
+        interval_bar(Bounds(some, some, some), end, "t", second),
+        stacked_bar([Part("a", some, "a")], end, "t"),
         sparkline(points(first, second), end, "t", MONEY),
     ]
     for drawing in drawings:
@@ -228,8 +240,8 @@ def test_any_amounts_give_strips_inside_their_width(first: float | None, second:
 
 
 def test_a_finding_draws_each_median_on_its_side_and_says_both_levels():
-    levels = (Level(1.0, "$1.00 before"), Level(3.0, "$3.00 since"))
-    drawing = before_after("plan costs more", (1.0, 1.1, 3.0, 2.9, 3.1), 2, levels, MONEY, worse=True)
+    levels = (Median(1.0, "$1.00 before"), Median(3.0, "$3.00 since"))
+    drawing = change_plot("plan costs more", (1.0, 1.1, 3.0, 2.9, 3.1), 2, levels, MONEY, worse=True)
     sides = {
         group.get("class"): len(list(group.iter("circle")))
         for group in parsed(drawing).iter("g")
@@ -241,9 +253,9 @@ def test_a_finding_draws_each_median_on_its_side_and_says_both_levels():
 
 
 @given(st.lists(AMOUNTS, max_size=32), st.integers(0, 32), AMOUNTS, AMOUNTS, UNITS)
-def test_any_finding_is_finite(curve: list[float], change: int, before: float, after: float, unit: Unit):
-    levels = (Level(before, "before"), Level(after, "after"))
-    drawing = before_after("Any", curve, min(change, len(curve)), levels, unit, worse=False)
+def test_any_finding_is_finite(curve: list[float], change: int, before: float, after: float, unit: AxisUnit):
+    levels = (Median(before, "before"), Median(after, "after"))
+    drawing = change_plot("Any", curve, min(change, len(curve)), levels, unit, worse=False)
     assert all(map(math.isfinite, numbers(drawing)))
 
 
@@ -258,7 +270,7 @@ def test_a_forecast_draws_every_past_run_once_with_where_it_leads():
 @given(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=8), MAYBE, UNITS)
 @settings(max_examples=60)
 def test_any_forecast_is_drawn_inside_its_frame(
-    ends: tuple[float, float, float], past: list[tuple[float, float]], came: float | None, unit: Unit
+    ends: tuple[float, float, float], past: list[tuple[float, float]], came: float | None, unit: AxisUnit
 ):
     dots = [Dot(value, weight, "run", None, well=True) for value, weight in past]
     low, middle, high = sorted(ends)
@@ -270,7 +282,7 @@ def test_any_forecast_is_drawn_inside_its_frame(
 
 
 @given(AMOUNTS, UNITS)
-def test_an_axis_has_few_even_marks_from_zero_to_at_least_the_largest_value(top: float, unit: Unit):
+def test_an_axis_has_few_even_marks_from_zero_to_at_least_the_largest_value(top: float, unit: AxisUnit):
     found = unit.marks(top)
     assert found[0] == 0
     assert 2 <= len(found) <= 6
@@ -285,12 +297,12 @@ DRAWN = [
     over_time(HOSTILE, [Point(HOSTILE, HOSTILE, 1.0)], MONEY, "columns"),
     stacked(HOSTILE, points(1.0), [Series(HOSTILE, (1.0,)), Series(HOSTILE, (2.0,))], MONEY),
     bar(1.0, 2.0, HOSTILE, HOSTILE),
-    pair(1.0, 2.0, 2.0, HOSTILE),
-    difference(1.0, 2.0, HOSTILE),
-    interval(Bounds(1, 2, 3), 4, HOSTILE, 2),
-    parts_of_a_whole([Part(HOSTILE, 1.0, HOSTILE)], 1.0, HOSTILE),
+    bar_pair(1.0, 2.0, 2.0, HOSTILE),
+    diverging_bar(1.0, 2.0, HOSTILE),
+    interval_bar(Bounds(1, 2, 3), 4, HOSTILE, 2),
+    stacked_bar([Part(HOSTILE, 1.0, HOSTILE)], 1.0, HOSTILE),
     sparkline([Point(HOSTILE, HOSTILE, 1.0), Point(HOSTILE, HOSTILE, 2.0)], 2.0, HOSTILE, MONEY),
-    before_after(HOSTILE, (1.0, 2.0), 1, (Level(1, HOSTILE), Level(2, HOSTILE)), MONEY, worse=True),
+    change_plot(HOSTILE, (1.0, 2.0), 1, (Median(1, HOSTILE), Median(2, HOSTILE)), MONEY, worse=True),
     forecast_plot(HOSTILE, Bounds(1, 2, 3), [Dot(1, 1, HOSTILE, HOSTILE, well=True)], MONEY),
 ]
 

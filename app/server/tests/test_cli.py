@@ -16,10 +16,10 @@ from rich.progress import Progress
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import database, resync, sync
-from app.server.core.workflow_history.cli.app import COMMANDS, app, load
-from app.server.core.workflow_history.cli.progress import steps
-from app.server.core.workflow_history.errors import AmbiguousWorkflowError, WorkflowHistoryError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.cli.app import COMMANDS, app, load_command
+from app.server.core.workflow_history.cli.progress import progress_callback
+from app.server.core.workflow_history.common.errors import AmbiguousWorkflowError, WorkflowHistoryError
+from app.server.core.workflow_history.storage.history import History
 from app.server.tests.build import assistant, init
 from app.server.tests.live_helpers import serving
 from app.server.tests.patience import PATIENCE
@@ -94,7 +94,7 @@ def test_the_overview_says_of_each_command_what_its_own_help_says():
     output = type_in("--help").output
     for name, summary in COMMANDS.items():
         assert summary in output
-        assert load(name).help.splitlines()[0].startswith(summary.rstrip("."))
+        assert load_command(name).help.splitlines()[0].startswith(summary.rstrip("."))
 
 
 def test_the_overview_imports_neither_database_nor_prices():
@@ -502,7 +502,7 @@ def reported(*reports: tuple[float, str, int, int]) -> list[tuple[str, float, fl
     """Report at these seconds, and return the phases as they are drawn then."""
     bars = Progress(console=Console(file=io.StringIO()), disable=True)
     seconds = iter(at for at, *_ in reports)
-    report = steps(bars, lambda: next(seconds))
+    report = progress_callback(bars, lambda: next(seconds))
     for _, *told in reports:
         report(*told)
     return [(task.description, task.completed, task.total) for task in bars.tasks]
@@ -518,7 +518,7 @@ def test_progress_is_drawn_now_and_then_and_always_at_the_end():
 def test_a_total_may_grow_and_nothing_is_no_phase():
     assert reported((0, "store", 10, 10), (1, "store", 10, 30)) == [("storing", 10, 30)]
     bars = Progress(console=Console(file=io.StringIO()), disable=True)
-    steps(bars)("learn", 0, 0)
+    progress_callback(bars)("learn", 0, 0)
     assert bars.tasks == []
 
 

@@ -16,11 +16,17 @@ import pytest
 from distributed import LocalCluster
 
 from app.server.core.workflow_history import database, get_workflow_history, sync_workflow_history
-from app.server.core.workflow_history.errors import EngineError, InvalidQueryError
-from app.server.core.workflow_history.scanning.walk import walk_agents_folder
-from app.server.core.workflow_history.syncing import engines, handing, readers
-from app.server.core.workflow_history.syncing.records import Order, Task
-from app.server.core.workflow_history.syncing.workers import packed, read_far, unpacked, versions
+from app.server.core.workflow_history.common.errors import ExecutorError, InvalidQueryError
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.pipeline import parallel_read
+from app.server.core.workflow_history.pipeline.tasks import ReadTask, TaskBatch
+from app.server.core.workflow_history.pipeline.workers import executors, task_dispatcher
+from app.server.core.workflow_history.pipeline.workers.remote_worker import (
+    dump_task,
+    environment_versions,
+    load_results,
+    run_remote_task,
+)
 from app.server.tests.cluster_helpers import a_cluster, deadly, engine_of
 
 from .build import assistant, init, result, run, stream, tool_use
@@ -45,7 +51,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sync_into(agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Sync into a history of this name; runs are read in tasks of two."""
-    monkeypatch.setattr(readers, "TASK_RUNS", 2)
+    monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 2)
 
     def sync(name: str, **options: Any) -> dict[str, Any]:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / f"{name}.db")
@@ -125,17 +131,21 @@ class TestACluster:
     def test_with_another_version_is_refused_before_anything_is_stored(
         self, cluster: LocalCluster, sync_into: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        other = tuple((name, "0.0.1" if name == "genai-prices" else word) for name, word in versions())
-        monkeypatch.setattr(readers, "versions", lambda: other)
-        with pytest.raises(EngineError, match=r"has genai-prices \S+, and this sync 0\.0\.1: install"):
+        other = tuple(
+            (name, "0.0.1" if name == "genai-prices" else word) for name, word in environment_versions()
+        )
+        monkeypatch.setattr(parallel_read, "environment_versions", lambda: other)
+        with pytest.raises(ExecutorError, match=r"has genai-prices \S+, and this sync 0\.0\.1: install"):
             sync_into("dask", engine=engine_of(cluster))
         assert get_workflow_history()["total"] == 0
 
     def test_that_does_not_see_the_folder_is_refused(
         self, cluster: LocalCluster, sync_into: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(readers, "samples_of", lambda _orders: (("/nowhere/raw_output.jsonl", 1),))
-        with pytest.raises(EngineError, match=r"does not see .*agents as this sync does .*share that path"):
+        monkeypatch.setattr(
+            parallel_read, "sample_files", lambda _orders: (("/nowhere/raw_output.jsonl", 1),)
+        )
+        with pytest.raises(ExecutorError, match=r"does not see .*agents as this sync does .*share that path"):
             sync_into("dask", engine=engine_of(cluster))
         assert get_workflow_history()["total"] == 0
 
@@ -166,23 +176,23 @@ class TestAnEngine:
     def test_that_does_not_answer_is_given_up_within_seconds(
         self, sync_into: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engines, "CONNECTING", 0.3)
+        monkeypatch.setattr(executors, "CONNECT_TIMEOUT", 0.3)
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))  # bound, and not listening
             word = f"dask://127.0.0.1:{nobody.getsockname()[1]}"
-            with pytest.raises(EngineError, match=f"no Dask scheduler answers at {word}"):
+            with pytest.raises(ExecutorError, match=f"no Dask scheduler answers at {word}"):
                 sync_into("none", engine=word)
 
     def test_without_workers_is_named(self, sync_into: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(engines, "CONNECTING", 0.5)
-        with a_cluster(0) as empty, pytest.raises(EngineError, match="has no workers"):
+        monkeypatch.setattr(executors, "CONNECT_TIMEOUT", 0.5)
+        with a_cluster(0) as empty, pytest.raises(ExecutorError, match="has no workers"):
             sync_into("none", engine=engine_of(empty))
 
     def test_whose_library_is_missing_says_what_to_install(
         self, sync_into: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "distributed", None)
-        with pytest.raises(EngineError, match=r"needs distributed.*workflow-history\[dask\]"):
+        with pytest.raises(ExecutorError, match=r"needs distributed.*workflow-history\[dask\]"):
             sync_into("none", engine="dask://127.0.0.1:8786")
 
 
@@ -232,7 +242,7 @@ class TestAnExecutorOfOnesOwn:
     def test_that_cannot_go_on_says_so_and_the_next_sync_does_the_rest(
         self, says: Exception, told: str, sync_into: Any, alone: dict[str, Any], tmp_path: Path
     ) -> None:
-        with pytest.raises(EngineError, match=told):
+        with pytest.raises(ExecutorError, match=told):
             sync_into("own", executor=Odd(says))
         sync_into("own")
         assert everything(tmp_path / "own.db") == alone
@@ -249,17 +259,21 @@ class TestAnExecutorOfOnesOwn:
                 future.set_result(function(*args, **named))
                 return future
 
-        engine = engines.Engine("slow", executor=Slow(), ahead=4)
-        results = handing.Handing(engine, handing.Work(lambda number: number * 2)).results(iter(range(1000)))
+        engine = executors.ExecutorBackend("slow", executor=Slow(), max_pending=4)
+        results = task_dispatcher.TaskDispatcher(
+            engine, task_dispatcher.TaskFunction(lambda number: number * 2)
+        ).results(iter(range(1000)))
         for taken in range(1000):
             assert next(results) == taken * 2
             assert len(begun) <= taken + 4
 
 
 def test_a_task_that_goes_to_a_worker_is_small(agents: Path) -> None:
-    orders = tuple(Order(folder) for folder in walk_agents_folder(agents))
-    task = Task("shop", str(agents), datetime.now(UTC), orders)
-    sent = packed(task)
+    orders = tuple(ReadTask(folder) for folder in walk_agents_folder(agents))
+    task = TaskBatch("shop", str(agents), datetime.now(UTC), orders)
+    sent = dump_task(task)
     assert len(sent) < 1_000 * len(orders)
-    runs = unpacked(read_far(versions(), str(agents), readers.samples_of(orders), sent))
+    runs = load_results(
+        run_remote_task(environment_versions(), str(agents), parallel_read.sample_files(orders), sent)
+    )
     assert [run.id for run in runs] == [order.folder.id for order in orders]

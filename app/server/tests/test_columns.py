@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from app.server.core.workflow_history import database, demo
-from app.server.core.workflow_history.columns import COLUMNS, UNKNOWN, Columns, Words, joined, known
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.store import blocks
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.column_data import (
+    COLUMNS,
+    MISSING_INT,
+    CategoricalColumn,
+    ColumnTable,
+    concat_categories,
+    is_known,
+)
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.storage.column_cache import blocks
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
@@ -30,13 +37,13 @@ def history(history_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Histo
         yield opened
 
 
-def listed(columns: Columns, name: str) -> list[Any]:
+def listed(columns: ColumnTable, name: str) -> list[Any]:
     """Return a column as plain values, None where unknown."""
-    if name in columns.words:
-        return columns.words[name].list()
-    values = columns.real.get(name, columns.whole.get(name))
+    if name in columns.categorical:
+        return columns.categorical[name].to_list()
+    values = columns.floats.get(name, columns.integers.get(name))
     assert values is not None
-    return [value if there else None for value, there in zip(values.tolist(), known(values), strict=True)]
+    return [value if there else None for value, there in zip(values.tolist(), is_known(values), strict=True)]
 
 
 def everything(history: History) -> dict[str, dict[str, list[Any]]]:
@@ -91,12 +98,12 @@ def test_columns_hold_what_the_rows_hold(history: History) -> None:
 def test_packed_columns_are_those_of_the_rows(tmp_path: Path, history: History) -> None:
     demo.make_agents_folder(tmp_path / "agents", runs=40, seed=3, end=END)
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
-    assert not history.has_unpacked_columns()
+    assert not history.column_cache_is_stale()
     packed = everything(history)
-    keys = [ref.key for ref in history.refs()]
+    keys = [ref.key for ref in history.list_refs()]
     with history._writing() as connection:
-        blocks.drop_blocks(connection, keys)
-    assert history.has_unpacked_columns()
+        blocks.invalidate_blocks(connection, keys)
+    assert history.column_cache_is_stale()
     assert everything(history) == packed
 
 
@@ -120,7 +127,7 @@ def test_any_figure_survives_packing(tmp_path_factory: pytest.TempPathFactory, r
             ]
         )
         before = everything(history)
-        history.pack_columns()
+        history.build_column_cache()
         assert everything(history) == before
         assert before["runs"]["total_tokens"] == [tokens for tokens, _, _ in rows]
         assert before["runs"]["duration_seconds"] == [seconds for _, seconds, _ in rows]
@@ -140,18 +147,18 @@ def test_no_write_leaves_a_packed_column_behind(
     """Among 1,100 runs, in three blocks, whatever is written is what is read."""
     with History.open(tmp_path_factory.mktemp("writes") / "history.db") as history:
         history.save([{"id": f"{number}", "source_state": "present"} for number in range(1100)])
-        history.pack_columns()
+        history.build_column_cache()
         for what, number, value in steps:
             if what == "save":
                 history.save([{"id": str(number), "total_cost": value, "source_state": "present"}])
             elif what == "pack":
-                history.pack_columns()
+                history.build_column_cache()
             else:
-                keys = [ref.key for ref in history.refs() if ref.id == str(number)]
+                keys = [ref.key for ref in history.list_refs() if ref.id == str(number)]
                 now = datetime.fromisoformat("2026-01-01T00:00Z")
-                history.mark_gone(keys, now) if what == "gone" else history.mark_present(keys)
+                history.mark_deleted(keys, now) if what == "gone" else history.mark_restored(keys)
         columns = history.columns("runs", ["total_cost", "source_state"])
-        rows = history.figures(["total_cost", "source_state"])
+        rows = history.read_fields(["total_cost", "source_state"])
         costs = [None if row["total_cost"] is None else round(row["total_cost"] * 1e9) for row in rows]
         assert listed(columns, "total_cost") == costs
         assert listed(columns, "source_state") == [row["source_state"] for row in rows]
@@ -159,7 +166,7 @@ def test_no_write_leaves_a_packed_column_behind(
 
 def test_only_the_block_of_a_changed_run_is_packed_anew(history: History) -> None:
     history.save([{"id": str(number)} for number in range(1600)])
-    history.pack_columns()
+    history.build_column_cache()
     history.update("700", {"total_cost": 1.0})
     with history._reading() as connection:
         assert blocks.missing_blocks(connection, "runs", "key") == [1]
@@ -169,9 +176,9 @@ def test_a_sync_packs_what_another_program_wrote(tmp_path: Path, history: Histor
     demo.make_agents_folder(tmp_path / "agents", runs=3, seed=3, end=END)
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     database.insert_workflow({"id": "by-hand"})
-    assert history.has_unpacked_columns()
+    assert history.column_cache_is_stale()
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
-    assert not history.has_unpacked_columns()
+    assert not history.column_cache_is_stale()
 
 
 def test_an_empty_history_has_empty_columns(history: History) -> None:
@@ -193,9 +200,11 @@ def test_rows_can_be_taken_by_mask_and_by_number(history: History) -> None:
 
 
 def test_words_that_mean_the_same_are_one_word() -> None:
-    both = joined([Words.of(["a", "b", None]), Words.of(["b", "c"])])
-    assert both.words == ("a", "b", "c")
-    assert both.list() == ["a", "b", None, "b", "c"]
-    assert both.are("b").tolist() == [False, True, False, True, False]
-    assert not both.are("nobody").any()
-    assert UNKNOWN < 0
+    both = concat_categories(
+        [CategoricalColumn.from_values(["a", "b", None]), CategoricalColumn.from_values(["b", "c"])]
+    )
+    assert both.categories == ("a", "b", "c")
+    assert both.to_list() == ["a", "b", None, "b", "c"]
+    assert both.equals("b").tolist() == [False, True, False, True, False]
+    assert not both.equals("nobody").any()
+    assert MISSING_INT < 0

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import compare_runs, demo, similarity
-from app.server.core.workflow_history.answers.shapes import json_schema, to_json
+from app.server.core.workflow_history.analysis.comparison import Comparison, compare
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.comparing import Comparison, compared
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.presentation.comparison import format_difference, format_value
+from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.wording.comparing import amount, difference
 
 SONNET, OPUS = "claude-sonnet-4-5-20250929", "claude-opus-4-5-20251101"
 
@@ -77,24 +77,28 @@ def store(tmp_path: Path, *runs: dict) -> None:
 
 
 def test_a_difference_is_b_less_a_with_its_percentage_of_a():
-    found = compared(run("a", agent("build", 1.0)), run("b", agent("build", 2.4)))
+    found = compare(run("a", agent("build", 1.0)), run("b", agent("build", 2.4)))
     cost = figure(found, "cost")
     assert (cost.a, cost.b, cost.difference, cost.percent) == (1.0, 2.4, 1.4, 140.0)
 
 
 def test_a_small_difference_of_scores_is_not_rounded_away():
-    quality = figure(compared(run("a", quality_score=97.5), run("b", quality_score=97.1)), "quality_score")
-    assert [amount(quality, quality.a), amount(quality, quality.b), difference(quality)] == [
+    quality = figure(compare(run("a", quality_score=97.5), run("b", quality_score=97.1)), "quality_score")
+    assert [
+        format_value(quality, quality.a),
+        format_value(quality, quality.b),
+        format_difference(quality),
+    ] == [
         "97.5",
         "97.1",
         "-0.4",
     ]
-    same = figure(compared(run("a", quality_score=97.5), run("b", quality_score=97.5)), "quality_score")
-    assert difference(same) == "0.0"
+    same = figure(compare(run("a", quality_score=97.5), run("b", quality_score=97.5)), "quality_score")
+    assert format_difference(same) == "0.0"
 
 
 def test_unknown_is_no_difference_and_never_zero():
-    found = compared(run("a", agent("build", None)), run("b", agent("build", 1.0)))
+    found = compare(run("a", agent("build", None)), run("b", agent("build", 1.0)))
     assert figure(found, "cost").a is None
     assert figure(found, "cost").difference is None
     assert found.cost_from == ()
@@ -103,13 +107,13 @@ def test_unknown_is_no_difference_and_never_zero():
 
 def test_a_lower_bound_makes_the_difference_uncertain():
     bound = run("b", agent("build", 1.0, cost_basis="lower_bound"), cost_basis="lower_bound")
-    found = compared(run("a", agent("build", 0.5)), bound)
+    found = compare(run("a", agent("build", 0.5)), bound)
     assert not figure(found, "cost").certain
     assert "at least" in found.notes[0]
 
 
 def test_a_phase_that_one_run_lacks_has_no_difference_but_is_a_cause():
-    found = compared(run("a", agent("build", 1.0)), run("b", agent("build", 1.0), agent("test", 0.25)))
+    found = compare(run("a", agent("build", 1.0)), run("b", agent("build", 1.0), agent("test", 0.25)))
     test = next(phase.step for phase in found.phases if phase.step.name == "test")
     assert test.a is None
     assert test.figures[0].difference is None
@@ -119,7 +123,7 @@ def test_a_phase_that_one_run_lacks_has_no_difference_but_is_a_cause():
 def test_the_causes_come_largest_first_whatever_their_sign():
     a = run("a", agent("plan", 0.5), agent("build", 1.0), agent("test", 0.2))
     b = run("b", agent("plan", 0.4), agent("build", 2.1), agent("test", 0.6))
-    causes = compared(a, b).cost_from
+    causes = compare(a, b).cost_from
     assert [(each.phase, each.difference) for each in causes] == [
         ("build", 1.1),
         ("test", 0.4),
@@ -128,12 +132,12 @@ def test_the_causes_come_largest_first_whatever_their_sign():
 
 
 def test_what_no_agent_accounts_for_is_a_cause_without_a_phase():
-    found = compared(run("a", agent("build", 1.0)), run("b", agent("build", 1.0), total_cost=1.5))
+    found = compare(run("a", agent("build", 1.0)), run("b", agent("build", 1.0), total_cost=1.5))
     assert [(each.phase, each.difference) for each in found.cost_from] == [(None, 0.5)]
 
 
 def test_other_models_in_a_phase_are_named():
-    found = compared(run("a", agent("build", 1.0)), run("b", agent("build", 2.0, model=OPUS)))
+    found = compare(run("a", agent("build", 1.0)), run("b", agent("build", 2.0, model=OPUS)))
     assert [(each.phase, each.a, each.b) for each in found.other_models] == [("build", (SONNET,), (OPUS,))]
 
 
@@ -145,13 +149,13 @@ def test_the_worst_outcome_of_a_phase_counts_but_not_that_of_overwritten_work():
         agent("build", 0.1, outcome="incomplete"),
         agent("build", 0.1, outcome="error"),
     )
-    outcomes = {phase.step.name: phase.step.a.outcome for phase in compared(twice, twice).phases}
+    outcomes = {phase.step.name: phase.step.a.outcome for phase in compare(twice, twice).phases}
     assert outcomes == {"build": "error", "test": "success"}
 
 
 def test_the_similarity_is_that_of_the_stored_lists():
     a, b = run("a", agent("build", 1.0)), run("b", agent("build", 2.0), nl_input="CSV export for orders")
-    found = compared(a, b)
+    found = compare(a, b)
     explained = similarity.explain_similarity(a, b)
     assert found.similarity == explained["score"]
     assert found.request.only_b == ()
@@ -159,7 +163,7 @@ def test_the_similarity_is_that_of_the_stored_lists():
 
 
 def test_a_run_does_not_differ_from_itself():
-    found = compared(run("a", agent("build", 1.0)), run("a", agent("build", 1.0)))
+    found = compare(run("a", agent("build", 1.0)), run("a", agent("build", 1.0)))
     assert all(each.difference in {0.0, None} for each in found.figures)
     assert found.cost_from == found.duration_from == found.other_models == found.price_changes == ()
     assert found.request.same
@@ -174,14 +178,14 @@ def test_the_causes_always_add_up_to_the_difference_to_the_nano_dollar(ours, the
     def made(name, agents):
         return run(name, *(agent(phase, None if cost is None else cost / 1e9) for phase, cost in agents))
 
-    found = compared(made("a", ours), made("b", theirs))
+    found = compare(made("a", ours), made("b", theirs))
     cost = figure(found, "cost")
     if cost.difference is None:
         assert found.cost_from == ()
     else:
         causes = sum((Decimal(repr(each.difference)) for each in found.cost_from), Decimal(0))
         assert abs(causes - Decimal(repr(cost.difference))) < Decimal("0.5e-9")
-        backwards = figure(compared(made("b", theirs), made("a", ours)), "cost")
+        backwards = figure(compare(made("b", theirs), made("a", ours)), "cost")
         assert backwards.difference == -cost.difference
 
 
@@ -194,9 +198,9 @@ def test_every_pair_of_a_demo_adds_up_and_can_be_shown(tmp_path):
     )
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     with History.open(tmp_path / "history.db") as history:
-        runs = list(history.read([ref.key for ref in history.refs()]).values())
+        runs = list(history.read([ref.key for ref in history.list_refs()]).values())
     for one, other in pairwise(runs):
-        found = compared(one, other)
+        found = compare(one, other)
         causes = sum((Decimal(repr(each.difference)) for each in found.cost_from), Decimal(0))
         assert causes == Decimal(repr(figure(found, "cost").difference))
         assert all(each.phase is not None for each in found.cost_from)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history.cli import completing
+from app.server.core.workflow_history.analysis.patterns import pattern_id
+from app.server.core.workflow_history.cli import shell_completion
 from app.server.core.workflow_history.cli.app import COMMANDS, app
-from app.server.core.workflow_history.patterns import pattern_key
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.storage.history import History
 from app.server.tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,7 +64,9 @@ def told(line: str, **env: str) -> list[str]:
 
 
 def offered(column: str, beginning: str = "") -> list[str]:
-    return [word for word in completing.WORDS[column](None, beginning) if word.startswith(beginning)]
+    return [
+        word for word in shell_completion.COMPLETERS[column](None, beginning) if word.startswith(beginning)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_no_more_than_fifty_ids_are_offered_and_the_newest_first(tmp_path):
     with History.open(tmp_path / "history.db") as found:
         found.save([run_of(f"r{number:03}", 1 + number // 20) for number in range(120)])
     words = offered("ID", "r")
-    assert len(words) == completing.MOST
+    assert len(words) == shell_completion.MAX_COMPLETIONS
     assert {word for word in words if word >= "r100"} == {f"r{number}" for number in range(100, 120)}
 
 
@@ -140,7 +142,7 @@ def test_ids_of_patterns_that_recur_are_offered_the_costliest_first(history):
         keys = [found.find(name).key for name in ("a1", "a2")]
         seen = [{**cheap, "cost": 0.1}, {**dear, "cost": 0.2}]
         found.save_patterns({keys[0]: seen, keys[1]: [*seen, once]})
-    ids = [pattern_key("operation", name) for name in ("make", "ls")]
+    ids = [pattern_id("operation", name) for name in ("make", "ls")]
     assert told("workflow-history patterns show ") == ids
     assert told(f"workflow-history patterns accept {ids[1][:5]}") == [ids[1]]
 

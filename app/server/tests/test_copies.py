@@ -13,14 +13,14 @@ from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history.analytics import get_history_analytics
-from app.server.core.workflow_history.answers.calibration import calibration
-from app.server.core.workflow_history.answers.finding import find_run_rows
-from app.server.core.workflow_history.answers.forecast import forecast
-from app.server.core.workflow_history.answers.statistics import GROUPINGS, overview, run_statistics, waste
-from app.server.core.workflow_history.answers.watch import find_anomalies
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.database import get_workflow_history
-from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.queries.anomalies import find_anomalies
+from app.server.core.workflow_history.queries.forecast import forecast
+from app.server.core.workflow_history.queries.forecast.backtest import calibration
+from app.server.core.workflow_history.queries.list_runs import list_run_summaries
+from app.server.core.workflow_history.queries.statistics import GROUPINGS, overview, run_statistics, waste
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import init, result, run, stream
 
@@ -94,7 +94,7 @@ def test_copies_change_no_figure(
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_copy_is_listed_as_the_copy_of_a_run(tmp_path: Path, order: str) -> None:
     copied_in(order, tmp_path)
-    rows = {row["id"]: row["copy_of"] for row in find_run_rows(limit=100).workflows}
+    rows = {row["id"]: row["copy_of"] for row in list_run_summaries(limit=100).workflows}
     assert {run_id: of for run_id, of in rows.items() if of} == {
         f"a1b2c3{number}_copy": f"shop/a1b2c3{number}" for number in ("02", "10", "11")
     }

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.server.core.workflow_history.accounting import account
-from app.server.core.workflow_history.models import StreamFacts, TokenUsage
+from app.server.core.workflow_history.common.models import StreamFacts, TokenUsage
+from app.server.core.workflow_history.costs.accounting import compute_run_cost
 from app.server.tests.cost_builders import OPUS, message, result, spent, stream
 
 AT = datetime(2025, 12, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ def one_message(usage: TokenUsage, **more: object) -> StreamFacts:
 
 def partial_then_final() -> list[StreamFacts]:
     partial, final = TokenUsage(input=1_000, output=2), TokenUsage(input=1_000, output=1_000)
-    return [one_message(partial.largest(final))]
+    return [one_message(partial.field_max(final))]
 
 
 def same_message_in_a_resumed_file() -> list[StreamFacts]:
@@ -66,7 +66,7 @@ CASES = {
 
 
 def total(case: str) -> float | None:
-    return account(CASES[case], AT)["total_cost"]
+    return compute_run_cost(CASES[case], AT)["total_cost"]
 
 
 def test_a_partial_line_then_its_final_line_cost_one_message():
@@ -90,7 +90,7 @@ def test_100_000_tokens_of_1_hour_cache_write_cost_0_60():
     "case", ["an unknown model `claude-nova-9`", "`glm-4.6-foo` (a known name is its prefix)"]
 )
 def test_an_unknown_model_has_no_cost_and_is_flagged(case):
-    costs = account(CASES[case], AT)
+    costs = compute_run_cost(CASES[case], AT)
     assert (costs["total_cost"], costs["cost_basis"], costs["unpriced_tokens"]) == (None, "unpriced", 2_000)
 
 

@@ -15,18 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from app.server.core.workflow_history import costing, database, sync
-from app.server.core.workflow_history.accounting.money import RUN_SUMS, TOKEN_FIELDS
+from app.server.core.workflow_history import database, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.costing import folder_costs
+from app.server.core.workflow_history.costs.accounting.money import RUN_TOTAL_FIELDS, TOKEN_FIELDS
 from app.server.core.workflow_history.demo import make_agents_folder
 from app.server.core.workflow_history.enrichment import enrich
-from app.server.core.workflow_history.scanning.describe import RunFacts, describe, read_run
-from app.server.core.workflow_history.scanning.filetimes import OWN, Dated
-from app.server.core.workflow_history.scanning.spending import read_spending
-from app.server.core.workflow_history.scanning.walk import find_run
-from app.server.core.workflow_history.streams import read_results, read_stream
-from app.server.core.workflow_history.syncing import processes
+from app.server.core.workflow_history.ingest.runs.build_run import RunFacts, build_run, read_run
+from app.server.core.workflow_history.ingest.runs.cost_only_reader import read_spending
+from app.server.core.workflow_history.ingest.runs.discovery import find_run
+from app.server.core.workflow_history.ingest.runs.file_times import OWN, FileTimes
+from app.server.core.workflow_history.ingest.streams import read_result_lines, read_stream
+from app.server.core.workflow_history.pipeline import folder_costs as costing
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
+from app.server.core.workflow_history.pipeline.workers import process_pool
 from app.server.tests.build import (
     HAIKU,
     OPUS,
@@ -51,9 +52,11 @@ OF_A_STREAM = (
 
 def costs(facts: RunFacts) -> dict[str, Any]:
     """Return every sum of a run's costs, and what each stream of it cost."""
-    workflow = enrich(describe(facts, Dated(OWN, *facts.folder.written), now=NOW))
+    workflow = enrich(build_run(facts, FileTimes(OWN, *facts.folder.file_times), now=NOW))
     streams = [{key: agent.get(key) for key in OF_A_STREAM} for agent in workflow.get("phase_costs") or ()]
-    return {key: workflow.get(key) for key in (*RUN_SUMS, "created_at", "status")} | {"streams": streams}
+    return {key: workflow.get(key) for key in (*RUN_TOTAL_FIELDS, "created_at", "status")} | {
+        "streams": streams
+    }
 
 
 def both_ways(agents: Path, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -85,7 +88,7 @@ def sound(folder: Path, agent: str, cost: float = 0.25, **more: Any) -> Path:
 
 def test_a_stream_that_ends_with_its_result_is_read_without_its_messages(tmp_path: Path) -> None:
     file = sound(tmp_path, "planner")
-    quick, whole = read_results(file, "p", "planner"), read_stream(file, "p", "planner")
+    quick, whole = read_result_lines(file, "p", "planner"), read_stream(file, "p", "planner")
     assert quick is not None
     assert whole is not None
     assert (quick.messages, quick.tools) == ((), ())
@@ -115,17 +118,17 @@ def test_a_stream_that_ends_with_its_result_is_read_without_its_messages(tmp_pat
 def test_a_stream_whose_results_do_not_tell_all_is_left_to_the_whole_reading(
     tmp_path: Path, lines: list[str]
 ) -> None:
-    assert read_results(stream(tmp_path, "planner", *lines), "p", "planner") is None
+    assert read_result_lines(stream(tmp_path, "planner", *lines), "p", "planner") is None
 
 
 def test_a_stream_whose_last_line_is_cut_off_is_left_to_the_whole_reading(tmp_path: Path) -> None:
     file = sound(tmp_path, "planner")
     file.write_text(file.read_text() + '{"type":"assistant","mess')
-    assert read_results(file, "p", "planner") is None
+    assert read_result_lines(file, "p", "planner") is None
 
 
 def test_a_file_that_is_not_there_is_left_to_the_whole_reading(tmp_path: Path) -> None:
-    assert read_results(tmp_path / "none.jsonl", "p", "planner") is None
+    assert read_result_lines(tmp_path / "none.jsonl", "p", "planner") is None
 
 
 # A run
@@ -283,9 +286,9 @@ def test_the_groups_of_each_kind_add_up_to_the_whole(demo: Path) -> None:
 
 def test_several_processes_count_what_one_counts(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = folder_costs(demo)
-    monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
-    monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
-    monkeypatch.setattr(costing, "TASK_RUNS", 2)
+    monkeypatch.setattr(process_pool, "MIN_PARALLEL_SECONDS", -1.0)
+    monkeypatch.setattr(process_pool, "can_fork", lambda: hasattr(os, "fork"))
+    monkeypatch.setattr(costing, "RUNS_PER_TASK", 2)
     assert folder_costs(demo) == alone
 
 
@@ -323,7 +326,7 @@ def test_the_command_opens_and_writes_nothing_but_its_output(shop: Path, tmp_pat
     assert everything_below(tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", costing.KINDS)
+@pytest.mark.parametrize("kind", costing.GROUPINGS)
 def test_one_kind_alone_is_shown_whole(shop: Path, kind: str) -> None:
     data = json.loads(type_in("cost", str(shop), "--by", kind, "--json").output)
     assert list(data["by"]) == [kind]

@@ -15,31 +15,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, select
 
-from app.server.core.workflow_history.amounts import Spending, spending
-from app.server.core.workflow_history.answers.finding import costs_of
-from app.server.core.workflow_history.answers.statistics import overview, run_statistics
-from app.server.core.workflow_history.care import pruning
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.columns import Columns
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.database import get_workflow_by_id
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.places import place
-from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.core.workflow_history.retention import Rule
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import occurrences, patterns
-from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.watching.budgets import (
+from app.server.core.workflow_history.analysis.anomalies.budgets import (
     BUDGET_COLUMNS,
+    BudgetLimits,
     Budgets,
-    Limits,
     Period,
-    judge,
+    evaluate,
 )
-from app.server.core.workflow_history.wording.costs import at_least
-from app.server.core.workflow_history.wording.statistics import cost_of
-from app.server.core.workflow_history.wording.story import cost_fact
+from app.server.core.workflow_history.common.column_data import ColumnTable
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.common.formatting.costs import format_minimum
+from app.server.core.workflow_history.common.spending import Spending, run_spending
+from app.server.core.workflow_history.database import get_workflow_by_id
+from app.server.core.workflow_history.ingest.files import to_path
+from app.server.core.workflow_history.maintenance import pruning
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
+from app.server.core.workflow_history.presentation.run_detail import cost_fact
+from app.server.core.workflow_history.presentation.statistics import format_cost
+from app.server.core.workflow_history.queries.list_runs import costs_of
+from app.server.core.workflow_history.queries.statistics import overview, run_statistics
+from app.server.core.workflow_history.resync import resync_workflow_cost
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns
+from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, prompt, result, run, stream, tool_use, usage
 
 EACH = 0.018  # USD: 1,000 tokens in and 1,000 out of Sonnet 4.5
@@ -88,7 +88,7 @@ def synced(*roots: Path) -> dict[str, Any]:
 def runs() -> dict[str, float | None]:
     """Return what each stored run counts, in US dollars, by project and id."""
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
-        found = history.figures(["project", "id", "total_cost", "lower_bound_cost"])
+        found = history.read_fields(["project", "id", "total_cost", "lower_bound_cost"])
     return {
         f"{one['project']}/{one['id']}": None
         if one["total_cost"] is None
@@ -97,7 +97,7 @@ def runs() -> dict[str, float | None]:
     }
 
 
-def columns(names: Sequence[str]) -> Columns:
+def columns(names: Sequence[str]) -> ColumnTable:
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
         return history.columns("runs", names)
 
@@ -185,15 +185,17 @@ def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
     found = folder_costs(agents)
     assert (found["recorded_cost"], found["partial"], found["runs_without_cost"]) == (1.0, False, 0)
     assert not any(group["partial"] for kind in found["by"].values() for group in kind)
-    assert at_least(costs_of(RunFilter())) == "$1.00"
-    assert cost_of(overview(RunFilter()).total) == "$1.00"
+    assert format_minimum(costs_of(RunFilter())) == "$1.00"
+    assert format_cost(overview(RunFilter()).total) == "$1.00"
     for by in ("project", "month", "phase", "agent", "model"):
         groups = [group for group in run_statistics(by, RunFilter()).groups if group.cost.runs]
-        assert [(cost_of(group), group.runs_without_cost) for group in groups] == [("$1.00", 0)], by
+        assert [(format_cost(group), group.runs_without_cost) for group in groups] == [("$1.00", 0)], by
     copy = get_workflow_by_id("a1b2c3d4_backup")
-    assert spending(copy) == Spending(None, None, partial=False)
+    assert run_spending(copy) == Spending(None, None, partial=False)
     assert cost_fact(copy).notes[0].words == "other runs count all that it spent"
-    (day,) = judge(columns(BUDGET_COLUMNS), Budgets(Limits(day=10**9)), [Period("day", -(2**62), 2**62)], 0)
+    (day,) = evaluate(
+        columns(BUDGET_COLUMNS), Budgets(BudgetLimits(day=10**9)), [Period("day", -(2**62), 2**62)], 0
+    )
     assert (day.spent, day.at_least, day.unknown) == (10**9, False, 0)
     assert sound() == []
 
@@ -205,8 +207,8 @@ def test_a_run_of_which_nothing_shows_what_it_spent_makes_every_total_at_least(a
     assert (done["total_cost"], done["partial_costs"]) == (1.0, 1)
     found = folder_costs(agents)
     assert (found["recorded_cost"], found["partial"], found["runs_without_cost"]) == (1.0, True, 1)
-    assert at_least(costs_of(RunFilter())) == "≥ $1.00"
-    assert cost_of(overview(RunFilter()).total) == "≥ $1.00"
+    assert format_minimum(costs_of(RunFilter())) == "≥ $1.00"
+    assert format_cost(overview(RunFilter()).total) == "≥ $1.00"
 
 
 def test_a_copy_with_an_agent_that_left_no_stream_spent_more_than_is_known(agents: Path) -> None:
@@ -215,7 +217,7 @@ def test_a_copy_with_an_agent_that_left_no_stream_spent_more_than_is_known(agent
     prompt(agents / "a1b2c3d4_backup", "builder", "Build it")
     assert synced(agents)["partial_costs"] == 1
     assert folder_costs(agents)["partial"]
-    assert cost_of(overview(RunFilter()).total) == "≥ $1.00"
+    assert format_cost(overview(RunFilter()).total) == "≥ $1.00"
 
 
 def test_a_copy_made_later_changes_nothing_of_the_first_run(agents: Path) -> None:
@@ -256,7 +258,7 @@ def test_a_message_that_two_agents_of_a_run_share_counts_the_same_however_often_
     assert first[0] == {"shop/a1b2c3d4": TWO}
     assert [cost for kind, _, cost in first[2] if kind == "phases"] == [TWO]
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
-        history.forget_fingerprints([history.find("a1b2c3d4").key])
+        history.clear_fingerprints([history.find("a1b2c3d4").key])
     synced(agents)
     assert (runs(), get_workflow_by_id("a1b2c3d4")["phase_costs"], learnt()) == first
 
@@ -368,7 +370,7 @@ def test_a_sync_of_folders_inside_each_other_adds_a_run_up_once(tmp_path: Path) 
     synced(inner)
     done = sync_workflow_history(silent=True, agents_dir=outer)
     assert (done["scanned"], done["enriched"], done["total_cost"]) == (3, 3, FOUR)
-    both = sync_workflow_history(silent=True, agents_dir=[place(inner), place(outer)])
+    both = sync_workflow_history(silent=True, agents_dir=[to_path(inner), to_path(outer)])
     assert (both["enriched"], both["total_cost"], both["partial_costs"]) == (3, FOUR, 0)
 
 
@@ -522,8 +524,12 @@ def test_a_worktree_belongs_to_its_repositorys_project(tmp_path: Path) -> None:
 def take_out(name: str) -> None:
     """Prune this run alone, which no rule can mean."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pruning, "_meant", lambda history, _: history.whole().facts([history.find(name).key]))
-        pruning.prune_history([Rule(RunFilter(search="this one"))], dry_run=False)
+        patched.setattr(
+            pruning,
+            "_meant",
+            lambda history, _: history.merge_store().pruning_fields([history.find(name).key]),
+        )
+        pruning.prune_history([RetentionRule(RunFilter(search="this one"))], dry_run=False)
 
 
 def test_a_pruned_run_leaves_its_messages_to_a_run_that_has_them(agents: Path) -> None:
@@ -555,7 +561,7 @@ def test_forks_that_are_pruned_together_are_noted_once(
         session = SESSION.format(number)
         transcript(tmp_path / "logs" / f"{session}.jsonl", session, messages)
     synced(tmp_path / "logs")
-    everything = [Rule(RunFilter(project=("logs",)))]
+    everything = [RetentionRule(RunFilter(project=("logs",)))]
     told = pruning.prune_history(everything)
     done = pruning.prune_history(everything, dry_run=False)
     assert (told["spent"], done["spent"]) == (FOUR, FOUR)
@@ -568,7 +574,9 @@ def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
     synced(agents)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            pruning, "_meant", lambda history, _: history.whole().facts([history.find("shop/a1b2c3d4").key])
+            pruning,
+            "_meant",
+            lambda history, _: history.merge_store().pruning_fields([history.find("shop/a1b2c3d4").key]),
         )
         told = pruning.prune_history(NOBODY)
     assert (told["runs"], told["spent"], told["unpriced"]) == (1, 0.0, 0)
@@ -580,11 +588,11 @@ def test_a_dry_run_tells_what_goes_out_of_the_sums(agents: Path) -> None:
 def test_a_copy_is_no_run_of_unknown_cost_when_it_is_pruned(agents: Path) -> None:
     shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
     synced(agents)
-    done = pruning.prune_history([Rule(RunFilter(project=("shop",)))])
+    done = pruning.prune_history([RetentionRule(RunFilter(project=("shop",)))])
     assert (done["runs"], done["spent"], done["unpriced"], done["spent_is_exact"]) == (2, 1.0, 0, True)
 
 
-NOBODY = [Rule(RunFilter(project=("nobody",)))]
+NOBODY = [RetentionRule(RunFilter(project=("nobody",)))]
 
 
 def test_counting_a_copys_costs_again_counts_nothing_twice(agents: Path) -> None:

@@ -18,21 +18,25 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from app.server.core.workflow_history import analytics, database
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.analysis.statistics import history_sums
+from app.server.core.workflow_history.analysis.statistics.workflow_totals import (
+    GroupTotals,
+    summarize_groups,
+    summarize_workflows,
+)
+from app.server.core.workflow_history.common.errors import (
     AmbiguousWorkflowError,
     InvalidQueryError,
     WorkflowHistoryError,
     WorkflowNotFoundError,
 )
-from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.statistics import Sums, history_statistics, statistics_of
-from app.server.core.workflow_history.store.codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.likeness import PairRow
-from app.server.core.workflow_history.store.records import pattern_rows, take_apart
-from app.server.core.workflow_history.store.values import to_nanodollars, to_time
-from app.server.core.workflow_history.store.views import VIEWS
-from app.server.core.workflow_history.summing import contract
+from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.rows.column_types import to_nanodollars, to_timestamp
+from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
+from app.server.core.workflow_history.storage.rows.run_rows import to_pattern_rows, to_rows
+from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
+from app.server.core.workflow_history.storage.writing.similarity_rows import SimilarPairRow
 
 KINDS = {
     "text": st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])),
@@ -108,7 +112,7 @@ def shared(module_history_url: URL) -> Iterator[History]:
 
 
 def number_of_examples(history: History) -> str:
-    return f"run-{len(history.refs())}"
+    return f"run-{len(history.list_refs())}"
 
 
 # --- what goes in comes out
@@ -285,14 +289,14 @@ def test_no_writing_of_an_amount_changes_it(amount: Decimal) -> None:
 @given(st.lists(st.datetimes(timezones=st.timezones() | st.just(UTC)), min_size=2, max_size=5))
 def test_stored_times_sort_as_text_as_they_do_in_time(moments: list[datetime]) -> None:
     inside = [moment for moment in moments if 2 < moment.year < 9998]
-    stored = [to_time(moment.isoformat()) for moment in inside]
-    assert sorted(stored) == [to_time(moment) for moment in sorted(m.astimezone(UTC) for m in inside)]
+    stored = [to_timestamp(moment.isoformat()) for moment in inside]
+    assert sorted(stored) == [to_timestamp(moment) for moment in sorted(m.astimezone(UTC) for m in inside)]
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_time_is_stored_alike_however_it_is_written(moment: datetime) -> None:
     writings = {moment.isoformat(), moment.isoformat(timespec="microseconds"), moment.isoformat()[:-6] + "Z"}
-    assert {to_time(text) for text in writings} == {to_time(moment)}
+    assert {to_timestamp(text) for text in writings} == {to_timestamp(moment)}
 
 
 def test_a_local_time_keeps_its_offset_and_utc_tells_none() -> None:
@@ -382,7 +386,7 @@ def test_inserting_twice_and_updating_the_unknown_say_no() -> None:
 def test_an_update_never_renames(history: History) -> None:
     history.insert({"id": "a", "project": "p"})
     assert history.update("p/a", {"id": "b", "project": "q", "status": "failed"})
-    assert [(ref.project, ref.id) for ref in history.refs()] == [("p", "a")]
+    assert [(ref.project, ref.id) for ref in history.list_refs()] == [("p", "a")]
 
 
 def test_one_id_in_two_projects_must_be_told_apart() -> None:
@@ -431,9 +435,9 @@ def test_parts_taken_apart_in_another_process_are_stored_as_workflows_are(
     name = number_of_examples(shared)
     for batch in (first, second):
         shared.save([{**batch, "id": name, "project": "whole"}], replace=["error_message"])
-        parts = take_apart({**batch, "id": name, "project": "parts"})
+        parts = to_rows({**batch, "id": name, "project": "parts"})
         sent = pickle.loads(pickle.dumps(parts))  # noqa: S301 - our own
-        counts = shared.save_parts([sent], replace=["error_message"])
+        counts = shared.save_rows([sent], replace=["error_message"])
         assert list(counts.keys) == [("parts", name)]
     of_history = {"project": "", "first_seen_at": "", "last_changed_at": ""}
     whole, in_parts = shared.get(f"whole/{name}"), shared.get(f"parts/{name}")
@@ -466,15 +470,15 @@ def test_a_transaction_is_stored_whole_or_not_at_all(history: History) -> None:
 
     with pytest.raises(KeyError):
         begin_and_fail()
-    assert history.refs() == []
+    assert history.list_refs() == []
     assert history.problems("agents") == []
 
 
 def test_a_run_whose_files_are_gone_stays_and_may_come_back(history: History) -> None:
     history.save([{"id": "a", "source_state": "present", "fingerprint": "f"}])
-    [ref] = history.refs()
-    history.mark_gone([ref.key], datetime(2025, 1, 1, tzinfo=UTC))
-    history.mark_gone([ref.key], datetime(2025, 1, 2, tzinfo=UTC))
+    [ref] = history.list_refs()
+    history.mark_deleted([ref.key], datetime(2025, 1, 1, tzinfo=UTC))
+    history.mark_deleted([ref.key], datetime(2025, 1, 2, tzinfo=UTC))
     stored = history.get("a")
     assert stored is not None
     assert (stored["source_state"], stored["gone_at"]) == ("gone", "2025-01-01T00:00:00Z")
@@ -487,13 +491,16 @@ def test_a_run_whose_files_are_gone_stays_and_may_come_back(history: History) ->
 
 def test_lists_of_similar_runs_are_replaced_as_a_whole(history: History) -> None:
     history.save([{"id": name, "project": "p"} for name in "abc"])
-    key = {ref.id: ref.key for ref in history.refs()}
+    key = {ref.id: ref.key for ref in history.list_refs()}
     a, b, c = (key[name] for name in "abc")
-    first = [PairRow(a, 1, b, 0.9), PairRow(a, 2, c, 0.6), PairRow(b, 1, a, 0.9)]
+    first = [SimilarPairRow(a, 1, b, 0.9), SimilarPairRow(a, 2, c, 0.6), SimilarPairRow(b, 1, a, 0.9)]
     similarity = history.similarity()
     similarity.save("m", [], [], [a, b], first)
-    similarity.save("m", [], [], [a], [PairRow(a, 1, c, 0.7)])
-    assert [tuple(place) for some in similarity.lists([a, b]) for place in some] == [(a, 1, c, 0.7), first[2]]
+    similarity.save("m", [], [], [a], [SimilarPairRow(a, 1, c, 0.7)])
+    assert [tuple(place) for some in similarity.similar_lists([a, b]) for place in some] == [
+        (a, 1, c, 0.7),
+        first[2],
+    ]
     stored = history.get("a")
     assert stored is not None
     assert stored["similar_workflows"] == [{"id": "c", "project": "p", "similarity_score": 0.7}]
@@ -513,7 +520,7 @@ def test_a_similar_run_that_is_not_stored_keeps_its_name(history: History) -> No
 
 def test_a_pattern_counts_once_per_run_however_often_it_is_seen(history: History) -> None:
     history.save([{"id": "a"}, {"id": "b"}])
-    first, second = (ref.key for ref in history.refs())
+    first, second = (ref.key for ref in history.list_refs())
     seen = {"kind": "command", "signature": "pytest", "count": 3, "successes": 2, "failures": 1, "cost": 0.5}
     for _ in range(2):
         history.save_patterns({first: [seen], second: [{**seen, "count": 1, "failures": 0}]})
@@ -528,7 +535,7 @@ def test_a_pattern_counts_once_per_run_however_often_it_is_seen(history: History
 
 def test_one_detector_never_wipes_what_the_other_found(history: History) -> None:
     history.save([{"id": "a"}])
-    [ref] = history.refs()
+    [ref] = history.list_refs()
     history.save_patterns({ref.key: [{"kind": "command", "signature": "x", "count": 1}]})
     history.save_patterns({ref.key: [{"kind": "host", "signature": "y", "count": 1}]}, detector="host")
     history.save_patterns({ref.key: []})
@@ -540,7 +547,7 @@ def test_one_detector_never_wipes_what_the_other_found(history: History) -> None
 def test_a_rolled_back_pattern_is_stored_when_it_is_seen_again(history: History) -> None:
     history.save([{"id": "a"}, {"id": "b"}])
     seen = {"kind": "command", "signature": "pytest", "count": 1}
-    found = {ref.key: [seen] for ref in history.refs()}
+    found = {ref.key: [seen] for ref in history.list_refs()}
 
     def store_and_fail() -> None:
         with history.transaction():
@@ -556,11 +563,11 @@ def test_a_rolled_back_pattern_is_stored_when_it_is_seen_again(history: History)
 
 def test_findings_made_in_another_process_are_stored_as_findings_are(history: History) -> None:
     history.save([{"id": name} for name in "abcd"])
-    first, second, third, fourth = (ref.key for ref in history.refs())
+    first, second, third, fourth = (ref.key for ref in history.list_refs())
     seen = {"kind": "sequence", "signature": "a\x00 → b", "count": 2, "failures": 1, "cost": 0.1}
     seen |= {"seconds": 1.5, "agents": ["x", "y"], "example_path": "x/raw.jsonl", "example_line": 7}
     history.save_patterns({first: [seen], second: [seen]})
-    rows = pickle.loads(pickle.dumps(pattern_rows([seen])))  # noqa: S301 - our own
+    rows = pickle.loads(pickle.dumps(to_pattern_rows([seen])))  # noqa: S301 - our own
     history.save_pattern_rows({third: rows, fourth: rows})
     of_one, of_other = history.patterns(first), history.patterns(third)
     assert of_one == of_other
@@ -569,13 +576,13 @@ def test_findings_made_in_another_process_are_stored_as_findings_are(history: Hi
 
 def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -> None:
     history.save([{"id": "a"}])
-    [ref] = history.refs()
+    [ref] = history.list_refs()
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "old"), Problem("a/y.jsonl", "old")]})
     history.save_run_problems("one", {ref.key: [Problem("a/x.jsonl", "cut", 3)]})
     beside = [Problem("b", "no JSON", None, "warning")]
-    assert not history.knows_folder_problems("two", beside)
+    assert not history.folder_problems_unchanged("two", beside)
     history.save_folder_problems("two", beside)
-    assert history.knows_folder_problems("two", beside)
+    assert history.folder_problems_unchanged("two", beside)
     assert [(row["severity"], row["reason"], row["run_id"]) for row in history.view("unreadable")] == [
         ("error", "cut", "a"),
         ("warning", "no JSON", None),
@@ -585,7 +592,7 @@ def test_problems_are_those_of_the_last_sync_of_their_folder(history: History) -
     assert history.view("unreadable") == []
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", VIEW_COLUMNS)
 def test_every_view_can_be_read(history: History, name: str) -> None:
     assert history.view(name) == []
 
@@ -598,8 +605,8 @@ def test_no_view_is_read_by_a_made_up_name(history: History) -> None:
 # --- sums
 
 
-def summed(history: History) -> list[Sums]:
-    return contract.sums_of(history.columns("runs", contract.COLUMNS))
+def summed(history: History) -> list[GroupTotals]:
+    return history_sums.group_totals(history.columns("runs", history_sums.COLUMNS))
 
 
 @settings(max_examples=40, deadline=None)
@@ -632,7 +639,7 @@ def test_sums_made_of_the_columns_are_those_over_all_rows(
     file = tmp_path_factory.mktemp("sums") / "history.db"
     with History.open(file) as history:
         history.save([{**row, "id": str(number)} for number, row in enumerate(rows)])
-        by_columns, by_hand = statistics_of(summed(history)), history_statistics(history.figures())
+        by_columns, by_hand = summarize_groups(summed(history)), summarize_workflows(history.read_fields())
     means = ("average_duration", "average_tokens", "average_cache_efficiency")
     for name in means:
         mean = by_hand.pop(name)
@@ -681,7 +688,7 @@ def test_the_file_is_its_owners_alone(own_database: Path) -> None:
 def test_readers_neither_need_nor_make_a_database(own_database: Path) -> None:
     assert database.get_workflow_history()["workflows"] == []
     assert database.get_workflow_by_id("a") is None
-    assert database.sums() == []
+    assert database.run_totals() == []
     assert not own_database.parent.exists()
 
 
@@ -698,7 +705,7 @@ def test_closing_leaves_one_file_and_reading_changes_no_byte_of_it(own_database:
     database.init_db()
     database.get_workflow_history(search="a")
     with History.open(own_database) as history, history.transaction():
-        assert history.knows_folder_problems("agents", [])
+        assert history.folder_problems_unchanged("agents", [])
         history.stored_runs("")
     assert own_database.read_bytes() == before
     assert [file.name for file in own_database.parent.iterdir()] == ["history.db"]

@@ -17,7 +17,6 @@ from typer.testing import CliRunner, Result
 from app.server.core.workflow_history import (
     RunFilter,
     check_budgets,
-    dating,
     demo,
     find_anomalies,
     find_runs,
@@ -25,20 +24,21 @@ from app.server.core.workflow_history import (
     read_config,
     sync,
 )
-from app.server.core.workflow_history.answers import misdated
-from app.server.core.workflow_history.answers.statistics import overview, run_statistics, trend
-from app.server.core.workflow_history.care.pruning import prune_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.columns import UNKNOWN, Columns
+from app.server.core.workflow_history.common import plausible_dates
+from app.server.core.workflow_history.common.column_data import MISSING_INT, ColumnTable
+from app.server.core.workflow_history.common.errors import InvalidQueryError
 from app.server.core.workflow_history.database import get_workflow_history
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.retention import Rule
-from app.server.core.workflow_history.scanning import scan
-from app.server.core.workflow_history.scanning.walk import find_run
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.reads import StoredRun
-from app.server.core.workflow_history.syncing import merging
-from app.server.core.workflow_history.syncing.changes import is_as_stored
+from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.runs.discovery import find_run
+from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule
+from app.server.core.workflow_history.pipeline import merge_fields
+from app.server.core.workflow_history.pipeline.change_detection import is_unchanged
+from app.server.core.workflow_history.queries import implausible_dates
+from app.server.core.workflow_history.queries.statistics import overview, run_statistics, trend
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.runs import StoredRunState
 
 from .build import init, line, result, run, stream
 
@@ -83,7 +83,7 @@ def type_in(*words: str) -> Result:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(dating).failed == 0
+    assert doctest.testmod(plausible_dates).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,13 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     ],
 )
 def test_a_run_was_made_between_2000_and_a_day_after_now(moment: datetime, *, plausible: bool) -> None:
-    assert dating.is_plausible(moment, NOW) is plausible
-    made_at = np.array([dating.micros(moment), UNKNOWN])
-    placed, odd = misdated.dated(Columns("runs", 2, {}, {"created_at": made_at}, {}), NOW)
+    assert plausible_dates.is_plausible(moment, NOW) is plausible
+    made_at = np.array([plausible_dates.to_microseconds(moment), MISSING_INT])
+    placed, odd = implausible_dates.mask_implausible_dates(
+        ColumnTable("runs", 2, {}, {"created_at": made_at}, {}), NOW
+    )
     assert odd.tolist() == ([] if plausible else [0])
-    assert (placed.whole["created_at"] == UNKNOWN).tolist() == [not plausible, True]
+    assert (placed.integers["created_at"] == MISSING_INT).tolist() == [not plausible, True]
 
 
 # --- answers
@@ -322,7 +324,7 @@ def test_an_impossible_time_is_unknown_in_every_face(
     assert get_workflow_history()["workflows"][0]["id"] == "known"
     assert [one["id"] for one in find_runs(RunFilter(from_ago="9000d")).workflows] == ["known"]
     assert [one["id"] for one in find_runs(RunFilter(before_ago="1d")).workflows] == ["known"]
-    meant = prune_history([Rule(RunFilter(before_ago="1d"))])
+    meant = prune_history([RetentionRule(RunFilter(before_ago="1d"))])
     assert (meant["runs"], meant["newest"]) == (1, "2026-03-01T09:00:00.000000Z")
     assert "9999-12-31" in type_in("show", "late").output
 
@@ -332,15 +334,15 @@ def test_a_run_is_read_again_when_a_time_of_it_that_lay_in_the_future_has_come(a
     (found,) = scan(agents, NOW).runs
     folder = find_run(agents, "a1")
     assert folder is not None
-    stored = StoredRun(1, "a1", "here", found.fingerprint, None, None, *folder.written, None)
+    stored = StoredRunState(1, "a1", "here", found.fingerprint, None, None, *folder.file_times, None)
     for when, is_known in ((NOW, True), (datetime(2028, 1, 15, tzinfo=UTC), False)):
-        assert is_as_stored(stored, folder, "here", when) is is_known
+        assert is_unchanged(stored, folder, "here", when) is is_known
 
 
 def test_an_impossible_time_that_a_history_has_is_taken_back() -> None:
     stored = {"created_at": ODD[3], "started_at": ODD[3], "times_basis": "reported", "nl_input": "Add x"}
-    assert merging.without_impossible_times(stored, NOW)["created_at"] is None
-    known = merging.merged(merging.without_impossible_times(stored, NOW), {"created_at": None})
+    assert merge_fields.without_impossible_times(stored, NOW)["created_at"] is None
+    known = merge_fields.merge_run(merge_fields.without_impossible_times(stored, NOW), {"created_at": None})
     assert (known["created_at"], known["times_basis"], known["nl_input"]) == (None, None, "Add x")
 
 

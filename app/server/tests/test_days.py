@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, find_anomalies, run_statistics
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
 from app.server.tests.build import init, result, run, stream
 from scripts.console_docs import surroundings

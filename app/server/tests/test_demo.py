@@ -19,13 +19,13 @@ from genai_prices import Usage, calc_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.server.core.workflow_history.common.errors import AgentsFolderError
 from app.server.core.workflow_history.demo import DemoFolder, make_agents_folder
-from app.server.core.workflow_history.demo.filler import numbered, take
+from app.server.core.workflow_history.demo.filler import generate_text, numbered
 from app.server.core.workflow_history.demo.plan import plan_runs
-from app.server.core.workflow_history.demo.spending import Spending, message_usages, partial_outputs
+from app.server.core.workflow_history.demo.spending import TokenProfile, message_usages, partial_outputs
 from app.server.core.workflow_history.demo.tasks import family_tasks, with_articles
 from app.server.core.workflow_history.demo.texts import BUGS, CHORES, FEATURES, SUBJECTS
-from app.server.core.workflow_history.errors import AgentsFolderError
 from app.server.tests.patience import BUSY
 
 END = datetime(2026, 1, 20, 15, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -544,14 +544,14 @@ def test_plans_are_in_order_of_time_and_never_share_an_id(runs, seed, months):
 @settings(deadline=None)
 @given(seed=st.integers(), growth=st.integers(1, 9_000), missed=st.floats(0, 1), count=st.integers(1, 90))
 def test_no_message_spends_less_than_nothing_or_reaches_a_price_tier(seed, growth, missed, count):
-    for usage in message_usages(Random(seed), Spending(growth, 100, missed), count):
+    for usage in message_usages(Random(seed), TokenProfile(growth, 100, missed), count):
         assert min(usage.input, usage.output, usage.cache_read, usage.cache_write) >= 0
         assert usage.total < 200_000
 
 
 @given(seed=st.integers(), count=st.integers(1, 5))
 def test_lines_of_a_message_never_show_more_output_than_it_has(seed, count):
-    (usage,) = message_usages(Random(seed), Spending(100, 400), 1)
+    (usage,) = message_usages(Random(seed), TokenProfile(100, 400), 1)
     shown = [part.output for part in partial_outputs(Random(seed), usage, count)]
     assert len(shown) == count
     assert shown == sorted(shown)
@@ -564,6 +564,6 @@ def test_lines_of_a_message_never_show_more_output_than_it_has(seed, count):
     size=st.integers(1, 5_000),
 )
 def test_filler_is_never_longer_than_asked_for(seed, kind, size):
-    text = take(Random(seed), kind, size)
+    text = generate_text(Random(seed), kind, size)
     assert len(text) <= size
     assert numbered(text).count("\n") == text.count("\n")

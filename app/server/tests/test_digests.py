@@ -14,28 +14,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from app.server.core.workflow_history.answers.statistics import (
+from app.server.core.workflow_history.analysis.statistics.aggregate_codec import (
+    ALL,
+    CACHED,
+    WASTE,
+    compute_aggregate,
+    decode_aggregate,
+    encode_aggregate,
+)
+from app.server.core.workflow_history.analysis.statistics.aggregates import Aggregate, merge
+from app.server.core.workflow_history.analysis.statistics.group_statistics import build_figures
+from app.server.core.workflow_history.analysis.statistics.waste import build_waste
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.statistics import (
     GROUPINGS,
     overview,
     run_statistics,
     trend,
     waste,
 )
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store import blocks
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import column_blocks
-from app.server.core.workflow_history.summing.digests import Digest, merged
-from app.server.core.workflow_history.summing.figures import figures_of
-from app.server.core.workflow_history.summing.packing import (
-    ALL,
-    KEPT,
-    WASTE,
-    decoded,
-    digest_named,
-    encoded,
-)
-from app.server.core.workflow_history.summing.waste import waste_of
+from app.server.core.workflow_history.storage.column_cache import blocks
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import column_blocks
 
 from .test_statistics import check, made_anew, of_run, read_runs, runs, stored
 
@@ -44,12 +44,12 @@ FAILED = RunFilter(status=("failed",))
 EVERY_RUN = RunFilter(project=("shop", "desk"))
 
 
-def record(name: str, digest: Digest) -> Any:
+def record(name: str, digest: Aggregate) -> Any:
     """Return what a digest says."""
-    return waste_of(digest) if name == WASTE else figures_of(digest)
+    return build_waste(digest) if name == WASTE else build_figures(digest)
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", CACHED)
 @settings(max_examples=40)
 @given(rows=runs, blocks_of=st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
@@ -58,7 +58,7 @@ def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
     file = stored(tmp_path_factory.mktemp("parts"), rows)
     with History.open(file) as history:
         columns = history.columns
-        every = digest_named(name, columns)
+        every = compute_aggregate(name, columns)
         run_columns = columns("runs", ["key", "status", "workflow_template", "cost_basis", "total_cost",
             "lower_bound_cost", "input_tokens", "output_tokens", "cache_read_tokens",
             "cache_creation_tokens", "total_tokens", "duration_seconds", "only_bound",
@@ -67,16 +67,16 @@ def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
         for block in sorted(set(blocks_of[: len(rows)])):
             places = np.flatnonzero(np.array(blocks_of[: len(rows)]) == block)
             some = run_columns.take(places)
-            found = digest_named(name, lambda f, n, some=some: some if f == "runs" else columns(f, n))  # type: ignore[misc]
-            parts.append(decoded(encoded(found)))
+            found = compute_aggregate(name, lambda f, n, some=some: some if f == "runs" else columns(f, n))  # type: ignore[misc]
+            parts.append(decode_aggregate(encode_aggregate(found)))
     if parts:
-        assert record(name, merged(parts)) == record(name, every)
+        assert record(name, merge(parts)) == record(name, every)
     if name == ALL and parts:
-        [total] = figures_of(merged(parts))
+        [total] = build_figures(merge(parts))
         check(total, [of_run(row) for row in read_runs(file)])
     elif name != WASTE and parts:
         expected = made_anew(file, name, "UTC")
-        found_groups = figures_of(merged(parts))
+        found_groups = build_figures(merge(parts))
         assert {group.name for group in found_groups} == set(expected)
         for group in found_groups:
             check(group, expected[group.name])
@@ -151,49 +151,49 @@ def forget_digests(history: History) -> None:
 def test_the_answer_is_the_same_whatever_is_packed(history: History) -> None:
     unpacked, of_some = answers(RunFilter()), answers(FAILED)
     assert answers(EVERY_RUN) == unpacked
-    history.pack_columns()
+    history.build_column_cache()
     assert answers(FAILED) == of_some
     assert answers(RunFilter()) == unpacked
     assert answers(EVERY_RUN) == unpacked
     with history._writing() as connection:
-        blocks.drop_blocks(connection, [600])
+        blocks.invalidate_blocks(connection, [600])
     assert answers(RunFilter()) == unpacked
     assert answers(EVERY_RUN) == unpacked
 
 
 def test_an_older_history_answers_the_same_and_is_packed_by_the_next_sync(history: History) -> None:
-    history.pack_columns()
+    history.build_column_cache()
     packed = answers(RunFilter())
     forget_digests(history)
     assert answers(RunFilter()) == packed
-    assert history.has_unpacked_columns()
-    history.pack_columns()
-    assert not history.has_unpacked_columns()
+    assert history.column_cache_is_stale()
+    history.build_column_cache()
+    assert not history.column_cache_is_stale()
     assert answers(RunFilter()) == packed
 
 
 @pytest.mark.parametrize("packed_again", [False, True], ids=["not packed yet", "packed again"])
 def test_a_changed_run_changes_every_answer(history: History, packed_again: bool) -> None:
-    history.pack_columns()
+    history.build_column_cache()
     before = answers(RunFilter())
     costly = {**agent(random.Random(1)), "cost": 77.0, "cost_basis": "reported", "outcome": "error"}
     costly |= {"phase": "plan", "agent": "planner", "model": "opus", "duplicate_of": None}
     history.update("run600", {"status": "completed", "total_cost": 77.0, "phase_costs": [costly]})
     if packed_again:
-        history.pack_columns()
+        history.build_column_cache()
     after = answers(RunFilter())
     assert [name for name in after if after[name] == before[name] and name != "trend"] == []
     assert after == answers(EVERY_RUN)
-    history.pack_columns()
+    history.build_column_cache()
     forget_digests(history)
     assert answers(RunFilter()) == after
 
 
 def test_only_the_digests_of_the_changed_run_are_made_anew(history: History) -> None:
-    history.pack_columns()
+    history.build_column_cache()
     history.update("run600", {"total_cost": 1.0})
     with history._reading() as connection:
-        for name in KEPT:
+        for name in CACHED:
             assert blocks.missing_blocks(connection, blocks.DIGESTS, name) == [1]
 
 
@@ -202,7 +202,7 @@ def test_sums_beyond_64_bits_are_not_kept_but_made_anew_and_never_packed_twice(t
     part = {"phase": "plan", "cost_basis": "reported", "cost": cost}
     file = stored(tmp_path, [{"total_cost": cost, "status": "failed", "phase_costs": [part] * 3}] * 3)
     with History.open(file) as history:
-        assert not history.has_unpacked_columns()
+        assert not history.column_cache_is_stale()
     exact = 9 * 9_000_000_000_000_000_001
     assert run_statistics("phase").groups[0].cost.total == exact / 10**9
     assert waste().wasted == exact / 10**9

@@ -20,19 +20,18 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.common.errors import (
     InvalidQueryError,
     PatternNotFoundError,
     WorkflowNotFoundError,
 )
-from app.server.core.workflow_history.filters import Range, RunFilter
-from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.store.cursor import Cursor
-from app.server.core.workflow_history.store.engine import connect, reading
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
-from app.server.core.workflow_history.store.schema import metadata
-from app.server.core.workflow_history.store.views import VIEWS
+from app.server.core.workflow_history.common.filters import Range, RunFilter
+from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.storage.connection.engine import connect, read_transaction
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import SORT_KEYS, PageCursor, PageQuery
+from app.server.core.workflow_history.storage.tables.schema import metadata
+from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
 from app.server.tests.conftest import ENGINES, empty_place
 from app.server.tests.patience import PATIENCE
 
@@ -58,7 +57,7 @@ def synced(url: URL, agents: Path) -> dict[str, Any]:
 def rows_of(url: URL) -> dict[str, list[tuple[Any, ...]]]:
     """Return every table as it is stored, but for what the clock said while it was."""
     found = {}
-    with connect(url) as connection, reading(connection):
+    with connect(url) as connection, read_transaction(connection):
         for name, table in metadata.tables.items():
             if name == "sync_runs":
                 continue
@@ -189,11 +188,11 @@ def test_pages_follow_each_other_alike(both: dict[str, URL], sort_by: str) -> No
                 query = PageQuery(sort_by=sort_by, sort_order=order, limit=23)
                 ids.append([])
                 while True:
-                    page = history.brief_page(query)
+                    page = history.summary_page(query)
                     ids[-1] += [run["id"] for run in page.workflows]
-                    if page.last is None:
+                    if page.next_cursor is None:
                         break
-                    query = PageQuery(sort_by=sort_by, sort_order=order, limit=23, after=page.last)
+                    query = PageQuery(sort_by=sort_by, sort_order=order, limit=23, after=page.next_cursor)
             found.append(ids)
     if sort_by in OF_THE_MOMENT:
         found = [[sorted(ids) for ids in one] for one in found]
@@ -201,7 +200,7 @@ def test_pages_follow_each_other_alike(both: dict[str, URL], sort_by: str) -> No
     assert found[1:] == found[:1] * (len(found) - 1)
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", VIEW_COLUMNS)
 def test_a_view_says_the_same(both: dict[str, URL], name: str) -> None:
     found = []
     for url in both.values():
@@ -245,7 +244,7 @@ ODD_IDS = (
 def test_text_is_sorted_and_begins_by_its_bytes(history: History) -> None:
     history.save([{"id": run_id, "status": "done"} for run_id in ODD_IDS])
     expected = sorted(ODD_IDS, key=str.encode)
-    page = history.brief_page(PageQuery(sort_by="id", sort_order="ASC", limit=100))
+    page = history.summary_page(PageQuery(sort_by="id", sort_order="ASC", limit=100))
     assert [run["id"] for run in page.workflows] == expected
     for prefix in ("a", "A", "a%", "a_", "é", "\U0001f600"):
         begun = {ref.id for ref in history.newest(prefix, 100)}
@@ -275,9 +274,9 @@ def test_a_search_finds_the_same_runs(request: pytest.FixtureRequest, tmp_path: 
     for name in ENGINES:
         with History.open(empty_place(request, name, tmp_path)) as history:
             history.save([{"id": run_id, "nl_input": text} for run_id, text in TEXTS.items()])
-            names = {ref.key: ref.id for ref in history.refs()}
+            names = {ref.key: ref.id for ref in history.list_refs()}
             found.append(
-                {text: sorted(names[key] for key in history.matching(RunFilter(search=text)).tolist())
+                {text: sorted(names[key] for key in history.matching_keys(RunFilter(search=text)).tolist())
                  for text in SEARCHES}
             )  # fmt: skip
     assert found[0]["csv"] == ["one"]
@@ -289,7 +288,9 @@ def test_a_search_finds_the_same_runs(request: pytest.FixtureRequest, tmp_path: 
 def test_a_search_follows_what_a_run_becomes(history: History) -> None:
     history.insert({"id": "a", "nl_input": "first words"})
     history.update("a", {"nl_input": "other words", "error_message": "it broke"})
-    finds = {word: history.matching(RunFilter(search=word)).tolist() for word in ("first", "other", "broke")}
+    finds = {
+        word: history.matching_keys(RunFilter(search=word)).tolist() for word in ("first", "other", "broke")
+    }
     assert finds == {"first": [], "other": [1], "broke": [1]}
     assert history.check() == []
 
@@ -312,18 +313,20 @@ def test_an_odd_filter_is_an_answer_like_any_other(both: dict[str, URL], wanted:
     found = []
     for url in both.values():
         with History.open(url) as history:
-            found.append((history.matching(wanted).tolist(), history.page(PageQuery(wanted, limit=3)).total))
+            found.append(
+                (history.matching_keys(wanted).tolist(), history.page(PageQuery(wanted, limit=3)).total)
+            )
     assert found[1:] == found[:1] * (len(found) - 1)
 
 
 def test_amounts_are_compared_to_the_last_digit(history: History) -> None:
     large = 2**53
     history.save([{"id": str(more), "total_tokens": large + more} for more in range(3)])
-    assert history.matching(RunFilter(tokens=Range(large + 1, None))).tolist() == [2, 3]
-    assert history.matching(RunFilter(tokens=Range(None, 1.5))).tolist() == []
+    assert history.matching_keys(RunFilter(tokens=Range(large + 1, None))).tolist() == [2, 3]
+    assert history.matching_keys(RunFilter(tokens=Range(None, 1.5))).tolist() == []
     history.save([{"id": "small", "total_tokens": 2}])
-    assert history.matching(RunFilter(tokens=Range(None, 1.5))).tolist() == []
-    assert history.matching(RunFilter(tokens=Range(1.5, 3))).tolist() == [4]
+    assert history.matching_keys(RunFilter(tokens=Range(None, 1.5))).tolist() == []
+    assert history.matching_keys(RunFilter(tokens=Range(1.5, 3))).tolist() == [4]
 
 
 @pytest.mark.parametrize("value", [1, 1.5, None, "x", "\x00", "\ud800", 2**70, "2026"])
@@ -332,10 +335,10 @@ def test_a_cursor_that_was_made_up_is_no_accident(history: History, value: Any) 
     for sort_by in ("total_tokens", "duration_seconds", "model_used", "created_at"):
         for name in ("a", "\x00\ud800"):
             try:
-                query = PageQuery(sort_by=sort_by, limit=5, after=Cursor(value, name, name))
+                query = PageQuery(sort_by=sort_by, limit=5, after=PageCursor(value, name, name))
             except InvalidQueryError:
                 continue
-            assert history.brief_page(query).total == 1
+            assert history.summary_page(query).total == 1
 
 
 ODD = "\x00 \ud800"
@@ -347,13 +350,13 @@ def test_no_text_is_an_accident(history: History) -> None:
     assert history.get(ODD) is not None
     assert history.find(f"{ODD}/{ODD}").key == 1
     assert len(history.newest(ODD[0], 5)) == 1
-    assert len(history.words("status", ODD[0], 5)) == 1
-    assert len(history.refs(status=ODD)) == 1
+    assert len(history.distinct_values("status", ODD[0], 5)) == 1
+    assert len(history.list_refs(status=ODD)) == 1
     assert history.update(ODD, {"project": ODD, "plan_file": ODD})
     assert len(history.stored_runs(ODD)) == 1
     assert history.cost_totals(ODD, ODD).enriched == 0
     assert len(history.problems(ODD)) == 1
-    assert history.knows_folder_problems(ODD, [Problem(ODD, ODD)])
+    assert history.folder_problems_unchanged(ODD, [Problem(ODD, ODD)])
     assert history.find_pattern(ODD) == history.pattern_examples(ODD) == []
     with pytest.raises(PatternNotFoundError):
         history.decide_pattern(ODD, "accepted", ODD)
@@ -378,7 +381,7 @@ def test_threads_that_write_at_once_lose_and_double_nothing(history_url: URL) ->
                     key = saved.keys["", "shared"]
                     found = {"kind": "operation", "signature": f"same {batch}", "count": 1, "cost": 0.25}
                     history.save_patterns({k: [found] for k in saved.keys.values() if k != key})
-                    history.pack_columns()
+                    history.build_column_cache()
         except BaseException as error:  # noqa: BLE001 - told by the test
             errors.append(error)
 
@@ -389,11 +392,11 @@ def test_threads_that_write_at_once_lose_and_double_nothing(history_url: URL) ->
         thread.join()
     assert errors == []
     with History.open(history_url) as history:
-        refs = history.refs()
+        refs = history.list_refs()
         assert [ref.key for ref in refs] == list(range(1, 4 * 3 * 5 + 2))
         assert len({ref.id for ref in refs}) == len(refs)
         assert history.check() == []
-        assert {(one.signature, one.runs, one.nanodollars) for one in history.recurring()} == {
+        assert {(one.signature, one.runs, one.nanodollars) for one in history.pattern_totals()} == {
             (f"same {batch}", 20, 20 * 250_000_000) for batch in range(3)
         }
 
@@ -420,9 +423,9 @@ def test_processes_that_sync_at_once_end_as_one_sync_does(
 
 
 def by_name(history: History) -> dict[tuple[str, str], Any]:
-    found = history.read([ref.key for ref in history.refs()])
+    found = history.read([ref.key for ref in history.list_refs()])
     return {(run["project"], run["id"]): without_moments(run) for run in found.values()}
 
 
 def sums(history: History) -> set[tuple[Any, ...]]:
-    return {(p.id, p.runs, p.count, p.nanodollars) for p in history.recurring(least_runs=1)}
+    return {(p.id, p.runs, p.count, p.nanodollars) for p in history.pattern_totals(least_runs=1)}

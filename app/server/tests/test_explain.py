@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, explain_run
-from app.server.core.workflow_history.accounting import cost_data
-from app.server.core.workflow_history.answers.shapes import json_schema, to_json
+from app.server.core.workflow_history.analysis.explanation import (
+    EXPLAINERS,
+    Explanation,
+    ExplanationContext,
+    explain_field,
+)
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
-from app.server.core.workflow_history.explaining import FIELDS, Explanation, Known, explained
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
+from app.server.core.workflow_history.costs.accounting import cost_data
+from app.server.core.workflow_history.presentation.explanation import _plain
+from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.wording.explaining import _plain
 from app.server.tests import build
 
 SUMS = (
@@ -59,7 +64,7 @@ def history(synced: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
 
 
 def everything(history: History) -> list[dict]:
-    return list(history.read([ref.key for ref in history.refs()]).values())
+    return list(history.read([ref.key for ref in history.list_refs()]).values())
 
 
 def exact(value: float | None) -> Decimal:
@@ -76,7 +81,7 @@ def type_in(*words: str):
 def test_the_parts_of_every_sum_of_every_run_add_up_to_it_to_the_nano_dollar(history):
     for run in everything(history):
         for name in SUMS:
-            found = explained(Known(run), name)
+            found = explain_field(ExplanationContext(run), name)
             assert found.value == run[name]
             parts = sum((exact(part.value) for part in found.parts if part.adds), Decimal(0))
             assert parts == exact(run[name]), name
@@ -86,7 +91,7 @@ def test_the_parts_of_every_sum_of_every_run_add_up_to_it_to_the_nano_dollar(his
 def test_tokens_times_the_rates_of_the_day_equal_the_stored_own_sum(history):
     models = 0
     for run in everything(history):
-        for part in explained(Known(run), "total_cost").parts:
+        for part in explain_field(ExplanationContext(run), "total_cost").parts:
             for each in part.arithmetic:
                 terms = sum((exact(term.cost) for term in each.terms), Decimal(0))
                 assert terms == exact(each.total)
@@ -97,8 +102,8 @@ def test_tokens_times_the_rates_of_the_day_equal_the_stored_own_sum(history):
 
 def test_every_field_of_every_run_is_explained_and_what_is_unknown_says_why(history):
     for run in everything(history)[::4]:
-        for name in FIELDS:
-            found = explained(Known(run), name)
+        for name in EXPLAINERS:
+            found = explain_field(ExplanationContext(run), name)
             assert found.rule
             assert found.value is not None or found.why_unknown, name
             assert found.docs.startswith("docs/")
@@ -122,14 +127,14 @@ def test_phases_make_the_whole_and_so_do_agents(history):
         known = exact(run["total_cost"]) + exact(run["lower_bound_cost"])
         for kind in ("phase", "agent"):
             names = {agent[kind] for agent in run["phase_costs"]}
-            found = [explained(Known(run), name) for name in names]
+            found = [explain_field(ExplanationContext(run), name) for name in names]
             assert sum((exact(each.value) for each in found), Decimal(0)) == known
 
 
 def test_a_score_shows_parts_that_make_it(history):
     for run in everything(history)[::5]:
         for name in ("nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score"):
-            found = explained(Known(run), name)
+            found = explain_field(ExplanationContext(run), name)
             assert found.value is None or abs(found.remainder) <= 0.1
 
 
@@ -267,7 +272,7 @@ def test_whatever_the_agents_spent_the_parts_make_the_whole(entries):
     ]
     run = {"id": "a", **cost_data(consistent)}
     for name in ("total_cost", "lower_bound_cost", "retry_cost"):
-        found = explained(Known(run), name)
+        found = explain_field(ExplanationContext(run), name)
         assert not found.remainder
         assert exact(found.total) == exact(run[name])
 

@@ -21,20 +21,23 @@ from sqlalchemy import inspect
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, demo, export, sync
-from app.server.core.workflow_history.answers.export import TABLES, write_table
-from app.server.core.workflow_history.answers.statistics import run_statistics
-from app.server.core.workflow_history.answers.tables import Table, of_records
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowHistoryError
-from app.server.core.workflow_history.exporting import parquet
-from app.server.core.workflow_history.exporting.cells import defused, is_formula, tidy
-from app.server.core.workflow_history.exporting.target import whole_file
-from app.server.core.workflow_history.exporting.values import ascii_json, dollars
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store import takeout
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.views import VIEWS
-from app.server.core.workflow_history.web.api import taking_out
+from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowHistoryError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.exporting import parquet_writer
+from app.server.core.workflow_history.exporting.csv_writer import (
+    escape_formula,
+    is_formula,
+    strip_control_chars,
+)
+from app.server.core.workflow_history.exporting.value_encoding import encode_money, to_ascii_json
+from app.server.core.workflow_history.exporting.writer import atomic_write
+from app.server.core.workflow_history.queries.export import TABLES, Table, table_from_records, write_table
+from app.server.core.workflow_history.queries.statistics import run_statistics
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading import export_source
+from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS
+from app.server.core.workflow_history.web.api import export as taking_out
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 HOSTILE = '=HYPERLINK("http://x";"y")'
@@ -113,7 +116,7 @@ def test_views_call_columns_as_exported_tables_do(tmp_path):
     known = {field.name for table in TABLES.values() for field in table.fields}
     own = {"key", "agent_runs", "patterns", "day_utc", "note", "success_rate"}  # made for views, or counted
     with History.open(tmp_path / "history.db") as history, history._reading() as connection:
-        for view in VIEWS:
+        for view in VIEW_COLUMNS:
             assert {c["name"] for c in inspect(connection).get_columns(view)} <= known | own, view
 
 
@@ -263,7 +266,7 @@ def test_agent_runs_name_their_run(demo_history):
 
 
 def test_runs_come_by_creation_then_id_whatever_the_order_they_were_stored_in(tmp_path, monkeypatch):
-    monkeypatch.setattr(takeout, "RUNS_AT_A_TIME", 2)
+    monkeypatch.setattr(export_source, "BATCH_SIZE", 2)
     late, early = "2026-03-02T10:00:00Z", "2026-03-01T10:00:00Z"
     stored = [("d", None), ("c", late), ("b", early), ("a", early), ("e", late)]
     store(tmp_path, *(run_of(name, created_at=when) for name, when in stored))
@@ -303,8 +306,8 @@ def test_other_state_keys_are_taken_out_with_all_columns(tmp_path):
 
 
 def test_parquet_gathers_small_batches_in_one_group_of_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(takeout, "RUNS_AT_A_TIME", 2)
-    monkeypatch.setattr(parquet, "ROWS_OF_A_GROUP", 3)
+    monkeypatch.setattr(export_source, "BATCH_SIZE", 2)
+    monkeypatch.setattr(parquet_writer, "ROW_GROUP_SIZE", 3)
     store(tmp_path, *(run_of(f"run-{number}") for number in range(9)))
     export("runs", tmp_path / "a.parquet")
     written = pq.ParquetFile(tmp_path / "a.parquet").metadata
@@ -353,7 +356,7 @@ def test_any_answers_flat_records_can_be_taken_out(tmp_path):
         Group("2026-01", 2, 0.1 + 0.2, 0.5, True, (Share("plan", END),)),
         Group("2026-02", 0, None, None, False, ()),
     ]
-    table = of_records(Group, lambda _where: groups, money=("cost",))
+    table = table_from_records(Group, lambda _where: groups, money=("cost",))
     assert csv_of("months", table=table) == [
         {
             "month": "2026-01",
@@ -453,8 +456,8 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path, text):
     store(tmp_path, run_of("a", nl_input=text))
     cell = csv_of()[0]["nl_input"]
     assert cell.startswith("'")
-    assert cell[1:] == tidy(text)
-    assert csv_of(raw=True)[0]["nl_input"] == tidy(text)
+    assert cell[1:] == strip_control_chars(text)
+    assert csv_of(raw=True)[0]["nl_input"] == strip_control_chars(text)
 
 
 def test_a_formula_is_still_harmless_after_control_characters_are_out(tmp_path):
@@ -473,14 +476,14 @@ def test_numbers_and_json_are_no_text(tmp_path):
 
 @given(st.text())
 def test_what_was_defused_can_be_had_back_and_runs_nowhere(text):
-    cell = defused(text)
+    cell = escape_formula(text)
     assert (cell[1:] if is_formula(cell) else cell) == text
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_json_lines_say_text_as_it_was_in_ascii(text):
-    said = ascii_json({"text": text})
+    said = to_ascii_json({"text": text})
     assert json.loads(said) == {"text": text}
     assert said.isascii()
     assert said.isprintable()
@@ -488,7 +491,7 @@ def test_json_lines_say_text_as_it_was_in_ascii(text):
 
 @given(st.integers(-(2**63), 2**63))
 def test_dollars_are_exact(nanodollars):
-    assert Decimal(dollars(nanodollars)) * 1_000_000_000 == nanodollars
+    assert Decimal(encode_money(nanodollars)) * 1_000_000_000 == nanodollars
 
 
 # Files
@@ -513,7 +516,7 @@ def test_a_file_that_breaks_off_leaves_nothing_behind(tmp_path):
         raise WorkflowHistoryError("the disk is full")
 
     with pytest.raises(WorkflowHistoryError, match="the disk is full"):
-        write_table(of_records(Group, broken), "months", folder / "a.csv")
+        write_table(table_from_records(Group, broken), "months", folder / "a.csv")
     assert list(folder.iterdir()) == []
 
 
@@ -521,7 +524,7 @@ def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
     file = tmp_path / "a.csv"
 
     def write_while_another_does() -> None:
-        with whole_file(file, force=False) as new:
+        with atomic_write(file, force=False) as new:
             new.write(b"late")
             file.write_text("first")
 

@@ -15,14 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history.amounts import Spending, exact, spending, together
-from app.server.core.workflow_history.answers.export import export
-from app.server.core.workflow_history.answers.finding import costs_of, find_runs
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.common.formatting.costs import sum_words
+from app.server.core.workflow_history.common.spending import (
+    Spending,
+    run_spending,
+    to_decimal,
+    total_spending,
+)
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
+from app.server.core.workflow_history.queries.export import export
+from app.server.core.workflow_history.queries.list_runs import costs_of, find_runs
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.wording.costs import sum_words
 from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
 from app.server.tests.web import client_of
 
@@ -75,7 +80,7 @@ def write(agents: Path, number: int, kind: str) -> None:
 def amounts(
     found: Mapping[str, Any], recorded: str = "total_cost", beyond: str = "lower_bound_cost"
 ) -> Amounts:
-    return exact(found[recorded]), exact(found[beyond])
+    return to_decimal(found[recorded]), to_decimal(found[beyond])
 
 
 def added(rows: Iterable[Mapping[str, str]], recorded: str) -> Amounts:
@@ -98,15 +103,15 @@ def faces(agents: Path) -> dict[str, Amounts]:
         found[f"cost by {kind}"] = spent(
             Spending(*amounts(group, "recorded_cost"), partial=False) for group in by
         )
-    found["list"] = spent(map(spending, find_runs(limit=1_000).workflows))
+    found["list"] = spent(map(run_spending, find_runs(limit=1_000).workflows))
     footer = costs_of(RunFilter())
-    found["below the list"] = (footer.recorded, footer.beyond)
+    found["below the list"] = (footer.recorded, footer.lower_bound)
     overall = told("stats")["total"]
-    found["stats"] = exact(overall["cost"]["total"]), exact(overall["lower_bound_cost"])
+    found["stats"] = to_decimal(overall["cost"]["total"]), to_decimal(overall["lower_bound_cost"])
     for by in ("project", "phase", "agent"):
         groups = told("stats", "--by", by)["groups"]
         found[f"stats by {by}"] = spent(
-            Spending(exact(group["cost"]["total"]), exact(group["lower_bound_cost"]), partial=False)
+            Spending(to_decimal(group["cost"]["total"]), to_decimal(group["lower_bound_cost"]), partial=False)
             for group in groups
         )
     for table, column in (("runs", "total_cost"), ("agent-runs", "cost")):
@@ -115,14 +120,14 @@ def faces(agents: Path) -> dict[str, Amounts]:
         found[f"export {table}"] = added(list(csv.DictReader(io.StringIO(text.getvalue().decode()))), column)
     with client_of() as client:
         rest = client.get("/api/v1/statistics/overview").json()["total"]
-        found["rest"] = exact(rest["cost"]["total"]), exact(rest["lower_bound_cost"])
+        found["rest"] = to_decimal(rest["cost"]["total"]), to_decimal(rest["lower_bound_cost"])
         assert " · ".join(sum_words(footer)) in client.get("/").text
     return found
 
 
 def spent(every: Iterable[Spending]) -> Amounts:
-    whole = together(list(every))
-    return whole.recorded, whole.beyond
+    whole = total_spending(list(every))
+    return whole.recorded, whole.lower_bound
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import database, scanner, streams, sync, sync_workflow_history
+from app.server.core.workflow_history import database, scanner, sync, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.scanning import documents
-from app.server.core.workflow_history.store.engine import naming_database
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.syncing import processes, readers, reading
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.ingest import streams
+from app.server.core.workflow_history.ingest.runs import small_files
+from app.server.core.workflow_history.pipeline import parallel_read, read_run
+from app.server.core.workflow_history.pipeline.workers import process_pool
+from app.server.core.workflow_history.storage.connection.engine import translate_errors
+from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.tests.patience import PATIENCE
 from faults.cases import COMMANDS, KILLS, OTHERS, TOGETHER
 from faults.state import State, state_of
@@ -91,7 +93,7 @@ def test_a_stream_that_could_not_be_opened_is_read_the_next_time_and_counts_once
     if known:
         sync_workflow_history(silent=True)
         (agents / "run2" / "planner" / "raw_output.jsonl").touch()
-    opened = streams.opened
+    opened = streams.open_file
 
     def refused(file: Path | str, *given: Any) -> Any:
         if "run2" in str(file):
@@ -99,7 +101,7 @@ def test_a_stream_that_could_not_be_opened_is_read_the_next_time_and_counts_once
         return opened(file, *given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(streams, "opened", refused)
+        patched.setattr(streams, "open_file", refused)
         first = sync_workflow_history(silent=True)
     assert (first["unread"], first["failed"]) == (1, 0)
     assert [problem["path"] for problem in first["errors"]] == ["run2/planner/raw_output.jsonl"]
@@ -114,7 +116,7 @@ def test_a_state_file_that_could_not_be_opened_is_read_the_next_time(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patched:
-        patched.setattr(documents, "_read_regular", refused)
+        patched.setattr(small_files, "_read_regular", refused)
         assert sync_workflow_history(silent=True)["unread"] == RUNS
     assert sync_workflow_history(silent=True)["unread"] == 0
     assert stored() == undisturbed(tmp_path)
@@ -123,7 +125,7 @@ def test_a_state_file_that_could_not_be_opened_is_read_the_next_time(
 def test_a_run_for_which_there_is_no_memory_is_named_and_read_the_next_time(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrich = reading._phase_2_enrich
+    enrich = read_run._phase_2_enrich
 
     def short_of_memory(read: Any, *given: Any) -> Any:
         if read.id == "run2":
@@ -131,7 +133,7 @@ def test_a_run_for_which_there_is_no_memory_is_named_and_read_the_next_time(
         return enrich(read, *given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "_phase_2_enrich", short_of_memory)
+        patched.setattr(read_run, "_phase_2_enrich", short_of_memory)
         first = sync_workflow_history(silent=True)
     assert (first["failed"], first["inserted"]) == (1, RUNS - 1)
     assert first["errors"][0]["reason"] == "it cannot be read: there was not enough memory"
@@ -149,7 +151,7 @@ class Cleaned:
         raise {stop}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
 signal.signal(signal.SIGTERM, app._terminate)
-sys.unraisablehook = app.stop_again
+sys.unraisablehook = app.reraise_lost_interrupt
 Cleaned()
 for _ in range(round({PATIENCE} / 0.1)):  # no single wait: the signal does not end one that has begun
     threading.Event().wait(0.1)
@@ -167,7 +169,7 @@ def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patched:
-        patched.setattr(streams, "opened", refused)
+        patched.setattr(streams, "open_file", refused)
         ended = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
     said = f"error: stored all but {RUNS} runs or files that could not be read; the next sync tries again\n"
     assert (ended.exit_code, ended.stderr, ended.stdout) == (3, said, "")
@@ -179,9 +181,9 @@ def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch:
 
 
 def with_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
-    monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
-    monkeypatch.setattr(readers, "TASK_RUNS", 1)
+    monkeypatch.setattr(process_pool, "MIN_PARALLEL_SECONDS", -1.0)
+    monkeypatch.setattr(process_pool, "can_fork", lambda: hasattr(os, "fork"))
+    monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 1)
 
 
 def no_room(*_: object, **__: object) -> Any:
@@ -196,7 +198,7 @@ def test_a_sync_reads_by_itself_where_others_have_no_room(
 ) -> None:
     with monkeypatch.context() as patched:
         with_processes(patched)
-        patched.setattr(processes, without, no_room)
+        patched.setattr(process_pool, without, no_room)
         done = sync_workflow_history(silent=True)
     assert (done["inserted"], done["failed"]) == (RUNS, 0)
     assert stored() == undisturbed(tmp_path)
@@ -282,6 +284,6 @@ def test_what_the_driver_itself_raises_names_the_file_and_what_to_do(
     file.touch()
     with (
         pytest.raises(WorkflowHistoryError, match=f"{file}: {said}.*{advice}"),
-        naming_database(database_url(file)),
+        translate_errors(database_url(file)),
     ):
         raise sqlite3.DatabaseError(said)

@@ -14,19 +14,16 @@ from typing import Any
 
 import pytest
 
-from app.server.core.workflow_history import (
-    dating,
-    get_workflow_history,
-    places,
-    sync_workflow_history,
-)
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.places import born
-from app.server.core.workflow_history.scanning import read_one, scan
-from app.server.core.workflow_history.scanning.commits import commits_of
-from app.server.core.workflow_history.streams import read_on
-from app.server.core.workflow_history.syncing import batches
+from app.server.core.workflow_history import get_workflow_history, sync_workflow_history
+from app.server.core.workflow_history.common import plausible_dates
+from app.server.core.workflow_history.common.models import Workflow
+from app.server.core.workflow_history.ingest import files
+from app.server.core.workflow_history.ingest.files import born
+from app.server.core.workflow_history.ingest.runs import read_one, scan
+from app.server.core.workflow_history.ingest.runs.git_commits import commits_of
+from app.server.core.workflow_history.ingest.streams import resume_stream
+from app.server.core.workflow_history.pipeline import batches
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 
 from .build import assistant, init, line, prompt, result, run, stream
 
@@ -51,7 +48,7 @@ def births(monkeypatch: pytest.MonkeyPatch) -> dict[str, datetime]:
         known = next((when for name, when in made.items() if f"/{name}/" in file), None)
         return None if known is None else int(known.timestamp() * 1e9)
 
-    monkeypatch.setattr(places, "born_ns", told)
+    monkeypatch.setattr(files, "born_ns", told)
     return made
 
 
@@ -238,11 +235,11 @@ class TestCommits:
 
         def reading(file: Path | str, *told: Any, **more: Any) -> Any:
             read[str(file)] += 1
-            return read_on(file, *told, **more)
+            return resume_stream(file, *told, **more)
 
-        module = import_module("app.server.core.workflow_history.scanning.describe")
-        monkeypatch.setattr(module, "read_on", reading)
-        monkeypatch.setattr(batches, "TASK_RUNS", at_once)
+        module = import_module("app.server.core.workflow_history.ingest.runs.build_run")
+        monkeypatch.setattr(module, "resume_stream", reading)
+        monkeypatch.setattr(batches, "RUNS_PER_TASK", at_once)
         done = sync_workflow_history(silent=True, agents_dir=clone)
         assert (done["scanned"], done["inserted"]) == (3, 0 if known else 3)
         assert list(read.values()) == [1, 1, 1]
@@ -336,7 +333,7 @@ class TestClocks:
 
 class TestTimesAsWritten:
     def test_the_examples_hold(self) -> None:
-        assert dating.read_moment("2026-06-15T12:00:00z") == datetime(2026, 6, 15, 12, tzinfo=UTC)
+        assert plausible_dates.read_moment("2026-06-15T12:00:00z") == datetime(2026, 6, 15, 12, tzinfo=UTC)
 
     @pytest.mark.parametrize(
         ("written", "meant"),

@@ -16,14 +16,14 @@ from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, export, find_anomalies, find_patterns, overview
-from app.server.core.workflow_history.answers.finding import SORT_NAMES, find_runs
+from app.server.core.workflow_history.analysis.patterns import pattern_id
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import AmbiguousPatternError, InvalidQueryError
-from app.server.core.workflow_history.filters import Range, RunFilter
-from app.server.core.workflow_history.narrowing import moment_of, range_of, seconds_of
-from app.server.core.workflow_history.patterns import pattern_key
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.search_words import pieces_of
+from app.server.core.workflow_history.common.errors import AmbiguousPatternError, InvalidQueryError
+from app.server.core.workflow_history.common.filter_options import parse_duration, parse_moment, parse_range
+from app.server.core.workflow_history.common.filters import Range, RunFilter
+from app.server.core.workflow_history.queries.list_runs import SORT_ALIASES, find_runs
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.search_query import parse_search
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TEMPLATES, PHASES, MODELS = (
@@ -77,7 +77,9 @@ def within(value: float | None, bounds: Range | None) -> bool:
         return True
     if value is None:
         return False
-    return (bounds.least is None or value >= bounds.least) and (bounds.most is None or value <= bounds.most)
+    return (bounds.minimum is None or value >= bounds.minimum) and (
+        bounds.maximum is None or value <= bounds.maximum
+    )
 
 
 def meets(one: dict[str, Any], wanted: RunFilter) -> bool:
@@ -149,13 +151,13 @@ def test_whatever_is_asked_for_combines(forty: History, wanted: RunFilter) -> No
     expected = {one["id"] for one in RUNS if meets(one, wanted)}
     page = find_runs(wanted, limit=100)
     assert {one["id"] for one in page.workflows} == expected
-    assert page.total == len(expected) == len(forty.matching(wanted))
+    assert page.total == len(expected) == len(forty.matching_keys(wanted))
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     filters,
-    st.sampled_from([*SORT_NAMES, "id", "project", "branch_name", "issue_class"]),
+    st.sampled_from([*SORT_ALIASES, "id", "project", "branch_name", "issue_class"]),
     st.sampled_from(["asc", "desc"]),
     st.integers(1, 11),
 )
@@ -163,7 +165,7 @@ def test_cursors_and_offsets_walk_the_same_list(wanted: RunFilter, sort: str, or
     def page(**where: Any) -> Any:
         return find_runs(wanted, sort=sort, order=order, limit=limit, **where)
 
-    with database.kept_open():
+    with database.pooled_connections():
         whole = [one["id"] for one in find_runs(wanted, sort=sort, order=order, limit=100).workflows]
         by_cursor, cursor = [], None
         while True:
@@ -288,7 +290,7 @@ def test_no_operator_of_the_database_can_be_typed(search: str) -> None:
 
 
 def test_a_search_of_a_thousand_words_is_cut() -> None:
-    assert len(pieces_of(" ".join(f"word{number}" for number in range(1000)))) == 64
+    assert len(parse_search(" ".join(f"word{number}" for number in range(1000)))) == 64
     assert find_runs(RunFilter(search="csv " * 1000)).total == 30
 
 
@@ -347,30 +349,30 @@ def test_a_filter_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_moments_are_typed_as_people_say_them() -> None:
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
-    assert moment_of("7d", now) == now - timedelta(days=7)
-    assert moment_of("36h", now) == now - timedelta(hours=36)
-    assert moment_of("2026-03-01T10:00+02:00") == datetime(2026, 3, 1, 8, tzinfo=UTC)
-    assert moment_of("yesterday", now) == datetime(2026, 3, 9).astimezone()
+    assert parse_moment("7d", now) == now - timedelta(days=7)
+    assert parse_moment("36h", now) == now - timedelta(hours=36)
+    assert parse_moment("2026-03-01T10:00+02:00") == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert parse_moment("yesterday", now) == datetime(2026, 3, 9).astimezone()
     for wrong in ("soon", "", "7x", "2026-13-01"):
         with pytest.raises(InvalidQueryError, match="7d"):
-            moment_of(wrong)
+            parse_moment(wrong)
 
 
 def test_ranges_are_typed_with_two_dots() -> None:
-    assert range_of("1..2") == (1, 2)
-    assert range_of("..2") == (None, 2)
-    assert range_of("2") == range_of("2..") == (2, None)
-    assert range_of("1m30s..2h", seconds_of) == (90, 7200)
+    assert parse_range("1..2") == (1, 2)
+    assert parse_range("..2") == (None, 2)
+    assert parse_range("2") == parse_range("2..") == (2, None)
+    assert parse_range("1m30s..2h", parse_duration) == (90, 7200)
     for wrong in ("a..b", "1..2..3", "1m2"):
         with pytest.raises(InvalidQueryError):
-            range_of(wrong)
+            parse_range(wrong)
 
 
 @pytest.mark.usefixtures("no_history")
 def test_there_is_nothing_to_find_where_there_is_no_history() -> None:
     page = find_runs(RunFilter(status=("x",)))
     assert (page.workflows, page.total, page.next_cursor) == ([], 0, None)
-    assert not database.is_there()
+    assert not database.history_exists()
 
 
 def two_patterns_alike() -> tuple[str, str, str]:
@@ -378,7 +380,7 @@ def two_patterns_alike() -> tuple[str, str, str]:
     known: dict[str, str] = {}
     for number in range(2_000):
         name = f"make part{number}"
-        digits = pattern_key("operation", name)[:4]
+        digits = pattern_id("operation", name)[:4]
         if digits in known:
             return digits, known[digits], name
         known[digits] = name

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import run_statistics, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.scanning import scan
+from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 
 from .build import SONNET, assistant, init, line, result, run, stream, tool_use
 
@@ -93,14 +93,14 @@ class TestSeveralAgentsFolders:
 
     @pytest.mark.parametrize("inside", INSIDE[:5])
     def test_belong_to_the_project_around_them(self, project: Path, inside: str) -> None:
-        assert scanner.project_of(project / inside) == "shop"
-        assert scanner.agents_folders_of(project / inside) == [project / inside]
+        assert scanner.project_name(project / inside) == "shop"
+        assert scanner.find_agents_folders(project / inside) == [project / inside]
 
     def test_with_definitions_alone_are_none(self, tmp_path: Path) -> None:
         (tmp_path / ".claude" / "agents").mkdir(parents=True)
         (tmp_path / ".claude" / "agents" / "reviewer.md").write_text("You review.")
         (tmp_path / "agents").mkdir()
-        assert scanner.agents_folders_of(tmp_path) == [tmp_path / "agents"]
+        assert scanner.find_agents_folders(tmp_path) == [tmp_path / "agents"]
 
 
 SESSION = "8c5b0a1e-0000-4000-8000-00000000000{}"

@@ -14,13 +14,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import database, sync
-from app.server.core.workflow_history.answers.forecast import calibration, forecast, forecast_run
-from app.server.core.workflow_history.answers.forecast_shapes import Figure, Forecast, RunForecast
-from app.server.core.workflow_history.answers.shapes import json_schema, to_json
 from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
 from app.server.core.workflow_history.demo import make_agents_folder
-from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.queries.forecast import calibration, forecast, forecast_run
+from app.server.core.workflow_history.queries.forecast.records import Estimate, Forecast, RunForecast
+from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
+from app.server.core.workflow_history.storage.history import History
 from app.server.tests.web import client_of
 
 PLANNED = {
@@ -59,9 +59,9 @@ def save(*runs: dict[str, Any]) -> None:
         assert not history.save(runs).failures
 
 
-def figures(answer: object) -> Iterator[Figure]:
+def figures(answer: object) -> Iterator[Estimate]:
     """Yield every figure in an answer."""
-    if isinstance(answer, Figure):
+    if isinstance(answer, Estimate):
         yield answer
     elif is_dataclass(answer):
         for field in fields(answer):

@@ -10,16 +10,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history.columns import UNKNOWN, Columns, Words
-from app.server.core.workflow_history.forecasting.backtest import backtests, latest
-from app.server.core.workflow_history.forecasting.chances import chance_of
-from app.server.core.workflow_history.forecasting.intervals import kish, read_bounds
-from app.server.core.workflow_history.forecasting.measuring import Case, brier, held
-from app.server.core.workflow_history.forecasting.past import Past, past_of, text_vectors
-from app.server.core.workflow_history.forecasting.remaining import progress_of, rest_of
-from app.server.core.workflow_history.forecasting.stages import current_stage, from_stage, stages_of
-from app.server.core.workflow_history.forecasting.weights import Question, candidates, likeness, weigh
-from app.server.core.workflow_history.proportions import wilson
+from app.server.core.workflow_history.analysis.forecast.backtest import backtests, latest_rows
+from app.server.core.workflow_history.analysis.forecast.calibration_metrics import (
+    ForecastCase,
+    brier,
+    coverage,
+)
+from app.server.core.workflow_history.analysis.forecast.neighbour_weights import (
+    ForecastTarget,
+    cosine_similarity,
+    select_candidates,
+    weigh_neighbours,
+)
+from app.server.core.workflow_history.analysis.forecast.past_runs import Past, build_past, to_float32
+from app.server.core.workflow_history.analysis.forecast.prediction_intervals import (
+    effective_sample_size,
+    estimate_success,
+    weighted_interval,
+)
+from app.server.core.workflow_history.analysis.forecast.remaining import estimate_remaining, progress_of
+from app.server.core.workflow_history.analysis.forecast.stages import (
+    current_segment,
+    segments_from,
+    split_into_segments,
+)
+from app.server.core.workflow_history.common.column_data import MISSING_INT, CategoricalColumn, ColumnTable
+from app.server.core.workflow_history.common.proportions import wilson
 
 DAY = 86_400 * 1_000_000
 STEP = 1e-5  # to which weights are told: they are multiples of a millionth
@@ -30,7 +46,7 @@ def run(at: int = 0, **given_: Any) -> dict[str, Any]:
     """Return one run that costs a dollar and takes a minute, `at` days after the start of time."""
     usual = {
         "status": "completed", "template": "plan_build", "issue_class": "/bug", "project": "shop",
-        "basis": "reported", "at": at * DAY, "cost": 1_000_000_000, "beyond": UNKNOWN, "seconds": 60.0,
+        "basis": "reported", "at": at * DAY, "cost": 1_000_000_000, "beyond": MISSING_INT, "seconds": 60.0,
     }  # fmt: skip
     return usual | given_
 
@@ -39,12 +55,12 @@ def past(runs: list[dict[str, Any]]) -> Past:
     def whole(name: str) -> np.ndarray:
         return np.array([one[name] for one in runs], np.int64)
 
-    return past_of(
-        Columns(
+    return build_past(
+        ColumnTable(
             "runs",
             len(runs),
             {
-                name: Words.of(one[short] for one in runs)
+                name: CategoricalColumn.from_values(one[short] for one in runs)
                 for name, short in (
                     ("project", "project"), ("status", "status"), ("workflow_template", "template"),
                     ("issue_class", "issue_class"), ("cost_basis", "basis"),
@@ -68,7 +84,7 @@ def vectors(count: int, seed: int) -> np.ndarray:
     themes = source.integers(-60, 60, (3, 160))
     noise = source.integers(-60, 60, (count, 160))
     mixed = themes[source.integers(0, 3, count)] * source.integers(0, 3, (count, 1)) + noise
-    return text_vectors(np.clip(mixed, -127, 127).astype(np.int8))
+    return to_float32(np.clip(mixed, -127, 127).astype(np.int8))
 
 
 RUNS = st.lists(
@@ -77,7 +93,7 @@ RUNS = st.lists(
             at, cost=cost, seconds=seconds, status=status, template=template, issue_class=kind, basis=basis
         ),
         st.integers(0, 90),
-        st.one_of(st.integers(0, 5_000_000_000), st.just(UNKNOWN)),
+        st.one_of(st.integers(0, 5_000_000_000), st.just(MISSING_INT)),
         st.one_of(st.floats(0, 5e5), st.just(float("nan"))),
         st.sampled_from(("completed", "failed", "running", "incomplete", "unknown")),
         st.sampled_from(TEMPLATES),
@@ -97,7 +113,7 @@ def test_an_interval_holds_eight_in_ten_of_what_comes(count: int) -> None:
     source, inside, rounds = np.random.default_rng(count), 0, 4_000
     for _ in range(rounds):
         drawn = np.rint(1e9 * source.lognormal(0, 0.8, count + 1)).astype(np.int64)
-        bounds = read_bounds(drawn[:-1], np.ones(count, bool), np.ones(count)).bounds
+        bounds = weighted_interval(drawn[:-1], np.ones(count, bool), np.ones(count)).bounds
         assert bounds is not None
         inside += bounds.p10 <= drawn[-1] <= bounds.p90
     # (n + 1) x 0.8 ranks of n + 1, rounded outwards; five standard deviations are 0.032
@@ -109,7 +125,7 @@ def test_an_interval_from_unequal_weights_holds_about_as_much() -> None:
     for _ in range(rounds):
         weights = source.uniform(0.05, 1.0, 40)
         drawn = np.rint(1e9 * source.lognormal(0, 0.8, 41)).astype(np.int64)
-        bounds = read_bounds(drawn[:-1], np.ones(40, bool), weights).bounds
+        bounds = weighted_interval(drawn[:-1], np.ones(40, bool), weights).bounds
         assert bounds is not None
         inside += bounds.p10 <= drawn[-1] <= bounds.p90
     assert 0.75 < inside / rounds < 0.88
@@ -120,7 +136,7 @@ def test_amounts_known_only_as_at_least_do_not_pull_the_interval_down() -> None:
     for _ in range(400):
         drawn = np.rint(1e9 * source.lognormal(0, 0.5, 60)).astype(np.int64)
         seen = np.minimum(drawn, np.rint(1e9 * source.lognormal(0.6, 0.5, 60)).astype(np.int64))
-        bounds = read_bounds(seen, seen == drawn, np.ones(60)).bounds
+        bounds = weighted_interval(seen, seen == drawn, np.ones(60)).bounds
         if bounds is None:
             continue  # the largest are all cut off
         whole.append(np.median(drawn))
@@ -133,7 +149,7 @@ def test_amounts_known_only_as_at_least_do_not_pull_the_interval_down() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.one_of(st.integers(0, 50), st.just(UNKNOWN)), st.booleans(), st.floats(0.01, 1.0)),
+        st.tuples(st.one_of(st.integers(0, 50), st.just(MISSING_INT)), st.booleans(), st.floats(0.01, 1.0)),
         max_size=40,
     )
 )
@@ -142,8 +158,8 @@ def test_bounds_equal_a_plain_reimplementation(amounts: list[tuple[int, bool, fl
         np.array([row[place] for row in amounts], kind)
         for place, kind in enumerate((np.int64, np.bool_, np.float64))
     )
-    known = [row for row in amounts if row[0] != UNKNOWN]
-    found = read_bounds(values, exact, weights)
+    known = [row for row in amounts if row[0] != MISSING_INT]
+    found = weighted_interval(values, exact, weights)
     assert found.runs == len(known)
     assert found.at_least == sum(not row[1] for row in known)
     if found.bounds is None:
@@ -171,18 +187,18 @@ def plain_reach(amounts: list[tuple[int, bool, float]], newcomer: float, tail: f
 
 def test_fewer_than_nine_runs_give_no_interval() -> None:
     values = np.arange(1, 10)
-    assert read_bounds(values, np.ones(9, bool), np.ones(9)).bounds == (1, 5, 9)
-    few = read_bounds(values[:8], np.ones(8, bool), np.ones(8))
+    assert weighted_interval(values, np.ones(9, bool), np.ones(9)).bounds == (1, 5, 9)
+    few = weighted_interval(values[:8], np.ones(8, bool), np.ones(8))
     assert (few.bounds, few.runs, few.worth) == (None, 8, 8.0)
 
 
 def test_one_heavy_run_among_many_light_ones_does_not_make_an_interval() -> None:
     weights = np.array([1.0, *[0.01] * 30])
-    assert read_bounds(np.arange(31), np.ones(31, bool), weights).bounds is None
+    assert weighted_interval(np.arange(31), np.ones(31, bool), weights).bounds is None
 
 
 def test_runs_that_are_all_known_only_as_at_least_give_no_interval() -> None:
-    found = read_bounds(np.arange(50), np.zeros(50, bool), np.ones(50))
+    found = weighted_interval(np.arange(50), np.zeros(50, bool), np.ones(50))
     assert (found.bounds, found.at_least) == (None, 50)
 
 
@@ -194,8 +210,8 @@ def test_weights_equal_a_plain_reimplementation(
     runs: list[dict[str, Any]], at: int, template: str | None, kind: str | None
 ) -> None:
     history, texts = past(runs), vectors(len(runs), len(runs))
-    question = Question(at * DAY, template, kind, "shop")
-    rows = candidates(history, question)
+    question = ForecastTarget(at * DAY, template, kind, "shop")
+    rows = select_candidates(history, question)
     order = sorted(range(len(runs)), key=lambda place: (runs[place]["at"], place))
     before = [
         row
@@ -206,8 +222,8 @@ def test_weights_equal_a_plain_reimplementation(
         and template in (None, runs[place]["template"])
     ]
     assert rows.tolist() == before
-    alike = likeness(texts[:1], texts[rows])[0].astype(np.float64)
-    found = weigh(history, question, rows, alike)
+    alike = cosine_similarity(texts[:1], texts[rows])[0].astype(np.float64)
+    found = weigh_neighbours(history, question, rows, alike)
     near, level = [], []
     for turn, row in enumerate(before):
         one = runs[order[row]]
@@ -232,7 +248,7 @@ def lasted(one: dict[str, Any]) -> int:
 def test_the_same_request_counts_most_and_many_of_them_leave_no_room_for_others() -> None:
     history = past([run(day) for day in range(40)])
     alike = np.array([1.0 if row >= 25 else 0.0 for row in range(40)])
-    found = weigh(history, Question(41 * DAY, "plan_build"), np.arange(40), alike)
+    found = weigh_neighbours(history, ForecastTarget(41 * DAY, "plan_build"), np.arange(40), alike)
     assert found.rows.tolist() == list(range(25, 40))
     assert found.weights[-1] == 1.0
 
@@ -258,7 +274,7 @@ def told(history: Past, texts: np.ndarray) -> dict[int, Any]:
     """Return by key what the runs before each run say."""
     return {
         int(history.keys[test.row]): (test.cost, test.duration, test.chance)
-        for test in backtests(history, texts, latest(history, None))
+        for test in backtests(history, texts, latest_rows(history, None))
     }
 
 
@@ -266,16 +282,16 @@ def told(history: Past, texts: np.ndarray) -> dict[int, Any]:
 def test_a_run_is_no_evidence_for_itself(runs: list[dict[str, Any]]) -> None:
     history = past(runs)
     for row in range(len(history)):
-        at = int(history.began[row])
-        assert row not in candidates(history, Question(at))
-        everything = Question(np.iinfo(np.int64).max, without=int(history.keys[row]))
-        assert row not in candidates(history, everything)
+        at = int(history.started[row])
+        assert row not in select_candidates(history, ForecastTarget(at))
+        everything = ForecastTarget(np.iinfo(np.int64).max, without=int(history.keys[row]))
+        assert row not in select_candidates(history, everything)
 
 
 def test_a_run_that_still_worked_then_is_not_looked_at() -> None:
     history = past([run(0, seconds=3 * 86_400.0), run(1), run(2)])
-    assert candidates(history, Question(2 * DAY)).tolist() == [1]
-    assert candidates(history, Question(4 * DAY)).tolist() == [0, 1, 2]
+    assert select_candidates(history, ForecastTarget(2 * DAY)).tolist() == [1]
+    assert select_candidates(history, ForecastTarget(4 * DAY)).tolist() == [0, 1, 2]
 
 
 # --- what runs know
@@ -286,19 +302,19 @@ def test_a_run_that_was_cut_off_or_has_no_full_record_is_known_as_at_least() -> 
         [
             run(0),
             run(1, status="incomplete"),
-            run(2, basis="lower_bound", cost=UNKNOWN, beyond=7),
+            run(2, basis="lower_bound", cost=MISSING_INT, beyond=7),
             run(3, beyond=500),
-            run(4, cost=UNKNOWN, basis=None, seconds=float("nan")),
+            run(4, cost=MISSING_INT, basis=None, seconds=float("nan")),
         ]
     )
-    assert history.cost.exact.tolist() == [True, False, False, False, False]
-    assert history.cost.values.tolist() == [1_000_000_000, 1_000_000_000, 7, 1_000_000_500, UNKNOWN]
-    assert history.duration.exact.tolist() == [True, False, True, True, True]
-    assert history.duration.values[-1] == UNKNOWN
+    assert history.cost.is_exact.tolist() == [True, False, False, False, False]
+    assert history.cost.values.tolist() == [1_000_000_000, 1_000_000_000, 7, 1_000_000_500, MISSING_INT]
+    assert history.duration.is_exact.tolist() == [True, False, True, True, True]
+    assert history.duration.values[-1] == MISSING_INT
 
 
 def test_runs_without_a_date_are_left_out_and_counted() -> None:
-    history = past([run(0), run(0) | {"at": UNKNOWN}])
+    history = past([run(0), run(0) | {"at": MISSING_INT}])
     assert (len(history), history.dated.sum(), history.undated) == (2, 1, 1)
 
 
@@ -307,7 +323,7 @@ def test_runs_without_a_date_are_left_out_and_counted() -> None:
 
 def test_a_chance_lies_between_what_was_seen_and_the_share_of_all() -> None:
     good = np.array([True] * 5 + [False] * 15)
-    found = chance_of(good, ~good, np.ones(20), base=0.9)
+    found = estimate_success(good, ~good, np.ones(20), base=0.9)
     assert found.share is not None
     assert isclose(found.share, (5 + 20 * 0.9) / 40)
     assert found.low is not None
@@ -318,7 +334,7 @@ def test_a_chance_lies_between_what_was_seen_and_the_share_of_all() -> None:
 
 def test_runs_that_neither_completed_nor_failed_say_nothing_of_success() -> None:
     none = np.zeros(50, bool)
-    assert chance_of(none, none, np.ones(50)).share is None
+    assert estimate_success(none, none, np.ones(50)).share is None
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 9), (1.0, 9), (0.5, 1000)])
@@ -333,15 +349,15 @@ def test_briers_score_of_the_base_rate_is_its_variance() -> None:
 
 
 def test_held_counts_both_ends_as_inside() -> None:
-    cases = [Case(came, 10, 20, 30, 0.0, 0.0, 0.0) for came in (9, 10, 30, 31)]
-    found = held(cases)
+    cases = [ForecastCase(came, 10, 20, 30, 0.0, 0.0, 0.0) for came in (9, 10, 30, 31)]
+    found = coverage(cases)
     assert found is not None
     assert (found.held, found.below, found.above, found.share) == (2, 1, 1, 0.5)
 
 
 @given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=50))
 def test_weights_never_say_more_than_as_many_equal_runs(weights: list[float]) -> None:
-    assert 1.0 - 1e-9 <= kish(np.array(weights)) <= len(weights) + 1e-9
+    assert 1.0 - 1e-9 <= effective_sample_size(np.array(weights)) <= len(weights) + 1e-9
 
 
 # --- stages
@@ -356,24 +372,26 @@ def agents(*phases: str, cost: int = 100, seconds: float = 1.0) -> list[dict[str
 
 def test_what_a_copy_cost_is_not_counted_twice() -> None:
     both = [*agents("plan"), agents("plan")[0] | {"duplicate_of": "other.jsonl"}]
-    assert stages_of(both)[0].cost == (100, True)
+    assert split_into_segments(both)[0].cost == (100, True)
 
 
 def test_the_second_commit_of_a_run_is_held_against_the_second_of_others() -> None:
-    own = stages_of(agents("plan", "commit", "build", "commit"))
-    assert current_stage(own, None) == ("commit", 1)
-    assert current_stage(own, "sdlc_planner") == ("plan", 1)
-    assert current_stage([], None) is None
-    rest = from_stage(own, "commit", 1)
+    own = split_into_segments(agents("plan", "commit", "build", "commit"))
+    assert current_segment(own, None) == ("commit", 1)
+    assert current_segment(own, "sdlc_planner") == ("plan", 1)
+    assert current_segment([], None) is None
+    rest = segments_from(own, "commit", 1)
     assert rest is not None
     assert [stage.phase for stage in rest] == ["commit"]
 
 
 def test_the_rest_is_what_runs_took_that_came_as_far() -> None:
-    runs = [stages_of(agents("plan", "build", "ship", cost=100 * size)) for size in range(1, 31)]
-    own = stages_of(agents("plan") + agents("build", cost=1_000))
+    runs = [split_into_segments(agents("plan", "build", "ship", cost=100 * size)) for size in range(1, 31)]
+    own = split_into_segments(agents("plan") + agents("build", cost=1_000))
     yes, no = np.ones(30, bool), np.zeros(30, bool)
-    rest = rest_of(progress_of(own, "build", 0, 1_500_000), runs, (yes, yes), (yes, no), np.ones(30))
+    rest = estimate_remaining(
+        progress_of(own, "build", 0, 1_500_000), runs, (yes, yes), (yes, no), np.ones(30)
+    )
     # build and ship cost 200 x size; 1,000 are spent: sizes 5 to 30 came as far, and 0 to 5,000 was to come
     assert rest.cost.runs == 26
     assert rest.cost.bounds is not None
@@ -384,10 +402,12 @@ def test_the_rest_is_what_runs_took_that_came_as_far() -> None:
 
 
 def test_runs_without_the_phase_do_not_speak_of_the_rest() -> None:
-    runs = [stages_of(agents("plan", "build"))] * 20
-    own = stages_of(agents("review"))
+    runs = [split_into_segments(agents("plan", "build"))] * 20
+    own = split_into_segments(agents("review"))
     flags = np.ones(20, bool)
-    rest = rest_of(progress_of(own, "review", 0, 0), runs, (flags, flags), (flags, ~flags), np.ones(20))
+    rest = estimate_remaining(
+        progress_of(own, "review", 0, 0), runs, (flags, flags), (flags, ~flags), np.ones(20)
+    )
     assert (rest.cost.bounds, rest.cost.runs, rest.chance.share) == (None, 0, None)
 
 
@@ -398,7 +418,7 @@ def test_forecasts_of_a_steady_template_beat_the_mean_of_all_runs() -> None:
         for day in range(200)
     ]
     history = past(runs)
-    tests = list(backtests(history, np.zeros((200, 160), np.float32), latest(history, None)))
+    tests = list(backtests(history, np.zeros((200, 160), np.float32), latest_rows(history, None)))
     there = [test for test in tests if test.cost.bounds is not None]
     assert 170 < len(there) < 185, "the first nine of each template have too few before them"
     off = [abs(np.log(history.cost.values[t.row] / t.cost.bounds.median)) for t in there if t.cost.bounds]

@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import URL, select
 
-from app.server.core.workflow_history.answers.explain import explain_run
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.answers.similar import similar_runs
-from app.server.core.workflow_history.answers.statistics import run_statistics
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.care.pruning import prune_history
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.database import find_workflow, get_workflow_by_id
-from app.server.core.workflow_history.filters import RunFilter
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.database import get_workflow_by_id, load_workflow
+from app.server.core.workflow_history.ingest.runs import prompts as asked
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.retention_rules import RetentionRule
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
+from app.server.core.workflow_history.queries.explain import explain_run
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.queries.similar import similar_runs
+from app.server.core.workflow_history.queries.statistics import run_statistics
 from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.core.workflow_history.retention import Rule
-from app.server.core.workflow_history.scanning import asked
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import occurrences, patterns, workflows
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns, workflows
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, result, run, stream, tool_use, usage
 
@@ -35,7 +35,7 @@ PARENT, FORK, THIRD = (f"{n * 8}-aaaa-4bbb-8ccc-{n * 12}" for n in "123")
 ASKED, DONE = "2026-02-01T10:00:00Z", "2026-02-01T10:01:00Z"
 ASKED_AGAIN, DONE_AGAIN = "2026-02-03T10:00:00Z", "2026-02-03T10:00:30Z"
 BETWEEN = datetime(2026, 2, 2, tzinfo=UTC)
-OLD = Rule(RunFilter(created_before=BETWEEN))
+OLD = RetentionRule(RunFilter(created_before=BETWEEN))
 ORDERS = ("parent first", "fork first", "at once")
 Lines = list[dict[str, Any]]
 
@@ -565,7 +565,7 @@ def fork_of_it(folder: Path, **more: Any) -> None:
 
 def costs(run_id: str) -> tuple[str, float | None, list[str]]:
     """Return a run's basis, its cost in US dollars, and what is wrong with it."""
-    run = find_workflow(run_id)
+    run = load_workflow(run_id)
     return run["cost_basis"], run["total_cost"], [problem["reason"] for problem in run["problems"]]
 
 

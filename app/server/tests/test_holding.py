@@ -19,13 +19,13 @@ from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import resync, sync
-from app.server.core.workflow_history.cli.app import BUSY, app
-from app.server.core.workflow_history.errors import BusyError, InvalidQueryError
-from app.server.core.workflow_history.store.dialects import sqlite, sqlite_files
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.holding import HOST_VARIABLE, Holder
-from app.server.core.workflow_history.syncing.holding import folder_held
-from app.server.core.workflow_history.syncing.processes import can_fork
+from app.server.core.workflow_history.cli.app import EXIT_BUSY, app
+from app.server.core.workflow_history.common.errors import BusyError, InvalidQueryError
+from app.server.core.workflow_history.pipeline.folder_lock import lock_folder
+from app.server.core.workflow_history.pipeline.workers.process_pool import can_fork
+from app.server.core.workflow_history.storage.connection.advisory_lock import HOST_VARIABLE, LockOwner
+from app.server.core.workflow_history.storage.connection.dialects import sqlite, sqlite_files
+from app.server.core.workflow_history.storage.history import History
 from app.server.tests.patience import PATIENCE
 
 from .build import assistant, init, result, run, stream
@@ -35,9 +35,9 @@ PACKAGE = "app.server.core.workflow_history"
 
 HOLDING = f"""
 import sys
-from {PACKAGE}.store.history import History
-from {PACKAGE}.syncing.holding import folder_held
-with History.open(sys.argv[1]) as history, folder_held(history, sys.argv[2]):
+from {PACKAGE}.storage.history import History
+from {PACKAGE}.pipeline.folder_lock import lock_folder
+with History.open(sys.argv[1]) as history, lock_folder(history, sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -87,15 +87,15 @@ def test_a_second_sync_says_who_holds_the_folder_and_leaves(file: Path, agents: 
         with pytest.raises(BusyError):
             do_sync(agents, wait=0.1)
         done = CliRunner().invoke(app, ["sync", str(agents), "--no-wait"])
-        assert done.exit_code == BUSY == 75
+        assert done.exit_code == EXIT_BUSY == 75
         assert f"process {process.pid} on here" in " ".join(done.output.split())
 
 
 def test_a_second_sync_waits_until_the_first_is_done(file: Path, agents: Path) -> None:
-    told: list[Holder] = []
+    told: list[LockOwner] = []
     with holder(file, agents) as process:
 
-        def end_it(who: Holder) -> None:
+        def end_it(who: LockOwner) -> None:
             told.append(who)
             process.communicate("")
 
@@ -160,7 +160,7 @@ def test_where_files_cannot_be_locked_a_sync_goes_on(
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(sqlite, "try_file", refuse)
+    monkeypatch.setattr(sqlite, "try_lock", refuse)
     assert do_sync(agents)["inserted"] == 1
 
 
@@ -200,15 +200,15 @@ def test_a_writer_waits_as_long_as_others_store_something(
             assert held.is_alive()
             first.insert({"id": "early"})
         held.join(30)
-        assert {ref.id for ref in second.refs()} == {"early", "late"}
-        monkeypatch.setattr(sqlite, "SILENT_SECONDS", 0.0)
+        assert {ref.id for ref in second.list_refs()} == {"early", "late"}
+        monkeypatch.setattr(sqlite, "LOG_AFTER_SECONDS", 0.0)
         with first.transaction(), pytest.raises(Exception, match="another program is writing"):
             second.insert({"id": "never"})
 
 
 def test_the_lock_tells_nothing_once_it_is_free(file: Path, agents: Path) -> None:
     with History.open(file) as history:
-        with folder_held(history, agents):
+        with lock_folder(history, agents):
             assert len(locks(file)) == 1
         assert locks(file) == []
 
@@ -218,7 +218,7 @@ def test_a_folder_is_held_on_any_engine(
 ) -> None:
     monkeypatch.setenv(HOST_VARIABLE, "it's \N{SNOWMAN} here")
     with History.open(history_url) as first, History.open(history_url) as second:
-        with folder_held(first, agents):
+        with lock_folder(first, agents):
             with pytest.raises(BusyError, match=rf"process {os.getpid()} on it.*, since 2\d\d\d-"):
                 _hold(second, agents)
             _hold(second, agents / "other")
@@ -227,7 +227,7 @@ def test_a_folder_is_held_on_any_engine(
 
 
 def _hold(history: History, folder: Path) -> None:
-    with folder_held(history, folder, wait=False):
+    with lock_folder(history, folder, wait=False):
         pass
 
 

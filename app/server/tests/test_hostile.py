@@ -21,27 +21,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.accounting.results import processes
-from app.server.core.workflow_history.answers.finding import find_runs
-from app.server.core.workflow_history.answers.statistics import run_statistics
-from app.server.core.workflow_history.config import read_config
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.analysis.similarity.request_parser import parse_request
+from app.server.core.workflow_history.common.errors import (
     ConfigError,
     InvalidQueryError,
     PriceUnknownError,
     WorkflowHistoryError,
 )
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.likeness.request import read_request
-from app.server.core.workflow_history.models import ResultSegment
-from app.server.core.workflow_history.narrowing import recent_of
-from app.server.core.workflow_history.pricing.names import find_model
-from app.server.core.workflow_history.scanning.request import slug_words
-from app.server.core.workflow_history.store.cursor import list_name
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.streams import read_results, read_stream
+from app.server.core.workflow_history.common.filter_options import parse_recent
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.common.formatting.text import sanitize, truncate_middle
+from app.server.core.workflow_history.common.models import ResultLine
+from app.server.core.workflow_history.costs.accounting.reported_totals import group_by_process
+from app.server.core.workflow_history.costs.pricing.model_lookup import find_model
+from app.server.core.workflow_history.ingest.runs.request_text import words_from_slug
+from app.server.core.workflow_history.ingest.streams import read_result_lines, read_stream
+from app.server.core.workflow_history.queries.list_runs import find_runs
+from app.server.core.workflow_history.queries.settings_file import read_config
+from app.server.core.workflow_history.queries.statistics import run_statistics
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import query_fingerprint
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.wording.text import clean, cut_middle
 from fuzz.targets import TARGETS
 
 from .build import assistant, init, line, prompt, result, run, stream, usage
@@ -61,7 +61,7 @@ def agents(tmp_path: Path) -> Path:
 def synced(agents: Path) -> dict[str, Any]:
     """Sync, and hold that the good run is stored as ever and the history whole."""
     done = sync_workflow_history(silent=True, agents_dir=agents)
-    good = database.find_workflow("good")
+    good = database.load_workflow("good")
     assert good is not None
     assert (good["nl_input"], good["total_cost"]) == ("Add an export", 0.5)
     assert database.check() == []
@@ -128,21 +128,21 @@ class TestTime:
 
     @pytest.mark.parametrize("text", ["\x90" * LONG, "\x1b]" * LONG, "\x9d\x98" * LONG, "\x1b[" + "0" * LONG])
     def test_controls_without_an_end_are_taken_out_in_one_pass(self, text: str) -> None:
-        assert not set(soon(lambda: clean(text))) & set("\x1b\x90\x98\x9d")
+        assert not set(soon(lambda: sanitize(text))) & set("\x1b\x90\x98\x9d")
 
     def test_a_string_of_controls_is_still_taken_out_whole(self) -> None:
-        assert clean("a\x9dtitle\x9cb\x1b]0;title\x07c\x90q\x9cd") == "abcd"
+        assert sanitize("a\x9dtitle\x9cb\x1b]0;title\x07c\x90q\x9cd") == "abcd"
 
     def test_a_long_path_is_cut_in_its_middle_as_a_short_one(self) -> None:
-        assert soon(lambda: cut_middle("中/" * 20_000 + "end.jsonl", 24)) == "中/中/…/中/中/end.jsonl"
+        assert soon(lambda: truncate_middle("中/" * 20_000 + "end.jsonl", 24)) == "中/中/…/中/中/end.jsonl"
 
     @pytest.mark.parametrize("name", ["a.md" * LONG, "feature/" + "specs/" * LONG, "adw-1-" * LONG])
     def test_a_branch_of_a_million_letters_is_none(self, name: str) -> None:
-        soon(lambda: slug_words(name))
+        soon(lambda: words_from_slug(name))
 
     @pytest.mark.parametrize("unit", ["-20260101", "deadbeef-", "```\n", "<a ", "/a "])
     def test_a_request_of_ids_alone_is_read(self, unit: str) -> None:
-        soon(lambda: read_request(unit * (LONG // len(unit))))
+        soon(lambda: parse_request(unit * (LONG // len(unit))))
 
     def test_a_model_with_a_name_of_megabytes_has_no_price(self) -> None:
         with pytest.raises(PriceUnknownError, match="400,000 characters"):
@@ -167,8 +167,8 @@ class TestTime:
         assert ("the issue in it is no whole JSON" in reasons) is broken
 
     def test_a_stream_of_tens_of_thousands_of_results_is_added_up(self) -> None:
-        every = [ResultSegment(line=n, total_cost=Decimal(n)) for n in range(40_000)]
-        assert len(soon(lambda: processes(every))) == 1
+        every = [ResultLine(line=n, total_cost=Decimal(n)) for n in range(40_000)]
+        assert len(soon(lambda: group_by_process(every))) == 1
 
     @pytest.mark.parametrize("part", [b"\n", b" \r\n", b"x\n"], ids=["blank", "spaces", "garbled"])
     def test_many_megabytes_of_lines_that_say_nothing_are_passed_over(
@@ -178,7 +178,7 @@ class TestTime:
         begin, end = file.read_bytes().splitlines(keepends=True)
         lines = (24 << 20) // len(part)
         file.write_bytes(begin + part * lines + end)
-        for read in (read_stream, read_results):
+        for read in (read_stream, read_result_lines):
             facts = soon(lambda read=read: read(file, "a", "planner"))
             assert facts.lines == facts.results[0].line == lines + 2
             assert len(facts.problems) == (20 if part == b"x\n" else 0)
@@ -200,7 +200,7 @@ class TestMemory:
         )
         code = (
             "import resource, sys\n"
-            "from app.server.core.workflow_history.streams import read_stream\n"
+            "from app.server.core.workflow_history.ingest.streams import read_stream\n"
             "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
             "facts = read_stream(sys.argv[1], 'a', 'planner')\n"
             "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
@@ -238,7 +238,7 @@ class TestNames:
     )
     def test_a_reference_of_any_length_names_nothing(self, agents: Path, reference: str) -> None:
         synced(agents)
-        assert soon(lambda: database.find_workflow(reference)) is None
+        assert soon(lambda: database.load_workflow(reference)) is None
         assert database.get_workflow_by_id(reference) is None
 
     def test_a_problem_names_a_long_id_by_its_beginning(self, agents: Path) -> None:
@@ -306,14 +306,14 @@ class TestNumbers:
         stream(run(agents, "bad", {}), "planner", init(), assistant("m1", usage(input=tokens)), result(0.25))
         done = synced(agents)
         assert [error["line"] for error in done["errors"]] == [2]
-        bad = database.find_workflow("bad")
+        bad = database.load_workflow("bad")
         assert bad is not None
         assert bad["total_cost"] == 0.25
 
     @pytest.mark.parametrize("given", ["9" * 5000 + "d", "9" * 5000, "0" * 20 + "7d", "²d"])
     def test_an_age_of_thousands_of_digits_is_refused(self, given: str) -> None:
         with pytest.raises(InvalidQueryError, match="say it as"):
-            recent_of(given)
+            parse_recent(given)
 
     @pytest.mark.parametrize("number", ["9" * 5000, "1e" + "9" * 25], ids=["digits", "an exponent"])
     def test_a_budget_beyond_all_numbers_is_refused_with_its_file(self, tmp_path: Path, number: str) -> None:
@@ -332,7 +332,7 @@ class TestNumbers:
 @pytest.mark.parametrize("value", [2**63, 2**64 - 1, float("nan"), float("inf"), b"x", [1], {}])
 def test_a_cursor_whose_value_no_column_holds_is_refused(agents: Path, value: Any) -> None:
     synced(agents)
-    packed = msgspec.msgpack.encode([list_name(RunFilter(), "created_at", "desc"), value, "a", "b"])
+    packed = msgspec.msgpack.encode([query_fingerprint(RunFilter(), "created_at", "desc"), value, "a", "b"])
     with pytest.raises(InvalidQueryError, match="cursor"):
         find_runs(cursor=base64.urlsafe_b64encode(packed).decode().rstrip("="))
 
@@ -343,7 +343,7 @@ def test_a_stream_whose_every_line_holds_half_a_pair_is_read_whichever_way(tmp_p
     file.write_text(
         "\n".join([line(type="system", subtype="init", model="m\ud800", session_id="s"), ends, ""])
     )
-    whole, told = read_stream(file, "a", "planner"), read_results(file, "a", "planner")
+    whole, told = read_stream(file, "a", "planner"), read_result_lines(file, "a", "planner")
     assert whole is not None
     assert told is not None
     assert whole.results == told.results
@@ -375,7 +375,7 @@ class TestDamagedHistories:
     def test_packed_sums_that_are_none_are_made_anew(self, tmp_path: Path) -> None:
         database.insert_workflow({"id": "a", "total_cost": 0.5})
         with History.open(tmp_path / "history.db") as history, history.transaction():
-            history.pack_columns()
+            history.build_column_cache()
         before = run_statistics().total
         with sqlite3.connect(tmp_path / "history.db") as connection:
             damaged = msgspec.msgpack.encode([[[1]], b"", []])

@@ -18,20 +18,21 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from app.server.core.workflow_history import database, get_workflow_history, scanner, sync_workflow_history
-from app.server.core.workflow_history import streams as streams_module
-from app.server.core.workflow_history.scanning.filetimes import CONTRADICTED, Dated, Neighbourhood
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import (
+from app.server.core.workflow_history.ingest import streams as streams_module
+from app.server.core.workflow_history.ingest.runs.file_times import CONTRADICTED, FileTimes, Neighbourhood
+from app.server.core.workflow_history.ingest.streams import block_reader, read_stream, resume_stream
+from app.server.core.workflow_history.ingest.streams.tool_result_fast_path import ToolResultMatcher
+from app.server.core.workflow_history.pipeline import batches, parallel_read, read_run
+from app.server.core.workflow_history.pipeline.workers import process_pool
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.similarity_store import SimilarityStore
+from app.server.core.workflow_history.storage.tables.schema import (
     occurrences,
     patterns,
     problems,
     stream_marks,
     workflows,
 )
-from app.server.core.workflow_history.store.similar import Similarity
-from app.server.core.workflow_history.streams import blocks, long_lines, read_on, read_stream
-from app.server.core.workflow_history.streams.plain import PlainAnswers
-from app.server.core.workflow_history.syncing import batches, processes, readers, reading
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use, usage
 
@@ -68,21 +69,21 @@ def sync(**options: Any) -> dict[str, Any]:
 def opened_files() -> Iterator[list[str]]:
     """Tell which streams are read, and from where."""
     places: list[str] = []
-    original = blocks.Blocks.__iter__
+    original = block_reader.BlockReader.__iter__
 
-    def noted(self: blocks.Blocks) -> Iterator[bytes]:
+    def noted(self: block_reader.BlockReader) -> Iterator[bytes]:
         places.append(f"from {self.start}")
         return original(self)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(blocks.Blocks, "__iter__", noted)
+        patched.setattr(block_reader.BlockReader, "__iter__", noted)
         yield places
 
 
 def everything(path: Path) -> dict[str, Any]:
     """Return all that a history says, but for its own keys and times."""
     with History.open(path) as history:
-        runs = history.read([ref.key for ref in history.refs()])
+        runs = history.read([ref.key for ref in history.list_refs()])
         with history._reading() as connection:
             found = select(workflows.c.id, patterns.c.kind, patterns.c.signature, occurrences)
             found = found.join(patterns, patterns.c.key == occurrences.c.pattern_key)
@@ -186,7 +187,7 @@ def test_reading_only_what_changed_tells_the_same_as_reading_everything(
     place = tmp_path_factory.mktemp("histories")
     agents = place / "agents"
     agents.mkdir()
-    monkeypatch.setattr(streams_module, "FROM", 1)  # every stream gets a bookmark
+    monkeypatch.setattr(streams_module, "MIN_SIZE", 1)  # every stream gets a bookmark
     lazy, whole = place / "lazy.db", place / "whole.db"
     for number, actions in enumerate(steps):
         for action in actions:
@@ -207,16 +208,16 @@ class TestAStreamThatGrew:
         return file
 
     def read(self, file: Path, mark: Any = None) -> Any:
-        return read_on(file, "raw_output.jsonl", "planner", mark)
+        return resume_stream(file, "raw_output.jsonl", "planner", mark)
 
     @pytest.fixture(autouse=True)
     def any_length(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(streams_module, "FROM", 1)
+        monkeypatch.setattr(streams_module, "MIN_SIZE", 1)
 
     def test_is_read_from_where_it_ended(self, tmp_path: Path) -> None:
         file = self.write(tmp_path, init(), assistant("m1", content=[tool_use("t1")]))
         size = file.stat().st_size
-        mark = self.read(file).mark
+        mark = self.read(file).checkpoint
         with file.open("a") as opened:
             opened.write(f"{tool_result('t1', is_error=True)}\n{result()}\n")
         with opened_files() as places:
@@ -230,10 +231,10 @@ class TestAStreamThatGrew:
         with file.open("a") as opened:
             opened.write(assistant("m1")[:80])
         first = self.read(file)
-        assert first.facts.cut
+        assert first.facts.is_truncated
         with file.open("a") as opened:
             opened.write(assistant("m1")[80:] + "\n")
-        again = self.read(file, first.mark)
+        again = self.read(file, first.checkpoint)
         assert ([m.message_id for m in again.facts.messages], again.facts.problems) == (["m1"], ())
         assert again.facts == read_stream(file, "raw_output.jsonl", "planner")
 
@@ -244,14 +245,14 @@ class TestAStreamThatGrew:
         first = self.read(file)
         with file.open("a") as opened:
             opened.write("\n" + assistant("m9") + "\n")
-        again = self.read(file, first.mark)
+        again = self.read(file, first.checkpoint)
         assert len(first.facts.results) == len(again.facts.results) == 1
         assert again.facts == read_stream(file, "raw_output.jsonl", "planner")
 
     @pytest.mark.parametrize("how", ["shrank", "other first line", "other middle", "another file"])
     def test_or_did_something_else_is_read_from_the_start(self, tmp_path: Path, how: str) -> None:
         file = self.write(tmp_path, init(), assistant("m1"), assistant("m2"))
-        mark = self.read(file).mark
+        mark = self.read(file).checkpoint
         lines = [init(), assistant("m1"), assistant("m2"), result()]
         if how == "shrank":
             lines = lines[:2]
@@ -271,15 +272,15 @@ class TestAStreamThatGrew:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = self.write(tmp_path, init(), result())
-        assert read_on(file, "x", "planner", wanted=False).mark is None
-        monkeypatch.setattr(streams_module, "FROM", 10_000)
-        assert self.read(file).mark is None
+        assert resume_stream(file, "x", "planner", wanted=False).checkpoint is None
+        monkeypatch.setattr(streams_module, "MIN_SIZE", 10_000)
+        assert self.read(file).checkpoint is None
 
     def test_of_other_clis_too(self, tmp_path: Path) -> None:
         first = [json.dumps({"type": "thread.started", "thread_id": "t"})]
         spent = {"input_tokens": 50, "cached_input_tokens": 40, "output_tokens": 5}
         file = self.write(tmp_path, *first)
-        mark = self.read(file).mark
+        mark = self.read(file).checkpoint
         self.write(tmp_path, *first, json.dumps({"type": "turn.completed", "usage": spent}))
         assert self.read(file, mark).facts == read_stream(file, "raw_output.jsonl", "planner")
 
@@ -315,8 +316,8 @@ class TestLongLines:
         assert [(call.detail, call.failed) for call in facts.tools] == [("ls", True)]
         with file.open("rb", buffering=0) as handle:
             assert (
-                max(len(block) for block in blocks.Blocks(handle, file.stat().st_size))
-                < blocks.LONG + 2 * blocks.BLOCK
+                max(len(block) for block in block_reader.BlockReader(handle, file.stat().st_size))
+                < block_reader.LONG_LINE + 2 * block_reader.BLOCK_SIZE
             )
 
     def test_that_hold_no_string_are_named(self, tmp_path: Path) -> None:
@@ -341,31 +342,31 @@ class TestLongLines:
             raw = json.dumps(value, ensure_ascii=ascii_).encode()
         except UnicodeEncodeError:
             return
-        line = long_lines.LongLine()
+        line = block_reader.TruncatingLine()
         at = 0
         while at < len(raw):
             step = rng.randint(1, 7)
             line.feed(raw[at : at + step])
             at += step
-        assert line.short() == raw
+        assert line.truncated() == raw
 
     @given(st.text(min_size=0, max_size=80), st.integers(1, 40), st.booleans(), st.randoms())
     def test_have_their_strings_cut_between_letters(
         self, text: str, kept: int, ascii_: bool, rng: random.Random
     ) -> None:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(long_lines, "KEPT", kept + 4)  # so that the keys are kept
+            patched.setattr(block_reader, "MAX_STRING", kept + 4)  # so that the keys are kept
             try:
                 raw = json.dumps({"key": 1, "text": text, "last": "x"}, ensure_ascii=ascii_).encode()
             except UnicodeEncodeError:
                 return
-            line = long_lines.LongLine()
+            line = block_reader.TruncatingLine()
             at = 0
             while at < len(raw):
                 step = rng.randint(1, 9)
                 line.feed(raw[at : at + step])
                 at += step
-        found = json.loads(line.short())
+        found = json.loads(line.truncated())
         # Of a letter that JSON writes as two escapes, one may be left: the parser's careful way takes it.
         whole = "".join(letter for letter in found["text"] if not "\ud800" <= letter <= "\udfff")
         assert text.startswith(whole)
@@ -393,7 +394,7 @@ class TestPlainAnswers:
         elif odd == "nested":
             record["tool_use_result"] = {"is_error": True, "tool_use_id": "t7"}
         raw = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
-        found = PlainAnswers().answer(raw, 0, len(raw))
+        found = ToolResultMatcher().match(raw, 0, len(raw))
         if odd == "two" or (odd == "later" and error):
             assert found is None
         elif found is not None:
@@ -405,7 +406,7 @@ class TestPlainAnswers:
         cut = answer("t1", "x" * 50)[:110]
         for following in (compact(assistant("m1")), answer("t2")):
             raw = (cut + following).encode()
-            assert PlainAnswers().answer(raw, 0, len(raw)) is None
+            assert ToolResultMatcher().match(raw, 0, len(raw)) is None
 
 
 class TestCopies:
@@ -422,7 +423,7 @@ class TestCopies:
         mine = first * second, (first + length) * second
         slack = 30 * second
         expected = any(a - slack <= mine[0] and mine[1] <= b + slack for a, b in known)
-        around = Neighbourhood(Dated(CONTRADICTED, first, last) for first, last in known)
+        around = Neighbourhood(FileTimes(CONTRADICTED, first, last) for first, last in known)
         assert around.was_copied(*mine) == expected
 
     def run_in_a_copied_tree(self, agents: Path, run_id: str, minutes: int | None) -> None:
@@ -471,9 +472,9 @@ class TestBatches:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "one.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "several.db")
-        monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
-        monkeypatch.setattr(readers, "TASK_RUNS", 2)
-        monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
+        monkeypatch.setattr(process_pool, "MIN_PARALLEL_SECONDS", -1.0)
+        monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 2)
+        monkeypatch.setattr(process_pool, "can_fork", lambda: hasattr(os, "fork"))
         sync()
         assert everything(tmp_path / "several.db") == everything(tmp_path / "one.db")
 
@@ -485,8 +486,8 @@ class TestBatches:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "undisturbed.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "killed.db")
-        monkeypatch.setattr(batches, "BATCH_RUNS", 2)
-        monkeypatch.setattr(readers, "TASK_RUNS", 2)
+        monkeypatch.setattr(batches, "MAX_BATCH_RUNS", 2)
+        monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 2)
         original = History.save_pattern_rows
         calls: list[int] = []
 
@@ -515,32 +516,32 @@ class TestBatches:
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "undisturbed.db")
         sync()
         monkeypatch.setattr(database, "DB_PATH", tmp_path / "killed.db")
-        monkeypatch.setattr(processes, "PAYS_FROM", -1.0)
-        monkeypatch.setattr(readers, "TASK_RUNS", 2)
-        monkeypatch.setattr(processes, "can_fork", lambda: hasattr(os, "fork"))
-        parent, original = os.getpid(), reading._phase_1_read
+        monkeypatch.setattr(process_pool, "MIN_PARALLEL_SECONDS", -1.0)
+        monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 2)
+        monkeypatch.setattr(process_pool, "can_fork", lambda: hasattr(os, "fork"))
+        parent, original = os.getpid(), read_run._phase_1_read
 
         def killed_in_a_child(task: Any, order: Any) -> Any:
             if os.getpid() != parent and order.folder.id == "run4":
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(task, order)
 
-        monkeypatch.setattr(reading, "_phase_1_read", killed_in_a_child)
+        monkeypatch.setattr(read_run, "_phase_1_read", killed_in_a_child)
         assert sync()["inserted"] == 30
         assert everything(tmp_path / "killed.db") == everything(tmp_path / "undisturbed.db")
 
     def test_write_each_list_once(self, agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fill(agents)
-        monkeypatch.setattr(batches, "BATCH_RUNS", 2)
-        monkeypatch.setattr(readers, "TASK_RUNS", 2)
+        monkeypatch.setattr(batches, "MAX_BATCH_RUNS", 2)
+        monkeypatch.setattr(parallel_read, "RUNS_PER_TASK", 2)
         written: list[int] = []
-        original = Similarity.save
+        original = SimilarityStore.save
 
-        def noted(self: Similarity, *given: Any) -> None:
+        def noted(self: SimilarityStore, *given: Any) -> None:
             written.extend(given[3])  # the keys of the runs whose lists are not as stored
             original(self, *given)
 
-        monkeypatch.setattr(Similarity, "save", noted)
+        monkeypatch.setattr(SimilarityStore, "save", noted)
         sync()
         assert len(written) == len(set(written)) == 9
 
@@ -560,7 +561,7 @@ def test_a_run_whose_files_raise_something_unforeseen_costs_nobody_elses_data(
 ) -> None:
     for name in ("bad", "good"):
         stream(run(agents, name, {"status": "completed"}), "planner", init(name), result(0.5, session=name))
-    original = reading.describe
+    original = read_run.build_run
 
     def describe(facts: Any, *given: Any, **options: Any) -> Any:
         if facts.id == "bad":
@@ -568,7 +569,7 @@ def test_a_run_whose_files_raise_something_unforeseen_costs_nobody_elses_data(
         return original(facts, *given, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "describe", describe)
+        patched.setattr(read_run, "build_run", describe)
         done = sync()
     assert (done["inserted"], done["failed"]) == (1, 1)
     assert [(error["id"], "something unforeseen" in error["reason"]) for error in done["errors"]] == [

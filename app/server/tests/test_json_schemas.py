@@ -13,11 +13,10 @@ from jsonschema.exceptions import ValidationError
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
-from app.server.core.workflow_history.answers.comments import comments_of
-from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_of
-from app.server.core.workflow_history.answers.shapes import json_schema, to_json
 from app.server.core.workflow_history.cli.app import COMMANDS, app
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.queries.json.encoding import field_descriptions, json_schema, to_json
+from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
+from app.server.core.workflow_history.storage.history import History
 from scripts import make_json_schemas
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
@@ -54,7 +53,7 @@ def without_room(schema: Any, inside: str = "") -> Any:
 
 def check(name: str, given: dict[str, Any]) -> None:
     assert given["schema_version"] == 1
-    Draft202012Validator(without_room(schema_of(name))).validate(given)
+    Draft202012Validator(without_room(get_schema(name))).validate(given)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +110,12 @@ def test_every_run_that_is_shown_is_as_its_schema_says(history, monkeypatch):
     monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(history / "history.db"))
     page = given_by("list", "--limit", "60")
     for run in page["workflows"]:
-        Draft202012Validator(schema_of("run")).validate(run)
+        Draft202012Validator(get_schema("run")).validate(run)
     for run in page["workflows"][:12]:
         shown = given_by("show", run["id"])
         assert shown["schema_version"] == 1
-        Draft202012Validator(schema_of("show")).validate(shown)
-        assert schema_of("show")["properties"].keys() >= {"patterns", "problems", "phase_costs"}
+        Draft202012Validator(get_schema("show")).validate(shown)
+        assert get_schema("show")["properties"].keys() >= {"patterns", "problems", "phase_costs"}
     one = given_by("resync", page["workflows"][0]["id"])
     check("resync-one", one)
 
@@ -127,7 +126,7 @@ def test_every_line_that_is_taken_out_is_as_its_schema_says(history, monkeypatch
     result = CliRunner().invoke(app, ["export", what, "--columns", "all", "--json"])
     lines = result.stdout.splitlines()
     assert lines
-    validator = Draft202012Validator(without_room(schema_of(f"export-{what}")))
+    validator = Draft202012Validator(without_room(get_schema(f"export-{what}")))
     for line in lines:
         validator.validate(json.loads(line))
 
@@ -136,7 +135,7 @@ def test_a_run_without_its_id_or_with_words_for_its_cost_is_refused(tmp_path):
     with History.open(tmp_path / "history.db") as history:
         history.save([{"id": "a", "total_cost": 0.5}])
     run = given_by("list")["workflows"][0]
-    validator = Draft202012Validator(schema_of("run"))
+    validator = Draft202012Validator(get_schema("run"))
     validator.validate(run)
     for wrong in ({**run, "total_cost": "much"}, {key: run[key] for key in run if key != "id"}):
         with pytest.raises(ValidationError):
@@ -153,12 +152,12 @@ def test_a_state_files_own_version_does_not_stand_for_ours(tmp_path):
 
 def test_every_command_has_a_schema():
     for name in COMMANDS.keys() - {"schema"}:
-        assert any(schema == name or schema.startswith(f"{name}-") for schema in PUBLISHED), name
+        assert any(schema == name or schema.startswith(f"{name}-") for schema in SCHEMAS), name
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_every_schema_is_one_and_says_what_its_fields_mean(name):
-    schema = schema_of(name)
+    schema = get_schema(name)
     Draft202012Validator.check_schema(schema)
     known = {f"#/$defs/{part}" for part in schema.get("$defs", {})}
     assert {*re.findall(r"#/\$defs/\w+", json.dumps(schema))} <= known
@@ -175,8 +174,8 @@ def test_the_published_files_are_up_to_date():
 def test_the_schema_command_prints_what_is_published():
     printed = CliRunner().invoke(app, ["schema", "list"]).stdout
     assert printed == (make_json_schemas.FOLDER / "list.schema.json").read_text()
-    assert CliRunner().invoke(app, ["schema"]).stdout.split() == list(PUBLISHED)
-    assert given_by("schema")["names"] == list(PUBLISHED)
+    assert CliRunner().invoke(app, ["schema"]).stdout.split() == list(SCHEMAS)
+    assert given_by("schema")["names"] == list(SCHEMAS)
     wrong = CliRunner().invoke(app, ["schema", "dreams"])
     assert wrong.exit_code == 2
     assert "no schema 'dreams'; use one of: sync, list" in wrong.stderr
@@ -204,4 +203,4 @@ def test_a_typed_answers_schema_holds_for_its_json_and_names_every_field():
     assert schema["required"] == ["schema_version", "since", "parts", "by_name"]
     assert schema["properties"]["since"]["description"] == "the first day"
     assert schema["$defs"]["Part"]["properties"]["cost"]["description"] == "US dollars"
-    assert comments_of(Whole) == {"since": "the first day", "parts": "by phase,"}
+    assert field_descriptions(Whole) == {"since": "the first day", "parts": "by phase,"}

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import database, places, sync_workflow_history
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.models import StreamFacts
-from app.server.core.workflow_history.streams import read_stream
-from app.server.core.workflow_history.streams.elements import Elements
+from app.server.core.workflow_history import database, sync_workflow_history
+from app.server.core.workflow_history.common.models import StreamFacts
+from app.server.core.workflow_history.ingest import files as places
+from app.server.core.workflow_history.ingest.streams import read_stream
+from app.server.core.workflow_history.ingest.streams.elements import Elements
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 
 from .build import SONNET, assistant, init, line, result, run, stream, tool_result, tool_use, usage
 
@@ -82,9 +83,9 @@ def told(facts: StreamFacts | None) -> dict[str, Any]:
         "sessions": facts.session_ids,
         "model": facts.model,
         "times": (facts.started_at, facts.ended_at),
-        "cut": facts.cut,
+        "cut": facts.is_truncated,
         "tools": [(call.tool, call.detail, call.failed) for call in facts.tools],
-        "messages": [(m.message_id, m.model, m.usage, m.final, m.timestamp) for m in facts.messages],
+        "messages": [(m.message_id, m.model, m.usage, m.is_final, m.timestamp) for m in facts.messages],
         "results": [
             (r.total_cost, r.models, r.duration_ms, r.turns, r.is_error, r.text, r.uuid)
             for r in facts.results
@@ -185,7 +186,7 @@ def test_an_array_that_is_cut_off_keeps_its_whole_objects(
     for end in (len(text) - 3, text.rindex('"result"')):
         facts = facts_of(tmp_path / "raw_output.json", text[:end])
         assert facts is not None
-        assert facts.cut
+        assert facts.is_truncated
         assert [message.message_id for message in facts.messages] == ["m1", "m2"]
         assert [problem.reason for problem in facts.problems] == ["the file is cut off"]
 
@@ -231,7 +232,7 @@ class TestARun:
         done = sync_workflow_history(silent=True, agents_dir=agents)
         assert (done["inserted"], done["errors"]) == (2, [])
         for name in ("compact", "pretty"):
-            found = database.find_workflow(name)
+            found = database.load_workflow(name)
             assert found is not None
             assert (found["total_cost"], found["cost_basis"]) == (0.5, "reported")
             assert [agent["agent"] for agent in found["phase_costs"]] == ["planner"]
@@ -242,7 +243,7 @@ class TestARun:
         (agents / "a1b2c3d5.json").write_text(compact([init("loose"), result(0.75, session="loose")]))
         done = sync_workflow_history(silent=True, agents_dir=agents)
         assert (done["inserted"], done["total_cost"]) == (2, 1.0)
-        assert database.find_workflow("a1b2c3d5") is not None
+        assert database.load_workflow("a1b2c3d5") is not None
 
     def test_counts_a_stream_and_its_copies_once(self, agents: Path) -> None:
         home = run(agents, "a1b2c3d4", {"adw_id": "a1b2c3d4"})
@@ -253,7 +254,7 @@ class TestARun:
         done = sync_workflow_history(silent=True, agents_dir=agents)
         assert (done["total_cost"], done["errors"]) == (0.25, [])
         assert folder_costs(agents)["recorded_cost"] == 0.25
-        found = database.find_workflow("a1b2c3d4")
+        found = database.load_workflow("a1b2c3d4")
         assert found is not None
         assert [agent["agent"] for agent in found["phase_costs"]] == ["planner"]
 
@@ -265,7 +266,7 @@ class TestARun:
         (home / "package.json").write_text("{}")
         sync_workflow_history(silent=True, agents_dir=agents)
         opened: list[str] = []
-        monkeypatch.setattr(places, "open_regular", opened.append)
+        monkeypatch.setattr(places, "open_no_follow", opened.append)
         again = sync_workflow_history(silent=True, agents_dir=agents)
         assert (again["unchanged"], opened) == (1, [])
 
@@ -282,7 +283,7 @@ class TestARun:
             for file, seconds in files:
                 os.utime(file, (1_770_000_000 + seconds, 1_770_000_000 + seconds))
         sync_workflow_history(silent=True, agents_dir=agents)
-        one, two = (database.find_workflow(name) for name in ("a1b2c3d4", "a1b2c3d5"))
+        one, two = (database.load_workflow(name) for name in ("a1b2c3d4", "a1b2c3d5"))
         assert one is not None
         assert two is not None
         assert one["duration_seconds"] == two["duration_seconds"] != 90_000
@@ -317,7 +318,7 @@ def test_megabytes_of_anything_in_an_array_are_read_in_bounded_memory(tmp_path: 
     assert most < 25 << 20
     assert facts is not None
     if inside == b',{"':  # too much is damaged
-        assert facts.cut
+        assert facts.is_truncated
     else:
         assert [float(segment.total_cost or 0) for segment in facts.results] == [0.5]
 

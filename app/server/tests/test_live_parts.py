@@ -17,13 +17,13 @@ from starlette.testclient import TestClient
 from watchfiles import Change, watch
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.answers.following import SyncNow
+from app.server.core.workflow_history.queries.sync_status import SyncStatus
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.live.following import Follower
-from app.server.core.workflow_history.web.live.hub import MOST_CLIENTS, MOST_WAITING, Hub
-from app.server.core.workflow_history.web.live.syncer import Syncer
-from app.server.core.workflow_history.web.live.worker import Tell, Worker
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.live.event_broker import MAX_CLIENTS, MAX_QUEUE, EventBroker
+from app.server.core.workflow_history.web.live.folder_watcher import FolderWatcher
+from app.server.core.workflow_history.web.live.sync_process import ProgressCallback, SyncProcess
+from app.server.core.workflow_history.web.live.sync_scheduler import Syncer
+from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests import build
 from app.server.tests.patience import PATIENCE
 
@@ -41,10 +41,10 @@ class Watched:
     """A syncer that runs, and what it said."""
 
     def __init__(self, agents: Path, **more: Any) -> None:
-        self.said: asyncio.Queue[SyncNow] = asyncio.Queue()
-        self.syncer = Syncer(Settings(agents_dir=agents), self.said.put_nowait, **more)
+        self.said: asyncio.Queue[SyncStatus] = asyncio.Queue()
+        self.syncer = Syncer(ServerSettings(agents_dir=agents), self.said.put_nowait, **more)
 
-    async def until(self, is_it: Callable[[SyncNow], bool]) -> SyncNow:
+    async def until(self, is_it: Callable[[SyncStatus], bool]) -> SyncStatus:
         while True:
             now = await asyncio.wait_for(self.said.get(), PATIENCE)
             if is_it(now):
@@ -62,7 +62,7 @@ class Watched:
         asyncio.run(told())
 
 
-class GatedWorker(Worker):
+class GatedWorker(SyncProcess):
     """Stands in for the process: a sync ends when the gate opens."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class GatedWorker(Worker):
         self.began = 0
         self.gate = asyncio.Event()
 
-    async def sync(self, order: Mapping[str, Any], tell: Tell) -> dict[str, Any]:  # noqa: ARG002
+    async def run_sync(self, order: Mapping[str, Any], tell: ProgressCallback) -> dict[str, Any]:  # noqa: ARG002
         self.began += 1
         await self.gate.wait()
         names = (
@@ -91,10 +91,10 @@ def test_wishes_during_a_sync_lead_to_exactly_one_more(agents: Path) -> None:
     watched = Watched(agents, worker=worker)
 
     async def story() -> None:
-        watched.syncer.wish()
+        watched.syncer.request_sync()
         await watched.until(lambda now: now.state == "running")
         for _ in range(3):
-            watched.syncer.wish()
+            watched.syncer.request_sync()
         worker.gate.set()
         await watched.until(lambda now: now.state == "idle")
         await watched.until(lambda now: now.state == "running")
@@ -107,13 +107,13 @@ def test_wishes_during_a_sync_lead_to_exactly_one_more(agents: Path) -> None:
 
 def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_path: Path) -> None:
     database.init_db()
-    worker = Worker()
+    worker = SyncProcess()
     watched = Watched(agents, worker=worker, retries=(PATIENCE, PATIENCE))
 
     async def story() -> None:
         other = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # the sync waits for it, and so is there to be killed
-        watched.syncer.wish()
+        watched.syncer.request_sync()
         await watched.until(lambda now: now.phase is not None)
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
@@ -121,7 +121,7 @@ def test_a_killed_process_is_reported_and_the_next_wish_syncs(agents: Path, tmp_
         assert failed.error == "the process that syncs was killed by SIGKILL; what it had stored is kept"
         other.execute("ROLLBACK")
         other.close()
-        watched.syncer.wish()
+        watched.syncer.request_sync()
         done = await watched.until(lambda now: now.state == "idle")
         assert (done.error, done.last and done.last.inserted) == (None, 1)
 
@@ -136,7 +136,7 @@ def test_a_process_that_cannot_be_started_is_a_failed_sync_and_no_end_of_followi
     async def story() -> None:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", str(tmp_path / "nosuch"))
-            watched.syncer.wish()
+            watched.syncer.request_sync()
             failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
         assert "cannot be started" in failed.error
@@ -152,7 +152,7 @@ def test_a_failed_sync_is_tried_again_by_itself(agents: Path, tmp_path: Path) ->
     watched = Watched(agents, retries=(0.01, 0.02))
 
     async def story() -> None:
-        watched.syncer.wish()
+        watched.syncer.request_sync()
         failed = await watched.until(lambda now: now.state == "failed")
         assert failed.error is not None
         assert "no SQLite database" in failed.error
@@ -164,12 +164,12 @@ def test_a_failed_sync_is_tried_again_by_itself(agents: Path, tmp_path: Path) ->
 
 
 def test_the_process_ends_with_the_syncer(agents: Path) -> None:
-    worker = Worker()
+    worker = SyncProcess()
     watched = Watched(agents, worker=worker)
     pids: list[int] = []
 
     async def story() -> None:
-        watched.syncer.wish()
+        watched.syncer.request_sync()
         await watched.until(lambda now: now.last is not None)
         assert worker.pid is not None
         pids.append(worker.pid)
@@ -181,18 +181,18 @@ def test_the_process_ends_with_the_syncer(agents: Path) -> None:
 
 def test_a_client_that_does_not_keep_up_is_dropped_and_the_others_are_told() -> None:
     async def story() -> None:
-        hub = Hub()
-        slow, quick = hub.join(), hub.join()
+        hub = EventBroker()
+        slow, quick = hub.subscribe(), hub.subscribe()
         assert slow is not None
         assert quick is not None
         messages = quick.messages()
-        for number in range(MOST_WAITING + 1):
-            hub.tell("sync", number)
+        for number in range(MAX_QUEUE + 1):
+            hub.broadcast("sync", number)
             assert (await anext(messages)).data == str(number)
         assert [message async for message in slow.messages()] == []
-        hub.tell("sync", "more")
+        hub.broadcast("sync", "more")
         assert (await anext(messages)).data == '"more"'
-        hub.leave(quick)
+        hub.unsubscribe(quick)
         assert not hub.somebody.is_set()
 
     asyncio.run(story())
@@ -201,29 +201,29 @@ def test_a_client_that_does_not_keep_up_is_dropped_and_the_others_are_told() -> 
 def test_too_many_clients_are_refused() -> None:
     app = create_app()
     hub = app.state.context.live.hub
-    clients = [hub.join() for _ in range(MOST_CLIENTS)]
+    clients = [hub.subscribe() for _ in range(MAX_CLIENTS)]
     assert None not in clients
     answer = TestClient(app, base_url="http://localhost").get("/api/v1/events")
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
-    hub.leave(clients[0])
-    assert hub.join() is not None
+    hub.unsubscribe(clients[0])
+    assert hub.subscribe() is not None
 
 
 def test_a_closed_hub_ends_all_streams_and_begins_none() -> None:
     async def story() -> None:
-        hub = Hub()
-        client = hub.join()
+        hub = EventBroker()
+        client = hub.subscribe()
         assert client is not None
         hub.close()
         assert [message async for message in client.messages()] == []
-        assert hub.join() is None
+        assert hub.subscribe() is None
 
     asyncio.run(story())
 
 
 def test_a_second_sync_by_hand_is_refused_while_one_runs(agents: Path) -> None:
-    app = create_app(Settings(agents_dir=agents, follow=False))
+    app = create_app(ServerSettings(agents_dir=agents, follow=False))
     client = TestClient(app, base_url="http://localhost", headers={"X-Workflow-History": "1"})
     assert client.post("/api/v1/syncs").status_code == 202  # nothing runs it here: it stays wanted
     second = client.post("/api/v1/syncs")
@@ -253,7 +253,7 @@ def test_where_the_system_has_no_watches_left_the_folder_is_polled(
         return watch(*folders, force_polling=True, **{**ways, "poll_delay_ms": 50})
 
     heard = Heard()
-    follower = Follower(agents, heard.changes.release, heard.watched, watching=exhausted)
+    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watching=exhausted)
     follower.start()
     try:
         assert heard.said.acquire(timeout=PATIENCE)
@@ -273,7 +273,7 @@ def test_what_a_sync_would_not_look_at_is_no_change(agents: Path) -> None:
         return iter([set()])
 
     heard = Heard()
-    follower = Follower(agents, heard.changes.release, heard.watched, watching=watching)
+    follower = FolderWatcher(agents, heard.changes.release, heard.watched, watching=watching)
     follower.start()
     assert heard.changes.acquire(timeout=PATIENCE)
     follower.stop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history import demo
-from app.server.core.workflow_history.proportions import significant
+from app.server.core.workflow_history.common.proportions import significant
 from scripts import console_docs, plain_processor
 
 

@@ -17,20 +17,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import sync
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.analysis.patterns.records import PatternStatus
+from app.server.core.workflow_history.common.errors import (
     DatabaseTooNewError,
     InvalidQueryError,
     WorkflowHistoryError,
 )
-from app.server.core.workflow_history.patterns.recurring import PatternStatus
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.merge.versions import canonical_json
 from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, writing
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.holding import HOST_VARIABLE
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.syncing.versions import canonical
+from app.server.core.workflow_history.storage.connection.advisory_lock import HOST_VARIABLE
+from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import migrate
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -60,7 +60,7 @@ def content(file: Path) -> dict[str, Any]:
     """Return all that a history knows, but for what it found out by itself: when it saw it, and its keys."""
     with History.open(file) as history:
         assert history.check() == []
-        whole = history.whole()
+        whole = history.merge_store()
         refs = {ref.key: f"{ref.project}/{ref.id}" for ref in whole.refs()}
         runs = whole.read(list(refs))
         with history._reading() as connection:
@@ -68,18 +68,18 @@ def content(file: Path) -> dict[str, Any]:
                 "SELECT workflow_key, similar_key, score FROM similar_pairs"
             ).all()
         return {
-            "runs": {refs[key]: json.loads(canonical(one.workflow)) for key, one in runs.items()},
+            "runs": {refs[key]: json.loads(canonical_json(one.workflow)) for key, one in runs.items()},
             "patterns": {refs[key]: dict(one.patterns) for key, one in runs.items()},
             "problems": {refs[key]: one.problems for key, one in runs.items()},
             "lists": {(refs[key], refs[near], round(score, 9)) for key, near, score in pairs},
-            "decided": {row["id"]: (row["status"], row["note"]) for row in whole.decisions()},
+            "decided": {row["id"]: (row["status"], row["note"]) for row in whole.pattern_decisions()},
             "syncs": sorted(map(repr, whole.syncs())),
         }
 
 
 def written(file: Path) -> list[float | None]:
     with History.open(file) as history:
-        keys = [ref.key for ref in history.whole().refs()]
+        keys = [ref.key for ref in history.merge_store().refs()]
         return [claim.written for own in history.claims(keys).values() for claim in own]
 
 
@@ -280,7 +280,7 @@ def test_what_was_decided_last_on_a_pattern_holds(tmp_path: Path, machines: tupl
     decisions: tuple[tuple[Path, PatternStatus], ...] = ((east, "accepted"), (west, "dismissed"))
     for file, status in decisions:
         with History.open(file) as history:
-            history.decide_pattern(history.recurring(least_runs=1)[0].id, status, f"by {file.stem}")
+            history.decide_pattern(history.pattern_totals(least_runs=1)[0].id, status, f"by {file.stem}")
     for order in permutations(machines):
         file = tmp_path / f"{order[0].stem}-first.db"
         merged(file, *order)
@@ -291,7 +291,7 @@ def test_what_was_decided_last_on_a_pattern_holds(tmp_path: Path, machines: tupl
 def test_a_history_of_an_older_schema_is_read_from_an_upgraded_copy(
     tmp_path: Path, machines: tuple[Path, Path]
 ) -> None:
-    with connect(database_url(machines[0])) as connection, writing(connection):
+    with connect(database_url(machines[0])) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "0003")
     before = machines[0].read_bytes()
     assert merged(tmp_path / "all.db", machines[0], host="east")["inserted"] == 2

@@ -14,14 +14,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Column, Table, inspect
 
-from app.server.core.workflow_history.errors import DatabaseTooNewError, WorkflowHistoryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, make_file, reading, writing
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.schema import metadata
-from app.server.core.workflow_history.store.views import QUERIES, VIEWS
+from app.server.core.workflow_history.common.errors import DatabaseTooNewError, WorkflowHistoryError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.storage.connection.engine import (
+    connect,
+    make_file,
+    read_transaction,
+    write_transaction,
+)
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import migrate
+from app.server.core.workflow_history.storage.tables.schema import metadata
+from app.server.core.workflow_history.storage.tables.views import VIEW_COLUMNS, VIEW_SQL
 from app.server.tests.patience import PATIENCE
 from scripts.make_schema_docs import PAGE, render
 from scripts.postgresql import Server
@@ -55,14 +60,14 @@ def start(code: str, *arguments: str) -> subprocess.Popen[bytes]:
 def test_the_constant_names_the_newest_revision(file: Path) -> None:
     with History.open(file) as history, history._reading() as connection:
         scripts = ScriptDirectory.from_config(migrate.alembic_config(connection))
-        assert scripts.get_heads() == [migrate.HEAD]
-        assert migrate.stored_revision(connection) == migrate.HEAD
+        assert scripts.get_heads() == [migrate.LATEST_REVISION]
+        assert migrate.stored_revision(connection) == migrate.LATEST_REVISION
 
 
 def came_by_migrations(url: URL) -> URL:
     """Return a database that came to its tables one revision after the other."""
     make_file(url)
-    with connect(url) as connection, writing(connection):
+    with connect(url) as connection, write_transaction(connection):
         command.upgrade(migrate.alembic_config(connection), "head")
     return url
 
@@ -93,7 +98,7 @@ def test_the_migrations_make_the_tables_of_the_schema(history_url: URL) -> None:
         made = {*inspected.get_table_names(), *inspected.get_view_names()}
     beside = {"run_search", "workflow_history_changes"}
     assert {name for name in made if not name.startswith("run_search_")} - beside == {
-        *metadata.tables, *VIEWS, migrate.VERSION_TABLE
+        *metadata.tables, *VIEW_COLUMNS, migrate.VERSION_TABLE
     }  # fmt: skip
 
 
@@ -124,7 +129,7 @@ CATALOGUE = """
 def catalogue(url: URL) -> list[str]:
     """Return all that a server says of the tables of a history, but for comments and the columns' order."""
     schema = str(url.query["options"]).rpartition("=")[2]
-    with connect(url) as connection, reading(connection):
+    with connect(url) as connection, read_transaction(connection):
         rows = connection.exec_driver_sql(CATALOGUE.replace("%", "%%")).all()
     return sorted(" ".join(str(tuple(row)).replace(schema, "here").split()) for row in rows)
 
@@ -161,15 +166,15 @@ def test_a_new_database_is_made_as_the_migrations_make_it(file: Path, migrated: 
 
 
 def test_every_view_says_what_its_rows_are() -> None:
-    assert list(VIEWS) == list(QUERIES)
+    assert list(VIEW_COLUMNS) == list(VIEW_SQL)
 
 
 def test_every_revision_can_be_undone(history_url: URL) -> None:
     with History.open(history_url):
         pass
-    with connect(history_url) as connection, writing(connection):
+    with connect(history_url) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "base")
-    with connect(history_url) as connection, reading(connection):
+    with connect(history_url) as connection, read_transaction(connection):
         assert inspect(connection).get_table_names() == [migrate.VERSION_TABLE]
         assert inspect(connection).get_view_names() == []
     with History.open(history_url) as history:
@@ -182,18 +187,18 @@ def test_an_older_database_is_upgraded_and_keeps_its_runs(history_url: URL) -> N
         found = {"kind": "operation", "signature": "sort", "count": 2, "seconds": 0.0005, "cost": None}
         history.save_patterns({1: [found]})
     for revision in ("0007", "0004", "0001"):
-        with connect(history_url) as connection, writing(connection):
+        with connect(history_url) as connection, write_transaction(connection):
             command.downgrade(migrate.alembic_config(connection), revision)
         with History.open(history_url) as history:
             assert history.view("runs")[0]["total_cost"] == 0.5
-            assert history.matching(RunFilter(search="csv")).tolist() == [1]
+            assert history.matching_keys(RunFilter(search="csv")).tolist() == [1]
             assert history.check() == []
 
 
 def test_a_history_of_before_knows_from_its_rows_which_keys_it_gave(history_url: URL) -> None:
     with History.open(history_url) as history:
         history.save([{"id": "a"}, {"id": "b"}])
-    with connect(history_url) as connection, writing(connection):
+    with connect(history_url) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "0013")
     with History.open(history_url) as history:
         history.prune([history.find("b").key])
@@ -203,7 +208,7 @@ def test_a_history_of_before_knows_from_its_rows_which_keys_it_gave(history_url:
 def test_vectors_and_lists_of_an_older_database_are_kept(file: Path) -> None:
     with History.open(file):
         pass
-    with connect(database_url(file)) as connection, writing(connection):
+    with connect(database_url(file)) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "0003")
     execute(
         file,
@@ -224,11 +229,11 @@ def test_vectors_and_lists_of_an_older_database_are_kept(file: Path) -> None:
         similarity = history.similarity()
         kept = [row for some in similarity.rows("words-1") for row in some]
         assert kept == [(1, b"\x01\xff", "completed", 5, 2.5, 0.5), (5, None, None, None, None, None)]
-        assert [run.id for run in similarity.stale("words-1")] == ["b", "c", "d"]
+        assert [run.id for run in similarity.stale_runs("words-1")] == ["b", "c", "d"]
         assert [row for some in similarity.rows("words-0") for row in some] == [
             (2, b"\x02", None, None, None, None)
         ]
-        assert [rank for some in similarity.lists([1]) for _, rank, _, _ in some] == [1, 2, 3, 4, 5]
+        assert [rank for some in similarity.similar_lists([1]) for _, rank, _, _ in some] == [1, 2, 3, 4, 5]
 
 
 def test_a_newer_database_is_left_alone(file: Path) -> None:
@@ -259,7 +264,7 @@ def test_a_failed_making_leaves_nothing_behind(file: Path, monkeypatch: pytest.M
 
 
 def test_a_failed_migration_leaves_the_database_as_it_was(migrated: Path) -> None:
-    with connect(database_url(migrated)) as connection, writing(connection):
+    with connect(database_url(migrated)) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "0003")
     execute(migrated, "CREATE TABLE stream_marks (name TEXT)")  # in the way of the last revision
     before = make_up(migrated)
@@ -271,9 +276,9 @@ def test_a_failed_migration_leaves_the_database_as_it_was(migrated: Path) -> Non
 KILLED_MIDWAY = f"""
 import os, sys
 from sqlalchemy import event
-from {PACKAGE}.store.engine import engine_for
-from {PACKAGE}.store.history import History
-from {PACKAGE}.store.location import database_url
+from {PACKAGE}.storage.connection.engine import engine_for
+from {PACKAGE}.storage.history import History
+from {PACKAGE}.storage.connection.url import database_url
 file = sys.argv[1]
 seen = []
 def count(*call):
@@ -290,26 +295,26 @@ with History.open(file) as history:
 def test_a_kill_midway_leaves_a_whole_database(file: Path, at: str) -> None:
     assert start(KILLED_MIDWAY, str(file), at).wait(timeout=PATIENCE) == -9
     with History.open(file) as history:
-        assert history.refs() == []
+        assert history.list_refs() == []
         assert history.check() == []
 
 
 def test_processes_that_start_at_once_make_one_database(file: Path) -> None:
     code = (
-        f"import sys; from {PACKAGE}.store.history import History\n"
+        f"import sys; from {PACKAGE}.storage.history import History\n"
         "with History.open(sys.argv[1]) as history: history.save([{'id': sys.argv[2]}, {'id': 'shared'}])"
     )
     running = [start(code, str(file), str(number)) for number in range(3)]
     assert [process.wait(timeout=PATIENCE) for process in running] == [0, 0, 0]
     with History.open(file) as history:
-        assert sorted(ref.id for ref in history.refs()) == ["0", "1", "2", "shared"]
+        assert sorted(ref.id for ref in history.list_refs()) == ["0", "1", "2", "shared"]
         with history._reading() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_only_an_old_database_needs_alembic(file: Path) -> None:
     code = (
-        f"import sys; from {PACKAGE}.store.history import History\n"
+        f"import sys; from {PACKAGE}.storage.history import History\n"
         "with History.open(sys.argv[1]): sys.exit('alembic' in sys.modules)"
     )
     assert [start(code, str(file)).wait(timeout=PATIENCE) for _ in ("new", "up to date")] == [0, 0]

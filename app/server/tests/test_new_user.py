@@ -23,7 +23,6 @@ from app.server.core.workflow_history import (
     RunFilter,
     WorkflowHistoryError,
     database,
-    errors,
     export,
     find_anomalies,
     find_patterns,
@@ -38,12 +37,13 @@ from app.server.core.workflow_history import (
     trend,
     waste,
 )
-from app.server.core.workflow_history.answers.finding import find_run_rows
-from app.server.core.workflow_history.answers.statistics import timeline
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.options import _with_ids_last
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.syncing.job import FOUND
+from app.server.core.workflow_history.cli.common_options import _with_ids_last
+from app.server.core.workflow_history.common import errors
+from app.server.core.workflow_history.pipeline.sync_state import FOUND
+from app.server.core.workflow_history.queries.list_runs import list_run_summaries
+from app.server.core.workflow_history.queries.statistics import timeline
+from app.server.core.workflow_history.storage.history import History
 from app.server.tests.build import assistant, init, result, stream
 from app.server.tests.web import client_of
 
@@ -96,7 +96,7 @@ def exported(where: RunFilter) -> int:
 
 ASKED: dict[str, Callable[[RunFilter], int]] = {
     "find_runs": lambda where: find_runs(where).total,
-    "rows of a list": lambda where: find_run_rows(where).total,
+    "rows of a list": lambda where: list_run_summaries(where).total,
     "run_statistics": lambda where: run_statistics("status", where).total.runs,
     "overview": lambda where: overview(where).total.runs,
     "find_anomalies": lambda where: find_anomalies(where).runs,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import numerics, proportions
-from app.server.core.workflow_history.numerics import exact_sum, exp, halved, log
-from app.server.core.workflow_history.proportions import significant
+from app.server.core.workflow_history.analysis.similarity import portable_numerics
+from app.server.core.workflow_history.analysis.similarity.portable_numerics import exact_sum, exp, halved, log
+from app.server.core.workflow_history.common import proportions
+from app.server.core.workflow_history.common.proportions import significant
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=9))
@@ -46,7 +47,7 @@ def test_a_statistic_is_published_with_six_digits(value: float | None, published
     assert significant(value) == published
 
 
-@pytest.mark.parametrize(("module", "examples"), [(numerics, 4), (proportions, 2)])
+@pytest.mark.parametrize(("module", "examples"), [(portable_numerics, 4), (proportions, 2)])
 def test_every_example_holds(module: ModuleType, examples: int) -> None:
     import doctest  # noqa: PLC0415 - of this test alone
 

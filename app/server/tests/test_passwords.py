@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.scrubbing import scrub, scrub_json
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.redaction import redact_json, redact_text
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import (
     PLACES,
@@ -62,13 +62,13 @@ PROGRAMS = (
 def test_hardly_a_password_with_signs_stays_in_any_form(form: str) -> None:
     dice = random.Random(form)
     values = [typed_password(dice) for _ in range(400)]
-    kept = [text for value in values if is_kept(value, scrub(text := FORMS[form](value)))]
+    kept = [text for value in values if is_kept(value, redact_text(text := FORMS[form](value)))]
     assert len(kept) <= 0.06 * len(values), kept
 
 
 @pytest.mark.parametrize("text", PROGRAMS)
 def test_what_a_program_says_of_a_password_stays_as_it_is(text: str) -> None:
-    assert scrub(text) is text
+    assert redact_text(text) is text
 
 
 def test_what_stands_around_a_password_stays_as_it_is() -> None:
@@ -83,8 +83,8 @@ def test_what_stands_around_a_password_stays_as_it_is() -> None:
         ("Server=db;Password=x9#Kq!f;Port=1", "Server=db;Password=[secret: password];Port=1"),
         ('"a": "A=1\\nDB_PASSWORD=x9#Kq!f\\nB=2"', '"a": "A=1\\nDB_PASSWORD=[secret: password]\\nB=2"'),
     ):
-        assert scrub(text) == clean
-        assert scrub(clean) == clean
+        assert redact_text(text) == clean
+        assert redact_text(clean) == clean
 
 
 @pytest.mark.parametrize("kind", LIKE_TEMPLATES)
@@ -94,7 +94,7 @@ def test_a_password_that_looks_like_a_template_or_like_several_values_is_taken_w
 ) -> None:
     dice = random.Random(f"{kind} {place}")
     values = [LIKE_TEMPLATES[kind](dice) for _ in range(60)]
-    kept = [text for value in values if is_kept(value, scrub(text := PLACES_OF_A_VALUE[place](value)))]
+    kept = [text for value in values if is_kept(value, redact_text(text := PLACES_OF_A_VALUE[place](value)))]
     assert len(kept) <= 0.15 * len(values), kept
 
 
@@ -102,14 +102,14 @@ def test_a_password_that_looks_like_a_template_or_like_several_values_is_taken_w
 def test_what_a_shell_takes_where_a_variable_is_not_set_is_a_password(form: str) -> None:
     dice = random.Random(form)
     for value in (default_of(dice) for _ in range(50)):
-        assert scrub(form.format(value)) == form.format("[secret: password]")
+        assert redact_text(form.format(value)) == form.format("[secret: password]")
 
 
 @pytest.mark.parametrize("form", QUOTED)
 def test_a_password_of_several_words_is_taken_whole_where_quotes_hold_it(form: str) -> None:
     dice = random.Random(form)
     for value in ("a b c", *(words_of(dice) for _ in range(50))):
-        assert scrub(form.format(value)) == form.format("[secret: password]")
+        assert redact_text(form.format(value)) == form.format("[secret: password]")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_password_of_several_words_is_taken_whole_where_quotes_hold_it(form: s
 )
 def test_what_stands_for_a_password_stays_readable(form: str, value: str) -> None:
     text = form.format(value)
-    assert scrub(text) is text
+    assert redact_text(text) is text
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_what_stands_for_a_password_stays_readable(form: str, value: str) -> Non
 @pytest.mark.parametrize("form", ['password: "{}"', '{{"password": "{}"}}', "password='{}'"])
 def test_what_is_said_of_a_password_in_quotes_stays_as_it_is(form: str, message: str) -> None:
     text = form.format(message)
-    assert scrub(text) is text
+    assert redact_text(text) is text
 
 
 def test_a_value_of_a_state_file_may_hold_quotes() -> None:
     dice = random.Random(3)
     values = [typed_password(dice) for _ in range(400)]
-    kept = [value for value in values if scrub_json({"db_password": value}) == {"db_password": value}]
+    kept = [value for value in values if redact_json({"db_password": value}) == {"db_password": value}]
     assert len(kept) <= 0.06 * len(values), kept
 
 
@@ -178,7 +178,7 @@ def test_hardly_a_password_with_signs_is_stored_wherever_it_stands(
         signatures = "\n".join(row[0] for row in connection.execute("SELECT signature FROM patterns"))
     connection.close()
     for number in range(len(said["request"])):
-        found = "\n".join(texts_of(database.find_workflow(f"{number:08x}"))) + signatures
+        found = "\n".join(texts_of(database.load_workflow(f"{number:08x}"))) + signatures
         for place in PLACES:
             shape = said[place][number]
             if shape.secrets[0].encode() in bytes_kept or is_kept(shape.secrets[0], found):
@@ -189,4 +189,4 @@ def test_hardly_a_password_with_signs_is_stored_wherever_it_stands(
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DJANGO_SECRET_KEY", "secret-key", "secretKey"])
 @pytest.mark.parametrize("value", ["hunter2!x99", "p9$kd!2mfQz"])
 def test_a_secret_key_is_taken_out_as_a_secret_is(name: str, value: str) -> None:
-    assert value not in scrub(f"{name}={value}")
+    assert value not in redact_text(f"{name}={value}")

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from app.server.core.workflow_history import database, sync_workflow_history
-from app.server.core.workflow_history.answers.export import export
-from app.server.core.workflow_history.errors import InvalidQueryError, PatternNotFoundError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.patterns import pattern_key
-from app.server.core.workflow_history.patterns.recurring import Recurring
+from app.server.core.workflow_history.analysis.patterns import pattern_id
+from app.server.core.workflow_history.analysis.patterns.records import PatternTotals
+from app.server.core.workflow_history.common.errors import InvalidQueryError, PatternNotFoundError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.resync import resync_all_completed_workflows
-from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, writing
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.schema import occurrences, patterns, workflows
+from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables import migrate
+from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns, workflows
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -87,7 +87,7 @@ def added_up(history: History) -> dict[str, dict[str, Any]]:
     return found
 
 
-def told(found: list[Recurring], like: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def told(found: list[PatternTotals], like: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {one.id: {name: getattr(one, name) for name in like.get(one.id, {})} for one in found}
 
 
@@ -121,10 +121,10 @@ def test_sums_are_those_of_the_occurrences_whatever_happens(
         for what, how in steps:
             take(history, keys, what, how)
             expected = added_up(history)
-            assert told(history.recurring(least_runs=0), expected) == expected
+            assert told(history.pattern_totals(least_runs=0), expected) == expected
         assert history.check() == []
         some = {name: sums for name, sums in expected.items() if sums["runs"]} if steps else {}
-        assert told(history.recurring(RunFilter(status=("completed",)), least_runs=1), some) == some
+        assert told(history.pattern_totals(RunFilter(status=("completed",)), least_runs=1), some) == some
 
 
 def take(history: History, keys: list[int], what: str, how: Any) -> None:
@@ -150,7 +150,7 @@ def test_a_pattern_that_another_detector_takes_over_counts_once(history: History
     [key] = with_runs(history, "a")
     history.save_patterns({key: [seen("x", 2, cost=0.5)]}, detector="host")
     history.save_patterns({key: [seen("x", 5, seconds=1.5)]})
-    [found] = history.recurring(least_runs=1)
+    [found] = history.pattern_totals(least_runs=1)
     assert (found.runs, found.count, found.nanodollars, found.unpriced_runs) == (1, 5, 0, 1)
     assert (found.seconds, found.untimed_runs) == (1.5, 0)
 
@@ -161,14 +161,14 @@ def test_sums_of_seconds_do_not_drift(history: History) -> None:
     for _ in range(50):
         history.save_patterns({second: []})
         history.save_patterns({second: [seen("x", seconds=0.2)]})
-    assert [found.seconds for found in history.recurring()] == [0.3]
+    assert [found.seconds for found in history.pattern_totals()] == [0.3]
 
 
 def test_amounts_that_no_run_can_have_are_unknown_and_stop_nothing(history: History) -> None:
     keys = with_runs(history, "a", "b")
     odd = seen("x", 2**62, successes=-1, cost=9e9, seconds=1e300)
     history.save_patterns({key: [odd] for key in keys}, detector="host")
-    [found] = history.recurring()
+    [found] = history.pattern_totals()
     assert (found.count, found.successes, found.unpriced_runs, found.untimed_runs) == (0, 0, 2, 2)
     assert history.check() == []
 
@@ -191,23 +191,23 @@ def test_a_decision_outlives_every_sync(file: Path, tmp_path: Path) -> None:
         one_run(agents, name)
     sync_workflow_history(silent=True, agents_dir=agents)
     with History.open(file) as history:
-        [found, *_] = history.recurring(kinds=["operation"])
+        [found, *_] = history.pattern_totals(kinds=["operation"])
         history.decide_pattern(found.id, "dismissed", "it is only the tests")
     one_run(agents, "cccc3333")
     stream(agents / "bbbb2222", "planner", init(), assistant("m9"), result())  # a known run that changed
     sync_workflow_history(silent=True, agents_dir=agents)
     assert resync_all_completed_workflows(status_filter=None)["total_processed"] == 3
     with History.open(file) as history:
-        [after] = history.recurring(statuses=["dismissed"])
+        [after] = history.pattern_totals(statuses=["dismissed"])
         assert (after.id, after.runs, after.count) == (found.id, 3, 6)
         assert (after.note, after.decided_at is None) == ("it is only the tests", False)
-        assert history.recurring(kinds=["operation"], statuses=["detected"]) == []
+        assert history.pattern_totals(kinds=["operation"], statuses=["detected"]) == []
         assert history.check() == []
 
 
 def test_a_decision_can_be_taken_back(history: History) -> None:
     with_pattern(history, "make")
-    name = pattern_key("operation", "make")
+    name = pattern_id("operation", "make")
     history.decide_pattern(name, "accepted", "wrap it\x00")
     [accepted] = history.find_pattern(name)
     assert (accepted.status, accepted.note) == ("accepted", "wrap it\ufffd")
@@ -224,7 +224,7 @@ def test_what_cannot_be_decided_is_refused(history: History) -> None:
         history.decide_pattern("0" * 16, "accepted")
     wrong: Any = "liked"
     with pytest.raises(InvalidQueryError, match="accepted, dismissed"):
-        history.decide_pattern(pattern_key("operation", "make"), wrong)
+        history.decide_pattern(pattern_id("operation", "make"), wrong)
 
 
 # --- names
@@ -239,27 +239,27 @@ def with_pattern(history: History, *signatures: str) -> list[int]:
 
 def test_a_pattern_is_found_by_id_by_its_beginning_and_by_signature(history: History) -> None:
     with_pattern(history, "make", "npm test")
-    name = pattern_key("operation", "make")
+    name = pattern_id("operation", "make")
     for text in (name, name[:4], name[:9].upper(), "make"):
         assert [found.signature for found in history.find_pattern(text)] == ["make"], text
-        assert len(history.matching(RunFilter(pattern=text))) == 2, text
+        assert len(history.matching_keys(RunFilter(pattern=text))) == 2, text
     for text in (name[:3], name + "0", "mak", "", "zzzz"):
         assert history.find_pattern(text) == [], text
-        assert list(history.matching(RunFilter(pattern=text))) == [], text
+        assert list(history.matching_keys(RunFilter(pattern=text))) == [], text
 
 
 def test_a_signature_goes_before_ids_that_begin_so(history: History) -> None:
-    taken = pattern_key("operation", "make")[:4]
+    taken = pattern_id("operation", "make")[:4]
     first, second = with_runs(history, "a", "b")
     history.save_patterns({first: [seen("make")], second: [seen(taken)]})
     assert [found.signature for found in history.find_pattern(taken)] == [taken]
-    assert history.matching(RunFilter(pattern=taken)) == [second]
+    assert history.matching_keys(RunFilter(pattern=taken)) == [second]
 
 
 def test_ids_that_begin_alike_are_all_found(history: History) -> None:
     by_beginning: dict[str, list[str]] = {}
     for number in range(2_000):  # more than enough for two of the same four digits
-        by_beginning.setdefault(pattern_key("operation", f"s{number}")[:4], []).append(f"s{number}")
+        by_beginning.setdefault(pattern_id("operation", f"s{number}")[:4], []).append(f"s{number}")
     beginning, twins = next((name, some) for name, some in by_beginning.items() if len(some) > 1)
     with_pattern(history, *twins, "other")
     assert {found.signature for found in history.find_pattern(beginning)} == set(twins)
@@ -274,20 +274,20 @@ def test_patterns_are_told_by_kind_state_and_spread_the_most_widespread_first(hi
     history.save_patterns(
         {first: [seen("x", 9), seen("y"), step], second: [seen("x"), step], third: [step, seen("z")]}
     )
-    assert [found.signature for found in history.recurring()] == ["x → y", "x"]
-    assert [found.signature for found in history.recurring(kinds=["operation"])] == ["x"]
-    assert [found.signature for found in history.recurring(least_runs=3)] == ["x → y"]
-    assert {found.signature for found in history.recurring(least_runs=1)} == {"x", "y", "z", "x → y"}
-    assert history.recurring(kinds=[]) == []
+    assert [found.signature for found in history.pattern_totals()] == ["x → y", "x"]
+    assert [found.signature for found in history.pattern_totals(kinds=["operation"])] == ["x"]
+    assert [found.signature for found in history.pattern_totals(least_runs=3)] == ["x → y"]
+    assert {found.signature for found in history.pattern_totals(least_runs=1)} == {"x", "y", "z", "x → y"}
+    assert history.pattern_totals(kinds=[]) == []
 
 
 def test_a_filter_sums_the_runs_that_are_meant_alone(history: History) -> None:
     keys = with_runs(history, *"abcd")
     history.save_patterns({key: [seen("x", 10**at, cost=0.5)] for at, key in enumerate(keys)})
     history.save([{"id": "b", "status": "failed"}, {"id": "d", "status": "failed"}])
-    [found] = history.recurring(RunFilter(status=("failed",)))
+    [found] = history.pattern_totals(RunFilter(status=("failed",)))
     assert (found.runs, found.count, found.nanodollars) == (2, 1010, 1_000_000_000)
-    assert history.recurring(RunFilter(status=("failed",)), least_runs=3) == []
+    assert history.pattern_totals(RunFilter(status=("failed",)), least_runs=3) == []
 
 
 def test_examples_are_the_newest_runs_that_are_meant(history: History) -> None:
@@ -296,7 +296,7 @@ def test_examples_are_the_newest_runs_that_are_meant(history: History) -> None:
     history.save_patterns({key: [seen("x", at, cost=0.5, **here)] for at, key in enumerate(keys[:3])})
     history.save([{"id": "undated"}])
     history.save_patterns({history.keys_of([("", "undated")])["", "undated"]: [seen("x")]})
-    name = pattern_key("operation", "x")
+    name = pattern_id("operation", "x")
     newest, *_ = found = history.pattern_examples(name)
     assert [one.id for one in found] == ["c", "b", "a"]
     assert tuple(newest) == (
@@ -328,12 +328,12 @@ def test_an_older_database_gets_its_sums_and_ids(file: Path) -> None:
         keys = with_runs(history, "a", "b", "c")
         history.save_patterns({key: [seen("x", 2, cost=0.1, seconds=0.0005)] for key in keys[:2]})
         history.save_patterns({keys[2]: [seen("é → x"), seen("x", failures=1)]}, detector="host")
-        before = history.recurring(least_runs=0)
-    with connect(database_url(file)) as connection, writing(connection):
+        before = history.pattern_totals(least_runs=0)
+    with connect(database_url(file)) as connection, write_transaction(connection):
         command.downgrade(migrate.alembic_config(connection), "0007")
     with History.open(file) as history:
-        assert history.recurring(least_runs=0) == before
-        assert {one.id for one in before} == {pattern_key("operation", name) for name in ("x", "é → x")}
+        assert history.pattern_totals(least_runs=0) == before
+        assert {one.id for one in before} == {pattern_id("operation", name) for name in ("x", "é → x")}
         assert history.check() == []
 
 

@@ -17,11 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.pattern_detector import detect_patterns_in_workflow
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.models import MessageUsage, StreamFacts, TokenUsage, ToolCall
-from app.server.core.workflow_history.patterns import detect, operations_of, pattern_key, workflow_operations
-from app.server.core.workflow_history.patterns.host import DetectorBrokenError, load_detector
-from app.server.core.workflow_history.patterns.operations import shell_operations
+from app.server.core.workflow_history.analysis.patterns import (
+    detect_patterns,
+    operation_records,
+    operations_of,
+    pattern_id,
+)
+from app.server.core.workflow_history.analysis.patterns.host_detector import (
+    DetectorBrokenError,
+    load_detector,
+)
+from app.server.core.workflow_history.analysis.patterns.tool_operations import shell_operations
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.common.models import MessageUsage, StreamFacts, TokenUsage, ToolCall
 from app.server.tests.patience import BUSY, PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,8 +54,8 @@ def agent_run(agent: str, phase: str = "build", cost: float | None = 1.0, **more
 
 
 def patterns_of(*pairs) -> dict[tuple[str, str], object]:
-    runs = workflow_operations([facts for facts, _ in pairs if facts], [run for _, run in pairs if run])
-    return {(pattern.kind, pattern.signature): pattern for pattern in detect(runs)}
+    runs = operation_records([facts for facts, _ in pairs if facts], [run for _, run in pairs if run])
+    return {(pattern.kind, pattern.signature): pattern for pattern in detect_patterns(runs)}
 
 
 def of_kind(found, kind: str) -> set[str]:
@@ -330,7 +338,7 @@ def test_tokens_weigh_by_kind():
     usages = {"in": TokenUsage(input=50), "out": TokenUsage(output=10), "read": TokenUsage(cache_read=500)}
     messages = tuple(MessageUsage(name, None, usage, 1) for name, usage in usages.items())
     facts = StreamFacts("x", "claude", "x", messages=messages)
-    (run,) = workflow_operations([facts], [])
+    (run,) = operation_records([facts], [])
     assert {said["weight"] for said in run["messages"]} == {50.0}
 
 
@@ -396,8 +404,8 @@ def test_the_parts_of_a_stream_never_exceed_its_cost(weights, called, cost):
 @given(MESSAGES, CALLED)
 def test_detecting_again_says_the_same(weights, called):
     calls = [bash(command, 1, message) for message, command in called]
-    runs = workflow_operations([stream("x", *calls, weights=weights)], [agent_run("x")])
-    assert detect(runs) == detect(json.loads(json.dumps(runs)))
+    runs = operation_records([stream("x", *calls, weights=weights)], [agent_run("x")])
+    assert detect_patterns(runs) == detect_patterns(json.loads(json.dumps(runs)))
 
 
 def test_the_example_is_the_first_place():
@@ -406,8 +414,8 @@ def test_the_example_is_the_first_place():
 
 
 def test_a_key_never_changes():
-    assert pattern_key("operation", "pytest") == "65506e2f867bc9af"
-    assert pattern_key("sequence", "pytest") != pattern_key("operation", "pytest")
+    assert pattern_id("operation", "pytest") == "65506e2f867bc9af"
+    assert pattern_id("sequence", "pytest") != pattern_id("operation", "pytest")
 
 
 # --- the hook ---------------------------------------------------------------------------------------------
@@ -424,9 +432,9 @@ def test_the_example_in_the_docs_is_true():
 
 
 def test_hook_and_sync_detect_the_same():
-    runs = workflow_operations([stream("x", bash("ls"), bash("pwd"))], [agent_run("x")])
+    runs = operation_records([stream("x", bash("ls"), bash("pwd"))], [agent_run("x")])
     keys = [pattern["key"] for pattern in detect_patterns_in_workflow({"operations": runs})]
-    assert keys == [pattern.key for pattern in detect(runs)]
+    assert keys == [pattern.key for pattern in detect_patterns(runs)]
 
 
 def test_a_workflow_without_operations_tells_its_phases():
@@ -495,7 +503,7 @@ def test_a_broken_detector_is_not_mistaken_for_an_absent_one(tmp_path, monkeypat
 
 
 LOAD = """
-from {package}.patterns.host import load_detector
+from {package}.analysis.patterns.host_detector import load_detector
 detector = load_detector()
 print(None if detector is None else detector.__module__)
 """

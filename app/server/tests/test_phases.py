@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history.phases import PHASES, WORDS, phase_of
+from app.server.core.workflow_history.common.phases import PHASE_KEYWORDS, PHASES, classify_phase
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,23 @@ from app.server.core.workflow_history.phases import PHASES, WORDS, phase_of
     ],
 )
 def test_every_agent_seen_in_real_runs_has_its_phase(agent, phase):
-    assert phase_of(agent) == phase
+    assert classify_phase(agent) == phase
 
 
 @pytest.mark.parametrize(
     "agent", ["latest", "contest", "explanation", "rebuilder", "preview", "approver", ""]
 )
 def test_a_word_inside_another_word_tells_nothing(agent):
-    assert phase_of(agent) == "other"
+    assert classify_phase(agent) == "other"
 
 
 @pytest.mark.parametrize("agent", ["sdlcPlanner", "sdlc-planner", "sdlc.planner", "SDLC_PLANNER", "planner2"])
 def test_words_are_found_however_they_are_joined(agent):
-    assert phase_of(agent) == "plan"
+    assert classify_phase(agent) == "plan"
 
 
 def test_every_phase_has_words_but_the_last():
-    assert {*WORDS, "other"} == set(PHASES)
+    assert {*PHASE_KEYWORDS, "other"} == set(PHASES)
 
 
 def test_the_page_names_the_phases_in_their_order_of_precedence():
@@ -70,14 +70,14 @@ def test_the_page_names_the_phases_in_their_order_of_precedence():
     phases = (
         page.read_text(encoding="utf-8").split("## Phases", 1)[1].split("wins:", 1)[1].split(" where ", 1)[0]
     )
-    assert re.findall(r"`(\w+)`", phases) == [*WORDS, "other"]
+    assert re.findall(r"`(\w+)`", phases) == [*PHASE_KEYWORDS, "other"]
 
 
 def test_no_word_stands_for_two_phases():
-    words = [word for known in WORDS.values() for word in known]
+    words = [word for known in PHASE_KEYWORDS.values() for word in known]
     assert len(words) == len(set(words))
 
 
 @given(st.text())
 def test_any_name_has_a_phase(agent):
-    assert phase_of(agent) in PHASES
+    assert classify_phase(agent) in PHASES

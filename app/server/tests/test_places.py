@@ -20,20 +20,21 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 from upath import UPath
 
-from app.server.core.workflow_history import database, explain_run, places, scanner, sync_workflow_history
+from app.server.core.workflow_history import database, explain_run, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.common.errors import (
     AgentsFolderError,
     InvalidQueryError,
-    PlaceUnreachableError,
+    StorageUnreachableError,
 )
-from app.server.core.workflow_history.places import remote
+from app.server.core.workflow_history.ingest import files
+from app.server.core.workflow_history.ingest.files import remote
+from app.server.core.workflow_history.ingest.runs.discovery import walk_agents_folder
+from app.server.core.workflow_history.ingest.streams import checkpoint
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.core.workflow_history.scanning.walk import walk_agents_folder
-from app.server.core.workflow_history.streams import bookmark
-from app.server.core.workflow_history.web.live.syncer import LIST_AGAIN, Syncer
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.live.sync_scheduler import REMOTE_POLL_INTERVAL, Syncer
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .build import assistant, init, prompt, result, run, stream, tool_use
 from .test_incremental import everything
@@ -172,9 +173,9 @@ class TestElsewhere:
     def test_a_stream_that_grew_is_read_from_where_it_ended(
         self, sync_into: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bookmark, "FROM", 0)
-        monkeypatch.setattr("app.server.core.workflow_history.streams.FROM", 0)
-        monkeypatch.setattr(remote, "FIRST_FETCH", 8_192)
+        monkeypatch.setattr(checkpoint, "MIN_SIZE", 0)
+        monkeypatch.setattr("app.server.core.workflow_history.ingest.streams.MIN_SIZE", 0)
+        monkeypatch.setattr(remote, "MIN_READ_AHEAD", 8_192)
         system = fsspec.filesystem("memory")
         file = "/grown/agents/r1/planner/raw_output.jsonl"
         old = "".join(f"{assistant(f'm{number}')}\n" for number in range(300))
@@ -242,7 +243,7 @@ class TestElsewhere:
         with monkeypatch.context() as patch:
             for name in ("find", "ls", "info"):
                 patch.setattr(MemoryFileSystem, name, down)
-            with pytest.raises(PlaceUnreachableError, match="memory://shop/agents cannot be reached"):
+            with pytest.raises(StorageUnreachableError, match="memory://shop/agents cannot be reached"):
                 sync_into("there", "memory://shop/agents")
             found = explain_run("run0", "cost")
             assert [source.there for part in found.parts for source in part.sources] == [None]
@@ -269,10 +270,10 @@ class TestElsewhere:
 
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_is_followed_by_listing_it(self) -> None:
-        folder = places.place("memory://shop/agents")
-        syncer = Syncer(Settings(agents_dir=folder), lambda _now: None)
+        folder = files.to_path("memory://shop/agents")
+        syncer = Syncer(ServerSettings(agents_dir=folder), lambda _now: None)
         assert (syncer.now.watch, syncer.now.project) == ("listing", "shop")
-        assert syncer._look_again == LIST_AGAIN
+        assert syncer._look_again == REMOTE_POLL_INTERVAL
 
     @pytest.mark.usefixtures("in_memory")
     def test_a_folder_of_the_command_line_may_be_a_url_also_a_projects(
@@ -299,12 +300,12 @@ class TestElsewhere:
 class TestAddresses:
     def test_with_a_password_are_refused_without_repeating_it(self) -> None:
         with pytest.raises(AgentsFolderError, match="holds a password") as refused:
-            places.place("sftp://me:hush@host/agents")
+            files.to_path("sftp://me:hush@host/agents")
         assert "hush" not in str(refused.value)
 
     def test_of_no_known_kind_are_refused(self) -> None:
         with pytest.raises(AgentsFolderError, match="nosuch://x is no address that can be read"):
-            places.place("nosuch://x")
+            files.to_path("nosuch://x")
 
     @pytest.mark.parametrize("missing", ["upath", "s3fs"])
     def test_whose_library_is_missing_say_what_to_install(
@@ -313,12 +314,12 @@ class TestAddresses:
         monkeypatch.setitem(sys.modules, missing, None)
         monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
         with pytest.raises(AgentsFolderError, match=r"workflow-history\[remote\]"):
-            places.place("s3://archive/agents")
+            files.to_path("s3://archive/agents")
 
     def test_may_be_upaths_without_settings_of_their_own(self) -> None:
-        assert str(places.place(UPath("memory:///shop/agents/"))) == "memory://shop/agents"
+        assert str(files.to_path(UPath("memory:///shop/agents/"))) == "memory://shop/agents"
         with pytest.raises(AgentsFolderError, match="settings of its own"):
-            places.place(UPath("memory:///shop/agents", skip_instance_cache=True))
+            files.to_path(UPath("memory:///shop/agents", skip_instance_cache=True))
 
     @pytest.mark.parametrize(
         ("address", "project"),
@@ -334,7 +335,7 @@ class TestAddresses:
         ],
     )
     def test_name_the_project(self, address: str, project: str) -> None:
-        assert scanner.project_of(places.RemoteFolder(address)) == project
+        assert scanner.project_name(files.RemoteFolder(address)) == project
 
     @pytest.mark.parametrize("typed", ["{archive}", "file://{archive}", "old.zip"])
     def test_in_an_archive_are_called_alike_however_its_name_is_typed(
@@ -344,9 +345,9 @@ class TestAddresses:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("agents/aaaa1111/adw_state.json", "{}")
         monkeypatch.chdir(tmp_path)
-        found = places.place(f"zip://agents::{typed.format(archive=archive)}")
+        found = files.to_path(f"zip://agents::{typed.format(archive=archive)}")
         assert str(found) == f"zip://agents::file://{archive}"
-        assert scanner.project_of(found) == "old"
+        assert scanner.project_name(found) == "old"
 
     def test_elsewhere_are_not_read_by_forked_processes(self, sync_into: Any) -> None:
         with pytest.raises(InvalidQueryError, match=r"use threads\[:N\] or dask://"):
@@ -361,14 +362,14 @@ class TestAListing:
         )
         try:
             system.pipe("/odd/agents/r1/adw_state.json", b"{}")
-            assert [found.id for found in walk_agents_folder(places.place("memory://odd/agents"))] == ["r1"]
+            assert [found.id for found in walk_agents_folder(files.to_path("memory://odd/agents"))] == ["r1"]
         finally:
             system.store.clear()
 
     @pytest.mark.parametrize("what", ["", "/adw_state.json"], ids=["nothing", "a file"])
     @pytest.mark.usefixtures("in_memory")
     def test_of_no_folder_is_refused(self, what: str) -> None:
-        place = places.place(f"memory://shop/agents/run0{what}" if what else "memory://shop/none")
+        place = files.to_path(f"memory://shop/agents/run0{what}" if what else "memory://shop/none")
         with pytest.raises(AgentsFolderError, match="is not a folder that can be read"):
             walk_agents_folder(place)
 
@@ -384,8 +385,8 @@ def test_a_file_elsewhere_is_read_as_one_in_memory(
     system = fsspec.filesystem("memory")
     system.pipe("/any", content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "FIRST_FETCH", first)
-        patch.setattr(remote, "MOST_FETCHED", 2 * first)
+        patch.setattr(remote, "MIN_READ_AHEAD", first)
+        patch.setattr(remote, "MAX_READ_AHEAD", 2 * first)
         file, plain = remote.RemoteFile("memory://any", len(content)), io.BytesIO(content)
         for offset, length in moves:
             assert file.seek(offset) == plain.seek(offset)
@@ -405,9 +406,9 @@ def test_another_object_of_the_same_size_and_second_is_another_object(
     system.put(str(changing), "archive/changing/agents", recursive=True)
     sync_into("there", f"{bucket}/changing/agents")
     state = (changing / "run0" / "adw_state.json").read_bytes()
-    before = next(iter(walk_agents_folder(places.place(f"{bucket}/changing/agents"))))
+    before = next(iter(walk_agents_folder(files.to_path(f"{bucket}/changing/agents"))))
     system.pipe("archive/changing/agents/run0/adw_state.json", state.replace(b"export", b"import"))
-    after = next(iter(walk_agents_folder(places.place(f"{bucket}/changing/agents"))))
+    after = next(iter(walk_agents_folder(files.to_path(f"{bucket}/changing/agents"))))
     assert [file.size for file in before.files] == [file.size for file in after.files]
     assert before.fingerprint != after.fingerprint
     assert sync_into("there", f"{bucket}/changing/agents")["unchanged"] == 0

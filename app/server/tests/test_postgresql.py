@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, demo, sync
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import ConnectionLostError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store.engine import engine_for, name_of
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.queries import PageQuery
+from app.server.core.workflow_history.common.errors import ConnectionLostError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.storage.connection.engine import display_name, engine_for
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import PageQuery
 from app.server.tests.live_helpers import serving
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
@@ -76,7 +76,7 @@ def test_every_form_of_the_url_means_the_same_and_none_shows_the_password(text: 
     assert url == URL.create("postgresql+psycopg", "u", PASSWORD, "h", 5433, "d")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "DB_PATH", url)
-        assert database.location() == "postgresql+psycopg://u:***@h:5433/d"
+        assert database.database_name() == "postgresql+psycopg://u:***@h:5433/d"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_password_part_shown() -> None:
     url = database_url("postgresql://hist:p@SECRET@host/db")
     assert (url.username, url.password, url.host) == ("hist", "p@SECRET", "host")
     for text in ("postgresql://hist:p@SECRET@host/db", "postgresql://hist@p@SECRET@host/db"):
-        assert "SECRET" not in name_of(database_url(text))
+        assert "SECRET" not in display_name(database_url(text))
 
 
 def test_what_to_type_next_names_the_database_without_the_password(place: URL, tmp_path: Path) -> None:
@@ -152,12 +152,12 @@ def test_a_database_without_a_history_is_as_empty_as_a_missing_file(place: URL) 
     assert typed(place, "list", "--json")[0] == 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "DB_PATH", place)
-        assert not database.is_there()
+        assert not database.history_exists()
         assert database.get_workflow_history()["total"] == 0
-        assert database.change_mark() is None
-        assert not database.is_there()  # asking made no tables
+        assert database.change_token() is None
+        assert not database.history_exists()  # asking made no tables
         database.init_db()
-        assert database.is_there()
+        assert database.history_exists()
 
 
 def test_a_database_of_another_encoding_is_refused(own_server: Server, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_histories_in_two_schemas_know_nothing_of_each_other(postgresql: Server)
     with History.open(one) as first, History.open(other) as second, first.transaction():
         first.insert({"id": "a"})
         second.insert({"id": "b"})  # does not wait for the first to end
-        assert [ref.id for ref in second.refs()] == ["b"]
+        assert [ref.id for ref in second.list_refs()] == ["b"]
 
 
 # --- who may do what
@@ -184,7 +184,7 @@ def reader(postgresql: Server, place: URL) -> Iterator[URL]:
     """The same history, of one run, for a role that may only read."""
     with History.open(place) as history:
         history.save([{"id": "aaaa1111", "project": "shop", "nl_input": "Add CSV export", "total_cost": 1.5}])
-        history.pack_columns()
+        history.build_column_cache()
     schema = str(place.query["options"]).rpartition("=")[2]
     role = f"reader_{schema}"
     postgresql.run(
@@ -241,16 +241,16 @@ def fail_after_writing(history: History) -> None:
 
 def test_a_change_is_noticed_by_others_and_not_by_its_maker(place: URL) -> None:
     with History.open(place) as one, History.open(place) as other:
-        before = one.version(), other.version()
+        before = one.data_version(), other.data_version()
         one.insert({"id": "a"})
-        assert (one.version(), other.version()) == (before[0], before[1] + 1)
+        assert (one.data_version(), other.data_version()) == (before[0], before[1] + 1)
         with pytest.raises(RuntimeError):
             fail_after_writing(one)
         one.insert({"id": "c"})
-        assert (one.version(), other.version()) == (before[0], before[1] + 2)
+        assert (one.data_version(), other.data_version()) == (before[0], before[1] + 2)
         other.insert({"id": "d"})
-        assert (one.version(), other.version()) == (before[0] + 1, before[1] + 2)
-        assert [ref.key for ref in one.refs()] == [1, 2, 3]
+        assert (one.data_version(), other.data_version()) == (before[0] + 1, before[1] + 2)
+        assert [ref.key for ref in one.list_refs()] == [1, 2, 3]
 
 
 def test_a_server_that_restarts_midway_ends_a_sync_clearly_and_the_next_one_completes_it(
@@ -273,7 +273,7 @@ def test_a_server_that_restarts_midway_ends_a_sync_clearly_and_the_next_one_comp
     with pytest.raises(ConnectionLostError, match="try again when it is up"):
         sync.sync_workflow_history(silent=True, agents_dir=agents)
     with History.open(url) as history:
-        assert history.refs() == []
+        assert history.list_refs() == []
         assert history.check() == []
     assert sync.sync_workflow_history(silent=True, agents_dir=agents)["inserted"] == 12
 
@@ -325,7 +325,7 @@ def test_a_page_is_found_by_an_index(place: URL, query: PageQuery) -> None:
         run = {"nl_input": "Add CSV export", "status": "failed"}
         history.save([{**run, "id": f"run-{number}"} for number in range(40)])
         event.listen(history._connection, "before_cursor_execute", note)
-        assert history.brief_page(query).total == 40
+        assert history.summary_page(query).total == 40
         event.remove(history._connection, "before_cursor_execute", note)
         with history._reading() as connection:
             # Of so few rows a server would rather read all: is there a way without, for when there are many?

@@ -11,12 +11,12 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history.errors import PriceUnknownError
-from app.server.core.workflow_history.models import Terms, TokenUsage
-from app.server.core.workflow_history.pricing import cost_usd, price_version
-from app.server.core.workflow_history.pricing.additions import FAST as FAST_PRICES
-from app.server.core.workflow_history.pricing.additions import LONG_CONTEXT
-from app.server.core.workflow_history.pricing.names import find_model
+from app.server.core.workflow_history.common.errors import PriceUnknownError
+from app.server.core.workflow_history.common.models import Terms, TokenUsage
+from app.server.core.workflow_history.costs.pricing import cost_usd, price_version
+from app.server.core.workflow_history.costs.pricing.model_lookup import find_model
+from app.server.core.workflow_history.costs.pricing.surcharges import FAST as FAST_PRICES
+from app.server.core.workflow_history.costs.pricing.surcharges import LONG_CONTEXT
 
 LATE_2025 = datetime(2025, 12, 1, 12, tzinfo=UTC)
 THOUSAND_EACH = TokenUsage(input=1_000, output=1_000)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import URL, event
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.filters import Range, RunFilter
-from app.server.core.workflow_history.models import Problem
-from app.server.core.workflow_history.patterns import pattern_key
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.queries import SORT_KEYS, PageQuery
-from app.server.core.workflow_history.summing import contract
+from app.server.core.workflow_history.analysis.patterns import pattern_id
+from app.server.core.workflow_history.analysis.statistics import history_sums
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.common.filters import Range, RunFilter
+from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import SORT_KEYS, PageQuery
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ def test_going_on_after_a_key_meets_every_run_once_though_rows_change(history: H
     history.save([run(number) for number in range(25)])
     seen: list[str] = []
     after = 0
-    while refs := history.refs(status="completed", after_key=after, limit=4):
+    while refs := history.list_refs(status="completed", after_key=after, limit=4):
         after = refs[-1].key
         seen += [ref.id for ref in refs]
         history.save([{"id": ref.id, "project": ref.project, "status": "failed"} for ref in refs])
@@ -154,17 +154,17 @@ def test_runs_are_chosen_from_a_day_up_to_another(history: History) -> None:
     history.save([{"id": str(day), "created_at": f"2025-01-0{day}T00:00:00Z"} for day in range(1, 6)])
     history.save([{"id": "undated"}])
     start, end = datetime(2025, 1, 2, tzinfo=UTC), datetime(2025, 1, 4, tzinfo=UTC)
-    assert [ref.id for ref in history.refs(created_from=start, created_before=end)] == ["2", "3"]
+    assert [ref.id for ref in history.list_refs(created_from=start, created_before=end)] == ["2", "3"]
 
 
 def test_figures_are_the_named_keys_of_every_run(history: History) -> None:
     history.save([{"id": "a", "total_cost": 0.1}, {"id": "b"}])
-    assert history.figures(["id", "total_cost"]) == [
+    assert history.read_fields(["id", "total_cost"]) == [
         {"id": "a", "total_cost": 0.1},
         {"id": "b", "total_cost": None},
     ]
     with pytest.raises(InvalidQueryError, match="total_cost"):
-        history.figures(["no_such_key"])
+        history.read_fields(["no_such_key"])
 
 
 # --- query plans
@@ -174,12 +174,12 @@ def with_rows(history: History) -> None:
     agent = {"phase": "plan", "models": [{"model": "m"}]}
     history.save([{**run(number), "agents_dir": "agents", "phase_costs": [agent]} for number in range(30)])
     history.save_folder_problems("agents", [Problem("x", "cut")])
-    history.save_run_problems("agents", {history.refs()[0].key: [Problem("y", "cut")]})
-    history.save_stream_marks(
-        {ref.key: {"a": b"mark"} for ref in history.refs()}, {ref.key: 1 for ref in history.refs()}
+    history.save_run_problems("agents", {history.list_refs()[0].key: [Problem("y", "cut")]})
+    history.save_checkpoints(
+        {ref.key: {"a": b"mark"} for ref in history.list_refs()}, {ref.key: 1 for ref in history.list_refs()}
     )
     history.save_patterns(
-        {ref.key: [{"kind": "operation", "signature": "ls", "count": 1}] for ref in history.refs()}
+        {ref.key: [{"kind": "operation", "signature": "ls", "count": 1}] for ref in history.list_refs()}
     )
 
 
@@ -189,10 +189,10 @@ QUERIES: dict[str, Callable[[History], Any]] = {
     "a run by the beginning of its id": lambda history: history.find("run-24"),
     "a folder's problems": lambda history: history.problems("agents"),
     "a run's problems": lambda history: history.problems("agents", 3),
-    "what is wrong beside the runs": lambda history: history.knows_folder_problems("agents", []),
-    "from where streams are read on": lambda history: history.stream_marks([1, 2, 3]),
-    "marks that are no longer needed": lambda history: history.forget_stream_marks(1),
-    "runs whose lists are out of date": lambda history: history.similarity().stale("words-1"),
+    "what is wrong beside the runs": lambda history: history.folder_problems_unchanged("agents", []),
+    "from where streams are read on": lambda history: history.read_checkpoints([1, 2, 3]),
+    "marks that are no longer needed": lambda history: history.delete_old_checkpoints(1),
+    "runs whose lists are out of date": lambda history: history.similarity().stale_runs("words-1"),
     "what runs are compared by": lambda history: list(history.similarity().rows("words-1")),
     "lists that hold a run": lambda history: history.similarity().lists_with([1, 2]),
     "keys by name": lambda history: history.keys_of([("p", "run-03"), ("q", "run-04")]),
@@ -210,11 +210,13 @@ QUERIES: dict[str, Callable[[History], Any]] = {
     "the best": lambda history: history.page(PageQuery(sort_by="quality_score")),
     "by project": lambda history: history.page(PageQuery(sort_by="project", sort_order="ASC")),
     "a batch that is stored again": with_rows,
-    "what recurs": lambda history: history.recurring(),
-    "which sequences recur": lambda history: history.recurring(kinds=["sequence"], statuses=["detected"]),
-    "a pattern by its id": lambda history: history.find_pattern(pattern_key("operation", "ls")),
+    "what recurs": lambda history: history.pattern_totals(),
+    "which sequences recur": lambda history: history.pattern_totals(
+        kinds=["sequence"], statuses=["detected"]
+    ),
+    "a pattern by its id": lambda history: history.find_pattern(pattern_id("operation", "ls")),
     "a pattern by its signature": lambda history: history.find_pattern("ls"),
-    "a decision": lambda history: history.decide_pattern(pattern_key("operation", "ls"), "accepted"),
+    "a decision": lambda history: history.decide_pattern(pattern_id("operation", "ls"), "accepted"),
 }
 ONLY_FROM_AN_INDEX: dict[str, Callable[[History], Any]] = {
     "what a sync looks at": lambda history: history.stored_runs("p"),
@@ -226,7 +228,7 @@ LISTS: dict[str, Callable[[History], Any]] = {
     "of a phase": lambda history: history.page(PageQuery(RunFilter(phase=("plan",)))),
     "of an agent, far down": lambda history: history.page(PageQuery(RunFilter(agent=("x",)), offset=9999)),
     "of a pattern's id": lambda history: history.page(PageQuery(RunFilter(pattern="abcd"))),
-    "examples of a pattern": lambda history: history.pattern_examples(pattern_key("operation", "ls")),
+    "examples of a pattern": lambda history: history.pattern_examples(pattern_id("operation", "ls")),
     "of a pattern": lambda history: history.page(PageQuery(RunFilter(pattern="ls"))),
     "with an error": lambda history: history.page(PageQuery(RunFilter(has_error=True))),
     "without an error": lambda history: history.page(PageQuery(RunFilter(has_error=False))),
@@ -282,8 +284,8 @@ def test_a_sync_finds_the_stored_runs_of_its_project_by_an_index(
 
 def test_the_sums_of_all_runs_read_packed_columns_and_no_whole_table(history: History) -> None:
     with_rows(history)
-    history.pack_columns()
-    steps = plans(history, lambda opened: opened.columns("runs", contract.COLUMNS))
+    history.build_column_cache()
+    steps = plans(history, lambda opened: opened.columns("runs", history_sums.COLUMNS))
     assert [step for step in steps if "column_blocks" in step]
     assert [step for step in steps if reads_a_whole_table(step)] == []
 
@@ -298,7 +300,7 @@ def test_other_sort_keys_read_an_index_not_the_wide_rows(
 
 def test_a_runs_patterns_are_counted_without_reading_all_occurrences(history: History) -> None:
     with_rows(history)
-    [first, *_] = history.refs()
+    [first, *_] = history.list_refs()
     assert [
         step for step in plans(history, lambda opened: opened.patterns(first.key)) if "SCAN" in step
     ] == []

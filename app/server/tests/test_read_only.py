@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.storage.history import History
 
 ROOT = Path(__file__).parents[3]
 DROP_FROM_BOUNDING_SET, MAY_WRITE_ANYWHERE = 24, 1  # prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)

@@ -12,14 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.likeness import matches
+from app.server.core.workflow_history.analysis.similarity import top_matches
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.pipeline import similarity_update
+from app.server.core.workflow_history.pipeline.similarity_update import (
+    SimilarityUpdater,
+    features_of,
+    run_id_of,
+)
 from app.server.core.workflow_history.similarity import best_matches, build_table
-from app.server.core.workflow_history.store.codec import WORKFLOW
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.likeness import stale_query
-from app.server.core.workflow_history.syncing import related
-from app.server.core.workflow_history.syncing.related import Relations, features_of, identity_of
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.rows.row_codec import WORKFLOW
+from app.server.core.workflow_history.storage.writing.similarity_rows import stale_query
 
 LIMIT = 5
 COMPLETE = [key for key in WORKFLOW.fields if key not in ("id", "project")]
@@ -46,7 +50,7 @@ runs = st.fixed_dictionaries(
 
 
 def batches(least: int) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.lists(runs, min_size=least, max_size=9, unique_by=identity_of)
+    return st.lists(runs, min_size=least, max_size=9, unique_by=run_id_of)
 
 
 STEPS = st.lists(
@@ -69,24 +73,24 @@ def history(history_url: URL) -> Iterator[History]:
 
 def sync(history: History, *some: Sequence[dict[str, Any]]) -> None:
     """Store batches of runs as a sync does."""
-    relations = Relations(history)
+    relations = SimilarityUpdater(history)
     for batch in some or ([],):
         with history.transaction():
-            similar = relations.changes_after([features_of(run) for run in batch])
+            similar = relations.compute_changes([features_of(run) for run in batch])
             history.save(batch, replace=COMPLETE)
-            similar.save(history, history.keys_of([identity_of(run) for run in batch]))
+            similar.save(history, history.keys_of([run_id_of(run) for run in batch]))
 
 
 def sync_postponed(history: History, *some: Sequence[dict[str, Any]]) -> None:
     """Store batches of runs, and all their lists at the end."""
-    relations = Relations(history)
+    relations = SimilarityUpdater(history)
     for batch in some:
         with history.transaction():
-            relations.take([features_of(run) for run in batch])
+            relations.add([features_of(run) for run in batch])
             history.save(batch, replace=COMPLETE)
     with history.transaction():
-        similar = relations.changes_after()
-        similar.save(history, history.keys_of([identity_of(run) for batch in some for run in batch]))
+        similar = relations.compute_changes()
+        similar.save(history, history.keys_of([run_id_of(run) for batch in some for run in batch]))
 
 
 def act(history: History, action: str, given_: Any) -> None:
@@ -98,15 +102,15 @@ def act(history: History, action: str, given_: Any) -> None:
         case "insert":
             history.insert(given_)
         case "update":
-            history.update("/".join(identity_of(given_)), given_)
+            history.update("/".join(run_id_of(given_)), given_)
         case "named":
             history.save([{**given_, "similar_workflows": [{"id": "07", "similarity_score": 0.99}] * 6}])
 
 
 def lists_of(history: History) -> dict[int, list[tuple[int, float]]]:
-    keys = [ref.key for ref in history.refs()]
+    keys = [ref.key for ref in history.list_refs()]
     lists: dict[int, list[tuple[int, float]]] = {key: [] for key in keys}
-    places = sorted(place for some in history.similarity().lists(keys) for place in some)
+    places = sorted(place for some in history.similarity().similar_lists(keys) for place in some)
     for key, rank, other, score in places:
         lists[key].append((other, score))
         assert rank == len(lists[key])
@@ -114,14 +118,14 @@ def lists_of(history: History) -> dict[int, list[tuple[int, float]]]:
 
 
 def least_of(history: History) -> dict[int, float | None]:
-    rows = [row for some in history.similarity().rows(related.MODEL_VERSION) for row in some]
+    rows = [row for some in history.similarity().rows(similarity_update.MODEL_VERSION) for row in some]
     return {row[0]: row[-1] for row in rows}
 
 
 def made_anew(history: History) -> dict[int, list[tuple[int, float]]]:
     """Return all lists, made of the stored rows by a path of its own: each run against all."""
-    stored = history.read([ref.key for ref in history.refs()])
-    key_of = {identity_of(workflow): key for key, workflow in stored.items()}
+    stored = history.read([ref.key for ref in history.list_refs()])
+    key_of = {run_id_of(workflow): key for key, workflow in stored.items()}
     table = build_table(features_of(workflow) for workflow in stored.values())
     lists = {name: best_matches(table, [name])[name] for name in key_of}
     return {key_of[name]: [(key_of[o], score) for o, score in found] for name, found in lists.items()}
@@ -157,7 +161,7 @@ def test_many_batches_and_one_give_the_same(
     tmp_path_factory: pytest.TempPathFactory, some: list[list[dict[str, Any]]]
 ) -> None:
     place = tmp_path_factory.mktemp("batches")
-    latest = {identity_of(run): run for batch in some for run in batch}
+    latest = {run_id_of(run): run for batch in some for run in batch}
     found = []
     for name, store, given_ in (
         ("many", sync, some),
@@ -166,7 +170,7 @@ def test_many_batches_and_one_give_the_same(
     ):
         with History.open(place / f"{name}.db") as history:
             store(history, *(list(batch) for batch in given_))
-            names = {ref.key: (ref.project, ref.id) for ref in history.refs()}
+            names = {ref.key: (ref.project, ref.id) for ref in history.list_refs()}
             lists = lists_of(history)
             found.append(
                 {names[key]: [(names[o], score) for o, score in pairs] for key, pairs in lists.items()}
@@ -193,13 +197,13 @@ def many(count: int) -> list[dict[str, Any]]:
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """How many rows were held against how many, call by call."""
     seen: list[tuple[int, int]] = []
-    compare = matches._compare
+    compare = top_matches._compare
 
     def counting(table: Any, lists: Any, floor: Any, left: Any, right: Any, **ways: Any) -> None:
         seen.append((len(left), len(right)))
         compare(table, lists, floor, left, right, **ways)
 
-    monkeypatch.setattr(matches, "_compare", counting)
+    monkeypatch.setattr(top_matches, "_compare", counting)
     return seen
 
 
@@ -234,14 +238,14 @@ def test_of_a_list_that_loses_its_best_only_itself_is_made_anew(
 
 def test_nothing_is_loaded_where_nothing_changed(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     sync(history, many(20))
-    relations = Relations(history)
+    relations = SimilarityUpdater(history)
     monkeypatch.setattr(relations, "_loaded", lambda: pytest.fail("loaded"))
-    assert not relations.changes_after()
+    assert not relations.compute_changes()
 
 
 def test_a_new_model_makes_every_list_anew(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     sync(history, many(30))
-    key = history.refs()[0].key
+    key = history.list_refs()[0].key
     history.similarity().save("words-0", [(key, bytes(160), "odd", 1, 1.0, 0.9)], [], [key], [])
     sync(history)
     assert_as_made_anew(history)
@@ -251,12 +255,12 @@ def test_what_another_program_stores_between_two_batches_is_compared_too(
     history: History, tmp_path: Path
 ) -> None:
     every = many(60)
-    relations = Relations(history)
+    relations = SimilarityUpdater(history)
     for batch in (every[:20], every[40:]):
         with history.transaction():
-            similar = relations.changes_after([features_of(run) for run in batch])
+            similar = relations.compute_changes([features_of(run) for run in batch])
             history.save(batch)
-            similar.save(history, history.keys_of([identity_of(run) for run in batch]))
+            similar.save(history, history.keys_of([run_id_of(run) for run in batch]))
         with History.open(tmp_path / "related.db") as other:
             sync(other, every[20:40])
     assert_as_made_anew(history)
@@ -265,18 +269,18 @@ def test_what_another_program_stores_between_two_batches_is_compared_too(
 def test_changes_that_were_rolled_back_are_forgotten(history: History) -> None:
     every = many(30)
     sync(history, every[:20])
-    relations = Relations(history)
+    relations = SimilarityUpdater(history)
 
     def store_and_fail() -> None:
         with history.transaction():
-            relations.changes_after([features_of(run) for run in every[20:]])
+            relations.compute_changes([features_of(run) for run in every[20:]])
             history.insert({})  # without an id
 
     with pytest.raises(WorkflowHistoryError):
         store_and_fail()
-    relations.forget()
+    relations.reset()
     history.insert(every[25])
-    relations.changes_after().save(history, {})
+    relations.compute_changes().save(history, {})
     assert_as_made_anew(history)
 
 

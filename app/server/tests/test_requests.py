@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.scanning import asked, issues, request, scan, words
+from app.server.core.workflow_history.common.models import Workflow
+from app.server.core.workflow_history.ingest.runs import issues, prompts, scan, state_words
+from app.server.core.workflow_history.ingest.runs import request_text as request
 
 from .build import assistant, init, line, prompt, result, run, stream
 
@@ -48,7 +49,7 @@ def summary(folder: Path, **fields: Any) -> None:
 
 
 def test_the_examples_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (asked, issues, request, words)] == [0] * 4
+    assert [doctest.testmod(module).failed for module in (prompts, issues, request, state_words)] == [0] * 4
 
 
 class TestSummaries:

@@ -16,16 +16,16 @@ import pytest
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.care.backup import backup_history
-from app.server.core.workflow_history.care.restoring import restore_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import (
+from app.server.core.workflow_history.common.errors import (
     ConnectionLostError,
     InvalidQueryError,
     WorkflowHistoryError,
 )
-from app.server.core.workflow_history.store.dialects.sqlite_files import _is_in_use, keeps_no_log
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.maintenance.backup import backup_history
+from app.server.core.workflow_history.maintenance.restore import restore_history
+from app.server.core.workflow_history.storage.connection.dialects.sqlite_files import _is_in_use, keeps_no_log
+from app.server.core.workflow_history.storage.history import History
 from scripts.postgresql import Server
 
 Put = Callable[[Path, Path], object]
@@ -54,7 +54,7 @@ def copy(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ids(file: Path) -> list[str]:
     with History.open(file) as history:
         assert history.check() == []
-        return sorted(ref.id for ref in history.refs())
+        return sorted(ref.id for ref in history.list_refs())
 
 
 def leave_a_log(file: Path) -> Path:
@@ -147,7 +147,10 @@ def test_what_lay_beside_the_log_of_another_is_kept_as_it_was_when_it_is_replace
 
 
 def test_whoever_opens_a_history_that_is_in_use_does_not_look_through_its_log(file: Path) -> None:
-    asked = "import sys, pathlib, app.server.core.workflow_history.store.dialects.sqlite_files as files"
+    asked = (
+        "import sys, pathlib\n"
+        "from app.server.core.workflow_history.storage.connection.dialects import sqlite_files as files"
+    )
     asked += "; print(files._is_in_use(pathlib.Path(sys.argv[1])))"
 
     def elsewhere() -> str:
@@ -158,7 +161,7 @@ def test_whoever_opens_a_history_that_is_in_use_does_not_look_through_its_log(fi
         history.insert({"id": "second", "nl_input": "y" * 40_000})
         assert file.with_name("history.db-wal").stat().st_size
         assert (_is_in_use(file), elsewhere()) == (True, "True")
-        assert [ref.id for ref in history.refs()] == ["first", "second"]
+        assert [ref.id for ref in history.list_refs()] == ["first", "second"]
     leave_a_log(file)
     assert (_is_in_use(file), elsewhere()) == (False, "False")
 
@@ -267,7 +270,7 @@ def test_nothing_is_restored_while_another_writes(file: Path, copy: Path) -> Non
     assert ids(file) == sorted([*before, "being written"])
     with (
         History.open(file) as history,
-        history.held("sync-0123456789abcdef", "another sync runs"),
+        history.lock("sync-0123456789abcdef", "another sync runs"),
         pytest.raises(WorkflowHistoryError, match="another program is at work in it"),
     ):
         restore_history(copy)
@@ -319,16 +322,16 @@ def test_the_command_says_what_it_did(file: Path, copy: Path) -> None:
 def test_a_history_that_is_replaced_under_a_server_is_opened_anew(
     file: Path, copy: Path, put: Put | str
 ) -> None:
-    with database.kept_open():
+    with database.pooled_connections():
         assert len(database.get_workflow_history(limit=100)["workflows"]) == 51
-        mark = database.change_mark()
+        mark = database.change_token()
         database.insert_workflow({"id": "stored by the server"})
         assert database.get_workflow_history()["total"] == 52
         if isinstance(put, str):
             restore_history(copy)
         else:
             put(copy, file)
-        assert database.change_mark() != mark
+        assert database.change_token() != mark
         assert [run["id"] for run in database.get_workflow_history()["workflows"]] == ["first"]
         database.insert_workflow({"id": "after"})
         assert database.get_workflow_history()["total"] == 2
@@ -364,7 +367,7 @@ def test_who_opens_a_history_meanwhile_gets_the_one_that_is_in_place(
 def test_the_locks_of_a_history_outlast_a_look_at_its_header(file: Path, copy: Path) -> None:
     """To close a file takes away all locks of the process on it, as POSIX has it."""
     with History.open(file) as history:
-        history.refs()
+        history.list_refs()
         assert keeps_no_log(file) is False
         code = (
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=0);"

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import scanner
-from app.server.core.workflow_history.errors import AgentsFolderError
-from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.scanning import Scan, scan
+from app.server.core.workflow_history.common.errors import AgentsFolderError
+from app.server.core.workflow_history.common.models import Workflow
+from app.server.core.workflow_history.ingest.runs import Scan, scan
 from app.server.core.workflow_history.sync import sync_workflow_history
 
 from .build import assistant, init, line, prompt, result, run, stream, tool_use
@@ -565,6 +565,6 @@ class TestFacade:
         for inside in ("agents", "adws/agents"):
             project = tmp_path / f"shop-{len(inside)}"
             (project / inside).mkdir(parents=True)
-            assert scanner.agents_folders_of(project) == [project / inside]
-            assert scanner.agents_folders_of(project / inside) == [project / inside]
-            assert scanner.project_of(project / inside) == project.name
+            assert scanner.find_agents_folders(project) == [project / inside]
+            assert scanner.find_agents_folders(project / inside) == [project / inside]
+            assert scanner.project_name(project / inside) == project.name

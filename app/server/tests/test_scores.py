@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history.scores import (
+from app.server.core.workflow_history.analysis.scores import (
     SCORE_VERSION,
     SCORES,
     calculate_workflow_scores,

@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import WorkflowHistoryError
-from app.server.core.workflow_history.scrubbing import finding, gitleaks, scrub, scrub_json
-from app.server.core.workflow_history.store import cleaning
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import WorkflowHistoryError
+from app.server.core.workflow_history.common.redaction import find, gitleaks, redact_json, redact_text
+from app.server.core.workflow_history.pipeline import read_run
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.writing import redact_stored
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.core.workflow_history.syncing import reading
 from app.server.tests.build import (
     PLACES,
     assistant,
@@ -109,7 +109,7 @@ def files_of(history: Path) -> bytes:
 def answers() -> str:
     """Return what Python tells of all runs."""
     runs = database.get_workflow_history()["workflows"]
-    found = [database.find_workflow(f"{run['project']}/{run['id']}") for run in runs]
+    found = [database.load_workflow(f"{run['project']}/{run['id']}") for run in runs]
     return json.dumps([runs, found], default=str, ensure_ascii=False)
 
 
@@ -140,17 +140,17 @@ def test_no_secret_of_any_file_gets_into_a_history_or_an_answer(made: tuple[str,
 @given(texts(), st.text(max_size=30))
 def test_what_is_scrubbed_holds_no_secret_and_stays_as_it_is(made: tuple[str, str], more: str) -> None:
     secret, text = made
-    clean = scrub(f"{more} {text} {more}")
+    clean = redact_text(f"{more} {text} {more}")
     assert secret not in clean
     assert "[secret: " in clean
-    assert scrub(clean) == clean
+    assert redact_text(clean) == clean
 
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_an_ordinary_text_comes_back_as_the_same_object(text: str) -> None:
-    assert scrub(text) is text
+    assert redact_text(text) is text
     value = {"said": text, "all": [text]}
-    assert scrub_json(value) is value
+    assert redact_json(value) is value
 
 
 @pytest.mark.parametrize("kind", TOKENS)
@@ -158,7 +158,7 @@ def test_an_ordinary_text_comes_back_as_the_same_object(text: str) -> None:
 @settings(max_examples=10, deadline=None)
 def test_a_mark_says_what_was_there_and_tells_the_same_key_again(kind: str, data: Any) -> None:
     key = data.draw(TOKENS[kind])
-    first, second = scrub(f"a {key} b {key} c").removeprefix("a ").removesuffix(" c").split(" b ")
+    first, second = redact_text(f"a {key} b {key} c").removeprefix("a ").removesuffix(" c").split(" b ")
     assert first == second
     assert first.startswith(f"[secret: {kind} ")
 
@@ -185,7 +185,7 @@ def test_a_long_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
         gc.disable()  # what else is in memory takes no part in the time
         try:
             start = time.process_time()
-            scrub(text)
+            redact_text(text)
             return time.process_time() - start
         finally:
             gc.enable()
@@ -212,7 +212,7 @@ def test_no_log_and_no_outcome_of_a_sync_quotes_a_secret(
     def stumble(workflow: object) -> None:
         raise ValueError(f"could not convert string to float: {TOKEN}")
 
-    monkeypatch.setattr(reading, "scored", stumble)
+    monkeypatch.setattr(read_run, "add_scores", stumble)
     agents = tmp_path / "shop" / "agents"
     run(agents, "cccc3333", {"adw_id": TOKEN, "created_at": TOKEN, "status": TOKEN})
     with caplog.at_level("DEBUG"):
@@ -252,10 +252,17 @@ def test_the_place_in_a_growing_stream_keeps_no_secret(tmp_path: Path, file: Pat
 def history_of_old(monkeypatch: pytest.MonkeyPatch, agents: Path) -> None:
     """Make a history as versions did that scrubbed nothing."""
     with monkeypatch.context() as patch:
-        for name in ("store.values", "patterns.operations", "accounting.streams", "scanning.describe",
-                     "scanning.documents", "streams.bookmark", "store.codec",
-                     "accounting.claims"):  # fmt: skip
-            for function in ("scrub", "scrub_json"):
+        for name in (
+            "storage.rows.column_types",
+            "analysis.patterns.tool_operations",
+            "costs.accounting.agent_run",
+            "ingest.runs.build_run",
+            "ingest.runs.small_files",
+            "ingest.streams.checkpoint",
+            "storage.rows.row_codec",
+            "costs.accounting.message_claims",
+        ):
+            for function in ("redact_text", "redact_json"):
                 patch.setattr(
                     f"app.server.core.workflow_history.{name}.{function}",
                     lambda value, *_: value,
@@ -272,7 +279,7 @@ def test_scrub_takes_secrets_out_of_all_files_of_an_old_history(
     history_of_old(monkeypatch, tmp_path / "agents")
     database.update_workflow("e5f6a7b8", {"status": "completed"})
     assert TOKEN.encode() in files_of(file)
-    found = database.scrub()
+    found = database.redact()
     assert found.keeps_text
     assert set(found.secrets) == {"github token"}
     assert TOKEN.encode() not in files_of(file)
@@ -280,7 +287,7 @@ def test_scrub_takes_secrets_out_of_all_files_of_an_old_history(
     assert database.check() == []
     assert database.get_workflow_history(search="login")["total"] == 2
     assert database.get_workflow_history(search=TOKEN)["total"] == 0
-    assert database.scrub() == cleaning.Scrubbed(0, {}, keeps_text=True)
+    assert database.redact() == redact_stored.RedactionResult(0, {}, keeps_text=True)
     again = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     assert again["unchanged"] == 2
 
@@ -310,9 +317,13 @@ def test_hardly_a_secret_of_any_shape_is_stored_wherever_it_stands(tmp_path: Pat
 
 def test_a_rule_misses_hardly_a_secret_whatever_its_letters_are() -> None:
     every = [shape for seed in range(10, 15) for shape in shapes(seed)]
-    missed = [shape.name for shape in every if any(secret in scrub(shape.text) for secret in shape.secrets)]
+    missed = [
+        shape.name for shape in every if any(secret in redact_text(shape.text) for secret in shape.secrets)
+    ]
     assert len(missed) <= 0.01 * len(every), missed
-    assert [shape.name for shape in every[:250] if scrub(scrub(shape.text)) != scrub(shape.text)] == []
+    assert [
+        shape.name for shape in every[:250] if redact_text(redact_text(shape.text)) != redact_text(shape.text)
+    ] == []
 
 
 def test_in_ordinary_texts_no_secret_is_found() -> None:
@@ -322,8 +333,8 @@ def test_in_ordinary_texts_no_secret_is_found() -> None:
     while length < 1_500_000:
         text = ordinary(dice)
         length += len(text)
-        if scrub(text) is not text:
-            found.append(scrub(text))
+        if redact_text(text) is not text:
+            found.append(redact_text(text))
     assert found == []
 
 
@@ -335,7 +346,7 @@ def test_every_rule_of_gitleaks_finds_what_it_describes() -> None:
     missed = []
     for rule in rules["rules"]:
         keys = [f"{sample(rule['regex'], dice)} {rule['keywords'][0]}" for _ in range(5)]
-        if all(scrub(f" {key} ") == f" {key} " for key in keys):
+        if all(redact_text(f" {key} ") == f" {key} " for key in keys):
             missed.append(rule["id"])
     assert len(missed) <= 0.05 * len(rules["rules"]), missed
 
@@ -351,9 +362,9 @@ def test_what_is_made_of_a_name_is_made_of_the_redacted_one(tmp_path: Path, file
 
 def test_a_quote_that_is_never_closed_hides_no_secret_in_a_list() -> None:
     text = '"api_key": "x7Kq9Zr4Tmp2Wd8nB6Ly)'
-    assert scrub_json([text, None]) == [scrub(text), None]
-    assert scrub_json([text, "another"]) == [scrub(text), "another"]
-    assert "x7Kq9Zr4Tmp2Wd8nB6Ly" not in str(scrub_json({"session": text, "more": {"deep": [text]}}))
+    assert redact_json([text, None]) == [redact_text(text), None]
+    assert redact_json([text, "another"]) == [redact_text(text), "another"]
+    assert "x7Kq9Zr4Tmp2Wd8nB6Ly" not in str(redact_json({"session": text, "more": {"deep": [text]}}))
 
 
 def test_a_value_without_a_secret_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,17 +375,17 @@ def test_a_value_without_a_secret_is_searched_once(monkeypatch: pytest.MonkeyPat
         looked.append(text)
         return []
 
-    monkeypatch.setattr(finding, "secrets_of", secrets_of)
+    monkeypatch.setattr(find, "secrets_of", secrets_of)
     value = {
         "runs": [{"agent": "the planner of 7 parts", "input_tokens": 4096, "note": "it's 12 o'clock"}] * 9
     }
-    assert scrub_json(value) is value
+    assert redact_json(value) is value
     said = "\n".join(looked)
     assert said.count("the planner of 7 parts") == said.count("it's 12 o'clock") == said.count("note") == 1
 
 
 def test_a_mark_covers_all_lines_of_a_list_of_variables_and_no_more() -> None:
-    clean = scrub(
+    clean = redact_text(
         "HOST=db\nDB_PASSWORD=kalo-mite-77x\nDB_PORT=5432\nAPI_TOKEN=x7Kq9Zr4Tmp2Wd8nB6Ly\nUSER=app"
     )
     assert clean == (
@@ -418,7 +429,7 @@ def test_a_history_with_texts_is_not_mixed_with_runs_without(
     monkeypatch.setenv("WORKFLOW_HISTORY_NO_TEXT", "1")
     with pytest.raises(WorkflowHistoryError, match="db scrub --no-text"):
         database.insert_workflow({"id": "b", "nl_input": SAID})
-    assert not database.scrub(no_text=True).keeps_text
+    assert not database.redact(no_text=True).keeps_text
     assert not [word for word in SAID.split() if word.encode() in files_of(file)]
     assert database.insert_workflow({"id": "b", "nl_input": SAID})
     assert database.check() == []
@@ -452,8 +463,8 @@ def test_the_command_says_what_it_took_out(
     assert json.loads(answer.output)["secrets"] == {}
     refused = CliRunner().invoke(app, ["db", "scrub", "--no-text"])
     assert (refused.exit_code, "say --yes too" in refused.output) == (2, True)
-    assert database.find_workflow("a1b2c3d4")["nl_input"]
+    assert database.load_workflow("a1b2c3d4")["nl_input"]
     assert CliRunner().invoke(app, ["db", "scrub", "--no-text", "--yes"]).exit_code == 0
-    assert database.find_workflow("a1b2c3d4")["nl_input"] is None
+    assert database.load_workflow("a1b2c3d4")["nl_input"] is None
     file.unlink()
     assert CliRunner().invoke(app, ["db", "scrub"]).exit_code == 1

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.scanning.request import MAX_REQUEST
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.ingest.runs.request_text import MAX_REQUEST
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import init, prompt, result, run, stream
 
@@ -72,7 +72,7 @@ def test_words_of_a_name_are_made_after_its_secrets_are_taken_out(
     token = token_of(beginning)
     named(tmp_path / "agents" / "a1b2c3d4", f"rotate-the-key-{token}")
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
-    found = database.find_workflow("a1b2c3d4")
+    found = database.load_workflow("a1b2c3d4")
     assert found is not None
     assert "rotate the key [secret: " in found["nl_input"]
     told = json.dumps(found, default=str)
@@ -91,7 +91,7 @@ def test_a_request_is_cut_after_its_secrets_are_taken_out(tmp_path: Path, file: 
     run(tmp_path / "agents", "a1b2c3d4", {"adw_id": "a1b2c3d4"})
     prompt(tmp_path / "agents" / "a1b2c3d4", "sdlc_planner", f"/feature {text}")
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
-    found = database.find_workflow("a1b2c3d4")
+    found = database.load_workflow("a1b2c3d4")
     assert found is not None
     assert len(found["nl_input"]) <= MAX_REQUEST
     assert token[:15] not in found["nl_input"]
@@ -100,7 +100,7 @@ def test_a_request_is_cut_after_its_secrets_are_taken_out(tmp_path: Path, file: 
 def test_a_password_that_only_the_words_of_a_branch_show_is_in_no_branch(tmp_path: Path, file: Path) -> None:
     run(tmp_path / "agents", "a1b2c3d4", {"branch_name": "fix/db-password-hunter2x9"})
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
-    found = database.find_workflow("a1b2c3d4")
+    found = database.load_workflow("a1b2c3d4")
     assert found is not None
     assert found["branch_name"] == "fix/db-password-[secret: password]"
     assert b"hunter2x9" not in file.read_bytes()

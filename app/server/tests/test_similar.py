@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, demo, similar_runs, similarity
-from app.server.core.workflow_history.answers.shapes import json_schema, to_json
-from app.server.core.workflow_history.answers.similar import SimilarRuns
+from app.server.core.workflow_history.analysis.similarity.shared_words import shared_words
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.errors import InvalidQueryError, WorkflowNotFoundError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.likeness.sharing import bonds
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.likeness import LikenessRow
+from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
+from app.server.core.workflow_history.queries.similar import SimilarRuns
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.writing.similarity_rows import FeatureRow
 from app.server.core.workflow_history.sync import sync_workflow_history
 
 ASKED = "let users download the suppliers table as a spreadsheet"
@@ -47,7 +47,7 @@ def history(synced: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
 
 
 def everything(history: History) -> list[dict]:
-    return list(history.read([ref.key for ref in history.refs()]).values())
+    return list(history.read([ref.key for ref in history.list_refs()]).values())
 
 
 def store(tmp_path: Path, *runs: dict) -> None:
@@ -129,7 +129,7 @@ def test_a_request_that_was_changed_is_compared_as_it_is_now(tmp_path):
     )
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     with History.open(tmp_path / "history.db") as history:
-        history.pack_columns()
+        history.build_column_cache()
         history.update("shop/b", {"nl_input": "CSV export of all orders"})
     assert [run.id for run in similar_runs(text="orders as CSV").runs] == ["a", "b"]
 
@@ -141,7 +141,7 @@ def test_packed_and_unpacked_vectors_give_the_same_answer(tmp_path_factory, requ
         patch.setenv("WORKFLOW_HISTORY_DB", str(file))
         history.save([{"id": f"r{place}", "nl_input": text} for place, text in enumerate(requests)])
         before = similar_runs(text="Export orders")
-        history.pack_columns()
+        history.build_column_cache()
         assert similar_runs(text="Export orders") == before
         expected = [f"r{place}" for place, text in enumerate(requests) if text == "Export orders"]
         assert [run.id for run in before.runs] == expected
@@ -151,9 +151,9 @@ def test_packed_vectors_are_those_of_the_rows_and_leave_out_what_was_written_sin
     store(tmp_path, *({"id": f"r{place}", "nl_input": f"Export table {place}"} for place in range(5)))
     sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
     with History.open(tmp_path / "history.db") as history:
-        history.pack_columns()
+        history.build_column_cache()
         kept = history.similarity()
-        rows = [LikenessRow._make(row) for some in kept.rows(similarity.MODEL_VERSION) for row in some]
+        rows = [FeatureRow._make(row) for some in kept.rows(similarity.MODEL_VERSION) for row in some]
         assert len(rows) == 5
         packed = kept.vectors(similarity.MODEL_VERSION)
         assert packed.keys.tolist() == [row.key for row in rows]
@@ -173,24 +173,24 @@ def test_equal_scores_come_in_the_order_of_project_and_id(tmp_path):
 
 
 def test_shared_words_are_found_in_any_form_and_none_where_nothing_is_shared():
-    found = bonds("Export suppliers as CSV", "Exporting the CSV of a supplier")
+    found = shared_words("Export suppliers as CSV", "Exporting the CSV of a supplier")
     assert {(bond.one, bond.other) for bond in found.shared} == {
         ("suppliers", "supplier"),
         ("csv", "csv"),
         ("export", "exporting"),
     }
-    assert bonds("", "Export").shared == ()
+    assert shared_words("", "Export").shared == ()
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_two_texts_can_be_explained(one, other):
-    found = bonds(one, other)
+    found = shared_words(one, other)
     assert len(found.shared) <= 6
     assert all(bond.gave > 0 for bond in (*found.shared, *found.akin))
 
 
 def test_equal_texts_owe_all_of_their_likeness_to_their_words():
-    found = bonds("Rotate certificates", "rotate certificates")
+    found = shared_words("Rotate certificates", "rotate certificates")
     assert [bond.one == bond.other for bond in found.shared] == [True, True]
     assert math.fsum(bond.gave for bond in found.shared) > 0.6
 
@@ -218,7 +218,7 @@ def test_without_a_history_a_text_has_no_similar_run_and_a_run_is_not_found():
     assert similar_runs(text="Export orders").runs == ()
     with pytest.raises(WorkflowNotFoundError):
         similar_runs("a1b2")
-    assert not Path(database.location()).exists()
+    assert not Path(database.database_name()).exists()
 
 
 # The command

@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import similarity
-from app.server.core.workflow_history.likeness.pair_scores import most_scores, pair_scores, rough_sides
+from app.server.core.workflow_history.analysis.similarity.pair_scores import (
+    coarse_side,
+    pair_scores,
+    upper_bound_scores,
+)
 from app.server.core.workflow_history.similarity import (
     RunFeatures,
     best_matches,
@@ -190,7 +194,7 @@ def test_a_quick_look_never_says_less_than_the_score(workflows):
     whole = table.vectors.astype(np.int64)
     dots = np.einsum("ij,ij->i", whole[left], whole[right])
     one, other = table.sides.take(left), table.sides.take(right)
-    most = most_scores(dots.astype(np.float32), rough_sides(one), rough_sides(other))
+    most = upper_bound_scores(dots.astype(np.float32), coarse_side(one), coarse_side(other))
     assert not (most < pair_scores(dots.astype(np.float64), one, other)).any()
 
 

@@ -20,23 +20,23 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.answers.shapes import to_json
-from app.server.core.workflow_history.answers.statistics import (
+from app.server.core.workflow_history.analysis.statistics import grouped_sums, grouping, time_zones
+from app.server.core.workflow_history.cli import filter_options
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.cli.render import symbols
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.queries.json.encoding import to_json
+from app.server.core.workflow_history.queries.statistics import (
     GROUPINGS,
-    Figures,
+    GroupStatistics,
     overview,
     run_statistics,
     trend,
     waste,
 )
-from app.server.core.workflow_history.cli import filtering
-from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.render import marks
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store import blocks
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.summing import arithmetic, clock, grouping
+from app.server.core.workflow_history.storage.column_cache import blocks
+from app.server.core.workflow_history.storage.history import History
 
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -103,7 +103,7 @@ def stored(tmp_path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     with History.open(file) as history:
         saved = history.save([{**row, "id": f"run{number}"} for number, row in enumerate(rows)])
         assert not saved.failures
-        history.pack_columns()
+        history.build_column_cache()
     return file
 
 
@@ -186,7 +186,7 @@ def place(values: list[Any], tenth: int) -> Any:
     return values[0] if len(values) == 1 else plain.quantiles(values, n=10, method="inclusive")[tenth - 1]
 
 
-def check(found: Figures, entries: list[Entry]) -> None:
+def check(found: GroupStatistics, entries: list[Entry]) -> None:
     """Hold a group's figures against those of its entries."""
     assert found.runs == len(entries)
     completed, failed = (sum(e.status == word for e in entries) for word in ("completed", "failed"))
@@ -631,16 +631,16 @@ def test_what_cannot_be_asked_is_a_usage_error_in_one_line(history: Path, words:
 def test_a_sparkline_has_a_sign_for_each_value_and_a_gap_only_for_what_is_unknown(
     values: list[float | None],
 ) -> None:
-    line = marks.sparkline(values)
+    line = symbols.sparkline(values)
     assert [sign == " " for sign in line] == [value is None for value in values]
     assert [sign == "▁" for sign in line] == [value == 0 for value in values]
-    assert line.translate(marks.STAND_INS).isascii()
+    assert line.translate(symbols.ASCII_FALLBACKS).isascii()
     known = [(value, sign) for value, sign in zip(values, line, strict=True) if value is not None]
     assert [sign for _, sign in sorted(known)] == sorted(sign for _, sign in known)
 
 
 @pytest.mark.parametrize(
-    "module", [arithmetic, clock, grouping, blocks, filtering], ids=lambda module: module.__name__
+    "module", [grouped_sums, time_zones, grouping, blocks, filter_options], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0

@@ -27,18 +27,18 @@ from app.server.core.workflow_history import (
     sync_workflow_history,
     waste,
 )
-from app.server.core.workflow_history.answers.export import export
-from app.server.core.workflow_history.answers.running import run_progress, running_runs
+from app.server.core.workflow_history.analysis.patterns.ranking import is_automatable
+from app.server.core.workflow_history.analysis.patterns.records import PatternTotals
+from app.server.core.workflow_history.analysis.scores import calculate_workflow_scores
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.cli.render.problems import problem_lines
-from app.server.core.workflow_history.cli.render.table import Column, grid
-from app.server.core.workflow_history.patterns.ranking import is_scriptable
-from app.server.core.workflow_history.patterns.recurring import Recurring
-from app.server.core.workflow_history.scanning import scan
-from app.server.core.workflow_history.scanning.failures import last_error
-from app.server.core.workflow_history.scores import calculate_workflow_scores
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import workflows
+from app.server.core.workflow_history.cli.render.table import Column, build_table
+from app.server.core.workflow_history.cli.render.text import render_problems
+from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.runs.log_failures import last_error
+from app.server.core.workflow_history.queries.export import export
+from app.server.core.workflow_history.queries.running_runs import run_progress, running_runs
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import workflows
 
 from .build import HAIKU, SONNET, assistant, init, prompt, result, run, stream, tool_result, tool_use, usage
 from .patience import BUSY
@@ -124,7 +124,7 @@ def test_ops_first_fails_run(agents: Path, name: str) -> None:
     sync_workflow_history(silent=True, agents_dir=agents)
     assert waste().wasted == 0.0
     agents_by_name = {
-        each["agent"]: each["outcome"] for each in database.find_workflow("a1b2c3d4")["phase_costs"]
+        each["agent"]: each["outcome"] for each in database.load_workflow("a1b2c3d4")["phase_costs"]
     }
     assert agents_by_name[name] == "false_success"
 
@@ -301,7 +301,7 @@ def test_native_end_called_cut_off(agents: Path) -> None:
     lines, _ = TRANSCRIPTS["an answer"]
     stream(run(agents, "n1"), "", native("user", "Write it", "01"), *lines, name="transcript.jsonl")
     sync_workflow_history(silent=True, agents_dir=agents)
-    found = database.find_workflow("n1")
+    found = database.load_workflow("n1")
     assert found["status_reason"] == "the transcript ended with an answer (transcript.jsonl)"
     assert waste().wasted == 0.0
 
@@ -635,7 +635,7 @@ def test_a_status_is_stored_as_it_is_read_and_what_it_hid_is_named(
 ) -> None:
     stream(run(agents, "c1", {"status": said}), "builder", init(), result())
     sync_workflow_history(silent=True, agents_dir=agents)
-    found = database.find_workflow("c1")
+    found = database.load_workflow("c1")
     assert found["status"] == status
     assert len(found["status_reason"]) < 200
     (problem,) = found["problems"]
@@ -702,7 +702,7 @@ def test_a_status_that_nobody_knows_stays_as_it_is_and_is_named_once(agents: Pat
     stream(run(agents, "c1", {"status": "gone fishing", "current_phase": "x"}), "builder", init(), result())
     sync_workflow_history(silent=True, agents_dir=agents)
     sync_workflow_history(silent=True, agents_dir=agents)
-    found = database.find_workflow("c1")
+    found = database.load_workflow("c1")
     assert found["status"] == "gone fishing"
     assert [each["reason"] for each in found["problems"]] == [
         "status is no known word: 'gone fishing'; the run counts as neither completed nor failed"
@@ -806,10 +806,10 @@ def test_two_looks_that_differ_show_that_somebody_writes(agents: Path) -> None:
     file = unfinished(run(agents, "c1"))
     at_once(agents, now() - timedelta(seconds=3))
     sync_workflow_history(silent=True, agents_dir=agents)
-    assert database.find_workflow("c1")["status"] == "incomplete"
+    assert database.load_workflow("c1")["status"] == "incomplete"
     file.write_text(file.read_text() + assistant("m2") + "\n")
     sync_workflow_history(silent=True, agents_dir=agents)
-    assert database.find_workflow("c1")["status"] == "running"
+    assert database.load_workflow("c1")["status"] == "running"
 
 
 def test_a_second_clone_in_the_place_of_the_first_is_not_running(agents: Path) -> None:
@@ -818,7 +818,7 @@ def test_a_second_clone_in_the_place_of_the_first_is_not_running(agents: Path) -
     sync_workflow_history(silent=True, agents_dir=agents)
     at_once(agents)
     sync_workflow_history(silent=True, agents_dir=agents)
-    assert database.find_workflow("c1")["status"] == "incomplete"
+    assert database.load_workflow("c1")["status"] == "incomplete"
 
 
 @pytest.fixture
@@ -859,7 +859,7 @@ def faces() -> dict[str, Any]:
     every = [each["status"] for each in listed]
     return {
         "list": told({word: every.count(word) for word in words}),
-        "show": told({database.find_workflow("w1")["status"]: 1}),
+        "show": told({database.load_workflow("w1")["status"]: 1}),
         "filter": tuple(len(find_runs(RunFilter(status=(word,))).workflows) for word in words),
         "contract": told(get_history_analytics()["by_status"]),
         "statistics": told({each.name: each.runs for each in run_statistics("status").groups}),
@@ -875,7 +875,7 @@ def test_running_ends_by_itself_in_every_face(at_work: Path) -> None:
     assert set(faces().values()) == {(1, 0)}
     silent_since(31)
     assert set(faces().values()) == {(0, 1)}
-    assert "nothing was written for long" in database.find_workflow("w1")["status_reason"]
+    assert "nothing was written for long" in database.load_workflow("w1")["status_reason"]
     both = RunFilter(status=("running", "incomplete"))
     assert len(find_runs(both).workflows) == 1
 
@@ -897,7 +897,7 @@ def test_an_incomplete_run_has_no_end_in_any_face(agents: Path) -> None:
     written = BytesIO()
     export("runs", written, columns=["status", "completed_at"], format="csv")
     assert written.getvalue().decode().split() == ["status,completed_at", *["incomplete,"] * 3]
-    shown = {name: database.find_workflow(name) for name in ("i1", "i2", "i3")}
+    shown = {name: database.load_workflow(name) for name in ("i1", "i2", "i3")}
     assert {each["completed_at"] for each in shown.values()} == {None}
     assert {each["completed_at"] for each in get_workflow_history()["workflows"]} == {None}
     assert {each["completed_at"] for each in standing(agents).values()} == {None}
@@ -914,12 +914,12 @@ def test_a_run_that_fell_silent_is_checked_and_synced_as_any_other(at_work: Path
     at_once(at_work, now() - timedelta(minutes=31))
     sync_workflow_history(silent=True, agents_dir=at_work)
     reason = "builder was cut off: no result (builder/raw_output.jsonl)"
-    found = database.find_workflow("w1")
+    found = database.load_workflow("w1")
     assert (found["status"], found["status_reason"]) == ("incomplete", reason)
 
 
 def test_a_run_in_progress_has_one_length_in_every_face(at_work: Path) -> None:
-    length = database.find_workflow("w1")["duration_seconds"]
+    length = database.load_workflow("w1")["duration_seconds"]
     assert 500 < length < 600
     (listed,) = find_runs(RunFilter(status=("running",))).workflows
     progress = run_progress("w1")
@@ -952,13 +952,13 @@ def test_a_run_that_did_nothing_scores_no_performance() -> None:
 
 
 def test_one_look_around_is_not_worth_a_script() -> None:
-    def pattern(kind: str, signature: str) -> Recurring:
-        fields = dict.fromkeys(Recurring.__dataclass_fields__, 0)
-        return Recurring(**{**fields, "kind": kind, "signature": signature})
+    def pattern(kind: str, signature: str) -> PatternTotals:
+        fields = dict.fromkeys(PatternTotals.__dataclass_fields__, 0)
+        return PatternTotals(**{**fields, "kind": kind, "signature": signature})
 
-    assert not any(is_scriptable(pattern("operation", name)) for name in ("find", "ls", "grep"))
-    assert is_scriptable(pattern("operation", "pytest"))
-    assert is_scriptable(pattern("sequence", "grep → pytest"))
+    assert not any(is_automatable(pattern("operation", name)) for name in ("find", "ls", "grep"))
+    assert is_automatable(pattern("operation", "pytest"))
+    assert is_automatable(pattern("sequence", "grep → pytest"))
 
 
 def test_a_cut_off_record_in_a_run_that_ended_well_is_no_waste(agents: Path) -> None:
@@ -980,7 +980,7 @@ def test_a_long_name_of_a_tool_breaks_between_its_parts() -> None:
     name = Text("mcp__playwright__browser_take_screenshot")
     column = Column("name", "tool", (name,), flexible=True, wraps=True)
     console = Console(width=24, file=StringIO())
-    console.print(grid([column], 24))
+    console.print(build_table([column], 24))
     assert console.file.getvalue().split() == ["tool", "mcp__playwright__", "browser_take_screenshot"]
 
 
@@ -993,7 +993,7 @@ def test_warnings_of_one_kind_take_one_line_and_errors_one_each() -> None:
         {"path": f"a{number}/x.jsonl", "reason": "unreadable line", "severity": "error"} for number in (1, 2)
     ]
     console = Console(width=200, file=StringIO())
-    console.print(*problem_lines([*map(warned, ("planner", "builder", "tester")), *bad], 200), sep="\n")
+    console.print(*render_problems([*map(warned, ("planner", "builder", "tester")), *bad], 200), sep="\n")
     said = console.file.getvalue()
     assert said.count("unreadable line") == 2
     assert said.count("was given this prompt") == 1

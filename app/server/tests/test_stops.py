@@ -19,17 +19,18 @@ from sqlalchemy import Engine, event, update
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database, resync, sync
-from app.server.core.workflow_history.care import merging, pruning
-from app.server.core.workflow_history.care.merging import merge_history
-from app.server.core.workflow_history.care.pruning import prune_history
-from app.server.core.workflow_history.care.vacuum import vacuum_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.retention import rule_of
-from app.server.core.workflow_history.scratch import remove_leftovers, scratch_folder
-from app.server.core.workflow_history.store.dialects import sqlite
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.schema import workflows
-from app.server.core.workflow_history.syncing import batches
+from app.server.core.workflow_history.common.temporary_files import remove_leftovers, scratch_folder
+from app.server.core.workflow_history.maintenance import pruning
+from app.server.core.workflow_history.maintenance.backup import vacuum_history
+from app.server.core.workflow_history.maintenance.merge import merge_history as merging
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.maintenance.pruning import prune_history
+from app.server.core.workflow_history.maintenance.retention_rules import parse_rule
+from app.server.core.workflow_history.pipeline import batches
+from app.server.core.workflow_history.storage.connection.dialects import sqlite
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.tables.schema import workflows
 from faults.places import FilePlace, Place, ServerPlace
 from faults.stories import make_old, miscount
 
@@ -84,8 +85,8 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         patched.setenv("WORKFLOW_HISTORY_DB", str(file))
         do_sync(make_runs(tmp_path / "mill" / "agents", range(6)))
     with History.open(file) as history:
-        history.prune([history.refs()[0].key])
-        pattern = history.recurring()[0].id
+        history.prune([history.list_refs()[0].key])
+        pattern = history.pattern_totals()[0].id
         history.decide_pattern(pattern, "accepted", "a script")
     return file
 
@@ -121,19 +122,19 @@ def insert_and_update() -> None:
 
 
 def decide() -> None:
-    with database.required() as history:
-        history.decide_pattern(history.recurring()[0].id, "dismissed", "once only")
+    with database.open_required() as history:
+        history.decide_pattern(history.pattern_totals()[0].id, "dismissed", "once only")
 
 
 def commands(agents: Path, other: Path) -> dict[str, Callable[[], object]]:
-    old = [rule_of({"older_than": "1d", "keep": 3})]
+    old = [parse_rule({"older_than": "1d", "keep": 3})]
     return {
         "sync": partial(do_sync, agents),
         "resync": partial(resync.resync_all_completed_workflows, None),
         "prune": partial(prune_history, old, dry_run=False),
         "merge": partial(merge_history, other),
         "merge into a new history": partial(merge_history, other),
-        "scrub": database.scrub,
+        "scrub": database.redact,
         "vacuum": vacuum_history,
         "open old tables": database.init_db,
         "insert and update": insert_and_update,
@@ -195,15 +196,16 @@ def moments(seen: list[str], place: Place) -> list[int]:
 
 def damages_if_any() -> list[str]:
     """Return what is wrong with the history; one that was not made yet has nothing wrong."""
-    return database.check() if database.is_there() else []
+    return database.check() if database.history_exists() else []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_command_that_is_stopped_anywhere_is_finished_by_the_next(
     place: Place, agents: Path, other: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (merging, pruning, batches):
+    for module in (merging, pruning):
         monkeypatch.setattr(module, "BATCH_RUNS", 2)
+    monkeypatch.setattr(batches, "MAX_BATCH_RUNS", 2)
     do = commands(agents, other)[name]
     prepare(place, agents, name)
     place.put("before")
@@ -233,7 +235,7 @@ def pruned_once(place: Place, agents: Path) -> None:
     """Leave what a prune leaves that is killed after its first step."""
     do_sync(agents)
     with History.open(place.typed()) as history:
-        history.prune([ref.key for ref in history.refs()][2:4])
+        history.prune([ref.key for ref in history.list_refs()][2:4])
 
 
 def lists_of(place: Place) -> set[str]:
@@ -251,7 +253,7 @@ def test_lists_that_a_stopped_prune_left_are_made_anew_by_the_next_command(
     place: Place, agents: Path, other: Path, following: str
 ) -> None:
     pruned_once(place, agents)
-    none = [rule_of({"older_than": "20y"})]
+    none = [parse_rule({"older_than": "20y"})]
     do: dict[str, Callable[[], object]] = {
         "sync": partial(do_sync, agents),
         "prune": partial(prune_history, none, dry_run=False),
@@ -260,7 +262,7 @@ def test_lists_that_a_stopped_prune_left_are_made_anew_by_the_next_command(
     }
     do[following]()
     with History.open(place.typed()) as history:
-        assert history.similarity().stale("") == [] or not history.has_unpacked_columns()
+        assert history.similarity().stale_runs("") == [] or not history.column_cache_is_stale()
     left = place.state()
     do_sync(agents)
     assert place.state() == left
@@ -280,7 +282,7 @@ def test_a_merge_into_a_new_history_that_is_stopped_still_brings_what_was_pruned
             merge_history(other)
     merge_history(other)
     with History.open(place.typed()) as history:
-        assert [row["project"] for row in history.whole().pruned()] == ["mill"]
+        assert [row["project"] for row in history.merge_store().pruned()] == ["mill"]
 
 
 @pytest.mark.parametrize("following", ["sync", "scrub", "vacuum", "resync"])
@@ -297,7 +299,7 @@ def test_a_scrub_that_is_stopped_before_the_files_are_erased_is_finished_by_the_
     with monkeypatch.context() as patched:
         patched.setattr(sqlite, "_run", stop)
         with pytest.raises(StoppedError):
-            database.scrub()
+            database.redact()
     assert database.check() == []
     assert WORD in file.read_bytes()
     commands(agents, Path())[following]()
@@ -318,7 +320,7 @@ def test_a_sync_goes_on_if_another_program_keeps_the_files_from_being_erased(
     with monkeypatch.context() as patched:
         patched.setattr(sqlite, "_run", stop)
         with pytest.raises(StoppedError):
-            database.scrub()
+            database.redact()
         patched.setattr(sqlite, "_run", lambda *_: None)
         patched.setattr(sqlite, "_pragma", partial(busy, sqlite._pragma))
         do_sync(agents)
@@ -350,7 +352,7 @@ def killed(code: str, **environment: str) -> None:
 
 DIES = {
     "backup": """
-from app.server.core.workflow_history.care import backup
+from app.server.core.workflow_history.maintenance import backup
 backup.sound = die
 backup.backup_history({target!r})
 """,
@@ -367,7 +369,7 @@ from app.server.core.workflow_history.cli.app import app
 app(["check", "--init", "--config", {target!r}])
 """,
     "scratch folder": """
-from app.server.core.workflow_history.scratch import scratch_folder
+from app.server.core.workflow_history.common.temporary_files import scratch_folder
 with scratch_folder() as folder:
     (folder / "part").write_text("half")
     die()
@@ -426,7 +428,7 @@ def test_a_folder_that_is_in_use_stays() -> None:
 
 DIES_HERE = """
 from pathlib import Path
-from app.server.core.workflow_history.scratch import scratch_folder
+from app.server.core.workflow_history.common.temporary_files import scratch_folder
 with scratch_folder(Path({parent!r})) as folder:
     (folder / "history.db").write_text("half")
     die()

@@ -16,11 +16,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.amounts import spending
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.costing import folder_costs
-from app.server.core.workflow_history.models import Workflow
-from app.server.core.workflow_history.streams import UNKNOWN_KIND, read_stream
+from app.server.core.workflow_history.common.models import Workflow
+from app.server.core.workflow_history.common.spending import run_spending
+from app.server.core.workflow_history.ingest.streams import UNKNOWN_KIND, read_stream
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.sync import sync_workflow_history
 
 from .build import HAIKU, SONNET, assistant, init, line, result, run, stream, tool_result, tool_use, usage
@@ -45,9 +45,11 @@ def synced(agents: Path) -> list[Workflow]:
     ids = [row["id"] for row in database.get_workflow_history(limit=100)["workflows"]]
     runs = [workflow for run_id in ids if (workflow := database.get_workflow_by_id(run_id))]
     sums = folder_costs(agents)
-    every = [spending(workflow) for workflow in runs]
+    every = [run_spending(workflow) for workflow in runs]
     assert money(sums["recorded_cost"]) == sum((each.recorded or Decimal(0) for each in every), Decimal(0))
-    assert money(sums["lower_bound_cost"]) == sum((each.beyond or Decimal(0) for each in every), Decimal(0))
+    assert money(sums["lower_bound_cost"]) == sum(
+        (each.lower_bound or Decimal(0) for each in every), Decimal(0)
+    )
     assert sums["partial"] is any(each.partial for each in every)
     assert (sums["total_tokens"] or 0) == sum(workflow["total_tokens"] or 0 for workflow in runs)
     return runs

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core.workflow_history import sync_workflow_history
-from app.server.core.workflow_history.models import StreamFacts, TokenUsage
-from app.server.core.workflow_history.outcomes import has_answer, outcome_of
-from app.server.core.workflow_history.streams import read_stream
+from app.server.core.workflow_history.common.models import StreamFacts, TokenUsage
+from app.server.core.workflow_history.common.outcomes import classify_outcome, has_answer
+from app.server.core.workflow_history.ingest.streams import read_stream
 
 from .build import (
     HAIKU,
@@ -142,14 +142,14 @@ def test_a_number_that_is_none_in_json_is_reported_and_the_rest_is_kept(tmp_path
 def test_a_half_written_last_line_is_cut_and_no_bad_line(tmp_path: Path) -> None:
     whole = f"{init()}\n{assistant('m1')}\n"
     facts = read(tmp_path, raw=(whole + result()[:80]).encode())
-    assert facts.cut
+    assert facts.is_truncated
     assert reasons(facts) == [(3, "the last line is cut off")]
     assert [p.severity for p in facts.problems] == ["warning"]
 
 
 def test_a_last_line_without_its_line_end_is_whole(tmp_path: Path) -> None:
     facts = read(tmp_path, raw=f"{init()}\n{result()}".encode())
-    assert not facts.cut
+    assert not facts.is_truncated
     assert len(facts.results) == 1
 
 
@@ -157,7 +157,7 @@ def test_a_last_line_without_its_line_end_is_whole(tmp_path: Path) -> None:
 def test_a_line_may_end_as_on_any_system(tmp_path: Path, ends: str) -> None:
     lines = [init(), assistant("m1"), result()]
     facts = read(tmp_path, raw="".join(text + ends for text in lines).encode())
-    assert (facts.lines, facts.last_result_line, facts.cut, facts.problems) == (3, 3, False, ())
+    assert (facts.lines, facts.last_result_line, facts.is_truncated, facts.problems) == (3, 3, False, ())
     again = read(tmp_path, raw=ends.join(lines).encode())
     assert (again.results, again.lines) == (facts.results, 3)
 
@@ -187,12 +187,12 @@ def test_an_answer_that_is_no_text_is_an_answer(tmp_path: Path, answer: dict[str
 
 def test_a_result_that_ends_with_a_refusal_is_an_error(tmp_path: Path) -> None:
     facts = read(tmp_path, init(), assistant("m1"), result(result="", stop_reason="refusal"))
-    assert (outcome_of(facts), facts.results[-1].text) == ("error", "the model refused to answer")
+    assert (classify_outcome(facts), facts.results[-1].text) == ("error", "the model refused to answer")
 
 
 def test_a_stream_cut_in_its_first_line_is_named(tmp_path: Path) -> None:
     facts = read(tmp_path, raw=init()[:40].encode())
-    assert (facts.format, facts.cut) == ("unreadable", True)
+    assert (facts.format, facts.is_truncated) == ("unreadable", True)
     assert reasons(facts) == [(1, "the first line is cut off")]
 
 
@@ -291,7 +291,7 @@ def test_a_first_line_that_is_cut_behind_bytes_that_are_no_utf8_is_named(tmp_pat
     facts = read(
         tmp_path, raw=b'{"type":"user","session_id":"s","message":{"content":"caf\xe9"},"x":"cut off he'
     )
-    assert (facts.format, facts.cut) == ("unreadable", True)
+    assert (facts.format, facts.is_truncated) == ("unreadable", True)
     assert reasons(facts) == [(1, "the first line is cut off")]
 
 
@@ -334,7 +334,7 @@ def test_a_native_transcript_has_times_and_final_usage(tmp_path: Path) -> None:
     )
     facts = read(tmp_path, first, said)
     assert facts.format == "claude_transcript"
-    assert facts.messages[0].final
+    assert facts.messages[0].is_final
     assert facts.started_at is not None
     assert facts.started_at.isoformat() == "2026-01-02T03:04:05+00:00"
 

@@ -7,9 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history.likeness import model, request, vectors, words
-from app.server.core.workflow_history.likeness.request import TITLE_WEIGHT, read_request
-from app.server.core.workflow_history.likeness.vectors import text_vector, vector_size
+from app.server.core.workflow_history.analysis.similarity import (
+    request_parser,
+    text_vectors,
+    tokenizer,
+    word_embeddings,
+)
+from app.server.core.workflow_history.analysis.similarity.request_parser import TITLE_WEIGHT, parse_request
+from app.server.core.workflow_history.analysis.similarity.text_vectors import dimensions, text_vector
 from app.server.core.workflow_history.similarity import calculate_similarity_score
 
 any_text = st.text(st.characters(), max_size=200)
@@ -62,7 +67,7 @@ def likeness(left, right):
     return calculate_similarity_score({"nl_input": left}, {"nl_input": right})
 
 
-@pytest.mark.parametrize("module", [words, request, model, vectors])
+@pytest.mark.parametrize("module", [tokenizer, request_parser, word_embeddings, text_vectors])
 def test_every_doctest_of_the_text_part_holds(module):
     assert doctest.testmod(module).failed == 0
 
@@ -73,7 +78,7 @@ def test_every_doctest_of_the_text_part_holds(module):
 @example("ß ﬁ İ")
 def test_any_text_gives_a_vector_of_the_one_size_or_none(text):
     vector = text_vector(text)
-    assert vector is None or len(vector) == vector_size()
+    assert vector is None or len(vector) == dimensions()
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t", "...", "the of and", "🦊"])
@@ -102,7 +107,7 @@ def test_a_form_around_a_task_hardly_matters():
 
 
 def test_an_issue_as_json_is_read_by_title_and_body():
-    passages = read_request(
+    passages = parse_request(
         '/classify_issue {"number": 1, "title": "Sort orders", "body": "By date, please."}'
     )
     assert passages[0] == ("Sort orders", TITLE_WEIGHT)
@@ -147,17 +152,17 @@ CLUTTER = [
 
 @given(st.lists(st.sampled_from(CLUTTER) | st.text(max_size=3), max_size=12).map("".join))
 def test_clutter_is_only_looked_for_where_it_can_be(body):
-    patterns = [pattern for pattern, _ in request._CLUTTER]
+    patterns = [pattern for pattern, _ in request_parser._CLUTTER]
     plain = body
-    for pattern in (*patterns, request._ADW, request._HEX, request._NUMBER):
+    for pattern in (*patterns, request_parser._ADW, request_parser._HEX, request_parser._NUMBER):
         plain = pattern.sub(" ", plain)
-    assert request._clean(body) == plain
+    assert request_parser._clean(body) == plain
 
 
 def test_forgetting_words_changes_no_vector(monkeypatch):
     texts = [FORM.format(task=task) for pair in TASKS for task in pair]
     before = [text_vector(text) for text in texts]
-    monkeypatch.setattr(model, "_MOST_SENSES", 3)
+    monkeypatch.setattr(word_embeddings, "_MOST_SENSES", 3)
     text_vector.cache_clear()
     assert [text_vector(text) for text in texts] == before
 

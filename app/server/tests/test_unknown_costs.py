@@ -17,18 +17,23 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history.amounts import UNKNOWN as UNKNOWN_WORD
-from app.server.core.workflow_history.answers.compare import compare_runs
-from app.server.core.workflow_history.answers.explain import explain_run
-from app.server.core.workflow_history.answers.export import export
-from app.server.core.workflow_history.answers.statistics import Figures, run_statistics
+from app.server.core.workflow_history.analysis.statistics.cost_by_part import cost_by_part
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.columns import COLUMNS, UNKNOWN, Columns, Words
-from app.server.core.workflow_history.costing import folder_costs
+from app.server.core.workflow_history.common.coercion import worked_seconds
+from app.server.core.workflow_history.common.column_data import (
+    COLUMNS,
+    MISSING_INT,
+    CategoricalColumn,
+    ColumnTable,
+)
+from app.server.core.workflow_history.common.spending import UNKNOWN as UNKNOWN_WORD
 from app.server.core.workflow_history.database import get_workflow_by_id
-from app.server.core.workflow_history.evidence import worked_seconds
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.summing.shares import shares_of
+from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
+from app.server.core.workflow_history.queries.compare import compare_runs
+from app.server.core.workflow_history.queries.explain import explain_run
+from app.server.core.workflow_history.queries.export import export
+from app.server.core.workflow_history.queries.statistics import GroupStatistics, run_statistics
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
 from app.server.tests.web import client_of
@@ -76,7 +81,7 @@ def row_of(text: str, name: str) -> list[str]:
     return next(line.split() for line in text.splitlines() if line.split()[:1] == [name])
 
 
-def by_name(by: str) -> dict[str | None, Figures]:
+def by_name(by: str) -> dict[str | None, GroupStatistics]:
     return {group.name: group for group in run_statistics(by).groups}
 
 
@@ -298,9 +303,9 @@ def test_many_runs_take_as_long_as_each_alone(every: list[tuple[int, str, int | 
     every = sorted(every, key=lambda work: work[0])
     epoch = datetime(2026, 7, 1, tzinfo=UTC)
     parts = columns_of(every, epoch)
-    found = shares_of(parts, "phase", "run_phases", no_silent_agents())
-    keys = zip(found.whole["workflow_key"].tolist(), found.words["name"].list(), strict=True)
-    summed = dict(zip(keys, found.real["duration_seconds"].tolist(), strict=True))
+    found = cost_by_part(parts, "phase", "run_phases", no_silent_agents())
+    keys = zip(found.integers["workflow_key"].tolist(), found.categorical["name"].to_list(), strict=True)
+    summed = dict(zip(keys, found.floats["duration_seconds"].tolist(), strict=True))
     for (key, phase), seconds in summed.items():
         some = [
             entry(start, lasted, epoch) for one, name, start, lasted in every if (one, name) == (key, phase)
@@ -314,27 +319,29 @@ def entry(start: int | None, lasted: int | None, epoch: datetime) -> dict[str, A
     return {"timestamp": began, "duration_seconds": None if lasted is None else lasted / 1000}
 
 
-def columns_of(every: list[tuple[int, str, int | None, int | None]], epoch: datetime) -> Columns:
+def columns_of(every: list[tuple[int, str, int | None, int | None]], epoch: datetime) -> ColumnTable:
     kinds, count = COLUMNS["agent_runs"], len(every)
     starts = [
-        UNKNOWN if start is None else round((epoch.timestamp() + start) * 1e6) for _, _, start, _ in every
+        MISSING_INT if start is None else round((epoch.timestamp() + start) * 1e6) for _, _, start, _ in every
     ]
     known = {"workflow_key": [key for key, *_ in every], "started_at": starts, "is_copy": [0] * count}
     whole = {
-        name: np.array(known.get(name, [UNKNOWN] * count), np.int64)
+        name: np.array(known.get(name, [MISSING_INT] * count), np.int64)
         for name, kind in kinds.items()
         if kind not in ("words", "real")
     }
-    words = {name: Words.of([None] * count) for name, kind in kinds.items() if kind == "words"}
-    words["phase"] = Words.of(phase for _, phase, _, _ in every)
+    words = {
+        name: CategoricalColumn.from_values([None] * count) for name, kind in kinds.items() if kind == "words"
+    }
+    words["phase"] = CategoricalColumn.from_values(phase for _, phase, _, _ in every)
     seconds = np.array([np.nan if lasted is None else lasted / 1000 for *_, lasted in every])
-    return Columns("agent_runs", count, words, whole, {"duration_seconds": seconds})
+    return ColumnTable("agent_runs", count, words, whole, {"duration_seconds": seconds})
 
 
-def no_silent_agents() -> Columns:
-    words = {"phase": Words.of(()), "agent": Words.of(())}
+def no_silent_agents() -> ColumnTable:
+    words = {"phase": CategoricalColumn.from_values(()), "agent": CategoricalColumn.from_values(())}
     whole = dict.fromkeys(("workflow_key", "started_at"), np.empty(0, np.int64))
-    return Columns("silent_agents", 0, words, whole, {"duration_seconds": np.empty(0)})
+    return ColumnTable("silent_agents", 0, words, whole, {"duration_seconds": np.empty(0)})
 
 
 def spoken(session: str, start: int, end: int, **more: Any) -> Iterator[str]:

@@ -13,20 +13,20 @@ from alembic.script import ScriptDirectory
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import demo, sync
-from app.server.core.workflow_history.care.backup import backup_history
-from app.server.core.workflow_history.care.merging import merge_history
 from app.server.core.workflow_history.cli import app as cli
-from app.server.core.workflow_history.errors import DatabaseTooNewError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.store import migrate
-from app.server.core.workflow_history.store.engine import connect, writing
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.store.location import database_url
-from app.server.core.workflow_history.store.queries import PageQuery
+from app.server.core.workflow_history.common.errors import DatabaseTooNewError
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.maintenance.backup import backup_history
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
+from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
+from app.server.core.workflow_history.storage.connection.url import database_url
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.storage.reading.page_query import PageQuery
+from app.server.core.workflow_history.storage.tables import migrate
 
 HISTORIES = Path(__file__).with_name("histories")
 KEPT = sorted(file.name.split(".")[0] for file in HISTORIES.glob("*.xz"))
-REVISIONS = [f"{number:04}" for number in range(1, int(migrate.HEAD) + 1)]
+REVISIONS = [f"{number:04}" for number in range(1, int(migrate.LATEST_REVISION) + 1)]
 RUNS, SPENT, BEYOND = 8, 17.6737141, 0.741413
 
 
@@ -40,7 +40,7 @@ def unpack(revision: str, file: Path) -> None:
     """Have a history as the program of a revision left it; where none was kept, one that was undone to it."""
     newest = max((kept for kept in KEPT if kept <= revision), default=KEPT[0])
     file.write_bytes(lzma.decompress((HISTORIES / f"{newest}.db.xz").read_bytes()))
-    with connect(database_url(file)) as connection, writing(connection):
+    with connect(database_url(file)) as connection, write_transaction(connection):
         go = command.upgrade if newest < revision else command.downgrade
         go(migrate.alembic_config(connection), revision)
 
@@ -55,7 +55,7 @@ def test_every_revision_is_held(file: Path) -> None:
 def test_an_older_history_keeps_all_that_it_knew(file: Path, tmp_path: Path, revision: str) -> None:
     unpack(revision, file)
     with History.open(file) as history:
-        assert history.schema_version() == migrate.HEAD
+        assert history.schema_version() == migrate.LATEST_REVISION
         assert history.check() == []
         page = history.page(PageQuery(RunFilter()))
         assert (page.total, len(page.workflows)) == (RUNS, RUNS)
@@ -64,7 +64,7 @@ def test_an_older_history_keeps_all_that_it_knew(file: Path, tmp_path: Path, rev
         word = str(page.workflows[0]["nl_input"]).split()[0]
         found = history.page(PageQuery(RunFilter(search=word)))
         assert page.workflows[0]["id"] in {run["id"] for run in found.workflows}
-        assert any(pattern.runs > 1 for pattern in history.recurring()) == (revision > "0001")
+        assert any(pattern.runs > 1 for pattern in history.pattern_totals()) == (revision > "0001")
     folder = tmp_path / "shop" / "agents"
     demo.make_agents_folder(
         folder, runs=RUNS, seed=3, end=datetime(2026, 3, 31, 18, tzinfo=UTC), stream_kb=10, months=1
@@ -74,7 +74,7 @@ def test_an_older_history_keeps_all_that_it_knew(file: Path, tmp_path: Path, rev
     assert (stats["total_cost"], stats["lower_bound_cost"]) == (SPENT, BEYOND)  # nothing counts twice
     with History.open(file) as history:
         assert history.check() == []
-        assert not history.has_unpacked_columns()
+        assert not history.column_cache_is_stale()
 
 
 def made_newer(file: Path) -> bytes:

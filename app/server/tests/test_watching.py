@@ -18,22 +18,31 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from app.server.core.workflow_history import demo, find_anomalies, init_db, insert_workflow, sync
-from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.columns import COLUMNS, UNKNOWN, Columns, Words
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.narrowing import recent_of
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.watching.findings import Watched, watch
-from app.server.core.workflow_history.watching.series import AGENT_COLUMNS, RUN_COLUMNS, recent_since
-from app.server.core.workflow_history.watching.significance import (
-    best_split,
-    discoveries,
-    fisher_chance,
-    rank_sum_chance,
-    ranks,
+from app.server.core.workflow_history.analysis.anomalies.detect import Detected, detect
+from app.server.core.workflow_history.analysis.anomalies.rank_tests import (
+    benjamini_hochberg,
+    fisher_exact_p_value,
+    max_rank_split,
+    mid_ranks,
+    rank_sum_p_value,
 )
-from app.server.core.workflow_history.watching.words import group_sentence
+from app.server.core.workflow_history.analysis.anomalies.sentences import describe_change
+from app.server.core.workflow_history.analysis.anomalies.series import (
+    AGENT_COLUMNS,
+    RUN_COLUMNS,
+    recent_cutoff,
+)
+from app.server.core.workflow_history.cli.app import app
+from app.server.core.workflow_history.common.column_data import (
+    COLUMNS,
+    MISSING_INT,
+    CategoricalColumn,
+    ColumnTable,
+)
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.common.filter_options import parse_recent
+from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.storage.history import History
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 DAY = 86_400_000_000  # µs
@@ -71,7 +80,7 @@ class Run:
     status: str = "completed"
 
 
-def columns(runs: Sequence[Run]) -> tuple[Columns, Columns]:
+def columns(runs: Sequence[Run]) -> tuple[ColumnTable, ColumnTable]:
     """Return runs as a history gives them."""
     of_runs: list[dict[str, Any]] = []
     of_agents: list[dict[str, Any]] = []
@@ -103,26 +112,26 @@ def _nano(dollars: float | None) -> int | None:
     return None if dollars is None else round(dollars * NANO)
 
 
-def _as_columns(family: Any, names: Sequence[str], rows: list[dict[str, Any]]) -> Columns:
-    words: dict[str, Words] = {}
+def _as_columns(family: Any, names: Sequence[str], rows: list[dict[str, Any]]) -> ColumnTable:
+    words: dict[str, CategoricalColumn] = {}
     whole, real = {}, {}
     for name in names:
         values = [row[name] for row in rows]
         kind = COLUMNS[family][name]
         if kind == "words":
-            words[name] = Words.of(values)
+            words[name] = CategoricalColumn.from_values(values)
         elif kind == "real":
             real[name] = np.array([np.nan if value is None else value for value in values], np.float64)
         else:
-            whole[name] = np.array([UNKNOWN if value is None else value for value in values], np.int64)
-    return Columns(family, len(rows), words, whole, real)
+            whole[name] = np.array([MISSING_INT if value is None else value for value in values], np.int64)
+    return ColumnTable(family, len(rows), words, whole, real)
 
 
-def look(runs: Sequence[Run], days: float = 30, **more: Any) -> Watched:
+def look(runs: Sequence[Run], days: float = 30, **more: Any) -> Detected:
     of_runs, of_agents = columns(runs)
-    since = recent_since(of_runs.whole["created_at"], round(days * DAY), None)
+    since = recent_cutoff(of_runs.integers["created_at"], round(days * DAY), None)
     assert since is not None
-    return watch(of_runs, of_agents, since, **more)
+    return detect(of_runs, of_agents, since, **more)
 
 
 def noisy(count: int, seed: int = 1, *, first: float = 0, last: float = 100, **agent: Any) -> list[Run]:
@@ -170,8 +179,8 @@ def test_half_the_cost_is_an_improvement():
     assert not found.regressions
     (group,) = found.improvements
     assert not group.main.is_worse
-    assert "costs" in group_sentence(group, UTC)
-    assert "% less since" in group_sentence(group, UTC)
+    assert "costs" in describe_change(group, UTC)
+    assert "% less since" in describe_change(group, UTC)
 
 
 def test_what_hardly_changed_is_no_finding_however_certain():
@@ -185,7 +194,7 @@ def test_cost_cache_turns_and_the_whole_run_are_one_finding_of_the_phase():
     assert group.main.name == ("plan", "cost")
     assert {change.name for change in group.along} >= {("plan", "turns"), ("plan", "cache"), (None, "cost")}
     assert group.others == ()
-    assert "cache hits fell from 90% to 49%" in group_sentence(group, UTC)
+    assert "cache hits fell from 90% to 49%" in describe_change(group, UTC)
 
 
 def test_a_change_that_shows_first_in_the_cache_is_told_as_one_of_cost_where_that_moved_too():
@@ -223,7 +232,7 @@ def test_the_phase_that_took_most_of_it_is_the_reason_though_another_changed_too
 def test_a_model_that_changed_at_the_same_time_is_named():
     (group,) = look(changed(cost=2.0, model="opus")).regressions
     assert group.models == ("sonnet", "opus")
-    assert "the usual model changed too: sonnet just before, opus since" in group_sentence(group, UTC)
+    assert "the usual model changed too: sonnet just before, opus since" in describe_change(group, UTC)
 
 
 def test_a_model_that_changed_long_before_is_not_blamed():
@@ -250,7 +259,7 @@ def test_failures_that_pile_up_are_found_and_priced():
     assert (group.main.before, group.main.after) == pytest.approx((0.0, 0.5), abs=0.05)
     assert group.extra is not None
     assert group.extra > 0
-    assert "fails more often since" in group_sentence(group, UTC)
+    assert "fails more often since" in describe_change(group, UTC)
 
 
 def test_two_failures_more_are_no_finding():
@@ -354,25 +363,27 @@ def test_runs_since_a_regression_do_not_each_stand_out():
 # --- chance
 
 
-def shuffled(runs: Columns, source: np.random.Generator) -> Columns:
+def shuffled(runs: ColumnTable, source: np.random.Generator) -> ColumnTable:
     """Return the runs of each template in another order."""
-    created, templates = runs.whole["created_at"].copy(), runs.words["workflow_template"].codes
+    created, templates = runs.integers["created_at"].copy(), runs.categorical["workflow_template"].codes
     for code in np.unique(templates):
         own = np.flatnonzero(templates == code)
         created[own] = source.permutation(created[own])
-    return Columns(runs.family, len(runs), runs.words, {**runs.whole, "created_at": created}, runs.real)
+    return ColumnTable(
+        runs.family, len(runs), runs.categorical, {**runs.integers, "created_at": created}, runs.floats
+    )
 
 
 def test_in_shuffled_histories_findings_are_rare(regressed: Path):
     with History.open(regressed) as history:
         runs = history.columns("runs", RUN_COLUMNS)
         agents = history.columns("agent_runs", AGENT_COLUMNS)
-    since = recent_since(runs.whole["created_at"], 30 * DAY, None)
+    since = recent_cutoff(runs.integers["created_at"], 30 * DAY, None)
     assert since is not None
     source = np.random.default_rng(11)
     alarms = sum(
         bool(found.regressions or found.improvements)
-        for found in (watch(shuffled(runs, source), agents, since) for _ in range(40))
+        for found in (detect(shuffled(runs, source), agents, since) for _ in range(40))
     )
     assert alarms <= 2
 
@@ -385,7 +396,7 @@ def test_in_made_up_noise_findings_are_rare():
 def test_the_chance_of_a_split_is_not_too_small():
     source = np.random.default_rng(5)
     places = np.arange(10, 55)
-    chances = [split.chance for _ in range(400) if (split := best_split(source.normal(size=60), places))]
+    chances = [split.chance for _ in range(400) if (split := max_rank_split(source.normal(size=60), places))]
     for level in (0.01, 0.05, 0.2):
         assert np.mean(np.array(chances) <= level) <= level + 0.02
 
@@ -396,7 +407,7 @@ def test_the_chance_of_a_rank_sum_is_what_counting_all_orders_gives(few: int, ma
     sums = [abs(sum(some) - middle) for some in combinations(range(1, few + many + 1), few)]
     for distance in sorted(set(sums)):
         expected = sum(other >= distance - 1e-9 for other in sums) / len(sums)
-        assert rank_sum_chance(distance, few, many) == pytest.approx(min(1.0, expected))
+        assert rank_sum_p_value(distance, few, many) == pytest.approx(min(1.0, expected))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.data())
@@ -409,18 +420,18 @@ def test_fishers_chances_are_what_counting_all_tables_gives(ones: int, zeros: in
     hits = data.draw(st.sampled_from(sorted(set(counts))))
     likely = {value: counts.count(value) for value in set(counts)}
     expected = sum(number for number in likely.values() if number <= likely[hits]) / len(counts)
-    assert fisher_chance(hits, drawn, ones, ones + zeros) == pytest.approx(expected)
+    assert fisher_exact_p_value(hits, drawn, ones, ones + zeros) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=30))
 def test_ranks_add_up_whatever_is_equal(values: list[float]):
-    assert ranks(np.array(values)).sum() == pytest.approx(len(values) * (len(values) + 1) / 2)
+    assert mid_ranks(np.array(values)).sum() == pytest.approx(len(values) * (len(values) + 1) / 2)
 
 
 @given(st.lists(st.floats(0, 1), max_size=20), st.integers(0, 100))
 def test_more_series_never_make_more_discoveries(chances: list[float], more: int):
-    fewer = discoveries(chances, 0.05, len(chances) + more)
-    assert sum(fewer) <= sum(discoveries(chances, 0.05, len(chances)))
+    fewer = benjamini_hochberg(chances, 0.05, len(chances) + more)
+    assert sum(fewer) <= sum(benjamini_hochberg(chances, 0.05, len(chances)))
 
 
 # --- what must not matter
@@ -585,10 +596,10 @@ def _here() -> Path:
 @pytest.mark.parametrize("words", ["0", "-3", "7", "3d", "x", "1e9", "9999999999d", ""])
 def test_recent_is_an_age_or_a_number_of_runs(words: str):
     if words in {"7", "3d"}:
-        assert recent_of(words) in {7, timedelta(days=3)}
+        assert parse_recent(words) in {7, timedelta(days=3)}
         return
     with pytest.raises(InvalidQueryError, match="say it as 7d"):
-        recent_of(words)
+        parse_recent(words)
 
 
 @pytest.mark.parametrize("recent", [0, -1, True, timedelta(0), "0d", 1.5])

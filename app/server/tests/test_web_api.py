@@ -19,18 +19,18 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.answers.schemas import PUBLISHED, schema_of
 from app.server.core.workflow_history.cli.app import app as command_line
-from app.server.core.workflow_history.errors import WorkflowNotFoundError
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.web import keeping
-from app.server.core.workflow_history.web.api import taking_out
-from app.server.core.workflow_history.web.api.parameters import MOST_TEXT
+from app.server.core.workflow_history.common.errors import WorkflowNotFoundError
+from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.web.api import export
+from app.server.core.workflow_history.web.api.parameters import MAX_TEXT_CHARS
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.context import MOST_EXPORTS
-from app.server.core.workflow_history.web.logs import troubles_shown
-from app.server.core.workflow_history.web.run_ids import PARTS
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.context import MAX_CONCURRENT_EXPORTS
+from app.server.core.workflow_history.web.logs import log_to_stderr
+from app.server.core.workflow_history.web.middleware import response_cache
+from app.server.core.workflow_history.web.middleware.run_id_paths import SUBRESOURCES
+from app.server.core.workflow_history.web.settings import ServerSettings
 from app.server.tests.patience import PATIENCE
 
 from .web import CHANGING, Stalled, asked, client_of, make_history, reading
@@ -118,19 +118,19 @@ def test_an_operation_gives_what_the_command_gives(client, schema, path, words):
         "pattern": answer(client, "/patterns?limit=1")["patterns"][0]["id"],
     }
     found = answer(client, path.format(**names))
-    Draft202012Validator(schema_of(schema)).validate(found)
+    Draft202012Validator(get_schema(schema)).validate(found)
     assert found == given_by(*(word.format(**names) for word in words))
 
 
 def test_a_trend_is_that_of_the_command_but_for_its_moment(client):
     found = answer(client, "/statistics/trend?period=300d")
-    Draft202012Validator(schema_of("stats-trend")).validate(found)
+    Draft202012Validator(get_schema("stats-trend")).validate(found)
     assert found["changes"] == given_by("stats", "--trend", "300d")["changes"]
 
 
 def test_budgets_are_those_of_the_command_but_for_the_folder_of_their_file(client, tmp_path):
     found = answer(client, "/budgets?at=2026-03-31&since=9d")
-    Draft202012Validator(schema_of("check")).validate(found)
+    Draft202012Validator(get_schema("check")).validate(found)
     said = given_by("check", "--at", "2026-03-31", "--since", "9d")
     assert (said.pop("config"), found.pop("config")) == (str(tmp_path / "budgets.toml"), "budgets.toml")
     assert found == said
@@ -145,7 +145,7 @@ def test_what_has_no_command_has_its_schema(client):
         ("health", "/health"),
         ("schemas", "/schemas"),
     ]:
-        Draft202012Validator(schema_of(schema)).validate(answer(client, path))
+        Draft202012Validator(get_schema(schema)).validate(answer(client, path))
     assert (
         answer(client, f"/runs/{run}/agent-runs")["phase_costs"]
         == answer(client, f"/runs/{run}")["phase_costs"]
@@ -156,7 +156,7 @@ def test_a_runs_costs_are_counted_anew_as_the_command_does(client):
     run = first_run(client)
     reply = client.post(f"{V1}/runs/{run}/resync", headers=CHANGING)
     assert reply.status_code == 200
-    Draft202012Validator(schema_of("resync-one")).validate(reply.json())
+    Draft202012Validator(get_schema("resync-one")).validate(reply.json())
     assert reply.json() == given_by("resync", run)
     assert "no run" in problem(client.post(f"{V1}/runs/nobody/resync", headers=CHANGING))
 
@@ -289,7 +289,7 @@ def test_an_answer_for_an_id_in_code_is_not_given_for_what_is_asked_of_another_r
 def test_all_that_is_asked_of_a_run_is_told_from_its_id(client):
     paths = client.get(f"{V1}/openapi.json").json()["paths"]
     beginning = f"{V1}/runs/{{id}}/"
-    assert {path.removeprefix(beginning) for path in paths if path.startswith(beginning)} == set(PARTS)
+    assert {path.removeprefix(beginning) for path in paths if path.startswith(beginning)} == set(SUBRESOURCES)
 
 
 def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, tmp_path):
@@ -303,7 +303,7 @@ def test_a_pattern_is_decided_on_and_that_is_taken_back(own, made, monkeypatch, 
     path = f"{V1}/patterns/{pattern}"
     done = own.post(path, json={"status": "dismissed", "note": "different each time"}, headers=CHANGING)
     assert done.status_code == 200
-    Draft202012Validator(schema_of("patterns-decide")).validate(done.json())
+    Draft202012Validator(get_schema("patterns-decide")).validate(done.json())
     assert (done.json()["before"], done.json()["note"]) == ("detected", "different each time")
     assert pattern not in [one["id"] for one in answer(own, "/patterns?limit=100")["patterns"]]
     assert answer(own, "/patterns?state=dismissed")["patterns"][0]["id"] == pattern
@@ -354,7 +354,7 @@ def test_syncs_are_paged_the_latest_first(own, tmp_path):
                 {"started_at": datetime(2026, 3, 1, tzinfo=UTC), "scanned": scanned, "errors": errors}
             )
     first = own.get(f"{V1}/syncs?limit=3")
-    Draft202012Validator(schema_of("syncs")).validate(first.json())
+    Draft202012Validator(get_schema("syncs")).validate(first.json())
     assert [one["scanned"] for one in first.json()["syncs"]] == [4, 3, 2]
     assert {(len(one["errors"]), one["errors_found"]) for one in first.json()["syncs"]} == {(100, 150)}
     link = re.fullmatch(r'<(.+)>; rel="next"', first.headers["link"])
@@ -432,7 +432,7 @@ def test_who_reads_nothing_holds_up_nobody_who_asks_the_same(client, path):
 def test_so_many_exports_go_on_at_once_and_the_next_is_told_to_ask_later(client):
     async def crowd() -> None:
         app = create_app()
-        stalled = [Stalled() for _ in range(MOST_EXPORTS)]
+        stalled = [Stalled() for _ in range(MAX_CONCURRENT_EXPORTS)]
         waiting = [asyncio.create_task(asked(app, EXPORT, one)) for one in stalled]
         for one in stalled:
             await one.stands.wait()
@@ -451,13 +451,13 @@ def test_so_many_exports_go_on_at_once_and_the_next_is_told_to_ask_later(client)
 
 
 def test_an_export_that_its_client_does_not_read_ends_and_frees_its_place(client, monkeypatch):
-    monkeypatch.setattr(taking_out, "SLOWEST", 0.05)
+    monkeypatch.setattr(export, "CLIENT_TIMEOUT", 0.05)
 
     async def slow() -> None:
         app = create_app()
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*(asked(app, EXPORT, Stalled()) for _ in range(MOST_EXPORTS)))
-            monkeypatch.setattr(taking_out, "SLOWEST", PATIENCE)
+            await asyncio.gather(*(asked(app, EXPORT, Stalled()) for _ in range(MAX_CONCURRENT_EXPORTS)))
+            monkeypatch.setattr(export, "CLIENT_TIMEOUT", PATIENCE)
             await asked(app, EXPORT, again := reading())
         assert again.status == 200
 
@@ -470,8 +470,8 @@ def test_an_export_that_its_client_does_not_read_lets_go_of_the_history_at_once(
             yield b"a piece"
 
     rows = endless()
-    monkeypatch.setattr(taking_out, "SLOWEST", 0.05)
-    monkeypatch.setattr(taking_out, "pieces", lambda *_asked, **_how: rows)
+    monkeypatch.setattr(export, "CLIENT_TIMEOUT", 0.05)
+    monkeypatch.setattr(export, "iter_chunks", lambda *_asked, **_how: rows)
 
     async def slow() -> None:
         async with asyncio.timeout(PATIENCE):
@@ -482,15 +482,15 @@ def test_an_export_that_its_client_does_not_read_lets_go_of_the_history_at_once(
 
 
 def test_an_export_that_is_refused_frees_its_place(client):
-    for _ in range(MOST_EXPORTS + 1):
+    for _ in range(MAX_CONCURRENT_EXPORTS + 1):
         assert client.get(f"{V1}/export/runs?columns=dreams").status_code == 422
     assert client.get(EXPORT).status_code == 200
 
 
 def test_every_published_schema_is_given_by_its_name(client):
     for name in answer(client, "/schemas")["names"]:
-        assert client.get(f"{V1}/schemas/{name}").json() == json.loads(json.dumps(schema_of(name)))
-    assert set(PUBLISHED) == set(answer(client, "/schemas")["names"])
+        assert client.get(f"{V1}/schemas/{name}").json() == json.loads(json.dumps(get_schema(name)))
+    assert set(SCHEMAS) == set(answer(client, "/schemas")["names"])
     assert "no schema 'x'; use one of: sync" in problem(client.get(f"{V1}/schemas/x"))
     assert client.get(f"{V1}/schemas/..%2f..%2fetc%2fpasswd").status_code == 404
 
@@ -561,11 +561,11 @@ def test_what_is_stored_meanwhile_is_in_the_next_answer(own, tmp_path):
 
 def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only(own, tmp_path, monkeypatch):
     now = 1_000.0
-    monkeypatch.setattr(keeping, "monotonic", lambda: now)
+    monkeypatch.setattr(response_cache, "monotonic", lambda: now)
     asked = []
-    page_of = History.brief_page
+    page_of = History.summary_page
     monkeypatch.setattr(
-        History, "brief_page", lambda self, query: asked.append(query) or page_of(self, query)
+        History, "summary_page", lambda self, query: asked.append(query) or page_of(self, query)
     )
     first = own.get(f"{V1}/runs?limit=1")
     for _ in range(3):
@@ -584,11 +584,11 @@ def test_an_answer_is_given_again_while_nothing_was_stored_and_for_a_moment_only
 
 
 def test_kept_answers_are_bounded_by_their_bytes(own, tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping, "MOST_BYTES", 600)
+    monkeypatch.setattr(response_cache, "MAX_CACHE_BYTES", 600)
     asked = []
-    page_of = History.brief_page
+    page_of = History.summary_page
     monkeypatch.setattr(
-        History, "brief_page", lambda self, query: asked.append(query) or page_of(self, query)
+        History, "summary_page", lambda self, query: asked.append(query) or page_of(self, query)
     )
     for limit in (*range(1, 20), 1):
         own.get(f"{V1}/runs?limit={limit}")
@@ -631,7 +631,7 @@ def test_a_tag_is_known_with_its_mark_of_weakness_and_without(client):
 
 
 def test_a_long_task_is_forecast_as_a_page_too(client):
-    for length, status in ((MOST_TEXT, 200), (MOST_TEXT + 1, 422)):
+    for length, status in ((MAX_TEXT_CHARS, 200), (MAX_TEXT_CHARS + 1, 422)):
         for path in ("/forecast", f"{V1}/forecast"):
             assert client.get(path, params={"text": "x" * length}).status_code == status, path
 
@@ -790,7 +790,7 @@ def test_what_nobody_foresaw_stands_once_in_the_servers_own_output(client, monke
         raise RuntimeError("odd \x1b[2J words")
 
     monkeypatch.setattr(database, "schema_version", broken)
-    with troubles_shown():
+    with log_to_stderr():
         client.get(f"{V1}/health")
     said = capsys.readouterr().err
     assert "path=/api/v1/health" in said
@@ -816,7 +816,7 @@ def test_the_description_names_every_operation_once_with_an_example_of_its_shape
             reference = media.get("application/json", {}).get("schema", {}).get("$ref", "")
             if reference:
                 example = media["application/json"]["example"]
-                Draft202012Validator(schema_of(reference.rsplit("/", 1)[1])).validate(example)
+                Draft202012Validator(get_schema(reference.rsplit("/", 1)[1])).validate(example)
             header = [each for each in one.get("parameters", ()) if each["in"] == "header"]
             assert bool(header) == (method == "post")
             if header:
@@ -848,7 +848,7 @@ def test_the_page_lists_every_operation_with_a_line_to_try(client):
     assert "curl -s http://127.0.0.1:8765/api/v1/" in page
     assert "Authorization" not in page
     secret = "a-word-of-our-own-1"  # noqa: S105 - of this test
-    with client_of(Settings(token=secret), headers={"Authorization": f"Bearer {secret}"}) as own:
+    with client_of(ServerSettings(token=secret), headers={"Authorization": f"Bearer {secret}"}) as own:
         shown = own.get("/api").text
         assert "Authorization: Bearer TOKEN" in shown
         assert secret not in shown

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .web import CHANGING, make_history
 
@@ -39,7 +39,7 @@ CHECKS = {
 EXAMPLES = 8  # of each operation
 STREAM = "/api/v1/events"  # has no end; test_web_live.py reads it
 
-app = create_app(Settings(names=("testserver",)))
+app = create_app(ServerSettings(names=("testserver",)))
 described = schemathesis.openapi.from_asgi(
     "/api/v1/openapi.json", app, config=schemathesis.Config.from_dict({"checks": CHECKS})
 ).exclude(path=STREAM)
@@ -50,7 +50,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("fuzz")
     made = make_history(folder, runs=24)
     (folder / "budgets.toml").write_text("[budget]\nday = 40.0\n")
-    with pytest.MonkeyPatch.context() as patch, database.kept_open():
+    with pytest.MonkeyPatch.context() as patch, database.pooled_connections():
         patch.setattr(database, "DB_PATH", made)
         patch.setenv("WORKFLOW_HISTORY_CONFIG", str(folder / "budgets.toml"))
         yield

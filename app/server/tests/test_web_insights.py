@@ -15,16 +15,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.server.core.workflow_history import database, demo, sync
-from app.server.core.workflow_history.answers.automate import decide_pattern, find_patterns
-from app.server.core.workflow_history.answers.statistics import run_statistics, timeline
-from app.server.core.workflow_history.answers.watch import find_anomalies
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.common.filter_options import build_filter
+from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.demo.scripts import BUILD_LOOP
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.filters import RunFilter
-from app.server.core.workflow_history.narrowing import filter_from
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.queries.anomalies import find_anomalies
+from app.server.core.workflow_history.queries.patterns import decide_pattern, find_patterns
+from app.server.core.workflow_history.queries.statistics import run_statistics, timeline
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.kept import MOST, SECONDS, Kept
+from app.server.core.workflow_history.web.query_cache import CACHE_SECONDS, MAX_ENTRIES, QueryCache
 
 from .html_pages import Page
 
@@ -51,7 +51,7 @@ def linked(href: str) -> RunFilter:
     """Return which runs a link to the list means."""
     query = parse_qs(urlsplit(href).query)
     many = {"template", "model", "phase", "project", "status", "class"}
-    return filter_from({name: values if name in many else values[-1] for name, values in query.items()})
+    return build_filter({name: values if name in many else values[-1] for name, values in query.items()})
 
 
 def run(number: int, **more: Any) -> dict[str, Any]:
@@ -305,7 +305,7 @@ def assert_clean(found: Page, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_an_empty_history_is_told_what_to_do(path: str):
-    with database.kept_open():  # as a server that runs does
+    with database.pooled_connections():  # as a server that runs does
         found = page(path)
         assert "workflow-history sync" in found.text or path == "/compare"
         assert_clean(found, path)
@@ -405,7 +405,7 @@ def test_many_runs_without_a_vector_are_only_read_where_somebody_asks(tmp_path: 
 
 def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp_path: Path):
     now, asked = [0.0], []
-    kept = Kept(lambda: now[0])
+    kept = QueryCache(lambda: now[0])
 
     def ask(what: str) -> int:
         asked.append(what)
@@ -413,11 +413,11 @@ def test_an_answer_is_kept_for_a_moment_and_no_longer_than_the_history_stays(tmp
 
     store(run(0), tmp_path=tmp_path)
     assert [kept(ask, "a"), kept(ask, "a"), kept(ask, "b")] == [1, 1, 2]
-    now[0] = SECONDS + 1
+    now[0] = CACHE_SECONDS + 1
     assert kept(ask, "a") == 3
     store(run(1), tmp_path=tmp_path)
     assert kept(ask, "a") == 4
-    for number in range(MOST + 1):
+    for number in range(MAX_ENTRIES + 1):
         kept(ask, str(number))
     assert kept(ask, "a") == len(asked)
 

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web import guesses as guessing
-from app.server.core.workflow_history.web.connections import Limits
 from app.server.core.workflow_history.web.guesses import MOST_WRONG, SPAN, Guesses
-from app.server.core.workflow_history.web.logs import MOST_ALIKE, troubles_shown
+from app.server.core.workflow_history.web.logs import MOST_ALIKE, log_to_stderr
 from app.server.core.workflow_history.web.logs import SPAN as SPAN_OF_LINES
-from app.server.core.workflow_history.web.security import MOST_ADDRESS, Guard
+from app.server.core.workflow_history.web.middleware.connection_limits import Limits
+from app.server.core.workflow_history.web.middleware.security import MOST_ADDRESS, SecurityMiddleware
 from app.server.core.workflow_history.web.serving import server_of
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .patience import PATIENCE
 from .web import client_of
@@ -34,7 +34,7 @@ RUNS = "/api/v1/runs"
 SOON = 0.05  # seconds: a limit that a test waits for
 NEVER = 1_000_000  # seconds: a limit that no test reaches
 PAGES = {"Accept": "text/html,application/xhtml+xml"}
-GUARDED = Settings(token=WORD, follow=False)
+GUARDED = ServerSettings(token=WORD, follow=False)
 GET = f"GET {RUNS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {WORD}\r\n".encode()
 
 
@@ -131,7 +131,7 @@ def test_a_body_that_ends_early_is_not_taken_for_a_whole_one() -> None:
 
     headers = [(b"host", b"localhost"), (b"x-workflow-history", b"1")]
     scope = {"type": "http", "method": "POST", "path": RUNS, "query_string": b"", "headers": headers}
-    asyncio.run(Guard(reached, Settings(), Guesses())(scope, receive, send))
+    asyncio.run(SecurityMiddleware(reached, ServerSettings(), Guesses())(scope, receive, send))
     assert came == []
 
 
@@ -189,7 +189,7 @@ def test_who_does_not_read_an_answer_is_dropped(path: str) -> None:
 
 
 def test_a_client_does_not_fill_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with troubles_shown(), served() as port:
+    with log_to_stderr(), served() as port:
         for _ in range(5 * MOST_ALIKE):
             with connected(port) as client:
                 client.sendall(b"\x1b[2J no request\r\n\r\n")
@@ -207,7 +207,7 @@ def test_after_a_minute_an_event_is_written_again(capsys: pytest.CaptureFixture[
         )
         logging.getLogger("workflow_history").handle(record)
 
-    with troubles_shown():
+    with log_to_stderr():
         for _ in range(2 * MOST_ALIKE):
             warn(1_000.0, "first")
         warn(1_000.0, "second")
@@ -225,7 +225,7 @@ def test_after_a_minute_an_event_is_written_again(capsys: pytest.CaptureFixture[
 )
 def test_a_token_that_no_header_can_send_is_refused_at_the_start(token: str) -> None:
     with pytest.raises(InvalidQueryError, match="ASCII"):
-        Settings(token=token)
+        ServerSettings(token=token)
 
 
 def tried(client: Any, token: str) -> Any:

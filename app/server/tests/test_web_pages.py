@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.server.core.workflow_history.store.history import History
+from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.words import KEPT_SECONDS, Words
+from app.server.core.workflow_history.web.known_values import CACHE_SECONDS, FilterChoices
 
 from .html_pages import Page
 
@@ -299,13 +299,13 @@ def test_filters_that_are_on_can_be_dropped_one_by_one(history: History, client:
 
 def test_filters_offer_the_words_of_the_history_and_new_ones_a_moment_later(history: History) -> None:
     now = [0.0]
-    words = Words(lambda: now[0])
+    words = FilterChoices(lambda: now[0])
     assert words.all()["template"] == []
     save(history, run(1, workflow_template="adw_sdlc"))
     assert words.all()["template"] == ["adw_sdlc"]
     save(history, run(2, workflow_template="adw_patch"))
     assert words.all()["template"] == ["adw_sdlc"]
-    now[0] = KEPT_SECONDS
+    now[0] = CACHE_SECONDS
     assert words.all()["template"] == ["adw_patch", "adw_sdlc"]
 
 

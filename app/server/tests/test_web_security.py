@@ -6,10 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.server.core.workflow_history import sync
-from app.server.core.workflow_history.errors import InvalidQueryError
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.web.security import COOKIE, HEADERS, MOST_BODY
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.common.errors import InvalidQueryError
+from app.server.core.workflow_history.storage.history import History
+from app.server.core.workflow_history.web.middleware.security import COOKIE, HEADERS, MAX_BODY
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 from .web import CHANGING, client_of
 
@@ -42,7 +42,7 @@ def client():
 
 @pytest.fixture
 def guarded():
-    with client_of(Settings(host="0.0.0.0", token=WORD, names=("history.example",))) as client:  # noqa: S104
+    with client_of(ServerSettings(host="0.0.0.0", token=WORD, names=("history.example",))) as client:  # noqa: S104
         yield client
 
 
@@ -195,8 +195,8 @@ def test_a_login_that_stands_on_another_site_is_refused(guarded):
 def test_a_server_for_others_must_have_a_token_of_some_length():
     for wrong in ({"host": "0.0.0.0"}, {"host": "192.168.0.2"}, {"host": "::"}, {"token": "short"}):  # noqa: S104
         with pytest.raises(InvalidQueryError):
-            Settings(**wrong)
-    assert WORD not in repr(Settings(token=WORD))
+            ServerSettings(**wrong)
+    assert WORD not in repr(ServerSettings(token=WORD))
 
 
 # --- what changes something
@@ -251,10 +251,10 @@ def pieces(size: int):
 def test_a_body_that_is_too_long_is_refused_however_it_comes(client):
     path = "/api/v1/patterns/abcd1234"
     headers = {**CHANGING, "Content-Type": "application/json"}
-    assert client.post(path, content=b"x" * (MOST_BODY + 1), headers=headers).status_code == 413
-    assert client.post(path, content=pieces(MOST_BODY + 2_000), headers=headers).status_code == 413
-    assert client.post("/login", content=pieces(MOST_BODY + 2_000)).status_code == 413
-    assert client.post(path, content=pieces(MOST_BODY - 2_000), headers=headers).status_code == 422
+    assert client.post(path, content=b"x" * (MAX_BODY + 1), headers=headers).status_code == 413
+    assert client.post(path, content=pieces(MAX_BODY + 2_000), headers=headers).status_code == 413
+    assert client.post("/login", content=pieces(MAX_BODY + 2_000)).status_code == 413
+    assert client.post(path, content=pieces(MAX_BODY - 2_000), headers=headers).status_code == 422
     for length in ("-1", "1e3", "99999999999999999999", "x"):
         reply = client.post(path, content=b"", headers={**headers, "Content-Length": length})
         assert reply.status_code == 413
@@ -291,7 +291,7 @@ def every_answer(client: TestClient):
     yield client.get(RUNS, headers={"Host": "evil.example"})
     yield client.post(RUNS)
     yield client.post(RUNS, headers=CHANGING)
-    yield client.post("/login", content=b"x" * (MOST_BODY + 1))
+    yield client.post("/login", content=b"x" * (MAX_BODY + 1))
 
 
 def test_every_answer_tells_the_browser_to_be_careful(client, guarded):

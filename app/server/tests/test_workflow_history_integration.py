@@ -27,11 +27,11 @@ from app.server.core.workflow_history import (
     scanner,
     sync_workflow_history,
 )
-from app.server.core.workflow_history.errors import AgentsFolderError, AmbiguousWorkflowError
-from app.server.core.workflow_history.patterns import host
+from app.server.core.workflow_history.analysis.patterns import host_detector
+from app.server.core.workflow_history.common.errors import AgentsFolderError, AmbiguousWorkflowError
+from app.server.core.workflow_history.pipeline import batches, read_run
 from app.server.core.workflow_history.similarity import calculate_all_similarities
-from app.server.core.workflow_history.store.history import History
-from app.server.core.workflow_history.syncing import batches, reading
+from app.server.core.workflow_history.storage.history import History
 
 from .build import assistant, init, prompt, result, run, stream, tool_result, tool_use, usage
 
@@ -262,14 +262,14 @@ class TestTrouble:
     ) -> None:
         spec_run(agents, "bad")
         spec_run(agents, "good")
-        original = reading.with_claims
+        original = read_run.with_claims
 
         def with_claims(workflow: Any, *given: Any) -> Any:
             if workflow["id"] == "bad":
                 raise ValueError("a cost of minus one")
             return original(workflow, *given)
 
-        monkeypatch.setattr(reading, "with_claims", with_claims)
+        monkeypatch.setattr(read_run, "with_claims", with_claims)
         done = sync()
         assert (done["failed"], stored("good")["status"]) == (1, "completed")
         assert ("bad", "its costs cannot be counted: a cost of minus one") in [
@@ -422,7 +422,7 @@ class TestPatterns:
         self.committer(agents, "a")
 
         def broken() -> Any:
-            raise host.DetectorBrokenError("core.pattern_detector", "no module named numby")
+            raise host_detector.DetectorBrokenError("core.pattern_detector", "no module named numby")
 
         monkeypatch.setattr(batches, "load_detector", broken)
         assert "numby" in sync()["errors"][0]["reason"]

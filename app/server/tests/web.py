@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from app.server.core.workflow_history import demo, sync
 from app.server.core.workflow_history.web.app import create_app
-from app.server.core.workflow_history.web.settings import Settings
+from app.server.core.workflow_history.web.settings import ServerSettings
 
 END = datetime(2026, 3, 31, 18, tzinfo=UTC)
 CHANGING = {"X-Workflow-History": "1"}
@@ -31,9 +31,9 @@ def make_history(folder: Path, runs: int = 60, **more: Any) -> Path:
 
 
 @contextmanager
-def client_of(settings: Settings | None = None, **given: Any) -> Iterator[TestClient]:
+def client_of(settings: ServerSettings | None = None, **given: Any) -> Iterator[TestClient]:
     """Give a client of a server that has begun; what goes wrong in it is an answer, as for every client."""
-    app = create_app(settings or Settings())
+    app = create_app(settings or ServerSettings())
     usual = {"base_url": "http://127.0.0.1:8765", "raise_server_exceptions": False}
     with TestClient(app, **{**usual, **given}) as client:
         yield client

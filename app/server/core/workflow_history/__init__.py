@@ -11,28 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
-    from .answers.automate import decide_pattern, find_patterns, show_pattern
-    from .answers.budgets import check_budgets
-    from .answers.compare import compare_runs
-    from .answers.explain import explain_run
-    from .answers.export import export
-    from .answers.finding import find_runs
-    from .answers.forecast import calibration, forecast, forecast_run
-    from .answers.similar import similar_runs
-    from .answers.statistics import overview, run_statistics, trend, waste
-    from .answers.watch import find_anomalies
-    from .care.backup import backup_history
-    from .care.merging import merge_history
-    from .care.restoring import restore_history
-    from .config import read_config
-    from .database import (
-        get_workflow_by_id,
-        get_workflow_history,
-        init_db,
-        insert_workflow,
-        update_workflow,
-    )
-    from .errors import (
+    from .common.errors import (
         AgentsFolderError,
         AmbiguousPatternError,
         AmbiguousWorkflowError,
@@ -41,15 +20,30 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
         ConfigMissingError,
         ConnectionLostError,
         DatabaseTooNewError,
-        EngineError,
+        ExecutorError,
         InvalidQueryError,
         PatternNotFoundError,
-        PlaceUnreachableError,
         PriceUnknownError,
+        StorageUnreachableError,
         WorkflowHistoryError,
         WorkflowNotFoundError,
     )
-    from .filters import Range, RunFilter
+    from .common.filters import Range, RunFilter
+    from .database import get_workflow_by_id, get_workflow_history, init_db, insert_workflow, update_workflow
+    from .maintenance.backup import backup_history
+    from .maintenance.merge.merge_history import merge_history
+    from .maintenance.restore import restore_history
+    from .queries.anomalies import find_anomalies
+    from .queries.budgets import check_budgets
+    from .queries.compare import compare_runs
+    from .queries.explain import explain_run
+    from .queries.export import export
+    from .queries.forecast import calibration, forecast, forecast_run
+    from .queries.list_runs import find_runs
+    from .queries.patterns import decide_pattern, find_patterns, show_pattern
+    from .queries.settings_file import read_config
+    from .queries.similar import similar_runs
+    from .queries.statistics import overview, run_statistics, trend, waste
     from .resync import resync_all_completed_workflows, resync_workflow_cost
     from .sync import sync_workflow_history
 
@@ -62,13 +56,13 @@ __all__ = [
     "ConfigMissingError",
     "ConnectionLostError",
     "DatabaseTooNewError",
-    "EngineError",
+    "ExecutorError",
     "InvalidQueryError",
     "PatternNotFoundError",
-    "PlaceUnreachableError",
     "PriceUnknownError",
     "Range",
     "RunFilter",
+    "StorageUnreachableError",
     "WorkflowHistoryError",
     "WorkflowNotFoundError",
     "backup_history",
@@ -106,55 +100,55 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AgentsFolderError": "errors",
-    "AmbiguousPatternError": "errors",
-    "AmbiguousWorkflowError": "errors",
-    "BusyError": "errors",
-    "ConfigError": "errors",
-    "ConfigMissingError": "errors",
-    "ConnectionLostError": "errors",
-    "DatabaseTooNewError": "errors",
-    "EngineError": "errors",
-    "InvalidQueryError": "errors",
-    "PatternNotFoundError": "errors",
-    "PlaceUnreachableError": "errors",
-    "PriceUnknownError": "errors",
-    "Range": "filters",
-    "RunFilter": "filters",
-    "WorkflowHistoryError": "errors",
-    "WorkflowNotFoundError": "errors",
-    "backup_history": "care.backup",
+    "AgentsFolderError": "common.errors",
+    "AmbiguousPatternError": "common.errors",
+    "AmbiguousWorkflowError": "common.errors",
+    "BusyError": "common.errors",
+    "ConfigError": "common.errors",
+    "ConfigMissingError": "common.errors",
+    "ConnectionLostError": "common.errors",
+    "DatabaseTooNewError": "common.errors",
+    "ExecutorError": "common.errors",
+    "InvalidQueryError": "common.errors",
+    "PatternNotFoundError": "common.errors",
+    "StorageUnreachableError": "common.errors",
+    "PriceUnknownError": "common.errors",
+    "Range": "common.filters",
+    "RunFilter": "common.filters",
+    "WorkflowHistoryError": "common.errors",
+    "WorkflowNotFoundError": "common.errors",
+    "backup_history": "maintenance.backup",
     "calculate_phase_metrics": "analytics",
     "calculate_workflow_scores": "analytics",
-    "calibration": "answers.forecast",
-    "check_budgets": "answers.budgets",
-    "compare_runs": "answers.compare",
-    "decide_pattern": "answers.automate",
-    "explain_run": "answers.explain",
-    "export": "answers.export",
-    "find_anomalies": "answers.watch",
-    "find_patterns": "answers.automate",
-    "find_runs": "answers.finding",
-    "forecast": "answers.forecast",
-    "forecast_run": "answers.forecast",
+    "calibration": "queries.forecast",
+    "check_budgets": "queries.budgets",
+    "compare_runs": "queries.compare",
+    "decide_pattern": "queries.patterns",
+    "explain_run": "queries.explain",
+    "export": "queries.export",
+    "find_anomalies": "queries.anomalies",
+    "find_patterns": "queries.patterns",
+    "find_runs": "queries.list_runs",
+    "forecast": "queries.forecast",
+    "forecast_run": "queries.forecast",
     "get_history_analytics": "analytics",
     "get_workflow_by_id": "database",
     "get_workflow_history": "database",
     "init_db": "database",
     "insert_workflow": "database",
-    "merge_history": "care.merging",
-    "overview": "answers.statistics",
-    "read_config": "config",
-    "restore_history": "care.restoring",
+    "merge_history": "maintenance.merge.merge_history",
+    "overview": "queries.statistics",
+    "read_config": "queries.settings_file",
+    "restore_history": "maintenance.restore",
     "resync_all_completed_workflows": "resync",
     "resync_workflow_cost": "resync",
-    "run_statistics": "answers.statistics",
-    "show_pattern": "answers.automate",
-    "similar_runs": "answers.similar",
+    "run_statistics": "queries.statistics",
+    "show_pattern": "queries.patterns",
+    "similar_runs": "queries.similar",
     "sync_workflow_history": "sync",
-    "trend": "answers.statistics",
+    "trend": "queries.statistics",
     "update_workflow": "database",
-    "waste": "answers.statistics",
+    "waste": "queries.statistics",
 }
 """Where each public name lives. Importing them all takes longer than most commands take to run."""
 

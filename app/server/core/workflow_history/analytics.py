@@ -9,8 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import database
-from .scores import calculate_workflow_scores, explain_workflow_scores, phase_metrics, score_parts
-from .statistics import cost_totals, history_statistics, statistics_of, temporal_distributions
+from .analysis.scores import calculate_workflow_scores, explain_workflow_scores, phase_metrics, score_parts
+from .analysis.statistics.workflow_totals import (
+    cost_totals,
+    summarize_groups,
+    summarize_workflows,
+    temporal_distributions,
+)
 
 __all__ = [
     "calculate_cost_totals",
@@ -39,7 +44,7 @@ def calculate_cost_totals(workflows: Iterable[Mapping[str, Any]]) -> dict[str, f
 
 def get_history_analytics(workflows: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """Sum up the runs given, or the whole history: counts, US dollars, seconds, tokens, percent, dates."""
-    return statistics_of(database.sums()) if workflows is None else history_statistics(workflows)
+    return summarize_groups(database.run_totals()) if workflows is None else summarize_workflows(workflows)
 
 
 def get_temporal_analytics(workflows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,18 +14,18 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .errors import InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
-from .filters import RunFilter
-from .models import Workflow
-from .patterns.sequences import without_parts
-from .statistics import Sums
-from .store.cleaning import Scrubbed
-from .store.engine import exists, name_of
-from .store.history import History, Page
-from .store.kept import KeptHistories
-from .store.location import database_url, default_location
-from .store.names import not_found
-from .store.queries import PageQuery
+from .analysis.patterns.sequences import drop_subsequences
+from .analysis.statistics.workflow_totals import GroupTotals
+from .common.errors import InvalidQueryError, WorkflowHistoryError, WorkflowNotFoundError
+from .common.filters import RunFilter
+from .common.models import Workflow
+from .storage.connection.engine import display_name, exists
+from .storage.connection.pool import HistoryPool
+from .storage.connection.url import database_url, default_location
+from .storage.history import History, StoredPage
+from .storage.reading.page_query import PageQuery
+from .storage.reading.run_lookup import not_found
+from .storage.writing.redact_stored import RedactionResult
 
 _DB_VARIABLE = "WORKFLOW_HISTORY_DB"
 
@@ -34,7 +34,7 @@ DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_VARIABLE)
 
 _DB_PATH_AT_IMPORT = DB_PATH
 
-_KEPT = KeptHistories()
+_KEPT = HistoryPool()
 
 
 def current_url() -> URL:
@@ -60,7 +60,7 @@ def insert_workflow(workflow: Mapping[str, Any]) -> bool:
 def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
     """Merge into a stored workflow; False where there is none. None never overwrites a value."""
     _check_is_dict(workflow)
-    with existing(may_be_assigned=True) as history:
+    with open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return False
         return history.update(str(workflow_id), workflow)
@@ -71,14 +71,14 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
 
     Raises AmbiguousWorkflowError where several projects have the id.
     """
-    with existing(may_be_assigned=True) as history:
+    with open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return None
         return history.get(str(workflow_id))
 
 
 @contextmanager
-def existing(*, may_be_assigned: bool = False) -> Iterator[History | None]:
+def open_if_exists(*, may_be_assigned: bool = False) -> Iterator[History | None]:
     """Open the history in use, or give None where there is none yet: reading makes no database.
 
     Raises WorkflowHistoryError if one was named that is not there. With `may_be_assigned`, one that was
@@ -87,45 +87,45 @@ def existing(*, may_be_assigned: bool = False) -> Iterator[History | None]:
     url = current_url()
     if not exists(url):
         if not _KEPT.is_keeping:  # a server shows a history as soon as it is there
-            check_named(may_be_assigned=may_be_assigned)
+            require_named_history(may_be_assigned=may_be_assigned)
         yield None
         return
-    with _KEPT.lend(url) as history:
+    with _KEPT.acquire(url) as history:
         yield history
 
 
 @contextmanager
-def required() -> Iterator[History]:
+def open_required() -> Iterator[History]:
     """Open the history in use; raises WorkflowHistoryError where there is none yet."""
-    with existing() as history:
+    with open_if_exists() as history:
         if history is None:
-            raise WorkflowHistoryError(f"there is no history at {location()} yet")
+            raise WorkflowHistoryError(f"there is no history at {database_name()} yet")
         yield history
 
 
-def kept_open() -> AbstractContextManager[None]:
+def pooled_connections() -> AbstractContextManager[None]:
     """Keep the history open between calls, until the end of the context: what serves many asks it often."""
-    return _KEPT.keeping()
+    return _KEPT.enabled()
 
 
-def change_mark() -> Hashable:
+def change_token() -> Hashable:
     """Return what is equal as long as nothing was stored in between; None where there is no history yet."""
     url = current_url()
-    return _KEPT.mark(url) if exists(url) else None
+    return _KEPT.data_version(url) if exists(url) else None
 
 
-def is_there() -> bool:
+def history_exists() -> bool:
     """Say whether there is a history already."""
     return exists(current_url())
 
 
-def check_named(*, may_be_assigned: bool = False) -> None:
+def require_named_history(*, may_be_assigned: bool = False) -> None:
     """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
     assigned = DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT
     named = not may_be_assigned if assigned else bool(os.environ.get(_DB_VARIABLE))
-    if named and not is_there():
+    if named and not history_exists():
         raise WorkflowHistoryError(
-            f"there is no history at {location()} yet; workflow-history sync makes one"
+            f"there is no history at {database_name()} yet; workflow-history sync makes one"
         )
 
 
@@ -134,18 +134,18 @@ def _check_is_dict(workflow: object) -> None:
         raise InvalidQueryError(f"a workflow is a dict, not {type(workflow).__name__}")
 
 
-def sums() -> list[Sums]:
+def run_totals() -> list[GroupTotals]:
     """Return what the stored runs add up to, by status, model, template and cost basis."""
-    with existing(may_be_assigned=True) as history:
+    with open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return []
         # numpy takes longer to import than most commands take
-        from .summing import contract  # noqa: PLC0415
+        from .analysis.statistics import history_sums  # noqa: PLC0415
 
-        return contract.sums_of(history.columns("runs", contract.COLUMNS))
+        return history_sums.group_totals(history.columns("runs", history_sums.COLUMNS))
 
 
-def find_workflow(reference: str) -> Workflow | None:
+def load_workflow(reference: str) -> Workflow | None:
     """Return the workflow that an id, "project/id" or the beginning of one of its parts means, or None.
 
     It carries `patterns` that recur in other runs and the `problems` of its files beside its fields.
@@ -159,23 +159,23 @@ def find_workflow(reference: str) -> Workflow | None:
 
 def the_workflow(reference: str) -> Workflow:
     """Return the same workflow, or raise WorkflowNotFoundError, which names runs of like ids."""
-    with existing() as history:
+    with open_if_exists() as history:
         if history is None:
             raise not_found(reference)
         found = history.find(reference)
         workflow = history.read([found.key])[found.key]
         problems = history.problems(workflow.get("agents_dir") or "", found.key)
-        return {**workflow, "patterns": without_parts(history.patterns(found.key)), "problems": problems}
+        return {**workflow, "patterns": drop_subsequences(history.patterns(found.key)), "problems": problems}
 
 
-def location() -> str:
+def database_name() -> str:
     """Return where the history lies: a file's path, or a URL without its password."""
-    return name_of(current_url())
+    return display_name(current_url())
 
 
 def schema_version() -> str | None:
     """Return the version of the database's tables; None where there is no database yet."""
-    with existing() as history:
+    with open_if_exists() as history:
         if history is None:
             return None
         return history.schema_version()
@@ -183,18 +183,18 @@ def schema_version() -> str | None:
 
 def check() -> list[str]:
     """Return what is damaged in the database, one sentence each; an empty list: all is well."""
-    with existing() as history:
+    with open_if_exists() as history:
         if history is None:
             return []
         return history.check()
 
 
-def scrub(*, no_text: bool = False) -> Scrubbed:
+def redact(*, no_text: bool = False) -> RedactionResult:
     """Take out of the stored runs the secrets that would not be stored today; `no_text`: all texts.
 
     Raises WorkflowHistoryError where there is no history.
     """
-    with required() as history:
+    with open_required() as history:
         return history.scrub(no_text=no_text)
 
 
@@ -215,6 +215,6 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
         raise InvalidQueryError(f"status={status!r} is not allowed; use text or None")
     wanted = RunFilter(search=search, status=() if status is None else (status,))
     query = PageQuery(wanted, sort_by, sort_order, limit, offset)
-    with existing(may_be_assigned=True) as history:
-        page = Page([], 0, None) if history is None else history.page(query)
+    with open_if_exists(may_be_assigned=True) as history:
+        page = StoredPage([], 0, None) if history is None else history.page(query)
     return {"workflows": page.workflows, "total": page.total, "limit": limit, "offset": offset}

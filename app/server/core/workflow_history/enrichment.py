@@ -8,22 +8,22 @@ from decimal import Decimal
 from typing import Any
 
 from . import scanner
-from .accounting import account, accounted
-from .accounting.claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
-from .accounting.money import RUN_SUMS, to_decimal, to_float
-from .amounts import is_whole
-from .evidence import moment_in_utc
-from .models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
-from .scanning import read_one
+from .common.coercion import moment_in_utc
+from .common.models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
+from .common.spending import is_whole
+from .costs.accounting import accounted, compute_run_cost
+from .costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
+from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
+from .ingest.runs import read_one
 
-COST_FIELDS = (*RUN_SUMS, "phase_costs")
+COST_FIELDS = (*RUN_TOTAL_FIELDS, "phase_costs")
 """What enrichment sets on a workflow, together with `cost_data`, or not at all."""
 
 
 def load_cost_data(workflow_id: str) -> CostData | None:
     """Return what a run below AGENTS_DIR spent, or None where it has no stream or is not there."""
     streams = _streams_of(workflow_id)
-    return account(streams, None) if streams else None
+    return compute_run_cost(streams, None) if streams else None
 
 
 def enrich_workflow_with_cost_data(workflow: Workflow) -> Workflow:
@@ -86,10 +86,10 @@ def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
     tokens = [row["total_tokens"] for row in rows if isinstance(row.get("total_tokens"), int)]
     total = sum(costs, Decimal(0)) if costs else None
     return {
-        "total_cost": to_float(total),
+        "total_cost": to_usd_float(total),
         "total_tokens": sum(tokens) if tokens else None,
         "workflow_count": len(rows),
-        "average_cost": to_float(total / len(costs)) if total is not None else None,
+        "average_cost": to_usd_float(total / len(costs)) if total is not None else None,
     }
 
 

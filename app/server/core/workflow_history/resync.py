@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .accounting.claims import (
+from .common.errors import BusyError, InvalidQueryError, WorkflowHistoryError
+from .common.models import AgentRun, ScannedRun, Workflow
+from .costs.accounting.message_claims import (
     NOTHING_ELSEWHERE,
     Attempt,
     Claim,
@@ -18,22 +20,20 @@ from .accounting.claims import (
     with_first_written,
 )
 from .enrichment import COST_FIELDS, with_claims
-from .errors import BusyError, InvalidQueryError, WorkflowHistoryError
-from .models import AgentRun, ScannedRun, Workflow
-from .places import place
-from .scanning import Surroundings
-from .scanning.describe import undated
-from .store.history import History, WorkflowRef
-from .syncing.finishing import finish
-from .syncing.holding import Wait, folder_held
-from .syncing.merging import COMPLETE, former_attempts, merged, scored, storable
-from .syncing.related import Relations, identity_of
-from .syncing.sharing import runs_to_settle, settle_shares
+from .ingest.files import to_path
+from .ingest.runs import Surroundings
+from .ingest.runs.build_run import without_file_times
+from .pipeline.folder_lock import WaitPolicy, lock_folder
+from .pipeline.merge_fields import REPLACED_FIELDS, add_scores, merge_run, previous_attempts, strip_derived
+from .pipeline.shared_messages import runs_to_settle, settle_shares
+from .pipeline.similarity_update import SimilarityUpdater, run_id_of
+from .pipeline.unfinished_work import finish
+from .storage.history import History, RunRef
 
 logger = logging.getLogger("workflow_history")
 
 
-def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, Any]:
+def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[str, Any]:
     """Count one run's costs anew from its files: {success, workflow_id, updated, message}.
 
     A sync that is at the run's folder is waited for: `wait`, as in `sync_workflow_history`. A run whose
@@ -41,7 +41,7 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
-    with database.existing(may_be_assigned=True) as history:
+    with database.open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return _answer(workflow_id, "there is no history yet: sync first", success=False)
         try:
@@ -50,7 +50,9 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
             return _answer(workflow_id, str(error), success=False)
         try:
             answer = (
-                None if stored is None else _resync(history, Relations(history), _Folders(), stored, wait)
+                None
+                if stored is None
+                else _resync(history, SimilarityUpdater(history), _Folders(), stored, wait)
             )
         except BusyError as error:
             return _answer(workflow_id, str(error), success=False)
@@ -61,7 +63,7 @@ def resync_workflow_cost(workflow_id: str, *, wait: Wait = True) -> dict[str, An
 
 
 def resync_all_completed_workflows(
-    status_filter: str | None = "completed", batch_size: int = 50, *, wait: Wait = True
+    status_filter: str | None = "completed", batch_size: int = 50, *, wait: WaitPolicy = True
 ) -> dict[str, Any]:
     """Count the costs of every run with this status anew; None means every status.
 
@@ -74,7 +76,7 @@ def resync_all_completed_workflows(
 
 
 def resync_workflows_by_date_range(
-    start_date: str | datetime, end_date: str | datetime, *, wait: Wait = True
+    start_date: str | datetime, end_date: str | datetime, *, wait: WaitPolicy = True
 ) -> dict[str, Any]:
     """Count the costs of the runs created from `start_date` to `end_date` anew.
 
@@ -89,13 +91,13 @@ def resync_workflows_by_date_range(
     return _resync_many(50, wait, created_from=start, created_before=end)
 
 
-def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
+def _resync_many(batch_size: int, wait: WaitPolicy, **chosen: Any) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
-    with database.existing(may_be_assigned=True) as history:
+    with database.open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return _summary(answers)
-        relations, folders, after = Relations(history), _Folders(), 0
-        while refs := history.refs(after_key=after, limit=batch_size, **chosen):
+        relations, folders, after = SimilarityUpdater(history), _Folders(), 0
+        while refs := history.list_refs(after_key=after, limit=batch_size, **chosen):
             after = refs[-1].key
             answers.extend(_resync_batch(history, relations, folders, refs, wait))
         finish(history)
@@ -103,13 +105,13 @@ def _resync_many(batch_size: int, wait: Wait, **chosen: Any) -> dict[str, Any]:
 
 
 def _resync_batch(
-    history: History, relations: Relations, folders: _Folders, refs: list[WorkflowRef], wait: Wait
+    history: History, relations: SimilarityUpdater, folders: _Folders, refs: list[RunRef], wait: WaitPolicy
 ) -> Iterable[dict[str, Any]]:
     for stored in history.read([ref.key for ref in refs]).values():
         try:
             answer = _resync(history, relations, folders, stored, wait)
         except WorkflowHistoryError as error:
-            relations.forget()
+            relations.reset()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
             answer = _answer(stored["id"], str(error), success=False)
         if answer is not None:
@@ -117,19 +119,19 @@ def _resync_batch(
 
 
 def _resync(
-    history: History, relations: Relations, folders: _Folders, stored: Workflow, wait: Wait
+    history: History, relations: SimilarityUpdater, folders: _Folders, stored: Workflow, wait: WaitPolicy
 ) -> dict[str, Any] | None:
     """Read one run's streams again and store what they cost, while no sync is at its folder.
 
     None: it was taken out meanwhile.
     """
-    key = history.keys_of([identity_of(stored)]).get(identity_of(stored))
+    key = history.keys_of([run_id_of(stored)]).get(run_id_of(stored))
     if key is None:
         return None
     folder = stored.get("agents_dir")
-    if not folder or not place(folder).is_dir():
+    if not folder or not to_path(folder).is_dir():
         return _read_again(history, relations, folders, key)
-    with folder_held(history, folder, wait):
+    with lock_folder(history, folder, wait):
         return _read_again(history, relations, folders, key)
 
 
@@ -138,11 +140,13 @@ class _Folders(dict[str, Surroundings]):
 
     def __missing__(self, folder: str) -> Surroundings:
         """Take note of one more."""
-        self[folder] = Surroundings(place(folder))
+        self[folder] = Surroundings(to_path(folder))
         return self[folder]
 
 
-def _read_again(history: History, relations: Relations, folders: _Folders, key: int) -> dict[str, Any] | None:
+def _read_again(
+    history: History, relations: SimilarityUpdater, folders: _Folders, key: int
+) -> dict[str, Any] | None:
     """Read one run's streams again and store what they cost, with what follows from it.
 
     The files are read before the transaction. What they show is laid over what is stored in it: a merge may
@@ -174,19 +178,19 @@ def _counted_anew(
 
     `elsewhere`: the units that other runs count, packed.
     """
-    former = former_attempts(stored)
-    streams = found.streams if not former or _dated(former) else undated(found.streams)
+    former = previous_attempts(stored)
+    streams = found.streams if not former or _dated(former) else without_file_times(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
     costed, claims = with_claims(known, streams, former, elsewhere)
-    return merged(stored, costed), claims
+    return merge_run(stored, costed), claims
 
 
 def _store(
-    history: History, relations: Relations, key: int, stored: Workflow, found: ScannedRun
+    history: History, relations: SimilarityUpdater, key: int, stored: Workflow, found: ScannedRun
 ) -> dict[str, Any]:
     """Store what a run's files show, in the caller's transaction."""
-    keeps_text = history.keeps_text()
+    keeps_text = history.check_text_policy()
     former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
     elsewhere = elsewhere_of(former.values())
     fresh, found_claims = _counted_anew(stored, found, elsewhere)
@@ -194,10 +198,10 @@ def _store(
         with_first_written(claim, former.get(claim.name, claim))  # a merge may know of an earlier time
         for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
     ]
-    history.save([storable(scored(fresh))], replace=COMPLETE)
+    history.save([strip_derived(add_scores(fresh))], replace=REPLACED_FIELDS)
     history.save_claims({key: claims})
     settle_shares(history, runs_to_settle(history, {key: claims}, frozenset()))
-    relations.changes_after().save(history, {})
+    relations.compute_changes().save(history, {})
     changed = _changes(stored, history.read([key])[key])
     if not changed:
         return _answer(stored["id"], "its costs are up to date", success=True)

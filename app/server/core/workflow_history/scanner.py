@@ -7,19 +7,19 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
 
-from .addresses import is_remote, remote_path
-from .models import Workflow
-from .places import Place, place
-from .scanning import Scan, read_one, scan
-from .scanning.describe import is_run, read_run
-from .scanning.found import STATE_FILE
-from .scanning.inside import look_inside
-from .scanning.walk import agents_folders_inside, usual_folders, walk_agents_folder
+from .common.models import Workflow
+from .common.urls import is_url, url_path
+from .ingest.files import FolderPath, to_path
+from .ingest.runs import Scan, read_one, scan
+from .ingest.runs.build_run import read_run, shows_a_run
+from .ingest.runs.discovery import agents_folders_inside, usual_folders, walk_agents_folder
+from .ingest.runs.nested_folders import look_inside
+from .ingest.runs.records import STATE_FILE
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
-_DEFAULT = _NAMED if is_remote(_NAMED) else Path(_NAMED)
+_DEFAULT = _NAMED if is_url(_NAMED) else Path(_NAMED)
 
-AGENTS_DIR: Place | str = _DEFAULT
+AGENTS_DIR: FolderPath | str = _DEFAULT
 """The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
 
 _ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
@@ -29,30 +29,30 @@ __all__ = [
     "AGENTS_DIR",
     "Scan",
     "agents_dir",
-    "agents_folders_of",
+    "find_agents_folders",
     "holds_runs",
     "parse_workflow_directory",
     "place_to_scan",
-    "project_of",
+    "project_name",
     "scan",
     "scan_agents_directory",
     "validate_workflow_data",
 ]
 
 
-def agents_dir(given: Place | str | None = None) -> Place:
+def agents_dir(given: FolderPath | str | None = None) -> FolderPath:
     """Return the agents folder that a path means, the first one of a project's; None: the one to scan now."""
-    return agents_folders_of(place_to_scan() if given is None else place(given))[0]
+    return find_agents_folders(place_to_scan() if given is None else to_path(given))[0]
 
 
-def place_to_scan() -> Place:
+def place_to_scan() -> FolderPath:
     """Return the agents folder or project that is scanned if nobody names one, read at call time."""
     if AGENTS_DIR is not _DEFAULT:
-        return place(AGENTS_DIR)
-    return place(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
+        return to_path(AGENTS_DIR)
+    return to_path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
 
-def agents_folders_of(path: Place) -> list[Place]:
+def find_agents_folders(path: FolderPath) -> list[FolderPath]:
     """Return the agents folders that a path means: itself, or all inside a project's folder, if any.
 
     Inside a project they are called `agents`. Beside `agents` and `adws/agents`, only those count that may
@@ -68,21 +68,21 @@ def agents_folders_of(path: Place) -> list[Place]:
     return [*found, path] if found and inside.transcripts else [*found] or [path]
 
 
-def project_of(agents: Place) -> str:
+def project_name(agents: FolderPath) -> str:
     """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
 
     Hidden folders and folders of workflow scripts belong to the project around them, a git worktree to its
     repository's. An archive's name counts without its ending.
 
-    >>> project_of(Path("/home/me/shop/adws/agents")), project_of(Path("/archive/shop-2025"))
+    >>> project_name(Path("/home/me/shop/adws/agents")), project_name(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
-    >>> project_of(Path("/me/shop/.claude/agents")), project_of(Path("/me/shop/adws/functional/agents"))
+    >>> project_name(Path("/me/shop/.claude/agents")), project_name(Path("/me/shop/adws/functional/agents"))
     ('shop', 'shop')
     """
     if isinstance(agents, Path):
         folder: PurePath = _in_main_checkout(agents.absolute())
     else:
-        folder = PurePosixPath(remote_path(str(agents)))
+        folder = PurePosixPath(url_path(str(agents)))
     parent = folder.parent
     if folder.name != "agents" or not parent.name:
         return _ARCHIVE.sub("", folder.name)
@@ -121,19 +121,19 @@ def scan_agents_directory() -> list[Workflow]:
     return [run.workflow for run in scan(root, datetime.now(UTC)).runs]
 
 
-def holds_runs(root: Place) -> bool:
+def holds_runs(root: FolderPath) -> bool:
     """Tell whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
     walk = walk_agents_folder(root)
     for folder in walk:
         facts = read_run(folder)
-        if is_run(facts) or facts.is_broken:
+        if shows_a_run(facts) or facts.is_broken:
             return True
     return bool(walk.problems)
 
 
-def parse_workflow_directory(path: Place | str) -> Workflow | None:
+def parse_workflow_directory(path: FolderPath | str) -> Workflow | None:
     """Return the run in one folder of an agents folder, or None where it holds none."""
-    folder = place(path)
+    folder = to_path(path)
     run = read_one(folder.parent, folder.name, datetime.now(UTC)) if folder.is_dir() else None
     return run.workflow if run is not None else None
 

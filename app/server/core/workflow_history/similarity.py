@@ -1,27 +1,28 @@
-"""Say how alike runs are: workflow dicts in, scores from 0 to 1 out. Never reads a file or the database.
+"""Similarity of runs: workflow dicts in, scores from 0 to 1 out. Reads neither files nor the database.
 
 Text counts .40, equal status .20, the ratios of costs and of durations .20 each, over the parts that
 both runs have, rescaled to 1. Without text on both sides, or where the texts share nothing, the score is 0.
 """
 
-from __future__ import annotations
-
-import math
-from collections.abc import Iterable
-from typing import TypedDict
-
-import numpy as np
-
-from .likeness.matches import best_matches
-from .likeness.pair_scores import PARTS, WEIGHTS, Sides, pair_parts, pair_scores
-from .likeness.table import Key, RunFeatures, SimilarityTable, build_table
-from .likeness.vectors import text_vector
-from .likeness.version import MODEL_VERSION
-from .models import Workflow
+from .analysis.similarity.feature_table import RunFeatures, SimilarityTable, build_table
+from .analysis.similarity.scores import (
+    Explanation,
+    SimilarityPart,
+    calculate_all_similarities,
+    calculate_similarity_score,
+    explain_similarity,
+    find_similar_workflows,
+    run_features,
+)
+from .analysis.similarity.text_vectors import text_vector
+from .analysis.similarity.top_matches import best_matches
+from .analysis.similarity.version import MODEL_VERSION
 
 __all__ = [
     "MODEL_VERSION",
+    "Explanation",
     "RunFeatures",
+    "SimilarityPart",
     "SimilarityTable",
     "best_matches",
     "build_table",
@@ -32,109 +33,3 @@ __all__ = [
     "run_features",
     "text_vector",
 ]
-
-
-class SimilarityPart(TypedDict):
-    """One part of a score; its share of the score is weight x value, over the sum of all weights."""
-
-    name: str  # text, status, cost, duration
-    weight: float
-    value: float | None  # 0..1; None: one of the runs lacks it
-
-
-class Explanation(TypedDict):
-    """A score and what it is made of."""
-
-    score: float  # 0..1
-    parts: list[SimilarityPart]
-
-
-def calculate_similarity_score(a: Workflow, b: Workflow) -> float:
-    """Return how alike two runs are, 0 to 1; the same in both directions.
-
-    >>> calculate_similarity_score({"nl_input": "Sort the orders"}, {"nl_input": "sort orders"})
-    1.0
-    >>> calculate_similarity_score({"status": "completed"}, {"status": "completed"})
-    0.0
-    """
-    return float(pair_scores(*_pair(a, b))[0])
-
-
-def explain_similarity(a: Workflow, b: Workflow) -> Explanation:
-    """Return the score of two runs with its parts.
-
-    >>> explain_similarity({"nl_input": "x", "total_cost": 1}, {"nl_input": "x", "total_cost": 4})["parts"][2]
-    {'name': 'cost', 'weight': 0.2, 'value': 0.25}
-    """
-    values = [float(value[0]) for value in pair_parts(*_pair(a, b))]
-    parts: list[SimilarityPart] = [
-        {"name": name, "weight": weight, "value": None if math.isnan(value) else value}
-        for name, weight, value in zip(PARTS, WEIGHTS, values, strict=True)
-    ]
-    return {"score": calculate_similarity_score(a, b), "parts": parts}
-
-
-def find_similar_workflows(
-    workflow: Workflow, workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
-) -> list[tuple[Workflow, float]]:
-    """Return the runs most like `workflow`, best first, never the run itself (same project and id)."""
-    me = _identity(workflow)
-    others = [
-        other for other in workflows if other is not workflow and (me[1] is None or _identity(other) != me)
-    ]
-    others.sort(key=_order)
-    table = build_table(
-        [run_features(-1, workflow), *(run_features(at, other) for at, other in enumerate(others))]
-    )
-    found = best_matches(table, [-1], threshold, limit)[-1]
-    return [(others[at], score) for at, score in found]
-
-
-def calculate_all_similarities(
-    workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
-) -> dict[str, list[tuple[str, float]]]:
-    """Return every run's most similar runs by id, best first; of two runs with one id the later counts."""
-    by_id = {str(workflow["id"]): workflow for workflow in workflows if workflow.get("id") is not None}
-    ordered = sorted(by_id.values(), key=_order)
-    ids = [str(workflow["id"]) for workflow in ordered]
-    table = build_table(run_features(at, workflow) for at, workflow in enumerate(ordered))
-    found = best_matches(table, None, threshold, limit)
-    return {ids[row]: [(ids[at], score) for at, score in matches] for row, matches in found.items()}
-
-
-def run_features(key: Key, workflow: Workflow) -> RunFeatures:
-    """Return what `workflow` is compared by."""
-    text, status = workflow.get("nl_input"), workflow.get("status")
-    named = str(status).strip().lower() if status is not None else ""
-    return RunFeatures(
-        key,
-        text_vector(text) if isinstance(text, str) else None,
-        named if named not in ("", "unknown") else None,
-        _amount(workflow.get("total_cost")),
-        _amount(workflow.get("duration_seconds")),
-    )
-
-
-def _amount(value: object) -> float | None:
-    """Return a number of 0 or more; None for everything else, NaN, infinity and bool included."""
-    try:
-        number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0.0 else None
-
-
-def _pair(a: Workflow, b: Workflow) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Sides, Sides]:
-    table = build_table([run_features(0, a), run_features(1, b)])
-    left, right = table.vectors.astype(np.int64)
-    dots = np.array([float(left @ right)])
-    return dots, table.sides.take(np.array([0])), table.sides.take(np.array([1]))
-
-
-def _identity(workflow: Workflow) -> tuple[object, object]:
-    return workflow.get("project"), workflow.get("id")
-
-
-def _order(workflow: Workflow) -> tuple[str, str]:
-    project, key = workflow.get("project"), workflow.get("id")
-    return ("" if project is None else str(project), "" if key is None else str(key))

@@ -19,29 +19,29 @@ from itertools import chain, pairwise
 from typing import Any
 
 from . import database, scanner
-from .errors import BusyError
-from .models import Problem
-from .places import Place, place
-from .scanning.found import RunFolder, storable
-from .scanning.walk import find_runs, walk_agents_folder
-from .store.history import History
-from .store.holding import Told, this_host
-from .store.reads import Home
-from .syncing.changes import dated, is_as_stored, places_left
-from .syncing.dates import to_date_anew
-from .syncing.ending import add_up, costs_now, end, ending_of, found_now
-from .syncing.engines import Engine, engine_of
-from .syncing.finishing import finish_erasing
-from .syncing.garbage import seldom_collected
-from .syncing.holding import Wait, folder_held
-from .syncing.job import Job, Progress, no_stats, together
-from .syncing.known_places import runs_known_elsewhere
-from .syncing.merging import COMPLETE
-from .syncing.moves import find_home, moved_here
-from .syncing.overtaken import CHANGED, left, overtaken
-from .syncing.records import ReadRun
-from .syncing.related import Changes, Relations
-from .syncing.sharing import runs_to_settle, settle_shares
+from .common.errors import BusyError
+from .common.models import Problem
+from .ingest.files import FolderPath, to_path
+from .ingest.runs.discovery import find_runs, walk_agents_folder
+from .ingest.runs.records import RunFolder, escape_undecodable
+from .pipeline.change_detection import file_times_of, is_unchanged, places_left
+from .pipeline.conflicts import CONFLICT_MESSAGE, find_conflicts, without
+from .pipeline.dates import to_date_anew
+from .pipeline.finalize import costs_now, finalize, found_now, pending_writes, summarize
+from .pipeline.folder_lock import WaitPolicy, lock_folder
+from .pipeline.known_places import runs_known_elsewhere
+from .pipeline.merge_fields import REPLACED_FIELDS
+from .pipeline.moved_runs import find_home, moved_here
+from .pipeline.shared_messages import runs_to_settle, settle_shares
+from .pipeline.similarity_update import SimilarityChanges, SimilarityUpdater
+from .pipeline.sync_state import Progress, SyncContext, empty_stats, together
+from .pipeline.tasks import ReadResult
+from .pipeline.unfinished_work import finish_erasing
+from .pipeline.workers.executors import ExecutorBackend, open_backend
+from .pipeline.workers.gc_tuning import relaxed_gc
+from .storage.connection.advisory_lock import OnWait, host_name
+from .storage.history import History
+from .storage.reading.runs import Home
 
 logger = logging.getLogger("workflow_history")
 
@@ -49,14 +49,14 @@ logger = logging.getLogger("workflow_history")
 def sync_workflow_history(
     silent: bool = False,
     *,
-    agents_dir: Place | str | list[Place] | None = None,
+    agents_dir: FolderPath | str | list[FolderPath] | None = None,
     project: str | None = None,
     engine: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
     no_text: bool = False,
-    wait: Wait = True,
-    waiting: Told | None = None,
+    wait: WaitPolicy = True,
+    waiting: OnWait | None = None,
     with_pruned: bool = False,
 ) -> dict[str, Any]:
     """Scan the agents folder and store what is new or changed; return what was done.
@@ -84,11 +84,11 @@ def sync_workflow_history(
     nothing; a fatal error is logged and raised.
     """
     named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
-    folders = list(dict.fromkeys(folder for each in named for folder in scanner.agents_folders_of(each)))
+    folders = list(dict.fromkeys(folder for each in named for folder in scanner.find_agents_folders(each)))
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            engines = [stack.enter_context(engine_of(engine, executor, folder)) for folder in folders]
+            engines = [stack.enter_context(open_backend(engine, executor, folder)) for folder in folders]
             history = stack.enter_context(History.open(database.current_url()))
             jobs = [
                 _sync_folder(
@@ -120,33 +120,37 @@ def sync_workflow_history(
     return stats
 
 
-def _meant(agents_dir: Place | str | None) -> Place:
-    return scanner.place_to_scan() if agents_dir is None else place(agents_dir)
+def _meant(agents_dir: FolderPath | str | None) -> FolderPath:
+    return scanner.place_to_scan() if agents_dir is None else to_path(agents_dir)
 
 
 def _sync_folder(
     history: History,
-    root: Place,
-    readers: Engine,
+    root: FolderPath,
+    readers: ExecutorBackend,
     *,
     silent: bool,
     project: str | None,
     progress: Progress | None,
     no_text: bool,
-    wait: Wait,
-    waiting: Told | None,
+    wait: WaitPolicy,
+    waiting: OnWait | None,
     with_pruned: bool,
-) -> Job:
+) -> SyncContext:
     """Sync one agents folder; return what was done."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
-    stats = no_stats(root, storable(project if project is not None else scanner.project_of(root)))
+    stats = empty_stats(
+        root, escape_undecodable(project if project is not None else scanner.project_name(root))
+    )
     log("sync_started agents_dir=%s project=%s", root, stats["project"])
-    with seldom_collected(), folder_held(history, root, wait, waiting):
-        relations, now = Relations(history), datetime.now(UTC)
-        job = Job(root, stats["project"], this_host(), history, now, started, progress, stats, relations)
+    with relaxed_gc(), lock_folder(history, root, wait, waiting):
+        relations, now = SimilarityUpdater(history), datetime.now(UTC)
+        job = SyncContext(
+            root, stats["project"], host_name(), history, now, started, progress, stats, relations
+        )
         job.engine, job.with_pruned = readers, with_pruned
-        job.keeps_text = history.keeps_text(no_text=no_text)
+        job.keeps_text = history.check_text_policy(no_text=no_text)
         find_home(job, named=project)
         _run_phases(job)
         for home, ids in job.elsewhere.items():
@@ -162,61 +166,61 @@ def _sync_folder(
     return job
 
 
-def _run_phases(job: Job) -> None:
-    job.machines.add(job.host)
-    job.version = job.history.version()
+def _run_phases(job: SyncContext) -> None:
+    job.host_names.add(job.host)
+    job.version = job.history.data_version()
     job.known = job.history.stored_runs(job.project)
     job.pruned = frozenset() if job.with_pruned else job.history.pruned_ids(job.project)
-    job.dated = dated(job.known.values(), job.home)
-    job.copied = job.history.other_places(job.home)
+    job.file_times = file_times_of(job.known.values(), job.agents_dir)
+    job.copied = job.history.other_places(job.agents_dir)
     if job.only is None:
-        job.places = runs_known_elsewhere(job.history, job.root, job.home, job.machines | {job.host})
+        job.places = runs_known_elsewhere(job.history, job.root, job.agents_dir, job.host_names | {job.host})
     for read, following in pairwise(chain(_phases_1_to_3(job), (None,))):
         is_last = following is None
-        fresh = _read_again(job, read or [])
+        fresh = _reread_conflicts(job, read or [])
         if is_last:
             job.name_no_runs()
-        ending = ending_of(job) if is_last else None
-        if not fresh and (ending is None or not (ending.has_news or job.relations.outdated)):
+        ending = pending_writes(job) if is_last else None
+        if not fresh and (ending is None or not (ending.has_news or job.relations.is_stale)):
             if is_last:
-                add_up(job)
+                summarize(job)
             continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
         with job.history.transaction():  # what is like what must not change before it is stored
-            batch = _still_ours(job, fresh)
+            batch = _drop_conflicts(job, fresh)
             similar = _phase_3e_relate(job, batch, is_last=is_last)
             shared = _phase_4_store(job, batch, similar)
             _phase_5_learn(job, batch)
             _count_once(job, shared, is_last=is_last)
             if ending is not None:
-                end(job, ending)
+                finalize(job, ending)
 
 
-def _read_again(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
+def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch; runs that were moved, or stored by another process meanwhile, are read once more."""
-    names = overtaken(job, batch) | moved_here(job, batch)
+    names = find_conflicts(job, batch) | moved_here(job, batch)
     again = _read(job, find_runs(job.root, names - job.pruned)) if names else iter(())
-    return [*left(batch, names), *chain.from_iterable(again)]
+    return [*without(batch, names), *chain.from_iterable(again)]
 
 
-def _still_ours(job: Job, batch: Sequence[ReadRun]) -> list[ReadRun]:
+def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch, looked at with the database's lock held: nobody can store anything any more."""
-    names = overtaken(job, batch)
+    names = find_conflicts(job, batch)
     for name in sorted(names - job.pruned):
-        job.aside.append((name, job.trouble(name, CHANGED)))
-    return left(batch, names)
+        job.other_problems.append((name, job.record_failure(name, CONFLICT_MESSAGE)))
+    return without(batch, names)
 
 
-def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
+def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     """Read, enrich and score what changed since the last sync, a batch at a time; the last may be empty.
 
     Last come runs that others show to be copies: what their file times told of them is told anew.
     """
     if not job.root.exists():
         missing = Problem(str(job.root), "the agents folder does not exist", None, "warning")
-        job.aside.append((None, missing))
+        job.other_problems.append((None, missing))
         yield []
         return
-    waiting: list[ReadRun] = []
+    waiting: list[ReadResult] = []
     for batch in _read(job, _phase_1_scan(job)):
         if waiting:
             yield waiting
@@ -229,24 +233,24 @@ def _phases_1_to_3(job: Job) -> Iterator[list[ReadRun]]:
     yield from again
 
 
-def _phase_1_scan(job: Job) -> Iterator[RunFolder]:
+def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
     if job.only is not None:
         yield from _new_or_changed(job, find_runs(job.root, job.only))
         return
     walk = walk_agents_folder(job.root)
     for number, group in enumerate(walk.groups, 1):
-        yield from _new_or_changed(job, walk.runs_of(group))
-        job.walked = number / len(walk.groups)
-        job.tell("scan", number, len(walk.groups))
+        yield from _new_or_changed(job, walk.iter_runs(group))
+        job.files_walked = number / len(walk.groups)
+        job.report_progress("scan", number, len(walk.groups))
     for left_out in walk.left_out:
-        job.left_out(left_out)
+        job.add_skipped(left_out)
     job.unreadable.update(problem.path.split("/")[0] for problem in walk.problems)
     job.stats["unread"] += len(walk.problems)
-    job.put_aside(None, walk.problems)
+    job.add_problem(None, walk.problems)
 
 
-def _new_or_changed(job: Job, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
     """Yield the runs to read; those of an agents folder inside or around this one are left to it."""
     for folder in folders:
         if folder.id in job.pruned:
@@ -258,61 +262,67 @@ def _new_or_changed(job: Job, folders: Iterable[RunFolder]) -> Iterator[RunFolde
             job.elsewhere.setdefault(known.home, set()).add(known.id)
             job.left_alone.add(folder.id)
             continue
-        job.seen.add(folder.id)
+        job.seen_ids.add(folder.id)
         stored = job.known.get(folder.id)
-        if stored is not None and is_as_stored(stored, folder, job.home, job.now, job.copied.get(stored.key)):
-            job.same.add(folder.id)
-            job.machines.add(stored.found_on)
+        if stored is not None and is_unchanged(
+            stored, folder, job.agents_dir, job.now, job.copied.get(stored.key)
+        ):
+            job.unchanged_ids.add(folder.id)
+            job.host_names.add(stored.found_on)
         else:
             yield folder
 
 
-def _read(job: Job, folders: Iterator[RunFolder]) -> Iterator[list[ReadRun]]:
+def _read(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadResult]]:
     first = next(folders, None)
     if first is None:
         yield []
         return
     # Imported here: prices, scores and patterns take longer to import than a sync that finds nothing new.
-    batches = import_module(".syncing.batches", __package__).batches
+    batches = import_module(".pipeline.batches", __package__).read_in_batches
     yield from batches(job, chain([first], folders))
 
 
-def _phase_3e_relate(job: Job, batch: Sequence[ReadRun], *, is_last: bool) -> Changes:
+def _phase_3e_relate(job: SyncContext, batch: Sequence[ReadResult], *, is_last: bool) -> SimilarityChanges:
     """Return what becomes of the lists of similar runs, those of stored runs too: nothing before the last."""
     features = [run.features for run in batch if run.features]
     if not is_last:
-        job.relations.take(features)
-        return Changes()
-    similar = job.relations.changes_after(features)
-    job.tell("relate", len(job.keys) + len(batch), job.expected)
+        job.relations.add(features)
+        return SimilarityChanges()
+    similar = job.relations.compute_changes(features)
+    job.report_progress("relate", len(job.keys) + len(batch), job.estimated_total)
     return similar
 
 
-def _phase_4_store(job: Job, batch: Sequence[ReadRun], similar: Changes) -> set[int]:
+def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: SimilarityChanges) -> set[int]:
     """Write the runs, the lists of similar ones, what could not be read, and from where to read on.
 
     Return the keys of the runs that have messages in common with others.
     """
-    saved = job.history.save_parts([run.parts for run in batch if run.parts], replace=COMPLETE)
+    saved = job.history.save_rows([run.parts for run in batch if run.parts], replace=REPLACED_FIELDS)
     similar.save(job.history, saved.keys)
     key_of = {run_id: key for (_, run_id), key in saved.keys.items()}
-    job.history.save_run_problems(job.home, {key_of[run.id]: run.problems for run in batch}, new=saved.new)
-    job.history.save_stream_marks(
+    job.history.save_run_problems(
+        job.agents_dir, {key_of[run.id]: run.problems for run in batch}, new=saved.new
+    )
+    job.history.save_checkpoints(
         {key_of[run.id]: run.marks for run in batch if run.marks or key_of[run.id] not in saved.new},
         {key_of[run.id]: run.dated.last for run in batch},
     )
-    job.history.save_other_places(job.home, list(key_of.values()), places_left(job.known, key_of, job.home))
-    if refused := [key_of[run.id] for run in batch if run.refused]:
-        job.history.forget_fingerprints(refused)  # what could not be read may be as it was the next time
+    job.history.save_other_places(
+        job.agents_dir, list(key_of.values()), places_left(job.known, key_of, job.agents_dir)
+    )
+    if refused := [key_of[run.id] for run in batch if run.access_errors]:
+        job.history.clear_fingerprints(refused)  # what could not be read may be as it was the next time
     claims = {key_of[run.id]: run.claims for run in batch if run.parts}
     job.history.save_claims(claims, new=saved.new)
-    job.history.pack_columns()
+    job.history.build_column_cache()
     job.keys |= key_of
-    job.tell("store", len(job.keys), job.expected)
+    job.report_progress("store", len(job.keys), job.estimated_total)
     return runs_to_settle(job.history, claims, saved.new)
 
 
-def _count_once(job: Job, shared: set[int], *, is_last: bool) -> None:
+def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
     """Let each message count in one run of the history; lists of similar runs follow with the last batch."""
     if not shared:
         return
@@ -321,28 +331,28 @@ def _count_once(job: Job, shared: set[int], *, is_last: bool) -> None:
     job.unlearnt |= settled.unlearnt
     if settled.changed:
         if is_last:
-            job.relations.changes_after().save(job.history, {})
-        job.history.pack_columns()
+            job.relations.compute_changes().save(job.history, {})
+        job.history.build_column_cache()
 
 
-def _learn_again(job: Job) -> None:
+def _learn_again(job: SyncContext) -> None:
     """Read the runs again that repeated others until this sync: they showed no patterns."""
     homes: dict[Home, set[str]] = {}
     for stored in job.history.where_stored(sorted(job.unlearnt)):
-        if stored.agents_dir is not None and stored.found_on in job.machines | {job.host}:
+        if stored.agents_dir is not None and stored.found_on in job.host_names | {job.host}:
             home = Home(stored.project, stored.agents_dir, stored.found_on)
             homes.setdefault(home, set()).add(stored.id)
     for home, ids in homes.items():
         _run_phases(job.at(home, ids))
 
 
-def _phase_5_learn(job: Job, batch: Sequence[ReadRun]) -> None:
+def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:
     """Store each run's patterns, once however often it is seen."""
     for detector in {name for run in batch for name in run.patterns}:
         found = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
         job.history.save_pattern_rows(found, detector=detector)
         job.stats["patterns"] += sum(map(len, found.values()))
-    if unlearnt := [job.keys[run.id] for run in batch if run.unlearnt]:
-        job.history.forget_fingerprints(unlearnt)  # the next sync asks the host's detector again
+    if unlearnt := [job.keys[run.id] for run in batch if run.pattern_retry]:
+        job.history.clear_fingerprints(unlearnt)  # the next sync asks the host's detector again
     if any(run.patterns for run in batch):
-        job.tell("learn", len(job.keys), job.expected)
+        job.report_progress("learn", len(job.keys), job.estimated_total)

@@ -19,10 +19,10 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from ..errors import AgentsFolderError, BusyError, ConfigError, InvalidQueryError, WorkflowHistoryError
-from .options import COMPLETION_VARIABLE, CommandGroup
+from ..common.errors import AgentsFolderError, BusyError, ConfigError, InvalidQueryError, WorkflowHistoryError
+from .common_options import COMPLETION_VARIABLE, CommandGroup
 
-PANELS = {
+COMMAND_GROUPS = {
     "Start here": {
         "demo": "Make a demo history to look around in.",
         "sync": "Read an agents folder into the history.",
@@ -54,10 +54,10 @@ PANELS = {
 }
 """Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
 
-COMMANDS = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
-_PANEL_OF = {name: panel for panel, commands in PANELS.items() for name in commands}
+COMMANDS = {name: summary for commands in COMMAND_GROUPS.values() for name, summary in commands.items()}
+_PANEL_OF = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
 
-DONE, FAILED, USAGE, PARTLY, BUSY, STOPPED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
+EXIT_OK, FAILED, USAGE, EXIT_PARTIAL, EXIT_BUSY, EXIT_INTERRUPTED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
 """Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
 
 _STOPPED = "stopped; what is stored stays, and the next sync goes on from there"
@@ -86,7 +86,7 @@ class LazyGroup(CommandGroup):
         if cmd_name not in COMMANDS:
             return None
         if not self.listing:
-            return load(cmd_name)
+            return load_command(cmd_name)
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANEL_OF[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -118,31 +118,33 @@ class LazyGroup(CommandGroup):
         try:
             return super().invoke(ctx)
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
-            raise _told(str(error), USAGE) from error
+            raise _exit_with_message(str(error), USAGE) from error
         except BusyError as error:
-            raise _told(str(error), BUSY) from error
+            raise _exit_with_message(str(error), EXIT_BUSY) from error
         except WorkflowHistoryError as error:
-            raise _told(str(error), FAILED) from error
+            raise _exit_with_message(str(error), FAILED) from error
         except KeyboardInterrupt as stop:
-            raise _told(_STOPPED, STOPPED) from stop
+            raise _exit_with_message(_STOPPED, EXIT_INTERRUPTED) from stop
         except MemoryError as error:
-            raise _told("out of memory; what is stored stays, and the next sync goes on", FAILED) from error
+            raise _exit_with_message(
+                "out of memory; what is stored stays, and the next sync goes on", FAILED
+            ) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise _told(reason, FAILED) from error
+            raise _exit_with_message(reason, FAILED) from error
 
 
-def _told(message: str, code: int) -> typer.Exit:
+def _exit_with_message(message: str, code: int) -> typer.Exit:
     """Print why a command ended, and return what ends it."""
-    screen = import_module(".screen", __package__)  # not for --help, which prints by itself
-    tell = screen.note if code in {STOPPED, TERMINATED} else screen.error_line
+    screen = import_module(".output", __package__)  # not for --help, which prints by itself
+    tell = screen.print_note if code in {EXIT_INTERRUPTED, TERMINATED} else screen.print_error
     tell(message)
     return typer.Exit(code)
 
 
-def load(name: str) -> Any:
+def load_command(name: str) -> Any:
     """Import one command."""
     command = get_command(import_module(f".commands.{name}", __package__).app)
     command.name = name
@@ -151,11 +153,11 @@ def load(name: str) -> Any:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"workflow-history {own_version()}")
+        typer.echo(f"workflow-history {installed_version()}")
         raise typer.Exit
 
 
-def own_version() -> str:
+def installed_version() -> str:
     """Return the version that is installed."""
     metadata = import_module("importlib.metadata")  # a seventh of the start-up, for one option
     try:
@@ -186,7 +188,7 @@ def root(
     # The commands say themselves what went wrong; a log line on top would say it twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())
-    import_module("..scratch", __package__).remove_leftovers()  # not for --help
+    import_module("..common.temporary_files", __package__).remove_leftovers()  # not for --help
 
 
 class _TerminatedError(SystemExit):
@@ -197,7 +199,7 @@ def _terminate(*_: Any) -> None:
     raise _TerminatedError(TERMINATED)
 
 
-def stop_again(lost: sys.UnraisableHookArgs) -> None:
+def reraise_lost_interrupt(lost: sys.UnraisableHookArgs) -> None:
     """Stop once more where the first stop met Python cleaning up, which prints what it raises and goes on."""
     number = next((number for stop, number in _STOPS.items() if isinstance(lost.exc_value, stop)), None)
     if number is None:
@@ -231,14 +233,14 @@ def main() -> None:
     """Run the command line, or tell a shell what it may complete."""
     open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.unraisablehook = stop_again
+    sys.unraisablehook = reraise_lost_interrupt
     if COMPLETION_VARIABLE in os.environ:
-        import_module(".completing", __package__).answer(app)
+        import_module(".shell_completion", __package__).complete_and_exit(app)
     try:
         app(prog_name="workflow-history")
     except _TerminatedError:
-        _told(_STOPPED, TERMINATED)
+        _exit_with_message(_STOPPED, TERMINATED)
         raise
     except OSError as error:  # before a command is reached: one of its own ends in `invoke`
-        _told(str(error), FAILED)
+        _exit_with_message(str(error), FAILED)
         raise SystemExit(FAILED) from error

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from ..care.pruning import runs_pruned
-from .filtering import filter_of
-from .render.runs import after_no_runs, no_runs
-from .screen import screen_of
+from ..maintenance.pruning import runs_pruned
+from .filter_options import get_filter
+from .output import get_output
+from .render.run_list import after_no_runs, render_no_runs
 
 
 def show_no_runs(context: typer.Context) -> None:
     """Say it for a command that can be narrowed to some runs."""
-    screen, filtered = screen_of(context), not filter_of(context).is_empty
+    screen, filtered = get_output(context), not get_filter(context).is_empty
     pruned = 0 if filtered else runs_pruned()
-    screen.show(no_runs(filtered=filtered, pruned=pruned))
-    screen.next_steps(after_no_runs(filtered=filtered, pruned=pruned))
+    screen.print(render_no_runs(filtered=filtered, pruned=pruned))
+    screen.print_hints(after_no_runs(filtered=filtered, pruned=pruned))

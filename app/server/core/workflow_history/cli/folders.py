@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from .. import scanner
-from ..errors import AgentsFolderError
-from ..places import Place, place
-from ..scanning.found import STATE_FILE
+from ..common.errors import AgentsFolderError
+from ..ingest.files import FolderPath, to_path
+from ..ingest.runs.records import STATE_FILE
 
 _HERE = Path("agents")  # where a folder is looked for that nobody named
 
@@ -25,24 +25,24 @@ Directory = Annotated[
 """What a command that reads a folder is told."""
 
 
-def folders_of(given: str | None) -> list[Place]:
+def resolve_agents_folders(given: str | None) -> list[FolderPath]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
     if given is not None and not given.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
-    directory = scanner.place_to_scan() if given is None else place(given)
+    directory = scanner.place_to_scan() if given is None else to_path(given)
     if not directory.is_dir():
         what = f"{directory} is a file" if directory.exists() else f"no such folder: {directory}"
         raise AgentsFolderError(f"{what}; name a project or its agents folder")
     if (directory / STATE_FILE).exists():
         raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
-    return scanner.agents_folders_of(directory)
+    return scanner.find_agents_folders(directory)
 
 
-def followed_folders(given: str | None) -> list[Place]:
+def resolve_watched_folders(given: str | None) -> list[FolderPath]:
     """Return the agents folders to follow, if any: one that is named need not be there yet."""
     if given is not None:
-        is_there = not given.strip() or (folder := place(given)).exists()
-        return folders_of(given) if is_there else [folder]
-    folders = scanner.agents_folders_of(scanner.place_to_scan())
+        is_there = not given.strip() or (folder := to_path(given)).exists()
+        return resolve_agents_folders(given) if is_there else [folder]
+    folders = scanner.find_agents_folders(scanner.place_to_scan())
     there = [folder for folder in folders if folder.is_dir()]
     return there or [folder for folder in folders[:1] if folder != _HERE]

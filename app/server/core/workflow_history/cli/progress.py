@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
 from rich.text import Text
 
-from ..wording.syncing import phase_words
+from ..presentation.sync_summary import phase_label
 
-Report = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called with a phase's name, how much of it is done, and how much there is so far."""
 
 _REDRAWN = 0.1  # seconds between two redraws of a phase
 
 
 @contextmanager
-def bars(console: Console) -> Iterator[Report]:
+def progress_bars(console: Console) -> Iterator[ProgressCallback]:
     """Draw a line per phase while the block runs: its bar, counts, runs per second and time left."""
     columns = (
         TextColumn("{task.description:<16}"),
@@ -29,10 +29,10 @@ def bars(console: Console) -> Iterator[Report]:
     )
     # Without a thread that redraws: a process with several threads should not be forked, and reading forks.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as drawn:
-        yield steps(drawn)
+        yield progress_callback(drawn)
 
 
-def steps(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> Report:
+def progress_callback(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> ProgressCallback:
     """Return what a sync reports its progress to; it may do so for each run, and the total may grow."""
     tasks: dict[str, TaskID] = {}
     last: dict[str, float] = {}
@@ -42,7 +42,7 @@ def steps(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> Repor
             return
         now = clock()
         if phase not in tasks:
-            tasks[phase] = drawn.add_task(phase_words(phase), total=total)
+            tasks[phase] = drawn.add_task(phase_label(phase), total=total)
         elif done < total and now - last[phase] < _REDRAWN:
             return
         last[phase] = now
@@ -51,10 +51,10 @@ def steps(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> Repor
     return report
 
 
-def pace(done: float, total: float | None, seconds: float | None) -> str:
+def format_rate(done: float, total: float | None, seconds: float | None) -> str:
     """Return how fast a phase goes and how long it still takes; nothing before that can be told.
 
-    >>> pace(500, 2000, 2.0), pace(2000, 2000, 8.0), pace(0, 10, 1.0)
+    >>> format_rate(500, 2000, 2.0), format_rate(2000, 2000, 8.0), format_rate(0, 10, 1.0)
     ('250/s, 6 s left', '250/s', '')
     """
     if not done or not seconds or total is None:
@@ -77,4 +77,4 @@ class _PaceColumn(TextColumn):
 
     def render(self, task: Task) -> Text:
         """Return the text for one phase."""
-        return Text(pace(task.completed, task.total, task.finished_time or task.elapsed), "dim")
+        return Text(format_rate(task.completed, task.total, task.finished_time or task.elapsed), "dim")

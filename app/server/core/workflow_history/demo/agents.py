@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .spending import Spending
+from .spending import TokenProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Role:
 
     command: str  # slash command of its prompt; "" for the class of the issue
     size: float  # length of its stream against the average one
-    spending: Spending
+    spending: TokenProfile
     heavy: bool = False  # uses the big model where the run has one
 
 
@@ -26,17 +26,17 @@ class Agent:
 
 
 ROLES = {
-    "classifier": Role("classify_issue", 0.12, Spending(growth=400, output=12)),
-    "branch": Role("generate_branch_name", 0.3, Spending(growth=600, output=90)),
-    "committer": Role("commit", 0.4, Spending(growth=1_800, output=90)),
-    "planner": Role("", 1.7, Spending(growth=4_800, output=460), heavy=True),
-    "patch_planner": Role("patch", 0.9, Spending(growth=3_000, output=300)),
-    "implementor": Role("implement", 2.5, Spending(growth=2_600, output=400), heavy=True),
-    "tester": Role("test", 1.1, Spending(growth=3_500, output=250)),
-    "resolver": Role("resolve_failed_test", 1.0, Spending(growth=3_000, output=300)),
-    "reviewer": Role("review", 1.4, Spending(growth=5_500, output=320)),
-    "documenter": Role("document", 0.8, Spending(growth=3_000, output=600)),
-    "pull_request": Role("pull_request", 0.5, Spending(growth=2_200, output=180)),
+    "classifier": Role("classify_issue", 0.12, TokenProfile(growth=400, output=12)),
+    "branch": Role("generate_branch_name", 0.3, TokenProfile(growth=600, output=90)),
+    "committer": Role("commit", 0.4, TokenProfile(growth=1_800, output=90)),
+    "planner": Role("", 1.7, TokenProfile(growth=4_800, output=460), heavy=True),
+    "patch_planner": Role("patch", 0.9, TokenProfile(growth=3_000, output=300)),
+    "implementor": Role("implement", 2.5, TokenProfile(growth=2_600, output=400), heavy=True),
+    "tester": Role("test", 1.1, TokenProfile(growth=3_500, output=250)),
+    "resolver": Role("resolve_failed_test", 1.0, TokenProfile(growth=3_000, output=300)),
+    "reviewer": Role("review", 1.4, TokenProfile(growth=5_500, output=320)),
+    "documenter": Role("document", 0.8, TokenProfile(growth=3_000, output=600)),
+    "pull_request": Role("pull_request", 0.5, TokenProfile(growth=2_200, output=180)),
 }
 
 _START = (Agent("issue_classifier", "classifier"), Agent("branch_generator", "branch"))

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from genai_prices import Usage, calc_price
 
-from ..models import TokenUsage
+from ..common.models import TokenUsage
 
 # First day of use in the made-up project, a few days after each model came out at the earliest.
 _IN_USE_SINCE: dict[str, tuple[tuple[date, str], ...]] = {

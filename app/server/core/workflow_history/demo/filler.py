@@ -48,10 +48,10 @@ _PATHS = ("src/{area}/{noun}s.py:{number}:    {verb}_{other}({noun})", "web/src/
 _KINDS = {"code": _CODE, "tests": _TESTS, "build": _BUILD, "diff": _DIFF, "paths": _PATHS}
 
 
-def take(source: Random, kind: str, size: int) -> str:
+def generate_text(source: Random, kind: str, size: int) -> str:
     """Return about `size` characters of `kind` ("code", "tests", "build", "diff" or "paths"), whole lines.
 
-    >>> text = take(Random(1), "tests", 400)
+    >>> text = generate_text(Random(1), "tests", 400)
     >>> 200 < len(text) <= 400
     True
     """

@@ -3,22 +3,61 @@
 Equal parameters give equal bytes and file times. Nothing outside the target is ever written.
 """
 
+from __future__ import annotations
+
+import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
-from ..errors import AgentsFolderError
-from .clutter import NOT_RUNS, clutter
-from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, Mishap, plan_runs
-from .runs import NewFile, NewRun, Sizes, make_run
+from ..common.errors import AgentsFolderError
+from .lines import random_uuid
+from .plan import REGRESSED_TEMPLATE, REGRESSION_AGE, FailureKind, plan_runs
+from .runs import GeneratedFile, GeneratedRun, StreamSizes, make_run
 from .scripts import BUILD_LOOP
+
+NOT_RUNS = ("security_logs", "context_bundles", "_archived")
+
+
+def make_noise_files(seed: int, end: datetime) -> list[GeneratedFile]:
+    """Return the files of the folders in NOT_RUNS, and one stray file between the runs."""
+    source = Random(f"{seed}:clutter")  # noqa: S311 - a demo's dice, no secret
+    day = end - timedelta(days=3)
+    return [
+        GeneratedFile(f"security_logs/blocked_{day:%Y-%m-%d}.jsonl", _security_log(day), day),
+        GeneratedFile(f"context_bundles/{day:%m%d_%H}_{random_uuid(source)}.jsonl", _bundle(), day),
+        GeneratedFile("_archived/0badcafe/adw_state.json", _archived_state(), end - timedelta(days=150)),
+        GeneratedFile(
+            "_archived/README.md", "Runs from before the move to worktrees.\n", end - timedelta(days=150)
+        ),
+        GeneratedFile(
+            "package.json", '{\n  "name": "agents",\n  "private": true\n}\n', end - timedelta(days=150)
+        ),
+    ]
+
+
+def _security_log(day: datetime) -> str:
+    blocked = {"timestamp": day.isoformat(), "tool": "Bash", "command": "rm -rf build/", "blocked": True}
+    return json.dumps(blocked) + "\n"
+
+
+def _bundle() -> str:
+    paths = ("README.md", "src/orders/service.py", "tests/orders/test_routes.py")
+    return "".join(json.dumps({"operation": "read", "file_path": path}) + "\n" for path in paths)
+
+
+def _archived_state() -> str:
+    return json.dumps(
+        {"adw_id": "0badcafe", "issue_number": "0", "branch_name": None, "plan_file": None}, indent=2
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Planted:
+class PlantedFindings:
     """What is hidden in the folder for people and tests to find."""
 
     regression_start: datetime  # aware; from here on the plan phase costs about 2.5 times as much
@@ -29,7 +68,7 @@ class Planted:
     build_loop: tuple[str, ...]  # commands that reviewers repeat in this order
     build_loop_runs: tuple[str, ...]  # ids of the runs with two rounds of it or more
     family: tuple[str, ...]  # ids of the runs with the same task in other words, oldest first
-    mishaps: dict[Mishap, tuple[str, ...]]  # what went wrong: ids of the runs
+    mishaps: dict[FailureKind, tuple[str, ...]]  # what went wrong: ids of the runs
     odd_streams: dict[str, str]  # run id: its stream that a mishap made odd, relative to the folder
     not_runs: tuple[str, ...]  # folders beside the runs that are none
 
@@ -43,7 +82,7 @@ class DemoFolder:
     streams: int
     bytes: int
     reported_cost: Decimal  # US dollars, what all results add up to
-    planted: Planted
+    planted: PlantedFindings
 
 
 @dataclass(slots=True)
@@ -57,7 +96,7 @@ class _Ledger:
     costs: dict[bool, list[Decimal]] = field(default_factory=lambda: {False: [], True: []})
     loops: list[str] = field(default_factory=list)
     family: list[str] = field(default_factory=list)
-    mishaps: dict[Mishap, tuple[str, ...]] = field(default_factory=dict)
+    mishaps: dict[FailureKind, tuple[str, ...]] = field(default_factory=dict)
     odd_streams: dict[str, str] = field(default_factory=dict)
 
 
@@ -83,14 +122,14 @@ def make_agents_folder(
     _check(target, runs, end, months, stream_kb)
     target.mkdir(parents=True, exist_ok=True)
     ledger = _Ledger()
-    sizes = Sizes(stream_kb, base64_share)
+    sizes = StreamSizes(stream_kb, base64_share)
     for plan in plan_runs(runs=runs, seed=seed, end=end, months=months):
         run = make_run(plan, sizes, end=end)
         _write(target, run.files)
         _enter(ledger, run)
         if progress is not None:
             progress(ledger.runs, runs)
-    beside = clutter(seed, end)
+    beside = make_noise_files(seed, end)
     _write(target, beside)
     ledger.bytes += _size(beside)
     return _summary(target, ledger, end)
@@ -108,7 +147,7 @@ def _check(target: Path, runs: int, end: datetime, months: int, stream_kb: int) 
         raise AgentsFolderError(f"{target} is a file; name a folder that is new or empty")
 
 
-def _write(target: Path, files: Iterable[NewFile]) -> None:
+def _write(target: Path, files: Iterable[GeneratedFile]) -> None:
     root = os.fspath(target)
     made: set[str] = set()
     for file in files:
@@ -122,7 +161,7 @@ def _write(target: Path, files: Iterable[NewFile]) -> None:
         os.utime(path, ns=(moment, moment))
 
 
-def _enter(ledger: _Ledger, run: NewRun) -> None:
+def _enter(ledger: _Ledger, run: GeneratedRun) -> None:
     plan = run.plan
     ledger.runs += 1
     ledger.streams += run.streams
@@ -140,12 +179,12 @@ def _enter(ledger: _Ledger, run: NewRun) -> None:
         ledger.odd_streams[plan.run_id] = run.odd_stream
 
 
-def _size(files: Iterable[NewFile]) -> int:
+def _size(files: Iterable[GeneratedFile]) -> int:
     return sum(len(file.text.encode("utf-8")) for file in files)
 
 
 def _summary(target: Path, ledger: _Ledger, end: datetime) -> DemoFolder:
-    planted = Planted(
+    planted = PlantedFindings(
         regression_start=end - REGRESSION_AGE,
         regression_template=REGRESSED_TEMPLATE,
         regression_agent="sdlc_planner",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from .filler import take
+from .filler import generate_text
 from .lines import random_uuid
 from .tasks import Request
 
@@ -44,7 +44,7 @@ def _call(source: Random, moment: datetime, turn: int) -> list[dict[str, Any]]:
         "timestamp": _stamp(moment),
         "tool_id": name,
         "status": "success",
-        "output": take(source, "code", 900),
+        "output": generate_text(source, "code", 900),
     }
     return [called, answered]
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from ..models import TokenUsage
+from ..common.models import TokenUsage
 
 Line = dict[str, Any]
 
@@ -176,7 +176,7 @@ def tool_content(tool_id: str, name: str, arguments: Line) -> Line:
     return {"type": "tool_use", "id": tool_id, "name": name, "input": arguments}
 
 
-def tool_answer(tool_id: str, content: str | Sequence[Line], *, failed: bool | None = None) -> Line:
+def tool_result_content(tool_id: str, content: str | Sequence[Line], *, failed: bool | None = None) -> Line:
     """Return the content part for a tool's result; `failed` None leaves is_error out, as most tools do."""
     answer: Line = {"tool_use_id": tool_id, "type": "tool_result", "content": content}
     if failed is not None:

@@ -12,7 +12,7 @@ from typing import Literal
 from .agents import TEMPLATE_WEIGHTS
 from .tasks import Request, family_tasks, ordinary_tasks
 
-Mishap = Literal[
+FailureKind = Literal[
     "failed",  # an error ends the run: a usage limit, an overloaded service, too long a prompt ...
     "cut_committer",  # a committer's stream has no result, the run went on
     "half_line",  # the same, and the last line is half written
@@ -27,7 +27,7 @@ Mishap = Literal[
 
 REGRESSED_TEMPLATE = "adw_sdlc_iso"
 REGRESSION_AGE = timedelta(days=21)
-_PER_240_RUNS: tuple[tuple[Mishap, int], ...] = (
+_PER_240_RUNS: tuple[tuple[FailureKind, int], ...] = (
     ("failed", 19),
     ("stateless", 9),
     ("cut_committer", 6),
@@ -39,7 +39,7 @@ _PER_240_RUNS: tuple[tuple[Mishap, int], ...] = (
     ("damaged_state", 1),
 )
 # These need a reviewer and committers, and must not blur what is planted in the other templates.
-_REVIEWED: frozenset[Mishap] = frozenset(
+_REVIEWED: frozenset[FailureKind] = frozenset(
     ("cut_committer", "half_line", "empty_stream", "resumed", "gemini", "running", "false_success")
 )
 
@@ -54,7 +54,7 @@ class RunPlan:
     template: str
     model_set: Literal["base", "heavy"]
     request: Request
-    mishap: Mishap | None = None
+    mishap: FailureKind | None = None
     regressed: bool = False  # its planner costs about 2.5 times what it did
     build_loops: int = 0  # how often reviewers repeat build, lint and typecheck
 
@@ -113,9 +113,9 @@ def _working_hour(source: Random, moment: datetime) -> datetime:
     )
 
 
-def _mishaps(source: Random, runs: int) -> dict[int, Mishap]:
+def _mishaps(source: Random, runs: int) -> dict[int, FailureKind]:
     """Return which run meets what; at most a third of all, each kind at least once where there is room."""
-    wanted: list[Mishap] = []
+    wanted: list[FailureKind] = []
     for rank in range(max(count for _, count in _PER_240_RUNS) * (runs // 240 + 1)):
         wanted += [kind for kind, count in _PER_240_RUNS if rank < max(1, count * runs // 240)]
     chosen = wanted[: runs // 3]
@@ -123,7 +123,7 @@ def _mishaps(source: Random, runs: int) -> dict[int, Mishap]:
     return {**dict(zip(places, chosen, strict=True)), **({runs - 1: "running"} if runs else {})}
 
 
-def _requests(source: Random, runs: int, mishaps: dict[int, Mishap]) -> list[Request]:
+def _requests(source: Random, runs: int, mishaps: dict[int, FailureKind]) -> list[Request]:
     """Return the request of each run; what failed is sometimes asked for once more."""
     requests = ordinary_tasks(source, runs)
     for turn in range(runs - 1):
@@ -143,7 +143,7 @@ def _numbered(requests: list[Request]) -> list[Request]:
     ]
 
 
-def _template(source: Random, mishap: Mishap | None, request: Request) -> str:
+def _template(source: Random, mishap: FailureKind | None, request: Request) -> str:
     if request.family or mishap in _REVIEWED:
         return "adw_plan_build_review"
     chosen = source.choices(list(TEMPLATE_WEIGHTS), weights=list(TEMPLATE_WEIGHTS.values()))[0]

@@ -16,7 +16,7 @@ from .tasks import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class AgentWork:
     """One agent's work with its times, aware and in the run's time zone."""
 
     agent: Agent
@@ -37,7 +37,7 @@ def plan_file(plan: RunPlan) -> str:
     return f"specs/issue-{plan.request.number}-adw-{plan.run_id}-sdlc_planner-{plan.request.slug}.md"
 
 
-def plain_request(request: Request) -> str:
+def request_text(request: Request) -> str:
     """Return the request as one paragraph, for workflows without an issue."""
     return f"{request.title}. {request.body.split(chr(10), maxsplit=1)[0]}"
 
@@ -56,7 +56,7 @@ def _arguments(plan: RunPlan, agent: Agent) -> str:
         "branch": f" {kind} {run_id} {issue}",
         "committer": f" {commits_for} {kind} {issue}",
         "planner": f" {plan.request.number} {run_id} {issue}",
-        "patch_planner": f" {run_id} {plain_request(plan.request)}",
+        "patch_planner": f" {run_id} {request_text(plan.request)}",
         "implementor": f" {plan_file(plan)}",
         "reviewer": f" {run_id} {plan_file(plan)} {agent.name}",
         "documenter": f" {run_id} {plan_file(plan)} agents/{run_id}/reviewer/review_img",
@@ -64,7 +64,7 @@ def _arguments(plan: RunPlan, agent: Agent) -> str:
     }.get(agent.role, "")
 
 
-def last_words(plan: RunPlan, agent: Agent) -> str:
+def final_answer(plan: RunPlan, agent: Agent) -> str:
     """Return the agent's answer, in the form that the workflow script parses."""
     request = plan.request
     return {
@@ -78,13 +78,13 @@ def last_words(plan: RunPlan, agent: Agent) -> str:
     }.get(agent.role, f"## Summary\n\n{request.title}: done as planned, all checks pass.")
 
 
-def state_text(plan: RunPlan, done: Sequence[Done]) -> str:
+def state_text(plan: RunPlan, done: Sequence[AgentWork]) -> str:
     """Return the state file's text; a damaged one ends in the middle, as after a full disk."""
     text = json.dumps(_state(plan, done), indent=2)
     return text[: len(text) // 2] if plan.mishap == "damaged_state" else text
 
 
-def _state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+def _state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
     """Return the state in the shape that the run's workflow writes."""
     if plan.template == "adw_quick":
         return _phases_state(plan, done)
@@ -93,7 +93,7 @@ def _state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
     return _common_state(plan, done)
 
 
-def _common_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+def _common_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
     roles = {work.agent.role for work in done}
     common = {
         "adw_id": plan.run_id,
@@ -115,10 +115,10 @@ def _common_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
     }
 
 
-def _phases_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+def _phases_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
     return {
         "adw_id": plan.run_id,
-        "task_description": plain_request(plan.request),
+        "task_description": request_text(plan.request),
         "created_at": _naive(plan.started),
         "current_phase": None,
         "completed_phases": [work.agent.name for work in done if work.good],
@@ -129,7 +129,7 @@ def _phases_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
     }
 
 
-def _phase(plan: RunPlan, work: Done) -> dict[str, Any]:
+def _phase(plan: RunPlan, work: AgentWork) -> dict[str, Any]:
     path = f"{PROJECT_PATH}/agents/{plan.run_id}/{work.agent.name}/{work.agent.file}"
     return {
         "phase": work.agent.name,
@@ -142,7 +142,7 @@ def _phase(plan: RunPlan, work: Done) -> dict[str, Any]:
     }
 
 
-def _complete_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
+def _complete_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
     content = {
         "adw_id": plan.run_id,
         "issue_number": "manual",
@@ -157,7 +157,7 @@ def _complete_state(plan: RunPlan, done: Sequence[Done]) -> dict[str, Any]:
     return content
 
 
-def execution_log(plan: RunPlan, done: Sequence[Done]) -> str:
+def execution_log(plan: RunPlan, done: Sequence[AgentWork]) -> str:
     """Return the workflow script's log; a failed or running workflow has no line of completion."""
     issue = json.dumps(json.loads(plan.request.issue_json()), indent=2)
     lines = [
@@ -173,7 +173,7 @@ def execution_log(plan: RunPlan, done: Sequence[Done]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _verdict(work: Done) -> tuple[str, str]:
+def _verdict(work: AgentWork) -> tuple[str, str]:
     if work.good:
         return "INFO", f"Agent {work.agent.name} finished"
     return "ERROR", f"Agent {work.agent.name} did not succeed"

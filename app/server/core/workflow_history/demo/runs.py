@@ -11,14 +11,14 @@ from .catalogue import model_on
 from .failures import failure_text
 from .gemini import gemini_stream
 from .plan import RunPlan
-from .records import Done, execution_log, last_words, prompt, state_text
-from .scripts import Step, steps_for
-from .spending import Spending
-from .streams import Ending, StreamJob, StreamText, write_stream
+from .records import AgentWork, execution_log, final_answer, prompt, state_text
+from .scripts import ToolStep, steps_for
+from .spending import TokenProfile
+from .streams import StreamEnding, StreamJob, StreamText, write_stream
 
-_REGRESSED_PLANNER = Spending(growth=4_800, output=460, missed_cache=0.31)
+_REGRESSED_PLANNER = TokenProfile(growth=4_800, output=460, missed_cache=0.31)
 _REGRESSED_TURNS = 1.35
-_ENDINGS: dict[str, tuple[str, Ending]] = {
+_ENDINGS: dict[str, tuple[str, StreamEnding]] = {
     "cut_committer": ("sdlc_implementor_committer", "cut"),
     "half_line": ("sdlc_planner_committer", "half_line"),
     "empty_stream": ("reviewer_committer", "empty"),
@@ -29,7 +29,7 @@ _LAST_ENDINGS = frozenset({"failed", "false_success"})
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class StreamSizes:
     """How long streams are made."""
 
     stream_kb: int  # the average stream, in units of 1,024 characters
@@ -37,7 +37,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
+class GeneratedFile:
     """A file to be written; its path is relative to the agents folder."""
 
     path: str
@@ -46,11 +46,11 @@ class NewFile:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRun:
+class GeneratedRun:
     """One run, complete in memory."""
 
     plan: RunPlan
-    files: tuple[NewFile, ...]
+    files: tuple[GeneratedFile, ...]
     streams: int
     reported: Decimal  # US dollars, what the results of its streams add up to
     odd_stream: str | None = None  # path of the stream that a mishap made odd
@@ -62,17 +62,17 @@ class _Work:
     """What has been made up so far; `clock` is when the next agent starts."""
 
     plan: RunPlan
-    sizes: Sizes
+    sizes: StreamSizes
     source: Random
     clock: datetime
-    files: list[NewFile] = field(default_factory=list)
-    done: list[Done] = field(default_factory=list)
+    files: list[GeneratedFile] = field(default_factory=list)
+    done: list[AgentWork] = field(default_factory=list)
     reported: Decimal = Decimal()
     odd_stream: str | None = None
     plan_cost: Decimal | None = None
 
 
-def make_run(plan: RunPlan, sizes: Sizes, *, end: datetime) -> NewRun:
+def make_run(plan: RunPlan, sizes: StreamSizes, *, end: datetime) -> GeneratedRun:
     """Return the run's files; a running one writes its last line at `end`."""
     source = Random(plan.seed)  # noqa: S311 - a demo's dice, no secret
     work = _Work(plan, sizes, source, clock=plan.started)
@@ -81,17 +81,17 @@ def make_run(plan: RunPlan, sizes: Sizes, *, end: datetime) -> NewRun:
     if plan.mishap == "running":
         work = _shifted(work, end - work.done[-1].ended)
     files = (*work.files, *_state_files(work), *_log_files(work))
-    return NewRun(work.plan, files, len(work.done), work.reported, work.odd_stream, work.plan_cost)
+    return GeneratedRun(work.plan, files, len(work.done), work.reported, work.odd_stream, work.plan_cost)
 
 
-def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, Ending]]:
+def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, StreamEnding]]:
     """Yield the agents that get to work, with how each one's stream ends."""
     agents = [agent for agent in TEMPLATES[plan.template] if _needed(source, plan, agent)]
     failing = _failing(source, agents) if plan.mishap == "failed" else None
     odd_name, odd_ending = _ENDINGS.get(plan.mishap or "", ("", "done"))
     for agent in agents:
         odd = agent.name == odd_name
-        ending: Ending = "failed" if agent is failing else odd_ending if odd else "done"
+        ending: StreamEnding = "failed" if agent is failing else odd_ending if odd else "done"
         yield agent, ending
         if ending in _LAST_ENDINGS or (odd and plan.mishap == "running"):
             return
@@ -109,7 +109,7 @@ def _needed(source: Random, plan: RunPlan, agent: Agent) -> bool:
     return source.random() < agent.chance and not plan.request.family
 
 
-def _run_agent(work: _Work, agent: Agent, ending: Ending) -> None:
+def _run_agent(work: _Work, agent: Agent, ending: StreamEnding) -> None:
     """Add one agent's prompt and stream to `work` and move the clock on."""
     plan, started = work.plan, work.clock
     stream = _stream(work, agent, ending)
@@ -117,10 +117,10 @@ def _run_agent(work: _Work, agent: Agent, ending: Ending) -> None:
     path = f"{plan.run_id}/{agent.name}/{agent.file}"
     if plan.template != "adw_quick":
         command, text = prompt(plan, agent)
-        work.files.append(NewFile(f"{plan.run_id}/{agent.name}/prompts/{command}.txt", text, started))
-    work.files.append(NewFile(path, stream.text, ended))
+        work.files.append(GeneratedFile(f"{plan.run_id}/{agent.name}/prompts/{command}.txt", text, started))
+    work.files.append(GeneratedFile(path, stream.text, ended))
     error = _failure(work) if ending == "failed" else None
-    work.done.append(Done(agent, started, ended, good=ending not in _LAST_ENDINGS, error=error))
+    work.done.append(AgentWork(agent, started, ended, good=ending not in _LAST_ENDINGS, error=error))
     work.reported += stream.reported
     if agent.name == "sdlc_planner":
         work.plan_cost = stream.reported
@@ -129,7 +129,7 @@ def _run_agent(work: _Work, agent: Agent, ending: Ending) -> None:
     work.clock = ended + timedelta(seconds=work.source.uniform(0.5, 6.0))
 
 
-def _stream(work: _Work, agent: Agent, ending: Ending) -> StreamText:
+def _stream(work: _Work, agent: Agent, ending: StreamEnding) -> StreamText:
     if _is_gemini(work.plan, agent):
         seconds = work.source.uniform(60, 180)
         text = gemini_stream(work.source, work.plan.request, work.clock, seconds)
@@ -137,7 +137,7 @@ def _stream(work: _Work, agent: Agent, ending: Ending) -> StreamText:
     return write_stream(_job(work, agent, ending))
 
 
-def _job(work: _Work, agent: Agent, ending: Ending) -> StreamJob:
+def _job(work: _Work, agent: Agent, ending: StreamEnding) -> StreamJob:
     source, plan, role = work.source, work.plan, ROLES[agent.role]
     day = work.clock.astimezone(UTC).date()
     regressed = plan.regressed and agent.role == "planner"
@@ -159,12 +159,12 @@ def _job(work: _Work, agent: Agent, ending: Ending) -> StreamJob:
     )
 
 
-def _answer(work: _Work, agent: Agent, ending: Ending) -> str:
+def _answer(work: _Work, agent: Agent, ending: StreamEnding) -> str:
     if ending == "failed":
         return _failure(work)
     if ending == "false_success":
         return f"Unknown skill: {ROLES[agent.role].command}"
-    return last_words(work.plan, agent)
+    return final_answer(work.plan, agent)
 
 
 def _failure(work: _Work) -> str:
@@ -172,7 +172,7 @@ def _failure(work: _Work) -> str:
     return failure_text(Random(f"{work.plan.seed}:failure"), work.clock)  # noqa: S311 - see make_run
 
 
-def _steps(work: _Work, agent: Agent, ending: Ending) -> list[Step]:
+def _steps(work: _Work, agent: Agent, ending: StreamEnding) -> list[ToolStep]:
     """Return the agent's steps, fewer where streams shall be short, half of them where it was stopped."""
     plan, stream_kb = work.plan, work.sizes.stream_kb
     turns = min(1.0, max(0.15, stream_kb / 15))
@@ -199,17 +199,17 @@ def _shifted(work: _Work, shift: timedelta) -> _Work:
     return replace(work, plan=plan, files=files, done=done)
 
 
-def _state_files(work: _Work) -> list[NewFile]:
+def _state_files(work: _Work) -> list[GeneratedFile]:
     """Return the state file, if the run has one; its time is the end of the last finished agent."""
     plan = work.plan
     if plan.mishap == "stateless":
         return []
     last = work.done[-2 if plan.mishap == "running" else -1]
     text = state_text(plan, work.done)
-    return [NewFile(f"{plan.run_id}/adw_state.json", text, last.ended)]
+    return [GeneratedFile(f"{plan.run_id}/adw_state.json", text, last.ended)]
 
 
-def _log_files(work: _Work) -> list[NewFile]:
+def _log_files(work: _Work) -> list[GeneratedFile]:
     plan = work.plan
     always = plan.template == "adw_sdlc_iso"
     if plan.mishap == "stateless" or plan.template in {"adw_quick", "adw_complete"}:
@@ -217,4 +217,4 @@ def _log_files(work: _Work) -> list[NewFile]:
     if not always and work.source.random() < 0.3:
         return []
     path = f"{plan.run_id}/{plan.template}/execution.log"
-    return [NewFile(path, execution_log(plan, work.done), work.done[-1].ended)]
+    return [GeneratedFile(path, execution_log(plan, work.done), work.done[-1].ended)]

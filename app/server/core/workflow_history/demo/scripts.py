@@ -15,7 +15,7 @@ BUILD_LOOP = ("npm run build", "npm run lint", "npm run typecheck")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ToolStep:
     """One tool call and what comes back."""
 
     tool: str
@@ -26,29 +26,29 @@ class Step:
     failed: bool = False
 
 
-def steps_for(source: Random, role: str, request: Request, *, turns: float, loops: int) -> list[Step]:
+def steps_for(source: Random, role: str, request: Request, *, turns: float, loops: int) -> list[ToolStep]:
     """Return the steps of an agent of `role`; `turns` scales how many, `loops` is a reviewer's habit."""
     if role == "reviewer":
         return _review(source, request, loops)
     return _SCRIPTS[role](source, request, turns)
 
 
-def bash(command: str, *, filler: str | None = None, output: str = "", failed: bool = False) -> Step:
+def bash(command: str, *, filler: str | None = None, output: str = "", failed: bool = False) -> ToolStep:
     """Return a shell call."""
     words = {"command": command, "description": f"Run {command.partition(' && ')[0][:40]}"}
-    return Step("Bash", words, output=output, filler=filler, failed=failed)
+    return ToolStep("Bash", words, output=output, filler=filler, failed=failed)
 
 
-def read(path: str) -> Step:
+def read(path: str) -> ToolStep:
     """Return a look into a source file."""
-    return Step("Read", {"file_path": path}, filler="code", weight=1.5)
+    return ToolStep("Read", {"file_path": path}, filler="code", weight=1.5)
 
 
-def _nothing(_source: Random, _request: Request, _turns: float) -> list[Step]:
+def _nothing(_source: Random, _request: Request, _turns: float) -> list[ToolStep]:
     return []
 
 
-def _branch(_source: Random, request: Request, _turns: float) -> list[Step]:
+def _branch(_source: Random, request: Request, _turns: float) -> list[ToolStep]:
     name = f"{request.kind_word}-issue-{request.number}-{request.slug}"
     return [
         bash("git checkout main", output="Already on 'main'\nYour branch is up to date with 'origin/main'."),
@@ -57,7 +57,7 @@ def _branch(_source: Random, request: Request, _turns: float) -> list[Step]:
     ]
 
 
-def _commit(source: Random, request: Request, _turns: float) -> list[Step]:
+def _commit(source: Random, request: Request, _turns: float) -> list[ToolStep]:
     changed = f"M src/{_module(request)}.py\nM tests/test_{_module(request)}.py"
     subject = f"{request.kind_word}: {request.title.lower()}"[:60]
     steps = [
@@ -72,7 +72,7 @@ def _commit(source: Random, request: Request, _turns: float) -> list[Step]:
     return steps
 
 
-def _plan(source: Random, request: Request, turns: float) -> list[Step]:
+def _plan(source: Random, request: Request, turns: float) -> list[ToolStep]:
     module = _module(request)
     steps = [read("README.md"), read(".claude/commands/conditional_docs.md"), _grep(request.subject.one)]
     looks = round(8 * turns * source.uniform(0.85, 1.15))
@@ -83,7 +83,7 @@ def _plan(source: Random, request: Request, turns: float) -> list[Step]:
     return [*steps, _write(f"specs/issue-{request.number}-{request.slug}.md", request)]
 
 
-def _implement(source: Random, request: Request, turns: float) -> list[Step]:
+def _implement(source: Random, request: Request, turns: float) -> list[ToolStep]:
     module = _module(request)
     steps = [read(f"specs/issue-{request.number}-{request.slug}.md"), _todo(request, done=0)]
     for turn in range(max(2, round(7 * turns * request.size * source.uniform(0.85, 1.15)))):
@@ -95,7 +95,7 @@ def _implement(source: Random, request: Request, turns: float) -> list[Step]:
     return [*steps, bash("npm run build", filler="build"), bash("git diff --stat", filler="diff")]
 
 
-def _test(source: Random, request: Request, turns: float) -> list[Step]:
+def _test(source: Random, request: Request, turns: float) -> list[ToolStep]:
     steps = [
         bash("uv run pytest -q", filler="tests", failed=source.random() < 0.2),
         bash("uv run ruff check .", output="All checks passed!"),
@@ -104,14 +104,14 @@ def _test(source: Random, request: Request, turns: float) -> list[Step]:
     return steps if turns < 0.5 else [read(".claude/commands/test.md"), *steps, _todo(request, done=3)]
 
 
-def _resolve(source: Random, request: Request, _turns: float) -> list[Step]:
+def _resolve(source: Random, request: Request, _turns: float) -> list[ToolStep]:
     module = _module(request)
     path = _source_file(source, module)
     again = [_pytest(source, module, failed=True), read(path), _edit(source, path, module)]
     return [*again, _pytest(source, module)]
 
 
-def _review(source: Random, request: Request, loops: int) -> list[Step]:
+def _review(source: Random, request: Request, loops: int) -> list[ToolStep]:
     steps = [
         read(f"specs/issue-{request.number}-{request.slug}.md"),
         bash("git diff origin/main", filler="diff"),
@@ -123,12 +123,12 @@ def _review(source: Random, request: Request, loops: int) -> list[Step]:
     return steps
 
 
-def _document(source: Random, request: Request, _turns: float) -> list[Step]:
+def _document(source: Random, request: Request, _turns: float) -> list[ToolStep]:
     look = [bash("git diff origin/main --stat", filler="diff"), read(_source_file(source, _module(request)))]
     return [*look, _write(f"app_docs/{request.kind_word}-{request.slug}.md", request)]
 
 
-def _pull_request(_source: Random, request: Request, _turns: float) -> list[Step]:
+def _pull_request(_source: Random, request: Request, _turns: float) -> list[ToolStep]:
     url = f"https://github.com/example-org/stockroom/pull/{request.number + 1}"
     return [
         bash("git log origin/main..HEAD --oneline", output=f"3f1c9aa {request.kind_word}: {request.slug}"),
@@ -137,7 +137,7 @@ def _pull_request(_source: Random, request: Request, _turns: float) -> list[Step
     ]
 
 
-_SCRIPTS: dict[str, Callable[[Random, Request, float], list[Step]]] = {
+_SCRIPTS: dict[str, Callable[[Random, Request, float], list[ToolStep]]] = {
     "classifier": _nothing,
     "branch": _branch,
     "committer": _commit,
@@ -160,29 +160,29 @@ def _source_file(source: Random, module: str) -> str:
     return source.choice((*places, "web/src/api/{0}.ts", "tests/{0}/test_routes.py")).format(module)
 
 
-def _grep(pattern: str) -> Step:
-    return Step("Grep", {"pattern": pattern, "output_mode": "content"}, filler="paths", weight=0.5)
+def _grep(pattern: str) -> ToolStep:
+    return ToolStep("Grep", {"pattern": pattern, "output_mode": "content"}, filler="paths", weight=0.5)
 
 
-def _pytest(source: Random, module: str, *, failed: bool = False) -> Step:
+def _pytest(source: Random, module: str, *, failed: bool = False) -> ToolStep:
     flag = source.choice((" -q", " -x", ""))
     return bash(f"uv run pytest tests/{module}{flag}", filler="tests", failed=failed)
 
 
-def _write(path: str, request: Request) -> Step:
-    return Step("Write", {"file_path": path, "content": f"# {request.title}\n\n{request.body}\n"})
+def _write(path: str, request: Request) -> ToolStep:
+    return ToolStep("Write", {"file_path": path, "content": f"# {request.title}\n\n{request.body}\n"})
 
 
-def _edit(source: Random, path: str, module: str, *, failed: bool = False) -> Step:
+def _edit(source: Random, path: str, module: str, *, failed: bool = False) -> ToolStep:
     number = source.randrange(10, 99)
     old, new = f"limit = {number}", f"limit = settings.{module}_limit"
-    return Step("Edit", {"file_path": path, "old_string": old, "new_string": new}, failed=failed)
+    return ToolStep("Edit", {"file_path": path, "old_string": old, "new_string": new}, failed=failed)
 
 
-def _todo(request: Request, *, done: int) -> Step:
+def _todo(request: Request, *, done: int) -> ToolStep:
     names = ("Read the plan", f"Change the {request.subject.many} module", "Write tests", "Run everything")
     todos = [
         {"content": name, "status": "completed" if turn < done else "pending", "activeForm": f"{name} ..."}
         for turn, name in enumerate(names)
     ]
-    return Step("TodoWrite", {"todos": todos})
+    return ToolStep("TodoWrite", {"todos": todos})

@@ -7,14 +7,14 @@ cache is missed, written anew, which costs twelve times as much.
 from dataclasses import dataclass
 from random import Random
 
-from ..models import TokenUsage
+from ..common.models import TokenUsage
 
 _SYSTEM_PROMPT = 13_900  # tokens, always in the cache
 _LARGEST_CONTEXT = 150_000  # tokens; below every price tier for long contexts
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
+class TokenProfile:
     """How freely an agent spends tokens."""
 
     growth: int  # tokens that the context gains a message
@@ -22,7 +22,7 @@ class Spending:
     missed_cache: float = 0.0  # share of the context that every message writes anew
 
 
-def message_usages(source: Random, spending: Spending, count: int) -> list[TokenUsage]:
+def message_usages(source: Random, spending: TokenProfile, count: int) -> list[TokenUsage]:
     """Return what each of `count` messages spends, in order."""
     context = _SYSTEM_PROMPT
     usages = []
@@ -59,7 +59,7 @@ def helper_usage(source: Random) -> TokenUsage:
     return TokenUsage(input=source.randint(3_500, 15_000), output=source.randint(80, 360))
 
 
-def sub_agent_usage(source: Random, spending: Spending) -> TokenUsage:
+def sub_agent_usage(source: Random, spending: TokenProfile) -> TokenUsage:
     """Return what a sub-agent spends on the main model; no message of the main thread shows it."""
     return sum(message_usages(source, spending, source.randint(3, 5)), TokenUsage())
 

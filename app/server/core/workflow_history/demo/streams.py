@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
-from ..models import TokenUsage
+from ..common.models import TokenUsage
 from .answers import answer_line, image_line
 from .catalogue import rates_on
 from .lines import (
@@ -22,10 +22,10 @@ from .lines import (
     text_content,
     tool_content,
 )
-from .scripts import Step
-from .spending import Spending, helper_usage, message_usages, partial_outputs, sub_agent_usage
+from .scripts import ToolStep
+from .spending import TokenProfile, helper_usage, message_usages, partial_outputs, sub_agent_usage
 
-Ending = Literal["done", "failed", "false_success", "cut", "half_line", "empty"]
+StreamEnding = Literal["done", "failed", "false_success", "cut", "half_line", "empty"]
 
 _OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need beside tool output
 _SLOW = ("npm ", "uv run pytest")
@@ -36,14 +36,14 @@ class StreamJob:
     """Everything that decides what a stream looks like."""
 
     source: Random
-    steps: Sequence[Step]
+    steps: Sequence[ToolStep]
     answer: str  # the agent's last words, or the CLI's where it failed
     model: str
     helper: str | None  # the small model beside it
     day: date  # UTC, for the prices
-    spending: Spending
+    spending: TokenProfile
     size: int  # characters aimed at
-    ending: Ending = "done"
+    ending: StreamEnding = "done"
     segments: int = 1  # sessions in one file, each with a result
     compact: bool = False
     hook: bool = False
@@ -91,7 +91,7 @@ def write_stream(job: StreamJob) -> StreamText:
     return StreamText(text, seconds, totals.cost if finished else Decimal())
 
 
-def _write_segment(session: Session, job: StreamJob, steps: Sequence[Step]) -> _Segment:
+def _write_segment(session: Session, job: StreamJob, steps: Sequence[ToolStep]) -> _Segment:
     """Return one session: init, rounds of tool calls, last words."""
     rounds = _rounds(job.source, steps)
     usages = message_usages(job.source, job.spending, len(rounds) + 1)
@@ -108,7 +108,9 @@ def _write_segment(session: Session, job: StreamJob, steps: Sequence[Step]) -> _
     return _Segment(lines, sum(usages, TokenUsage()), seconds, len(steps) + 1)
 
 
-def _round_lines(session: Session, calls: Sequence[Step], usage: TokenUsage, padding: float) -> list[Line]:
+def _round_lines(
+    session: Session, calls: Sequence[ToolStep], usage: TokenUsage, padding: float
+) -> list[Line]:
     """Return one message with its tool calls, a line each under one id, and then their results."""
     message_id = session.short_id("msg")
     ids = [session.short_id("toolu") for _ in calls]
@@ -180,9 +182,9 @@ def _cut(lines: list[str], job: StreamJob) -> tuple[str, bool]:
     return "".join(lines), True
 
 
-def _rounds(source: Random, steps: Sequence[Step]) -> list[Sequence[Step]]:
+def _rounds(source: Random, steps: Sequence[ToolStep]) -> list[Sequence[ToolStep]]:
     """Group steps into messages; two looks can go out in one message, a shell call goes alone."""
-    rounds: list[Sequence[Step]] = []
+    rounds: list[Sequence[ToolStep]] = []
     turn = 0
     while turn < len(steps):
         pair = steps[turn : turn + 2]
@@ -193,11 +195,11 @@ def _rounds(source: Random, steps: Sequence[Step]) -> list[Sequence[Step]]:
     return rounds
 
 
-def _parts(steps: Sequence[Step], count: int) -> list[Sequence[Step]]:
+def _parts(steps: Sequence[ToolStep], count: int) -> list[Sequence[ToolStep]]:
     length = -(-len(steps) // count)
     return [steps[start : start + length] for start in range(0, max(1, len(steps)), max(1, length))]
 
 
-def _seconds(source: Random, step: Step) -> float:
+def _seconds(source: Random, step: ToolStep) -> float:
     slow = step.tool == "Bash" and str(step.arguments["command"]).startswith(_SLOW)
     return source.uniform(8, 30) if slow else source.uniform(3, 9)

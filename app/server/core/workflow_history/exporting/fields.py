@@ -15,7 +15,7 @@ A clock is a time whose zone may be unknown: then its text ends without a Z.
 A float is money as a number, for formats that also have it so.
 """
 
-Batch = Sequence[Sequence[Any]]
+ColumnBatch = Sequence[Sequence[Any]]
 """Some rows, column by column, in the order of the table's fields."""
 
 _NANODOLLARS = 1_000_000_000  # in one US dollar
@@ -76,7 +76,7 @@ def _kind(hint: Any) -> Kind:
     return _KINDS.get(hint, "text")
 
 
-def batch_of(records: Iterable[Any], wanted: Sequence[Field]) -> Batch:
+def to_batch(records: Iterable[Any], wanted: Sequence[Field]) -> ColumnBatch:
     """Return dataclasses as one batch of the columns that are wanted."""
     rows = list(records)
     return [[_stored(getattr(row, field.name), field.kind) for row in rows] for field in wanted]

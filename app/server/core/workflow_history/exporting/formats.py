@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import csv_text, json_lines, parquet
-from .writer import Writing
+from . import csv_writer, jsonl_writer, parquet_writer
+from .writer import WriterFactory
 
-FORMATS: Final[Mapping[str, Writing]] = {
-    "csv": csv_text.writing,
-    "jsonl": json_lines.writing,
-    "parquet": parquet.writing,
+FORMATS: Final[Mapping[str, WriterFactory]] = {
+    "csv": csv_writer.writing,
+    "jsonl": jsonl_writer.writing,
+    "parquet": parquet_writer.writing,
 }
 """Every format and how to begin writing it."""
 
-ENDINGS: Final[Mapping[str, str]] = {
+EXTENSIONS: Final[Mapping[str, str]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from io import RawIOBase
+from pathlib import Path
 from typing import IO, Any, Protocol
 
-from .fields import Batch, Field
+from ..common.errors import WorkflowHistoryError
+from ..common.temporary_files import scratch_folder
+from .fields import ColumnBatch, Field
 
 
-class Sink(RawIOBase, IO[bytes]):
+@contextmanager
+def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of `path` when all is written; only its owner may read it.
+
+    Raises WorkflowHistoryError where something is there already, which `force` overwrites.
+    """
+    _check(path, force=force)
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(scratch_folder(path.parent)) / "part"
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            handle = os.open(part, flags, 0o600)
+        except OSError as error:
+            raise WorkflowHistoryError(f"cannot write {path}: {error.strerror}") from error
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _check(path, force=force)
+        part.replace(path)
+
+
+def _check(path: Path, *, force: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise WorkflowHistoryError(f"{path} is no file; name a file to write")
+    if not force and (path.exists() or path.is_symlink()):
+        raise WorkflowHistoryError(f"{path} is there already; --force overwrites it")
+
+
+class DrainableBuffer(RawIOBase, IO[bytes]):
     """A file that is taken away piece by piece while it is written."""
 
     def __init__(self) -> None:
@@ -32,7 +66,7 @@ class Sink(RawIOBase, IO[bytes]):
         """Return how many bytes were written."""
         return self._place
 
-    def taken(self) -> bytes:
+    def drain(self) -> bytes:
         """Return what was written since it was last taken."""
         found = b"".join(self._pieces)
         self._pieces.clear()
@@ -42,12 +76,12 @@ class Sink(RawIOBase, IO[bytes]):
 class Writer(Protocol):
     """Writes batches of rows to an open file, which the caller closes."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: ColumnBatch) -> None:
         """Write some rows."""
 
     def finish(self) -> None:
         """Write what has to come last."""
 
 
-Writing = Callable[[IO[bytes], Sequence[Field], bool], Writer]
+WriterFactory = Callable[[IO[bytes], Sequence[Field], bool], Writer]
 """How to begin: a file, the fields, and whether cells stay as they are that a spreadsheet would run."""

@@ -13,21 +13,20 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Scope
 
 from .api import api
-from .api.described import describe
-from .context import Context, history_remains
-from .encodings import Encodings
-from .heads import Heads
-from .keeping import AnswersKept
-from .live.assembly import Live
-from .metrics import Measured
+from .api.openapi import build_openapi
+from .context import Context, check_history_exists
+from .error_responses import UnhandledErrorMiddleware, install_error_handlers
+from .live.service import LiveService
+from .middleware.head_method import AcceptEncodingMiddleware, HeadMethodMiddleware
+from .middleware.metrics import MetricsMiddleware
+from .middleware.response_cache import ResponseCacheMiddleware
+from .middleware.run_id_paths import RunIdPathMiddleware
+from .middleware.security import SecurityMiddleware
 from .operations import operations_of
 from .pages import Assets, pages
-from .problems import Unforeseen, handle_problems
-from .run_ids import RunIds
-from .security import Guard
-from .settings import Settings
+from .settings import ServerSettings
 
-THREADS: Final = 8
+MAX_THREADS: Final = 8
 """That answer at the same time; a long answer takes one until it is given."""
 
 _ABOUT: Final = """
@@ -36,9 +35,9 @@ money is US dollars, times are ISO 8601 in UTC, unknown is null.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: ServerSettings | None = None) -> FastAPI:
     """Return a server's app."""
-    given = settings or Settings()
+    given = settings or ServerSettings()
     app = FastAPI(
         title="Workflow History",
         version="1",
@@ -50,20 +49,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=_name_of,
         lifespan=_serving,
     )
-    context = Context(given, Live(given))
+    context = Context(given, LiveService(given))
     app.state.context = context
     app.include_router(api())
     app.include_router(pages())
     app.mount("/static", Assets())
-    handle_problems(app)
+    install_error_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
-    app.add_middleware(AnswersKept, seconds=given.keep_answers)
-    app.add_middleware(Encodings)
-    app.add_middleware(Heads)
-    app.add_middleware(RunIds)
-    app.add_middleware(Unforeseen)
-    app.add_middleware(Guard, settings=given, guesses=context.guesses)
-    app.add_middleware(Measured, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
+    app.add_middleware(ResponseCacheMiddleware, seconds=given.keep_answers)
+    app.add_middleware(AcceptEncodingMiddleware)
+    app.add_middleware(HeadMethodMiddleware)
+    app.add_middleware(RunIdPathMiddleware)
+    app.add_middleware(UnhandledErrorMiddleware)
+    app.add_middleware(SecurityMiddleware, settings=given, guesses=context.guesses)
+    app.add_middleware(MetricsMiddleware, metrics=context.metrics, names=lambda scope: _route_of(app, scope))
     _have_described(app)
     return app
 
@@ -71,9 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _serving(app: FastAPI) -> AsyncIterator[None]:
     # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
-    to_thread.current_default_thread_limiter().total_tokens = THREADS
-    await history_remains(app.state.context)
-    async with app.state.context.live.running():
+    to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
+    await check_history_exists(app.state.context)
+    async with app.state.context.live.lifespan():
         yield
 
 
@@ -92,7 +91,7 @@ def _route_of(app: FastAPI, scope: Scope) -> str:
 def _have_described(app: FastAPI) -> None:
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = describe(app)
+            app.openapi_schema = build_openapi(app)
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]

@@ -9,29 +9,29 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Request
 
 from .. import database
-from ..errors import WorkflowHistoryError
+from ..common.errors import WorkflowHistoryError
 from .guesses import Guesses
-from .kept import Kept
-from .live.assembly import Live
-from .live.changes import mark_now
-from .metrics import Metrics
-from .settings import Settings
-from .words import Words
+from .known_values import FilterChoices
+from .live.change_notifier import current_change_token
+from .live.service import LiveService
+from .middleware.metrics import Metrics
+from .query_cache import QueryCache
+from .settings import ServerSettings
 
-MOST_EXPORTS: Final = 4  # at the same time
+MAX_CONCURRENT_EXPORTS: Final = 4  # at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """One server's own things."""
 
-    settings: Settings
-    live: Live
-    words: Words = field(default_factory=Words)
-    kept: Kept = field(default_factory=Kept)
+    settings: ServerSettings
+    live: LiveService
+    words: FilterChoices = field(default_factory=FilterChoices)
+    kept: QueryCache = field(default_factory=QueryCache)
     guesses: Guesses = field(default_factory=Guesses)
     metrics: Metrics = field(default_factory=Metrics)
-    exports: Semaphore = field(default_factory=lambda: Semaphore(MOST_EXPORTS))  # their places
+    exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))  # their places
     had_history: Event = field(default_factory=Event)  # since the server began
 
 
@@ -40,20 +40,21 @@ async def context_of(request: Request) -> Context:
     return cast("Context", request.app.state.context)
 
 
-Here = Annotated[Context, Depends(context_of)]
+ContextDep = Annotated[Context, Depends(context_of)]
 """A handler's parameter that holds them."""
 
 
-async def history_remains(here: Here) -> None:
+async def check_history_exists(here: ContextDep) -> None:
     """Raise WorkflowHistoryError where the history was there and is gone: that is no empty history."""
-    if database.is_there():
+    if database.history_exists():
         here.had_history.set()
     elif here.had_history.is_set():
         raise WorkflowHistoryError(
-            f"the history {database.location()} is gone since this server began; put it back, or sync anew"
+            f"the history {database.database_name()} is gone since this server began; put it back, or "
+            f"sync anew"
         )
 
 
-def note_mark(request: Request) -> None:
+def remember_change_token(request: Request) -> None:
     """Note what the history's mark was before a page reads it: the page asks for what came after."""
-    request.state.mark = mark_now()
+    request.state.mark = current_change_token()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ..wording.text import clean
+from ..common.formatting.text import sanitize
 
 MOST_ALIKE: Final = 10  # lines of one event in a span
 SPAN: Final = 60.0  # seconds
@@ -18,11 +18,11 @@ _LOGGERS: Final = ("workflow_history", "uvicorn.error", "asyncio")
 
 
 @contextmanager
-def troubles_shown() -> Iterator[None]:
+def log_to_stderr() -> Iterator[None]:
     """Write warnings and errors to stderr until the block ends: a server has no other way to say them."""
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
-    shown.setFormatter(_Harmless("%(asctime)s %(levelname)s %(message)s"))
+    shown.setFormatter(_SanitizingFormatter("%(asctime)s %(levelname)s %(message)s"))
     shown.addFilter(Sparing())
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
@@ -34,13 +34,13 @@ def troubles_shown() -> Iterator[None]:
             logger.removeHandler(shown)
 
 
-class _Harmless(logging.Formatter):
+class _SanitizingFormatter(logging.Formatter):
     """Lets no text of a run or of a client reach the terminal as a control code."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as text."""
         more = " (more of the kind is left out for a minute)" if getattr(record, _LAST, False) else ""
-        return clean(super().format(record)) + more
+        return sanitize(super().format(record)) + more
 
 
 class Sparing(logging.Filter):

@@ -38,14 +38,14 @@ def operations_of(app: FastAPI) -> Mapping[str, Operation]:
     return found
 
 
-def operation_of(request: Request) -> Operation | None:
+def current_operation(request: Request) -> Operation | None:
     """Return the operation that a request found; None: it is not one of the description."""
     return operations_of(request.app).get(getattr(request.scope.get("route"), "name", ""))
 
 
-async def check_parameters(request: Request) -> None:
+async def reject_unknown_parameters(request: Request) -> None:
     """Refuse a query with a parameter that the operation does not have: a slip would ask for everything."""
-    operation = operation_of(request)
+    operation = current_operation(request)
     if operation is None:
         return
     given = [name for name, _ in request.query_params.multi_items()]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-PREFIX: Final = "/api/v1"
-ENDLESS: Final = f"{PREFIX}/events"  # nobody can wait for its end, or be given it again
-STREAMED: Final = (ENDLESS, f"{PREFIX}/export/")  # beginnings of paths: nobody waits for another's to be read
+API_PREFIX: Final = "/api/v1"
+EVENTS_PATH: Final = f"{API_PREFIX}/events"  # nobody can wait for its end, or be given it again
+STREAMED_PREFIXES: Final = (
+    EVENTS_PATH,
+    f"{API_PREFIX}/export/",
+)  # beginnings of paths: nobody waits for another's to be read

@@ -14,15 +14,16 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from .. import amounts
-from ..amounts import UNKNOWN
-from ..wording import agents, costs, explaining, numbers, runs, scores, signs, statistics, syncing
-from ..wording.text import clean, cut, cut_middle, name_parts, one_line
+from ..common import spending
+from ..common.formatting import agents, costs, numbers, text
+from ..common.formatting.text import name_parts, sanitize, single_line, truncate, truncate_middle
+from ..common.spending import UNKNOWN
+from ..presentation import explanation, run_list, scores, statistics, sync_summary
 
 _HERE: Final = Path(__file__).parent / "pages"
 
 
-class Entry(NamedTuple):
+class NavEntry(NamedTuple):
     """One page that every page leads to."""
 
     path: str
@@ -30,63 +31,63 @@ class Entry(NamedTuple):
     key: str  # after g
     below: tuple[str, ...] = ()  # beginnings of the paths that belong to it
 
-    def holds(self, path: str) -> bool:
+    def matches(self, path: str) -> bool:
         """Tell whether a path is this page, or belongs to it."""
         return path == self.path or path.startswith(self.below)
 
 
 NAVIGATION: Final = (
-    Entry("/", "Runs", "r", ("/runs/", "/compare")),
-    Entry("/trends", "Trends", "t"),
-    Entry("/insights", "Insights", "i", ("/patterns/",)),
-    Entry("/forecast", "Forecast", "f"),
-    Entry("/syncs", "Syncs", "s"),
-    Entry("/api", "REST", "a"),
+    NavEntry("/", "Runs", "r", ("/runs/", "/compare")),
+    NavEntry("/trends", "Trends", "t"),
+    NavEntry("/insights", "Insights", "i", ("/patterns/",)),
+    NavEntry("/forecast", "Forecast", "f"),
+    NavEntry("/syncs", "Syncs", "s"),
+    NavEntry("/api", "REST", "a"),
 )
 
-_AMOUNTS: Final = {"money": amounts.money, "duration": numbers.duration}
+_AMOUNTS: Final = {"money": spending.format_usd, "duration": numbers.format_duration}
 
-FILTERS: Final = {
-    "money": amounts.money,
-    "tokens": numbers.tokens,
-    "duration": numbers.duration,
-    "share": amounts.share,
-    "percent": numbers.percent,
-    "counted": numbers.counted,
+JINJA_FILTERS: Final = {
+    "money": spending.format_usd,
+    "tokens": numbers.format_tokens,
+    "duration": numbers.format_duration,
+    "share": spending.format_fraction,
+    "percent": numbers.format_percent_change,
+    "counted": numbers.pluralize,
     "copies_left_out": statistics.copies_words,
-    "all_pruned_words": syncing.all_pruned_words,
+    "all_pruned_words": sync_summary.all_pruned_words,
     "day": numbers.day,
-    "moment": numbers.moment,
-    "cost_of": costs.short_cost,
-    "agent_spending": amounts.agent_spending,
-    "at_least": costs.at_least,
+    "moment": numbers.format_timestamp,
+    "cost_of": costs.format_run_cost,
+    "agent_spending": spending.agent_spending,
+    "at_least": costs.format_minimum,
     "short_model": agents.short_model,
-    "remarks": agents.remarks,
-    "one_line": one_line,
-    "clean": clean,
-    "cut": cut,
-    "cut_middle": cut_middle,
-    "full_id": runs.full_id,
-    "request_words": runs.request_words,
-    "copy_words": runs.copy_words,
-    "workflow_words": runs.workflow_words,
-    "when_words": runs.when_words,
-    "is_gone": runs.is_gone,
-    "lasted_words": runs.lasted_words,
-    "is_derived": runs.is_derived,
-    "score_word": scores.score_word,
-    "score_parts": scores.parts_words,
-    "score_missing": scores.missing_words,
-    "explained_value": explaining.value_words,
-    "explained_short": explaining.short_words,
-    "explained_total": explaining.total_words,
-    "explained_from": explaining.from_words,
-    "explained_rule": explaining.rule_words,
-    "explained_place": explaining.place_words,
-    "dollars": explaining.dollars,
-    "status_sign": signs.status_sign,
-    "outcome_sign": signs.outcome_sign,
-    "phase_words": syncing.phase_words,
+    "remarks": agents.agent_notes,
+    "one_line": single_line,
+    "clean": sanitize,
+    "cut": truncate,
+    "cut_middle": truncate_middle,
+    "full_id": run_list.qualified_id,
+    "request_words": run_list.request_summary,
+    "copy_words": run_list.copy_words,
+    "workflow_words": run_list.workflow_summary,
+    "when_words": run_list.format_date,
+    "is_gone": run_list.is_source_deleted,
+    "lasted_words": run_list.lasted_words,
+    "is_derived": run_list.is_derived,
+    "score_word": scores.format_score,
+    "score_parts": scores.format_score_parts,
+    "score_missing": scores.format_missing,
+    "explained_value": explanation.format_value,
+    "explained_short": explanation.format_short,
+    "explained_total": explanation.total_words,
+    "explained_from": explanation.describe_origin,
+    "explained_rule": explanation.describe_rule,
+    "explained_place": explanation.format_source,
+    "dollars": explanation.format_usd_exact,
+    "status_sign": text.status_symbol,
+    "outcome_sign": text.outcome_symbol,
+    "phase_words": sync_summary.phase_label,
     "show_as": lambda amount, how: _AMOUNTS[how](amount),
 }
 """How templates write values: the words are those of the terminal."""
@@ -98,13 +99,15 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=harmless,
+        finalize=strip_control_chars,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(FILTERS, exactly=exactly, iso=iso, state_class=state_class, cost_title=cost_title)
+    found.filters.update(
+        JINJA_FILTERS, exactly=format_exact, iso=iso, state_class=status_class, cost_title=cost_title
+    )
     found.filters["breakable"] = breakable
-    found.globals.update(UNKNOWN=UNKNOWN, address=address, run_address=run_address, navigation=NAVIGATION)
+    found.globals.update(UNKNOWN=UNKNOWN, address=url_for, run_address=run_address, navigation=NAVIGATION)
     return found
 
 
@@ -120,13 +123,13 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
 
 
-def harmless(value: Any) -> Any:
+def strip_control_chars(value: Any) -> Any:
     r"""Return what a template is about to write without control codes, whoever forgot to clean it.
 
-    >>> harmless("\u202eback"), harmless(3)
+    >>> strip_control_chars("\u202eback"), strip_control_chars(3)
     ('back', 3)
     """
-    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return sanitize(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def breakable(name: str) -> Markup:
@@ -135,7 +138,7 @@ def breakable(name: str) -> Markup:
     >>> breakable("mcp__a__<b>")
     Markup('mcp__<wbr>a__<wbr>&lt;b&gt;')
     """
-    return Markup("<wbr>").join(map(escape, name_parts(harmless(name))))
+    return Markup("<wbr>").join(map(escape, name_parts(strip_control_chars(name))))
 
 
 def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:
@@ -145,10 +148,10 @@ def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:
     )
 
 
-def address(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -> str:
+def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -> str:
     """Return a link: a path with a query, some of its parameters changed; None takes one out.
 
-    >>> address("/", {"status": ["failed"], "offset": 50}, offset=None, sort="cost")
+    >>> url_for("/", {"status": ["failed"], "offset": 50}, offset=None, sort="cost")
     '/?status=failed&sort=cost'
     """
     wanted = {**(query or {}), **changes}
@@ -164,16 +167,16 @@ def run_address(run: Mapping[str, Any], part: str = "") -> str:
     '/runs/a%20b?project=shop'
     """
     path = f"/runs/{quote(str(run['id']), safe='', errors='replace')}{part}"
-    return address(path, {"project": run.get("project") or None})
+    return url_for(path, {"project": run.get("project") or None})
 
 
-def exactly(value: Any) -> str:
+def format_exact(value: Any) -> str:
     """Return a count with all of its digits, for who wants to know.
 
-    >>> exactly(1234567), exactly(None) == UNKNOWN
+    >>> format_exact(1234567), format_exact(None) == UNKNOWN
     ('1,234,567', True)
     """
-    known = amounts.number(value)
+    known = spending.number(value)
     return UNKNOWN if known is None else f"{known:,.15g}"
 
 
@@ -186,21 +189,21 @@ def iso(value: Any) -> str | None:
     return str(value) if numbers.is_moment(value) else None
 
 
-def state_class(word: Any) -> str:
+def status_class(word: Any) -> str:
     """Return the class that colours a state or an outcome; a word of the run's own gets no class of its own.
 
-    >>> state_class("failed"), state_class("x skip")
+    >>> status_class("failed"), status_class("x skip")
     ('is-failed', 'is-other')
     """
-    known = word in signs.STATUS_SIGNS or word in signs.OUTCOME_SIGNS
+    known = word in text.STATUS_SIGNS or word in text.OUTCOME_SIGNS
     return f"is-{word}" if known else "is-unknown" if not word else "is-other"
 
 
 def cost_title(run: Mapping[str, Any]) -> str:
     """Return what a run's cost means, in a sentence."""
-    spent, basis = amounts.spending(run), run.get("cost_basis")
-    if spent.known is None and not basis:
+    spent, basis = spending.run_spending(run), run.get("cost_basis")
+    if spent.minimum is None and not basis:
         return "no cost of its own is known"
     told = costs.spent_words(spent)
-    meaning = costs.BASES.get(basis or "")
+    meaning = costs.COST_BASIS_NOTES.get(basis or "")
     return f"{told}; {meaning}" if meaning else told

@@ -13,29 +13,31 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..errors import WorkflowHistoryError
+from ..common.errors import WorkflowHistoryError
 from .app import create_app
-from .connections import MOST_HEAD, Limits, bounded
-from .logs import troubles_shown
-from .settings import Settings
+from .logs import log_to_stderr
+from .middleware.connection_limits import MOST_HEAD, Limits, bounded
+from .settings import ServerSettings
 
-__all__ = ["Settings", "serve_forever"]
+__all__ = ["ServerSettings", "serve_forever"]
 
 _SECONDS_TO_END = 1  # that open answers have when the server stops
 
 
-def serve_forever(settings: Settings, ready: Callable[[str], None], limits: Limits | None = None) -> None:
+def serve_forever(
+    settings: ServerSettings, ready: Callable[[str], None], limits: Limits | None = None
+) -> None:
     """Serve until somebody stops it; `ready` is told the address once it answers."""
     listening = _listen(settings)
     server = server_of(settings, limits or Limits())
     AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
     ready(_address(settings, listening))
-    with troubles_shown(), suppress(KeyboardInterrupt):  # the way to stop it
+    with log_to_stderr(), suppress(KeyboardInterrupt):  # the way to stop it
         server.run([listening])
     gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
 
 
-def server_of(settings: Settings, limits: Limits) -> uvicorn.Server:
+def server_of(settings: ServerSettings, limits: Limits) -> uvicorn.Server:
     """Return a server that listens to nothing yet."""
     app = create_app(settings)
     config = uvicorn.Config(
@@ -66,7 +68,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Named as TCP: only then does asyncio send small pieces at once, not 40 ms later.
     found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -89,7 +91,7 @@ def _instead(error: OSError) -> str:
     return "--host names an address of this machine, as 127.0.0.1"
 
 
-def _address(settings: Settings, listening: socket.socket) -> str:
+def _address(settings: ServerSettings, listening: socket.socket) -> str:
     port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{port}/"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 
-from ..errors import InvalidQueryError
-from ..places import Place
+from ..common.errors import InvalidQueryError
+from ..ingest.files import FolderPath
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
-LEAST_TOKEN = 16  # characters
+MIN_TOKEN_LENGTH = 16  # characters
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerSettings:
     """How one server serves."""
 
     host: str = DEFAULT_HOST  # address to listen on
@@ -22,15 +22,15 @@ class Settings:
     token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
     names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
     keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
-    agents_dir: Place | None = None  # folder that is synced; None: none
-    others: tuple[Place, ...] = ()  # the project's other agents folders, synced after it
+    agents_dir: FolderPath | None = None  # folder that is synced; None: none
+    others: tuple[FolderPath, ...] = ()  # the project's other agents folders, synced after it
     follow: bool = True  # sync it by itself whenever it changes
     project: str | None = None  # that its runs are stored under; None: as a sync names it
 
     def __post_init__(self) -> None:
         """Refuse what would show the history to strangers."""
-        if self.token is not None and len(self.token) < LEAST_TOKEN:
-            raise InvalidQueryError(f"a token has at least {LEAST_TOKEN} characters")
+        if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
+            raise InvalidQueryError(f"a token has at least {MIN_TOKEN_LENGTH} characters")
         if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
             raise InvalidQueryError(
                 "a token has letters, digits and signs of ASCII alone, and no spaces: "
@@ -42,7 +42,7 @@ class Settings:
             )
 
     @property
-    def folders(self) -> tuple[Place, ...]:
+    def folders(self) -> tuple[FolderPath, ...]:
         """Every folder that is synced, in this order."""
         return () if self.agents_dir is None else (self.agents_dir, *self.others)
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ...answers.watch import Anomalies, find_anomalies
-from ...narrowing import recent_of
-from ...wording.numbers import day
-from ...zones import zone_named
-from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.watching import anomalies, sentences
-from ..screen import screen_of
+from ...common.filter_options import parse_recent
+from ...common.formatting.numbers import day
+from ...common.time_zones import zone_named
+from ...queries.anomalies import Anomalies, find_anomalies
+from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..output import get_output
+from ..render.anomalies import render_anomalies, render_sentences
 
 app = typer.Typer(add_completion=False)
 
@@ -27,8 +27,8 @@ Examples:
 """
 
 
-@app.command(name="anomalies", epilog=EXAMPLES, cls=FilterCommand)
-def show_anomalies(
+@app.command(name="anomalies", epilog=EXAMPLES, cls=FilteredCommand)
+def anomalies(
     context: typer.Context,
     recent: Annotated[
         str,
@@ -41,16 +41,16 @@ def show_anomalies(
 
     Lately is counted back from the latest run. Changes that may be chance are left out.
     """
-    screen = screen_of(context)
-    found = find_anomalies(filter_of(context), recent_of(recent), tz=zone_of(context))
+    screen = get_output(context)
+    found = find_anomalies(get_filter(context), parse_recent(recent), tz=zone_of(context))
     zone = zone_named(zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(*sentences(found.regressions))
+        screen.print(*render_sentences(found.regressions))
     else:
-        screen.show(anomalies(found, screen.width, zone))
-        screen.next_steps(*_next(found, zone))
+        screen.print(render_anomalies(found, screen.width, zone))
+        screen.print_hints(*_next(found, zone))
 
 
 def _next(found: Anomalies, zone: tzinfo | None) -> list[tuple[str, str]]:

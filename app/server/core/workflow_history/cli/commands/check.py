@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.budgets import check_budgets
-from ...config import read_config, write_example
-from ...narrowing import moment_of
-from ...wording.text import one_line
-from ..options import Command
-from ..render.watching import budget_report, passed
-from ..screen import screen_of
+from ...common.filter_options import parse_moment
+from ...common.formatting.text import single_line
+from ...queries.budgets import check_budgets
+from ...queries.settings_file import create_default_config, read_config
+from ..common_options import Command
+from ..output import get_output
+from ..render.anomalies import render_budgets, render_exceeded
 
 app = typer.Typer(add_completion=False)
 
@@ -53,24 +53,24 @@ def check(  # noqa: PLR0917 - a command line has many options
 
     With --quiet nothing is printed where all is well.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     if init:
-        path = write_example(config)
+        path = create_default_config(config)
         if screen.as_json:
-            screen.give({"config": str(path)})
+            screen.print_json({"config": str(path)})
         elif not screen.quiet:
-            screen.show(Text(f"wrote {one_line(path)}: edit the budgets in it"))
-            screen.next_steps(("workflow-history check", "hold spending against them"))
+            screen.print(Text(f"wrote {single_line(path)}: edit the budgets in it"))
+            screen.print_hints(("workflow-history check", "hold spending against them"))
         return
     settings = read_config(config)
-    now = moment_of(at, zone=settings.time_zone) if at else datetime.now(UTC)
-    start = moment_of(since, now, settings.time_zone) if since else None
+    now = parse_moment(at, zone=settings.time_zone) if at else datetime.now(UTC)
+    start = parse_moment(since, now, settings.time_zone) if since else None
     found = check_budgets(settings, start, now, regressions=regressions)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(*passed(found))
+        screen.print(*render_exceeded(found))
     else:
-        screen.show(budget_report(found, screen.width))
+        screen.print(render_budgets(found, screen.width))
     if not found.ok:
         raise typer.Exit(1)

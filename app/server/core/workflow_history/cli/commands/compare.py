@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from ...answers.compare import compare_runs
-from ...comparing.shapes import Side
-from ..options import AskingCommand
-from ..render.comparing import comparison, cost_sentence
-from ..render.similar import full_name
-from ..screen import screen_of
+from ...analysis.comparison.records import RunRef
+from ...queries.compare import compare_runs
+from ..common_options import HistoryCommand
+from ..output import get_output
+from ..render.compare import render_comparison, render_cost_difference
+from ..render.similar import qualified_id
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=AskingCommand)
+@app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def compare(
     context: typer.Context,
     a: Annotated[
@@ -35,19 +35,19 @@ def compare(
     What was asked, what they cost, phase by phase, and where the difference comes from. Differences are B
     less A.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     found = compare_runs(a, b)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(cost_sentence(found))
+        screen.print(render_cost_difference(found))
     else:
-        screen.show(comparison(found, screen.width))
-        screen.next_steps(
+        screen.print(render_comparison(found, screen.width))
+        screen.print_hints(
             (f"workflow-history explain {_name(found.a)} cost", "from which files A's cost comes"),
             (f"workflow-history explain {_name(found.b)} cost", "from which files B's cost comes"),
         )
 
 
-def _name(side: Side) -> str:
-    return full_name(side.project, side.id)
+def _name(side: RunRef) -> str:
+    return qualified_id(side.project, side.id)

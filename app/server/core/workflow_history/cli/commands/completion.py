@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined] # as in completing
 
-from ..options import COMPLETION_VARIABLE, Command
-from ..screen import screen_of
+from ..common_options import COMPLETION_VARIABLE, Command
+from ..output import get_output
 
 app = typer.Typer(add_completion=False)
 
@@ -39,11 +39,11 @@ def completion(
 
     Ids, names and words of the history are completed too, at most 50 of them, from the history in use.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     script = get_completion_script(
         prog_name="workflow-history", complete_var=COMPLETION_VARIABLE, shell=shell.value
     )
     if screen.as_json:
-        screen.give({"shell": shell.value, "script": script})
+        screen.print_json({"shell": shell.value, "script": script})
     else:
         screen.out.file.write(f"{script}\n")

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ... import costing
-from ...errors import WorkflowHistoryError
-from ...wording.syncing import no_runs_words
-from ..folders import Directory, folders_of
-from ..options import Command
-from ..render.spending import cost_line, cost_report
-from ..screen import screen_of
+from ...common.errors import WorkflowHistoryError
+from ...pipeline import folder_costs
+from ...presentation.sync_summary import no_runs_words
+from ..common_options import Command
+from ..folders import Directory, resolve_agents_folders
+from ..output import get_output
+from ..render.cost import render_cost_line, render_cost_report
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +24,7 @@ Examples:
   workflow-history cost old/agents --json | jq .recorded_cost
 """
 
-COSTLIEST = 5
+MAX_RUNS = 5
 """How many runs are shown where nobody asked for all of them."""
 
 
@@ -52,20 +52,20 @@ def cost(
 
     What overwritten or deleted streams cost before, only a history knows: see sync.
     """
-    screen = screen_of(context)
-    folders = folders_of(directory)
+    screen = get_output(context)
+    folders = resolve_agents_folders(directory)
     kinds = [by.value] if by else ["phase", "model", "run"]
-    found = costing.folder_costs(*folders, kinds=kinds)
+    found = folder_costs.folder_costs(*folders, kinds=kinds)
     if not found["runs"] and not found["problems"]:
         raise WorkflowHistoryError(no_runs_words(folders[0]))
     if by is None:
-        found["by"]["run"] = found["by"]["run"][:COSTLIEST]
+        found["by"]["run"] = found["by"]["run"][:MAX_RUNS]
     if screen.as_json:
-        screen.give(found)
+        screen.print_json(found)
     elif screen.quiet:
-        screen.show(cost_line(found))
+        screen.print(render_cost_line(found))
     else:
-        screen.show(cost_report(found, screen.width))
-        screen.next_steps(
+        screen.print(render_cost_report(found, screen.width))
+        screen.print_hints(
             (f"workflow-history sync {directory or folders[0]}", "keep these runs in a history")
         )

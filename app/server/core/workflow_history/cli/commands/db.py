@@ -6,11 +6,12 @@ import typer
 from rich.text import Text
 
 from ... import database
-from ...errors import WorkflowHistoryError
-from ..options import AskingCommand, Command, CommandGroup
-from ..render.text import said
-from ..screen import screen_of
-from . import db_care, db_scrub
+from ...common.errors import WorkflowHistoryError
+from ..common_options import Command, CommandGroup, HistoryCommand
+from ..output import get_output
+from ..render.text import clean_text
+from . import db_care
+from . import db_care as db_scrub
 
 EXAMPLES = """
 Examples:
@@ -34,39 +35,39 @@ app = typer.Typer(
 @app.command(epilog="Example: workflow-history db path", cls=Command)
 def path(context: typer.Context) -> None:
     """Print where the history is stored."""
-    screen = screen_of(context)
+    screen = get_output(context)
     if screen.as_json:
-        screen.give({"path": database.location()})
+        screen.print_json({"path": database.database_name()})
     else:
-        screen.out.print(said(database.location()), soft_wrap=True)
+        screen.out.print(clean_text(database.database_name()), soft_wrap=True)
 
 
-@app.command(epilog="Example: workflow-history db version", cls=AskingCommand)
+@app.command(epilog="Example: workflow-history db version", cls=HistoryCommand)
 def version(context: typer.Context) -> None:
     """Print the version of the database's tables."""
-    screen = screen_of(context)
+    screen = get_output(context)
     if screen.as_json:
-        screen.give({"database_version": database.schema_version()})
+        screen.print_json({"database_version": database.schema_version()})
     else:
-        screen.show(said(database.schema_version()))
+        screen.print(clean_text(database.schema_version()))
 
 
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
 def check(context: typer.Context) -> None:
     """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
-    screen = screen_of(context)
+    screen = get_output(context)
     if database.schema_version() is None:
-        raise WorkflowHistoryError(f"there is no history at {database.location()} yet")
+        raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")
     found = database.check()
     if screen.as_json:
-        screen.give({"ok": not found, "problems": found})
+        screen.print_json({"ok": not found, "problems": found})
     elif found:
-        screen.show(*(Text.assemble(("✗ ", "red"), said(problem)) for problem in found))
+        screen.print(*(Text.assemble(("✗ ", "red"), clean_text(problem)) for problem in found))
     elif not screen.quiet:
-        screen.show(Text("✓ the history is sound", "green"))
+        screen.print(Text("✓ the history is sound", "green"))
     if found:
         raise typer.Exit(1)
 
 
-db_care.add_to(app)
-app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=AskingCommand)(db_scrub.scrub)
+db_care.register(app)
+app.command(name="scrub", epilog=db_scrub.EXAMPLES, cls=HistoryCommand)(db_scrub.scrub)

@@ -6,18 +6,56 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from ...care.backup import backup_history
-from ...care.pruning import prune_history
-from ...care.restoring import restore_history
-from ...care.vacuum import vacuum_history
-from ...config import read_retention
-from ...errors import InvalidQueryError
-from ...retention import Rule, with_age
-from ..filtering import FilterCommand, filter_of
-from ..options import AskingCommand, Command
-from ..render.care import backed_up, pruned, restored, vacuumed
-from ..screen import screen_of
+from ... import database
+from ...common.errors import InvalidQueryError
+from ...maintenance.backup import backup_history, vacuum_history
+from ...maintenance.pruning import prune_history
+from ...maintenance.restore import restore_history
+from ...maintenance.retention_rules import RetentionRule, with_max_age
+from ...presentation.sync_summary import describe_redactions
+from ...queries.settings_file import read_retention_rules
+from ..common_options import Command, HistoryCommand
+from ..filter_options import FilteredCommand, get_filter
+from ..output import get_output
+from ..render.maintenance import render_backup, render_prune, render_vacuum, restored
+
+EXAMPLES = """
+Examples:
+  workflow-history db scrub
+  workflow-history db scrub --no-text --yes
+"""
+
+
+def scrub(
+    context: typer.Context,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Take out all that was asked, said and typed, for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
+) -> None:
+    """Take secrets out of a history that was made before.
+
+    A sync takes them out by itself: this is for what older versions stored, or rules did not know yet.
+    Nothing of it stays in the database's files. Stop other programs that have the history open.
+    """
+    if no_text and not yes:
+        raise typer.BadParameter(
+            "all that was asked, said and typed goes for good; make a copy (db backup), then say --yes too",
+            param_hint="'--no-text'",
+        )
+    found = database.redact(no_text=no_text)
+    screen = get_output(context)
+    if screen.as_json:
+        screen.print_json(
+            {"rows_changed": found.rows, "secrets": found.secrets, "text_kept": found.keeps_text}
+        )
+    elif not screen.quiet:
+        said = describe_redactions(found.secrets) or "no secret was found"
+        rest = "; no text is kept from now on" if not found.keeps_text else ""
+        screen.print(Text(f"✓ {said}{rest}", "green"))
+
 
 PRUNE_EXAMPLES = """
 Examples:
@@ -28,12 +66,12 @@ Examples:
 """
 
 
-def add_to(app: typer.Typer) -> None:
+def register(app: typer.Typer) -> None:
     """Add the commands to their group."""
-    app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=AskingCommand)(backup)
+    app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=HistoryCommand)(backup)
     app.command(epilog="Example: workflow-history db restore ~/backups/history.db", cls=Command)(restore)
-    app.command(epilog=PRUNE_EXAMPLES, cls=FilterCommand)(prune)
-    app.command(epilog="Example: workflow-history db vacuum", cls=AskingCommand)(vacuum)
+    app.command(epilog=PRUNE_EXAMPLES, cls=FilteredCommand)(prune)
+    app.command(epilog="Example: workflow-history db vacuum", cls=HistoryCommand)(vacuum)
 
 
 def backup(
@@ -45,12 +83,12 @@ def backup(
 
     It is whole or not there. A history on PostgreSQL comes out as an SQLite file, too.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     done = backup_history(file, force=force)
     if screen.as_json:
-        screen.give(done)
+        screen.print_json(done)
     elif not screen.quiet:
-        screen.show(backed_up(done))
+        screen.print(render_backup(done))
 
 
 def restore(
@@ -63,12 +101,12 @@ def restore(
 
     A server shows the new one at once.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     done = restore_history(file)
     if screen.as_json:
-        screen.give(done)
+        screen.print_json(done)
     elif not screen.quiet:
-        screen.show(*restored(done))
+        screen.print(*restored(done))
 
 
 def prune(  # noqa: PLR0917 - a command line has many options
@@ -98,28 +136,28 @@ def prune(  # noqa: PLR0917 - a command line has many options
     """
     if yes and _dry_run:
         raise InvalidQueryError("--yes and --dry-run say the opposite; give one of them")
-    screen = screen_of(context)
-    own = with_age(Rule(filter_of(context)), older_than, keep)
-    if by_config and not (own.is_empty and keep == 0):
+    screen = get_output(context)
+    own = with_max_age(RetentionRule(get_filter(context)), older_than, keep)
+    if by_config and not (own.matches_all and keep == 0):
         raise InvalidQueryError(
             "--by-config takes all rules from the settings file; leave the other options out"
         )
-    rules = read_retention(config) if by_config else [own]
+    rules = read_retention_rules(config) if by_config else [own]
     done = prune_history(rules, dry_run=not yes)
     if screen.as_json:
-        screen.give(done)
+        screen.print_json(done)
         return
     if not screen.quiet:
-        screen.show(pruned(done))
+        screen.print(render_prune(done))
         if done["runs"] and yes:
-            screen.next_steps(("workflow-history db vacuum", "give the space back"))
+            screen.print_hints(("workflow-history db vacuum", "give the space back"))
 
 
 def vacuum(context: typer.Context) -> None:
     """Give back the space that deleted rows took; others wait for it meanwhile."""
-    screen = screen_of(context)
+    screen = get_output(context)
     done = vacuum_history()
     if screen.as_json:
-        screen.give(done)
+        screen.print_json(done)
     elif not screen.quiet:
-        screen.show(vacuumed(done))
+        screen.print(render_vacuum(done))

@@ -13,14 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from ... import demo, sync
-from ...amounts import spending
-from ...answers.finding import costs_of, find_runs
-from ...errors import WorkflowHistoryError
-from ...filters import RunFilter
-from ..options import DATABASE_VARIABLE, Command
-from ..render.runs import run_list
-from ..render.syncing import sync_summary
-from ..screen import note, screen_of
+from ...common.errors import WorkflowHistoryError
+from ...common.filters import RunFilter
+from ...common.spending import run_spending
+from ...queries.list_runs import costs_of, find_runs
+from ..common_options import DATABASE_VARIABLE, Command
+from ..output import get_output, print_note
+from ..render.run_list import render_run_list
+from ..render.sync import render_sync_summary
 
 app = typer.Typer(add_completion=False)
 
@@ -33,8 +33,8 @@ Examples:
 FOLDER = "agents"
 HISTORY = "history.db"
 RUNS, SEED = 240, 1
-SHOWN = 12  # runs in the list
-TASK = "CSV export for suppliers"
+EXAMPLE_ROWS = 12  # runs in the list
+EXAMPLE_TASK = "CSV export for suppliers"
 """A task as the planted family of similar tasks asks for it; see demo/tasks.py."""
 
 
@@ -53,7 +53,7 @@ def make_demo(
 
     Delete the folder, and it is gone. A demo that is there already is used again.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     agents, history = directory / FOLDER, directory / HISTORY
     os.environ[DATABASE_VARIABLE] = str(history)
     there = _is_demo(directory)
@@ -64,19 +64,19 @@ def make_demo(
             demo.make_agents_folder(agents, runs=runs, seed=seed, end=now, progress=made)
         stats = sync.sync_workflow_history(silent=True, agents_dir=agents, progress=report)
     if there and (runs, seed) != (RUNS, SEED):
-        note(f"the demo in {directory} was there already: --runs and --seed change nothing")
-    page = find_runs(limit=SHOWN)
+        print_note(f"the demo in {directory} was there already: --runs and --seed change nothing")
+    page = find_runs(limit=EXAMPLE_ROWS)
     if screen.as_json:
-        screen.give({"folder": str(agents), "database": str(history), "sync": stats})
+        screen.print_json({"folder": str(agents), "database": str(history), "sync": stats})
     elif not screen.quiet and page.workflows:
-        screen.show(
-            sync_summary({**stats, "errors": []}, screen.width),
+        screen.print(
+            render_sync_summary({**stats, "errors": []}, screen.width),
             "",
-            run_list(page.workflows, page.total, costs_of(RunFilter()), screen.width),
+            render_run_list(page.workflows, page.total, costs_of(RunFilter()), screen.width),
         )
         opened = f"workflow-history --db {shlex.quote(str(history))}"
         asked = ((f"{opened} {question}", purpose) for question, purpose in _questions(page.workflows))
-        screen.next_steps(
+        screen.print_hints(
             (f"{opened} serve {shlex.quote(str(agents))}", "all of it in the browser"),
             *asked,
             ("workflow-history sync path/to/project", "your own runs"),
@@ -89,8 +89,8 @@ def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     yield f"show {_telling(runs)['id']}", "one run's story"
     yield "anomalies", "what got worse"
     yield "patterns", "what agents do again and again"
-    yield f'similar --text "{TASK}"', "was it done before?"
-    yield f'forecast --text "{TASK}"', "what will it cost?"
+    yield f'similar --text "{EXAMPLE_TASK}"', "was it done before?"
+    yield f'forecast --text "{EXAMPLE_TASK}"', "what will it cost?"
 
 
 def _is_demo(directory: Path) -> bool:
@@ -106,4 +106,4 @@ def _is_demo(directory: Path) -> bool:
 
 def _telling(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the run with most to see: the costliest of the list."""
-    return max(runs, key=lambda run: spending(run).known or 0)
+    return max(runs, key=lambda run: run_spending(run).minimum or 0)

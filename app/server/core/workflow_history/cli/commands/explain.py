@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ...answers.explain import explain_run
-from ..options import AskingCommand
-from ..render.explaining import explanation, in_a_line
-from ..render.similar import full_name
-from ..screen import screen_of
+from ...queries.explain import explain_run
+from ..common_options import HistoryCommand
+from ..output import get_output
+from ..render.explain import render_explanation, render_explanation_line
+from ..render.similar import qualified_id
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=AskingCommand)
+@app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def explain(
     context: typer.Context,
     run_id: Annotated[
@@ -44,17 +44,17 @@ def explain(
 
     Without FIELD: the main figures, each with its rule.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     found = explain_run(run_id, field)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(in_a_line(found))
+        screen.print(render_explanation_line(found))
     else:
-        screen.show(explanation(found, screen.width))
+        screen.print(render_explanation(found, screen.width))
         if found.of:
-            name = full_name(found.project, found.id)
-            screen.next_steps(
+            name = qualified_id(found.project, found.id)
+            screen.print_hints(
                 (f"workflow-history explain {name} cost", "each agent's part, its file and line"),
                 (f"workflow-history explain {name} quality", "what a score is made of"),
             )

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ...answers.export import STATISTICS, TABLES, names_of
-from ...answers.export import export as take_out
-from ...errors import InvalidQueryError
+from ...common.errors import InvalidQueryError
 from ...exporting.formats import FORMATS
-from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.exporting import exported
-from ..screen import screen_of
+from ...queries.export import STATISTICS, TABLES, parse_columns
+from ...queries.export import export as take_out
+from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..output import get_output
+from ..render.maintenance import render_export
 
 app = typer.Typer(add_completion=False)
 
@@ -28,10 +28,10 @@ Examples:
   workflow-history export statistics --by week --tz UTC --output weeks.csv
 """
 
-STANDARD_OUTPUT = Path("-")
+STDOUT = Path("-")
 
 
-@app.command(name="export", epilog=EXAMPLES, cls=FilterCommand)
+@app.command(name="export", epilog=EXAMPLES, cls=FilteredCommand)
 def export_rows(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{', '.join(TABLES)}.")] = "runs",
@@ -44,7 +44,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
             help="Write there. Without: to standard output.",
             show_default=False,
         ),
-    ] = STANDARD_OUTPUT,
+    ] = STDOUT,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -77,14 +77,14 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
 
     In CSV, text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
-    screen = screen_of(context)
-    piped = output == STANDARD_OUTPUT
+    screen = get_output(context)
+    piped = output == STDOUT
     found = take_out(
         what,
         sys.stdout.buffer if piped else output,
         format=_piped_format(kind, as_json=screen.as_json) if piped else kind,
-        columns=names_of(columns),
-        where=filter_of(context),
+        columns=parse_columns(columns),
+        where=get_filter(context),
         raw=raw,
         bom=bom,
         force=force,
@@ -97,7 +97,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
     elif screen.as_json:
         screen.answer(found)
     elif not screen.quiet:
-        screen.show(exported(found))
+        screen.print(render_export(found))
 
 
 def _piped_format(kind: str | None, *, as_json: bool) -> str | None:

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from ...answers.calibration import LATEST
-from ...answers.forecast import Forecast, calibration, forecast, forecast_run
-from ...errors import InvalidQueryError
-from ..options import AskingCommand, typed
-from ..render.calibration import calibration_report
-from ..render.forecast import forecast_report, headline
-from ..render.forecast_run import run_headline, run_report
-from ..screen import Screen, screen_of
+from ...common.errors import InvalidQueryError
+from ...queries.forecast import Forecast, calibration, forecast, forecast_run
+from ...queries.forecast.backtest import DEFAULT_RUNS
+from ..common_options import HistoryCommand, decode_argument
+from ..output import Output, get_output
+from ..render.calibration import render_calibration
+from ..render.forecast import headline, render_forecast
+from ..render.forecast_run import render_run_forecast, run_headline
 
 app = typer.Typer(add_completion=False)
 
-LONGEST = 1_000_000  # characters of a request that are read
+MAX_TEXT_CHARS = 1_000_000  # characters of a request that are read
 
 EXAMPLES = """
 Examples:
@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@app.command(name="forecast", epilog=EXAMPLES, cls=AskingCommand)
+@app.command(name="forecast", epilog=EXAMPLES, cls=HistoryCommand)
 def tell(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
@@ -67,7 +67,7 @@ def tell(  # noqa: PLR0917 - a command line has many options
     For a request that has not run yet; with an ID, for a run at work what is still to come, and for one that
     has ended what would have been forecast. Where too little is known it says so and gives no number.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     asked = [text is not None or file is not None or template is not None, run_id is not None, held]
     if sum(asked) != 1:
         raise InvalidQueryError(
@@ -88,20 +88,20 @@ def _request(text: str | None, file: Path | None) -> str | None:
     if file is not None:
         try:
             with file.open(encoding="utf-8", errors="replace") as stream:
-                return stream.read(LONGEST)
+                return stream.read(MAX_TEXT_CHARS)
         except OSError as error:
             raise InvalidQueryError(f"cannot read {file}: {error.strerror or error}") from error
-    return sys.stdin.read(LONGEST) if text == "-" or text is None else typed(text)
+    return sys.stdin.read(MAX_TEXT_CHARS) if text == "-" or text is None else decode_argument(text)
 
 
-def _show_forecast(screen: Screen, found: Forecast) -> None:
+def _show_forecast(screen: Output, found: Forecast) -> None:
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(headline(found))
+        screen.print(headline(found))
     else:
-        screen.show(forecast_report(found, screen.width))
-        screen.next_steps(*_next(found))
+        screen.print(render_forecast(found, screen.width))
+        screen.print_hints(*_next(found))
 
 
 def _next(found: Forecast) -> list[tuple[str, str]]:
@@ -111,21 +111,21 @@ def _next(found: Forecast) -> list[tuple[str, str]]:
     return [*steps, ("workflow-history forecast --calibration", "how well such forecasts held")]
 
 
-def _show_run(screen: Screen, run_id: str, limit: int) -> None:
+def _show_run(screen: Output, run_id: str, limit: int) -> None:
     found = forecast_run(run_id, shown=limit)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(run_headline(found))
+        screen.print(run_headline(found))
     else:
-        screen.show(run_report(found, screen.width))
+        screen.print(render_run_forecast(found, screen.width))
 
 
-def _show_calibration(screen: Screen, *, every: bool) -> None:
+def _show_calibration(screen: Output, *, every: bool) -> None:
     with screen.progress() as report:
         told = None if report is None else (lambda done, total: report("forecast", done, total))
-        found = calibration(None if every else LATEST, told=told)
+        found = calibration(None if every else DEFAULT_RUNS, told=told)
     if screen.as_json:
         screen.answer(found)
     else:
-        screen.show(calibration_report(found, screen.width, brief=screen.quiet))
+        screen.print(render_calibration(found, screen.width, brief=screen.quiet))

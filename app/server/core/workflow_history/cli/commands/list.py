@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.finding import PART_SORTS, SORT_NAMES, check_sort, costs_of, find_runs
-from ...wording.numbers import counted
-from ...wording.runs import full_id
-from ...zones import zone_named
+from ...common.formatting.numbers import pluralize
+from ...common.time_zones import zone_named
+from ...presentation.run_list import qualified_id
+from ...queries.list_runs import AGENT_SORT_KEYS, SORT_ALIASES, check_sort, costs_of, find_runs
 from ..empty import show_no_runs
-from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.runs import run_list
-from ..screen import screen_of
+from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..output import get_output
+from ..render.run_list import render_run_list
 
 app = typer.Typer(add_completion=False)
 
@@ -30,14 +30,14 @@ Examples:
 """
 
 
-class Order(StrEnum):
+class SortOrder(StrEnum):
     """Which end comes first."""
 
     DESC = "desc"
     ASC = "asc"
 
 
-@app.command(epilog=EXAMPLES, cls=FilterCommand)
+@app.command(epilog=EXAMPLES, cls=FilteredCommand)
 def list_runs(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     limit: Annotated[
@@ -49,9 +49,11 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
     ] = None,
     sort: Annotated[
         str,
-        typer.Option(metavar="KEY", help=f"Sort by {', '.join((*SORT_NAMES, *PART_SORTS))} or any column."),
+        typer.Option(
+            metavar="KEY", help=f"Sort by {', '.join((*SORT_ALIASES, *AGENT_SORT_KEYS))} or any column."
+        ),
     ] = "when",
-    order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
+    order: Annotated[SortOrder, typer.Option(help="Largest or smallest first.")] = SortOrder.DESC,
 ) -> None:
     """Find runs by words, status, cost, phase and more; the newest first.
 
@@ -59,18 +61,20 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
 
     Narrow terminals lose columns, not runs. With --quiet only the ids are printed.
     """
-    screen, wanted = screen_of(context), filter_of(context)
+    screen, wanted = get_output(context), get_filter(context)
     check_sort(sort, wanted, after, "--sort")
     page = find_runs(wanted, sort=sort, order=order.value, limit=limit, offset=offset, cursor=after)
     if screen.as_json:
         screen.answer(page)
     elif screen.quiet:
-        screen.show(*(full_id(run) for run in page.workflows))
+        screen.print(*(qualified_id(run) for run in page.workflows))
     elif page.workflows:
         costs, zone = costs_of(wanted), zone_named(zone_of(context))
-        screen.show(run_list(page.workflows, page.total, costs, screen.width, page.part_costs, zone=zone))
+        screen.print(
+            render_run_list(page.workflows, page.total, costs, screen.width, page.part_costs, zone=zone)
+        )
     elif page.total:
         why = "that is after the last" if limit else "--limit 0"
-        screen.show(Text(f"None of {counted(page.total, 'run')} shown: {why}."))
+        screen.print(Text(f"None of {pluralize(page.total, 'run')} shown: {why}."))
     else:
         show_no_runs(context)

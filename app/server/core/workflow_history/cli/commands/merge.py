@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ...care.merging import merge_history
-from ..options import Command
-from ..render.care import merged
-from ..screen import screen_of
+from ...maintenance.merge.merge_history import merge_history
+from ..common_options import Command
+from ..output import get_output
+from ..render.maintenance import render_merge
 
 EXAMPLES = """
 Examples:
@@ -43,10 +43,10 @@ def merge(
 
     Different runs of one name are both kept: the later one is called after the place it was found at.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     with screen.progress() as report:
         done = merge_history(other, host=host, dry_run=dry_run, with_pruned=with_pruned, progress=report)
     if screen.as_json:
-        screen.give(done)
+        screen.print_json(done)
     elif not screen.quiet:
-        screen.show(merged(done))
+        screen.print(render_merge(done))

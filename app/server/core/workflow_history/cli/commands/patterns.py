@@ -6,25 +6,25 @@ from typing import Annotated
 
 import typer
 
-from ...answers.automate import (
-    KINDS,
-    SHOWN_EXAMPLES,
-    STATUSES,
-    USUAL_STATUSES,
+from ...analysis.patterns.savings import DEFAULT_REMAINING
+from ...common.time_zones import zone_named
+from ...presentation.patterns import short_id
+from ...queries.pattern_records import PatternDetail, PatternReport, RankedPattern
+from ...queries.patterns import (
+    DEFAULT_EXAMPLES,
+    DEFAULT_STATUSES,
+    PATTERN_KINDS,
+    PATTERN_STATUSES,
     decide_pattern,
     find_patterns,
     show_pattern,
 )
-from ...answers.pattern_shapes import Patterns, PatternStory, RankedPattern
-from ...patterns.savings import KEEP_SHARE
-from ...wording.patterns import short_id
-from ...zones import zone_named
+from ..common_options import HistoryCommand, decode_argument, require_named_history
 from ..empty import show_no_runs
-from ..filtering import FilterCommand, FilterGroup, filter_of, zone_of
-from ..options import AskingCommand, check_named, typed
-from ..render.pattern_story import pattern_story, story_line
-from ..render.patterns import decision_line, pattern_list
-from ..screen import screen_of
+from ..filter_options import FilteredCommand, FilteredGroup, get_filter, zone_of
+from ..output import get_output
+from ..render.pattern_detail import render_pattern_detail, render_pattern_line
+from ..render.patterns import pattern_list, render_decision
 
 EXAMPLES = """
 Examples:
@@ -45,7 +45,7 @@ PatternId = Annotated[
     ),
 ]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why; kept with it.")]
-KeepShare = Annotated[
+RemainingShare = Annotated[
     float,
     typer.Option(
         "--keep-share",
@@ -55,7 +55,11 @@ KeepShare = Annotated[
 ]
 
 app = typer.Typer(
-    cls=FilterGroup, add_completion=False, invoke_without_command=True, no_args_is_help=False, epilog=EXAMPLES
+    cls=FilteredGroup,
+    add_completion=False,
+    invoke_without_command=True,
+    no_args_is_help=False,
+    epilog=EXAMPLES,
 )
 
 
@@ -68,17 +72,17 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     ] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(KINDS)}; may be repeated."),
+        typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(PATTERN_KINDS)}; may be repeated."),
     ] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="WORD", help=f"Only {', '.join(STATUSES)}; may be repeated."),
+        typer.Option("--state", metavar="WORD", help=f"Only {', '.join(PATTERN_STATUSES)}; may be repeated."),
     ] = None,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Also phases, the agents' own tools, and what tells the same."),
     ] = False,
-    keep_share: KeepShare = KEEP_SHARE,
+    keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
     """Tell what agents do again and again, and what a script would save.
 
@@ -88,12 +92,12 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     """
     if context.invoked_subcommand is not None:
         return
-    check_named()
-    screen, wanted = screen_of(context), filter_of(context)
+    require_named_history()
+    screen, wanted = get_output(context), get_filter(context)
     found = find_patterns(
         wanted,
         kinds=kind,  # type: ignore[arg-type]  # words are checked there
-        statuses=state or USUAL_STATUSES,  # type: ignore[arg-type]
+        statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
         limit=USUAL_LIMIT if limit is None and not everything else limit,
         keep_share=keep_share,
         everything=everything,
@@ -101,15 +105,15 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(*(one.id for one in found.patterns))
+        screen.print(*(one.id for one in found.patterns))
     elif not found.span.runs:
         show_no_runs(context)
     else:
-        screen.show(pattern_list(found, screen.width, zone_named(zone_of(context))))
-        screen.next_steps(*_next(found))
+        screen.print(pattern_list(found, screen.width, zone_named(zone_of(context))))
+        screen.print_hints(*_next(found))
 
 
-def _next(found: Patterns) -> list[tuple[str, str]]:
+def _next(found: PatternReport) -> list[tuple[str, str]]:
     if not found.patterns:
         return [("workflow-history patterns --all", "everything that recurs")]
     told = [
@@ -130,29 +134,30 @@ def _is_open(one: RankedPattern) -> bool:
 
 
 @app.command(
-    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --keep-share 0.1", cls=FilterCommand
+    epilog="Example: workflow-history patterns show 33e9fc27 --since 30d --keep-share 0.1",
+    cls=FilteredCommand,
 )
 def show(
     context: typer.Context,
     pattern: PatternId,
     examples: Annotated[
         int, typer.Option(metavar="N", help="Name at most this many places.", min=1)
-    ] = SHOWN_EXAMPLES,
-    keep_share: KeepShare = KEEP_SHARE,
+    ] = DEFAULT_EXAMPLES,
+    keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
     """Show one pattern: what it costs, what a script would save, and where to look at it."""
-    screen = screen_of(context)
-    found = show_pattern(pattern, filter_of(context), keep_share=keep_share, examples=examples)
+    screen = get_output(context)
+    found = show_pattern(pattern, get_filter(context), keep_share=keep_share, examples=examples)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(story_line(found))
+        screen.print(render_pattern_line(found))
     else:
-        screen.show(pattern_story(found, screen.width, zone_named(zone_of(context))))
-        screen.next_steps(*_after(found))
+        screen.print(render_pattern_detail(found, screen.width, zone_named(zone_of(context))))
+        screen.print_hints(*_after(found))
 
 
-def _after(found: PatternStory) -> list[tuple[str, str]]:
+def _after(found: PatternDetail) -> list[tuple[str, str]]:
     one = found.pattern
     steps = [(f"workflow-history list --pattern {short_id(one.id)}", "the runs that show it")]
     if one.status == "detected":
@@ -166,7 +171,8 @@ def _after(found: PatternStory) -> list[tuple[str, str]]:
 
 
 @app.command(
-    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"', cls=AskingCommand
+    epilog='Example: workflow-history patterns accept 33e9fc27 --note "make check does it"',
+    cls=HistoryCommand,
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Note that a script is to do it; it stays in the list, marked. Syncs keep that."""
@@ -175,27 +181,27 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
 
 @app.command(
     epilog='Example: workflow-history patterns dismiss 33e9fc27 --note "different each time"',
-    cls=AskingCommand,
+    cls=HistoryCommand,
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
     """Take it out of the list, with all that it tells of; syncs keep that."""
     _decide(context, pattern, "dismissed", note)
 
 
-@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=AskingCommand)
+@app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=HistoryCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
     """Take back what was decided of it."""
     _decide(context, pattern, "detected", None)
 
 
 def _decide(context: typer.Context, pattern: str, status: str, note: str | None) -> None:
-    screen = screen_of(context)
-    made = decide_pattern(pattern, status, None if note is None else typed(note))  # type: ignore[arg-type]  # one of the three above
+    screen = get_output(context)
+    made = decide_pattern(pattern, status, None if note is None else decode_argument(note))  # type: ignore[arg-type]  # one of the three above
     if screen.as_json:
         screen.answer(made)
     elif not screen.quiet:
-        screen.show(decision_line(made))
+        screen.print(render_decision(made))
         if made.status == "detected":
-            screen.next_steps(("workflow-history patterns", "what recurs"))
+            screen.print_hints(("workflow-history patterns", "what recurs"))
         else:
-            screen.next_steps((f"workflow-history patterns reset {short_id(made.id)}", "take that back"))
+            screen.print_hints((f"workflow-history patterns reset {short_id(made.id)}", "take that back"))

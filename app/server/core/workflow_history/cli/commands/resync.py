@@ -9,9 +9,9 @@ import typer
 
 from ... import database
 from ... import resync as resyncs
-from ..options import AskingCommand
-from ..render.resyncing import many_resyncs, one_resync, resync_errors
-from ..screen import error_line, screen_of
+from ..common_options import HistoryCommand
+from ..output import get_output, print_error
+from ..render.resync import render_resync, render_resyncs, resync_errors
 
 app = typer.Typer(add_completion=False)
 
@@ -26,7 +26,7 @@ Examples:
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@app.command(epilog=EXAMPLES, cls=AskingCommand)
+@app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def resync(  # noqa: PLR0917 - a command line has many options
     context: typer.Context,
     run_id: Annotated[
@@ -52,7 +52,7 @@ def resync(  # noqa: PLR0917 - a command line has many options
     span = since is not None or until is not None
     if sum((run_id is not None, every, status is not None, span)) != 1:
         raise typer.BadParameter("say which runs: an ID, --all, --status, or --since and --until")
-    screen = screen_of(context)
+    screen = get_output(context)
     if run_id is not None:
         result = _one(run_id)
     elif span:
@@ -60,12 +60,12 @@ def resync(  # noqa: PLR0917 - a command line has many options
     else:
         result = resyncs.resync_all_completed_workflows(status_filter=status)
     if screen.as_json:
-        screen.give(result)
+        screen.print_json(result)
     elif screen.quiet:
         for line in resync_errors(result):
-            error_line(line)
+            print_error(line)
     else:
-        screen.show(one_resync(result) if run_id is not None else many_resyncs(result))
+        screen.print(render_resync(result) if run_id is not None else render_resyncs(result))
     if result.get("success") is False or result.get("failed"):
         raise typer.Exit(1)
 

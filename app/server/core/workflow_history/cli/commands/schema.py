@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ...answers.schemas import PUBLISHED, schema_of
-from ..options import Command
-from ..screen import screen_of
+from ...queries.json.schemas import SCHEMAS, get_schema
+from ..common_options import Command
+from ..output import get_output
 
 app = typer.Typer(add_completion=False)
 
@@ -33,10 +33,10 @@ def schema(
 
     Every answer has a schema_version: it rises when a key goes or changes its meaning, not for a new key.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     if name is not None:
-        screen.write_json(schema_of(name))
+        screen.write_json(get_schema(name))
     elif screen.as_json:
-        screen.give({"names": list(PUBLISHED)})
+        screen.print_json({"names": list(SCHEMAS)})
     else:
-        screen.show(*(Text(name) for name in PUBLISHED))
+        screen.print(*(Text(name) for name in SCHEMAS))

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ... import database
-from ...errors import WorkflowHistoryError
-from ...places import Place, RemoteFolder
-from ...scanning.walk import lies_beside_agents
-from ...wording.text import one_line
-from ..folders import Directory, followed_folders
-from ..options import Command
-from ..screen import Screen, screen_of
+from ...common.errors import WorkflowHistoryError
+from ...common.formatting.text import single_line
+from ...ingest.files import FolderPath, RemoteFolder
+from ...ingest.runs.discovery import lies_beside_agents
+from ..common_options import Command
+from ..folders import Directory, resolve_watched_folders
+from ..output import Output, get_output
 
 if TYPE_CHECKING:  # see serve
-    from ...web.settings import Settings
+    from ...web.settings import ServerSettings
 
 app = typer.Typer(add_completion=False)
 
@@ -28,7 +28,7 @@ Examples:
   workflow-history serve --host 0.0.0.0 --name history.example --token new
 """
 
-NEW = "new"
+GENERATE_TOKEN = "new"  # noqa: S105 - the word that asks for one
 
 
 @app.command(epilog=EXAMPLES, cls=Command)
@@ -65,19 +65,19 @@ def serve(  # noqa: PLR0917 - a command line has many options
 
     Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     # What the server is made of is an extra, and takes longer to import than most commands take.
     try:
-        from ...web.serving import Settings, serve_forever  # noqa: PLC0415
+        from ...web.serving import ServerSettings, serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise WorkflowHistoryError(
             f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
         ) from error
-    if database.is_there():
+    if database.history_exists():
         database.schema_version()  # one that cannot be asked is told of now, and not on every page
-    folders = [found.absolute() for found in followed_folders(directory)]
-    made = secrets.token_urlsafe(24) if token == NEW else token
-    settings = Settings(
+    folders = [found.absolute() for found in resolve_watched_folders(directory)]
+    made = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else token
+    settings = ServerSettings(
         host=host,
         port=port,
         token=made,
@@ -87,15 +87,15 @@ def serve(  # noqa: PLR0917 - a command line has many options
         follow=follow,
         project=project,
     )
-    new = made if token == NEW else None  # who gave one knows it, and no log is to
+    new = made if token == GENERATE_TOKEN else None  # who gave one knows it, and no log is to
     serve_forever(settings, lambda address: _say(screen, address, new, settings))
 
 
-def _say(screen: Screen, address: str, new: str | None, settings: Settings) -> None:
+def _say(screen: Output, address: str, new: str | None, settings: ServerSettings) -> None:
     if screen.as_json:
         followed = [str(folder) for folder in settings.folders] if settings.follow else []
         first = followed[0] if followed else None
-        screen.give({"address": address, "token": new, "agents_dir": first, "folders": followed})
+        screen.print_json({"address": address, "token": new, "agents_dir": first, "folders": followed})
     elif not screen.quiet:
         screen.out.print(f"Workflow History is at {address}", soft_wrap=True)
         if new is not None:
@@ -105,10 +105,10 @@ def _say(screen: Screen, address: str, new: str | None, settings: Settings) -> N
         screen.out.print("Ctrl-C stops it", style="dim")
 
 
-def _following(folder: Place | None, *, follow: bool) -> str:
+def _following(folder: FolderPath | None, *, follow: bool) -> str:
     if folder is None:
         return "following nothing: there is no ./agents; workflow-history serve path/to/project follows one"
-    shown = one_line(folder)
+    shown = single_line(folder)
     if not follow:
         return f"following nothing: {shown} is synced on demand"
     if isinstance(folder, RemoteFolder):

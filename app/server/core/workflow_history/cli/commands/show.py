@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from ... import database
-from ...answers.likes import likes_of
-from ...patterns import pattern_key
-from ...wording.patterns import short_id
-from ...wording.runs import full_id
-from ..options import AskingCommand
-from ..render.story import story
-from ..screen import screen_of
+from ...analysis.patterns import pattern_id
+from ...presentation.patterns import short_id
+from ...presentation.run_list import qualified_id
+from ...queries.similar_links import resolve_similar
+from ..common_options import HistoryCommand
+from ..output import get_output
+from ..render.run_detail import render_run_detail
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +27,7 @@ Examples:
 """
 
 
-@app.command(epilog=EXAMPLES, cls=AskingCommand)
+@app.command(epilog=EXAMPLES, cls=HistoryCommand)
 def show(
     context: typer.Context,
     run_id: Annotated[
@@ -43,27 +43,27 @@ def show(
 
     What was asked, how it ended and why that is thought, what each agent cost, where each number stands.
     """
-    screen = screen_of(context)
+    screen = get_output(context)
     run = database.the_workflow(run_id)
     if screen.as_json:
-        screen.give(run)
+        screen.print_json(run)
         return
-    likes = [{**like.link, "workflow": like.run} for like in likes_of(run)]
-    screen.show(story(run, screen.width, likes=likes, full=full))
-    screen.next_steps(*_next(run, likes))
+    likes = [{**like.link, "workflow": like.run} for like in resolve_similar(run)]
+    screen.print(render_run_detail(run, screen.width, likes=likes, full=full))
+    screen.print_hints(*_next(run, likes))
 
 
 def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return what to ask next of a run; it is held against the run most like it."""
-    name = shlex.quote(full_id(run))
+    name = shlex.quote(qualified_id(run))
     steps = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
     if likes:
         steps.append((f"workflow-history similar {name}", "why these runs are like it"))
         known = likes[0].get("workflow")
         if known:
-            other = shlex.quote(full_id(known))
+            other = shlex.quote(qualified_id(known))
             steps.append((f"workflow-history compare {name} {other}", "side by side with the nearest"))
     for pattern in (run.get("patterns") or ())[:1]:
-        key = short_id(pattern_key(pattern["kind"], pattern["signature"]))
+        key = short_id(pattern_id(pattern["kind"], pattern["signature"]))
         steps.append((f"workflow-history patterns show {key}", "what its first pattern costs over all runs"))
     return steps

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ...answers.similar import similar_runs
-from ...errors import InvalidQueryError
-from ..filtering import FilterCommand, filter_of
-from ..options import typed
-from ..render.similar import full_name, ids_of, similar_report
-from ..screen import screen_of
+from ...common.errors import InvalidQueryError
+from ...queries.similar import similar_runs
+from ..common_options import decode_argument
+from ..filter_options import FilteredCommand, get_filter
+from ..output import get_output
+from ..render.similar import qualified_id, render_similar, similar_ids
 
 app = typer.Typer(add_completion=False)
 
@@ -24,10 +24,10 @@ Examples:
   cat issue.md | workflow-history similar --text - --json
 """
 
-MOST_TEXT = 1_000_000  # characters of standard input; no request is that long
+MAX_STDIN_CHARS = 1_000_000  # characters of standard input; no request is that long
 
 
-@app.command(epilog=EXAMPLES, cls=FilterCommand)
+@app.command(epilog=EXAMPLES, cls=FilteredCommand)
 def similar(
     context: typer.Context,
     run_id: Annotated[
@@ -52,26 +52,26 @@ def similar(
     Each with the reasons. The score is made of the text, the status, the cost and the duration; a text alone
     has only its words.
     """
-    screen = screen_of(context)
-    found = similar_runs(run_id, _read(text), filter_of(context), limit, threshold)
+    screen = get_output(context)
+    found = similar_runs(run_id, _read(text), get_filter(context), limit, threshold)
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(*ids_of(found))
+        screen.print(*similar_ids(found))
     else:
-        screen.show(similar_report(found, screen.width))
+        screen.print(render_similar(found, screen.width))
         if found.runs:
-            best = full_name(found.runs[0].project, found.runs[0].id)
-            own = full_name(found.project, found.id) if found.id else None
+            best = qualified_id(found.runs[0].project, found.runs[0].id)
+            own = qualified_id(found.project, found.id) if found.id else None
             against = f"compare {own} {best}" if own else f"show {best}"
             purpose = "side by side" if found.id else "the nearest run's story"
-            screen.next_steps((f"workflow-history {against}", purpose))
+            screen.print_hints((f"workflow-history {against}", purpose))
 
 
 def _read(text: str | None) -> str | None:
     if text != "-":
-        return None if text is None else typed(text)
-    given = sys.stdin.read(MOST_TEXT)
+        return None if text is None else decode_argument(text)
+    given = sys.stdin.read(MAX_STDIN_CHARS)
     if not given.strip():
         raise InvalidQueryError("nothing came by standard input; give the text after --text")
     return given

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ...answers import statistics
-from ...errors import InvalidQueryError
-from ...filters import period_of
-from ...zones import zone_named
+from ...common.errors import InvalidQueryError
+from ...common.filters import parse_period
+from ...common.time_zones import zone_named
+from ...queries import statistics
 from ..empty import show_no_runs
-from ..filtering import FilterCommand, filter_of, zone_of
-from ..render.overview import overview_report
-from ..render.statistics import statistics_table, total_line
-from ..render.trends import trend_report
-from ..render.waste import waste_line, waste_report
-from ..screen import screen_of
+from ..filter_options import FilteredCommand, get_filter, zone_of
+from ..output import get_output
+from ..render.overview import render_overview
+from ..render.stats import render_statistics, total_line
+from ..render.trends import render_trend
+from ..render.waste import render_waste, render_waste_line
 
 app = typer.Typer(add_completion=False)
 
@@ -34,16 +34,16 @@ Grouping = Annotated[
     str | None,
     typer.Option("--by", metavar="KEY", help=f"Group by {', '.join(statistics.GROUPINGS)}."),
 ]
-Second = Annotated[
+Across = Annotated[
     str | None, typer.Option("--across", metavar="KEY", help="Within each group, by this as well.")
 ]
 
 
-@app.command(epilog=EXAMPLES, cls=FilterCommand)
+@app.command(epilog=EXAMPLES, cls=FilteredCommand)
 def stats(
     context: typer.Context,
     by: Grouping = None,
-    across: Second = None,
+    across: Across = None,
     waste: Annotated[bool, typer.Option("--waste", help="What was spent in vain, and where.")] = False,
     trend: Annotated[
         str | None,
@@ -70,16 +70,16 @@ def stats(
 
 
 def _overview(context: typer.Context) -> None:
-    screen, found = screen_of(context), statistics.overview(filter_of(context), tz=zone_of(context))
+    screen, found = get_output(context), statistics.overview(get_filter(context), tz=zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(total_line(found.total))
+        screen.print(total_line(found.total))
     elif not found.total.runs:
         show_no_runs(context)
     else:
-        screen.show(overview_report(found, screen.width))
-        screen.next_steps(
+        screen.print(render_overview(found, screen.width))
+        screen.print_hints(
             ("workflow-history stats --by month", "every month; also week, agent, model …"),
             ("workflow-history stats --waste", "what was spent in vain, and where"),
             ("workflow-history stats --trend 30d", "what changed"),
@@ -87,29 +87,29 @@ def _overview(context: typer.Context) -> None:
 
 
 def _groups(context: typer.Context, by: str, across: str | None) -> None:
-    screen = screen_of(context)
-    found = statistics.run_statistics(by, filter_of(context), across=across, tz=zone_of(context))
+    screen = get_output(context)
+    found = statistics.run_statistics(by, get_filter(context), across=across, tz=zone_of(context))
     if screen.as_json:
         screen.answer(found)
     elif screen.quiet:
-        screen.show(total_line(found.total))
+        screen.print(total_line(found.total))
     elif not found.total.runs:
         show_no_runs(context)
     else:
-        screen.show(statistics_table(found, screen.width))
+        screen.print(render_statistics(found, screen.width))
 
 
 def _waste(context: typer.Context) -> None:
-    screen, found = screen_of(context), statistics.waste(filter_of(context))
+    screen, found = get_output(context), statistics.waste(get_filter(context))
     if screen.as_json:
         screen.answer(found)
     else:
-        screen.show(waste_line(found) if screen.quiet else waste_report(found, screen.width))
+        screen.print(render_waste_line(found) if screen.quiet else render_waste(found, screen.width))
 
 
 def _trend(context: typer.Context, period: str) -> None:
-    screen, found = screen_of(context), statistics.trend(period_of(period), filter_of(context))
+    screen, found = get_output(context), statistics.trend(parse_period(period), get_filter(context))
     if screen.as_json:
         screen.answer(found)
     else:
-        screen.show(trend_report(found, screen.width, zone_named(zone_of(context))))
+        screen.print(render_trend(found, screen.width, zone_named(zone_of(context))))

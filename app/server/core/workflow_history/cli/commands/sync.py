@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from ... import database, scanner, sync
-from ...errors import WorkflowHistoryError
-from ...store.holding import Holder
-from ...syncing.job import has_news
-from ...wording.numbers import counted
-from ...wording.syncing import no_runs_words
-from ..app import PARTLY
-from ..folders import Directory, folders_of
-from ..options import Command
-from ..render.syncing import count, sync_summary
-from ..screen import Screen, error_line, note, screen_of
+from ...common.errors import WorkflowHistoryError
+from ...common.formatting.numbers import pluralize
+from ...pipeline.sync_state import has_news
+from ...presentation.sync_summary import no_runs_words
+from ...storage.connection.advisory_lock import LockOwner
+from ..app import EXIT_PARTIAL
+from ..common_options import Command
+from ..folders import Directory, resolve_agents_folders
+from ..output import Output, get_output, print_error, print_note
+from ..render.sync import count, render_sync_summary
 
 app = typer.Typer(add_completion=False)
 
@@ -32,7 +32,7 @@ Examples:
 
 
 @app.command(name="sync", epilog=EXAMPLES, cls=Command)
-def sync_folder(
+def sync_command(
     context: typer.Context,
     directory: Directory = None,
     *,
@@ -65,9 +65,9 @@ def sync_folder(
 
     Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
-    screen = screen_of(context)
-    folders = folders_of(directory)
-    new = not database.is_there()
+    screen = get_output(context)
+    folders = resolve_agents_folders(directory)
+    new = not database.history_exists()
     if new and not any(map(scanner.holds_runs, folders)):  # an empty history would hide the wrong folder
         raise WorkflowHistoryError(no_runs_words(folders[0]))
     with screen.progress() as report:
@@ -88,27 +88,27 @@ def sync_folder(
     if not found_any:
         raise WorkflowHistoryError(no_runs_words(folders[0]))
     if unread := count(stats, "failed") + count(stats, "unread"):
-        what = counted(unread, "run or file", "runs or files")
-        error_line(f"stored all but {what} that could not be read; the next sync tries again")
-        raise typer.Exit(PARTLY)
+        what = pluralize(unread, "run or file", "runs or files")
+        print_error(f"stored all but {what} that could not be read; the next sync tries again")
+        raise typer.Exit(EXIT_PARTIAL)
 
 
-def _show(screen: Screen, stats: dict[str, Any], *, new: bool) -> None:
+def _show(screen: Output, stats: dict[str, Any], *, new: bool) -> None:
     if screen.as_json:
-        screen.give(stats)
+        screen.print_json(stats)
         return
     if screen.quiet:
         return
     if new:
-        note(f"new history at {database.location()}")
-    screen.show(sync_summary(stats, screen.width))
+        print_note(f"new history at {database.database_name()}")
+    screen.print(render_sync_summary(stats, screen.width))
     if count(stats, "scanned") and has_news(stats):
-        screen.next_steps(
+        screen.print_hints(
             ("workflow-history list", "the runs"),
             ("workflow-history stats", "what they cost, and where"),
             ("workflow-history show ID", "one run's story"),
         )
 
 
-def _say_whom(holder: Holder) -> None:
-    note(f"another sync of this folder runs: {holder}; waiting for it")
+def _say_whom(holder: LockOwner) -> None:
+    print_note(f"another sync of this folder runs: {holder}; waiting for it")

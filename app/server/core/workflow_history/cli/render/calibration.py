@@ -8,14 +8,19 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...amounts import UNKNOWN, money, share
-from ...answers.calibration import Calibration, ErrorOf, FigureCalibration, Held, TemplateCalibration
-from ...wording.forecasts import Show
-from ...wording.numbers import counted, duration
-from . import marks
-from .story.section import section
-from .table import Column, GiveWay, fit, grid
-from .text import said
+from ...common.formatting.numbers import format_duration, pluralize
+from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...presentation.forecast import Formatter
+from ...queries.forecast.backtest import (
+    CalibrationReport,
+    Coverage,
+    FigureCalibration,
+    MethodError,
+    TemplateCalibration,
+)
+from . import symbols
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import clean_text, section_rule
 
 _BAR = 20  # cells
 _STYLES = {"better": "green", "no better": "bold", "worse": "magenta"}
@@ -27,27 +32,31 @@ _NAMES = {
 }
 
 
-def calibration_report(found: Calibration, width: int, *, brief: bool = False) -> RenderableType:
+def render_calibration(found: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
     """Return how forecasts held; `brief`: the two lines that matter."""
     if not found.tried:
         return Text("No stored run that has ended and a date: nothing to forecast.")
-    figures = (("Cost", found.cost, money), ("Duration", found.duration, duration))
+    figures = (("Cost", found.cost, format_usd), ("Duration", found.duration, format_duration))
     if brief:
         return Group(*(_sentence(title, figure) for title, figure, _ in figures))
     lines: list[RenderableType] = [*_head(found)]
     for title, figure, show in figures:
-        lines += ["", section(title, width), _sentence(title, figure)]
+        lines += ["", section_rule(title, width), _sentence(title, figure)]
         if figure.held is not None:
             lines += [_reliability(figure.held, width), "", _errors(figure, show, width), *_verdicts(figure)]
-    lines += ["", section("Success", width), *_success(found, width)]
+    lines += ["", section_rule("Success", width), *_success(found, width)]
     if found.templates:
-        lines += ["", section("By template", width, "intervals held"), _templates(found.templates, width)]
+        lines += [
+            "",
+            section_rule("By template", width, "intervals held"),
+            _templates(found.templates, width),
+        ]
     return Group(*lines)
 
 
-def _head(found: Calibration) -> list[Text]:
+def _head(found: CalibrationReport) -> list[Text]:
     which = "" if found.tried == found.runs else f" the latest {found.tried:,} of"
-    runs = f"Of{which} {counted(found.runs, 'stored run')}, each forecast from those ended before it alone,"
+    runs = f"Of{which} {pluralize(found.runs, 'stored run')}, each forecast from those ended before it alone,"
     got = (
         f"{found.cost.forecast:,} got a forecast of the cost and {found.duration.forecast:,} one of the time."
     )
@@ -58,7 +67,7 @@ def _head(found: Calibration) -> list[Text]:
     ]
     lines.append(Text(f"No forecast of the cost: {', '.join(without)}.", "dim"))
     if found.undated:
-        lines.append(Text(f"{counted(found.undated, 'run')} without a date left out.", "dim"))
+        lines.append(Text(f"{pluralize(found.undated, 'run')} without a date left out.", "dim"))
     if found.tried < found.runs:
         lines.append(Text("--all forecasts every one of them.", "dim"))
     return lines
@@ -71,7 +80,7 @@ def _sentence(title: str, figure: FigureCalibration) -> Text:
     return Text.assemble(
         f"{title}: p10 to p90 held ",
         (f"{held.share:.1%}", "bold"),
-        f" of {counted(held.count, 'run')} (95%: {held.low:.1%} to {held.high:.1%}); 80% is meant.",
+        f" of {pluralize(held.count, 'run')} (95%: {held.low:.1%} to {held.high:.1%}); 80% is meant.",
     )
 
 
@@ -80,14 +89,14 @@ def _verdicts(figure: FigureCalibration) -> list[Text]:
     return [
         Text.assemble(
             (one.word, _STYLES[one.word]),
-            f" than the {_NAMES[one.against]}: closer in {one.share:.1%} of {counted(one.count, 'run')} "
+            f" than the {_NAMES[one.against]}: closer in {one.share:.1%} of {pluralize(one.count, 'run')} "
             f"(95%: {one.low:.1%} to {one.high:.1%})",
         )
         for one in figure.verdicts
     ]
 
 
-def _reliability(held: Held, width: int) -> RenderableType:
+def _reliability(held: Coverage, width: int) -> RenderableType:
     rows = (
         ("below p10", 0.1, held.below),
         ("p10 to p90", 0.8, held.held),
@@ -100,10 +109,10 @@ def _reliability(held: Held, width: int) -> RenderableType:
         _right("runs", "runs", [f"{count:,}" for _, _, count in rows]),
         _bars([count / held.count for _, _, count in rows]),
     ]
-    return grid(fit(columns, width, (GiveWay("bar"),)), width)
+    return build_table(fit_columns(columns, width, (DropColumn("bar"),)), width)
 
 
-def _errors(figure: FigureCalibration, show: Show, width: int) -> RenderableType:
+def _errors(figure: FigureCalibration, show: Formatter, width: int) -> RenderableType:
     every = [*figure.errors, *figure.errors_with_template]
     columns = [
         Column("way", "median error of", tuple(Text(_NAMES[one.name]) for one in every)),
@@ -112,21 +121,21 @@ def _errors(figure: FigureCalibration, show: Show, width: int) -> RenderableType
         _right("log", "log error", [_log(one) for one in every]),
         _bars([one.log or 0.0 for one in every], 1.0),
     ]
-    return grid(fit(columns, width, (GiveWay("bar"), GiveWay("runs"))), width)
+    return build_table(fit_columns(columns, width, (DropColumn("bar"), DropColumn("runs"))), width)
 
 
-def _log(error: ErrorOf) -> str:
+def _log(error: MethodError) -> str:
     return UNKNOWN if error.log is None else f"{error.log:.3f}"
 
 
-def _success(found: Calibration, width: int) -> list[RenderableType]:
+def _success(found: CalibrationReport, width: int) -> list[RenderableType]:
     success = found.success
     if success.brier is None or success.brier_base is None:
         return [Text("No run was forecast that completed or failed.")]
     line = Text.assemble(
         "Brier score ",
         (f"{success.brier:.4f}", "bold"),
-        f" over {counted(success.count, 'run')}, less is better; "
+        f" over {pluralize(success.count, 'run')}, less is better; "
         f"{success.brier_base:.4f} by telling each the share of all runs before it.",
     )
     lines = [line]
@@ -142,32 +151,38 @@ def _success(found: Calibration, width: int) -> list[RenderableType]:
         _right("runs", "runs", [f"{one.count:,}" for one in success.bins]),
         _bars([one.completed for one in success.bins]),
     ]
-    return [*lines, grid(fit(columns, width, (GiveWay("bar"),)), width)]
+    return [*lines, build_table(fit_columns(columns, width, (DropColumn("bar"),)), width)]
 
 
 def _templates(templates: Sequence[TemplateCalibration], width: int) -> RenderableType:
     columns = [
-        Column("name", "template", tuple(said(one.template or "none named", "bold") for one in templates)),
+        Column(
+            "name", "template", tuple(clean_text(one.template or "none named", "bold") for one in templates)
+        ),
         *_held("cost", [one.cost for one in templates]),
         *_held("time", [one.duration for one in templates]),
     ]
-    return grid(fit(columns, width, (GiveWay("time_range"), GiveWay("cost_range"))), width)
+    return build_table(
+        fit_columns(columns, width, (DropColumn("time_range"), DropColumn("cost_range"))), width
+    )
 
 
-def _held(title: str, every: Sequence[Held | None]) -> list[Column]:
+def _held(title: str, every: Sequence[Coverage | None]) -> list[Column]:
     return [
-        _right(f"{title}_share", title, [UNKNOWN if one is None else share(one.share) for one in every]),
+        _right(
+            f"{title}_share", title, [UNKNOWN if one is None else format_fraction(one.share) for one in every]
+        ),
         _right(f"{title}_range", "95%", [_range(one) for one in every]),
         _right(f"{title}_runs", "runs", [UNKNOWN if one is None else f"{one.count:,}" for one in every]),
     ]
 
 
-def _range(one: Held | None) -> str:
-    return UNKNOWN if one is None else f"{share(one.low)} to {share(one.high)}"
+def _range(one: Coverage | None) -> str:
+    return UNKNOWN if one is None else f"{format_fraction(one.low)} to {format_fraction(one.high)}"
 
 
 def _bars(shares: Sequence[float], top: float = 1.0) -> Column:
-    return Column("bar", "", tuple(Text(marks.bar(one / top, _BAR), "green") for one in shares))
+    return Column("bar", "", tuple(Text(symbols.bar(one / top, _BAR), "green") for one in shares))
 
 
 def _right(key: str, title: str, cells: Sequence[Any]) -> Column:

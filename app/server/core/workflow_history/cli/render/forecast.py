@@ -8,40 +8,39 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from ...amounts import UNKNOWN, money, share
-from ...answers.forecast_shapes import Figure, Forecast, PastRun, PhaseForecast
-from ...wording import forecasts as wording
-from ...wording.forecasts import Show, between, spent
-from ...wording.numbers import duration
-from ...wording.text import cut, one_line
-from . import marks
-from .intervals import amount_line, span, success_line, top_of
-from .story.section import section
-from .table import Column, GiveWay, fit, grid
-from .text import joined, said
+from ...common.formatting.numbers import format_duration
+from ...common.formatting.text import single_line, truncate
+from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...presentation import forecast as wording
+from ...presentation.forecast import Formatter, format_interval, format_spent
+from ...queries.forecast.records import ComparableRun, Estimate, Forecast, PhaseForecast
+from . import symbols
+from .intervals import interval_bar, render_estimate, render_success, scale_max
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import clean_text, join_parts, section_rule
 
 _BAR = 20  # cells
 _PHASES_NARROWER = (
-    GiveWay("duration_between"),
-    GiveWay("cost_span", "short_span"),
-    GiveWay("short_span"),
-    GiveWay("runs"),
-    GiveWay("duration"),
-    GiveWay("share"),
-    GiveWay("cost_between"),
+    DropColumn("duration_between"),
+    DropColumn("cost_span", "short_span"),
+    DropColumn("short_span"),
+    DropColumn("runs"),
+    DropColumn("duration"),
+    DropColumn("share"),
+    DropColumn("cost_between"),
 )
-_RUNS_NARROWER = (GiveWay("template"), GiveWay("duration"), GiveWay("alike"), GiveWay("request"))
+_RUNS_NARROWER = (DropColumn("template"), DropColumn("duration"), DropColumn("alike"), DropColumn("request"))
 
 
-def forecast_report(found: Forecast, width: int) -> RenderableType:
+def render_forecast(found: Forecast, width: int) -> RenderableType:
     """Return the whole screen."""
-    lines: list[RenderableType] = [_asked(found, width), headline(found), "", *figure_lines(found)]
+    lines: list[RenderableType] = [_asked(found, width), headline(found), "", *render_estimates(found)]
     if found.phases:
-        lines += ["", section("Phases", width, "where it has them"), phase_table(found.phases, width)]
+        lines += ["", section_rule("Phases", width, "where it has them"), phase_table(found.phases, width)]
     if found.runs:
         note = f"{len(found.runs)} of {found.rests_on}" if found.rests_on > len(found.runs) else ""
-        lines += ["", section("Rests on", width, note), runs_table(found.runs, width)]
-    return Group(*lines, *weak_lines(found.weak))
+        lines += ["", section_rule("Rests on", width, note), render_runs(found.runs, width)]
+    return Group(*lines, *render_warnings(found.weak))
 
 
 def headline(found: Forecast) -> Text:
@@ -49,74 +48,80 @@ def headline(found: Forecast) -> Text:
     return Text(wording.headline(found), "bold")
 
 
-def figure_lines(found: Forecast) -> list[Text]:
+def render_estimates(found: Forecast) -> list[Text]:
     """Return cost, duration and success, a line each; nothing where nothing at all is known."""
     if not found.rests_on:
         return []
     return [
-        amount_line("cost", found.cost, money),
-        amount_line("duration", found.duration, duration),
-        success_line(found.success),
+        render_estimate("cost", found.cost, format_usd),
+        render_estimate("duration", found.duration, format_duration),
+        render_success(found.success),
     ]
 
 
-def weak_lines(weak: Sequence[str]) -> list[RenderableType]:
+def render_warnings(weak: Sequence[str]) -> list[RenderableType]:
     """Return what must be known about a forecast."""
     if not weak:
         return []
-    return ["", *(Padding(Text(f"! {one_line(line)}", "magenta"), (0, 0)) for line in weak)]
+    return ["", *(Padding(Text(f"! {single_line(line)}", "magenta"), (0, 0)) for line in weak)]
 
 
 def _asked(found: Forecast, width: int) -> Text:
     asked = found.asked
     named = [
-        said(asked.template, "cyan") if asked.template else Text("any template", "dim"),
-        said(f"class {asked.issue_class}") if asked.issue_class else None,
-        said(f"project {asked.project}") if asked.project else None,
+        clean_text(asked.template, "cyan") if asked.template else Text("any template", "dim"),
+        clean_text(f"class {asked.issue_class}") if asked.issue_class else None,
+        clean_text(f"project {asked.project}") if asked.project else None,
     ]
-    context = joined(list(named))
+    context = join_parts(list(named))
     if asked.text is None:
         return context
     room = max(20, width - context.cell_len - 3)
-    return joined([Text(f"“{cut(one_line(asked.text), room - 2)}”"), context])
+    return join_parts([Text(f"“{truncate(single_line(asked.text), room - 2)}”"), context])
 
 
 def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
     """Return the phases, their costs as lines to a common scale."""
-    top = top_of([phase.cost for phase in phases])
+    top = scale_max([phase.cost for phase in phases])
     columns = [
-        Column("phase", "phase", tuple(said(phase.phase, "bold") for phase in phases)),
-        _right("share", "has it", [share(phase.share) for phase in phases]),
+        Column("phase", "phase", tuple(clean_text(phase.phase, "bold") for phase in phases)),
+        _right("share", "has it", [format_fraction(phase.share) for phase in phases]),
         _right("runs", "runs", [f"{phase.runs:,}" for phase in phases]),
-        _right("cost", "cost", [_middle(phase.cost, money) for phase in phases]),
+        _right("cost", "cost", [_middle(phase.cost, format_usd) for phase in phases]),
         *(
-            Column(key, "", tuple(Text(span(phase.cost, top, wide), "green") for phase in phases))
+            Column(key, "", tuple(Text(interval_bar(phase.cost, top, wide), "green") for phase in phases))
             for key, wide in (("cost_span", _BAR), ("short_span", _BAR // 2))
         ),
-        _right("cost_between", "8 in 10", [between(phase.cost, money) for phase in phases]),
-        _right("duration", "time", [_middle(phase.duration, duration) for phase in phases]),
-        _right("duration_between", "8 in 10", [between(phase.duration, duration) for phase in phases]),
+        _right("cost_between", "8 in 10", [format_interval(phase.cost, format_usd) for phase in phases]),
+        _right("duration", "time", [_middle(phase.duration, format_duration) for phase in phases]),
+        _right(
+            "duration_between",
+            "8 in 10",
+            [format_interval(phase.duration, format_duration) for phase in phases],
+        ),
     ]
-    return grid(fit(columns, width, _PHASES_NARROWER), width)
+    return build_table(fit_columns(columns, width, _PHASES_NARROWER), width)
 
 
-def _middle(figure: Figure, show: Show) -> str:
+def _middle(figure: Estimate, show: Formatter) -> str:
     return UNKNOWN if figure.median is None else show(figure.median)
 
 
-def runs_table(runs: Sequence[PastRun], width: int) -> RenderableType:
+def render_runs(runs: Sequence[ComparableRun], width: int) -> RenderableType:
     """Return past runs, those that count most first."""
     columns = [
-        Column("id", "run", tuple(said(run.id, "bold") for run in runs), most=26),
+        Column("id", "run", tuple(clean_text(run.id, "bold") for run in runs), max_width=26),
         _right("weight", "counts", [f"{run.weight:.2f}" for run in runs]),
-        _right("alike", "alike", [share(run.similarity) for run in runs]),
-        Column("status", "", tuple(marks.status(run.status, sign_only=True) for run in runs)),
-        _right("cost", "cost", [spent(run.cost, at_least=run.cost_at_least) for run in runs]),
-        _right("duration", "time", [duration(run.duration_seconds) for run in runs]),
-        Column("template", "workflow", tuple(said(run.template or UNKNOWN) for run in runs), most=22),
-        Column("request", "asked for", tuple(said(run.request) for run in runs), flexible=True),
+        _right("alike", "alike", [format_fraction(run.similarity) for run in runs]),
+        Column("status", "", tuple(symbols.status_text(run.status, sign_only=True) for run in runs)),
+        _right("cost", "cost", [format_spent(run.cost, at_least=run.cost_at_least) for run in runs]),
+        _right("duration", "time", [format_duration(run.duration_seconds) for run in runs]),
+        Column(
+            "template", "workflow", tuple(clean_text(run.template or UNKNOWN) for run in runs), max_width=22
+        ),
+        Column("request", "asked for", tuple(clean_text(run.request) for run in runs), flexible=True),
     ]
-    return grid(fit(columns, width, _RUNS_NARROWER), width)
+    return build_table(fit_columns(columns, width, _RUNS_NARROWER), width)
 
 
 def _right(key: str, title: str, cells: Sequence[str]) -> Column:

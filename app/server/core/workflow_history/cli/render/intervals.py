@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ...amounts import share
-from ...answers.forecast_shapes import Figure, SuccessChance
-from ...wording.forecasts import Show, between
-from ...wording.numbers import counted
-from ...wording.text import one_line
+from ...common.formatting.numbers import pluralize
+from ...common.formatting.text import single_line
+from ...common.spending import format_fraction
+from ...presentation.forecast import Formatter, format_interval
+from ...queries.forecast.records import Estimate, SuccessChance
 
 
-def span(figure: Figure, top: float, width: int) -> str:
+def interval_bar(figure: Estimate, top: float, width: int) -> str:
     """Return an interval as a line to scale from 0 to `top`, its median a dot; blank where there is none.
 
-    >>> span(Figure(5, 2, 9, 20, 0, 20.0, None), 10, 10)
+    >>> interval_bar(Estimate(5, 2, 9, 20, 0, 20.0, None), 10, 10)
     '  ───●─── '
     """
     ends = (figure.p10, figure.median, figure.p90)
@@ -25,26 +25,26 @@ def span(figure: Figure, top: float, width: int) -> str:
     return "".join("●" if at == middle else "─" if low <= at <= high else " " for at in range(width))
 
 
-def top_of(figures: list[Figure]) -> float:
+def scale_max(figures: list[Estimate]) -> float:
     """Return the largest upper bound, the end of a common scale."""
     return max((figure.p90 for figure in figures if figure.p90 is not None), default=0.0)
 
 
-def success_line(success: SuccessChance) -> Text:
+def render_success(success: SuccessChance) -> Text:
     """Return how likely it succeeds, with what that rests on."""
     label = Text.assemble(("success   ", "dim"))
     if success.share is None:
-        return label.append(f"not to be told: {one_line(success.why_not)}")
-    seen = f"{success.completed:,} of {counted(success.ended, 'run')} that ended completed"
-    label.append(share(success.share), "bold")
-    return label.append(f", likely {share(success.low)} to {share(success.high)}; {seen}")
+        return label.append(f"not to be told: {single_line(success.why_not)}")
+    seen = f"{success.completed:,} of {pluralize(success.ended, 'run')} that ended completed"
+    label.append(format_fraction(success.share), "bold")
+    return label.append(f", likely {format_fraction(success.low)} to {format_fraction(success.high)}; {seen}")
 
 
-def amount_line(title: str, figure: Figure, show: Show) -> Text:
+def render_estimate(title: str, figure: Estimate, show: Formatter) -> Text:
     """Return one figure with its interval, or why there is none."""
     label = Text.assemble((f"{title:<10}", "dim"))
     if figure.median is None:
-        return label.append(f"not to be told: {one_line(figure.why_not)}")
+        return label.append(f"not to be told: {single_line(figure.why_not)}")
     label.append(f"about {show(figure.median)}", "bold")
-    known = f"{counted(figure.runs, 'run')}, weighed as {figure.worth:.0f}"
-    return label.append(f", 8 in 10: {between(figure, show)}").append(f"  ({known})", "dim")
+    known = f"{pluralize(figure.runs, 'run')}, weighed as {figure.worth:.0f}"
+    return label.append(f", 8 in 10: {format_interval(figure, show)}").append(f"  ({known})", "dim")

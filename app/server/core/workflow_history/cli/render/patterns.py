@@ -9,60 +9,60 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...amounts import share
-from ...answers.pattern_shapes import PatternDecision, Patterns, RankedPattern, Span
-from ...wording.numbers import counted, day
-from ...wording.patterns import bounded, estimate, short_id
-from ...wording.text import one_line
-from . import marks
-from .table import Column, GiveWay, fit, grid
-from .text import joined
+from ...common.formatting.numbers import day, pluralize
+from ...common.formatting.text import single_line
+from ...common.spending import format_fraction
+from ...presentation.patterns import format_estimate, format_minimum, short_id
+from ...queries.pattern_records import PatternDecision, PatternReport, RankedPattern, RunPeriod
+from . import symbols
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import join_parts
 
 BAR: Final = 8  # cells
 MOST_SIGNATURE: Final = 90  # cells
 LEAST_SIGNATURE: Final = 28  # cells, as long as another column can give way
-MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
+STATUS_MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
 """What was decided, as a sign and its style."""
 
-PART: Final = "▎"
+PART_OF_PREFIX: Final = "▎"
 """Stands before what another pattern tells already."""
 
 _NARROWER: Final = (
-    GiveWay("kind"),
-    GiveWay("runs"),
-    GiveWay("bar"),
-    GiveWay("steady"),
-    GiveWay("success"),
-    GiveWay("count"),
-    GiveWay("cost"),
+    DropColumn("kind"),
+    DropColumn("runs"),
+    DropColumn("bar"),
+    DropColumn("steady"),
+    DropColumn("success"),
+    DropColumn("count"),
+    DropColumn("cost"),
 )
 
 
-def pattern_list(found: Patterns, width: int, zone: tzinfo | None = None) -> RenderableType:
+def pattern_list(found: PatternReport, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Return the table, and below it what its figures mean and rest on."""
     if not found.patterns:
         return Group(_head(found, zone), Text("Nothing that a script could take over recurs in these runs."))
     return Group(_head(found, zone), "", _table(found.patterns, width), "", *_legend(found))
 
 
-def decision_line(made: PatternDecision) -> Text:
+def render_decision(made: PatternDecision) -> Text:
     """Return what was decided."""
-    sign, style = MARKS[made.status]
+    sign, style = STATUS_MARKS[made.status]
     word = "open again" if made.status == "detected" else made.status
-    line = Text.assemble((f"{sign} {word}".strip(), style), f": {one_line(made.signature)}")
-    return line if made.note is None else line.append(f" ({one_line(made.note)})", "dim")
+    line = Text.assemble((f"{sign} {word}".strip(), style), f": {single_line(made.signature)}")
+    return line if made.note is None else line.append(f" ({single_line(made.note)})", "dim")
 
 
-def _span_line(span: Span, zone: tzinfo | None) -> Text:
+def _span_line(span: RunPeriod, zone: tzinfo | None) -> Text:
     """Return which runs were asked; days are of a zone, None: this machine's."""
     ends = [day(end, zone) for end in (span.first, span.last) if end is not None]
     when = " to ".join(ends) or None
-    return joined([Text(counted(span.runs, "run"), "bold"), when])
+    return join_parts([Text(pluralize(span.runs, "run"), "bold"), when])
 
 
-def _head(found: Patterns, zone: tzinfo | None) -> Text:
-    count, shown = counted(found.found, "pattern"), len(found.patterns)
-    return joined([
+def _head(found: PatternReport, zone: tzinfo | None) -> Text:
+    count, shown = pluralize(found.found, "pattern"), len(found.patterns)
+    return join_parts([
         _span_line(found.span, zone),
         count if shown == found.found else f"{shown:,} of {count}",
         f"{found.folded:,} more tell the same: --all" if found.folded else None,
@@ -74,26 +74,31 @@ def _table(patterns: Sequence[RankedPattern], width: int) -> RenderableType:
     names = tuple(map(_name, patterns))
     columns = [
         Column("id", "id", tuple(Text(short_id(one.id), "bold") for one in patterns)),
-        Column("signature", "pattern", names, flexible=True, most=MOST_SIGNATURE, wraps=True),
-        Column("kind", "kind", tuple(Text(one_line(one.kind), "dim") for one in patterns)),
+        Column("signature", "pattern", names, flexible=True, max_width=MOST_SIGNATURE, wraps=True),
+        Column("kind", "kind", tuple(Text(single_line(one.kind), "dim") for one in patterns)),
         _numbers("runs", "runs", patterns, lambda one: f"{one.runs:,}"),
         _numbers("count", "times", patterns, lambda one: f"{one.count:,}"),
-        _numbers("cost", "cost ≈", patterns, lambda one: bounded(one.cost, at_least=one.cost_at_least)),
-        _numbers("success", "well", patterns, lambda one: share(one.success_rate)),
-        _numbers("steady", "steady", patterns, lambda one: share(one.stability)),
         _numbers(
-            "saved", "would save ≈", patterns, lambda one: bounded(one.saved, at_least=one.saved_at_least)
+            "cost", "cost ≈", patterns, lambda one: format_minimum(one.cost, at_least=one.cost_at_least)
         ),
-        Column("bar", "worth", tuple(Text(marks.bar(_share(one, most), BAR), "green") for one in patterns)),
+        _numbers("success", "well", patterns, lambda one: format_fraction(one.success_rate)),
+        _numbers("steady", "steady", patterns, lambda one: format_fraction(one.stability)),
+        _numbers(
+            "saved",
+            "would save ≈",
+            patterns,
+            lambda one: format_minimum(one.saved, at_least=one.saved_at_least),
+        ),
+        Column("bar", "worth", tuple(Text(symbols.bar(_share(one, most), BAR), "green") for one in patterns)),
     ]  # fmt: skip
-    return grid(fit(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
+    return build_table(fit_columns(columns, width, _NARROWER, LEAST_SIGNATURE), width, ruled=True)
 
 
 def _name(one: RankedPattern) -> Text:
-    sign, style = MARKS[one.status]
-    name = Text(one_line(one.signature))
+    sign, style = STATUS_MARKS[one.status]
+    name = Text(single_line(one.signature))
     if one.part_of is not None:
-        name = Text.assemble((PART, "dim"), " ", name)
+        name = Text.assemble((PART_OF_PREFIX, "dim"), " ", name)
     return Text.assemble((sign, style), " ", name) if sign else name
 
 
@@ -107,9 +112,9 @@ def _numbers(
     return Column(key, title, tuple(Text(write(one)) for one in patterns), right=True)
 
 
-def _legend(found: Patterns) -> list[Text]:
-    together = estimate(found.commands_cost, at_least=found.commands_cost_at_least)
-    kept = f"{share(found.keep_share)} of the cost"
+def _legend(found: PatternReport) -> list[Text]:
+    together = format_estimate(found.commands_cost, at_least=found.commands_cost_at_least)
+    kept = f"{format_fraction(found.keep_share)} of the cost"
     shown = found.patterns
     lines = (
         [f"all commands that recur {together}; the rows overlap: never add them up"]
@@ -124,7 +129,7 @@ def _legend(found: Patterns) -> list[Text]:
     signs = {
         "≈ an estimate": True,
         "≥ at least": any(one.cost_at_least or one.saved_at_least for one in shown),
-        f"{PART} told by another one": any(one.part_of is not None for one in shown),
+        f"{PART_OF_PREFIX} told by another one": any(one.part_of is not None for one in shown),
         "✓ accepted": any(one.status == "accepted" for one in shown),
         "✗ dismissed": any(one.status == "dismissed" for one in shown),
     }

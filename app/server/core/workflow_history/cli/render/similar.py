@@ -9,21 +9,21 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...wording.costs import short_cost
-from ...wording.numbers import counted, duration
-from ...wording.text import cut, lines_of, one_line
-from . import marks
-from .text import joined
+from ...common.formatting.costs import format_run_cost
+from ...common.formatting.numbers import format_duration, pluralize
+from ...common.formatting.text import non_empty_lines, single_line, truncate
+from . import symbols
+from .text import join_parts
 
 if TYPE_CHECKING:
-    from ...answers.similar import SharedWord, SimilarRun, SimilarRuns
+    from ...queries.similar import SharedWord, SimilarRun, SimilarRuns
 
 BAR = 10  # cells
 MOST_WIDTH = 120  # cells
 INDENT = "  "
 
 
-def similar_report(found: SimilarRuns, width: int) -> RenderableType:
+def render_similar(found: SimilarRuns, width: int) -> RenderableType:
     """Return what was asked, the runs with their reasons, and what must be said about them."""
     within = min(width, MOST_WIDTH)
     blocks: list[RenderableType] = [_head(found, within), _terms(found)]
@@ -36,29 +36,31 @@ def similar_report(found: SimilarRuns, width: int) -> RenderableType:
     return Group(*blocks)
 
 
-def ids_of(found: SimilarRuns) -> list[Text]:
+def similar_ids(found: SimilarRuns) -> list[Text]:
     """Return the full ids alone."""
-    return [Text(full_name(run.project, run.id)) for run in found.runs]
+    return [Text(qualified_id(run.project, run.id)) for run in found.runs]
 
 
-def full_name(project: str | None, run_id: str) -> str:
+def qualified_id(project: str | None, run_id: str) -> str:
     """Return how a run is called, as every command takes it."""
-    return shlex.quote(one_line(f"{project}/{run_id}" if project else run_id))
+    return shlex.quote(single_line(f"{project}/{run_id}" if project else run_id))
 
 
 def _head(found: SimilarRuns, width: int) -> Text:
-    name = full_name(found.project, found.id) if found.id else "the text"
-    lines = lines_of(found.request or "")
+    name = qualified_id(found.project, found.id) if found.id else "the text"
+    lines = non_empty_lines(found.request or "")
     title = Text.assemble("Like ", (name, "bold"))
     return (
-        title.append(f": {cut(one_line(lines[0]), max(20, width - title.cell_len - 2))}") if lines else title
+        title.append(f": {truncate(single_line(lines[0]), max(20, width - title.cell_len - 2))}")
+        if lines
+        else title
     )
 
 
 def _terms(found: SimilarRuns) -> Text:
     silent = f"{found.without_request:,} of them without a request" if found.without_request else None
-    held = f"held against {counted(found.compared, 'run')}"
-    line = joined([held, silent, f"shown from a score of {found.threshold:g}"])
+    held = f"held against {pluralize(found.compared, 'run')}"
+    line = join_parts([held, silent, f"shown from a score of {found.threshold:g}"])
     line.stylize("dim")
     return line
 
@@ -72,11 +74,13 @@ def _nothing(found: SimilarRuns) -> str:
 def _run(run: SimilarRun, width: int, *, whole: bool) -> list[RenderableType]:
     """Return a run's lines; a text's score is that of its words, which needs no line of parts."""
     cost = {"total_cost": run.cost, "cost_basis": run.cost_basis, "lower_bound_cost": run.lower_bound_cost}
-    name = Text(full_name(run.project, run.id), "bold")
-    facts = joined([name, marks.status(run.status), short_cost(cost), duration(run.duration_seconds)])
-    score = Text.assemble((f"{run.score:.2f} ", "bold"), (marks.bar(run.score, BAR), "cyan"), " ", facts)
-    lines = lines_of(run.request or "")
-    request = cut(one_line(lines[0]), width - len(INDENT)) if lines else "no request found"
+    name = Text(qualified_id(run.project, run.id), "bold")
+    facts = join_parts(
+        [name, symbols.status_text(run.status), format_run_cost(cost), format_duration(run.duration_seconds)]
+    )
+    score = Text.assemble((f"{run.score:.2f} ", "bold"), (symbols.bar(run.score, BAR), "cyan"), " ", facts)
+    lines = non_empty_lines(run.request or "")
+    request = truncate(single_line(lines[0]), width - len(INDENT)) if lines else "no request found"
     found: list[RenderableType] = [score, Text(INDENT + request)]
     if whole:
         found.append(_why(run))
@@ -93,16 +97,16 @@ def _why(run: SimilarRun) -> Text:
         for part in run.parts
     ]
     line = Text(f"{INDENT}made of  ", style="dim")
-    return line.append_text(joined([*told]))
+    return line.append_text(join_parts([*told]))
 
 
 def _words(label: str, words: tuple[SharedWord, ...], width: int) -> Text:
     """Return as many words as a line takes, the strongest first; a whole word stays whole."""
     line = f"{INDENT}{label:<7}  "
     for place, each in enumerate(words):
-        pair = one_line(each.word if each.word == each.other else f"{each.word} ~ {each.other}")
+        pair = single_line(each.word if each.word == each.other else f"{each.word} ~ {each.other}")
         longer = line + (", " if place else "") + pair
         if place and cell_len(longer) > width:
             break
         line = longer
-    return Text(cut(line, width), style="dim")
+    return Text(truncate(line, width), style="dim")

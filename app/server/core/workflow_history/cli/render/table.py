@@ -13,9 +13,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from ...wording.text import name_parts
+from ...common.formatting.text import name_parts
 
-GAP = 2  # cells between two columns
+COLUMN_GAP = 2  # cells between two columns
 
 _WORD: Final = re.compile(r"\S+")
 
@@ -29,67 +29,70 @@ class Column:
     cells: tuple[Text, ...]
     right: bool = False  # numbers stand to the right
     flexible: bool = False  # takes the width that is left
-    most: int = 40  # wider cells are cut
+    max_width: int = 40  # wider cells are cut
     wraps: bool = False  # or go on in the next line
 
     @property
-    def natural(self) -> int:
+    def natural_width(self) -> int:
         """The width at which nothing is cut."""
         return max([cell_len(self.title), *(cell.cell_len for cell in self.cells)])
 
     @property
     def width(self) -> int:
         """The width that it asks for."""
-        return min(self.most, self.natural)
+        return min(self.max_width, self.natural_width)
 
 
 def ids_column(key: str, title: str, ids: Sequence[str]) -> Column:
     """Return a column of ids, which are never cut any more: they can be copied."""
     return Column(
-        key, title, tuple(Text(one, "bold") for one in ids), most=max(map(cell_len, ids), default=0)
+        key, title, tuple(Text(one, "bold") for one in ids), max_width=max(map(cell_len, ids), default=0)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class GiveWay:
+class DropColumn:
     """One step on the way to a narrower table: a column goes, or another stands in for it."""
 
     key: str
     stand_in: str | None = None
 
 
-def fit(columns: Sequence[Column], width: int, steps: Sequence[GiveWay], least: int = 20) -> list[Column]:
+def fit_columns(
+    columns: Sequence[Column], width: int, steps: Sequence[DropColumn], least: int = 20
+) -> list[Column]:
     """Return the columns that fit; flexible ones keep at least `least` cells as long as any step is left."""
     waiting = {step.stand_in for step in steps}
     by_key = {column.key: column for column in columns}
     shown = [column for column in columns if column.key not in waiting]
     for step in steps:
-        if needed(shown, least) <= width:
+        if required_width(shown, least) <= width:
             break
         stand_in = [by_key[step.stand_in]] if step.stand_in in by_key else []
         shown = [kept for column in shown for kept in (stand_in if column.key == step.key else [column])]
     return shown
 
 
-def needed(columns: Sequence[Column], least: int) -> int:
+def required_width(columns: Sequence[Column], least: int) -> int:
     """Return the least width in which these columns can stand."""
-    widths = (min(least, column.natural) if column.flexible else column.width for column in columns)
-    return sum(widths) + GAP * (len(columns) - 1)
+    widths = (min(least, column.natural_width) if column.flexible else column.width for column in columns)
+    return sum(widths) + COLUMN_GAP * (len(columns) - 1)
 
 
-def grid(columns: Sequence[Column], width: int, *, header: bool = True, ruled: bool = False) -> Table:
+def build_table(columns: Sequence[Column], width: int, *, header: bool = True, ruled: bool = False) -> Table:
     """Return the table; the flexible column takes what the others leave. `ruled`: a line below the header."""
-    fixed = sum(column.width for column in columns if not column.flexible) + GAP * (len(columns) - 1)
+    fixed = sum(column.width for column in columns if not column.flexible) + COLUMN_GAP * (len(columns) - 1)
     rest = max(1, width - fixed)
     sized = [
-        replace(column, most=min(column.natural, rest)) if column.flexible else column for column in columns
+        replace(column, max_width=min(column.natural_width, rest)) if column.flexible else column
+        for column in columns
     ]
     table = Table(
         box=box.SIMPLE_HEAD if ruled else None,
         show_header=header,
         show_edge=False,
         pad_edge=False,
-        padding=(0, GAP - 1 if ruled else GAP, 0, 0),
+        padding=(0, COLUMN_GAP - 1 if ruled else COLUMN_GAP, 0, 0),
         header_style="bold" if ruled else "dim",
         border_style="dim",
     )

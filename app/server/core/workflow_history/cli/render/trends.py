@@ -9,21 +9,24 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...summing.records import Change, Trend
-from ...summing.trend import THIN
-from ...wording.numbers import moment
-from ...wording.statistics import CHANGES, before_of, length, now_of, signed
-from .misdated import misdated_note
-from .table import Column, GiveWay, fit, grid
-from .text import joined
+from ...analysis.statistics.records import Change, Trend
+from ...analysis.statistics.trend import MIN_RUNS
+from ...common.formatting.numbers import format_timestamp
+from ...presentation.statistics import TREND_LABELS, format_before, format_change, format_now, format_period
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import implausible_dates_note, join_parts
 
-_NARROWER: Final = (GiveWay("runs"), GiveWay("note"))
+_NARROWER: Final = (DropColumn("runs"), DropColumn("note"))
 
 
-def trend_report(found: Trend, width: int, zone: tzinfo | None = None) -> RenderableType:
+def render_trend(found: Trend, width: int, zone: tzinfo | None = None) -> RenderableType:
     """Return every figure now and before, and how it changed."""
     return Group(
-        _head(found, zone), "", _table(found.changes, width), *_young(found), *misdated_note(found.misdated)
+        _head(found, zone),
+        "",
+        _table(found.changes, width),
+        *_young(found),
+        *implausible_dates_note(found.misdated),
     )
 
 
@@ -33,9 +36,9 @@ def trend_line(found: Trend) -> Text | None:
     if not by_name["runs"].now and not by_name["runs"].before:
         return None
     told = ("cost", "cost_per_run", "success_rate")
-    return joined([
-        f"{now_of(by_name['runs'])} runs ({signed(by_name['runs'])})",
-        *(f"{CHANGES[name]} {_now(by_name[name])} ({signed(by_name[name])})" for name in told),
+    return join_parts([
+        f"{format_now(by_name['runs'])} runs ({format_change(by_name['runs'])})",
+        *(f"{TREND_LABELS[name]} {_now(by_name[name])} ({format_change(by_name[name])})" for name in told),
         "few runs" if by_name["cost_per_run"].thin else None,
     ])  # fmt: skip
 
@@ -43,13 +46,13 @@ def trend_line(found: Trend) -> Text | None:
 def _now(change: Change) -> str:
     """Return what a figure is now; a share of fewer than all runs says of how many it is."""
     is_share = change.unit == "share" and change.now is not None
-    return f"{now_of(change)} of {change.runs_now:,}" if is_share else now_of(change)
+    return f"{format_now(change)} of {change.runs_now:,}" if is_share else format_now(change)
 
 
 def _head(found: Trend, zone: tzinfo | None) -> Text:
     return Text.assemble(
-        (f"The last {length(found)}", "bold"),
-        f", since {moment(found.begins, zone)}, against the {length(found)} before",
+        (f"The last {format_period(found)}", "bold"),
+        f", since {format_timestamp(found.begins, zone)}, against the {format_period(found)} before",
     )
 
 
@@ -58,7 +61,7 @@ def _young(found: Trend) -> list[Text]:
         None
         if found.before_is_whole
         else "The first run is younger than the period before: that one is not whole.",
-        f"few runs: fewer than {THIN} on one side, chance may have made the change"
+        f"few runs: fewer than {MIN_RUNS} on one side, chance may have made the change"
         if any(change.thin for change in found.changes)
         else None,
     ]
@@ -67,14 +70,14 @@ def _young(found: Trend) -> list[Text]:
 
 def _table(changes: Sequence[Change], width: int) -> RenderableType:
     columns = [
-        Column("figure", "", tuple(Text(CHANGES[change.figure], "bold") for change in changes)),
-        _numbers("before", "before", [before_of(change) for change in changes]),
-        _numbers("now", "now", [now_of(change) for change in changes]),
-        _numbers("change", "change", [signed(change) for change in changes]),
+        Column("figure", "", tuple(Text(TREND_LABELS[change.figure], "bold") for change in changes)),
+        _numbers("before", "before", [format_before(change) for change in changes]),
+        _numbers("now", "now", [format_now(change) for change in changes]),
+        _numbers("change", "change", [format_change(change) for change in changes]),
         _numbers("runs", "of runs", [f"{c.runs_before:,} → {c.runs_now:,}" for c in changes]),
         Column("note", "", tuple(Text("few runs" if change.thin else "", "magenta") for change in changes)),
     ]
-    return grid(fit(columns, width, _NARROWER), width)
+    return build_table(fit_columns(columns, width, _NARROWER), width)
 
 
 def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:

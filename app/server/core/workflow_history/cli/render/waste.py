@@ -8,83 +8,84 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...amounts import money, share
-from ...summing.records import Waste, WasteKind, WastePlace
-from ...wording.numbers import counted
-from ...wording.statistics import WASTE, wasted_of
-from ...wording.text import one_line
-from . import marks
-from .story.section import section
-from .table import Column, GiveWay, fit, grid
-from .text import joined
+from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
+from ...common.formatting.numbers import pluralize
+from ...common.formatting.text import single_line
+from ...common.spending import format_fraction, format_usd
+from ...presentation.statistics import WASTE_LABELS, format_waste
+from . import symbols
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import join_parts, section_rule
 
 BAR: Final = 16  # cells
 
-_NARROWER: Final = (GiveWay("bar"), GiveWay("above"), GiveWay("spent"), GiveWay("runs"))
+_NARROWER: Final = (DropColumn("bar"), DropColumn("above"), DropColumn("spent"), DropColumn("runs"))
 
 
-def waste_report(found: Waste, width: int) -> RenderableType:
+def render_waste(found: Waste, width: int) -> RenderableType:
     """Return what was wasted by kind, template and phase."""
     if not found.runs:
         return Text("No run matches.")
-    lines: list[RenderableType] = [waste_line(found), "", _kinds(found, width), *_doubtful(found)]
+    lines: list[RenderableType] = [render_waste_line(found), "", _kinds(found, width), *_doubtful(found)]
     for title, places in (("Templates", found.by_template), ("Phases", found.by_phase)):
         if found.wasted and places:
-            lines += ["", section(title, width), _places(places, width)]
+            lines += ["", section_rule(title, width), _places(places, width)]
     return Group(*lines)
 
 
-def waste_line(found: Waste) -> Text:
+def render_waste_line(found: Waste) -> Text:
     """Return how much was wasted, in a line that stands alone."""
-    return Text.assemble(("Spent in vain: ", "bold"), wasted_of(found))
+    return Text.assemble(("Spent in vain: ", "bold"), format_waste(found))
 
 
-def waste_parts(found: Waste) -> Text:
+def render_waste_kinds(found: Waste) -> Text:
     """Return the kinds that there are, in a line."""
-    return joined([f"{WASTE[kind.kind]} {money(kind.cost)}" for kind in found.kinds if kind.cost])
+    return join_parts(
+        [f"{WASTE_LABELS[kind.kind]} {format_usd(kind.cost)}" for kind in found.kinds if kind.cost]
+    )
 
 
 def _kinds(found: Waste, width: int) -> RenderableType:
     most = max(kind.cost for kind in found.kinds)
     columns = [
-        Column("kind", "in vain", tuple(Text(WASTE[kind.kind], "bold") for kind in found.kinds)),
+        Column("kind", "in vain", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in found.kinds)),
         _numbers("runs", "runs", [f"{kind.runs:,}" for kind in found.kinds]),
-        _numbers("cost", "cost", [money(kind.cost) for kind in found.kinds]),
+        _numbers("cost", "cost", [format_usd(kind.cost) for kind in found.kinds]),
         Column("bar", "", tuple(_bar(kind.cost, most) for kind in found.kinds)),
         _numbers("above", "counted above already", [_above(kind) for kind in found.kinds]),
     ]
-    return grid(fit(columns, width, _NARROWER), width)
+    return build_table(fit_columns(columns, width, _NARROWER), width)
 
 
 def _above(kind: WasteKind) -> str:
-    return money(kind.counted_above) if kind.counted_above else ""
+    return format_usd(kind.counted_above) if kind.counted_above else ""
 
 
 def _doubtful(found: Waste) -> list[Text]:
     if not found.doubtful_runs:
         return []
-    runs, cost = counted(found.doubtful_runs, "completed run"), money(found.doubtful_cost)
+    runs, cost = pluralize(found.doubtful_runs, "completed run"), format_usd(found.doubtful_cost)
     return [Text(f"Beside that: in {runs} ({cost}), an agent said success and did nothing.", "magenta")]
 
 
-def _places(places: Sequence[WastePlace], width: int) -> RenderableType:
+def _places(places: Sequence[WasteLocation], width: int) -> RenderableType:
     most = max(place.wasted for place in places)
     columns = [
         Column("name", "", tuple(_name(place) for place in places)),
-        _numbers("wasted", "in vain", [money(place.wasted) for place in places]),
+        _numbers("wasted", "in vain", [format_usd(place.wasted) for place in places]),
         Column("bar", "", tuple(_bar(place.wasted, most) for place in places)),
-        _numbers("spent", "of", [money(place.spent) for place in places]),
-        _numbers("share", "share", [share(place.share) for place in places]),
+        _numbers("spent", "of", [format_usd(place.spent) for place in places]),
+        _numbers("share", "share", [format_fraction(place.share) for place in places]),
     ]
-    return grid(fit(columns, width, _NARROWER), width)
+    return build_table(fit_columns(columns, width, _NARROWER), width)
 
 
-def _name(place: WastePlace) -> Text:
-    return Text("unknown", "dim") if place.name is None else Text(one_line(place.name), "bold")
+def _name(place: WasteLocation) -> Text:
+    return Text("unknown", "dim") if place.name is None else Text(single_line(place.name), "bold")
 
 
 def _bar(cost: float, most: float) -> Text:
-    return Text(marks.bar(cost / most if most else None, BAR), "red")
+    return Text(symbols.bar(cost / most if most else None, BAR), "red")
 
 
 def _numbers(key: str, title: str, cells: Sequence[str]) -> Column:

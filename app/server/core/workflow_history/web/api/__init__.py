@@ -6,22 +6,22 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
-from ..context import history_remains
-from ..operations import check_parameters
-from ..paths import PREFIX
-from . import about, comparing, forecasts, live, patterns, runs, statistics, syncs, taking_out, watching
+from ..context import check_history_exists
+from ..operations import reject_unknown_parameters
+from ..paths import API_PREFIX
+from . import about, anomalies, compare, export, forecasts, live, patterns, runs, statistics, syncs
 
 _ROUTERS: Final = tuple(
     part.router
-    for part in (runs, comparing, statistics, forecasts, watching, patterns, live, syncs, taking_out, about)
+    for part in (runs, compare, statistics, forecasts, anomalies, patterns, live, syncs, export, about)
 )
 
 
 def api() -> APIRouter:
     """Return all of them as one."""
-    whole = APIRouter(prefix=PREFIX, dependencies=[Depends(check_parameters)])
+    whole = APIRouter(prefix=API_PREFIX, dependencies=[Depends(reject_unknown_parameters)])
     for router in _ROUTERS:
         # A sync may make a history anew: it is asked for where there is none.
-        reading = [] if router is live.router else [Depends(history_remains)]
+        reading = [] if router is live.router else [Depends(check_history_exists)]
         whole.include_router(router, dependencies=reading)
     return whole

@@ -10,36 +10,36 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ... import database
-from ...answers.schemas import PUBLISHED, schema_of
-from ..replies import JSON, reply, tagged
-from .described import gives, gives_object
+from ...queries.json.schemas import SCHEMAS, get_schema
+from ..json_response import JSON, etag_response, json_response
+from .openapi import object_response, response
 
 router = APIRouter(tags=["about"])
 
 
-@router.get("/health", summary="Whether the history can be read", responses=gives("health"))
+@router.get("/health", summary="Whether the history can be read", responses=response("health"))
 def health(request: Request) -> Response:
     """Return that all is well; 503 where the database cannot be read."""
-    return reply(request, {"ok": True, "database_version": database.schema_version()})
+    return json_response(request, {"ok": True, "database_version": database.schema_version()})
 
 
-@router.get("/schemas", summary="The names of all schemas", responses=gives("schemas"))
+@router.get("/schemas", summary="The names of all schemas", responses=response("schemas"))
 def list_schemas(request: Request) -> Response:
     """Return what answers there are a schema of."""
-    return reply(request, {"names": list(PUBLISHED)})
+    return json_response(request, {"names": list(SCHEMAS)})
 
 
-@router.get("/schemas/{name}", summary="One JSON Schema", responses=gives_object("A JSON Schema."))
+@router.get("/schemas/{name}", summary="One JSON Schema", responses=object_response("A JSON Schema."))
 def one_schema(
     request: Request, name: Annotated[str, Path(max_length=100, description="Its name.")]
 ) -> Response:
     """Return the JSON Schema of one answer."""
-    if name not in PUBLISHED:
-        raise HTTPException(404, f"no schema {name!r}; use one of: {', '.join(PUBLISHED)}")
-    return tagged(request, msgspec.json.encode(schema_of(name)), JSON)
+    if name not in SCHEMAS:
+        raise HTTPException(404, f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
+    return etag_response(request, msgspec.json.encode(get_schema(name)), JSON)
 
 
 @router.get("/openapi.json", include_in_schema=False)
 def description(request: Request) -> Response:
     """Return what may be asked, for programs."""
-    return tagged(request, msgspec.json.encode(request.app.openapi()), JSON)
+    return etag_response(request, msgspec.json.encode(request.app.openapi()), JSON)

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 from fastapi import Header, Path, Query
 
-from .. import run_ids  # noqa: F401 - routes with a RunId say {id:run}
-from ..security import CHANGING
+from ..middleware import run_id_paths  # noqa: F401 - routes with a RunId say {id:run}
+from ..middleware.security import UNSAFE_METHODS
 
-MOST_TEXT: Final = 20_000  # characters of a task in words; an address holds some 60,000
+MAX_TEXT_CHARS: Final = 20_000  # characters of a task in words; an address holds some 60,000
 
 RunId = Annotated[
     str,
@@ -27,15 +27,15 @@ Reference = Annotated[
     str,
     Query(min_length=1, max_length=800, description="A run: its id, project/id, or a beginning of its id."),
 ]
-Shown = Annotated[int, Query(ge=1, le=100, description="At most this many.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most this many.")]
 Threshold = Annotated[
     float | None, Query(ge=0, le=1, allow_inf_nan=False, description="Least score, 0 to 1.")
 ]
-TaskText = Annotated[str, Query(min_length=1, max_length=MOST_TEXT, description="A task in words.")]
-Changing = Annotated[
+TaskText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARS, description="A task in words.")]
+ChangesData = Annotated[
     str,
     Header(
-        alias=CHANGING.title(),
+        alias=UNSAFE_METHODS.title(),
         max_length=100,
         description="Any value: no page of another site can send this header.",
         examples=["1"],
@@ -44,6 +44,6 @@ Changing = Annotated[
 """What every request needs that changes something; the guard has looked at it before."""
 
 
-def named(run_id: str, project: str | None) -> str:
+def qualified_id(run_id: str, project: str | None) -> str:
     """Return a run's name as every answer takes it."""
     return run_id if project is None else f"{project}/{run_id}"

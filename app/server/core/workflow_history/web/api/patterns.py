@@ -8,24 +8,24 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from ...answers.automate import (
-    SHOWN_EXAMPLES,
-    USUAL_STATUSES,
-    Kind,
+from ...analysis.patterns.records import PatternStatus
+from ...analysis.patterns.savings import DEFAULT_REMAINING
+from ...queries.patterns import (
+    DEFAULT_EXAMPLES,
+    DEFAULT_STATUSES,
+    PatternKind,
     decide_pattern,
     find_patterns,
     show_pattern,
 )
-from ...patterns.recurring import PatternStatus
-from ...patterns.savings import KEEP_SHARE
-from ..replies import reply
-from ..wanted import NARROWED, Wanted
-from .described import gives
-from .parameters import Changing
+from ..filter_params import FILTER_OPENAPI, FilterDep
+from ..json_response import json_response
+from .openapi import response
+from .parameters import ChangesData
 
 router = APIRouter(prefix="/patterns", tags=["patterns"])
 
-MOST_NOTE: Final = 2_000  # characters
+MAX_NOTE_CHARS: Final = 2_000  # characters
 
 PatternId = Annotated[
     str,
@@ -35,7 +35,7 @@ PatternId = Annotated[
         description="The pattern's id, or four digits or more that only it begins with.",
     ),
 ]
-KeepShare = Annotated[
+RemainingShare = Annotated[
     float,
     Query(ge=0, le=1, allow_inf_nan=False, description="This share of the cost stays with a script."),
 ]
@@ -54,49 +54,49 @@ class Decision(BaseModel):
 
     status: PatternStatus = Field(description="accepted, dismissed; detected takes that back")
     note: Annotated[str, AfterValidator(_plain)] | None = Field(
-        None, max_length=MOST_NOTE, description="why; kept with it"
+        None, max_length=MAX_NOTE_CHARS, description="why; kept with it"
     )
 
 
-@router.get("", summary="What recurs", responses=gives("patterns"), openapi_extra=NARROWED)
+@router.get("", summary="What recurs", responses=response("patterns"), openapi_extra=FILTER_OPENAPI)
 def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
     request: Request,
-    where: Wanted,
-    kind: Annotated[list[Kind] | None, Query(max_length=3, description="Only of these kinds.")] = None,
+    where: FilterDep,
+    kind: Annotated[list[PatternKind] | None, Query(max_length=3, description="Only of these kinds.")] = None,
     state: Annotated[list[PatternStatus] | None, Query(max_length=3, description="Only so decided.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000, description="At most this many.")] = 20,
     everything: Annotated[
         bool, Query(alias="all", description="Also phases, the agents' own tools, and what tells the same.")
     ] = False,
-    keep_share: KeepShare = KEEP_SHARE,
+    keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
     """Return what agents do again and again, that first where a script in their place is worth most."""
     found = find_patterns(
         where,
         kinds=kind,
-        statuses=state or USUAL_STATUSES,
+        statuses=state or DEFAULT_STATUSES,
         limit=limit,
         keep_share=keep_share,
         everything=everything,
     )
-    return reply(request, found)
+    return json_response(request, found)
 
 
-@router.get("/{id}", summary="One pattern", responses=gives("patterns-show"), openapi_extra=NARROWED)
+@router.get("/{id}", summary="One pattern", responses=response("patterns-show"), openapi_extra=FILTER_OPENAPI)
 def one_pattern(
     request: Request,
     pattern_id: PatternId,
-    where: Wanted,
-    examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = SHOWN_EXAMPLES,
-    keep_share: KeepShare = KEEP_SHARE,
+    where: FilterDep,
+    examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = DEFAULT_EXAMPLES,
+    keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
     """Return what a pattern costs, what a script would save, and where to look at it."""
-    return reply(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
+    return json_response(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
 
 
-@router.post("/{id}", summary="Decide on a pattern", responses=gives("patterns-decide"))
+@router.post("/{id}", summary="Decide on a pattern", responses=response("patterns-decide"))
 def decide_on_pattern(
-    request: Request, pattern_id: PatternId, decision: Decision, _changing: Changing
+    request: Request, pattern_id: PatternId, decision: Decision, _changing: ChangesData
 ) -> Response:
     """Note that a script is to do it, or that it is not to be shown again, and why; syncs keep that."""
-    return reply(request, decide_pattern(pattern_id, decision.status, decision.note))
+    return json_response(request, decide_pattern(pattern_id, decision.status, decision.note))

@@ -10,31 +10,31 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from ... import database, resync
-from ...answers.explain import explain_run
-from ...answers.finding import SORT_NAMES, find_run_rows
-from ...answers.forecast import forecast_run
-from ...answers.similar import similar_runs
-from ..replies import reply
-from ..wanted import NARROWED, Wanted
-from .described import gives
-from .parameters import Changing, Project, RunId, Shown, Threshold, named
+from ...queries.explain import explain_run
+from ...queries.forecast import forecast_run
+from ...queries.list_runs import SORT_ALIASES, list_run_summaries
+from ...queries.similar import similar_runs
+from ..filter_params import FILTER_OPENAPI, FilterDep
+from ..json_response import json_response
+from .openapi import response
+from .parameters import ChangesData, Limit, Project, RunId, Threshold, qualified_id
 
 router = APIRouter(tags=["runs"])
 
-MOST_RUNS = 500  # on one page
-MOST_SKIPPED = 10_000_000
+MAX_LIMIT = 500  # on one page
+MAX_OFFSET = 10_000_000
 
 
-@router.get("/runs", summary="A page of runs", responses=gives("runs"), openapi_extra=NARROWED)
+@router.get("/runs", summary="A page of runs", responses=response("runs"), openapi_extra=FILTER_OPENAPI)
 def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
     request: Request,
-    where: Wanted,
+    where: FilterDep,
     sort: Annotated[
-        str, Query(max_length=100, description=f"{', '.join(SORT_NAMES)} or any column.")
+        str, Query(max_length=100, description=f"{', '.join(SORT_ALIASES)} or any column.")
     ] = "when",
     order: Annotated[Literal["desc", "asc"], Query(description="Largest or smallest first.")] = "desc",
-    limit: Annotated[int, Query(ge=0, le=MOST_RUNS, description="Runs on the page, at most.")] = 50,
-    offset: Annotated[int, Query(ge=0, le=MOST_SKIPPED, description="Runs before it.")] = 0,
+    limit: Annotated[int, Query(ge=0, le=MAX_LIMIT, description="Runs on the page, at most.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Runs before it.")] = 0,
     after: Annotated[
         str | None, Query(max_length=4_000, description="The `next_cursor` of the page before.")
     ] = None,
@@ -43,13 +43,13 @@ def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
 
     The next page's address stands in the header Link too.
     """
-    found = find_run_rows(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
+    found = list_run_summaries(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
     # Its rows are JSON already: taking each apart would take as long as reading them.
     answer = {field.name: getattr(found, field.name) for field in fields(found)}
-    return reply(request, answer, next_page(request, found.next_cursor))
+    return json_response(request, answer, next_link(request, found.next_cursor))
 
 
-def next_page(request: Request, cursor: str | None) -> Mapping[str, str]:
+def next_link(request: Request, cursor: str | None) -> Mapping[str, str]:
     """Return the header that leads to the next page, where there is one."""
     if cursor is None:
         return {}
@@ -57,40 +57,42 @@ def next_page(request: Request, cursor: str | None) -> Mapping[str, str]:
     return {"Link": f'<{following.path}?{following.query}>; rel="next"'}
 
 
-@router.get("/runs/{id:whole_run}", summary="One run", responses=gives("show"))
+@router.get("/runs/{id:whole_run}", summary="One run", responses=response("show"))
 def show_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run whole: its phases and agents, what is like it, what recurs in it, what was unreadable."""
-    return reply(request, known_run(run_id, project))
+    return json_response(request, require_run(run_id, project))
 
 
-@router.get("/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=gives("agent-runs"))
+@router.get("/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=response("agent-runs"))
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return each agent's work, former attempts too."""
-    run = known_run(run_id, project)
-    return reply(request, {name: run[name] for name in ("project", "id", "phase_costs")})
+    run = require_run(run_id, project)
+    return json_response(request, {name: run[name] for name in ("project", "id", "phase_costs")})
 
 
 @router.get(
     "/runs/{id:run}/similar",
     summary="The runs most like one",
-    responses=gives("similar"),
-    openapi_extra=NARROWED,
+    responses=response("similar"),
+    openapi_extra=FILTER_OPENAPI,
 )
 def similar_to_run(  # noqa: PLR0917 - see list_runs
     request: Request,
     run_id: RunId,
-    where: Wanted,
-    limit: Shown = 5,
+    where: FilterDep,
+    limit: Limit = 5,
     threshold: Threshold = None,
     of_project: Annotated[
         str | None, Query(alias="of", max_length=400, description="The run's project, where several have it.")
     ] = None,
 ) -> Response:
     """Return the runs most like one, best first, and why; the parameters narrow among which."""
-    return reply(request, similar_runs(named(run_id, of_project), None, where, limit, threshold))
+    return json_response(
+        request, similar_runs(qualified_id(run_id, of_project), None, where, limit, threshold)
+    )
 
 
-@router.get("/runs/{id:run}/explain", summary="Where a figure comes from", responses=gives("explain"))
+@router.get("/runs/{id:run}/explain", summary="Where a figure comes from", responses=response("explain"))
 def explain_figure(
     request: Request,
     run_id: RunId,
@@ -100,24 +102,24 @@ def explain_figure(
     ] = None,
 ) -> Response:
     """Return from which file, line and rule a figure comes; without a field, of the main figures."""
-    return reply(request, explain_run(named(run_id, project), field))
+    return json_response(request, explain_run(qualified_id(run_id, project), field))
 
 
 @router.get(
-    "/runs/{id:run}/forecast", summary="What is still to come of a run", responses=gives("forecast-run")
+    "/runs/{id:run}/forecast", summary="What is still to come of a run", responses=response("forecast-run")
 )
-def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Shown = 10) -> Response:
+def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Limit = 10) -> Response:
     """Return what was to be expected of a run when it began, and of one at work what is still to come."""
-    return reply(request, forecast_run(named(run_id, project), shown=limit))
+    return json_response(request, forecast_run(qualified_id(run_id, project), shown=limit))
 
 
-@router.post("/runs/{id:run}/resync", summary="Count a run's costs anew", responses=gives("resync-one"))
-def resync_run(request: Request, run_id: RunId, _changing: Changing, project: Project = None) -> Response:
+@router.post("/runs/{id:run}/resync", summary="Count a run's costs anew", responses=response("resync-one"))
+def resync_run(request: Request, run_id: RunId, _changing: ChangesData, project: Project = None) -> Response:
     """Count a run's costs anew from its files; a known cost never falls because a file is gone."""
-    run = known_run(run_id, project)
-    return reply(request, resync.resync_workflow_cost(f"{run['project']}/{run['id']}"))
+    run = require_run(run_id, project)
+    return json_response(request, resync.resync_workflow_cost(f"{run['project']}/{run['id']}"))
 
 
-def known_run(run_id: str, project: str | None) -> dict[str, Any]:
+def require_run(run_id: str, project: str | None) -> dict[str, Any]:
     """Return the run that an id stands for; WorkflowNotFoundError where there is none."""
-    return dict(database.the_workflow(named(run_id, project)))
+    return dict(database.the_workflow(qualified_id(run_id, project)))

@@ -8,15 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ...answers.syncs import find_syncs
-from ..replies import reply
-from .described import gives
-from .runs import next_page
+from ...queries.sync_status import find_syncs
+from ..json_response import json_response
+from .openapi import response
+from .runs import next_link
 
 router = APIRouter(prefix="/syncs", tags=["syncs"])
 
 
-@router.get("", summary="A page of syncs", responses=gives("syncs"))
+@router.get("", summary="A page of syncs", responses=response("syncs"))
 def list_syncs(
     request: Request,
     limit: Annotated[int, Query(ge=0, le=200, description="Syncs on the page, at most.")] = 20,
@@ -27,4 +27,4 @@ def list_syncs(
     """Return the syncs on record, the latest first; one that changed nothing is not on record."""
     found = find_syncs(limit=limit, cursor=after)
     answer = {field.name: getattr(found, field.name) for field in fields(found)}
-    return reply(request, answer, next_page(request, found.next_cursor))
+    return json_response(request, answer, next_link(request, found.next_cursor))

@@ -28,17 +28,17 @@ def element(name: str, *parts: str, **attributes: Value) -> Markup:
     return Markup(f"<{name}{written}>{inside}</{name}>")  # noqa: S704 - all of it is escaped above
 
 
-def together(*parts: str) -> Markup:
+def concat(*parts: str) -> Markup:
     """Return some parts one after the other."""
     return _EMPTY.join(escape(part) for part in parts)
 
 
-def said(text: str | None) -> Markup:
+def tooltip(text: str | None) -> Markup:
     """Return what is shown of a mark while a pointer rests on it."""
     return element("title", text) if text else _EMPTY
 
 
-def drawing(
+def svg(
     width: float, height: float, title: str, about: str, *parts: str, class_: str = "", over: str = ""
 ) -> Markup:
     """Return a whole drawing, told in words to those who do not see it.
@@ -56,7 +56,7 @@ def drawing(
     )
 
 
-def strip(title: str, *parts: str, class_: str = "", height: float = 12) -> Markup:
+def inline_svg(title: str, *parts: str, class_: str = "", height: float = 12) -> Markup:
     """Return a drawing that is stretched to the width of its place, 100 wide; it holds no text."""
     return element(
         "svg",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from ..context import history_remains, note_mark
+from ..context import check_history_exists, remember_change_token
 from . import about_api, compare, forecast, insights, live, login, metrics, patterns, run, runs, trends
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -44,8 +44,8 @@ class Assets(StaticFiles):
 
 def pages() -> APIRouter:
     """Return all of them as one; programs ask the REST part."""
-    whole = APIRouter(include_in_schema=False, dependencies=[Depends(note_mark)])
+    whole = APIRouter(include_in_schema=False, dependencies=[Depends(remember_change_token)])
     for router in _ROUTERS:
-        reading = [] if router in _WITHOUT_HISTORY else [Depends(history_remains)]
+        reading = [] if router in _WITHOUT_HISTORY else [Depends(check_history_exists)]
         whole.include_router(router, dependencies=reading)
     return whole

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ..api.examples import examples
-from ..context import Here
+from ..context import ContextDep
 from ..operations import Operation, operations_of
 from ..rendering import page
 
@@ -20,7 +20,7 @@ _HEADERS: Final = {"token": "Authorization: Bearer TOKEN", "changing": "X-Workfl
 
 
 @router.get("/api")
-def list_operations(request: Request, here: Here) -> Response:
+def list_operations(request: Request, here: ContextDep) -> Response:
     """Return the page."""
     base = f"{request.url.scheme}://{request.headers['host']}"
     groups: dict[str, list[Mapping[str, Any]]] = {}

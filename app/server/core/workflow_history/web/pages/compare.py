@@ -7,14 +7,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.compare import compare_runs
-from ...answers.similar import similar_runs, uncompared_runs
-from ...errors import AmbiguousWorkflowError, WorkflowHistoryError, WorkflowNotFoundError
-from ...wording.comparing import cost_sentence, remarks
-from ...wording.runs import full_id
-from ...wording.text import one_line
-from ..rendering import address, page
-from ..views import comparing
+from ...common.errors import AmbiguousWorkflowError, WorkflowHistoryError, WorkflowNotFoundError
+from ...common.formatting.text import single_line
+from ...presentation.comparison import comparison_notes, describe_cost_difference
+from ...presentation.run_list import qualified_id
+from ...queries.compare import compare_runs
+from ...queries.similar import count_unindexed_runs, similar_runs
+from ..rendering import page, url_for
+from ..views import comparison
 
 router = APIRouter()
 
@@ -36,23 +36,23 @@ def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Resp
         found = compare_runs(first, second)
     except (AmbiguousWorkflowError, WorkflowNotFoundError) as error:
         return _again(request, first, second, error)
-    names = [full_id({"id": side.id, "project": side.project}) for side in (found.a, found.b)]
+    names = [qualified_id({"id": side.id, "project": side.project}) for side in (found.a, found.b)]
     return page(
         request,
         "compare.html",
         found=found,
-        heads=comparing.heads(found),
-        sentence=cost_sentence(found),
-        facts=comparing.facts(found),
-        figures=comparing.figures(found),
-        steps=comparing.steps(found),
-        cost_from=comparing.origins(found.cost_from, "USD"),
-        time_from=comparing.origins(found.duration_from, "seconds"),
-        similarity=comparing.similarity(found),
+        heads=comparison.heads(found),
+        sentence=describe_cost_difference(found),
+        facts=comparison.facts(found),
+        figures=comparison.figures(found),
+        steps=comparison.steps(found),
+        cost_from=comparison.contribution_rows(found.cost_from, "USD"),
+        time_from=comparison.contribution_rows(found.duration_from, "seconds"),
+        similarity=comparison.similarity(found),
         parts=PARTS,
-        notes=[one_line(note) for note in remarks(found)],
-        swapped=address("/compare", {"a": names[1], "b": names[0]}),
-        others=address("/compare", {"a": names[0]}),
+        notes=[single_line(note) for note in comparison_notes(found)],
+        swapped=url_for("/compare", {"a": names[1], "b": names[0]}),
+        others=url_for("/compare", {"a": names[0]}),
     )
 
 
@@ -76,8 +76,13 @@ def _again(request: Request, first: str, second: str, error: WorkflowHistoryErro
     if isinstance(error, AmbiguousWorkflowError):
         given = {"a": first, "b": second}
         unclear = "b" if second == error.workflow_id else "a"
-        meant = [(name, address("/compare", given, **{unclear: name})) for name in error.candidates]
-    values: dict[str, Any] = {"given": first, "other": second, "wrong": one_line(str(error)), "meant": meant}
+        meant = [(name, url_for("/compare", given, **{unclear: name})) for name in error.candidates]
+    values: dict[str, Any] = {
+        "given": first,
+        "other": second,
+        "wrong": single_line(str(error)),
+        "meant": meant,
+    }
     status = 409 if meant else 404
     return page(request, "compare_choose.html", status=status, found=None, unread=0, **values)
 
@@ -85,9 +90,9 @@ def _again(request: Request, first: str, second: str, error: WorkflowHistoryErro
 def _likes(name: str, *, wanted: bool) -> dict[str, Any]:
     if not name:
         return {"found": None, "rows": [], "unread": 0}
-    unread = uncompared_runs()
+    unread = count_unindexed_runs()
     if unread > _AT_ONCE and not wanted:
         return {"found": None, "rows": [], "unread": unread}
     found = similar_runs(name, limit=_LIKES, threshold=0.0)
-    own = full_id({"id": found.id, "project": found.project or ""})
-    return {"found": found, "rows": comparing.likes(found.runs, own), "unread": 0}
+    own = qualified_id({"id": found.id, "project": found.project or ""})
+    return {"found": found, "rows": comparison.similar_rows(found.runs, own), "unread": 0}

@@ -8,17 +8,18 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.finding import find_run_rows
-from ...answers.forecast import Calibration, calibration, forecast, forecast_run
-from ...errors import InvalidQueryError
-from ...filters import RunFilter
-from ...wording.forecasts import VERDICTS, headline, run_headline
-from ...wording.text import cut, one_line
-from ..api.parameters import MOST_TEXT, Project, RunId, named
-from ..context import Here
+from ...common.errors import InvalidQueryError
+from ...common.filters import RunFilter
+from ...common.formatting.text import single_line, truncate
+from ...presentation.forecast import VERDICT_LABELS, headline, run_headline
+from ...queries.forecast import CalibrationReport, calibration, forecast, forecast_run
+from ...queries.list_runs import list_run_summaries
+from ..api.parameters import MAX_TEXT_CHARS, Project, RunId, qualified_id
+from ..context import ContextDep
 from ..rendering import page
-from ..views import calibrating, forecasting
-from ..views.narrow import Choice
+from ..views import calibration as calibrating
+from ..views import forecast as forecasting
+from ..views.filter_form import SelectField
 
 router = APIRouter()
 
@@ -30,13 +31,13 @@ _MOST_WORDS: Final = 300
 
 
 @router.get("/forecast")
-def new_task(request: Request, here: Here) -> Response:
+def new_task(request: Request, here: ContextDep) -> Response:
     """Return the page that asks for a task, and what is to be expected of it."""
     given = {name: value.strip() for name, value in request.query_params.items()}
     text = given.get("text") or None
-    if text is not None and len(text) > MOST_TEXT:
+    if text is not None and len(text) > MAX_TEXT_CHARS:
         raise InvalidQueryError(
-            f"a task has at most {MOST_TEXT:,} characters here; forecast --file takes a longer one"
+            f"a task has at most {MAX_TEXT_CHARS:,} characters here; forecast --file takes a longer one"
         )
     asked = text is not None or bool(given.get("template"))
     found = (
@@ -57,7 +58,7 @@ def new_task(request: Request, here: Here) -> Response:
         fields=_fields(given, here.words.all()),
         found=found,
         headline=headline(found) if found else None,
-        running=find_run_rows(RunFilter(status=("running",)), limit=_RUNNING).workflows,
+        running=list_run_summaries(RunFilter(status=("running",)), limit=_RUNNING).workflows,
         empty=not any(here.words.all().values()),
         **_shown(found),
         **(_calibration(here.kept(calibration)) if given.get("calibration") == "1" else _NOT_CALIBRATED),
@@ -67,18 +68,18 @@ def new_task(request: Request, here: Here) -> Response:
 @router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return what was to be expected of a run when it began, and what is still to come of it."""
-    found = forecast_run(named(run_id, project), shown=_SHOWN)
+    found = forecast_run(qualified_id(run_id, project), shown=_SHOWN)
     flight = found.flight
     return page(
         request,
         "forecast_run.html",
         found=found,
         run={"id": found.id, "project": found.project},
-        name=cut(one_line(found.id), 48),
+        name=truncate(single_line(found.id), 48),
         headline=run_headline(found),
-        verdicts=VERDICTS,
+        verdicts=VERDICT_LABELS,
         flight=flight,
-        flight_plots=[] if flight is None else forecasting.flight_plots(flight),
+        flight_plots=[] if flight is None else forecasting.remaining_plots(flight),
         flight_chance=None if flight is None else forecasting.chance(flight.success),
         **_shown(found.forecast, (found.cost, found.duration_seconds)),
     )
@@ -93,11 +94,11 @@ def _shown(found: Any, came: tuple[float | None, float | None] = (None, None)) -
         "chance": forecasting.chance(found.success),
         "phases": forecasting.phases(found.phases),
         "rests": forecasting.runs(found.runs),
-        "weak": [one_line(line) for line in found.weak],
+        "weak": [single_line(line) for line in found.weak],
     }
 
 
-def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> list[Choice]:
+def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> list[SelectField]:
     """Return the fields that have something to choose from."""
     fields = []
     for name, label, column in _FIELDS:
@@ -107,12 +108,12 @@ def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> lis
         ]
         options = dict.fromkeys([*known, *([chosen] if chosen else [])])
         if options:
-            shown = (("", "any"), *((one, cut(one_line(one), 44)) for one in options))
-            fields.append(Choice(name, label, shown, chosen))
+            shown = (("", "any"), *((one, truncate(single_line(one), 44)) for one in options))
+            fields.append(SelectField(name, label, shown, chosen))
     return fields
 
 
-def _calibration(found: Calibration) -> dict[str, Any]:
+def _calibration(found: CalibrationReport) -> dict[str, Any]:
     return {
         "calibrated": found,
         "held": calibrating.figures(found),

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ...answers.finding import SORT_NAMES, RunPage
-from ...narrowing import NARROWING, Narrowing
-from ...wording.text import cut, one_line
-from ..rendering import address
+from ...common.filter_options import FILTER_OPTIONS, FilterOption
+from ...common.formatting.text import single_line, truncate
+from ...queries.list_runs import SORT_ALIASES, RunPage
+from ..rendering import url_for
 
-SIZES: Final = (25, 50, 100, 200)  # runs on a page
-SIZE: Final = 50
-MOST_PAGES: Final = 1_000_000
+PAGE_SIZES: Final = (25, 50, 100, 200)  # runs on a page
+DEFAULT_PAGE_SIZE: Final = 50
+MAX_PAGES: Final = 1_000_000
 _MOST_CHIP: Final = 40  # characters
 
 
@@ -38,7 +38,7 @@ COLUMNS: Final = (
     Column("duration", "time", "duration", "desc"),
     Column("tokens", "tokens", "tokens", "desc"),
 )
-SORTS: Final = (*dict.fromkeys([*SORT_NAMES, "status", "id", "project", "issue_class"]),)
+SORTS: Final = (*dict.fromkeys([*SORT_ALIASES, "status", "id", "project", "issue_class"]),)
 """What the form offers to sort by."""
 
 VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
@@ -60,19 +60,23 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ListView:
     """How the list is looked at: all of it is in its address."""
 
     given: Mapping[str, Any]  # the filters, as they were typed
     sort: str = "when"
     order: str = "desc"
-    limit: int = SIZE  # runs on a page
+    limit: int = DEFAULT_PAGE_SIZE  # runs on a page
     page: int = 1
 
     @property
     def query(self) -> dict[str, Any]:
         """What its address says, but for the page; what goes without saying is left out."""
-        said = {"sort": (self.sort, "when"), "order": (self.order, "desc"), "limit": (self.limit, SIZE)}
+        said = {
+            "sort": (self.sort, "when"),
+            "order": (self.order, "desc"),
+            "limit": (self.limit, DEFAULT_PAGE_SIZE),
+        }
         return {**self.given, **{name: value for name, (value, usual) in said.items() if value != usual}}
 
     @property
@@ -80,60 +84,60 @@ class View:
         """Runs before the page."""
         return (self.page - 1) * self.limit
 
-    def at(self, **changes: Any) -> str:
+    def url_with(self, **changes: Any) -> str:
         """Return the address of this view with some things changed, on its first page."""
-        return address("/", self.query, **changes)
+        return url_for("/", self.query, **changes)
 
-    def without(self, name: str, value: str | None = None) -> str:
+    def url_without(self, name: str, value: str | None = None) -> str:
         """Return the address of this view without a filter, or without one of its values."""
         rest = [] if value is None else [each for each in self.given[name] if each != value]
-        return address("/", {**self.query, name: rest})
+        return url_for("/", {**self.query, name: rest})
 
     def sorted_by(self, column: Column) -> str:
         """Return where a click on a column's head leads: to its order, then to the other one."""
         turned = "asc" if self.order == "desc" else "desc"
         order = turned if column.sort == self.sort else column.first
         changes = {"sort": None if column.sort == "when" else column.sort}
-        return self.at(**changes, order=None if order == "desc" else order)
+        return self.url_with(**changes, order=None if order == "desc" else order)
 
     def toggled(self, name: str, value: str) -> Link:
         """Return a chip that adds a value of a filter, or takes it out."""
         values = list(self.given.get(name, ()))
         on = value in values
         wanted = [each for each in values if each != value] if on else [*values, value]
-        return Link(value, address("/", {**self.query, name: wanted}), on)
+        return Link(value, url_for("/", {**self.query, name: wanted}), on)
 
 
-def views(view: View) -> list[Link]:
+def views(view: ListView) -> list[Link]:
     """Return the links to the views that everybody has."""
-    return [Link(name, address("/", said), view.query == said) for name, said in VIEWS]
+    return [Link(name, url_for("/", said), view.query == said) for name, said in VIEWS]
 
 
-def chips(view: View) -> list[Link]:
+def filter_chips(view: ListView) -> list[Link]:
     """Return the filters that are on, each with the address without it."""
     found = []
-    for one in NARROWING:
+    for one in FILTER_OPTIONS:
         given = view.given.get(one.name)
-        if one.many:
+        if one.multiple:
             found += [
-                Link(_chip(one, value), view.without(one.name, value), on=True) for value in given or ()
+                Link(_chip(one, value), view.url_without(one.name, value), on=True) for value in given or ()
             ]
         elif given is not None:
-            found.append(Link(_chip(one, given), view.without(one.name), on=True))
+            found.append(Link(_chip(one, given), view.url_without(one.name), on=True))
     if zone := view.given.get("tz"):
-        found.append(Link(f"tz: {cut(one_line(zone), _MOST_CHIP)}", view.without("tz"), on=True))
+        found.append(Link(f"tz: {truncate(single_line(zone), _MOST_CHIP)}", view.url_without("tz"), on=True))
     return found
 
 
-def _chip(one: Narrowing, value: str) -> str:
-    if one.value is None:
-        yes, _, no = one.words.partition("/")
+def _chip(one: FilterOption, value: str) -> str:
+    if one.metavar is None:
+        yes, _, no = one.flags.partition("/")
         word = yes if value.lower() in {"true", "1", "yes", "on"} else no
         return word.removeprefix("--").replace("-", " ")
-    return f"{one.name}: {cut(one_line(value), _MOST_CHIP)}"
+    return f"{one.name}: {truncate(single_line(value), _MOST_CHIP)}"
 
 
-class Places(NamedTuple):
+class PageLinks(NamedTuple):
     """The pages that a page leads to; None: there is none."""
 
     where: str
@@ -143,24 +147,24 @@ class Places(NamedTuple):
     last: str | None
 
 
-def places(view: View, found: RunPage) -> Places:
+def page_links(view: ListView, found: RunPage) -> PageLinks:
     """Return the pages around one: on by cursor, so that no run is missed, back and far by number."""
     pages = max(1, -(-found.total // view.limit))
     back, on = view.page > 1, view.page < pages
-    return Places(
+    return PageLinks(
         f"page {view.page:,} of {pages:,}",
-        view.at() if back else None,
-        view.at(page=view.page - 1 if view.page > 2 else None) if back else None,
-        view.at(page=view.page + 1, after=found.next_cursor) if on else None,
-        view.at(page=pages) if on else None,
+        view.url_with() if back else None,
+        view.url_with(page=view.page - 1 if view.page > 2 else None) if back else None,
+        view.url_with(page=view.page + 1, after=found.next_cursor) if on else None,
+        view.url_with(page=pages) if on else None,
     )
 
 
-def columns(view: View, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
+def columns(view: ListView, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
     """Return the columns that a list shows: its project where there are several, and what it is sorted by."""
     shown = [column for column in COLUMNS if column.key != "project" or len(projects) > 1]
-    key = SORT_NAMES.get(view.sort, view.sort)
-    listed = {SORT_NAMES.get(column.sort or "", column.sort) for column in shown}
+    key = SORT_ALIASES.get(view.sort, view.sort)
+    listed = {SORT_ALIASES.get(column.sort or "", column.sort) for column in shown}
     if key not in listed and any(key in run for run in runs):
-        shown.append(Column(key, one_line(view.sort).replace("_", " "), view.sort))
+        shown.append(Column(key, single_line(view.sort).replace("_", " "), view.sort))
     return shown

@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ...answers.running import running_runs
-from ...answers.syncs import find_syncs
-from ...answers.unreadable import find_unreadable
-from ..context import Here
+from ...queries.running_runs import running_runs
+from ...queries.sync_status import find_syncs, list_read_errors
+from ..context import ContextDep
 from ..rendering import page
 
 router = APIRouter()
@@ -25,9 +24,9 @@ def running(request: Request) -> Response:
 
 @router.get("/syncs")
 def syncs(
-    request: Request, here: Here, after: Annotated[str | None, Query(max_length=20)] = None
+    request: Request, here: ContextDep, after: Annotated[str | None, Query(max_length=20)] = None
 ) -> Response:
     """Return what was read, what could not be, and how a sync that runs stands."""
-    found, problems = find_syncs(limit=20, cursor=after), find_unreadable()
+    found, problems = find_syncs(limit=20, cursor=after), list_read_errors()
     now = here.live.syncer.now
     return page(request, "syncs.html", found=found, problems=problems, now=now, after=after)

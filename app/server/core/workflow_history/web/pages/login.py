@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from ..context import Here
+from ..context import ContextDep
+from ..middleware.security import COOKIE, LOGIN, MOST_ADDRESS, address_of, token_matches
 from ..rendering import page
-from ..security import COOKIE, LOGIN, MOST_ADDRESS, address_of, is_token
 
 router = APIRouter()
 
@@ -20,13 +20,13 @@ Next = Annotated[str, Query(alias="next", max_length=MOST_ADDRESS)]
 
 
 @router.get(LOGIN)
-def ask(request: Request, onward: Next = "/") -> Response:
+def login_form(request: Request, onward: Next = "/") -> Response:
     """Return the page that asks."""
     return page(request, "login.html", onward=_own(onward), wrong=False, wait=0)
 
 
 @router.post(LOGIN)
-async def take(request: Request, here: Here, onward: Next = "/") -> Response:
+async def log_in(request: Request, here: ContextDep, onward: Next = "/") -> Response:
     """Let the browser in where it knows the token."""
     address = address_of(request.scope)
     if wait := here.guesses.wait(address):
@@ -34,7 +34,7 @@ async def take(request: Request, here: Here, onward: Next = "/") -> Response:
         later.headers["Retry-After"] = str(wait)
         return later
     given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0].strip()
-    if here.settings.token is None or not is_token(here.settings.token, given):
+    if here.settings.token is None or not token_matches(here.settings.token, given):
         here.guesses.was_wrong(address, given)
         return page(request, "login.html", status=403, onward=_own(onward), wrong=True, wait=0)
     here.guesses.was_right(address)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from ..context import Here
+from ..context import ContextDep
 
 router = APIRouter()
 
 
 @router.get("/metrics")
-def metrics(here: Here) -> Response:
+def metrics(here: ContextDep) -> Response:
     """Return all figures."""
     body, media_type = here.metrics.text()
     return Response(body, headers={"Cache-Control": "no-store", "Content-Type": media_type})

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.automate import show_pattern
-from ...answers.statistics import timeline
-from ...wording.patterns import short_id
-from ...wording.text import one_line
-from ...zones import zone_named
-from ..rendering import address, page
-from ..views import habits
+from ...common.formatting.text import single_line
+from ...common.time_zones import zone_named
+from ...presentation.patterns import short_id
+from ...queries.patterns import show_pattern
+from ...queries.statistics import timeline
+from ..rendering import page, url_for
+from ..views import patterns
 from ..views.measures import MEASURES
 from ..views.periods import Periods
-from ..views.timeline import by_day, chart
-from .asking import question
-from .insights import keep_choice, keep_of, keep_share_of
+from ..views.timeline import chart, dated_groups
+from .insights import parse_remaining, remaining_field, remaining_text
+from .page_query import question
 
 router = APIRouter()
 
@@ -30,8 +30,8 @@ _EXAMPLES = 20
 def pattern(request: Request, pattern_id: str) -> Response:
     """Return the page."""
     asked = question(request)
-    keep, zone = keep_of(asked), zone_named(asked.zone)
-    found = show_pattern(pattern_id, asked.where, keep_share=keep_share_of(keep), examples=_EXAMPLES)
+    keep, zone = remaining_text(asked), zone_named(asked.zone)
+    found = show_pattern(pattern_id, asked.where, keep_share=parse_remaining(keep), examples=_EXAMPLES)
     one = found.pattern
     given = {**asked.given, "pattern": one.id}
     seen = timeline(replace(asked.where, pattern=one.id), tz=asked.zone)
@@ -41,15 +41,15 @@ def pattern(request: Request, pattern_id: str) -> Response:
         request,
         "pattern.html",
         one=one,
-        name=one_line(one.signature),
+        name=single_line(one.signature),
         short=short_id(one.id),
-        facts=habits.facts(found),
-        places=habits.places(found.examples, zone),
-        parts=habits.parts(one.parts, asked.given, keep),
-        whole=habits.parts([one.part_of] if one.part_of else [], asked.given, keep),
-        chart=chart(runs, by_day(seen.whole.groups), periods) if seen.whole.total.runs else None,
+        facts=patterns.facts(found),
+        places=patterns.example_rows(found.examples, zone),
+        parts=patterns.related_patterns(one.parts, asked.given, keep),
+        whole=patterns.related_patterns([one.part_of] if one.part_of else [], asked.given, keep),
+        chart=chart(runs, dated_groups(seen.whole.groups), periods) if seen.whole.total.runs else None,
         by=seen.by,
-        all_runs=address("/", given),
-        keep=keep_choice(keep),
+        all_runs=url_for("/", given),
+        keep=remaining_field(keep),
         given=asked.given,
     )

@@ -8,22 +8,22 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from ...accounting.missing import silent_agents
-from ...amounts import agent_spending, number, together
-from ...answers.explain import explain_run
-from ...answers.likes import likes_of
-from ...errors import AmbiguousWorkflowError, WorkflowNotFoundError
-from ...evidence import worked_seconds
-from ...wording import story
-from ...wording.agents import by_phase
-from ...wording.costs import at_least
-from ...wording.explaining import price_sums
-from ...wording.scores import SCORES
-from ...wording.text import clean
-from ..api.parameters import RunId, named
-from ..api.runs import known_run
-from ..charts.timeline import timeline
-from ..charts.tokens import KINDS, cache_hits, stacks
+from ...common.coercion import worked_seconds
+from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ...common.formatting.agents import group_by_phase
+from ...common.formatting.costs import format_minimum
+from ...common.formatting.text import sanitize
+from ...common.spending import agent_spending, number, total_spending
+from ...costs.accounting.missing_parts import silent_agents
+from ...presentation import run_detail
+from ...presentation.explanation import sum_price_terms
+from ...presentation.scores import SCORES
+from ...queries.explain import explain_run
+from ...queries.similar_links import resolve_similar
+from ..api.parameters import RunId, qualified_id
+from ..api.runs import require_run
+from ..charts.agent_timeline import timeline
+from ..charts.token_bars import KINDS, cache_hits, stacks
 from ..rendering import page, run_address
 
 router = APIRouter()
@@ -40,7 +40,7 @@ Project = Annotated[str | None, Query(max_length=400)]
 def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     """Return a run's page; the beginning of an id leads to the whole one."""
     try:
-        found = known_run(run_id, project)
+        found = require_run(run_id, project)
     except AmbiguousWorkflowError as error:
         return _several(request, error)
     except WorkflowNotFoundError as error:
@@ -51,7 +51,7 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
     return page(request, "run.html", **_values(found))
 
 
-class Record(dict[str, Any]):
+class TemplateRecord(dict[str, Any]):
     """A dict for templates: what is not in it is unknown, and they take any other slip for an error."""
 
     def __missing__(self, key: str) -> None:
@@ -67,30 +67,30 @@ def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
 
 def _values(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page shows beside the run itself."""
-    explained = {each.field: each for each in explain_run(named(run["id"], run["project"])).of}
+    explained = {each.field: each for each in explain_run(qualified_id(run["id"], run["project"])).of}
     agents, silent = _records(run.get("phase_costs")), _records(silent_agents(run))
     return {
-        "run": Record(run),
+        "run": TemplateRecord(run),
         "at_work": run.get("status") == "running",
-        "when": story.when_fact(run),
-        "took": story.took_fact(run),
-        "cost": story.cost_fact(run),
-        "tokens": story.tokens_fact(run),
-        "gone": story.gone_words(run) if run.get("source_state") == "gone" else None,
+        "when": run_detail.period_fact(run),
+        "took": run_detail.duration_fact(run),
+        "cost": run_detail.cost_fact(run),
+        "tokens": run_detail.tokens_fact(run),
+        "gone": run_detail.deleted_files_note(run) if run.get("source_state") == "gone" else None,
         "hits": cache_hits(run),
         "request_text": _request(run),
         "line": timeline(agents),
-        "phases": [_phase(name, members) for name, members in by_phase(agents + silent)],
+        "phases": [_phase(name, members) for name, members in group_by_phase(agents + silent)],
         "stacks": [each for each in stacks(agents) if each.total],
         "kinds": KINDS,
         "models": _models(run),
         "scores": SCORES,
-        "likes": [(like.link, like.run and Record(like.run)) for like in likes_of(run)],
+        "likes": [(like.link, like.run and TemplateRecord(like.run)) for like in resolve_similar(run)],
         "patterns": _records(run.get("patterns")),
         "problems": _records(run.get("problems")),
         "most_patterns": MOST_PATTERNS,
         "explained": explained,
-        "prices": price_sums(explained["total_cost"]),
+        "prices": sum_price_terms(explained["total_cost"]),
     }
 
 
@@ -98,7 +98,7 @@ def _request(run: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the request's beginning, and the whole where that is more."""
     if not run.get("nl_input"):
         return None
-    text = clean(run["nl_input"][:MOST_CHARACTERS]).strip("\n")
+    text = sanitize(run["nl_input"][:MOST_CHARACTERS]).strip("\n")
     beginning = "\n".join(text.split("\n")[:REQUEST_LINES])[:REQUEST_CHARACTERS]
     return {
         "beginning": beginning,
@@ -113,16 +113,16 @@ def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "name": name,
         "agents": agents,
-        "cost": at_least(together([agent_spending(agent) for agent in agents])),
+        "cost": format_minimum(total_spending([agent_spending(agent) for agent in agents])),
         "seconds": worked_seconds(agents),
     }
 
 
-def _records(found: Any) -> list[Record]:
-    return [Record(each) for each in found or () if isinstance(each, Mapping)]
+def _records(found: Any) -> list[TemplateRecord]:
+    return [TemplateRecord(each) for each in found or () if isinstance(each, Mapping)]
 
 
-def _models(run: Mapping[str, Any]) -> list[Record]:
+def _models(run: Mapping[str, Any]) -> list[TemplateRecord]:
     """Return what each model cost, the costliest first."""
     used = _records((run.get("cost_data") or {}).get("models"))
     return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))

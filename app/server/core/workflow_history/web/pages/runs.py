@@ -9,17 +9,27 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers.finding import SORT_NAMES, RunPage, costs_of, find_run_rows
-from ...answers.naming import STATUSES
-from ...answers.running import running_runs
-from ...care.pruning import runs_pruned
-from ...errors import InvalidQueryError
-from ...filters import RunFilter
-from ...wording.runs import legend_words, sums_words
-from ..context import Here
+from ...common.errors import InvalidQueryError
+from ...common.filters import RunFilter
+from ...maintenance.pruning import runs_pruned
+from ...presentation.run_list import list_footer, list_legend
+from ...queries.check_names import KNOWN_STATUSES
+from ...queries.list_runs import SORT_ALIASES, RunPage, costs_of, list_run_summaries
+from ...queries.running_runs import running_runs
+from ..context import ContextDep
+from ..filter_params import ParsedFilter, parse_filter_leniently
 from ..rendering import page
-from ..wanted import Asked, asked_of
-from .listing import MOST_PAGES, SIZE, SIZES, SORTS, View, chips, columns, places, views
+from .listing import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGES,
+    PAGE_SIZES,
+    SORTS,
+    ListView,
+    columns,
+    filter_chips,
+    page_links,
+    views,
+)
 
 router = APIRouter()
 
@@ -28,10 +38,10 @@ _ORDERS: Final = ("desc", "asc")
 
 
 @router.get("/")
-def runs(request: Request, here: Here) -> Response:
+def runs(request: Request, here: ContextDep) -> Response:
     """Return a page of runs; what is wrong with the address stands in the form, beside what was typed."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
-    asked = asked_of(query)
+    asked = parse_filter_leniently(query)
     view, wrong = _view(query, asked)
     found, trouble = None, wrong
     if not asked.problems and not trouble:
@@ -50,37 +60,42 @@ def runs(request: Request, here: Here) -> Response:
         trouble=trouble,
         words=words,
         views=views(view),
-        chips=chips(view),
-        sizes=SIZES,
+        chips=filter_chips(view),
+        sizes=PAGE_SIZES,
         sorts=SORTS,
         zone=asked.zone,
         pruned=0 if found is None or found.total else runs_pruned(),
         running=running_runs(datetime.now(UTC)),
-        sort_key=SORT_NAMES.get(view.sort, view.sort),
+        sort_key=SORT_ALIASES.get(view.sort, view.sort),
         **_shown(view, found, words["project"], asked.where),
     )
 
 
-def _shown(view: View, found: RunPage | None, projects: Sequence[str], where: RunFilter) -> dict[str, Any]:
+def _shown(
+    view: ListView, found: RunPage | None, projects: Sequence[str], where: RunFilter
+) -> dict[str, Any]:
     """Return what stands around the rows of a page."""
     if found is None:
         return {"columns": [], "places": None, "sums": [], "legend": []}
     return {
         "columns": columns(view, found.workflows, projects),
-        "places": places(view, found),
-        "sums": sums_words(len(found.workflows), found.total, costs_of(where)),
-        "legend": legend_words(found.workflows),
+        "places": page_links(view, found),
+        "sums": list_footer(len(found.workflows), found.total, costs_of(where)),
+        "legend": list_legend(found.workflows),
     }
 
 
-def _view(query: Mapping[str, Sequence[str]], asked: Asked) -> tuple[View, str | None]:
+def _view(query: Mapping[str, Sequence[str]], asked: ParsedFilter) -> tuple[ListView, str | None]:
     """Return how the list is looked at, and what is wrong with that."""
     try:
         order, sort = _word(query, "order", _ORDERS), _last(query, "sort", "when")
-        limit, number = _whole(query, "limit", SIZE, SIZES[-1]), _whole(query, "page", 1, MOST_PAGES)
-        return View(asked.given, sort, order, limit, number), None
+        limit, number = (
+            _whole(query, "limit", DEFAULT_PAGE_SIZE, PAGE_SIZES[-1]),
+            _whole(query, "page", 1, MAX_PAGES),
+        )
+        return ListView(asked.given, sort, order, limit, number), None
     except InvalidQueryError as error:
-        return View(asked.given), str(error)
+        return ListView(asked.given), str(error)
 
 
 def _last(query: Mapping[str, Sequence[str]], name: str, usual: str) -> str:
@@ -101,20 +116,20 @@ def _whole(query: Mapping[str, Sequence[str]], name: str, usual: int, most: int)
     return int(given)
 
 
-def _found(where: RunFilter, view: View, cursor: str | None) -> RunPage:
+def _found(where: RunFilter, view: ListView, cursor: str | None) -> RunPage:
     """Return the runs of a view's page: by cursor, else by its number."""
     order: dict[str, Any] = {"sort": view.sort, "order": view.order, "limit": view.limit}
     if cursor and view.page > 1:
         try:
-            return find_run_rows(where, **order, cursor=cursor)
+            return list_run_summaries(where, **order, cursor=cursor)
         except InvalidQueryError:  # somebody changed the address: then the number says where
-            return find_run_rows(where, **order, offset=view.offset)
-    return find_run_rows(where, **order, offset=view.offset)
+            return list_run_summaries(where, **order, offset=view.offset)
+    return list_run_summaries(where, **order, offset=view.offset)
 
 
-def _words(asked: Asked, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def _words(asked: ParsedFilter, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return what each filter by name offers: the history's own words, and those that were asked for."""
     known = {name: list(words[:_MOST_WORDS]) for name, words in stored.items()}
     known["class"] = known.pop("issue_class")
-    known["status"] = [*STATUSES, *known["status"]]
+    known["status"] = [*KNOWN_STATUSES, *known["status"]]
     return {name: [*dict.fromkeys([*words, *asked.given.get(name, ())])] for name, words in known.items()}

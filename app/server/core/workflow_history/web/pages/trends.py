@@ -8,21 +8,21 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ...answers import statistics
-from ...care.pruning import runs_pruned
-from ...filters import period_of
-from ...wording.costs import unknown_words
-from ...wording.statistics import length, spending_of
-from ...zones import LOCAL, zone_named
-from ..charts.stacked import texture
-from ..context import Here
+from ...common.filters import parse_period
+from ...common.formatting.costs import unknown_words
+from ...common.time_zones import LOCAL_ZONE, zone_named
+from ...maintenance.pruning import runs_pruned
+from ...presentation.statistics import format_period, spending_of
+from ...queries import statistics
+from ..charts.stacked import texture_pattern
+from ..context import ContextDep
 from ..rendering import page
 from ..views import timeline
-from ..views.measures import FEW
-from ..views.narrow import Choice
+from ..views.breakdown import build_breakdown
+from ..views.filter_form import SelectField
+from ..views.measures import MIN_RUNS
 from ..views.periods import Periods, zone_words
-from ..views.splitting import split
-from .asking import Question, question
+from .page_query import PageQuery, question
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ _PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 
 @router.get("/trends")
-def trends(request: Request, here: Here) -> Response:
+def trends(request: Request, here: ContextDep) -> Response:
     """Return the page."""
     asked = question(request)
     zone = asked.zone
@@ -45,7 +45,7 @@ def trends(request: Request, here: Here) -> Response:
         by=chosen["by"] or None,
         across=chosen["across"] or None,
         tz=zone,
-        period=period_of(chosen["period"]),
+        period=parse_period(chosen["period"]),
     )
     periods = Periods(found.by, zone_named(zone), datetime.now(UTC), asked.given, asked.where)
     return page(
@@ -55,26 +55,26 @@ def trends(request: Request, here: Here) -> Response:
         total=found.whole.total,
         pruned=0 if found.whole.total.runs else runs_pruned(),
         unknown=unknown_words(spending_of(found.whole.total)),
-        length=None if found.trend is None else length(found.trend),
+        length=None if found.trend is None else format_period(found.trend),
         cards=timeline.cards(found, periods),
         changes=timeline.changes(found),
         rows=timeline.rows(found, periods),
-        split=split(found, periods),
+        split=build_breakdown(found, periods),
         form=asked.form("/trends", here, own),
-        texture=texture(),
-        few=FEW,
+        texture=texture_pattern(),
+        few=MIN_RUNS,
         zone=zone_words(zone),
     )
 
 
-def _own(asked: Question, zone: str) -> tuple[Choice, ...]:
+def _own(asked: PageQuery, zone: str) -> tuple[SelectField, ...]:
     """Return the page's own fields."""
-    period = asked.word("period", "30d")
+    period = asked.get("period", "30d")
     periods = _PERIODS if period in dict(_PERIODS) else ((period, period), *_PERIODS)
-    zones = dict.fromkeys([LOCAL, "UTC", zone])
+    zones = dict.fromkeys([LOCAL_ZONE, "UTC", zone])
     return (
-        Choice("by", "A point each", _BY, asked.word("by")),
-        Choice("across", "Side by side", _ACROSS, asked.word("across")),
-        Choice("period", "Compare the last", periods, period),
-        Choice("tz", "Time zone", tuple((name, zone_words(name)) for name in zones), zone),
+        SelectField("by", "A point each", _BY, asked.get("by")),
+        SelectField("across", "Side by side", _ACROSS, asked.get("across")),
+        SelectField("period", "Compare the last", periods, period),
+        SelectField("tz", "Time zone", tuple((name, zone_words(name)) for name in zones), zone),
     )

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ...summing.records import Figures
-from ...wording.numbers import counted
-from ...wording.statistics import cost_of, known_cost, success_of
-from ..charts.over_time import Kind
-from ..charts.units import COUNT, MONEY, SECONDS, SHARE, TOKENS, Unit
+from ...analysis.statistics.records import GroupStatistics
+from ...common.formatting.numbers import pluralize
+from ...presentation.statistics import format_cost, minimum_cost, success_of
+from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, TOKENS, AxisUnit
+from ..charts.time_series import Kind
 
-FEW: Final = 5
+MIN_RUNS: Final = 5
 """Runs: a share or a median of fewer is drawn hollow."""
 
 
@@ -22,34 +22,34 @@ class Measure:
 
     change: str  # the figure of a trend that it is
     title: str
-    unit: Unit
+    unit: AxisUnit
     kind: Kind
-    value: Callable[[Figures], float | None]
-    runs: Callable[[Figures], int]  # that the value rests on
-    say: Callable[[Figures], str] | None = None  # None: as the unit does
+    value: Callable[[GroupStatistics], float | None]
+    runs: Callable[[GroupStatistics], int]  # that the value rests on
+    say: Callable[[GroupStatistics], str] | None = None  # None: as the unit does
 
-    def said(self, figures: Figures) -> str:
+    def format(self, figures: GroupStatistics) -> str:
         """Return the value in words."""
-        return self.say(figures) if self.say else self.unit.say(self.value(figures))
+        return self.say(figures) if self.say else self.unit.format(self.value(figures))
 
-    def is_thin(self, figures: Figures) -> bool:
+    def has_few_runs(self, figures: GroupStatistics) -> bool:
         """Tell whether it rests on so few runs that chance makes it; a sum never does."""
-        return self.kind == "line" and 0 < self.runs(figures) < FEW
+        return self.kind == "line" and 0 < self.runs(figures) < MIN_RUNS
 
-    def told(self, figures: Figures, label: str) -> str:
+    def describe(self, figures: GroupStatistics, label: str) -> str:
         """Return all of it in a sentence."""
-        few = ", few runs" if self.is_thin(figures) else ""
-        said = self.said(figures) if self.kind == "columns" else self.unit.say(self.value(figures))
-        return f"{label}: {said} ({counted(self.runs(figures), 'run')}{few})"
+        few = ", few runs" if self.has_few_runs(figures) else ""
+        said = self.format(figures) if self.kind == "columns" else self.unit.format(self.value(figures))
+        return f"{label}: {said} ({pluralize(self.runs(figures), 'run')}{few})"
 
 
-def _cost(figures: Figures) -> float | None:
+def _cost(figures: GroupStatistics) -> float | None:
     nothing = figures.cost.total is None and figures.lower_bound_cost is None
-    return None if nothing else known_cost(figures)
+    return None if nothing else minimum_cost(figures)
 
 
 MEASURES: Final = (
-    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, say=cost_of),
+    Measure("cost", "Cost", MONEY, "columns", _cost, lambda f: f.runs, say=format_cost),
     Measure("cost_per_run", "Cost of a run, median", MONEY, "line", lambda f: f.cost.median,
             lambda f: f.cost.runs),
     Measure("success_rate", "Ended well", SHARE, "line", lambda f: f.success_rate,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from ...filters import RunFilter
-from ...zones import LOCAL
-from ..rendering import address
+from ...common.filters import RunFilter
+from ...common.time_zones import LOCAL_ZONE
+from ..rendering import url_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Periods:
             "since": self.given["since"] if starts_later else since,
             "until": self.given["until"] if ends_before else until,
         }
-        return address("/", {**self.given, **more, **dates})
+        return url_for("/", {**self.given, **more, **dates})
 
     def _begin(self, day: date) -> datetime:
         naive = datetime.combine(day, time())
@@ -67,4 +67,4 @@ class Periods:
 
 def zone_words(name: str) -> str:
     """Return what is said of a time zone."""
-    return "this machine's" if name == LOCAL else name
+    return "this machine's" if name == LOCAL_ZONE else name

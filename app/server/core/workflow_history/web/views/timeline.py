@@ -8,9 +8,9 @@ from datetime import date
 
 from markupsafe import Markup
 
-from ...summing.records import Change, Figures, Timeline
-from ...wording.statistics import CHANGES, before_of, cost_of, now_of, signed
-from ..charts.over_time import Point, over_time
+from ...analysis.statistics.records import Change, GroupStatistics, Timeline
+from ...presentation.statistics import TREND_LABELS, format_before, format_change, format_cost, format_now
+from ..charts.time_series import Point, over_time
 from .measures import MEASURES, Measure
 from .periods import Periods
 
@@ -30,7 +30,7 @@ class Row:
 
     name: str
     href: str | None
-    figures: Figures
+    figures: GroupStatistics
     cost: str
     thin: tuple[str, ...]  # titles of what rests on few runs
     unfinished: bool
@@ -49,15 +49,16 @@ class ChangeRow:
 
 def cards(found: Timeline, periods: Periods) -> list[Card]:
     """Return a card for every measure."""
-    timed = by_day(found.whole.groups)
+    timed = dated_groups(found.whole.groups)
     return [
-        Card(measure, chart(measure, timed, periods), measure.said(found.whole.total)) for measure in MEASURES
+        Card(measure, chart(measure, timed, periods), measure.format(found.whole.total))
+        for measure in MEASURES
     ]
 
 
 def rows(found: Timeline, periods: Periods) -> list[Row]:
     """Return the periods with a run, the newest first; runs without a time last."""
-    timed = [(day, one) for day, one in reversed(by_day(found.whole.groups)) if one.runs]
+    timed = [(day, one) for day, one in reversed(dated_groups(found.whole.groups)) if one.runs]
     silent = [one for one in found.whole.groups if one.first_day is None]
     return [*(_row(day, one, periods) for day, one in timed), *(_row(None, one, periods) for one in silent)]
 
@@ -66,43 +67,49 @@ def changes(found: Timeline) -> list[ChangeRow]:
     """Return what changed, in the order of the cards."""
     by_name = {} if found.trend is None else {change.figure: change for change in found.trend.changes}
     return [
-        ChangeRow(CHANGES[measure.change], now_of(change), before_of(change), signed(change), change)
+        ChangeRow(
+            TREND_LABELS[measure.change],
+            format_now(change),
+            format_before(change),
+            format_change(change),
+            change,
+        )
         for measure in MEASURES
         if (change := by_name.get(measure.change)) is not None
     ]
 
 
-def by_day(groups: Sequence[Figures]) -> list[tuple[date, Figures]]:
+def dated_groups(groups: Sequence[GroupStatistics]) -> list[tuple[date, GroupStatistics]]:
     """Return the groups of a known time, each with its first day."""
     return [(one.first_day, one) for one in groups if one.first_day is not None]
 
 
-def point(measure: Measure, day: date, one: Figures, periods: Periods) -> Point:
+def point(measure: Measure, day: date, one: GroupStatistics, periods: Periods) -> Point:
     """Return what is drawn of one period."""
     unfinished = periods.is_unfinished(day)
-    told = measure.told(one, periods.long(day)) if one.runs else f"{periods.long(day)}: no run"
+    told = measure.describe(one, periods.long(day)) if one.runs else f"{periods.long(day)}: no run"
     return Point(
         periods.short(day),
         told + (", not over yet" if unfinished else ""),
         measure.value(one),
-        thin=measure.is_thin(one),
+        thin=measure.has_few_runs(one),
         unfinished=unfinished,
         href=periods.address(day) if one.runs else None,
     )
 
 
-def chart(measure: Measure, timed: Sequence[tuple[date, Figures]], periods: Periods) -> Markup:
+def chart(measure: Measure, timed: Sequence[tuple[date, GroupStatistics]], periods: Periods) -> Markup:
     """Return the drawing of one measure."""
     points = [point(measure, day, one, periods) for day, one in timed]
     return over_time(measure.title, points, measure.unit, measure.kind)
 
 
-def _row(day: date | None, one: Figures, periods: Periods) -> Row:
+def _row(day: date | None, one: GroupStatistics, periods: Periods) -> Row:
     return Row(
         name="no time known" if day is None else periods.long(day),
         href=None if day is None else periods.address(day),
         figures=one,
-        cost=cost_of(one),
-        thin=tuple(measure.title for measure in MEASURES if measure.is_thin(one)),
+        cost=format_cost(one),
+        thin=tuple(measure.title for measure in MEASURES if measure.has_few_runs(one)),
         unfinished=day is not None and periods.is_unfinished(day),
     )

@@ -1,0 +1,1 @@
+"""What is derived from runs: pure functions of records."""

@@ -1,0 +1,113 @@
+"""Hold two runs side by side: two workflow dicts in, one Comparison out. No file, clock or database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...common.coercion import moment_in_utc
+from ...common.errors import PriceUnknownError
+from ...common.models import TokenUsage
+from ...costs.pricing import price_breakdown
+from ..similarity.scores import explain_similarity
+from ..similarity.shared_words import missing_words, shared_words
+from .figures import compare_facts, compare_figures, run_cost
+from .phases import attribute_cost, attribute_duration, compare_phases, model_changes
+from .records import Comparison, LikenessPart, PriceChange, Request, RunRef
+
+__all__ = ["Comparison", "compare"]
+
+REQUEST_CHARACTERS = 2_000
+_ONE_OF_EACH = TokenUsage(1, 1, 1, 1, 1, 1)
+
+Run = Mapping[str, Any]
+
+
+def compare(a: Run, b: Run) -> Comparison:
+    """Return both runs side by side; every difference is B less A."""
+    alike = explain_similarity(dict(a), dict(b))
+    phases = compare_phases(a, b)
+    text = next(part["value"] for part in alike["parts"] if part["name"] == "text")
+    return Comparison(
+        a=_side(a),
+        b=_side(b),
+        similarity=alike["score"],
+        similarity_parts=tuple(
+            LikenessPart(part["name"], part["weight"], part["value"]) for part in alike["parts"]
+        ),
+        request=_request(a.get("nl_input"), b.get("nl_input"), text),
+        facts=compare_facts(a, b),
+        figures=compare_figures(a, b),
+        phases=phases,
+        cost_from=attribute_cost(a, b, phases),
+        duration_from=attribute_duration(phases),
+        other_models=model_changes(phases),
+        price_changes=_price_changes(a, b),
+        notes=_notes(a, b),
+    )
+
+
+def _side(run: Run) -> RunRef:
+    return RunRef(
+        id=str(run["id"]),
+        project=str(run.get("project") or ""),
+        created_at=run.get("created_at"),
+        status=run.get("status"),
+        status_reason=run.get("status_reason"),
+    )
+
+
+def _request(a: str | None, b: str | None, likeness: float | None) -> Request:
+    shared = shared_words(a or "", b or "").shared
+    return Request(
+        a=a[:REQUEST_CHARACTERS] if a else None,
+        b=b[:REQUEST_CHARACTERS] if b else None,
+        same=a == b if a and b else None,
+        likeness=likeness,
+        shared=tuple(bond.one for bond in shared),
+        only_a=missing_words(a or "", b or "") if a and b else (),
+        only_b=missing_words(b or "", a or "") if a and b else (),
+    )
+
+
+def _price_changes(a: Run, b: Run) -> tuple[PriceChange, ...]:
+    """Return the rates that changed between the two runs, of models that both used."""
+    both = [model for model in _models(a) if model in _models(b)]
+    found: list[PriceChange] = []
+    for model in both:
+        ours, theirs = _rates(model, a), _rates(model, b)
+        changed = (kind for kind in ours.keys() & theirs.keys() if ours[kind] != theirs[kind])
+        found += [PriceChange(model, kind, ours[kind], theirs[kind]) for kind in changed]
+    return tuple(sorted(found, key=lambda each: (each.model, each.kind)))
+
+
+def _models(run: Run) -> list[str]:
+    used = (run.get("cost_data") or {}).get("models") or ()
+    return [str(entry["model"]) for entry in used if entry.get("model")]
+
+
+def _rates(model: str, run: Run) -> dict[str, float]:
+    """Return the base rates of a model on the day of a run, USD per million units; none where unknown."""
+    at = moment_in_utc(run.get("started_at") or run.get("created_at"))
+    try:
+        units = price_breakdown(model, _ONE_OF_EACH, at)
+    except PriceUnknownError:
+        return {}
+    return {each.kind: float(each.rate * 1_000_000) for each in units if each.rate is not None}
+
+
+def _notes(a: Run, b: Run) -> tuple[str, ...]:
+    """Return what must be known to read the comparison."""
+    notes = []
+    for name, run in (("A", a), ("B", b)):
+        spent = run_cost(run)
+        if spent.amount is None:
+            notes.append(f"{name}'s cost is unknown: nothing says what the difference in cost is")
+        elif not spent.certain:
+            notes.append(f"{name} cost at least that much: the difference in cost is not certain")
+        if run.get("status") == "running":
+            notes.append(f"{name} was still running when it was read last: its figures may grow")
+    versions = a.get("price_version"), b.get("price_version")
+    if None not in versions and versions[0] != versions[1]:
+        notes.append(f"own sums with different price tables: {versions[0]} for A, {versions[1]} for B")
+    return tuple(notes)

@@ -1,0 +1,133 @@
+"""Put two runs' figures side by side: workflow dicts in, differences out. Pure; money is exact inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from ...common.coercion import coerce_number, is_at_least_so_long, list_agent_runs
+from ...costs.accounting.cost_sums import minimum_cost, sum_costs
+from ...costs.accounting.money import TOKEN_FIELDS, sum_known, to_decimal, to_usd_float
+from .records import NumberComparison, TextComparison
+
+Run = Mapping[str, Any]
+
+TEXT_FIELDS: Final = (
+    "status",
+    "workflow_template",
+    "issue_class",
+    "model_used",
+    "cost_basis",
+    "current_phase",
+    "error_message",
+)
+"""What both runs are told by in words."""
+
+TOKENS: Final = (*TOKEN_FIELDS[:4], "total_tokens")
+SCORES: Final = ("nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score")
+
+
+class Cost(NamedTuple):
+    """What is known to have been spent."""
+
+    amount: Decimal | None  # USD, on record and beyond it; None: nothing is known
+    certain: bool  # False: more may have been spent
+
+
+def run_cost(run: Run) -> Cost:
+    """Return what a run spent, at least."""
+    amount = sum_known(
+        [to_decimal(coerce_number(run.get(key))) for key in ("total_cost", "lower_bound_cost")]
+    )
+    return Cost(amount, run.get("cost_basis") in ("reported", "computed"))
+
+
+def agents_cost(agents: Iterable[Run]) -> Cost:
+    """Return what agent runs spent, at least."""
+    sums = sum_costs(agents)
+    known = sums["recorded_cost"] is not None or sums["lower_bound_cost"] is not None
+    return Cost(minimum_cost(sums) if known else None, not sums["partial"])
+
+
+def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
+    """Return all figures of two runs."""
+    return (
+        compare_cost("cost", run_cost(a), run_cost(b)),
+        *(compare_value(name, "tokens", a.get(name), b.get(name)) for name in TOKENS),
+        compare_value("cache_hit_share", "share", cache_hit_share(a), cache_hit_share(b)),
+        compare_value(
+            "duration_seconds",
+            "seconds",
+            a.get("duration_seconds"),
+            b.get("duration_seconds"),
+            certain=(not is_at_least_so_long(a), not is_at_least_so_long(b)),
+        ),
+        *(
+            compare_value(
+                name, "count", sum_counts(list_agent_runs(a), name), sum_counts(list_agent_runs(b), name)
+            )
+            for name in ("turns", "tool_calls", "tool_errors")
+        ),
+        compare_value("agent_runs", "count", len(list_agent_runs(a)), len(list_agent_runs(b))),
+        compare_value("retry_count", "count", a.get("retry_count"), b.get("retry_count")),
+        compare_value("retry_cost", "USD", a.get("retry_cost"), b.get("retry_cost")),
+        *(compare_value(name, "score", a.get(name), b.get(name)) for name in SCORES),
+    )
+
+
+def compare_facts(a: Run, b: Run) -> tuple[TextComparison, ...]:
+    """Return what both runs say in words; what neither says is left out."""
+    pairs = [(name, a.get(name), b.get(name)) for name in TEXT_FIELDS]
+    return tuple(
+        TextComparison(
+            name, None if one is None else str(one), None if other is None else str(other), one == other
+        )
+        for name, one, other in pairs
+        if one is not None or other is not None
+    )
+
+
+def compare_value(
+    name: str, unit: str, a: object, b: object, *, certain: tuple[bool, bool] = (True, True)
+) -> NumberComparison:
+    """Return one figure of both.
+
+    >>> compare_value("turns", "count", 10, 15).percent, compare_value("turns", "count", 0, 15).percent
+    (50.0, None)
+    """
+    one, other = coerce_number(a), coerce_number(b)
+    if one is None or other is None:
+        return NumberComparison(name, unit, one, other, None, None, all(certain), *certain)
+    # By decimals: 0.3 - 0.1 is 0.2 and nothing beside it.
+    difference = Decimal(repr(other)) - Decimal(repr(one))
+    percent = round(float(difference / Decimal(repr(one)) * 100), 3) if one else None
+    return NumberComparison(name, unit, one, other, float(difference), percent, all(certain), *certain)
+
+
+def compare_cost(name: str, a: Cost, b: Cost) -> NumberComparison:
+    """Return an amount of both; uncertain where one is only a lower bound."""
+    return compare_value(
+        name, "USD", to_usd_float(a.amount), to_usd_float(b.amount), certain=(a.certain, b.certain)
+    )
+
+
+def cache_hit_share(run: Run) -> float | None:
+    """Return the share, 0 to 1, of the prompt's tokens that came from the cache.
+
+    >>> cache_hit_share({"cache_read_tokens": 90, "input_tokens": 4, "cache_creation_tokens": 6})
+    0.9
+    """
+    read, *others = (
+        coerce_number(run.get(key)) for key in ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
+    )
+    if read is None or None in others:
+        return None
+    prompt = read + sum(other for other in others if other is not None)
+    return read / prompt if prompt else None
+
+
+def sum_counts(agents: Iterable[Run], key: str) -> float | None:
+    """Return the sum of a count over the agent runs that know it."""
+    known = [value for agent in agents if (value := coerce_number(agent.get(key))) is not None]
+    return sum(known) if known else None

@@ -1,0 +1,117 @@
+"""What is known when a figure is explained: the run and the little around it, handed in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ...common.coercion import coerce_number, list_agent_runs
+from ...common.urls import files_folder, join_url
+from ...costs.accounting.missing_parts import silent_agents
+from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
+from .records import Component, Explanation, JsonValue, PriceVersions, Source
+
+Agent = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationContext:
+    """One run, and what is around it."""
+
+    run: Mapping[str, Any]
+    file_exists: Callable[[str], bool | None] = bool  # tells whether a path is a file now; None: unknown
+    installed_price_version: str = ""  # version of the price table
+    similar_links: tuple[
+        tuple[Mapping[str, Any], Mapping[str, Any] | None], ...
+    ] = ()  # links and the runs they name
+    patterns: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def agents(self) -> list[Agent]:
+        """Its agent runs, former attempts too."""
+        return list_agent_runs(self.run)
+
+    @property
+    def silent(self) -> list[Agent]:
+        """Its agents that left no stream, as agent runs of which nothing else is known."""
+        return [*silent_agents(self.run)]
+
+    @property
+    def prices(self) -> PriceVersions:
+        """The price tables of then and now."""
+        stored = self.run.get("price_version")
+        return PriceVersions(stored, self.installed_price_version, stored == self.installed_price_version)
+
+    def path(self, inside: str) -> str:
+        """Return a path inside the run's folder, absolute where the folder is known."""
+        home = self.run.get("agents_dir")
+        return join_url(home, files_folder(self.run), inside) if home else inside
+
+    def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
+        """Return a place in one of its files."""
+        path = self.path(inside)
+        unknown = overwritten or not self.run.get("agents_dir") or ".." in inside.split("/")
+        there = None if unknown else self.file_exists(path)
+        return Source(path, line, there, says)
+
+    def explain_value(
+        self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/explaining.md", **more: Any
+    ) -> Explanation:
+        """Return the explanation of a field with its stored value."""
+        given = {"value": to_plain(self.run.get(name)), **more}
+        return Explanation(
+            id=str(self.run.get("id")),
+            project=str(self.run.get("project") or ""),
+            field=name,
+            unit=unit,
+            rule=rule,
+            docs=docs,
+            **given,
+        )
+
+    def explain_sum(
+        self, name: str, rule: str, parts: Sequence[Component], *, unit: str, docs: str, **more: Any
+    ) -> Explanation:
+        """Return the explanation of a sum: exact, with what the parts leave over."""
+        added = sum_parts(parts)
+        value = (
+            to_decimal(coerce_number(self.run.get(name)))
+            if "value" not in more
+            else to_decimal(more["value"])
+        )
+        rest = None if added is None or value is None else to_usd_float(value - added)
+        whole = None if added is None else to_usd_float(added)
+        notes = tuple(more.pop("notes", ()))
+        if rest:
+            notes += ("the parts do not make the whole: the history was given the total without all parts",)
+        return self.explain_value(
+            name,
+            rule,
+            unit=unit,
+            docs=docs,
+            parts=tuple(parts),
+            total=whole,
+            remainder=rest,
+            notes=notes,
+            **more,
+        )
+
+
+def sum_parts(parts: Sequence[Component]) -> Decimal | None:
+    """Return the sum of the parts that add; None where none is known."""
+    return sum_known([to_decimal(coerce_number(part.value)) for part in parts if part.adds])
+
+
+def to_plain(value: Any) -> JsonValue:
+    """Return a value as an explanation can hold it; lists and dicts by their length.
+
+    >>> to_plain(0.5), to_plain([1, 2]), to_plain({})
+    (0.5, '2 entries', 'none')
+    """
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}" if value else "none"
+    return str(value)

@@ -1,0 +1,88 @@
+"""Do the arithmetic of an agent's own sum again: tokens and a day in, terms out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ...common.coercion import coerce_number, moment_in_utc
+from ...common.errors import PriceUnknownError
+from ...common.models import TokenUsage
+from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ...costs.pricing import SYNTHETIC, price_breakdown
+from .context import Agent, ExplanationContext
+from .records import PriceCalculation, PriceTerm
+
+_MILLION = 1_000_000
+
+
+def price_terms(known: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
+    """Return one sum for each model of an agent run, by the installed price table."""
+    at = _priced_at(known, agent)
+    entries = agent.get("models") or ([agent] if _usage(agent) != TokenUsage() else [])
+    return tuple(_arithmetic(entry, at) for entry in entries)
+
+
+def _priced_at(known: ExplanationContext, agent: Agent) -> datetime | None:
+    """Return the moment whose prices count: the stream's own start, else the run's."""
+    own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
+    return moment_in_utc(own or known.run.get("started_at") or known.run.get("created_at"))
+
+
+def _arithmetic(entry: Mapping[str, Any], at: datetime | None) -> PriceCalculation:
+    model, usage = entry.get("model"), _usage(entry)
+    when = None if at is None else at.isoformat()
+    stored = sum_known(
+        [to_decimal(coerce_number(entry.get(key))) for key in ("computed_cost", "lower_bound_cost")]
+    )
+    if model is None or model == SYNTHETIC:
+        return PriceCalculation(
+            model, when, (), None, to_usd_float(stored), None, "the stream names no model"
+        )
+    try:
+        units = price_breakdown(model, usage, at)
+    except PriceUnknownError as unknown:
+        return PriceCalculation(model, when, (), None, to_usd_float(stored), None, str(unknown))
+    costs = [None if each.rate is None else each.rate * each.count for each in units]
+    whole = None if None in costs else sum_known(costs) or Decimal(0)
+    rounded = to_decimal(to_usd_float(whole))
+    difference = None if rounded is None or stored is None else rounded - stored
+    terms = tuple(
+        PriceTerm(each.kind, each.count, _per_million(each.rate), to_usd_float(cost))
+        for each, cost in zip(units, costs, strict=True)
+    )
+    why = _why(difference, entry) if whole is not None else "the price table lacks one of these rates"
+    return PriceCalculation(
+        model, when, terms, to_usd_float(whole), to_usd_float(stored), to_usd_float(difference), why
+    )
+
+
+def _why(difference: Decimal | None, entry: Mapping[str, Any]) -> str | None:
+    if difference is None or not difference:
+        return None
+    if entry.get("cost_basis") == "lower_bound" or entry.get("lower_bound_cost") is not None:
+        return "the stored sum was made message by message, each at its own time, tier and terms"
+    return (
+        "the stored sum was made by another price table, at another time, or message by message on its terms"
+    )
+
+
+def _per_million(rate: Decimal | None) -> float | None:
+    return None if rate is None else float(rate * _MILLION)
+
+
+def _usage(entry: Mapping[str, Any]) -> TokenUsage:
+    def count(key: str) -> int:
+        return int(coerce_number(entry.get(key)) or 0)
+
+    hour = count("cache_creation_1h_tokens")
+    return TokenUsage(
+        count("input_tokens"),
+        count("output_tokens"),
+        count("cache_read_tokens"),
+        count("cache_creation_tokens") - hour,
+        hour,
+        count("web_searches"),
+    )

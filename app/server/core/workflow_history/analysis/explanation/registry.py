@@ -1,0 +1,140 @@
+"""Every field that can be explained, and what explains it: a name in, an explanation out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from ...common.errors import InvalidQueryError
+from . import costs, related_runs, text_fields, times, tokens
+from .context import ExplanationContext
+from .records import Explanation
+
+Explainer = Callable[[ExplanationContext], Explanation]
+
+EXPLAINERS: Final[Mapping[str, Explainer]] = {
+    "total_cost": costs.explain_total_cost,
+    "lower_bound_cost": costs.explain_lower_bound,
+    "computed_cost": costs.explain_computed_cost,
+    "cost_basis": costs.explain_cost_basis,
+    "cost_disputed": costs.explain_cost_disputed,
+    "cost_difference_percent": costs.explain_cost_difference,
+    "retry_cost": costs.explain_retry_cost,
+    "retry_count": costs.explain_retry_count,
+    "unpriced_tokens": costs.explain_unpriced_tokens,
+    "price_version": costs.explain_price_version,
+    "total_tokens": tokens.explain_total_tokens,
+    **{name: partial(tokens.explain_token_count, name=name) for name in tokens.TOKEN_KIND_LABELS},
+    "status": text_fields.explain_status,
+    "nl_input": text_fields.explain_request,
+    "model_used": text_fields.explain_model,
+    **{name: partial(text_fields.explain_state_field, name=name) for name in text_fields.STATE_FIELD_NOTES},
+    "created_at": partial(times.explain_timestamp, name="created_at"),
+    "started_at": partial(times.explain_timestamp, name="started_at"),
+    "completed_at": partial(times.explain_timestamp, name="completed_at"),
+    "duration_seconds": times.explain_duration,
+    "phase_durations": times.explain_phase_durations,
+    "bottleneck_phase": times.explain_bottleneck,
+    "idle_time_seconds": times.explain_idle_time,
+    "nl_clarity_score": partial(related_runs.explain_score, name="nl_clarity_score"),
+    "cost_efficiency_score": partial(related_runs.explain_score, name="cost_efficiency_score"),
+    "performance_score": partial(related_runs.explain_score, name="performance_score"),
+    "quality_score": partial(related_runs.explain_score, name="quality_score"),
+    "similar_workflows": related_runs.explain_similar_runs,
+    "pattern_count": related_runs.explain_patterns,
+    **{name: partial(text_fields.explain_own_field, name=name) for name in text_fields.HISTORY_FIELD_NOTES},
+}
+"""By key of a run, what explains its value."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    "cost": "total_cost",
+    "cost_data": "total_cost",
+    "phase_costs": "total_cost",
+    "tokens": "total_tokens",
+    "duration": "duration_seconds",
+    "time": "duration_seconds",
+    "when": "created_at",
+    "request": "nl_input",
+    "model": "model_used",
+    "workflow": "workflow_template",
+    "template": "workflow_template",
+    "retries": "retry_count",
+    "clarity": "nl_clarity_score",
+    "cost_efficiency": "cost_efficiency_score",
+    "performance": "performance_score",
+    "quality": "quality_score",
+    "similar": "similar_workflows",
+    "patterns": "pattern_count",
+    "prices": "price_version",
+    "bottleneck": "bottleneck_phase",
+    "idle": "idle_time_seconds",
+}
+"""Short names that may be asked for."""
+
+MAIN_FIELDS: Final = (
+    "status",
+    "nl_input",
+    "created_at",
+    "duration_seconds",
+    "total_cost",
+    "lower_bound_cost",
+    "computed_cost",
+    "total_tokens",
+    "retry_cost",
+    "nl_clarity_score",
+    "cost_efficiency_score",
+    "performance_score",
+    "quality_score",
+    "similar_workflows",
+)
+"""What is explained where nobody asks for one field."""
+
+
+def explain_field(known: ExplanationContext, name: str | None = None) -> Explanation:
+    """Return the explanation of a field, a phase or an agent; of the whole run where none is named.
+
+    Raises InvalidQueryError, which names what can be explained, where there is no such thing.
+    """
+    if name is None:
+        return _overview(known)
+    wanted = name.strip()
+    key = wanted.lower().replace("-", "_").replace(" ", "_")
+    if key in EXPLAINERS:
+        return EXPLAINERS[key](known)
+    for kind in ("phase", "agent"):
+        members, silent = (
+            [each for each in some if each.get(kind) == wanted] for some in (known.agents, known.silent)
+        )
+        if members or silent:
+            return costs.explain_agents(known, f"{kind} {wanted}", members, silent)
+    if key in ALIASES:
+        return EXPLAINERS[ALIASES[key]](known)
+    if wanted in known.run:
+        return text_fields.explain_extra_field(known, wanted)
+    raise InvalidQueryError(
+        f"nothing called {name!r} in this run; use one of: {', '.join(explainable_names(known))}"
+    )
+
+
+def explainable_names(known: ExplanationContext) -> list[str]:
+    """Return everything that can be explained of a run: fields, then its phases and agents."""
+    others_ = {
+        str(agent[kind]): None
+        for kind in ("phase", "agent")
+        for agent in (*known.agents, *known.silent)
+        if agent.get(kind)
+    }
+    extra = [key for key in known.run if key not in EXPLAINERS and key not in ALIASES]
+    return [*EXPLAINERS, *extra, *others_]
+
+
+def _overview(known: ExplanationContext) -> Explanation:
+    every = [EXPLAINERS[name](known) for name in MAIN_FIELDS]
+    return known.explain_value(
+        "run",
+        "the main figures of the run, each with its rule; name a field, a phase or an agent for its parts",
+        value=known.run.get("status"),
+        notes=tuple(note for each in every if each.field == "total_cost" for note in each.notes),
+        of=tuple(every),
+    )

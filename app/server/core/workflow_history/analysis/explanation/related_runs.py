@@ -1,0 +1,105 @@
+"""Explain what a run has in common with others: similar runs and patterns. Pure."""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import Any
+
+from ...common.coercion import coerce_number
+from ..similarity.scores import explain_similarity
+from .context import ExplanationContext, to_plain
+from .records import Component, Explanation, JsonValue
+
+DOCS = "docs/scores.md"
+
+
+def explain_score(known: ExplanationContext, name: str) -> Explanation:
+    """Explain one score: the weighted mean of the parts for which there was evidence."""
+    stored = (known.run.get("score_parts") or {}).get(name) or {}
+    weight = fsum(coerce_number(part.get("weight")) or 0.0 for part in stored.get("parts") or ())
+    parts = tuple(_part(part, weight) for part in stored.get("parts") or ())
+    missing = [str(each) for each in stored.get("missing") or ()]
+    value = coerce_number(known.run.get(name))
+    why = None
+    if value is None:
+        why = f"no evidence: {', '.join(missing)}" if missing else "the run was not scored"
+    total = round(fsum(coerce_number(part.inputs.get("gave")) or 0.0 for part in parts), 1) if parts else None
+    return known.explain_value(
+        name,
+        "the weighted mean of its parts, 0 to 100; weights of missing parts are shared out",
+        unit="score",
+        docs=DOCS,
+        inputs={"version": stored.get("version"), "coverage": stored.get("coverage")},
+        parts=parts,
+        total=total,
+        remainder=None if total is None or value is None else round(value - total, 1),
+        notes=_notes(value, total, missing),
+        why_unknown=why,
+    )
+
+
+def _notes(value: float | None, total: float | None, missing: list[str]) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    notes = [f"without evidence: {each}" for each in missing]
+    if total is not None and value != total:
+        notes.append("parts are stored with one decimal: what they add up to may be 0.1 off")
+    return tuple(notes)
+
+
+def _part(part: dict[str, Any], weights: float) -> Component:
+    weight, value = coerce_number(part.get("weight")), coerce_number(part.get("value"))
+    gave = None if weight is None or value is None or not weights else round(weight * value / weights, 2)
+    evidence = {str(key): to_plain(each) for key, each in (part.get("inputs") or {}).items()}
+    return Component(
+        name=str(part.get("name")),
+        value=value,
+        adds=True,
+        rule=str(part.get("reason") or ""),
+        weight=weight,
+        inputs={"gave": gave, **evidence},
+    )
+
+
+def explain_similar_runs(known: ExplanationContext) -> Explanation:
+    """Explain the similar runs: the score of each with its parts."""
+    parts = []
+    for link, other in known.similar_links:
+        inputs: dict[str, JsonValue] = {"project": link.get("project")}
+        if other is not None:
+            explained = explain_similarity(dict(known.run), dict(other))
+            inputs |= {part["name"]: part["value"] for part in explained["parts"]}
+        rule = "text .40, status, cost and duration .20 each, over the parts that both have"
+        parts.append(
+            Component(str(link.get("id")), link.get("similarity_score"), adds=False, rule=rule, inputs=inputs)
+        )
+    return known.explain_value(
+        "similar_workflows",
+        "the five runs of the highest score, from 0.5 on; similar ID shows the words that they share",
+        docs="docs/similarity.md",
+        parts=tuple(parts),
+    )
+
+
+def explain_patterns(known: ExplanationContext) -> Explanation:
+    """Explain the patterns that the run shows: those that recur, with an example each."""
+    parts = [
+        Component(
+            str(pattern.get("signature")),
+            pattern.get("count"),
+            adds=False,
+            rule=f"{pattern.get('kind')}, shown by {pattern.get('workflows')} runs",
+            inputs={"cost": pattern.get("cost"), "failures": pattern.get("failures")},
+            sources=(known.source(pattern["example_path"], pattern.get("example_line"), "an example"),)
+            if pattern.get("example_path")
+            else (),
+        )
+        for pattern in known.patterns
+    ]
+    return known.explain_value(
+        "pattern_count",
+        "how many patterns its agents' tool calls show; the parts are those that recur in other runs",
+        unit="count",
+        docs="docs/patterns.md",
+        parts=tuple(parts),
+    )

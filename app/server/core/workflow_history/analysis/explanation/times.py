@@ -1,0 +1,196 @@
+"""Explain when a run was and how long it took: the place that tells it, or why it is unknown. Pure."""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import Any
+
+from ...common.coercion import coerce_number, is_at_least_so_long
+from ...common.plausible_dates import ADDED_UP
+from ..scores import phase_metrics
+from ..scores.constants import BOTTLENECK_SHARE
+from .context import ExplanationContext
+from .costs import sources_of
+from .records import Component, Explanation, JsonValue, Source
+
+DOCS = "docs/how-it-works.md"
+
+_BASES = {
+    "reported": "as its files report it",
+    "derived": "derived: a stream without a clock ends at its file's time, or before its commit",
+    "lower_bound": "at least: nothing tells how long some of its agents worked",
+    None: "no file tells it",
+}
+_RULES = {
+    "created_at": (
+        "the first there is of: the state, its phases, the log, the run's id, the streams' own times, the "
+        "files' times, the commit"
+    ),
+    "started_at": "the state's word, else when the run was made",
+    "completed_at": "the state's word, its phases or the log; else the last stream's own time or its file's",
+}
+
+
+_OF_ITS_AGENTS = {
+    True: "the sum of what its agents took: without a clock, pauses and work side by side do not show",
+    False: "not the sum of its agents, which pause and may work side by side",
+}
+
+
+def explain_timestamp(known: ExplanationContext, name: str) -> Explanation:
+    """Explain one of the run's times."""
+    run = known.run
+    return known.explain_value(
+        name,
+        f"{_RULES[name]}; {_BASES.get(run.get('times_basis'), 'as given')}",
+        docs=DOCS,
+        inputs=_inputs(known, "times_basis", "times_source", "utc_offset_minutes", "time_zone_known"),
+        sources=source_file(known, run.get("times_source")),
+        why_unknown=_why_no_time(known, name),
+        notes=(*_zone_notes(known), *_copied_notes(known)),
+    )
+
+
+def explain_duration(known: ExplanationContext) -> Explanation:
+    """Explain how long the run took, beside what its agents took."""
+    run = known.run
+    parts = tuple(
+        Component(
+            str(agent.get("agent") or "unnamed"),
+            agent.get("duration_seconds"),
+            adds=False,
+            rule="the sum of its results' own durations",
+            sources=sources_of(known, agent),
+        )
+        for agent in known.agents
+    )
+    is_sum = run.get("duration_source") == ADDED_UP
+    silent = tuple(
+        Component(
+            agent["agent"],
+            agent.get("duration_seconds"),
+            adds=False,
+            rule="it left no stream; the state tells how long it worked"
+            if agent.get("duration_seconds") is not None
+            else "it left no stream: unknown how long it worked",
+        )
+        for agent in known.silent
+    )
+    return known.explain_value(
+        "duration_seconds",
+        f"{_BASES.get(run.get('duration_basis'), 'as given')}; {_OF_ITS_AGENTS[is_sum]}",
+        unit="seconds",
+        docs=DOCS,
+        inputs=_inputs(known, "duration_basis", "duration_source", "started_at", "completed_at"),
+        sources=source_file(known, run.get("duration_source")),
+        parts=parts + silent,
+        at_least=is_at_least_so_long(run),
+        why_unknown="nothing tells how long it ran" if run.get("duration_seconds") is None else None,
+        notes=_copied_notes(known),
+    )
+
+
+def explain_phase_durations(known: ExplanationContext) -> Explanation:
+    """Explain the seconds of each phase."""
+    return known.explain_value(
+        "phase_durations",
+        "the seconds in which an agent run of the phase worked, overwritten attempts too; work side by side "
+        "counts once, unknown ones stay out",
+        unit="seconds",
+        docs="docs/scores.md",
+        parts=_phases(known),
+        why_unknown=None if known.run.get("phase_durations") else "no agent run tells how long it took",
+    )
+
+
+def explain_bottleneck(known: ExplanationContext) -> Explanation:
+    """Explain which phase took the most time."""
+    durations = known.run.get("phase_durations") or {}
+    whole = fsum(seconds for seconds in durations.values() if coerce_number(seconds) is not None)
+    return known.explain_value(
+        "bottleneck_phase",
+        f"the longest phase, where it takes more than {BOTTLENECK_SHARE:.0%} of all phases' seconds",
+        docs="docs/scores.md",
+        inputs={"all_phases_seconds": whole},
+        parts=_phases(known),
+        why_unknown=None
+        if known.run.get("bottleneck_phase")
+        else "no phase took that much, or no agent run tells how long it took",
+    )
+
+
+def explain_idle_time(known: ExplanationContext) -> Explanation:
+    """Explain the time in which no agent worked."""
+    agents = [agent for agent in known.agents if agent.get("superseded") is not True]
+    parts = tuple(
+        Component(
+            str(agent.get("agent") or "unnamed"),
+            None,
+            adds=False,
+            rule=f"at work, its times {agent.get('time_basis') or 'unknown'}",
+            inputs={"from": agent.get("timestamp"), "to": agent.get("ended_at")},
+            sources=sources_of(known, agent),
+        )
+        for agent in agents
+    )
+    again = phase_metrics(known.run)["idle_time_seconds"]
+    return known.explain_value(
+        "idle_time_seconds",
+        "the seconds between the first agent's start and the last one's end in which none worked",
+        unit="seconds",
+        docs="docs/scores.md",
+        inputs={"counted_again_seconds": again},
+        parts=parts,
+        why_unknown=None
+        if known.run.get("idle_time_seconds") is not None
+        else "some agent's start or end is unknown: its work would pass for idle time",
+    )
+
+
+def source_file(known: ExplanationContext, source: Any) -> tuple[Source, ...]:
+    """Return the file that a word on a source names; none where it names no file.
+
+    >>> source_file(ExplanationContext({"id": "a"}), "adw_state.json: created_at")[0].path
+    'adw_state.json'
+    >>> source_file(ExplanationContext({"id": "a"}), "a.jsonl: its first message")[0].says
+    'its first message'
+    """
+    if not isinstance(source, str):
+        return ()
+    file, _, key = source.partition(": ")
+    if not file.endswith((".json", ".txt", ".jsonl", ".log", ".md")):
+        return ()
+    own = f"its {key.removeprefix('its ')}"
+    return (known.source(file, None, own if key else "what it says"),)
+
+
+def _phases(known: ExplanationContext) -> tuple[Component, ...]:
+    durations = known.run.get("phase_durations") or {}
+    return tuple(
+        Component(str(phase), coerce_number(seconds), adds=False, rule="its agent runs' seconds")
+        for phase, seconds in durations.items()
+    )
+
+
+def _why_no_time(known: ExplanationContext, name: str) -> str | None:
+    if known.run.get(name) is not None:
+        return None
+    if name == "completed_at" and known.run.get("status") in ("running", "incomplete", "unknown"):
+        return f"the run's status is {known.run['status']}: no end is known"
+    return "no file tells it, and the files' own times are those of a copy or are missing"
+
+
+def _zone_notes(known: ExplanationContext) -> tuple[str, ...]:
+    if known.run.get("time_zone_known") is False:
+        return ("the times were written without a zone and stand as if they were UTC",)
+    return ()
+
+
+def _copied_notes(known: ExplanationContext) -> tuple[str, ...]:
+    if any(agent.get("inherited") for agent in known.agents):
+        return ("messages that another session counts are no part of its time",)
+    return ()
+
+
+def _inputs(known: ExplanationContext, *names: str) -> dict[str, JsonValue]:
+    return {name: known.run.get(name) for name in names}

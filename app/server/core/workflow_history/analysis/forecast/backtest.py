@@ -1,0 +1,160 @@
+"""Forecast stored runs from the runs before them alone: the past in, forecasts beside what came out. Pure.
+
+A run is weighed by the same functions as one that has not run yet, its question asked when it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ...common.column_data import MISSING_CODE, MISSING_INT, CategoricalColumn, Floats, Integers
+from ..similarity.portable_numerics import exact_sum
+from .calibration_metrics import ForecastCase, OutcomeCase
+from .neighbour_weights import (
+    MIN_NEIGHBOUR_SIMILARITY,
+    ForecastTarget,
+    WeightedRuns,
+    cosine_similarity,
+    ended_before,
+    select_candidates,
+    weigh_neighbours,
+)
+from .past_runs import PartlyKnown, Past, Vectors
+from .prediction_intervals import IntervalEstimate, SuccessProbability, estimate_success, weighted_interval
+
+BLOCK: Final = 64
+"""Runs whose texts are compared at a time: more would only take memory."""
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with how many runs are done, and of how many."""
+
+
+class Backtest(NamedTuple):
+    """One run's forecast from the runs before it."""
+
+    row: int  # its place in the past
+    evidence: WeightedRuns
+    cost: IntervalEstimate
+    duration: IntervalEstimate
+    chance: SuccessProbability
+
+
+def target_of(past: Past, row: int) -> ForecastTarget:
+    """Return what would have been asked when a stored run began."""
+    return ForecastTarget(
+        int(past.started[row]),
+        _word(past.templates, row),
+        _word(past.classes, row),
+        _word(past.projects, row),
+    )
+
+
+def _word(words: CategoricalColumn, row: int) -> str | None:
+    code = int(words.codes[row])
+    return None if code == MISSING_CODE else words.categories[code]
+
+
+def has_no_comparable_runs(question: ForecastTarget, evidence: WeightedRuns) -> bool:
+    """Tell whether nothing links a request with the runs: no template, and no text that is like it."""
+    return question.template is None and evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY
+
+
+def backtests(
+    past: Past, vectors: Vectors, rows: Integers, told: ProgressCallback | None = None
+) -> Iterator[Backtest]:
+    """Yield the forecasts of some runs, template by template."""
+    done = 0
+    for code in np.unique(past.templates.codes[rows]).tolist():
+        own = rows[past.templates.codes[rows] == code]
+        pool = np.arange(len(past)) if code == MISSING_CODE else np.flatnonzero(past.templates.codes == code)
+        texts = vectors[pool]
+        for start in range(0, len(own), BLOCK):
+            block = own[start : start + BLOCK]
+            alike = cosine_similarity(vectors[block], texts)
+            for row, scores in zip(block.tolist(), alike, strict=True):
+                yield _backtest(past, row, pool, scores)
+            done += len(block)
+            if told is not None:
+                told(done, len(rows))
+
+
+def _backtest(past: Past, row: int, pool: Integers, scores: Vectors) -> Backtest:
+    question = target_of(past, row)
+    before = select_candidates(past, question)
+    alike = scores[np.searchsorted(pool, before)].astype(np.float64)
+    evidence = weigh_neighbours(past, question, before, alike)
+    return Backtest(row, evidence, *estimate(past, question, evidence))
+
+
+def estimate(
+    past: Past, question: ForecastTarget, evidence: WeightedRuns
+) -> tuple[IntervalEstimate, IntervalEstimate, SuccessProbability]:
+    """Return what weighed runs say of cost, duration and success."""
+    rows, weights = evidence.rows, evidence.weights
+    if has_no_comparable_runs(question, evidence):
+        rows, weights = rows[:0], weights[:0]
+    return (
+        _read(past.cost, rows, weights),
+        _read(past.duration, rows, weights),
+        estimate_success(past.completed[rows], past.failed[rows], weights, base_rate(past, question.at)),
+    )
+
+
+def base_rate(past: Past, at: int) -> float:
+    """Return the share of all runs ended before a time that succeeded; half a run of each kind is added."""
+    before = ended_before(past, at)
+    good, bad = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
+    return float((good + 0.5) / (good + bad + 1))
+
+
+def _read(amounts: PartlyKnown, rows: Integers, weights: Floats) -> IntervalEstimate:
+    return weighted_interval(amounts.values[rows], amounts.is_exact[rows], weights)
+
+
+class Baselines:
+    """What whoever has no forecast would say: means and medians of the earlier runs."""
+
+    def __init__(self, past: Past, amounts: PartlyKnown) -> None:
+        self._past = past
+        self._amounts = amounts
+        self._known = (
+            (amounts.values != MISSING_INT) & amounts.is_exact & (past.ended != MISSING_INT) & past.dated
+        )
+
+    def case_for(self, row: int, read: IntervalEstimate) -> ForecastCase | None:
+        """Return a forecast beside what came; None where either is not known."""
+        if read.bounds is None or not self._known[row]:
+            return None
+        past, began = self._past, self._past.started[row]
+        earlier = self._known & (past.ended < began) & (past.started < began)
+        values = self._amounts.values[earlier]
+        code = past.templates.codes[row]
+        same = values[past.templates.codes[earlier] == code] if code != MISSING_CODE else values[:0]
+        middle = float(np.median(same)) if len(same) else float("nan")
+        came = int(self._amounts.values[row])
+        mean = exact_sum(values) / len(values)
+        return ForecastCase(came, *read.bounds, mean, float(np.median(values)), middle)
+
+
+def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
+    """Return a chance beside what became of the run; None where either is not known."""
+    row, share = test.row, test.chance.share
+    if share is None or not (past.completed[row] or past.failed[row]):
+        return None
+    return OutcomeCase(share, base_rate(past, int(past.started[row])), bool(past.completed[row]))
+
+
+def latest_rows(past: Past, most: int | None) -> Integers:
+    """Return the runs to forecast: the latest `most` that have ended, in the order of time."""
+    rows = np.flatnonzero((past.ended != MISSING_INT) & past.dated)
+    return rows if most is None else rows[-most:]
+
+
+def count_missing(tests: Sequence[Backtest], past: Past) -> tuple[int, int]:
+    """Return how many runs had no like run at all, and how many too few."""
+    unlike = sum(has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests)
+    silent = sum(test.cost.bounds is None for test in tests)
+    return unlike, silent - unlike

@@ -1,0 +1,147 @@
+"""Past runs as a forecast sees them: columns and text vectors in, arrays in the order of time out. Pure.
+
+What a run that was cut off or left no full record spent is known only as "at least": it is kept as that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ...common.column_data import (
+    MISSING_INT,
+    CategoricalColumn,
+    ColumnTable,
+    Flags,
+    Floats,
+    Integers,
+    is_known,
+)
+
+Vectors = npt.NDArray[np.float32]
+
+COLUMNS: Final = (
+    "key", "project", "status", "workflow_template", "issue_class", "cost_basis", "created_at",
+    "total_cost", "lower_bound_cost", "duration_seconds", "is_copy",
+)  # fmt: skip
+"""The columns of `runs` that are looked at."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MICROSECONDS = 1_000_000  # in a second
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyKnown:
+    """One figure of many runs."""
+
+    values: Integers  # nanodollars or microseconds; UNKNOWN where nothing is known
+    is_exact: Flags  # False: at least so much
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Runs in the order in which they began, those without a date first; all arrays are equally long."""
+
+    keys: Integers
+    dated: Flags  # False: nothing tells when it was
+    started: Integers  # µs since 1970; of runs without a date just before the first that has one
+    ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs, or copies a run that tells it
+    templates: CategoricalColumn
+    classes: CategoricalColumn  # without a slash
+    projects: CategoricalColumn
+    cost: PartlyKnown  # nanodollars
+    duration: PartlyKnown  # microseconds
+    completed: Flags
+    failed: Flags
+    undated: int  # runs of which nothing tells when they were
+    misdated: int  # runs that cannot have been when they say; like those without a date
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def row_of(self, key: int) -> int | None:
+        """Return where a run stands; None where it has no date."""
+        found = np.flatnonzero((self.keys == key) & self.dated)
+        return int(found[0]) if len(found) else None
+
+
+def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
+    """Return the past that some columns of runs hold; `misdated`: of those without a time."""
+    created = runs.integers["created_at"]
+    dated = is_known(created)
+    undated = len(runs) - int(np.count_nonzero(dated)) - misdated
+    oldest = int(created[dated].min()) if dated.any() else 1
+    began = np.where(dated, created, oldest - 1)
+    order = np.lexsort((runs.integers["key"], began))
+    runs, began, dated = runs.take(order), began[order], dated[order]
+    statuses = runs.categorical["status"]
+    cut_off = statuses.equals("incomplete") | statuses.equals("stopped")
+    duration = _microseconds(runs.floats["duration_seconds"])
+    lasted = np.where(duration == MISSING_INT, 0, duration)
+    return Past(
+        runs.integers["key"],
+        dated,
+        began,
+        np.where(
+            statuses.equals("running") | (runs.integers["is_copy"] == 1),
+            MISSING_INT,
+            np.where(dated, began + lasted, began),
+        ),
+        runs.categorical["workflow_template"],
+        _without_slash(runs.categorical["issue_class"]),
+        runs.categorical["project"],
+        PartlyKnown(
+            total_cost(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
+            _recorded(runs) & ~cut_off,
+        ),
+        PartlyKnown(duration, ~cut_off),
+        statuses.equals("completed"),
+        statuses.equals("failed"),
+        undated,
+        misdated,
+    )
+
+
+def total_cost(recorded: Integers, beyond: Integers) -> Integers:
+    """Return what is on record and what is known beyond it together, nanodollars.
+
+    >>> total_cost(np.array([5, MISSING_INT, MISSING_INT]), np.array([2, 3, MISSING_INT])).tolist()[:2]
+    [7, 3]
+    """
+    there = is_known(recorded) | is_known(beyond)
+    total = np.where(is_known(recorded), recorded, 0) + np.where(is_known(beyond), beyond, 0)
+    return np.where(there, total, MISSING_INT)
+
+
+def strip_slash(name: str) -> str:
+    """Return a class of issue without its slash."""
+    return name.strip().removeprefix("/")
+
+
+def to_float32(vectors: npt.NDArray[np.int8]) -> Vectors:
+    """Return vectors to multiply: whole numbers still, whose products a float of 32 bits holds exactly."""
+    return vectors.astype(np.float32)
+
+
+def _recorded(runs: ColumnTable) -> Flags:
+    basis = runs.categorical["cost_basis"]
+    whole: Flags = (basis.equals("reported") | basis.equals("computed")) & ~is_known(
+        runs.integers["lower_bound_cost"]
+    )
+    return whole
+
+
+def _microseconds(seconds: Floats) -> Integers:
+    there = is_known(seconds) & (seconds >= 0) & (seconds < 1e9)
+    return np.where(there, np.rint(np.where(there, seconds, 0) * _MICROSECONDS), MISSING_INT).astype(np.int64)
+
+
+def _without_slash(classes: CategoricalColumn) -> CategoricalColumn:
+    places: dict[str, int] = {}
+    table = [places.setdefault(strip_slash(word), len(places)) for word in classes.categories]
+    return CategoricalColumn(np.array([*table, -1], np.int32)[classes.codes], tuple(places))

@@ -1,0 +1,108 @@
+"""Share a stream's cost and time out among its operations: one agent run in, its pieces out. An estimate.
+
+A stream's cost goes to its messages by their weighed tokens, a message's evenly to its tool calls, a
+call's evenly to its operations. Every part is rounded down, so that the parts never exceed the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
+
+from .records import AgentActivity, OperationCost
+from .tool_operations import classify_call
+
+MONEY_DECIMALS = 9  # a nanodollar is 1e-9 USD
+MAX_AMOUNT = 1e12  # USD or seconds; more is no record of a run
+
+_NOTHING = Decimal(0)
+
+CostAndTime = tuple[
+    Decimal | None, int | None, float | None
+]  # nanodollars, whole ones, seconds; None: unknown
+
+_UNKNOWN: CostAndTime = None, None, None
+
+
+def attribute_costs(run: AgentActivity, seen: AbstractSet[str] = frozenset()) -> list[OperationCost]:
+    """Return the operations of a run in their order, each with its part.
+
+    `seen` are message ids that an earlier stream of the workflow already told: a resumed session repeats
+    them, and they count once.
+    """
+    calls = [call for call in run.calls if call.message_id not in seen]
+    parts = _parts(run, seen, Counter([call.message_id for call in calls]))
+    pieces: list[OperationCost] = []
+    for call in calls:
+        names, command = classify_call(call)
+        cost, seconds = _shared(parts[call.message_id], len(names))
+        failed, succeeded, unpriced = bool(call.failed), call.failed is False, int(cost is None)
+        times = () if seconds is None else (seconds,)
+        pieces += [
+            OperationCost(name, command, failed, succeeded, call.line, cost, unpriced, times)
+            for name in names
+        ]
+    return pieces
+
+
+def _parts(
+    run: AgentActivity, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
+) -> dict[str | None, CostAndTime]:
+    """Return what one call of each message has of the stream's cost and time."""
+    weights = _weights(run, seen) if calls_of else {}
+    whole = sum(weights.values())
+    usd, seconds = valid_amount(run.about.get("cost")), valid_amount(run.about.get("duration_seconds"))
+    cost = None if usd is None else to_decimal(usd).scaleb(MONEY_DECIMALS)
+    parts: dict[str | None, CostAndTime] = {}
+    for message, calls in calls_of.items():
+        weight = weights.get(message or "")
+        if weight is None:
+            parts[message] = _UNKNOWN
+            continue
+        part = weight / whole / calls
+        spent = None if cost is None else cost * part
+        parts[message] = (
+            spent,
+            None if spent is None else int(spent),
+            None if seconds is None else seconds * float(part),
+        )
+    return parts
+
+
+def _shared(part: CostAndTime, operations: int) -> tuple[int | None, float | None]:
+    """Return what each of a call's operations has of its part: whole nanodollars, rounded down; seconds."""
+    cost, whole, seconds = part
+    if operations < 2:
+        return whole, seconds
+    return (
+        None if cost is None else int(cost / operations),
+        None if seconds is None else seconds / operations,
+    )
+
+
+def valid_amount(amount: float | None) -> float | None:
+    """Return an amount of money or time that can be one, else None: unknown, not 0.
+
+    >>> valid_amount(0.5), valid_amount(float("nan")), valid_amount(-1)
+    (0.5, None, None)
+    """
+    if amount is None or not math.isfinite(amount) or not 0 <= amount < MAX_AMOUNT:
+        return None
+    return float(amount)
+
+
+def to_decimal(amount: float) -> Decimal:
+    """Return US dollars as Decimal, by the digits that the number shows."""
+    return Decimal(str(amount))
+
+
+def _weights(run: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
+    """Return what each message of the stream weighs; those of no known weight are left out."""
+    weights: dict[str, Decimal] = {}
+    for name, weight in run.weights:
+        if weight and 0 < weight < MAX_AMOUNT and name not in seen:
+            weights[name] = weights.get(name, _NOTHING) + Decimal(weight)
+    return weights

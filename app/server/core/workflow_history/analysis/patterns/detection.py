@@ -1,0 +1,170 @@
+"""Detect patterns: one workflow's agent runs in, its pattern occurrences out. Nothing is stored or compared.
+
+Detecting twice says the same twice; it is for the database to count a workflow once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import TypeVar
+
+import msgspec
+
+from .cost_attribution import MONEY_DECIMALS, attribute_costs, to_decimal, valid_amount
+from .records import (
+    AgentActivity,
+    AgentOperations,
+    OperationCost,
+    PatternKind,
+    PatternOccurrence,
+    activity_from_record,
+)
+from .sequences import command_steps, find_sequences, phase_signature
+
+Amount = TypeVar("Amount", Decimal, float)
+
+FAILED_OUTCOMES = frozenset({"error", "false_success"})
+
+
+def detect_patterns(runs: Sequence[AgentOperations]) -> list[PatternOccurrence]:
+    """Return every pattern of a workflow, the most frequent of each kind first."""
+    tallies = tally_patterns([activity_from_record(run) for run in runs])
+    found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies.items()]
+    return sorted(found, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
+
+
+def pattern_id(kind: str, signature: str) -> str:
+    """Return a pattern's short name, the same on every machine.
+
+    >>> pattern_id("operation", "pytest") == pattern_id("sequence", "pytest")
+    False
+    """
+    return hashlib.sha256(f"{kind}\0{signature}".encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+class PatternTally(msgspec.Struct):
+    """What has been added up of one pattern."""
+
+    example_path: str | None
+    example_line: int | None
+    count: int = 0
+    successes: int = 0
+    failures: int = 0
+    nanodollars: int | Decimal | None = None  # of the places whose cost is known
+    unpriced: int = 0  # parts whose cost is unknown, count
+    exact_seconds: float | None = None
+    agents: tuple[str, ...] = ()  # each once
+
+    @property
+    def cost_nanodollars(self) -> int | None:
+        """The cost to the nanodollar, halves to even."""
+        return None if self.nanodollars is None else round(self.nanodollars)
+
+    @property
+    def seconds(self) -> float | None:
+        """The time to the millisecond."""
+        return None if self.exact_seconds is None else round(self.exact_seconds, 3)
+
+    def add_agent(self, agent: str | None) -> None:
+        """Note whose work it was."""
+        if agent and agent not in self.agents:
+            self.agents = (*self.agents, agent)
+
+    def add(self, place: Sequence[OperationCost]) -> None:
+        """Count one place. It succeeded when every part is known not to have failed."""
+        failed, succeeded = False, True
+        nanodollars, seconds = self.nanodollars, self.exact_seconds
+        for piece in place:
+            if piece.failed:
+                failed = True
+            if not piece.succeeded:
+                succeeded = False
+            if piece.unpriced:
+                self.unpriced += piece.unpriced
+            if (spent := piece.nanodollars) is not None:
+                nanodollars = spent if nanodollars is None else nanodollars + spent
+            for some in piece.seconds:
+                seconds = some if seconds is None else seconds + some
+        self.nanodollars, self.exact_seconds = nanodollars, seconds
+        self.count += 1
+        self.failures += failed
+        self.successes += succeeded
+
+
+def tally_patterns(runs: Sequence[AgentActivity]) -> dict[tuple[PatternKind, str], PatternTally]:
+    """Return what each pattern of a workflow adds up to."""
+    operations: dict[str, PatternTally] = {}
+    sequences: dict[str, PatternTally] = {}
+    seen: set[str] = set()
+    for run in runs:
+        pieces = attribute_costs(run, seen)
+        seen.update([message for message, _ in run.weights])
+        _count(operations, [(piece.operation, (piece,)) for piece in pieces], run)
+        _count(sequences, find_sequences(command_steps(pieces)), run)
+    found: dict[tuple[PatternKind, str], PatternTally] = {("operation", n): t for n, t in operations.items()}
+    found |= {("sequence", name): tally for name, tally in sequences.items()}
+    if walk := phase_signature(run.about.get("phase") for run in runs):
+        found["phases", walk] = _of_phases(runs)
+    return found
+
+
+def _count(
+    tallies: dict[str, PatternTally],
+    places: Iterable[tuple[str, Sequence[OperationCost]]],
+    run: AgentActivity,
+) -> None:
+    agent, path = run.about.get("agent"), run.about.get("path")
+    for signature, place in places:
+        tally = tallies.get(signature)
+        if tally is None:
+            tally = tallies[signature] = PatternTally(path, place[0].line)
+        tally.add(place)
+        if agent not in tally.agents:
+            tally.add_agent(agent)
+
+
+def _of_phases(runs: Sequence[AgentActivity]) -> PatternTally:
+    """Return the workflow's one walk through its phases.
+
+    Its last agent run tells how it ended: an earlier failure was overcome when later agents went on.
+    """
+    ended = runs[-1].about.get("outcome")
+    tally = PatternTally(
+        runs[0].about.get("path"), None, 1, int(ended == "success"), int(ended in FAILED_OUTCOMES)
+    )
+    costs = [valid_amount(run.about.get("cost")) for run in runs]
+    times = [valid_amount(run.about.get("duration_seconds")) for run in runs]
+    tally.unpriced = costs.count(None)
+    tally.nanodollars = _sum([to_decimal(cost).scaleb(MONEY_DECIMALS) for cost in costs if cost is not None])
+    tally.exact_seconds = _sum([seconds for seconds in times if seconds is not None])
+    for run in runs:
+        tally.add_agent(run.about.get("agent"))
+    return tally
+
+
+def _sum(amounts: list[Amount]) -> Amount | None:
+    """Add up one after the other, as everywhere here; a sum of nothing known is unknown."""
+    return reduce(add, amounts) if amounts else None
+
+
+def _occurrence(kind: PatternKind, signature: str, tally: PatternTally) -> PatternOccurrence:
+    """Return the sums as a record."""
+    spent = tally.nanodollars
+    return PatternOccurrence(
+        kind=kind,
+        signature=signature,
+        key=pattern_id(kind, signature),
+        count=tally.count,
+        successes=tally.successes,
+        failures=tally.failures,
+        cost=None if spent is None else Decimal(spent).scaleb(-MONEY_DECIMALS),
+        cost_complete=not tally.unpriced,
+        seconds=tally.seconds,
+        agents=tuple(sorted(tally.agents)),
+        example_path=tally.example_path,
+        example_line=tally.example_line,
+    )

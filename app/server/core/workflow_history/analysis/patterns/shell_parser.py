@@ -1,0 +1,265 @@
+"""Take a shell command line apart: text in, its simple commands as words out. Nothing is run or expanded.
+
+Quotes, here-documents, comments, redirections and `$(...)` are read as a shell reads them. Broken text
+(an open quote, a cut here-document) is read to its end; nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+MAX_TEXT = 8000  # characters of a command that are looked at
+MAX_DEPTH = 8  # substitutions inside substitutions; deeper ones are skipped whole
+
+_PLAIN = re.compile(r"[^\s\\'\"`$<>&|;()#]+")
+_IN_QUOTES = re.compile(r"[^\"\\$`]+")
+_SINGLE = re.compile(r"'([^']*)'?")
+_ANSI_QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.DOTALL)
+_BACKTICKS = re.compile(r"`(?:[^`\\]|\\.)*`?", re.DOTALL)
+_COMMENT = re.compile(r"#[^\n]*")
+_INPUT = re.compile(r"<<<|<<-?|<[&>]?")
+_OUTPUT = re.compile(r"&>>?|>[>&|]?")
+_SEPARATOR = re.compile(r"&&?|\|[|&]?|;+&?")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command."""
+
+    text: str  # quotes taken off, substitutions left as they stand
+    quoted: bool = False  # any part of it was in quotes
+    substitutions: tuple[Command, ...] = ()  # the commands of its `$(...)`
+    piped: bool = False  # the first word of a command that reads another's output
+
+
+Command = tuple[Word, ...]
+
+
+def simple_commands(text: str) -> list[Command]:
+    """Return the simple commands of a command line, in the order in which they stand.
+
+    >>> [[word.text for word in command] for command in simple_commands("cd x && git tag -m 'a && b' >log")]
+    [['cd', 'x'], ['git', 'tag', '-m', 'a && b']]
+    """
+    return _Scanner(text[:MAX_TEXT]).commands(0)
+
+
+@dataclass(slots=True)
+class _Level:
+    """What has been gathered at one level of parentheses."""
+
+    commands: list[Command] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
+    pieces: list[str] | None = None  # of the word being read; None between words
+    quoted: bool = False
+    inner: list[Command] = field(default_factory=list)
+    expects: str = ""  # what the next word is: "", a redirection's "target", "<<" or "<<-"
+    heredocs: list[tuple[str, bool]] = field(default_factory=list)  # delimiter, are leading tabs dropped
+    open: int = 0  # subshell parentheses
+    piped: bool = False  # a pipe leads to the command being read
+
+    def add(self, text: str, *, quoted: bool = False) -> None:
+        """Put text at the end of the word being read."""
+        if self.pieces is None:
+            self.pieces = []
+        self.pieces.append(text)
+        self.quoted |= quoted
+
+    def end_word(self) -> None:
+        """Close the word being read, and put it where it belongs."""
+        if self.pieces is None:
+            return
+        piped = self.piped and not self.words
+        word = Word("".join(self.pieces), self.quoted, tuple(self.inner), piped)
+        if self.expects.startswith("<<"):
+            self.heredocs.append((word.text, self.expects == "<<-"))
+        elif not self.expects:
+            self.words.append(word)
+        self.drop_word()
+        self.expects = ""
+
+    def drop_word(self) -> None:
+        """Forget the word being read."""
+        self.pieces, self.quoted, self.inner = None, False, []
+
+    def end_command(self, separator: str = "") -> None:
+        """Close the command being read."""
+        self.end_word()
+        if self.words:
+            self.commands.append(tuple(self.words))
+        elif self.piped and not separator:
+            return  # a line's end after a pipe: the command is still to come
+        self.words, self.expects, self.piped = [], "", separator in ("|", "|&")
+
+
+class _Scanner:
+    """A place in a text, moving forward only."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def commands(self, depth: int) -> list[Command]:
+        """Read to the end of the text, or past the parenthesis that closes this depth."""
+        level = _Level()
+        while self.at < len(self.text):
+            if depth and not level.open and self.text[self.at] == ")":
+                self.at += 1
+                break
+            self._step(level, depth)
+        level.end_command()
+        return level.commands
+
+    def _step(self, level: _Level, depth: int) -> None:
+        """Read what starts here: a piece of a word, or what ends one."""
+        char = self.text[self.at]
+        if plain := self._take(_PLAIN):
+            level.add(plain)
+        elif char.isspace():
+            self._space(level, char)
+        elif char in "'\"\\`$":
+            self._piece(level, char, depth)
+        elif char == "#" and level.pieces is None:
+            self._take(_COMMENT)
+        elif char in "<>" or self.text.startswith("&>", self.at):
+            self._redirection(level, depth)
+        elif char in "()":
+            self._parenthesis(level, char)
+        elif separator := self._take(_SEPARATOR):
+            level.end_command(separator)
+        else:
+            self._literal(level)
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        """Move past what the pattern finds here, and return it."""
+        found = pattern.match(self.text, self.at)
+        if not found:
+            return ""
+        self.at = found.end()
+        return found.group()
+
+    def _literal(self, level: _Level) -> None:
+        level.add(self.text[self.at])
+        self.at += 1
+
+    def _space(self, level: _Level, char: str) -> None:
+        """End a word; at a line's end also the command, and read the here-documents that follow."""
+        self.at += 1
+        if char != "\n":
+            level.end_word()
+            return
+        level.end_command()
+        for delimiter, tabs in level.heredocs:
+            self._skip_heredoc(delimiter, tabs=tabs)
+        level.heredocs = []
+
+    def _skip_heredoc(self, delimiter: str, *, tabs: bool) -> None:
+        while self.at < len(self.text):
+            end = self.text.find("\n", self.at)
+            line = self.text[self.at : end if end >= 0 else len(self.text)]
+            self.at += len(line) + 1
+            if (line.lstrip("\t") if tabs else line).rstrip("\r") == delimiter:
+                return
+
+    def _piece(self, level: _Level, char: str, depth: int) -> None:
+        """Read a quoted, escaped or substituted piece of a word."""
+        if char == "'":
+            level.add(self._take(_SINGLE).strip("'"), quoted=True)
+        elif char == '"':
+            self._double_quoted(level, depth)
+        elif char == "`":
+            level.add(self._take(_BACKTICKS), quoted=True)
+        elif char == "\\":
+            self._escaped(level)
+        elif found := self._take(_ANSI_QUOTED):
+            level.add(found[2:].rstrip("'"), quoted=True)
+        else:
+            self._dollar(level, depth)
+
+    def _escaped(self, level: _Level) -> None:
+        """Take the next character as it is; before a line's end the two stand for nothing."""
+        following = self.text[self.at + 1 : self.at + 2]
+        if following != "\n":
+            level.add(following)
+        self.at += 2
+
+    def _double_quoted(self, level: _Level, depth: int) -> None:
+        level.add("", quoted=True)
+        self.at += 1
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char == '"':
+                self.at += 1
+                return
+            if plain := self._take(_IN_QUOTES):
+                level.add(plain)
+            elif char == "\\":
+                self._escaped(level)
+            elif char == "`":
+                level.add(self._take(_BACKTICKS))
+            else:
+                self._dollar(level, depth)
+
+    def _dollar(self, level: _Level, depth: int) -> None:
+        """Read `$(...)`, `$((...))`, `${...}`, or the bare sign."""
+        if self.text.startswith("$((", self.at):
+            level.add(self._balanced("(", ")"))
+        elif self.text.startswith("$(", self.at):
+            self._substitution(level, depth)
+        elif self.text.startswith("${", self.at):
+            level.add(self._balanced("{", "}"))
+        else:
+            self._literal(level)
+
+    def _substitution(self, level: _Level, depth: int) -> None:
+        """Read `$(...)`, `<(...)` or `>(...)` with the commands inside."""
+        start = self.at
+        if depth >= MAX_DEPTH:
+            level.add(self._balanced("(", ")"))
+            return
+        self.at += 2
+        inner = self.commands(depth + 1)
+        level.add(self.text[start : self.at])
+        level.inner += inner
+
+    def _balanced(self, opening: str, closing: str) -> str:
+        """Move past the bracket that closes the next opening one, and return what stands between."""
+        start, depth = self.at, 0
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            self.at += 1
+            depth += (char == opening) - (char == closing)
+            if char == closing and depth <= 0:
+                break
+        return self.text[start : self.at]
+
+    def _redirection(self, level: _Level, depth: int) -> None:
+        """Drop a redirection: its number before, its target after; remember a here-document."""
+        if self.text[self.at + 1 : self.at + 2] == "(":
+            self._substitution(level, depth)
+            return
+        if level.pieces and not level.quoted and "".join(level.pieces).isdigit():
+            level.drop_word()
+        level.end_word()
+        operator = self._take(_INPUT) or self._take(_OUTPUT)
+        level.expects = operator if operator in ("<<", "<<-") else "target"
+
+    def _parenthesis(self, level: _Level, char: str) -> None:
+        """Tell a subshell from a function's name, an array, arithmetic and a pattern of `case`."""
+        if char == ")":
+            if not level.open:
+                level.words = []
+                level.drop_word()
+            level.open = max(level.open - 1, 0)
+        elif self.text.startswith("()", self.at):
+            level.words = []
+            level.drop_word()
+            self.at += 1
+        elif level.pieces or self.text.startswith("((", self.at):
+            level.add(self._balanced("(", ")"))
+            return
+        else:
+            level.open += 1
+        self.at += 1
+        level.end_command()

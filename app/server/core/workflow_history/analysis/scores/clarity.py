@@ -1,0 +1,158 @@
+"""Score how clearly a request is put: its text in, a Score out. Knows words, never what is meant.
+
+Detail added at the end never lowers the score, and it makes no difference whether words are parted by
+spaces or line breaks. An action verb that is not found is missing evidence, not a fault: the text may be
+in a language whose verbs are not listed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from .base import Score, ScorePart, no_score, saturation_curve, weighted_mean
+from .constants import CLARITY_WEIGHTS, HALF_CONCRETE, HALF_PIECES, HALF_WORDS, MAX_TEXT
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana and Han."""
+
+_QUOTED = re.compile(r"""`[^`]{1,80}`|"[^"]{1,80}"|“[^”]{1,80}”|«[^»]{1,80}»|「[^」]{1,80}」""")
+_TOKEN = re.compile(r"(?:[\w./~@#$%:+=-]|\(\))+", re.ASCII)
+_IN_CODE = re.compile(
+    r"[a-z][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|\w\w\.\w\w|/[\w-]+\.\w|://|\(\)$|^--[a-z]", re.ASCII
+)
+"""Signs of a name in code: camelCase, snake_case, module.name, folder/file.ext, address, call(), --option."""
+
+_BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.!?:;](?:\s|$)")
+"""Where a piece ends or begins: a list mark, a heading mark, the end of a sentence."""
+
+_WIDE_MARKS = str.maketrans({0x3002: ". ", 0xFF01: "! ", 0xFF1F: "? ", 0xFF1A: ": ", 0xFF1B: "; "})
+"""The full-width marks that end a sentence, with the space that they carry in themselves."""
+
+_WIDE = re.compile("[\u3002\uff01\uff1f\uff1a\uff1b]")
+
+_LIST_NUMBER = re.compile(r"(?:(?<=\s)|^)[0-9]{1,2}[.)](?=\s|$)")
+
+_CRITERIA = re.compile(
+    r"(?<![\w-])"
+    r"(?:acceptance|criteria|expected|should|must|given|when|then|so that|steps to reproduce)"
+    r"(?![\w-])"
+)
+
+_VERBS = (
+    "add|allow|configure|convert|create|delete|deploy|disable|enable|ensure|extend|fix|generate|handle"
+    "|implement|improve|integrate|introduce|investigate|make|migrate|optimi[sz]e|prevent|provide|reduce|refactor"
+    "|remove|rename|replace|resolve|rewrite|rotate|save|send|simplify|transform|translate|validate|verify|write"
+)
+_VERBS_OR_NOUNS = (
+    "build|change|clean|display|document|drop|export|extract|import|limit|load|merge|move|return|review|run|set|show"
+    "|sort|split|store|support|switch|sync|test|update|upgrade|use"
+)
+_BEFORE = "to|please|and|then|should|must|can|will|shall|us|let's"
+_AFTER = r"(?![\w-]|\.\w)"  # `add-on` is no `add`, and `update.py` is no `update`
+_PLAIN = re.compile(rf"(?<![\w./-])({_VERBS}){_AFTER}")
+_ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS_OR_NOUNS}){_AFTER}")
+"""A word that may be a noun is a verb only where it opens a sentence or is asked for."""
+
+
+def score(workflow: Mapping[str, Any]) -> Score:
+    """Score the length (35%), the concreteness (35%), the structure (15%) and the action (15%)."""
+    request = workflow.get("nl_input")
+    text = _clean(request) if isinstance(request, str) else ""
+    words = _words(text)
+    if not words:
+        return no_score("nl_input")
+    pieces = [piece for piece in _BREAK.split(text) if any(map(str.isalnum, piece))]
+    action = _action(text, pieces)
+    parts = [_length(words), _concreteness(text), _structure(text, pieces), action]
+    return weighted_mean(parts, missing=[] if action else ["a known action verb"])
+
+
+def _clean(request: str) -> str:
+    """Give one form to equal-looking texts: every run of white space is one space."""
+    text = " ".join(request.split())[:MAX_TEXT]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_WIDE_MARKS) if _WIDE.search(text) else text)
+    return " ".join(text.split())
+
+
+def _words(text: str) -> float:
+    """Count the different words; two letters of a script without spaces count as one.
+
+    >>> _words("Fix the fix"), _words("修复登录")
+    (2.0, 2.0)
+    """
+    unspaced = set() if text.isascii() else set(_UNSPACED.findall(text))
+    tokens = (_UNSPACED.sub(" ", text) if unspaced else text).casefold().split()
+    spaced = {token if token.isalnum() else "".join(filter(str.isalnum, token)) for token in tokens}
+    return len(spaced - {""}) + len(unspaced) / 2
+
+
+def _details(text: str) -> set[str]:
+    """List the concrete things named: paths, names in code, numbers, quotations.
+
+    >>> sorted(_details('1. Rename foo_bar in src/a.py to "new name" and/or drop 3 of them'))
+    ['3', 'foo_bar', 'new name', 'src/a.py']
+    """
+    quoted = {match[1:-1].strip() for match in _QUOTED.findall(text)}
+    tokens = {match.rstrip(".:=+-") for match in _TOKEN.findall(_LIST_NUMBER.sub(" ", text))}
+    return {token for token in tokens if _is_detail(token)} | quoted - {""}
+
+
+def _is_detail(token: str) -> bool:
+    """Tell whether a token names one certain thing, in any language.
+
+    >>> [_is_detail(t) for t in ("/api", "and/or", "404", "latest", "userId", "e.g", "--force")]
+    [True, False, True, False, True, False, True]
+    """
+    if token.isalpha() and token[1:].islower():  # nearly all words
+        return False
+    rooted = token.startswith(("/", "./", "../", "~/")) and any(map(str.isalnum, token))
+    return rooted or token.count("/") >= 2 or any(map(str.isdigit, token)) or bool(_IN_CODE.search(token))
+
+
+def _length(words: float) -> ScorePart:
+    return ScorePart(
+        "length",
+        CLARITY_WEIGHTS["length"],
+        saturation_curve(words, HALF_WORDS),
+        {"different_words": words},
+        f"{words:g} different words; {HALF_WORDS:g} would be 50.",
+    )
+
+
+def _concreteness(text: str) -> ScorePart:
+    details = len(_details(text))
+    return ScorePart(
+        "concreteness",
+        CLARITY_WEIGHTS["concreteness"],
+        saturation_curve(details, HALF_CONCRETE),
+        {"details": details},
+        f"{details} paths, names in code, numbers or quotations; {HALF_CONCRETE:g} would be 50.",
+    )
+
+
+def _structure(text: str, pieces: list[str]) -> ScorePart:
+    criteria = len(set(_CRITERIA.findall(text.casefold())))
+    return ScorePart(
+        "structure",
+        CLARITY_WEIGHTS["structure"],
+        saturation_curve(len(pieces) + criteria, HALF_PIECES),
+        {"pieces": len(pieces), "criteria_words": criteria},
+        f"Sentences or items: {len(pieces)}, acceptance words: {criteria}; {HALF_PIECES:g} are 50.",
+    )
+
+
+def _action(text: str, pieces: list[str]) -> ScorePart | None:
+    """Give full marks where a verb says what to do, None where no known one is found."""
+    asked = (_ASKED.search(piece.casefold()) for piece in pieces)
+    found = _PLAIN.search(text.casefold()) or next(filter(None, asked), None)
+    if found is None:
+        return None
+    return ScorePart(
+        "action", CLARITY_WEIGHTS["action"], 100.0, {"verb": found[1]}, f'Says what to do: "{found[1]}".'
+    )

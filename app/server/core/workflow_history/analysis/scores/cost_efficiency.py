@@ -1,0 +1,64 @@
+"""Score what a run spent: its money and tokens in, a Score out. Says nothing of what the money brought.
+
+More cost, more retry cost and more uncached tokens never raise the score. A cost that is only a lower
+bound gives an upper limit of the score, and the score's `missing` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...common.coercion import coerce_number, coerce_word, sum_floats
+from ...common.spending import format_usd
+from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
+from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_TOKENS
+
+_CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
+_OPEN_COSTS = {
+    "lower_bound": "the cost of what came after the last result",
+    "unpriced": "the price of some tokens",
+}
+
+
+def score(workflow: Mapping[str, Any]) -> Score:
+    """Score the effective spend (80%) and the share of the prompt that came from the cache (20%)."""
+    cost = coerce_number(workflow.get("total_cost"))
+    if cost is None:
+        return no_score("total_cost")
+    missing = [name for name in ("retry_cost", *_CACHE_FIELDS) if coerce_number(workflow.get(name)) is None]
+    open_cost = _OPEN_COSTS.get(coerce_word(workflow.get("cost_basis")) or "")
+    spend = _spend(cost, coerce_number(workflow.get("retry_cost")), upper_limit=open_cost is not None)
+    return weighted_mean([spend, _cache(workflow)], missing=[*missing, open_cost] if open_cost else missing)
+
+
+def _spend(cost: float, retry_cost: float | None, *, upper_limit: bool) -> ScorePart:
+    """Count money spent on trying again twice: it is in the cost, and it is added once more."""
+    spend = sum_floats([cost, retry_cost or 0.0])
+    inputs = {"total_cost": cost, "effective_spend": spend}
+    if retry_cost is not None:
+        inputs["retry_cost"] = retry_cost
+    least = "At least " if upper_limit else ""
+    return ScorePart(
+        "spend",
+        COST_WEIGHTS["spend"],
+        decay_curve(spend, HALF_SPEND),
+        inputs,
+        f"{least}{format_usd(spend)}, retries counted twice; {format_usd(HALF_SPEND)} would be 50.",
+    )
+
+
+def _cache(workflow: Mapping[str, Any]) -> ScorePart | None:
+    """Take the cached share of the prompt, drawn to the middle where there are few tokens."""
+    read, fresh, written = (coerce_number(workflow.get(name)) for name in _CACHE_FIELDS)
+    if read is None or fresh is None or written is None:
+        return None
+    prompt = sum_floats([read, fresh, written, PRIOR_CACHE_TOKENS])
+    share = min(1.0, read / prompt + PRIOR_CACHE_SHARE * PRIOR_CACHE_TOKENS / prompt)
+    return ScorePart(
+        "cache",
+        COST_WEIGHTS["cache"],
+        100.0 * share,
+        {"cache_read_tokens": read, "input_tokens": fresh, "cache_creation_tokens": written},
+        f"{read:,.0f} prompt tokens came from the cache, {sum_floats([fresh, written]):,.0f} did not.",
+    )

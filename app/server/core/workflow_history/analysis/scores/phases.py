@@ -1,0 +1,98 @@
+"""Measure one run's phases: its cost data in, seconds by phase, bottleneck and idle time out.
+
+A duration that is not known stays out of the sums; it is never taken from a neighbour's times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...common.coercion import (
+    coerce_number,
+    coerce_word,
+    list_agent_runs,
+    parse_timestamp,
+    sum_floats,
+    worked_seconds,
+)
+from .constants import BOTTLENECK_SHARE
+
+Interval = tuple[datetime, datetime]
+
+
+def phase_metrics(cost_data: object) -> dict[str, Any]:
+    """Measure the seconds by phase in order of first appearance, the bottleneck, and the idle seconds.
+
+    >>> plan = {"phase": "plan", "duration_seconds": 60, "timestamp": "2025-01-01T10:00:00Z"}
+    >>> build = {"phase": "build", "duration_seconds": 90, "timestamp": "2025-01-01T10:02:00Z"}
+    >>> phase_metrics({"phase_costs": [plan, build]})
+    {'phase_durations': {'plan': 60.0, 'build': 90.0}, 'bottleneck_phase': 'build', 'idle_time_seconds': 60.0}
+    """
+    entries = list_agent_runs(cost_data) or list_agent_runs(cost_data, "phases")
+    durations = _durations(entries)
+    return {
+        "phase_durations": durations,
+        "bottleneck_phase": _bottleneck(durations),
+        "idle_time_seconds": _idle_seconds(entry for entry in entries if entry.get("superseded") is not True),
+    }
+
+
+def _durations(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Add repeated phases up, attempts that were overwritten too: their time was spent."""
+    by_phase: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        by_phase.setdefault(coerce_word(entry.get("phase")) or "other", []).append(entry)
+    worked = ((phase, worked_seconds(some)) for phase, some in by_phase.items())
+    return {phase: seconds for phase, seconds in worked if seconds is not None}
+
+
+def _bottleneck(durations: Mapping[str, float]) -> str | None:
+    """Name the longest phase where it takes more than 30% of the time; the earlier one of equals."""
+    longest = max(durations, key=lambda phase: durations[phase], default=None)
+    if longest is None or durations[longest] <= BOTTLENECK_SHARE * sum_floats(durations.values()):
+        return None
+    return longest
+
+
+def _idle_seconds(entries: Iterable[Mapping[str, Any]]) -> float | None:
+    """Count the seconds between the first start and the last end in which no agent worked.
+
+    None where any agent's times are missing: its work would pass for idle time.
+    """
+    found = [_interval(entry) for entry in entries]
+    intervals = [interval for interval in found if interval is not None]
+    if not intervals or len(intervals) < len(found):
+        return None
+    if len({start.tzinfo is None for start, _ in intervals}) > 1:
+        return None  # times with and without offset cannot be laid on one line
+    intervals.sort()
+    idle, covered_until = timedelta(), intervals[0][0]
+    for start, end in intervals:
+        idle += max(start - covered_until, timedelta())
+        covered_until = max(covered_until, end)
+    return idle.total_seconds()
+
+
+def _interval(entry: Mapping[str, Any]) -> Interval | None:
+    """Read start and end; one missing follows from the other and the entry's own duration."""
+    start, end = parse_timestamp(entry.get("timestamp")), parse_timestamp(entry.get("ended_at"))
+    seconds = coerce_number(entry.get("duration_seconds"))
+    if start is None:
+        start = _shifted(end, seconds, -1)
+    if end is None:
+        end = _shifted(start, seconds, 1)
+    if start is None or end is None or (start.tzinfo is None) != (end.tzinfo is None):
+        return None
+    return (start, end) if start <= end else None
+
+
+def _shifted(time: datetime | None, seconds: float | None, sign: int) -> datetime | None:
+    """Move a time by seconds; None where either is unknown or the calendar ends before."""
+    if time is None or seconds is None:
+        return None
+    try:
+        return time + sign * timedelta(seconds=seconds)
+    except OverflowError:
+        return None

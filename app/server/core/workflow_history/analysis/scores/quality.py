@@ -1,0 +1,118 @@
+"""Score how well a run went: its end, agents, retries and tool errors in, a Score out.
+
+More retries, errors or failed agents never raise the score. It reads no text for words of success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...common.coercion import coerce_number, coerce_word, list_agent_runs, sum_floats
+from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
+from .constants import (
+    AGENT_VALUES,
+    ERROR_MESSAGE_FACTOR,
+    HALF_RETRIES,
+    HALF_TOOL_ERRORS,
+    PRIOR_TOOL_CALLS,
+    QUALITY_WEIGHTS,
+    STATUS_VALUES,
+)
+
+
+def score(workflow: Mapping[str, Any]) -> Score:
+    """Score the end (50%), the agents (20%), the retries (15%) and the tool errors (15%).
+
+    None while the run goes on, and where neither its end nor any agent's outcome is known.
+    """
+    if coerce_word(workflow.get("status")) == "running":
+        return no_score("the end of the run")
+    outcome, agents = _outcome(workflow), _agents(workflow)
+    if outcome is None and agents is None:
+        return no_score("status", "agent outcomes")
+    found = {
+        "status": outcome,
+        "agent outcomes": agents,
+        "retry_count": _retries(workflow),
+        "tool calls": _tools(workflow),
+    }
+    missing = [name for name, part in found.items() if part is None]
+    silent = workflow.get("agents_without_stream")
+    if isinstance(silent, (list, tuple)) and silent:
+        missing.append(f"how {len(silent)} agents without a stream ended")
+    return weighted_mean(found.values(), missing=missing)
+
+
+def _outcome(workflow: Mapping[str, Any]) -> ScorePart | None:
+    """Judge how the run ended; None where its status says nothing of that."""
+    status = coerce_word(workflow.get("status")) or ""
+    if status not in STATUS_VALUES:
+        return None
+    complained = coerce_word(workflow.get("error_message")) is not None
+    return ScorePart(
+        "outcome",
+        QUALITY_WEIGHTS["outcome"],
+        STATUS_VALUES[status] * (ERROR_MESSAGE_FACTOR if complained else 1.0),
+        {"status": status, "error_messages": int(complained)},
+        f"The run ended as {status}{' and reported an error' if complained else ''}.",
+    )
+
+
+def _agents(workflow: Mapping[str, Any]) -> ScorePart | None:
+    """Take the share of agent runs that succeeded; what was overwritten counts as a retry only."""
+    values = [
+        value
+        for entry in list_agent_runs(workflow)
+        if entry.get("superseded") is not True and (value := _agent_value(entry)) is not None
+    ]
+    if not values:
+        return None
+    good = sum_floats(values)
+    return ScorePart(
+        "agents",
+        QUALITY_WEIGHTS["agents"],
+        100.0 * good / len(values),
+        {"agents": len(values), "succeeded": good},
+        f"{good:g} of {len(values)} agent runs succeeded; a cut-off one counts half.",
+    )
+
+
+def _agent_value(entry: Mapping[str, Any]) -> float | None:
+    """Give one agent run 0..1: an error flag outweighs the outcome's name."""
+    if entry.get("is_error") is True:
+        return 0.0
+    return AGENT_VALUES.get(coerce_word(entry.get("outcome")) or "")
+
+
+def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
+    """Count how often agents had to try again."""
+    count = coerce_number(workflow.get("retry_count"))
+    if count is None:
+        return None
+    return ScorePart(
+        "retries",
+        QUALITY_WEIGHTS["retries"],
+        decay_curve(count, HALF_RETRIES),
+        {"retry_count": count},
+        f"Retries: {count:g}; {HALF_RETRIES:g} would be 50.",
+    )
+
+
+def _tools(workflow: Mapping[str, Any]) -> ScorePart | None:
+    """Hold tool errors against tool calls, over the agent runs that tell both."""
+    entries = list_agent_runs(workflow)
+    pairs = [
+        (coerce_number(entry.get("tool_calls")), coerce_number(entry.get("tool_errors"))) for entry in entries
+    ]
+    known = [(calls, errors) for calls, errors in pairs if calls is not None and errors is not None]
+    if not known:
+        return None
+    calls, errors = sum_floats(pair[0] for pair in known), sum_floats(pair[1] for pair in known)
+    return ScorePart(
+        "tools",
+        QUALITY_WEIGHTS["tools"],
+        decay_curve(errors / sum_floats([calls, PRIOR_TOOL_CALLS]), HALF_TOOL_ERRORS),
+        {"tool_calls": calls, "tool_errors": errors},
+        f"{errors:,.0f} of {calls:,.0f} tool calls failed; one in ten is about 50.",
+    )

@@ -1,0 +1,147 @@
+"""The similarity formula, elementwise: pairs in, scores out. One pair or a million, the bits are the same.
+
+Only operations that IEEE 754 rounds correctly are used (+ - * / sqrt), on float64, in one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+TEXT_WEIGHT = 0.4
+NON_TEXT_WEIGHT = 0.2  # each of status, cost, duration
+PARTS = ("text", "status", "cost", "duration")
+WEIGHTS = (TEXT_WEIGHT, NON_TEXT_WEIGHT, NON_TEXT_WEIGHT, NON_TEXT_WEIGHT)
+
+COSINE_FLOOR = 0.2
+"""Texts whose vectors are no closer than this share nothing: chance alone brings unrelated tasks so near."""
+
+NO_STATUS = 0
+"""Code of a status that is missing or "unknown": no evidence, so it equals nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSide:
+    """One side of many pairs, all arrays equally long."""
+
+    norms: Integers  # squared length of the text vector; 0: no text
+    statuses: Integers  # codes, NO_STATUS where unknown
+    costs: Floats  # USD, NaN where unknown
+    durations: Floats  # seconds, NaN where unknown
+
+    @classmethod
+    def joined(cls, parts: Sequence[PairSide]) -> PairSide:
+        """Return the entries of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.norms for part in parts]),
+            np.concatenate([part.statuses for part in parts]),
+            np.concatenate([part.costs for part in parts]),
+            np.concatenate([part.durations for part in parts]),
+        )
+
+    def take(self, rows: Integers) -> PairSide:
+        """Return the entries at `rows`."""
+        return PairSide(self.norms[rows], self.statuses[rows], self.costs[rows], self.durations[rows])
+
+
+def pair_parts(dots: Floats, left: PairSide, right: PairSide) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the values of PARTS in 0..1, NaN where one side lacks the part. `dots` are exact integers."""
+    known = (left.statuses != NO_STATUS) & (right.statuses != NO_STATUS)
+    status = np.where(known, (left.statuses == right.statuses).astype(np.float64), np.nan)
+    return (
+        _text(dots, left.norms, right.norms),
+        status,
+        _ratio(left.costs, right.costs),
+        _ratio(left.durations, right.durations),
+    )
+
+
+def pair_scores(dots: Floats, left: PairSide, right: PairSide) -> Floats:
+    """Return the scores of pairs: 0 where the texts share nothing or one is missing, 1 for equal runs.
+
+    The sums of weights and of weighted values run in the same order, so equal runs get 1 to the bit.
+    """
+    parts = pair_parts(dots, left, right)
+    total = np.zeros_like(dots)
+    weights = np.zeros_like(dots)
+    for value, weight in zip(parts, WEIGHTS, strict=True):
+        there = ~np.isnan(value)
+        total += np.where(there, value, 0.0) * weight
+        weights += np.where(there, weight, 0.0)
+    alike = parts[0] > 0.0
+    return np.where(alike, total / np.where(alike, weights, 1.0), 0.0)
+
+
+class CoarseSide(NamedTuple):
+    """One side of pairs in single precision, for a quick look."""
+
+    lengths: Float32Array  # one by the length of the text vector
+    statuses: Integers  # codes
+    costs: Float32Array
+    durations: Float32Array
+
+    def take(self, rows: Integers) -> CoarseSide:
+        """Return the entries at `rows`."""
+        return CoarseSide(self.lengths[rows], self.statuses[rows], self.costs[rows], self.durations[rows])
+
+
+def coarse_side(sides: PairSide) -> CoarseSide:
+    """Return `sides`, all of which have text, in single precision; a clipped amount is only more alike."""
+    return CoarseSide(
+        (1.0 / np.sqrt(sides.norms)).astype(np.float32),
+        sides.statuses,
+        np.clip(sides.costs, 1e-30, 1e30).astype(np.float32),
+        np.clip(sides.durations, 1e-30, 1e30).astype(np.float32),
+    )
+
+
+def upper_bound_scores(dots: Float32Array, left: CoarseSide, right: CoarseSide) -> Float32Array:
+    """Return what pairs score at most, rather too high than too low; NaN where neither tells an amount.
+
+    A part that one side lacks counts as if it were equal: leaving it out can do no more for a score.
+    """
+    score = dots * left.lengths
+    score *= right.lengths
+    score -= np.float32(COSINE_FLOOR)
+    score *= np.float32(TEXT_WEIGHT / (1.0 - COSINE_FLOOR))
+    np.maximum(score, np.float32(0.0), out=score)
+    same = left.statuses == right.statuses
+    same |= (left.statuses == NO_STATUS) | (right.statuses == NO_STATUS)
+    score += same * np.float32(NON_TEXT_WEIGHT)
+    for one, other in ((left.costs, right.costs), (left.durations, right.durations)):
+        ratio = np.fmin(one, other)
+        ratio /= np.fmax(one, other)
+        ratio *= np.float32(NON_TEXT_WEIGHT)
+        score += ratio
+    score += np.float32(1e-5)
+    return score
+
+
+def min_cosine(score: Floats, known_parts: Integers) -> Floats:
+    """Return the cosine below which no pair reaches `score`, given how many other parts one side has."""
+    others = known_parts * NON_TEXT_WEIGHT
+    text = (score * (TEXT_WEIGHT + others) - others) / TEXT_WEIGHT
+    bound: Floats = COSINE_FLOOR + (1.0 - COSINE_FLOOR) * np.clip(text, 0.0, 1.0)
+    return bound
+
+
+def _text(dots: Floats, left: Integers, right: Integers) -> Floats:
+    squares = left.astype(np.float64) * right.astype(np.float64)
+    there = squares > 0.0
+    cosine = dots / np.sqrt(np.where(there, squares, 1.0))
+    return np.where(there, np.clip((cosine - COSINE_FLOOR) / (1.0 - COSINE_FLOOR), 0.0, 1.0), np.nan)
+
+
+def _ratio(left: Floats, right: Floats) -> Floats:
+    """Return smaller by larger: 1 where both are 0, NaN where one is unknown."""
+    larger = np.maximum(left, right)
+    nothing = larger == 0.0
+    return np.where(nothing, 1.0, np.minimum(left, right) / np.where(nothing, 1.0, larger))

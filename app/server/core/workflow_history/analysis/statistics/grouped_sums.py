@@ -1,0 +1,152 @@
+"""Add up by group: values and each one's group in, exact sums and places in the order out.
+
+A sum of whole numbers is exact, however large: it is made in parts that floats hold, and put together as
+Python's own whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...common.column_data import MISSING_INT, Floats, Integers, is_known
+
+NANODOLLARS: Final = 1_000_000_000  # in one US dollar
+MEDIAN, P90 = 5, 9  # tenths of the way from the least to the most
+_EXACT_IN_A_FLOAT: Final = 1 << 53
+_SAFE: Final = float(1 << 62)  # in 64 bits, also where a float has rounded it
+_PART: Final = 21  # bits: so small that two thousand million parts add up exactly in a float
+
+Codes = npt.NDArray[np.integer[Any]]
+
+
+class Sum(NamedTuple):
+    """What a group's known values add up to."""
+
+    total: int | float
+    known: int  # how many are
+
+
+def mask_negative(values: Integers) -> Integers:
+    """Return amounts; what is below zero is no amount, but unknown."""
+    return np.where(values < 0, MISSING_INT, values) if values.min(initial=0) < 0 else values
+
+
+def mask_invalid(values: Floats) -> Floats:
+    """Return durations; what is below zero or without end is unknown."""
+    return np.where((values >= 0) & np.isfinite(values), values, np.nan)
+
+
+def widen_for_sum(values: Integers, times: int) -> Any:
+    """Return values of which `times` can be added up: as Python's own numbers where 64 bits might fail."""
+    return values.astype(object) if _largest(values) * times > np.iinfo(np.int64).max else values
+
+
+def as_summable(values: Any) -> Any:
+    """Return whole numbers from 0 on all of which can be added up: Python's own where 64 bits might fail."""
+    if int(values.max(initial=0)) * values.size <= _SAFE:  # as nearly always
+        return values
+    return values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE else values
+
+
+def to_int64_or_object(rows: Sequence[Sequence[int]]) -> Any:
+    """Return whole numbers as an array of 64 bits, or of Python's own where those do not hold them."""
+    numbers = np.array(rows, object)
+    return numbers if max(map(max, rows)) > np.iinfo(np.int64).max else numbers.astype(np.int64)
+
+
+def narrow_codes(codes: Codes, groups: int) -> Codes:
+    """Return groups in as few bits as hold them: numbers of 16 bits are sorted in one go."""
+    return codes.astype(np.int16 if groups <= np.iinfo(np.int16).max else np.int32)
+
+
+def grouped_counts(codes: Codes, groups: int) -> list[int]:
+    """Return how many rows each group has."""
+    found: list[int] = np.bincount(codes, minlength=groups).tolist()
+    return found
+
+
+def grouped_sums(values: Integers | Floats, codes: Codes, groups: int) -> list[Sum]:
+    """Return the sum of each group's known values: exact, where they are whole numbers.
+
+    >>> grouped_sums(np.array([2, MISSING_INT, 2**62, 2**62]), np.array([0, 0, 1, 1]), 3)
+    [Sum(total=2, known=1), Sum(total=9223372036854775808, known=2), Sum(total=0, known=0)]
+    """
+    some, of = _known_only(values, codes)
+    totals = _real(some, of, groups) if some.dtype.kind == "f" else _whole(some, of, groups)
+    return [Sum(*both) for both in zip(totals, grouped_counts(of, groups), strict=True)]
+
+
+def _known_only(values: Any, codes: Codes) -> tuple[Any, Codes]:
+    there = is_known(values)
+    return (values, codes) if there.all() else (values[there], codes[there])
+
+
+def _real(values: Floats, codes: Codes, groups: int) -> list[float]:
+    found: list[float] = np.bincount(codes, weights=values, minlength=groups).tolist()
+    return found
+
+
+def _whole(values: Any, codes: Codes, groups: int) -> list[int]:
+    if values.dtype == object:  # numbers beyond 64 bits
+        found = [0] * groups
+        for code, value in zip(codes.tolist(), values.tolist(), strict=True):
+            found[code] += value
+        return found
+    if _largest(values) * len(values) < _EXACT_IN_A_FLOAT:
+        return [int(total) for total in _real(values, codes, groups)]
+    low, middle = values & ((1 << _PART) - 1), (values >> _PART) & ((1 << _PART) - 1)
+    parts = [_real(part, codes, groups) for part in (values >> (2 * _PART), middle, low)]
+    return [
+        (int(high) << (2 * _PART)) + (int(mid) << _PART) + int(least)
+        for high, mid, least in zip(*parts, strict=True)
+    ]
+
+
+def _largest(values: Integers) -> int:
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
+
+
+def quantiles(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float | None]:
+    """Return for each of `tenths` the value so far up in rising values, in units; None where there is none.
+
+    Between two values the line between them is taken, as `statistics.quantiles` with "inclusive" does.
+
+    >>> quantiles(np.array([1, 2, 4]), [MEDIAN, P90])
+    [2.0, 3.6]
+    >>> quantiles(np.array([]), [MEDIAN])
+    [None]
+    """
+    if not len(values):
+        return [None] * len(tenths)
+    last = len(values) - 1
+    found: list[float | None] = []
+    for lower, rest in (divmod(last * tenth, 10) for tenth in tenths):
+        low, high = values[[lower, min(lower + 1, last)]].tolist()
+        found.append(_between(low, high, rest, unit))
+    return found
+
+
+def _between(low: float, high: float, tenths: int, unit: int) -> float:
+    """Return the value so many tenths of the way from one to the other.
+
+    >>> _between(1, 2, 5, 10)
+    0.15
+    """
+    if tenths == 0:
+        return low / unit
+    if isinstance(low, int):
+        return (low * (10 - tenths) + high * tenths) / (10 * unit)
+    return (low + (high - low) * tenths / 10) / unit
+
+
+def to_usd(nanodollars: float) -> float:
+    """Return US dollars.
+
+    >>> to_usd(1_500_000_000)
+    1.5
+    """
+    return nanodollars / NANODOLLARS

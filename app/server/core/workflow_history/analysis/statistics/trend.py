@@ -1,0 +1,82 @@
+"""Hold a period against the equally long one before: runs and the two periods in, changes out. No clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ...common.column_data import ColumnTable, Integers, is_known
+from ...common.errors import InvalidQueryError
+from ...common.plausible_dates import ImplausibleDates, to_microseconds
+from .group_statistics import aggregate_all, total_figures
+from .records import Change, GroupStatistics, Trend
+
+MIN_RUNS: Final = 10
+"""Runs: a figure that rests on fewer may have changed by chance."""
+
+
+class _Figure(NamedTuple):
+    """A figure that is compared."""
+
+    name: str
+    unit: str
+    value: Callable[[GroupStatistics], float | None]
+    runs: Callable[[GroupStatistics], int]  # that it rests on
+
+
+_FIGURES: Final = (
+    _Figure("runs", "runs", lambda f: f.runs, lambda f: f.runs),
+    _Figure("success_rate", "share", lambda f: f.success_rate, lambda f: f.completed + f.failed),
+    _Figure("cost", "USD", lambda f: f.cost.total, lambda f: f.cost.runs),
+    _Figure("cost_per_run", "USD", lambda f: f.cost.median, lambda f: f.cost.runs),
+    _Figure("duration", "seconds", lambda f: f.duration.median, lambda f: f.duration.runs),
+    _Figure("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
+    _Figure("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
+)
+"""What is compared: cost per run and duration by their medians, which one odd run does not move."""
+
+
+def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdated: ImplausibleDates) -> Trend:
+    """Return how the period that ends now differs from the one before; `misdated` runs are in neither."""
+    if period <= timedelta(0):
+        raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
+    try:
+        begins, before = now - period, now - 2 * period
+    except OverflowError as error:
+        raise InvalidQueryError(f"a period of {period} goes back before the calendar began") from error
+    moments = runs.integers["created_at"]
+    current, former = _between(runs, begins, now), _between(runs, before, begins)
+    first = moments[is_known(moments)].min(initial=to_microseconds(now))
+    return Trend(
+        begins=begins.astimezone(UTC),
+        ends=now.astimezone(UTC),
+        before_begins=before.astimezone(UTC),
+        before_is_whole=bool(first <= to_microseconds(before)),
+        changes=tuple(_change(figure, current, former) for figure in _FIGURES),
+        misdated=misdated,
+    )
+
+
+def _between(runs: ColumnTable, begin: datetime, end: datetime) -> GroupStatistics:
+    """Return the figures of the runs made from `begin` on and before `end`."""
+    moments: Integers = runs.integers["created_at"]
+    there = runs.take((moments >= to_microseconds(begin)) & (moments < to_microseconds(end)))
+    return total_figures(aggregate_all(there))
+
+
+def _change(figure: _Figure, current: GroupStatistics, former: GroupStatistics) -> Change:
+    now, before = figure.value(current), figure.value(former)
+    change = None if now is None or before is None else round(now - before, 9)
+    rests = figure.runs(current), figure.runs(former)
+    return Change(
+        figure=figure.name,
+        unit=figure.unit,
+        now=now,
+        before=before,
+        change=change,
+        change_percent=None if change is None or not before else 100 * change / before,
+        runs_now=rests[0],
+        runs_before=rests[1],
+        thin=min(rests) < MIN_RUNS,
+    )

@@ -1,0 +1,268 @@
+"""Sum a history up: workflow dicts in, counts, averages and distributions out.
+
+One odd row never empties the answer: what a row does not tell is left out of that figure alone.
+Money is summed exactly, to the nano-dollar; None is "unknown" and never 0. No clock, file or SQL.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Context, Decimal
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+from ...common.coercion import coerce_number, coerce_word, parse_timestamp, sum_floats
+from ...common.spending import is_copy
+
+UNKNOWN: Final = "unknown"
+_NANO_DOLLAR: Final = Decimal("1e-9")
+_EXACT: Final = Context(prec=400)  # digits: the largest float to the nano-dollar, and room for the sum
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+Row = Mapping[str, Any]
+
+
+class GroupTotals(NamedTuple):
+    """What some runs of one status, model, template and cost basis add up to: sums, each with its count."""
+
+    status: str | None
+    model_used: str | None
+    workflow_template: str | None
+    cost_basis: str | None
+    runs: int
+    total_cost: tuple[Decimal, int]  # USD
+    lower_bound_cost: tuple[Decimal, int]  # USD
+    duration: tuple[float, int]  # seconds
+    tokens: tuple[float, int]
+    cache_percent: tuple[float, int]
+    first: datetime | None
+    last: datetime | None
+
+
+def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
+    """Sum up a list of workflow dicts; copies of other runs, and entries that are no dict, are left out.
+
+    >>> figures = summarize_workflows([{"status": "completed", "total_cost": 0.1}, {"total_cost": 0.2}])
+    >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
+    (0.3, 100.0, {'completed': 1, 'unknown': 1})
+    """
+    return summarize_groups([_sums_of_one(row) for row in _rows(workflows) if not _is_copy(row)])
+
+
+def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
+    """Do the same for runs that are summed up in groups already; names that mean one are put together."""
+    statuses = _counts(groups, "status")
+    return {
+        "total_workflows": sum(group.runs for group in groups),
+        "completed_count": statuses.get("completed", 0),
+        "failed_count": statuses.get("failed", 0),
+        "success_rate_percent": _success_rate(groups),
+        "success_rate_of": _ended(groups),
+        "average_cost": _average_cost(groups),
+        "total_cost": _sum_cost([group.total_cost for group in groups]),
+        "lower_bound_cost": _sum_cost([group.lower_bound_cost for group in groups]),
+        "cost_by_basis": _counts(groups, "cost_basis"),
+        "average_duration": _mean([group.duration for group in groups]),
+        "average_tokens": _mean([group.tokens for group in groups]),
+        "average_cache_efficiency": _mean([group.cache_percent for group in groups]),
+        "by_status": statuses,
+        "by_model": _counts(groups, "model_used"),
+        "by_template": _counts(groups, "workflow_template"),
+        "status_breakdown": _breakdown(groups, "status"),
+        "model_breakdown": _breakdown(groups, "model_used"),
+        "template_breakdown": _breakdown(groups, "workflow_template"),
+        "date_range": _date_range(groups),
+    }
+
+
+def _is_copy(row: Row) -> bool:
+    agents = row.get("phase_costs")
+    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
+
+
+def _sums_of_one(row: Row) -> GroupTotals:
+    time = _first_time(row, "created_at", "started_at")
+    status, model, template, basis = (
+        value if isinstance(value := row.get(key), str) else None
+        for key in ("status", "model_used", "workflow_template", "cost_basis")
+    )
+    return GroupTotals(
+        status=status,
+        model_used=model,
+        workflow_template=template,
+        cost_basis=basis,
+        runs=1,
+        total_cost=_amount(row, "total_cost"),
+        lower_bound_cost=_amount(row, "lower_bound_cost"),
+        duration=_measured(coerce_number(row.get("duration_seconds"))),
+        tokens=_measured(_tokens(row)),
+        cache_percent=_measured(_cache_percent(row)),
+        first=time,
+        last=time,
+    )
+
+
+def _measured(value: float | None) -> tuple[float, int]:
+    return (0.0, 0) if value is None else (value, 1)
+
+
+def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
+    """Count runs by hour of day (0 to 23) and weekday, both in the run's own local time.
+
+    `unknown` counts the runs without a time of day; `peak_hours` holds all hours with the most runs.
+    """
+    rows = _rows(workflows)
+    times = [time for row in rows if (time := _local_time(row)) is not None]
+    hours = Counter(time.hour for time in times)
+    days = Counter(time.weekday() for time in times)
+    most = max(hours.values(), default=0)
+    return {
+        "hourly_distribution": {hour: hours[hour] for hour in range(24)},
+        "daily_distribution": {day: days[number_of_day] for number_of_day, day in enumerate(_WEEKDAYS)},
+        "peak_hours": sorted(hour for hour, count in hours.items() if count == most),
+        "unknown": len(rows) - len(times),
+    }
+
+
+def _rows(workflows: Iterable[object]) -> Sequence[Row]:
+    return [workflow for workflow in workflows if isinstance(workflow, Mapping)]
+
+
+def _name(group: GroupTotals, key: str) -> str:
+    """Read a name without outer spaces, a status in lower case too; what is no text is "unknown"."""
+    value = getattr(group, key)
+    if key == "status":
+        return coerce_word(value) or UNKNOWN
+    return (value or "").strip() or UNKNOWN
+
+
+def _counts(groups: Sequence[GroupTotals], key: str) -> dict[str, int]:
+    """Count runs by name: the most frequent first, equals by name."""
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[_name(group, key)] += group.runs
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, Any]]:
+    """Tell count, cost and success by name, in the order of the counts."""
+    counts = _counts(groups, key)
+    by_name: dict[str, list[GroupTotals]] = {name: [] for name in counts}
+    for group in groups:
+        by_name[_name(group, key)].append(group)
+    return {
+        name: {
+            "count": counts[name],
+            "total_cost": _sum_cost([group.total_cost for group in some]),
+            "average_cost": _average_cost(some),
+            "success_rate_percent": _success_rate(some),
+            "success_rate_of": _ended(some),
+        }
+        for name, some in by_name.items()
+    }
+
+
+def _success_rate(groups: Sequence[GroupTotals]) -> float | None:
+    """Give the completed runs as percent of those that completed or failed."""
+    ended = _ended(groups)
+    return 100.0 * _counts(groups, "status").get("completed", 0) / ended if ended else None
+
+
+def _ended(groups: Sequence[GroupTotals]) -> int:
+    """Count the runs that completed or failed: of the others' success nothing is known."""
+    statuses = _counts(groups, "status")
+    return statuses.get("completed", 0) + statuses.get("failed", 0)
+
+
+def _amount(row: Row, key: str) -> tuple[Decimal, int]:
+    """Read an amount of money; the text of a float is what was meant, its bits are not."""
+    return (Decimal(0), 0) if coerce_number(row.get(key)) is None else (Decimal(str(row[key])), 1)
+
+
+def _sum_cost(amounts: Sequence[tuple[Decimal, int]]) -> float | None:
+    """Sum up the known amounts in US dollars; None where none is known."""
+    known = [amount for amount, count in amounts if count]
+    return _dollars(_exact_sum(known)) if known else None
+
+
+def _average_cost(groups: Sequence[GroupTotals]) -> float | None:
+    """Average the known costs in US dollars; runs without a cost are not in the count."""
+    count = sum(group.total_cost[1] for group in groups)
+    amount = _exact_sum(group.total_cost[0] for group in groups if group.total_cost[1])
+    return _dollars(_EXACT.divide(amount, Decimal(count))) if count else None
+
+
+def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    result = Decimal(0)
+    for amount in amounts:
+        result = _EXACT.add(result, amount)
+    return result
+
+
+def _dollars(amount: Decimal) -> float | None:
+    """Round to the nano-dollar; None where a float cannot hold it."""
+    rounded = float(_EXACT.quantize(amount, _NANO_DOLLAR))
+    return rounded if isfinite(rounded) else None
+
+
+def _mean(sums: Sequence[tuple[float, int]]) -> float | None:
+    """Average what is known; None where nothing is."""
+    count = sum(known for _, known in sums)
+    return sum_floats(amount for amount, known in sums if known) / count if count else None
+
+
+def _tokens(row: Row) -> float | None:
+    """Read all tokens of a run, or add the four kinds up where all are known."""
+    stated = coerce_number(row.get("total_tokens"))
+    kinds = [value for name in _TOKEN_FIELDS if (value := coerce_number(row.get(name))) is not None]
+    if stated is not None or len(kinds) < len(_TOKEN_FIELDS):
+        return stated
+    return sum_floats(kinds)
+
+
+def _cache_percent(row: Row) -> float | None:
+    """Give the cached share of a prompt as percent; None where a count is missing or all are 0."""
+    names = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
+    read, fresh, written = (coerce_number(row.get(name)) for name in names)
+    if read is None or fresh is None or written is None:
+        return None
+    prompt = sum_floats([read, fresh, written])
+    return 100.0 * (read / prompt) if prompt else None
+
+
+def _local_time(row: Row) -> datetime | None:
+    """Read when a run started, on its own clock: a stored time is UTC, with the offset beside it."""
+    time, minutes = _first_time(row, "started_at", "created_at"), row.get("utc_offset_minutes")
+    if time is None or time.tzinfo is None or not isinstance(minutes, int):
+        return time
+    return time.astimezone(timezone(timedelta(minutes=minutes)))
+
+
+def _first_time(row: Row, *keys: str) -> datetime | None:
+    """Read the first of these fields that holds a time."""
+    return next((time for key in keys if (time := parse_timestamp(row.get(key))) is not None), None)
+
+
+def _date_range(groups: Sequence[GroupTotals]) -> dict[str, str | None]:
+    """Give the first and the last time that a run was created, as ISO 8601 with the offset it came with."""
+    first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
+    last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
+    return {"start": first.isoformat() if first else None, "end": last.isoformat() if last else None}
+
+
+def _sort_time(time: datetime) -> datetime:
+    """Order times with and without an offset; one without stands where UTC would put it."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
+    """Sum up what runs cost, on record and apart from it at least: US dollars, None where none is known.
+
+    >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
+    {'total_cost': 0.3, 'lower_bound_cost': 0.05}
+    """
+    rows = _rows(workflows)
+    return {key: _sum_cost([_amount(row, key) for row in rows]) for key in ("total_cost", "lower_bound_cost")}

@@ -1,0 +1,157 @@
+"""The table of runs: a page of the history in, a table out; a narrow one loses columns, not runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...common.formatting.agents import short_model
+from ...common.formatting.costs import format_run_cost
+from ...common.formatting.numbers import format_tokens
+from ...common.formatting.text import single_line
+from ...common.spending import UNKNOWN, Spending, format_usd
+from ...presentation.run_list import (
+    NO_REQUEST,
+    copy_words,
+    format_date,
+    is_source_deleted,
+    lasted_words,
+    list_footer,
+    list_legend,
+    request_summary,
+    short_ids,
+    workflow_summary,
+)
+from ...presentation.sync_summary import all_pruned_words
+from . import symbols
+from .table import Column, DropColumn, build_table, fit_columns, ids_column
+from .text import in_lines
+
+Run = Mapping[str, Any]
+
+NARROWER = (
+    DropColumn("tokens"),
+    DropColumn("workflow", "template"),
+    DropColumn("template"),
+    DropColumn("project"),
+    DropColumn("model"),
+    DropColumn("id", "short"),
+    DropColumn("when", "day"),
+    DropColumn("duration"),
+    DropColumn("status", "mark"),
+    DropColumn("day"),
+)
+"""What goes first where the width does not do; the id's beginning, request and cost always stay."""
+
+LEAST_REQUEST = 28  # cells, as long as another column can give way
+MOST_REQUEST = 120  # cells
+LONG_ID, SHORT_ID = 40, 15  # cells that an id is cut to, if it still means one run
+
+
+class _Cell(NamedTuple):
+    key: str
+    title: str
+    write: Callable[[Run], Text]
+    right: bool = False
+    most: int = 32  # cells
+
+
+def render_run_list(
+    runs: Sequence[Run],
+    total: int,
+    spent: Spending,
+    width: int,
+    part_costs: Sequence[float | None] | None = None,
+    *,
+    zone: tzinfo | None = None,
+) -> RenderableType:
+    """Return the table of a page of runs with a line of sums below it.
+
+    `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what was sorted by,
+    US dollars. `zone` is that of the times; None: this machine's.
+    """
+    columns = _columns(runs, zone)
+    if part_costs is not None:
+        cells = tuple(Text(format_usd(cost), "bold") for cost in part_costs)
+        columns.append(Column("part", "of it", cells, right=True))
+    shown = fit_columns(columns, width, NARROWER, LEAST_REQUEST)
+    keys = {column.key for column in shown}
+    sums = in_lines(list_footer(len(runs), total, spent), width)
+    return Group(build_table(shown, width, ruled=True), "", sums, *_legend(runs, keys, width))
+
+
+def render_no_runs(*, filtered: bool, pruned: int = 0) -> Text:
+    """Return the message of an empty list; `pruned`: number of runs that were pruned."""
+    if filtered:
+        return Text("No run matches.")
+    return Text(f"{all_pruned_words(pruned, 'this history')}." if pruned else "No runs yet.")
+
+
+def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
+    """Return what to type then, with what it is for."""
+    if filtered:
+        return "workflow-history list", "all runs"
+    if pruned:
+        return "workflow-history sync path/to/project --with-pruned", "read them again where they still lie"
+    return "workflow-history sync path/to/project", "read a project's runs"
+
+
+def render_request(run: Run) -> Text:
+    """Return the first line of a run's request that says something."""
+    words, copied = request_summary(run), copy_words(run)
+    request = Text(NO_REQUEST, style="dim") if words is None else Text(words)
+    return request if copied is None else Text.assemble((copied, "dim"), " · ", request)
+
+
+def _columns(runs: Sequence[Run], zone: tzinfo | None) -> list[Column]:
+    several = len({run.get("project") for run in runs}) > 1
+    cells = (
+        _Cell(
+            "project", "project", lambda run: Text(single_line(run.get("project")) if several else UNKNOWN)
+        ),
+        _Cell("when", "when", lambda run: Text(format_date(run, zone))),
+        _Cell("day", "when", lambda run: Text(format_date(run, zone).partition(" ")[0])),
+        _Cell(
+            "status",
+            "status",
+            lambda run: symbols.status_text(run.get("status"), gone=is_source_deleted(run)),
+        ),
+        _Cell(
+            "mark",
+            "",
+            lambda run: symbols.status_text(run.get("status"), gone=is_source_deleted(run), sign_only=True),
+        ),
+        _Cell("request", "request", render_request),
+        _Cell("workflow", "workflow", lambda run: Text(workflow_summary(run))),
+        _Cell("template", "workflow", lambda run: Text(workflow_summary(run).partition(" ")[0])),
+        _Cell("model", "model", lambda run: Text(short_model(run.get("model_used")))),
+        _Cell("cost", "cost", lambda run: Text(format_run_cost(run)), right=True),
+        _Cell("duration", "time", lambda run: Text(lasted_words(run)), right=True),
+        _Cell("tokens", "tokens", lambda run: Text(format_tokens(run.get("total_tokens"))), right=True),
+    )
+    ids = [single_line(run.get("id")) for run in runs]
+    columns = [
+        ids_column("id", "id", short_ids(ids, LONG_ID)),
+        ids_column("short", "id", short_ids(ids, SHORT_ID)),
+        *(_column(cell, runs) for cell in cells),
+    ]
+    optional = {"project", "workflow", "template", "model", "tokens"}
+    return [c for c in columns if c.key not in optional or any(cell.plain != UNKNOWN for cell in c.cells)]
+
+
+def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
+    written = tuple(cell.write(run) for run in runs)
+    flexible = cell.key == "request"
+    most = MOST_REQUEST if flexible else cell.most
+    return Column(cell.key, cell.title, written, right=cell.right, flexible=flexible, max_width=most)
+
+
+def _legend(runs: Sequence[Run], keys: set[str], width: int) -> list[Text]:
+    """Explain the signs that this very table shows."""
+    lines = in_lines(list_legend(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys), width)
+    lines.stylize("dim")
+    return [lines] if lines.plain else []

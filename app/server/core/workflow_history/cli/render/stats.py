@@ -1,0 +1,185 @@
+"""Figures of runs in groups, as a table with bars: an answer in, renderables out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...analysis.statistics.records import GroupStatistics, RunStatistics
+from ...common.formatting.agents import short_model
+from ...common.formatting.costs import sum_words
+from ...common.formatting.numbers import format_duration, format_tokens, pluralize
+from ...common.formatting.text import single_line
+from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...presentation.statistics import (
+    copies_words,
+    format_cost,
+    minimum_cost,
+    spending_of,
+    success_line,
+    success_of,
+)
+from . import symbols
+from .table import Column, DropColumn, build_table, fit_columns
+from .text import implausible_dates_note, join_parts
+
+BAR: Final = 12  # cells
+MOST_NAME: Final = 40  # cells
+NARROWER: Final = (
+    DropColumn("attempts"),
+    DropColumn("cache"),
+    DropColumn("p90"),
+    DropColumn("tokens"),
+    DropColumn("failed"),
+    DropColumn("mean"),
+    DropColumn("bar"),
+    DropColumn("duration"),
+    DropColumn("median"),
+    DropColumn("success"),
+)
+"""What goes first where the width does not do; name, runs and cost always stay."""
+
+UNITS: Final = frozenset({"day", "week", "month"})
+"""Groups of time of which there may be many without a run."""
+
+TITLES: Final = {"issue_class": "class"}
+
+
+def render_statistics(found: RunStatistics, width: int) -> RenderableType:
+    """Return the table of all groups, the sums of all runs below it."""
+    groups = _with_runs(found)
+    notes = [_left_out(found, len(found.groups) - len(groups)), _time_zone(found), *_legend(found)]
+    return Group(
+        groups_table(found, groups, width) if groups else Text(f"No run has a known {found.by}."),
+        "",
+        render_totals(found.total),
+        *([total_line(found.total)] if spending_of(found.total).partial else []),
+        *[note for note in notes if note is not None],
+        *implausible_dates_note(found.misdated),
+    )
+
+
+def _with_runs(found: RunStatistics) -> Sequence[GroupStatistics]:
+    """Return the groups that a table shows: a long time without a run would hide the others."""
+    if found.by not in UNITS:
+        return found.groups
+    return [group for group in found.groups if group.runs]
+
+
+def _left_out(found: RunStatistics, groups: int) -> Text | None:
+    return Text(f"{pluralize(groups, found.by)} without a run left out", "dim") if groups else None
+
+
+def groups_table(found: RunStatistics, groups: Sequence[GroupStatistics], width: int) -> RenderableType:
+    """Return the table of some groups, each with a bar as long as its cost is beside the largest."""
+    most = max((minimum_cost(group) for group in groups), default=0.0)
+    columns = [
+        Column("name", TITLES.get(found.by, found.by), _names(found, groups), max_width=MOST_NAME),
+        *_across(found, groups),
+        _numbers("runs", "runs", groups, lambda g: f"{g.runs:,}"),
+        *_attempts(groups),
+        _numbers("failed", "failed", groups, lambda g: f"{g.failed:,}"),
+        _numbers("success", "success", groups, success_of),
+        _numbers("cost", "cost", groups, format_cost),
+        Column("bar", "", tuple(Text(symbols.bar(_share(g, most), BAR), "green") for g in groups)),
+        _numbers("mean", "mean", groups, lambda g: format_usd(g.cost.mean)),
+        _numbers("median", "median", groups, lambda g: format_usd(g.cost.median)),
+        _numbers("p90", "p90", groups, lambda g: format_usd(g.cost.p90)),
+        _numbers("tokens", "tokens", groups, lambda g: format_tokens(g.tokens.total)),
+        _numbers("cache", "cached", groups, lambda g: format_fraction(g.cache_hit_share)),
+        *_durations(groups),
+    ]
+    return build_table(fit_columns(columns, width, NARROWER), width)
+
+
+def render_totals(total: GroupStatistics) -> Text:
+    """Return how many runs there are, what they cost in all and how they ended, in a line."""
+    return join_parts([
+        pluralize(total.runs, "run"),
+        f"{format_cost(total)} in all" if spending_of(total).minimum is not None else None,
+        success_line(total),
+        copies_words(total),
+    ])  # fmt: skip
+
+
+def total_line(total: GroupStatistics) -> Text:
+    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    return join_parts([Text(words, "bold") for words in sum_words(spending_of(total))])
+
+
+def name_of(by: str, name: str | None) -> Text:
+    """Return a group's name."""
+    if name is None:
+        return Text("unknown", "dim")
+    if by == "model":
+        return Text(short_model(name), "bold")
+    return Text(single_line(name) or UNKNOWN, "bold")
+
+
+def _names(found: RunStatistics, groups: Sequence[GroupStatistics]) -> tuple[Text, ...]:
+    """Name each group; crossed, only the first of those that share a name."""
+    before = [None, *groups[:-1]] if groups else []
+    return tuple(
+        Text("")
+        if found.across and former is not None and former.name == group.name
+        else name_of(found.by, group.name)
+        for former, group in zip(before, groups, strict=True)
+    )
+
+
+def _across(found: RunStatistics, groups: Sequence[GroupStatistics]) -> list[Column]:
+    if found.across is None:
+        return []
+    cells = tuple(name_of(found.across, group.across) for group in groups)
+    return [Column("across", TITLES.get(found.across, found.across), cells, max_width=MOST_NAME)]
+
+
+def _attempts(groups: Sequence[GroupStatistics]) -> list[Column]:
+    if all(group.agent_runs is None for group in groups):
+        return []
+    return [_numbers("attempts", "agents", groups, lambda g: f"{g.agent_runs or 0:,}")]
+
+
+def _durations(groups: Sequence[GroupStatistics]) -> list[Column]:
+    """Return the column of durations, where one is known."""
+    if all(group.duration.median is None for group in groups):
+        return []
+    return [_numbers("duration", "median time", groups, lambda g: format_duration(g.duration.median))]
+
+
+def _numbers(
+    key: str, title: str, groups: Sequence[GroupStatistics], write: Callable[[GroupStatistics], str]
+) -> Column:
+    return Column(key, title, tuple(Text(write(group)) for group in groups), right=True)
+
+
+def _share(group: GroupStatistics, most: float) -> float | None:
+    return minimum_cost(group) / most if most else None
+
+
+def _time_zone(found: RunStatistics) -> Text | None:
+    if found.time_zone is None:
+        return None
+    zone = "this machine's" if found.time_zone == "local" else single_line(found.time_zone)
+    return Text(f"time zone: {zone}", "dim")
+
+
+def _legend(found: RunStatistics) -> list[Text]:
+    bounded = any("≥" in format_cost(group) for group in (found.total, *found.groups))
+    notes: list[str | Text | None] = [
+        "≥ at least; mean and median are of what is on record alone" if bounded else None,
+        f"runs and success: of the runs that have this {found.by}"
+        if found.groups and _shared(found)
+        else None,
+    ]
+    line = join_parts(notes)
+    line.stylize("dim")
+    return [line] if line.plain else []
+
+
+def _shared(found: RunStatistics) -> bool:
+    """Whether one run is in several groups."""
+    return found.by in {"phase", "agent", "model"}

@@ -1,0 +1,86 @@
+"""The signs and words of the tables: states and outcomes in, a mark and a style out. Pure.
+
+Only colours that can be read on black and on white are used, and none of them alone: a word or a sign
+always says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from ...common.formatting.text import outcome_symbol, single_line, status_symbol
+
+_STATUS_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "stopped": "magenta",
+    "running": "cyan",
+    "incomplete": "magenta",
+    "unknown": "dim",
+}
+_OUTCOME_STYLES = {
+    "success": "green",
+    "error": "red",
+    "false_success": "red",
+    "stopped": "magenta",
+    "incomplete": "magenta",
+    "empty": "red",
+    "unreadable": "red",
+}
+ASCII_FALLBACKS = str.maketrans({
+    "✓": "+", "✗": "x", "●": "*", "◐": "~", "■": "%", "○": "o", "†": "!",
+    "≥": ">", "≈": "~", "\N{EN DASH}": "-",
+    "…": ".", "·": "-", "→": ">", "─": "-", "▎": "|",
+    "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
+    **dict.fromkeys("█▉▊▋▌▍▏", "#"),
+})  # fmt: skip
+"""ASCII for the signs, one for one, for terminals that know no more."""
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+
+
+def status_text(word: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
+    """Return a status: its sign and its word; a run whose files are gone says so."""
+    sign = status_symbol(word)
+    label = sign if sign_only else f"{sign} {single_line(word or 'unknown')}"
+    text = Text(label, style=_STATUS_STYLES.get(word or "unknown", ""))
+    return text.append(" †" if sign_only else " † gone", style="dim") if gone else text
+
+
+def styled_outcome(word: Any) -> Text:
+    """Return the sign of how an agent's work ended."""
+    return Text(outcome_symbol(word), style=_OUTCOME_STYLES.get(word, ""))
+
+
+def bar(share: float | None, width: int) -> str:
+    """Return a bar for a share of 0 to 1; what is not 0 is never an empty bar.
+
+    >>> bar(0.5, 4), bar(0.001, 4), bar(0.0, 4), bar(None, 4)
+    ('██  ', '▏   ', '    ', '    ')
+    """
+    if not share or share < 0:
+        return " " * width
+    eighths = max(1, round(min(share, 1.0) * width * 8))
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return a sign for each value, as high as it is beside the largest; a gap for what is unknown.
+
+    Only 0 is at the very bottom.
+
+    >>> sparkline([0, 0.1, 4, None, 8]), sparkline([0, 0]), sparkline([])
+    ('▁▂▅ █', '▁▁', '')
+    """
+    most = max([value for value in values if value is not None], default=0)
+    top = len(_HEIGHTS) - 1
+    heights = [
+        None if value is None else 0 if value <= 0 or not most else max(1, round(value / most * top))
+        for value in values
+    ]
+    return "".join(" " if height is None else _HEIGHTS[height] for height in heights)

@@ -1,0 +1,124 @@
+"""What a shell may complete: a half-typed word in, the words it can become out; nothing on any trouble.
+
+Words of the history are offered only where no shell could take them for more than a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import Any, Final
+
+from typer.completion import completion_init  # type: ignore[attr-defined] # Typer types no re-exports
+
+from ..common.filters import SCORES
+
+MAX_COMPLETIONS: Final = 50  # words of a history that are offered
+
+_SAFE: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*")
+
+Complete = Callable[[Any, str], Iterable[str]]
+"""The context so far and the half-typed word in; words out, whether they begin so or not."""
+
+
+def complete_and_exit(app: Callable[..., Any]) -> None:
+    """Tell the shell what it asked for, and end; whatever goes wrong, it hears nothing."""
+    completion_init()
+    with contextlib.suppress(Exception), contextlib.redirect_stderr(io.StringIO()):
+        app(prog_name="workflow-history")
+    sys.exit(1)
+
+
+def attach_completers(params: Iterable[Any]) -> None:
+    """Have options and arguments complete what stands in WORDS, by an option's name or a metavar."""
+    for param in params:
+        names = [*(param.opts if param.param_type_name == "option" else ()), param.metavar]
+        found = next((COMPLETERS[name] for name in names if name in COMPLETERS), None)
+        if found is not None:
+            param._custom_shell_complete = _completer(found)  # noqa: SLF001 - what Typer's own way sets
+
+
+def _completer(complete: Complete) -> Callable[[Any, Any, str], list[str]]:
+    def words(context: Any, _param: Any, beginning: str) -> list[str]:
+        try:
+            return [word for word in complete(context, beginning) if word.startswith(beginning)]
+        except Exception:  # noqa: BLE001 - a shell that completes has no place for trouble
+            return []
+
+    return words
+
+
+def _fixed(*words: str) -> Complete:
+    return lambda _context, _beginning: words
+
+
+def _of(module: str, name: str) -> Complete:
+    """Return what offers the names of a registry, which is imported when somebody asks."""
+    return lambda _context, _beginning: list(getattr(import_module(module, __package__), name))
+
+
+def _runs(_context: Any, beginning: str) -> Sequence[str]:
+    """Offer the newest runs that begin so, as ids or as project/id."""
+    database = import_module("..database", __package__)
+    with database.open_if_exists() as history:
+        found = [] if history is None else history.newest(beginning, MAX_COMPLETIONS)
+    words = (ref.id if ref.id.startswith(beginning) else f"{ref.project}/{ref.id}" for ref in found)
+    return [word for word in words if _SAFE.fullmatch(word)]
+
+
+def _patterns(_context: Any, beginning: str) -> Sequence[str]:
+    """Offer the ids of patterns that begin so, the costliest first."""
+    database = import_module("..database", __package__)
+    with database.open_if_exists() as history:
+        found = [] if history is None else history.pattern_totals()
+    like = [one for one in found if one.id.startswith(beginning)]
+    return [one.id for one in sorted(like, key=lambda one: -one.nanodollars)[:MAX_COMPLETIONS]]
+
+
+def _stored(column: str) -> Complete:
+    """Return what offers the words that the history has in a column."""
+
+    def words(_context: Any, beginning: str) -> Sequence[str]:
+        database = import_module("..database", __package__)
+        with database.open_if_exists() as history:
+            found = [] if history is None else history.distinct_values(column, beginning, MAX_COMPLETIONS)
+        return [word for word in found if _SAFE.fullmatch(word)]
+
+    return words
+
+
+def _columns(_context: Any, beginning: str) -> Sequence[str]:
+    """Offer the columns of all that can be taken out, after those that are named already."""
+    tables = import_module("..queries.export", __package__).TABLES
+    before = beginning[: beginning.rfind(",") + 1]
+    names = dict.fromkeys(field.name for table in tables.values() for field in table.fields)
+    return [f"{before}{name}" for name in (names if before else ["all", *names])]
+
+
+COMPLETERS: Final[dict[str, Complete]] = {
+    "ID": _runs,
+    "PATTERN_ID": _patterns,
+    "WHAT": _of("..queries.export", "TABLES"),
+    "KEY": _of("..queries.statistics", "GROUPINGS"),
+    "SCHEMA": _of("..queries.json.schemas", "SCHEMAS"),
+    "--status": _fixed("completed", "failed", "stopped", "running", "incomplete", "unknown"),
+    "--kind": _of("..queries.patterns", "PATTERN_KINDS"),
+    "--state": _of("..queries.patterns", "PATTERN_STATUSES"),
+    "--sort": _of("..queries.list_runs", "SORT_ALIASES"),
+    "--format": _of("..exporting.formats", "FORMATS"),
+    "--columns": _columns,
+    "--score": _fixed(*(f"{name}:" for name in SCORES)),
+    "--since": _fixed("today", "yesterday", "24h", "7d", "30d"),
+    "--until": _fixed("today", "yesterday"),
+    "--project": _stored("project"),
+    "--template": _stored("workflow_template"),
+    "--class": _stored("issue_class"),
+    "--model": _stored("model"),
+    "--phase": _stored("phase"),
+    "--agent": _stored("agent"),
+}
+"""What completes the value of an option, or an argument with this metavar. What has choices needs none."""

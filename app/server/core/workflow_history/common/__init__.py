@@ -1,0 +1,1 @@
+"""The ground: records, errors, filters and values that every layer uses."""

@@ -1,0 +1,230 @@
+"""What narrows an answer to some runs, in words as people type them: texts in, a checked filter out.
+
+The command line takes these as options, REST and pages as parameters of the same names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, NamedTuple
+
+from .errors import InvalidQueryError
+from .filters import HOURS, SCORES, Range, RunFilter, is_age, parse_period
+from .time_zones import zone_named
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
+_AGE = re.compile(r"(\d+)([hdw])")
+_WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
+_LONGEST = 100_000  # hours, days, weeks or runs that are recent: more is a slip
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+OptionParser = Callable[[Any, tzinfo | None], dict[str, Any]]
+"""What was typed, and the zone that days are of (None: this machine's), in; the filter's fields out."""
+
+
+class FilterOption(NamedTuple):
+    """One option that narrows."""
+
+    flags: str  # as it is typed; two words with a slash: yes and no
+    metavar: str | None  # what its value is called; None: yes or no
+    parse: OptionParser
+    help: str
+    multiple: bool = False  # may be given more than once
+
+    @property
+    def name(self) -> str:
+        """What it is called where there are no dashes: `status`, `error`."""
+        return self.flags.split()[0].split("/")[0].removeprefix("--")
+
+
+def _words(name: str) -> OptionParser:
+    return lambda given, _zone: {name: tuple(given)}
+
+
+def _one(name: str) -> OptionParser:
+    return lambda given, _zone: {name: given}
+
+
+def _range(name: str, unit: Callable[[str], float]) -> OptionParser:
+    return lambda given, _zone: {name: parse_range(given, unit)}
+
+
+def _scores(given: Sequence[str], _zone: tzinfo | None) -> dict[str, Any]:
+    found = {}
+    for entry in given:
+        name, colon, bounds = entry.partition(":")
+        if not colon:
+            raise InvalidQueryError(f"--score {entry!r}: say it as {next(iter(SCORES))}:50..100")
+        found[name] = parse_range(bounds, float)
+    return {"scores": found}
+
+
+def _since(given: str, zone: tzinfo | None) -> dict[str, Any]:
+    if is_age(given):
+        return {"from_ago": _age(given)}
+    return {"created_from": parse_moment(given, zone=zone)}
+
+
+def _until(given: str, zone: tzinfo | None) -> dict[str, Any]:
+    """Return the end of a day, or a moment."""
+    if is_age(given):
+        return {"before_ago": _age(given)}
+    end = parse_moment(given, zone=zone)
+    if _WHOLE_DAY.fullmatch(given.strip()) is None:
+        return {"created_before": end}
+    try:
+        return {"created_before": _midnight(end.date() + timedelta(days=1), zone)}
+    except (OverflowError, OSError, ValueError) as error:
+        raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
+
+
+def _age(given: str) -> str:
+    """Return an age in one form; raises InvalidQueryError where it is longer than the calendar."""
+    parse_moment(given)
+    return given.strip().lower()
+
+
+def parse_range(given: str, unit: Callable[[str], float] = float) -> Range:
+    """Read amounts: `1..5`, `1..` (at least), `..5` (at most), `5` (at least).
+
+    >>> parse_range("..2.5"), parse_range("90..10m", parse_duration)
+    (Range(least=None, most=2.5), Range(least=90.0, most=600.0))
+    """
+    least, dots, most = given.partition("..")
+    try:
+        return Range(unit(least) if least.strip() else None, unit(most) if dots and most.strip() else None)
+    except ValueError as error:
+        raise InvalidQueryError(f"{given!r} is no range; say it as 1..5, 1.. or ..5") from error
+
+
+def parse_duration(given: str) -> float:
+    """Read a duration: seconds, or `1h30m`.
+
+    >>> parse_duration("90"), parse_duration("1h30m")
+    (90.0, 5400.0)
+    """
+    text = given.strip().lower()
+    parts = _PARTS.findall(text)
+    if parts and "".join(f"{count}{unit}" for count, unit in parts) == text:
+        return float(sum(float(count) * _UNITS[unit] for count, unit in parts))
+    return float(text)
+
+
+def parse_count(given: str) -> float:
+    """Read a count: `250000`, `250k`, `1.5M`.
+
+    >>> parse_count("1.5M")
+    1500000.0
+    """
+    text = given.strip().lower()
+    return float(text[:-1]) * _AMOUNTS[text[-1]] if text[-1:] in _AMOUNTS else float(text)
+
+
+def parse_usd(given: str) -> float:
+    """Read an amount of US dollars, its sign or not."""
+    return float(given.strip().removeprefix("$"))
+
+
+def parse_moment(given: str, now: datetime | None = None, zone: tzinfo | None = None) -> datetime:
+    """Read a moment: a date or time in ISO 8601, `7d` ago, `today`, `yesterday`; days are of a zone.
+
+    Without a zone they are of this machine's.
+    """
+    try:
+        found = _moment(given.strip(), now or datetime.now(UTC), zone)
+        found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
+    except InvalidQueryError:
+        raise
+    except (OverflowError, OSError, ValueError) as error:  # the last: a zone's rules have no year 0
+        raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
+    return found
+
+
+def _moment(given: str, now: datetime, zone: tzinfo | None) -> datetime:
+    text, here = given.lower(), now.astimezone(zone)
+    if is_age(text):
+        return here - parse_period(text)
+    if text in {"today", "yesterday"}:
+        return _midnight(here.date() - timedelta(days=int(text == "yesterday")), zone)
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise InvalidQueryError(
+            f"{given!r} is no time; say it as 2026-03-01, 2026-03-01T12:00, 7d (ago), today or yesterday"
+        ) from error
+    return found if found.tzinfo else _placed(found, zone)
+
+
+def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    return _placed(datetime.combine(day, time()), zone)
+
+
+def _placed(naive: datetime, zone: tzinfo | None) -> datetime:
+    return naive.astimezone() if zone is None else naive.replace(tzinfo=zone)
+
+
+def parse_recent(given: str) -> timedelta | int:
+    """Read an age or a number of runs.
+
+    >>> parse_recent("2w"), parse_recent("50")
+    (datetime.timedelta(days=14), 50)
+    """
+    text = given.strip().lower()
+    age = _AGE.fullmatch(text)
+    digits = age[1] if age else text
+    number = int(digits) if digits.isdecimal() and len(digits) <= len(str(_LONGEST)) else 0
+    if not 0 < number <= _LONGEST:
+        raise InvalidQueryError(f"--recent {given!r}: say it as 7d, 4w or 12h, or as a number of runs: 50")
+    return timedelta(hours=number * HOURS[age[2]]) if age else number
+
+
+FILTER_OPTIONS = (
+    FilterOption("--status", "WORD", _words("status"),
+              "Ended so: completed, failed, stopped, running, incomplete, unknown.", multiple=True),
+    FilterOption("--search -s", "TEXT", _one("search"),
+              'Holds these words; "some words" side by side, -word leaves out.'),
+    FilterOption("--project", "NAME", _words("project"), "Of this project.", multiple=True),
+    FilterOption("--template", "NAME", _words("template"), "Of this workflow.", multiple=True),
+    FilterOption(
+        "--class", "WORD", _words("issue_class"), "Of this class of issue, such as bug.", multiple=True
+    ),
+    FilterOption(
+        "--model", "NAME", _words("model"), "Used this model; a part of its name will do.", multiple=True
+    ),
+    FilterOption("--phase", "NAME", _words("phase"), "Went through this phase.", multiple=True),
+    FilterOption("--agent", "NAME", _words("agent"), "Had this agent at work.", multiple=True),
+    FilterOption("--pattern", "PATTERN", _one("pattern"), "Shows this pattern; see patterns."),
+    FilterOption("--cost", "RANGE", _range("cost", parse_usd), "Cost so many US dollars: 1..5, 1.. or ..5."),
+    FilterOption("--tokens", "RANGE", _range("tokens", parse_count), "Took so many tokens: 500k..2M."),
+    FilterOption("--duration", "RANGE", _range("duration", parse_duration), "Took so long: 5m..1h."),
+    FilterOption("--score", "NAME:RANGE", _scores, "Scored so: quality:..50.", multiple=True),
+    FilterOption("--since", "TIME", _since, "Made from then on: 2026-03-01, 7d (ago), today."),
+    FilterOption("--until", "TIME", _until, "Made until then, that day included."),
+    FilterOption("--known-cost/--unknown-cost", None, _one("has_cost"), "Its cost is known, or is not."),
+    FilterOption("--error/--no-error", None, _one("has_error"), "With an error, or without."),
+    FilterOption("--gone/--present", None, _one("gone"), "Its files are gone, or still there."),
+)  # fmt: skip
+"""Every option that narrows; each combines with all others."""
+
+
+def build_filter(given: Mapping[str, Any], tz: str | None = None) -> RunFilter:
+    """Return the filter that some values make, each by its option's name; None and () narrow nothing.
+
+    `tz` names the zone that days are of; without one: this machine's.
+
+    >>> build_filter({"status": ["failed"], "cost": "1.."}).cost
+    Range(least=1.0, most=None)
+    >>> build_filter({"until": "2026-03-28"}, "Europe/Berlin").created_before.isoformat()
+    '2026-03-29T00:00:00+01:00'
+    """
+    found, zone = RunFilter(), zone_named(tz)
+    for one in FILTER_OPTIONS:
+        value = given.get(one.name)
+        if value is not None and value not in ("", [], ()):
+            found = replace(found, **one.parse(value, zone))
+    return found

@@ -1,0 +1,76 @@
+"""Words about models and agents: names and rows of agent runs in, what people say of them out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..spending import UNKNOWN, number, to_decimal
+from .numbers import format_percent_change, pluralize
+from .text import single_line
+
+_MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(?:-v\d+:\d+)?(?:-latest)?")
+
+
+def short_model(name: Any) -> str:
+    """Return a model's name without maker, date and version, for tables.
+
+    >>> short_model("claude-sonnet-4-5-20250929"), short_model("us.anthropic.claude-opus-4-5-20251101-v1:0")
+    ('sonnet-4-5', 'opus-4-5')
+    >>> short_model("gemini-2.5-pro")
+    'gemini-2.5-pro'
+    """
+    if name is None:
+        return UNKNOWN
+    text = single_line(name)
+    match = _MODEL.fullmatch(text)
+    return match.group(1) if match else text
+
+
+def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
+    """Return what must be said about an agent's row beside its numbers, a word or two each.
+
+    >>> agent_notes({"outcome": "incomplete", "superseded": True, "retries": 1})
+    ['cut off', 'overwritten']
+    """
+    words = {
+        "error": "error",
+        "false_success": "did nothing",
+        "stopped": "stopped",
+        "incomplete": "no result yet" if at_work else "cut off",
+        "empty": "empty",
+        "unreadable": "unreadable",
+    }
+    found = [words[agent["outcome"]]] if agent.get("outcome") in words else []
+    if agent.get("silent"):
+        found.append("no stream")
+    restarts = int(number(agent.get("restarts")) or 0)
+    repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
+    if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway
+        found.append("retry")
+    if restarts:
+        found.append(pluralize(restarts, "restart"))
+    if agent.get("superseded"):
+        found.append("overwritten")
+    elif agent.get("gone") or agent.get("source_state") == "gone":
+        found.append("gone")
+    if agent.get("duplicate_of"):
+        found.append(f"counted in {single_line(agent['duplicate_of'])}")
+    found += [
+        f"{pluralize(other['messages'], 'message')} counted in {single_line(other['stream'])}"
+        for other in agent.get("inherited") or ()
+    ]
+    if agent.get("cost_disputed"):
+        found.append(f"own sum {format_percent_change(agent.get('cost_difference_percent'))}")
+    if to_decimal(agent.get("unpriced_tokens")):
+        found.append("no price")
+    return found
+
+
+def group_by_phase(agents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the agents by phase, phases in the order in which they began."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for agent in agents:
+        groups.setdefault(single_line(agent.get("phase") or "other"), []).append(agent)
+    return list(groups.items())

@@ -1,0 +1,92 @@
+"""Tell what a run's cost means: a workflow dict in, amounts and words out. Pure; adds up, never prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Final
+
+from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
+from .numbers import pluralize
+
+_SMALLEST: Final = Decimal("0.00005")  # what `format_usd` does not show as less than something
+
+COST_BASIS_NOTES = {
+    "reported": "as the agents report it",
+    "computed": "tokens times the price of the day",
+    "lower_bound": "a lower bound: some spending is not on record",
+    "unpriced": "a part has no known price",
+}
+"""What each cost basis means, in words."""
+
+
+def format_run_cost(workflow: Mapping[str, Any]) -> str:
+    """Return a run's cost in a word: `≥` where more was spent than is known.
+
+    >>> format_run_cost({"total_cost": 2.63, "cost_basis": "reported"})
+    '$2.63'
+    >>> format_run_cost({"total_cost": 2.63, "cost_basis": "lower_bound", "lower_bound_cost": 0.07})
+    '≥ $2.70'
+    """
+    return format_minimum(run_spending(workflow))
+
+
+def format_minimum(spent: Spending) -> str:
+    """Return all that is known of a spending in a word."""
+    if spent.minimum is None:
+        return UNKNOWN
+    return f"≥ {least_money(spent.minimum)}" if spent.partial else format_usd(spent.minimum)
+
+
+def least_money(value: Any) -> str:
+    """Return US dollars that were spent at least: below the smallest amount that is shown, its first digit.
+
+    >>> least_money(0.07), least_money(0.0000247)
+    ('$0.07', '$0.00002')
+    """
+    amount = to_decimal(value)
+    if amount is None or not 0 < amount < _SMALLEST:
+        return format_usd(value)
+    return f"${amount.quantize(Decimal(1).scaleb(amount.adjusted()), ROUND_DOWN):f}"
+
+
+def spent_words(spent: Spending) -> str:
+    """Return in words what is on record, and what was spent beyond it, apart.
+
+    >>> spent_words(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
+    '$12.34 on record + at least $0.07 in streams without a result'
+    >>> spent_words(Spending(Decimal("12.34"), None, partial=True))
+    'at least $12.34: some work left no record of its cost'
+    >>> spent_words(Spending(Decimal("12.34"), None, partial=False))
+    '$12.34 on record'
+    """
+    if spent.lower_bound:
+        least = f"at least {least_money(spent.lower_bound)} in streams without a result"
+        return least if spent.recorded is None else f"{format_usd(spent.recorded)} on record + {least}"
+    if spent.minimum is None:
+        return "no cost on record"
+    if spent.partial:
+        return f"at least {least_money(spent.minimum)}: some work left no record of its cost"
+    return f"{format_usd(spent.recorded)} on record"
+
+
+def sum_words(spent: Spending) -> list[str]:
+    """Return in words what several runs spent, and of how many of them it is unknown.
+
+    >>> sum_words(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
+    ['at least $5.00', 'unknown what 2 runs cost']
+    >>> sum_words(Spending(None, None, partial=True, unknown_runs=1))
+    ['unknown what 1 run cost']
+    """
+    unknown = unknown_words(spent)
+    if unknown is None:
+        return [spent_words(spent)]
+    if spent.minimum is None:
+        return [unknown]
+    return [spent_words(spent) if spent.lower_bound else f"at least {least_money(spent.minimum)}", unknown]
+
+
+def unknown_words(spent: Spending) -> str | None:
+    """Return of how many runs it is unknown what they cost; None: of none."""
+    runs = spent.unknown_runs
+    return f"unknown what {pluralize(runs, 'run')} cost" if runs else None

@@ -1,0 +1,164 @@
+"""Write numbers as people read them: amounts in, short words out. Unknown is a dash and never 0. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from ..spending import UNKNOWN, number, to_decimal
+from .text import single_line, truncate
+
+_DAY_MINUTES = 24 * 60
+
+
+def format_tokens(value: Any) -> str:
+    """Return a count of tokens in at most five signs.
+
+    >>> [format_tokens(count) for count in (412, 1_250, 864_000, 999_999, 4_400_000, 0)]
+    ['412', '1.3k', '864k', '1.0M', '4.4M', '0']
+    """
+    count = number(value)
+    if count is None:
+        return UNKNOWN
+    if count < 1_000:
+        return f"{count:.0f}"
+    for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "B")):
+        share = Decimal(str(count / size))
+        short = share.quantize(Decimal("0.1"), ROUND_HALF_UP)
+        if short < 10:
+            return f"{short}{unit}"
+        whole = share.quantize(Decimal(1), ROUND_HALF_UP)
+        if whole < 1_000:
+            return f"{whole}{unit}"
+    return f"{count / 1e12:,.1f}T"
+
+
+def format_duration(value: Any) -> str:
+    """Return seconds as hours, minutes and seconds.
+
+    >>> [format_duration(seconds) for seconds in (0, 0.04, 1.195, 41.4, 59.96, 361, 4_320, 180_000)]
+    ['0s', '0.04s', '1.2s', '41s', '1m 00s', '6m 01s', '1h 12m', '2d 02h']
+    """
+    seconds = number(value)
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    if whole < 60:
+        return _short(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    minutes = round(seconds / 60)
+    if minutes < _DAY_MINUTES:
+        return f"{minutes // 60}h {minutes % 60:02d}m"
+    hours = round(seconds / 3600)
+    return f"{hours // 24}d {hours % 24:02d}h"
+
+
+def _short(seconds: float) -> str:
+    if seconds <= 0:
+        return "0s"
+    if seconds < 1:
+        return f"{seconds:.2f}s" if seconds >= 0.005 else "<0.01s"
+    return f"{seconds:.1f}s" if round(seconds, 1) < 10 else f"{seconds:.0f}s"
+
+
+def format_percent_change(value: Any) -> str:
+    """Return percents with a sign, for differences.
+
+    >>> (format_percent_change(3.14), format_percent_change(-0.25), format_percent_change(0),
+    ...  format_percent_change(0.01))
+    ('+3.1%', '-0.3%', '0%', '<0.1%')
+    """
+    share = to_decimal(value)
+    if share is None:
+        return UNKNOWN
+    if share == 0:
+        return "0%"
+    short = share.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return "<0.1%" if short == 0 else f"{short:+}%"
+
+
+def pluralize(count: int, one: str, many: str | None = None) -> str:
+    """Return a count and its noun.
+
+    >>> pluralize(1, "run"), pluralize(1200, "run"), pluralize(0, "retry", "retries")
+    ('1 run', '1,200 runs', '0 retries')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def format_timestamp(time: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
+    """Return a time, ISO 8601 or a datetime, to the minute on the clock of a time zone; None: this machine's.
+
+    A time without a zone, or whose zone is unknown (`zone_known` is False), is read as UTC and marked.
+
+    >>> format_timestamp("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
+    '2026-01-10 21:56'
+    >>> (format_timestamp("2026-01-11T04:56:47+00:00", UTC, zone_known=False),
+    ...  format_timestamp("2026-01-11T04:56:47", UTC))
+    ('2026-01-11 04:56?', '2026-01-11 04:56?')
+    """
+    when = _aware(time)
+    if when is None:
+        return UNKNOWN if time is None else truncate(single_line(time), 20)
+    mark = "?" if zone_known is False or _is_naive(time) else ""
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M}{mark}"
+
+
+def day(time: Any, zone: tzinfo | None = None) -> str:
+    """Return the day of a time, ISO 8601 or a datetime, in a time zone; None: this machine's.
+
+    >>> day("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
+    '2026-01-10'
+    """
+    when = _aware(time)
+    return UNKNOWN if when is None else f"{when.astimezone(zone):%Y-%m-%d}"
+
+
+def offset_at(iso: Any) -> str | None:
+    """Return the name of this machine's offset from UTC at a time; None where it is no time."""
+    when = _aware(iso)
+    return None if when is None else str(timezone(when.astimezone().utcoffset() or timedelta()))
+
+
+def _is_naive(time: Any) -> bool:
+    when = _parsed(time)
+    return when is not None and when.tzinfo is None
+
+
+def is_moment(iso: Any) -> bool:
+    """Tell whether something is a time that `format_timestamp` can read."""
+    return _aware(iso) is not None
+
+
+def offset_name(offset_minutes: Any) -> str | None:
+    """Return the name of an offset from UTC, None where it is unknown.
+
+    >>> offset_name(-420), offset_name(0), offset_name(None)
+    ('UTC-07:00', 'UTC', None)
+    """
+    zone = _zone(offset_minutes)
+    return None if zone is None else str(zone)
+
+
+def _aware(time: Any) -> datetime | None:
+    when = _parsed(time)
+    # An offset can push the first and the last day out of the calendar.
+    if when is None or not 1 < when.year < 9999:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _parsed(time: Any) -> datetime | None:
+    try:
+        return time if isinstance(time, datetime) else datetime.fromisoformat(time)
+    except (TypeError, ValueError):
+        return None
+
+
+def _zone(offset_minutes: Any) -> timezone | None:
+    minutes = number(offset_minutes)
+    if minutes is None or abs(minutes) >= _DAY_MINUTES:
+        return None
+    return timezone(timedelta(minutes=minutes))

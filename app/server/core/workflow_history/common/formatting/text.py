@@ -1,0 +1,136 @@
+"""Make text of unknown origin safe to show: any string in, harmless words out. Pure; prints nothing.
+
+Requests, file names and error messages come from other people's files: none of them may move the cursor,
+colour the terminal, turn the reading direction or pose as our own output.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from typing import Any, Final
+
+from rich.cells import cell_len, set_cell_size
+
+from ..spending import UNKNOWN
+
+STATUS_SIGNS: Final = {
+    "completed": "✓",
+    "failed": "✗",
+    "stopped": "■",
+    "running": "●",
+    "incomplete": "◐",
+    "unknown": "?",
+}
+OUTCOME_SIGNS: Final = {
+    "success": "✓",
+    "error": "✗",
+    "false_success": "✗",
+    "stopped": "■",
+    "incomplete": "◐",
+    "empty": "○",
+    "unreadable": "○",
+}
+UNKNOWN_SYMBOL: Final = "·"
+
+
+def status_symbol(word: Any) -> str:
+    """Return the sign of how a run stands.
+
+    >>> status_symbol("failed"), status_symbol("paused"), status_symbol(None)
+    ('✗', '·', '?')
+    """
+    return STATUS_SIGNS.get(word or "unknown", UNKNOWN_SYMBOL)
+
+
+def outcome_symbol(word: Any) -> str:
+    """Return the sign of how an agent's work ended."""
+    return OUTCOME_SIGNS.get(word, UNKNOWN_SYMBOL)
+
+
+_ESCAPES = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*"  # titles, links
+    "(?:\x07|\x1b\\\\|\x9c)"  # a body ends where another begins: no second look
+    "|\x1b[ -/]*[0-~]"
+)
+_BETWEEN_PARTS = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
+_NEW_LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and family emojis
+
+
+def sanitize(given: Any) -> str:
+    r"""Return text without control codes; lines stay lines.
+
+    >>> sanitize("\x1b[31mred\x1b[0m\x07 and\r\n\u202eback")
+    'red and\nback'
+    """
+    if given is None:
+        return UNKNOWN
+    text = given if isinstance(given, str) else str(given)
+    if text.replace("\n", "").isprintable():
+        return text
+    text = _ESCAPES.sub("", _NEW_LINES.sub("\n", text)).expandtabs(4)
+    return "".join(_harmless(character) for character in text)
+
+
+def single_line(given: Any) -> str:
+    r"""Return text without control codes on one line, its white space single.
+
+    >>> single_line("  Add\n\n\texport ")
+    'Add export'
+    """
+    return " ".join(sanitize(given).split())
+
+
+def non_empty_lines(given: str) -> list[str]:
+    r"""Return the lines of a text that say something, clean.
+
+    >>> non_empty_lines("Add export\n\n  - as CSV\n")
+    ['Add export', '  - as CSV']
+    """
+    return [line.rstrip() for line in sanitize(given).split("\n") if line.strip()]
+
+
+def truncate(text: str, width: int) -> str:
+    """Return text of at most `width` cells, an ellipsis where something is missing.
+
+    >>> truncate("Add an export", 8), truncate("Add", 8)
+    ('Add an…', 'Add')
+    """
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 0 else ""
+
+
+def truncate_middle(text: str, width: int) -> str:
+    """Return a path of at most `width` cells: its end tells most, its beginning something.
+
+    >>> truncate_middle("a1b2c3d4/sdlc_planner/raw_output.jsonl", 24)
+    'a1b2c3d…raw_output.jsonl'
+    """
+    if cell_len(text) <= width:
+        return text
+    head = max(0, (width - 1) // 3)
+    room = width - 1 - head
+    start = bisect_left(range(len(text)), True, key=lambda at: cell_len(text[at:]) <= room)
+    return set_cell_size(text, head).rstrip() + "…" + text[start:]
+
+
+def _harmless(character: str) -> str:
+    if character == "\n" or character in _JOINERS:
+        return character
+    category = unicodedata.category(character)
+    if category == "Cs":  # half of a pair: cannot be written out
+        return "\ufffd"
+    return "" if category in {"Cc", "Cf"} else character
+
+
+def name_parts(name: str) -> list[str]:
+    """Return a long name in the parts between which it may go on in the next line.
+
+    >>> name_parts("mcp__browser__take_screenshot")
+    ['mcp__', 'browser__', 'take_', 'screenshot']
+    """
+    return _BETWEEN_PARTS.split(name)

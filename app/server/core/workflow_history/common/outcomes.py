@@ -1,0 +1,76 @@
+"""Tell how one agent's work ended: its stream's facts in, one word out. No guess from an answer's words."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from .models import ResultLine, StreamFacts
+
+DID_NOTHING: Final = frozenset({"empty", "false_success"})
+"""Outcomes of agents that left no work behind: nothing that others need was lost with them."""
+
+_FRACTION_OF_A_CENT = Decimal("0.01")  # USD
+_UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"(?:[\w' -]{0,40}limit reached|api error\b|invalid api key|credit balance is too low|oauth token\b)",
+    re.IGNORECASE,
+)
+"""How a CLI that reached no model begins its answer; some versions call that no error."""
+
+_BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
+
+
+def classify_outcome(facts: StreamFacts) -> str:
+    """Return success, error, false_success, stopped, incomplete, empty, unreadable or unknown.
+
+    The last result decides. A native transcript has none: there the last line does. A false success says
+    that all is well and did nothing: the CLI did not know the command, or never reached a model. It may
+    report a fraction of a cent, as a helper model was asked.
+
+    >>> classify_outcome(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
+    'incomplete'
+    """
+    if facts.format == "unread":
+        return "unreadable"
+    if facts.format in ("empty", "unreadable", "unknown"):
+        return facts.format
+    if not facts.results:
+        return _of_the_last_line(facts)
+    return _of_a_result(facts.results[-1])
+
+
+def _of_a_result(result: ResultLine) -> str:
+    if result.is_error or (result.subtype or "").startswith("error"):
+        return "error"
+    if not result.ended:
+        return "incomplete"
+    text = result.text.strip()
+    if not _did_nothing(result):
+        return "success"
+    if _REFUSED.match(text):
+        return "error"
+    return "false_success" if not text or _UNKNOWN_COMMAND.match(text) else "success"
+
+
+def has_answer(facts: StreamFacts) -> bool:
+    """Return whether a stream ends with an agent's answer."""
+    return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
+
+
+def _of_the_last_line(facts: StreamFacts) -> str:
+    if facts.is_truncated or facts.ending is None:
+        return "incomplete"
+    if facts.ending == "answered" and facts.format == "claude_transcript":
+        return "success"
+    return _BY_ENDING.get(facts.ending, "incomplete")
+
+
+def _did_nothing(result: ResultLine) -> bool:
+    """Return whether no model answered: no tokens of the main thread, and no more than a helper's cost."""
+    if result.total_cost == 0 and not result.models:
+        return True
+    if result.total_cost is not None and result.process is None:
+        return not result.main_usage.total and result.total_cost < _FRACTION_OF_A_CENT
+    return not result.main_usage.total and not any(model.usage.total for model in result.models)

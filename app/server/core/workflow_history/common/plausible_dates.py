@@ -1,0 +1,162 @@
+"""When a run can have been made at all: times and the clock in; what is plausible, and what not, out. Pure.
+
+Files say 0001-01-01 or 9999-12-31 where they mean nothing, and clocks go wrong. Such a time is unknown. Of a
+run that a history has with such a time, as its files are gone, this is shown. No window, day or week has
+it, and it is never the latest one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from .errors import InvalidQueryError
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""No agent is as old."""
+
+_NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+MAX_CLOCK_SKEW: Final = timedelta(days=1)
+"""So far after the clock a run may be dated: without a zone, local time stands as if it were UTC."""
+
+MAX_DURATION: Final = timedelta(days=366)
+"""No run lasts longer: one of its ends is misdated."""
+
+ADDED_UP: Final = "its agents' own durations added up"
+"""Where the length of a run is from if no clock tells it."""
+
+SILENCE_TIMEOUT: Final = timedelta(minutes=30)
+"""A tool call may take long; an agent that writes nothing for longer is gone."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RunWithImplausibleDate:
+    """A run that cannot have been made when it says."""
+
+    id: str
+    project: str | None
+    created_at: datetime  # as its files say, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class ImplausibleDates:
+    """Runs that cannot have been made when they say: before 2000, or more than a day after now."""
+
+    runs: int  # how many; they are in no window, and in no day, week or month
+    shown: tuple[RunWithImplausibleDate, ...]  # the latest first, at most 5
+
+
+NO_IMPLAUSIBLE_DATES: Final = ImplausibleDates(0, ())
+
+
+def is_possible(moment: datetime) -> bool:
+    """Tell whether a run can have been made then, whatever the clock says: from 2000 to 2099.
+
+    >>> is_possible(datetime(2026, 3, 1)), is_possible(datetime.max), is_possible(datetime.min)
+    (True, False, False)
+    """
+    return EARLIEST <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) < _NEVER
+
+
+def is_plausible(moment: datetime, now: datetime) -> bool:
+    """Tell whether a run can have been made then; both aware.
+
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> is_plausible(noon, noon), is_plausible(noon + timedelta(days=2), noon)
+    (True, False)
+    """
+    return moment >= EARLIEST and moment - now <= MAX_CLOCK_SKEW
+
+
+def read_moment(value: Any) -> datetime | None:
+    """Return the moment that a text or a number means; naive if it names no zone, None if it is no time.
+
+    A number is an epoch in seconds, milliseconds, microseconds or nanoseconds, from September 2001 on.
+
+    >>> read_moment("2026-06-15 12:00:00 UTC").isoformat(), read_moment("2026-06-15T24:00:00z").isoformat()
+    ('2026-06-15T12:00:00+00:00', '2026-06-16T00:00:00+00:00')
+    >>> read_moment("2025-12-31T23:59:60").isoformat(), read_moment("yesterday")
+    ('2026-01-01T00:00:00', None)
+    """
+    try:
+        if isinstance(value, str):
+            return _read_text(value.strip())
+        return _read_epoch(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_ZONE: Final = re.compile(r"\s*(?:(z|utc|gmt)?\s*([+-]\d{1,2}(?::?\d\d)?)?)(?:\[[\w/+-]+\])?$", re.IGNORECASE)
+_CLOCK: Final = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:T|_|,?\s+)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:\s*([ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
+_MAIL: Final = re.compile(r"(?:[a-z]{3},?\s+)?\d{1,2}\s[a-z]{3}\s\d{4}\s\d", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d+)?")
+_DIGITS: Final = re.compile(r"20\d{12}")
+
+
+def _read_text(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # what people and other languages write is read piece by piece
+        return _read_loosely(text)
+
+
+def _read_loosely(text: str) -> datetime | None:
+    if _NUMBER.fullmatch(text):
+        return _read_epoch(float(text))
+    if _DIGITS.fullmatch(text):
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+    if _MAIL.match(text):
+        return parsedate_to_datetime(text)
+    zone = _ZONE.search(text)
+    wall = _CLOCK.fullmatch(text[: zone.start()]) if zone else None
+    if zone is None or wall is None:
+        return None
+    year, _, month, day, hour, minute, second, fraction, half = wall.groups()
+    hours = int(hour) % 12 + 12 * (half in "pP") if half else int(hour)
+    seconds = int(second or 0)
+    if int(minute) > 59 or seconds > 60 or hours > 24 or (hours == 24 and (int(minute) or seconds)):
+        return None
+    micros = int((fraction or "0")[:6].ljust(6, "0"))
+    since = timedelta(hours=hours, minutes=int(minute), seconds=seconds, microseconds=micros)
+    start = datetime(int(year), int(month), int(day), tzinfo=_offset(zone[1], zone[2]))
+    return start + since  # midnight may be 24:00, and a leap second :60
+
+
+def _offset(word: str | None, digits: str | None) -> timezone | None:
+    if digits is None:
+        return UTC if word else None
+    hours, minutes = int(digits[1:3].rstrip(":")), int(digits[-2:]) if len(digits) > 4 else 0
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if digits[0] == "-" else offset)
+
+
+def _read_epoch(number: float) -> datetime | None:
+    for _ in range(3):
+        number = number / 1000 if number > 1e11 else number
+    return datetime.fromtimestamp(number, UTC) if 1e9 < number <= 1e11 else None
+
+
+def resolve_now(now: datetime | None) -> datetime:
+    """Return what the caller takes for now, UTC; the machine's clock where nothing is said.
+
+    Raises InvalidQueryError where it has no time zone.
+    """
+    if now is None:
+        return datetime.now(UTC)
+    if not isinstance(now, datetime) or now.tzinfo is None:
+        raise InvalidQueryError(f"now={now!r} is not allowed; use a datetime with a time zone")
+    return now
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment in µs since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,17 @@
+"""Take secrets out of text before it is stored: texts and JSON values in, the same without keys out. Pure."""
+
+from .drop_text import TEXT_FIELDS, has_no_text, names_alone, strip_agent_texts, strip_quotes, strip_texts
+from .redact import count_redactions, redact_json, redact_named_value, redact_text
+
+__all__ = [
+    "TEXT_FIELDS",
+    "count_redactions",
+    "has_no_text",
+    "names_alone",
+    "redact_json",
+    "redact_named_value",
+    "redact_text",
+    "strip_agent_texts",
+    "strip_quotes",
+    "strip_texts",
+]

@@ -1,0 +1,197 @@
+"""Amounts as stored runs hold them: values and dicts of any origin in, exact numbers and spendings out. Pure.
+
+What is on record and what was spent at least beyond it stay apart: never the same dollar twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+UNKNOWN = "\N{EN DASH}"
+"""In the place of a value that is not known; never 0."""
+
+ANOTHER_RUN = ": "
+"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
+
+RECORDED_BASES = frozenset({"reported", "computed"})
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
+_BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
+
+
+def number(value: Any) -> float | None:
+    """Return a number, or None: text, yes/no, NaN and what is beyond all measure are none.
+
+    >>> number(2), number(True), number("2"), number(float("nan"))
+    (2.0, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    return float(value) if -_BEYOND_ALL < value < _BEYOND_ALL else None
+
+
+def to_decimal(value: Any) -> Decimal | None:
+    """Return the amount in US dollars that a float of the history stands for.
+
+    >>> to_decimal(0.1) + to_decimal(0.2)
+    Decimal('0.3')
+    """
+    return None if number(value) is None else Decimal(str(value))
+
+
+def format_usd(value: Any) -> str:
+    """Return US dollars: cents, below ten cents up to four decimals; what is not 0 is not shown as 0.
+
+    >>> (format_usd(2.6302015), format_usd(0.02149245), format_usd(0.012 * 3), format_usd(1234.5),
+    ...  format_usd(-0.0))
+    ('$2.63', '$0.0215', '$0.036', '$1,234.50', '$0.00')
+    >>> format_usd(0.0000012), format_usd(None) == UNKNOWN
+    ('<$0.0001', True)
+    """
+    amount = to_decimal(value)
+    if amount is None:
+        return UNKNOWN
+    size = abs(amount)
+    fine = size.quantize(_SMALL, ROUND_HALF_UP)
+    sign = "-" if amount < 0 else ""
+    if size == 0:
+        return "$0.00"
+    if fine == 0:
+        return f"{sign}<$0.0001"
+    cents = size.quantize(_CENT, ROUND_HALF_UP)
+    if fine >= Decimal("0.1") or fine == cents:
+        return f"{sign}${cents:,}"
+    return f"{sign}${fine.normalize():f}"
+
+
+def format_fraction(value: Any, digits: int = 0) -> str:
+    """Return a share of 0 to 1 in percent; 0% and 100% only if it is exactly that.
+
+    >>> (format_fraction(0.871), format_fraction(0.999), format_fraction(0.0001), format_fraction(1.0),
+    ...  format_fraction(0))
+    ('87%', '>99%', '<1%', '100%', '0%')
+    >>> format_fraction(0.5, digits=1), format_fraction(0.99999, digits=1), format_fraction(0.0001, digits=1)
+    ('50.0%', '>99.9%', '<0.1%')
+    """
+    part = number(value)
+    if part is None:
+        return UNKNOWN
+    least = 10**-digits
+    shown = round(100 * part, digits)
+    if shown <= 0 < part:
+        return f"<{least:.{digits}f}%"
+    return f">{100 - least:.{digits}f}%" if shown >= 100 > 100 * part else f"{shown:.{digits}f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a run, or several, spent: what is on record and what is known beyond it, in US dollars."""
+
+    recorded: Decimal | None  # None: nothing is on record
+    lower_bound: Decimal | None  # spent at least beyond the record, in streams without an end
+    partial: bool  # more may have been spent than both say
+    unknown_runs: int = 0  # of several runs: of which nothing is known to have been spent, copies left out
+
+    @property
+    def minimum(self) -> Decimal | None:
+        """Both amounts together: never the same dollar twice."""
+        amounts = [amount for amount in (self.recorded, self.lower_bound) if amount is not None]
+        return sum(amounts, Decimal(0)) if amounts else None
+
+
+def run_spending(workflow: Mapping[str, Any]) -> Spending:
+    """Return what a run spent; a total that stands for a lower bound alone is not on record.
+
+    >>> run_spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
+    Spending(recorded=None, beyond=Decimal('0.07'), partial=True, unknown_runs=0)
+    """
+    basis = workflow.get("cost_basis")
+    total, beyond = to_decimal(workflow.get("total_cost")), to_decimal(workflow.get("lower_bound_cost"))
+    partial = not is_whole(basis, workflow.get("phase_costs") or ())
+    if basis == "lower_bound" and not _anything_recorded(workflow):
+        return Spending(None, total if beyond is None else beyond, partial)
+    return Spending(total, beyond, partial)
+
+
+def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
+    """Return whether other streams count all that agent runs spent; an empty stream spent nothing.
+
+    >>> is_copy([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}, {"outcome": "empty"}]), is_copy([])
+    (True, False)
+    """
+    copied = [agent for agent in agents if agent.get("duplicate_of")]
+    return bool(copied) and all(a.get("duplicate_of") or a.get("outcome") == "empty" for a in agents)
+
+
+def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
+    """Return the run that counts what a copy spent, with its project; None where the runs are no copy.
+
+    >>> original_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]), original_of([])
+    ('shop/1', None)
+    """
+    named = (str(agent["duplicate_of"]) for agent in agents if agent.get("duplicate_of"))
+    found = min((one.partition(ANOTHER_RUN)[0] for one in named if ANOTHER_RUN in one), default=None)
+    return found if is_copy(agents) else None
+
+
+def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
+    """Return whether all that a run spent is known, be it in other runs; `basis`: of its own cost.
+
+    >>> is_whole("reported", []), is_whole(None, [])
+    (True, False)
+    """
+    return basis in RECORDED_BASES or (basis is None and is_copy(agents))
+
+
+def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
+    """Return why a run of these agent runs has no cost of its own.
+
+    >>> why_no_cost([{"model": "nova-9", "unpriced_tokens": 20}])
+    'tokens were used, and no price of nova-9 is known'
+    """
+    unpriced = [
+        part
+        for agent in agents
+        for part in (*(agent.get("models") or ()), agent)
+        if part.get("unpriced_tokens")
+    ]
+    if unpriced:
+        names = ", ".join(dict.fromkeys(str(part["model"]) for part in unpriced if part.get("model")))
+        return f"tokens were used, and no price of {names or 'their model'} is known"
+    return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
+
+
+def agent_spending(agent: Mapping[str, Any]) -> Spending:
+    """Return what one agent's stream says that it spent; a copy and an empty stream spent nothing.
+
+    >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).known
+    Decimal('0.75')
+    """
+    cost, beyond = to_decimal(agent.get("cost")), to_decimal(agent.get("lower_bound_cost"))
+    if agent.get("cost_basis") in RECORDED_BASES:
+        return Spending(cost, beyond, beyond is not None or bool(agent.get("unpriced_tokens")))
+    known = [amount for amount in (cost, beyond) if amount is not None]
+    nothing = bool(agent.get("duplicate_of")) or agent.get("outcome") == "empty"
+    return Spending(None, sum(known, Decimal(0)) if known else None, bool(known) or not nothing)
+
+
+def total_spending(every: Sequence[Spending]) -> Spending:
+    """Return several spendings as one."""
+    recorded = [each.recorded for each in every if each.recorded is not None]
+    beyond = [each.lower_bound for each in every if each.lower_bound is not None]
+    return Spending(
+        sum(recorded, Decimal(0)) if recorded else None,
+        sum(beyond, Decimal(0)) if beyond else None,
+        any(each.partial for each in every),
+        sum(each.unknown_runs for each in every),
+    )
+
+
+def _anything_recorded(workflow: Mapping[str, Any]) -> bool:
+    """Whether some agent's cost is on record; without a list of agents, whether the total can be."""
+    agents = workflow.get("phase_costs")
+    if agents:
+        return any(agent.get("cost_basis") in RECORDED_BASES for agent in agents)
+    return bool(workflow.get("agents_without_stream")) or workflow.get("lower_bound_cost") is not None

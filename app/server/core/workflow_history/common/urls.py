@@ -1,0 +1,91 @@
+"""Addresses of agents folders: text in, what it says out; a path of this machine, or a URL. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+_PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
+
+
+def is_url(address: str) -> bool:
+    """Tell whether an address is a URL, as no path of this machine is: pathlib folds double slashes.
+
+    >>> is_url("s3://bucket/agents"), is_url("simplecache::s3://bucket"), is_url("C:/shop/agents")
+    (True, True, False)
+    """
+    return "://" in address and _REMOTE.match(address) is not None
+
+
+def has_password(address: str) -> bool:
+    """Tell whether an address holds a password; it would stand in the history and in logs.
+
+    >>> has_password("sftp://me:secret@host/agents"), has_password("sftp://me@host/agents")
+    (True, False)
+    >>> has_password("sftp://me:a/b@c@host/x"), has_password("zip://a::sftp://me@host:22/x@y")
+    (True, False)
+    """
+    return _PASSWORD.search(address) is not None
+
+
+def parent_url(address: str) -> str:
+    """Return the URL of the folder that holds what a URL names.
+
+    >>> parent_url("s3://bucket/agents/a1b2c3d4"), parent_url("zip://agents::s3://bucket/old.zip")
+    ('s3://bucket/agents', 'zip://::s3://bucket/old.zip')
+    """
+    links = address.split("::")
+    place = _first_with_path(links)
+    scheme, _, path = links[place].partition("://")
+    links[place] = f"{scheme}://{path.rstrip('/').rpartition('/')[0]}"
+    return "::".join(links)
+
+
+def join_url(home: str, *names: str) -> str:
+    """Return the address of something inside a folder; of chained URLs the first with a path gets it.
+
+    >>> join_url("/shop/agents", "a1b2c3d4"), join_url("s3://bucket/agents", "a1b2c3d4", "plan")
+    ('/shop/agents/a1b2c3d4', 's3://bucket/agents/a1b2c3d4/plan')
+    >>> join_url("zip://agents::s3://bucket/old.zip", "a1b2c3d4")
+    'zip://agents/a1b2c3d4::s3://bucket/old.zip'
+    >>> join_url("/shop/agents", "", "loose.jsonl")
+    '/shop/agents/loose.jsonl'
+    """
+    inside = "/".join(filter(None, names))
+    if not inside:
+        return home
+    if not is_url(home):
+        return f"{home}/{inside}"
+    links = home.split("::")
+    place = _first_with_path(links)
+    scheme, _, path = links[place].partition("://")
+    links[place] = f"{scheme}://{path.rstrip('/')}/{inside}" if path else f"{scheme}://{inside}"
+    return "::".join(links)
+
+
+def files_folder(run: Mapping[str, Any]) -> str:
+    """Return the folder below the agents folder in which the paths of a run's files start.
+
+    It has the run's name, unless the run is one stream that lies loose among others.
+
+    >>> files_folder({"id": "a1"}), files_folder({"id": "night/run_1", "files_folder": "night"})
+    ('a1', 'night')
+    """
+    stored = run.get("files_folder")
+    return stored if isinstance(stored, str) else str(run.get("id"))
+
+
+def _first_with_path(links: list[str]) -> int:
+    return next(number for number, link in enumerate(links) if "://" in link)
+
+
+def url_path(address: str) -> str:
+    """Return the path that a URL names, its bucket or host first, and its archive's before a path in that.
+
+    >>> url_path("s3://bucket/shop/agents"), url_path("zip://agents::s3://bucket/old.zip")
+    ('bucket/shop/agents', 'bucket/old.zip/agents')
+    """
+    paths = [link.partition("://")[2].strip("/") for link in address.split("::") if "://" in link]
+    return "/".join(path for path in reversed(paths) if path)

@@ -1,0 +1,1 @@
+"""What runs cost: prices of models, and the usage they are applied to."""

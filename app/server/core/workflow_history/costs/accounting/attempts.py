@@ -1,0 +1,113 @@
+"""Keep what was spent before: today's streams and the stored ones in, every attempt of the run out.
+
+A retry overwrites its stream, a cleanup deletes it, an editor cuts it short: the money is spent all the
+same, so a stored attempt leaves the sum only for one that knows more of the same attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ...common.models import AgentRun
+from .money import TOKEN_FIELDS
+
+ATTEMPT_COST_FIELDS = (
+    "model",
+    "cost",
+    "cost_basis",
+    "computed_cost",
+    "cost_difference_percent",
+    "cost_disputed",
+    "lower_bound_cost",
+    *TOKEN_FIELDS,
+    "unpriced_tokens",
+    "models",
+    "restarts",
+    "restart_cost",
+    "line",
+)
+"""What is taken over from a stored attempt that knew more: its costs, never its outcome."""
+
+_RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0}
+
+
+def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
+    """Return today's streams and every former attempt that still counts beside them."""
+    paths = {run["path"] for run in current}
+    runs = list(current)
+    kept: list[AgentRun] = []
+    for stored in former:
+        same = next((i for i, run in enumerate(runs) if _same_attempt(run, stored, paths)), None)
+        if same is not None:
+            runs[same] = _knowing_more(runs[same], stored)
+        elif not _says_nothing(stored, paths):
+            overwritten = stored.get("superseded", False) or stored.get("path") in paths
+            kept.append({**stored, "superseded": overwritten})
+    return [*kept, *(_numbered(run, kept) for run in runs)]
+
+
+def _says_nothing(stored: AgentRun, paths: set[str | None]) -> bool:
+    """Whether nothing was ever known of an attempt: an empty file, or one that no line could be read of.
+
+    Where a file stands that would not be opened, or had half a line, that is the same attempt most likely.
+    """
+    unread = stored.get("outcome") == "unreadable" and stored.get("identity") is None
+    return stored.get("outcome") == "empty" or (unread and stored.get("path") in paths)
+
+
+def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:
+    """Whether both are one attempt: the same first line at the same path, or at a new one after a move."""
+    if run.get("identity") is None or run.get("identity") != stored.get("identity"):
+        return False
+    sessions = {run.get("session_id"), stored.get("session_id")}
+    if run["path"] == stored.get("path"):
+        return len(sessions - {None}) <= 1
+    return len(sessions) == 1 and None not in sessions and stored.get("path") not in paths
+
+
+def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
+    """Return the run, with the stored costs where the stored attempt had seen more of the stream."""
+    attempt = stored.get("attempt", 1)
+    if not _had_seen_more(stored, run):
+        return {**run, "attempt": attempt}
+    taken: dict[str, Any] = {key: value for key, value in stored.items() if key in ATTEMPT_COST_FIELDS}
+    return cast("AgentRun", {**run, **taken, "attempt": attempt})
+
+
+def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
+    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does.
+
+    A result that says less than was spent at least is none: an error left it, or a reader did not see that.
+    """
+    stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
+    stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
+    if stored_rank != rank and not {stored_basis, basis}.isdisjoint({"reported", None}):
+        return stored_rank > rank and _known(stored) >= _known(run)
+    if stored_rank != rank:
+        return _longer(stored, run)
+    return _known(stored) > _known(run) and (basis == "reported" or _longer(stored, run))
+
+
+def completeness_key(run: AgentRun) -> tuple[bool, int, int, float]:
+    """Return what orders records of one attempt by how much of its stream they saw, the most last."""
+    rank = _RANKS[run.get("cost_basis")]
+    return rank == _RANKS["reported"], _tokens(run), rank, _known(run)
+
+
+def _longer(stored: AgentRun, run: AgentRun) -> bool:
+    return _tokens(stored) > _tokens(run)
+
+
+def _known(run: AgentRun) -> float:
+    return (run.get("cost") or 0.0) + (run.get("lower_bound_cost") or 0.0)
+
+
+def _tokens(run: AgentRun) -> int:
+    kinds = (run.get("input_tokens"), run.get("output_tokens"), run.get("cache_read_tokens"))
+    return sum(count or 0 for count in (*kinds, run.get("cache_creation_tokens")))
+
+
+def _numbered(run: AgentRun, kept: Sequence[AgentRun]) -> AgentRun:
+    earlier = [stored.get("attempt", 1) for stored in kept if stored.get("path") == run["path"]]
+    return {**run, "attempt": max([run["attempt"], *(number + 1 for number in earlier)])}

@@ -1,0 +1,132 @@
+"""Price one model's part of a stream: tokens and a date in, a share with its cost or without one out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ...common.errors import PriceUnknownError
+from ...common.models import LIST_PRICE, Call, MessageUsage, Terms, TokenUsage
+from ..pricing import SYNTHETIC, cost_usd
+
+
+class ModelCost(msgspec.Struct, frozen=True):
+    """What one model spent in one stream."""
+
+    model: str | None  # None: the stream names none
+    usage: TokenUsage
+    reported: Decimal | None  # USD, as a result line says
+    computed: Decimal | None  # USD, tokens x dated price; None: no price is known for some of them
+    known_cost: Decimal  # USD, of the tokens whose price is known
+    tokens_without_price: int  # tokens without a known price
+    at_least: bool = False  # a sum over requests: `computed` is too low if one of them was a long one
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether neither the agent nor the price table puts a price on something spent."""
+        return self.computed is None and not self.reported
+
+    @property
+    def unpriced_tokens(self) -> int:
+        """Tokens that nobody puts a price on."""
+        return self.tokens_without_price if self.unpriced else 0
+
+    def __add__(self, other: ModelCost) -> ModelCost:
+        reported = [cost for cost in (self.reported, other.reported) if cost is not None]
+        unknown = self.computed is None or other.computed is None
+        priced_part = self.known_cost + other.known_cost
+        return ModelCost(
+            self.model,
+            self.usage + other.usage,
+            sum(reported, Decimal(0)) if reported else None,
+            None if unknown else priced_part,
+            priced_part,
+            self.tokens_without_price + other.tokens_without_price,
+            self.at_least or other.at_least,
+        )
+
+
+def price_usage(
+    model: str | None,
+    usage: TokenUsage,
+    at: datetime | None,
+    *,
+    one_request: bool,
+    reported: Decimal | None = None,
+    terms: Terms = LIST_PRICE,
+) -> ModelCost:
+    """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost.
+
+    A sum over requests is priced at the base rate. If it is large enough to hold a long request, which costs
+    more with some models, that is the least that it cost.
+    """
+    try:
+        cost = _cost(model, usage, at, one_request, terms)
+    except PriceUnknownError:
+        return ModelCost(model, usage, reported, None, Decimal(0), usage.total)
+    at_least = not one_request and reported is None and _may_be_long(model, usage, at, terms, cost)
+    return ModelCost(model, usage, reported, cost, cost, 0, at_least)
+
+
+def _may_be_long(
+    model: str | None, usage: TokenUsage, at: datetime | None, terms: Terms, cost: Decimal
+) -> bool:
+    """Tell whether tokens of several requests cost more if all were one request's."""
+    try:
+        return _cost(model, usage, at, True, terms) > cost
+    except PriceUnknownError:  # the date is unknown, and the price of long requests has changed
+        return True
+
+
+def _cost(
+    model: str | None, usage: TokenUsage, at: datetime | None, one_request: bool, terms: Terms
+) -> Decimal:
+    if usage == TokenUsage():
+        return Decimal(0)
+    if model is None:
+        raise PriceUnknownError("the stream names no model")
+    return cost_usd(model, usage, at, one_request=one_request, terms=terms)
+
+
+def price_messages(
+    messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
+) -> tuple[ModelCost, ...]:
+    """Return one share per model of these messages, each request of theirs priced for itself."""
+    nothing = TokenUsage()
+    found: list[ModelCost] = []
+    for message in messages:
+        model, moment = message.model or main_model, message.timestamp or at
+        if message.model == SYNTHETIC or (message.usage == nothing and not message.calls):
+            continue
+        calls = message.calls or (Call(None, message.usage, message.terms),)
+        found += [
+            price_usage(c.model or model, c.usage, moment, one_request=True, terms=c.terms) for c in calls
+        ]
+    return merge_by_model(found)
+
+
+def merge_by_model(shares: Iterable[ModelCost]) -> tuple[ModelCost, ...]:
+    """Return one share per model, in the order in which the models first come."""
+    by_model: dict[str | None, ModelCost] = {}
+    for part in shares:
+        known = by_model.get(part.model)
+        by_model[part.model] = part if known is None else known + part
+    return tuple(by_model.values())
+
+
+def sum_computed(shares: Iterable[ModelCost]) -> Decimal | None:
+    """Return tokens x price over all shares; None where a price is missing."""
+    cost = Decimal(0)
+    for part in shares:
+        if part.computed is None:
+            return None
+        cost += part.computed
+    return cost
+
+
+def sum_usage(shares: Iterable[ModelCost]) -> TokenUsage:
+    """Return the tokens of all shares."""
+    return sum([part.usage for part in shares], TokenUsage())

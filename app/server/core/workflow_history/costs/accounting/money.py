@@ -1,0 +1,90 @@
+"""Money and counts at the edge of exactness: Decimal inside, floats of whole nano-dollars outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from typing import Any
+
+from ...common.models import TokenUsage
+
+MONEY_QUANTUM = Decimal("0.000000001")
+COST_MISMATCH_PERCENT = 1.0
+"""A difference between our own sum and the reported cost is shown from here on, in percent."""
+
+TOKEN_FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "cache_creation_5m_tokens",
+    "cache_creation_1h_tokens",
+    "web_searches",
+)
+"""The counts of one stream, model or run."""
+
+RUN_TOTAL_FIELDS = (
+    "total_cost",
+    "cost_basis",
+    "lower_bound_cost",
+    "computed_cost",
+    "cost_disputed",
+    "cost_difference_percent",
+    "unpriced_tokens",
+    *TOKEN_FIELDS,
+    "total_tokens",
+    "retry_count",
+    "retry_cost",
+    "price_version",
+)
+"""What a run's costs add up to: the fields of CostData that are no lists."""
+
+
+def to_usd_float(amount: Decimal | None) -> float | None:
+    """Return US dollars as a float of at most nine decimals, never -0.0; unknown stays None.
+
+    >>> to_usd_float(Decimal("0.012") * 3), to_usd_float(Decimal("-0.0")), to_usd_float(None)
+    (0.036, 0.0, None)
+    """
+    if amount is None:
+        return None
+    return float(amount.quantize(MONEY_QUANTUM, ROUND_HALF_EVEN)) or 0.0
+
+
+@lru_cache(maxsize=1_024)  # a run's sums take each amount up several times
+def to_decimal(amount: float | None) -> Decimal | None:
+    """Return the exact amount that a float of this package stands for.
+
+    >>> to_decimal(0.1)
+    Decimal('0.100000000')
+    """
+    return None if amount is None else Decimal(repr(float(amount))).quantize(MONEY_QUANTUM, ROUND_HALF_EVEN)
+
+
+def sum_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum of the known amounts; None where none is known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def percent_difference(computed: Decimal, reported: Decimal) -> float | None:
+    """Return by how many percent of `reported` our own sum is off; None where nothing was reported."""
+    if reported == 0:
+        return 0.0 if computed == 0 else None
+    return float(round((computed - reported) / reported * 100, 3)) or 0.0
+
+
+def token_fields(usage: TokenUsage | None) -> dict[str, Any]:
+    """Return the token fields of a record; all None where no usage is known."""
+    if usage is None:
+        return dict.fromkeys(TOKEN_FIELDS)
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cache_read_tokens": usage.cache_read,
+        "cache_creation_tokens": usage.cache_write,
+        "cache_creation_5m_tokens": usage.cache_write_5m,
+        "cache_creation_1h_tokens": usage.cache_write_1h,
+        "web_searches": usage.web_searches,
+    }

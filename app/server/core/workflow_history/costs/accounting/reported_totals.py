@@ -1,0 +1,329 @@
+"""Read a stream's own totals: result segments in, its cost on record out. Messages are not its business.
+
+In one process cost and model usage are cumulative, so the last result counts; a total below an earlier
+one shows that the process was started anew, and what the earlier one spent is spent too. Totals that
+contradict each other are at most a lower bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec import structs
+
+from ...common.models import (
+    LIST_PRICE,
+    CostBasis,
+    ReportedModelCost,
+    ResultLine,
+    StreamFacts,
+    Terms,
+    TokenUsage,
+)
+from ..pricing import SYNTHETIC
+from .model_cost import ModelCost, merge_by_model, price_usage, sum_computed
+from .money import COST_MISMATCH_PERCENT, percent_difference, sum_known
+
+_ROUNDING = Decimal("0.000001")  # USD by which a total may differ from its parts
+
+
+class ReportedCost(msgspec.Struct, frozen=True):
+    """What a stream's totals say it spent."""
+
+    cost: Decimal | None  # USD; None: tokens without a price
+    basis: CostBasis
+    known: Decimal  # USD spent at least: the cost, or the part of it that has a price
+    shares: tuple[ModelCost, ...]  # one per model
+    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
+    restarts: int = 0  # processes after the first one
+    restart_cost: Decimal | None = None  # USD, of those
+
+
+def is_telling(result: ResultLine) -> bool:
+    """Whether a result says that anything was spent; one of zeros, as after an error, is none's total."""
+    used = any(model.cost or model.usage != TokenUsage() for model in result.models)
+    return bool(result.total_cost) or used or result.main_usage != TokenUsage()
+
+
+def telling_results(facts: StreamFacts) -> list[ResultLine]:
+    """Return the results that are totals; where nothing was spent, those that say so."""
+    told = [result for result in facts.results if is_telling(result)]
+    if told or any(message.usage != TokenUsage() for message in facts.messages):
+        return told
+    return [result for result in facts.results if result.total_cost is not None or result.models]
+
+
+def has_reported_totals(facts: StreamFacts) -> bool:
+    """Whether the stream gives totals of its own: a cost, or tokens."""
+    return bool(telling_results(facts))
+
+
+def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | None:
+    """Return what the stream's own totals come to; None where it gives none."""
+    told = telling_results(facts)
+    return (
+        _summed([_process(segments, facts.model, at) for segments in group_by_process(told)])
+        if told
+        else None
+    )
+
+
+def doubts(
+    results: Sequence[ResultLine], *, spent: bool, at: datetime | None = None
+) -> Iterator[tuple[int, str]]:
+    """Yield the line and the reason of each total that cannot be all; `spent`: messages show spending.
+
+    `at` is when the stream began.
+    """
+    told = [result for result in results if is_telling(result)]
+    for result in results:
+        if spent and not is_telling(result) and (result.total_cost is not None or result.models):
+            yield result.line, "the result counts nothing, but messages show that tokens were used"
+        if result.lacking:
+            yield result.line, result.lacking
+    for segments in group_by_process(told):
+        yield from _doubts_of_process(segments, at)
+
+
+def _doubts_of_process(segments: Sequence[ResultLine], at: datetime | None) -> Iterator[tuple[int, str]]:
+    last = segments[-1].line
+    for result in segments:
+        parts = _sum_if_all_known(result.models) if result.models else None
+        if parts is not None and result.total_cost is not None and abs(parts - result.total_cost) > _ROUNDING:
+            reason = f"total_cost_usd {result.total_cost} is not the sum of its models' costUSD {parts}"
+            yield result.line, reason
+    if missing := _left_out(segments):
+        yield last, f"modelUsage leaves out {missing.total:,} tokens that usage counts"
+    if _is_ambiguous(segments):
+        yield last, "two sessions left results: whether the later total holds the earlier one is unknown"
+    if _lacks_model(segments[-1]):
+        yield last, "no line names the model: what its tokens cost is unknown"
+    if tokens := _maybe_long(segments, at):
+        yield last, f"whether some of its {tokens:,} input tokens cost more, in a long request, is unknown"
+
+
+def _lacks_model(result: ResultLine) -> bool:
+    return result.total_cost is None and any(
+        part.model is None and part.cost is None and part.usage.total for part in result.models
+    )
+
+
+def _maybe_long(segments: Sequence[ResultLine], at: datetime | None) -> int:
+    """Return the input tokens of totals that may hold requests above the base rate; 0: none, or a cost."""
+    if any(segment.total_cost is not None for segment in segments):
+        return 0
+    terms = segments[-1].terms
+    parts = [
+        _share(model, None, at, terms, alone=True) for model in _last_models(segments) if model.cost is None
+    ]
+    return sum([part.usage.total - part.usage.output for part in parts if part.at_least])
+
+
+def group_by_process(results: Sequence[ResultLine]) -> list[list[ResultLine]]:
+    """Return the results grouped by the process that wrote them.
+
+    >>> def result(cost): return ResultLine(line=1, total_cost=Decimal(cost))
+    >>> [len(group) for group in group_by_process([result(1), result(3), result(2)])]
+    [2, 1]
+    """
+    groups: list[list[ResultLine]] = []
+    for result in results:
+        same = next(
+            (g for g in groups if result.process is not None and g[0].process == result.process), None
+        )
+        if same is not None:
+            same.append(result)
+        elif groups and not _began_anew(groups[-1], result):
+            groups[-1].append(result)
+        else:
+            groups.append([result])
+    return groups
+
+
+def _began_anew(before: Sequence[ResultLine], result: ResultLine) -> bool:
+    """Whether a counter that only grows within a process went down, or is too low for all results."""
+    if result.process is not None:
+        return True  # groups of one process are found before
+    if result.total_cost is not None:
+        costs = (earlier.total_cost for earlier in reversed(before))
+        last = next((cost for cost in costs if cost is not None), None)
+        if last is not None and result.total_cost < last:
+            return True
+    now = {part.model: part.usage for part in result.models}
+    if now and any(_shrank(part.usage, now.get(part.model, TokenUsage())) for part in _last_models(before)):
+        return True
+    every = [*before, result]
+    return bool(now) and not any(map(_left_out, ([each] for each in every))) and _left_out(every) is not None
+
+
+def _shrank(then: TokenUsage, now: TokenUsage) -> bool:
+    return now.field_max(then) != now
+
+
+def _last_models(segments: Sequence[ResultLine]) -> tuple[ReportedModelCost, ...]:
+    return next((segment.models for segment in reversed(segments) if segment.models), ())
+
+
+def _left_out(segments: Sequence[ResultLine]) -> TokenUsage | None:
+    """Return the tokens of the main thread that a process' modelUsage, which counts it too, leaves out."""
+    models = _last_models(segments)
+    if not models or segments[-1].process is not None:
+        return None
+    counted = sum([model.usage for model in models], TokenUsage())
+    used = sum([segment.main_usage for segment in segments], TokenUsage())
+    missing = TokenUsage(
+        max(used.input - counted.input, 0),
+        max(used.output - counted.output, 0),
+        max(used.cache_read - counted.cache_read, 0),
+        max(used.cache_write - counted.cache_write, 0),
+    )
+    return missing if missing.total else None
+
+
+def _below_its_parts(segments: Sequence[ResultLine]) -> bool:
+    last = segments[-1]
+    parts = _sum_if_all_known(last.models) if last.models else None
+    return last.total_cost is not None and parts is not None and parts - last.total_cost > _ROUNDING
+
+
+def _is_ambiguous(segments: Sequence[ResultLine]) -> bool:
+    """Whether the results are of several sessions, and nothing tells of how many processes they are."""
+    return len({segment.session_id for segment in segments if segment.session_id}) > 1
+
+
+def _process(segments: Sequence[ResultLine], main_model: str | None, at: datetime | None) -> ReportedCost:
+    """Return one process' record: the cost it reports, else tokens x price."""
+    record = _as_reported(segments, main_model, at)
+    lacking = _is_ambiguous(segments) or _below_its_parts(segments) or any(s.lacking for s in segments)
+    missing = _left_out(segments)
+    if missing is not None:
+        record = _with_left_out(record, missing, segments, main_model, at)
+    elif segments[-1].is_error and record.cost == 0:
+        record = _at_list_price(record)
+    if lacking and record.basis in ("reported", "computed"):
+        return structs.replace(record, basis="lower_bound")
+    return record
+
+
+def _as_reported(segments: Sequence[ResultLine], main_model: str | None, at: datetime | None) -> ReportedCost:
+    costs = [segment.total_cost for segment in segments if segment.total_cost is not None]
+    main_usage = sum([segment.main_usage for segment in segments], TokenUsage())
+    models = _with_hour_writes(_last_models(segments), main_usage.cache_write_1h, main_model)
+    parts = _sum_if_all_known(models) if models else None
+    reported = max(costs[-1], parts) if costs and parts is not None and _below_its_parts(segments) else None
+    if reported is None:
+        reported = costs[-1] if costs else parts
+    terms = segments[-1].terms
+    if models:
+        if len(models) == 1 and models[0].cost is None:
+            models = [structs.replace(models[0], cost=reported)]
+        shares = [_share(model, main_model, at, terms, alone=len(models) == 1) for model in models]
+    elif main_usage != TokenUsage():
+        shares = [price_usage(main_model, main_usage, at, one_request=False, reported=reported, terms=terms)]
+    else:
+        shares = []
+    if reported is not None:
+        return ReportedCost(reported, "reported", reported, merge_by_model(shares))
+    return _priced(*shares)
+
+
+def _share(
+    model: ReportedModelCost, main_model: str | None, at: datetime | None, terms: Terms, *, alone: bool
+) -> ModelCost:
+    name = model.model or main_model
+    own = terms if alone or name == main_model else LIST_PRICE
+    return price_usage(name, model.usage, at, one_request=False, reported=model.cost, terms=own)
+
+
+def _with_left_out(
+    record: ReportedCost,
+    missing: TokenUsage,
+    segments: Sequence[ResultLine],
+    main_model: str | None,
+    at: datetime | None,
+) -> ReportedCost:
+    """Return the record with tokens that it leaves out, at least at their list price.
+
+    They are the main model's. The claim is disputed if they make more than 1% of difference.
+    """
+    main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total))
+    fuller = price_usage(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
+    shares = tuple([fuller if part is main else part for part in record.shares])
+    if record.cost is None or fuller.computed is None:
+        kept = structs.replace(fuller, reported=main.reported)
+        shares = tuple([kept if part is main else part for part in record.shares])
+        return structs.replace(record, shares=shares, basis=_weaker(record.basis))
+    cost = sum_known([part.computed if part.reported is None else part.reported for part in shares])
+    off = percent_difference(cost or record.cost, record.cost)
+    if cost is None or (off is not None and off <= COST_MISMATCH_PERCENT):
+        return structs.replace(
+            record,
+            shares=tuple(
+                [
+                    structs.replace(fuller, reported=main.reported) if part is fuller else part
+                    for part in shares
+                ]
+            ),
+        )
+    return ReportedCost(cost, "lower_bound", cost, shares, claimed=record.cost)
+
+
+def _at_list_price(record: ReportedCost) -> ReportedCost:
+    """Return what tokens come to at their list price, where an error left a cost of 0 beside them."""
+    shares = tuple([structs.replace(part, reported=None) for part in record.shares])
+    cost = sum_computed(shares)
+    return ReportedCost(cost, "lower_bound", cost, shares, claimed=Decimal(0)) if cost else record
+
+
+def _weaker(basis: CostBasis) -> CostBasis:
+    return "unpriced" if basis == "unpriced" else "lower_bound"
+
+
+def _priced(*shares: ModelCost) -> ReportedCost:
+    cost = sum_computed(shares)
+    known = sum([part.known_cost for part in shares], Decimal(0))
+    basis: CostBasis = "lower_bound" if any(part.at_least for part in shares) else "computed"
+    return ReportedCost(cost, "unpriced" if cost is None else basis, known, merge_by_model(shares))
+
+
+def _sum_if_all_known(models: Sequence[ReportedModelCost]) -> Decimal | None:
+    costs = [model.cost for model in models]
+    return sum_known(costs) if None not in costs else None
+
+
+def _with_hour_writes(
+    models: Sequence[ReportedModelCost], hour_writes: int, main_model: str | None
+) -> list[ReportedModelCost]:
+    """Return the models without `<synthetic>`, the main thread's 1-hour cache writes told apart.
+
+    modelUsage gives only the sum of both lifetimes, `usage` gives both for the main thread alone.
+    """
+    billed = [model for model in models if model.model != SYNTHETIC]
+    if not hour_writes or not billed or any(model.usage.cache_write_1h for model in billed):
+        return billed
+    main = max(billed, key=lambda model: (model.model == main_model, model.usage.cache_write))
+    moved = min(hour_writes, main.usage.cache_write)
+    usage = structs.replace(main.usage, cache_write_5m=main.usage.cache_write - moved, cache_write_1h=moved)
+    return [structs.replace(model, usage=usage) if model is main else model for model in billed]
+
+
+def _summed(records: Sequence[ReportedCost]) -> ReportedCost:
+    """Return the sum over the processes that wrote into one file."""
+    if len(records) == 1:
+        return records[0]
+    bases = {record.basis for record in records}
+    weakest_first: tuple[CostBasis, ...] = ("unpriced", "lower_bound", "computed", "reported")
+    basis = next(basis for basis in weakest_first if basis in bases)
+    claimed = [record.claimed or record.cost for record in records]
+    return ReportedCost(
+        cost=None if basis == "unpriced" else sum_known(record.cost for record in records),
+        basis=basis,
+        known=sum((record.known for record in records), Decimal(0)),
+        shares=merge_by_model(part for record in records for part in record.shares),
+        claimed=sum_known(claimed) if any(record.claimed for record in records) else None,
+        restarts=len(records) - 1,
+        restart_cost=sum_known(record.cost for record in records[1:]),
+    )

@@ -1,0 +1,94 @@
+"""Share a thread's totals out: streams whose totals count the whole thread so far in, their own parts out.
+
+Codex resumes a thread by its id, in a file of another agent or another run, and goes on counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage
+
+CUMULATIVE = "codex"
+
+
+class Total(NamedTuple):
+    """What a stream says of a thread: its total after the stream's first turn, and after the last."""
+
+    path: str
+    first: TokenUsage
+    last: TokenUsage
+
+
+def totals_of(streams: Iterable[StreamFacts]) -> dict[str, list[Total]]:
+    """Return the totals of each thread, by its id."""
+    found: dict[str, list[Total]] = {}
+    for stream in streams:
+        if stream.format != CUMULATIVE:
+            continue
+        for thread, usages in _usages(stream).items():
+            found.setdefault(thread, []).append(Total(stream.path, usages[0], usages[-1]))
+    return found
+
+
+def own_parts(
+    streams: Sequence[StreamFacts], elsewhere: Mapping[str, Sequence[Total]] | None = None
+) -> list[StreamFacts]:
+    """Return the streams, each thread's totals without what earlier streams count of it.
+
+    `elsewhere` are totals of the same threads that streams of other runs count.
+    """
+    totals = totals_of(streams)
+    if not totals:
+        return list(streams)
+    before = {
+        (thread, total.path): _spent_before(total, [*every, *(elsewhere or {}).get(thread, ())])
+        for thread, every in totals.items()
+        for total in every
+    }
+    return [_without(stream, before) if stream.format == CUMULATIVE else stream for stream in streams]
+
+
+def _usages(stream: StreamFacts) -> dict[str, list[TokenUsage]]:
+    """Return each thread's totals in the order of its turns, as far as one count goes."""
+    found: dict[str, list[TokenUsage]] = {}
+    counts: dict[str, int | None] = {}
+    for result in stream.results:
+        thread = result.session_id
+        if thread and result.models and counts.setdefault(thread, result.process) == result.process:
+            found.setdefault(thread, []).append(sum([part.usage for part in result.models], TokenUsage()))
+    return found
+
+
+def _spent_before(total: Total, every: Iterable[Total]) -> TokenUsage:
+    """Return the thread's total when a stream took it up: the highest that another one left before it."""
+    earlier = [
+        other.last
+        for other in every
+        if other.path != total.path
+        and total.first.field_max(other.last) == total.first
+        and (other.last != total.last or other.path < total.path)
+    ]
+    return max(earlier, key=lambda usage: usage.total, default=TokenUsage())
+
+
+def _without(stream: StreamFacts, before: Mapping[tuple[str, str], TokenUsage]) -> StreamFacts:
+    counts: dict[str | None, int | None] = {}
+    results = [
+        _reduced(result, before.get((result.session_id or "", stream.path)))
+        if counts.setdefault(result.session_id, result.process) == result.process
+        else result
+        for result in stream.results
+    ]
+    return replace(stream, results=tuple(results))
+
+
+def _reduced(result: ResultLine, before: TokenUsage | None) -> ResultLine:
+    if before is None or before == TokenUsage() or not result.models:
+        return result
+    first, *others = result.models  # the model of the stream's first turn, which took up the whole total
+    own = ReportedModelCost(first.model, first.usage.less(before), first.cost)
+    return replace(result, models=(own, *others))

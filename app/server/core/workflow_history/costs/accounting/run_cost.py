@@ -1,0 +1,200 @@
+"""Add up a whole run: its streams in, one CostData out. Every sum says how far it can be trusted.
+
+Recorded costs (reported, computed) and lower bounds are never mixed in one number: `total_cost` is on
+record, `lower_bound_cost` was spent beyond it; only where nothing is on record is the total a lower bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from ...common.models import AgentRun, CostBasis, CostData, StreamFacts
+from ...common.phases import PHASES
+from ..pricing import price_version
+from .agent_run import build_agent_run
+from .attempts import merge_attempts
+from .deduplication import Spender, shares_of, spender_of
+from .message_claims import (
+    NOTHING_ELSEWHERE,
+    Attempt,
+    Claim,
+    Elsewhere,
+    claim_of,
+    repeated_messages,
+    thread_parts,
+    with_shares,
+)
+from .missing_parts import unseen_subagents
+from .money import TOKEN_FIELDS, percent_difference, sum_known, to_decimal, to_usd_float
+from .retries import annotate_retries
+
+RECORDED_BASES = ("reported", "computed")
+TOTAL_TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+
+def compute_run_cost(
+    streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()
+) -> CostData:
+    """Return what a run spent: today's streams, and the stored attempts that are gone but were paid for.
+
+    `at` prices the streams that do not say when they ran. `former` may hold every stored attempt of
+    the run: one that is still on the disk is recognized and not counted again.
+    """
+    return accounted(streams, at, former)[0]
+
+
+def accounted(
+    streams: Sequence[StreamFacts],
+    at: datetime | None,
+    former: Sequence[AgentRun] = (),
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+) -> tuple[CostData, list[Claim]]:
+    """Return the same, and what each of today's streams spent by itself.
+
+    `elsewhere`: the units of each attempt that other runs are known to count, packed. The calls in them are
+    theirs; what they cost is taken out when the shares of all runs are known.
+    """
+    spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
+    shares, unseen = shares_of(spenders), unseen_subagents(streams)
+    current = [
+        build_agent_run(
+            facts,
+            at,
+            lacking=facts.path in unseen,
+            repeated=repeated_messages(facts, elsewhere),
+        )
+        for facts in streams
+    ]
+    claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
+    # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
+    runs = merge_attempts(current, former)
+    own = {claim.name: claim for claim in claims}
+    named = {name: shares[name[0]] for name in own}
+    parts = thread_parts(own, named, {name: name for name in own})
+    counted, kept = with_shares(runs, own, named, parts, str)
+    return cost_data(counted), kept
+
+
+def cost_data(runs: Sequence[AgentRun]) -> CostData:
+    """Return the sums over a run's streams; unknown is None in every one of them."""
+    marked = sorted(annotate_retries(runs), key=_order)
+    recorded = sum_known(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED_BASES)
+    bounds = sum_known(_bounds(marked))
+    basis = _basis(marked, recorded, bounds)
+    only_bounds = recorded is None and basis == "lower_bound"
+    tokens = _token_sums(marked)
+    sums = {
+        "total_cost": to_usd_float(bounds if only_bounds else recorded),
+        "cost_basis": basis,
+        "lower_bound_cost": None if only_bounds else to_usd_float(bounds),
+        **_comparison(marked),
+        "unpriced_tokens": sum([run.get("unpriced_tokens") or 0 for run in marked]),
+        "phase_costs": marked,
+        "models": totals_by_model(marked),
+        **tokens,
+        "total_tokens": _sum_known([tokens[key] for key in TOTAL_TOKEN_FIELDS]),
+        **_retries(marked),
+        "price_version": price_version(),
+    }
+    return cast("CostData", sums)
+
+
+def _order(run: AgentRun) -> tuple[bool, str, int, str, int]:
+    """Order by time; streams whose time is unknown come in the order in which a run goes through phases."""
+    moment = run.get("timestamp") or run.get("ended_at")
+    phase = PHASES.index(run["phase"]) if run.get("phase") in PHASES else len(PHASES)
+    return moment is None, moment or "", phase, run.get("path") or "", run.get("attempt", 1)
+
+
+def _basis(runs: Sequence[AgentRun], recorded: Decimal | None, bounds: Decimal | None) -> CostBasis | None:
+    """Return how far the total can be trusted: as far as its weakest part."""
+    bases = {run.get("cost_basis") for run in runs}
+    if "unpriced" in bases:
+        return "unpriced"
+    if recorded is None and bounds is None:
+        return None
+    if bounds is not None or any(_spent_unseen(run) for run in runs):
+        return "lower_bound"
+    return "computed" if "computed" in bases else "reported"
+
+
+def _spent_unseen(run: AgentRun) -> bool:
+    """Whether a stream spent something that no number of it shows: cut off early, or without a price."""
+    if run.get("unpriced_tokens"):
+        return True
+    silent = run.get("cost_basis") is None and run.get("outcome") != "empty"
+    return silent and not run.get("duplicate_of")
+
+
+def _bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
+    for run in runs:
+        yield _usd(run, "lower_bound_cost")
+        if run.get("cost_basis") == "lower_bound":
+            yield _usd(run, "cost")
+
+
+def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
+    """Return our own sum beside the total, None where it is not known for every recorded stream."""
+    recorded = [run for run in runs if run.get("cost_basis") in RECORDED_BASES]
+    own = [_usd(run, "computed_cost") for run in recorded]
+    both = [
+        (ours, theirs)
+        for run in recorded
+        if run["cost_basis"] == "reported"
+        and (ours := _usd(run, "computed_cost")) is not None
+        and (theirs := _usd(run, "cost")) is not None
+    ]
+    ours, theirs = (sum(side, Decimal(0)) for side in zip(*both, strict=True)) if both else (None, None)
+    return {
+        "computed_cost": None if None in own else to_usd_float(sum_known(own)),
+        "cost_difference_percent": None
+        if ours is None or theirs is None
+        else percent_difference(ours, theirs),
+        "cost_disputed": any(run.get("cost_disputed") for run in runs),
+    }
+
+
+def totals_by_model(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one entry per model, the costliest first; its cost holds its lower bounds too."""
+    by_model: dict[str | None, list[dict[str, Any]]] = {}
+    for run in runs:
+        for entry in run.get("models") or ():
+            by_model.setdefault(entry.get("model"), []).append(entry)
+    sums = [_model_sum(model, entries) for model, entries in by_model.items()]
+    return sorted(sums, key=lambda entry: (-(entry["cost"] or 0.0), entry["model"] or ""))
+
+
+def _model_sum(model: str | None, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    costs = [to_decimal(entry.get(key)) for entry in entries for key in ("cost", "lower_bound_cost")]
+    return {
+        "model": model,
+        "cost": to_usd_float(sum_known(costs)),
+        **_token_sums(entries),
+        "unpriced_tokens": sum([entry.get("unpriced_tokens") or 0 for entry in entries]),
+        "agent_runs": len(entries),
+    }
+
+
+def _retries(runs: Sequence[AgentRun]) -> dict[str, Any]:
+    """Return how often work was done again and what that cost; None where no retry's cost is known."""
+    count = sum(run["retries"] for run in runs)
+    known = sum_known(_usd(run, "retry_cost") for run in runs if run["retries"])
+    return {"retry_count": count, "retry_cost": to_usd_float(known) if count else 0.0}
+
+
+def _usd(run: AgentRun, key: str) -> Decimal | None:
+    amounts: Mapping[str, Any] = run
+    return to_decimal(amounts.get(key))
+
+
+def _token_sums(records: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Return the sum of each count over the records that know it."""
+    return {key: _sum_known([record.get(key) for record in records]) for key in TOKEN_FIELDS}
+
+
+def _sum_known(counts: list[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -1,0 +1,120 @@
+"""Decide what one stream spent: its facts in, exact amounts with their basis out. Nothing is rounded here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
+
+from ...common.models import CostBasis, MessageUsage, StreamFacts
+from .model_cost import ModelCost, price_messages, sum_computed
+from .money import sum_known
+from .reported_totals import ReportedCost, reported_cost, telling_results
+
+
+class StreamCost(msgspec.Struct, frozen=True):
+    """What one stream spent: what is on record, and what was spent beyond that."""
+
+    cost: Decimal | None  # USD; None: unknown
+    basis: CostBasis | None  # None: the stream says nothing of what it spent
+    lower_bound_extra: Decimal | None = None  # USD spent at least, not in `cost`
+    computed_cost: Decimal | None = (
+        None  # USD, tokens x dated price of what `cost` covers; None: a price is missing
+    )
+    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
+    shares: tuple[ModelCost, ...] = ()  # one per model, what `cost` covers
+    trailing: tuple[ModelCost, ...] = ()  # one per model, spent after the last result
+    restarts: int = 0  # processes after the first one
+    restart_cost: Decimal | None = None  # USD, of those
+
+
+NO_COST = StreamCost(None, None)
+
+
+def compute_stream_cost(
+    facts: StreamFacts,
+    loose: Sequence[MessageUsage],
+    at: datetime | None,
+    *,
+    with_totals: bool = True,
+    lacking: bool = False,
+) -> StreamCost:
+    """Return what a stream spent; `loose` are its messages that no result and no other stream counts.
+
+    Without `with_totals` its own totals are counted elsewhere. `lacking`: more was spent than it shows.
+    """
+    loose_shares = price_messages(loose, facts.model, at)
+    record = reported_cost(facts, at) if with_totals else None
+    if record is not None:
+        spent = _on_record(_with_tokens(record, facts, at), loose_shares)
+    elif not loose_shares:
+        return NO_COST
+    else:
+        spent = _of_messages(loose, loose_shares)
+    if spent.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
+        return replace(spent, basis="lower_bound")
+    return spent
+
+
+def _of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:
+    cost = sum_computed(shares)
+    if cost is None:
+        return StreamCost(None, "unpriced", lower_bound_extra=_priced_part(shares), shares=shares)
+    basis: CostBasis = "computed" if all(message.is_final for message in messages) else "lower_bound"
+    return StreamCost(cost, basis, computed_cost=cost, shares=shares)
+
+
+def is_damaged(facts: StreamFacts) -> bool:
+    """Whether something is missing that no total of the stream covers."""
+    return facts.is_truncated or facts.lost_line > last_result_line(facts)
+
+
+def uncovered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
+    """Return the messages that no total of the stream covers: all without one, else those after it.
+
+    Nor does it cover the messages of a process that left no result.
+    """
+    last = last_result_line(facts)
+    unended = facts.unended
+    return tuple([m for m in facts.messages if m.line > last or (unended and m.session in unended)])
+
+
+def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
+    """Return the messages whose spending a total of the stream holds."""
+    loose = {message.line for message in uncovered_messages(facts)}
+    return tuple([message for message in facts.messages if message.line not in loose])
+
+
+def last_result_line(facts: StreamFacts) -> int:
+    """Return the line of the last result that is a total, 1-based; 0 without one."""
+    return max([result.line for result in telling_results(facts)], default=0)
+
+
+def _with_tokens(record: ReportedCost, facts: StreamFacts, at: datetime | None) -> ReportedCost:
+    """Return the record with the tokens of its messages, where the results give a cost but no tokens."""
+    if record.shares:
+        return record
+    return replace(record, shares=price_messages(covered_messages(facts), facts.model, at))
+
+
+def _on_record(record: ReportedCost, loose: tuple[ModelCost, ...]) -> StreamCost:
+    """Return the record and, beyond it, the messages after it and the priced part of an unpriced sum."""
+    unpriced_rest = record.known if record.cost is None else Decimal(0)
+    return StreamCost(
+        cost=record.cost,
+        basis=record.basis,
+        lower_bound_extra=unpriced_rest + (_priced_part(loose) or Decimal(0)) or None,
+        computed_cost=sum_computed(record.shares),
+        claimed=record.claimed,
+        shares=record.shares,
+        trailing=loose,
+        restarts=record.restarts,
+        restart_cost=record.restart_cost,
+    )
+
+
+def _priced_part(shares: Sequence[ModelCost]) -> Decimal | None:
+    return sum_known([part.known_cost for part in shares]) or None

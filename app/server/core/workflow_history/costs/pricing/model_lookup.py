@@ -1,0 +1,152 @@
+"""Find the price table's row for a model name: a name in, a row out. Never a family, never a bare prefix.
+
+genai-prices finds its rows by `starts_with` and `contains`, which would price `glm-4.6-foo` as `glm-4.6`.
+A name counts here only when it is a row's own id or literal, bare or dressed in a well-known way: a
+date, `-latest`, Claude Code's `[1m]`, its maker's or its cloud's prefix, Bedrock's or Vertex' spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import (
+    ClauseAnd,
+    ClauseEquals,
+    ClauseOr,
+    ClauseStartsWith,
+    MatchLogic,
+    ModelInfo,
+    Provider,
+)
+
+from ...common.errors import PriceUnknownError
+
+PROVIDERS = (
+    "anthropic",
+    "openai",
+    "google",
+    "deepseek",
+    "moonshotai",
+    "zai",
+    "zhipuai",
+    "x-ai",
+    "mistral",
+    "minimax",
+)
+"""Providers asked for a bare name, in this order: each sells its own models, at its own list price.
+
+Resellers are never asked: what they take for a name differs from one to the next.
+"""
+
+VENDOR_PREFIXES = {
+    "anthropic": "anthropic",
+    "openai": "openai",
+    "google": "google",
+    "gemini": "google",
+    "deepseek": "deepseek",
+    "moonshotai": "moonshotai",
+    "z-ai": "zai",
+    "zai": "zai",
+    "x-ai": "x-ai",
+    "xai": "x-ai",
+    "mistral": "mistral",
+    "mistralai": "mistral",
+    "minimax": "minimax",
+}
+"""What may stand before a slash, and the one provider that is asked then."""
+
+_CLOUDS = re.compile(
+    r"^(?:bedrock/(?:converse/)?|vertex_ai/|vertex/"
+    r"|arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/)"
+)
+"""What is written before a model's name by the cloud that it is bought from."""
+
+_LONGEST = 300  # characters of a name; a longer one would only be looked for in every row
+_DAY = r"(?:0[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_DATED = re.compile(rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$")
+_CONTEXT_MARKER = re.compile(r"\[\d+[km]\]$")
+_BEDROCK = re.compile(
+    r"(?:[a-z]+(?:-[a-z]+)?\.)?anthropic\.(?P<name>claude-[a-z0-9.-]+?)(?:-v\d+(?::\d+)?)?$"
+)
+
+
+@lru_cache(maxsize=512)
+def find_model(name: str) -> ModelInfo:
+    """Return the row that prices exactly this model name.
+
+    Raises PriceUnknownError where no maker's row bears the name.
+
+    >>> find_model("claude-sonnet-4-5-20250929").id
+    'claude-sonnet-4-5'
+    """
+    if len(name) > _LONGEST:
+        raise PriceUnknownError(f"no price is known for a model whose name has {len(name):,} characters")
+    wanted = _CLOUDS.sub("", _CONTEXT_MARKER.sub("", name.strip().lower()), count=1)
+    bedrock = _BEDROCK.fullmatch(wanted)
+    model = _bedrock_row(wanted, bedrock["name"]) if bedrock else _maker_row(wanted)
+    if model is None:
+        raise PriceUnknownError(f"no price is known for the model {name!r}")
+    return model
+
+
+def _maker_row(wanted: str) -> ModelInfo | None:
+    prefix, slash, rest = wanted.partition("/")
+    makers = (VENDOR_PREFIXES.get(prefix),) if slash else PROVIDERS
+    for maker in makers:
+        model = _row(maker, rest if slash else wanted) if maker else None
+        if model:
+            return model
+    return None
+
+
+def _row(provider_id: str, wanted: str) -> ModelInfo | None:
+    """Return the provider's row named `wanted`, or named so when the date is taken off."""
+    rows = _rows_by_name(provider_id)
+    if wanted in rows:
+        return rows[wanted]
+    model = rows.get(_DATED.sub("", wanted))
+    # A dated snapshot may have a row of its own (`gpt-4o-2024-05-13`): then the bare name is another model.
+    own = _provider(provider_id).find_model(wanted)
+    return model if own is None or own is model else None
+
+
+def _bedrock_row(wanted: str, claude: str) -> ModelInfo | None:
+    """Return Bedrock's own row: a regional endpoint costs more than Anthropic's list price."""
+    if _row("anthropic", claude) is None:
+        return None
+    model = _provider("aws").find_model(wanted)
+    row = _BEDROCK.fullmatch(model.id.lower()) if model else None
+    return model if row and _DATED.sub("", row["name"]) == _DATED.sub("", claude) else None
+
+
+@lru_cache(maxsize=32)
+def _provider(provider_id: str) -> Provider:
+    return next(provider for provider in get_snapshot().providers if provider.id == provider_id)
+
+
+@lru_cache(maxsize=32)
+def _rows_by_name(provider_id: str) -> dict[str, ModelInfo]:
+    """Return every row under its id and its literals; the first row that claims a name keeps it."""
+    rows: dict[str, ModelInfo] = {}
+    for model in _provider(provider_id).models:
+        for name in (model.id, *_literals(model.match)):
+            rows.setdefault(name.lower(), model)
+    return rows
+
+
+def _literals(match: MatchLogic) -> Iterator[str]:
+    """Yield the whole names of a match rule; `claude-sonnet-4@` is the start of one, and no name."""
+    if isinstance(match, ClauseEquals):
+        yield match.equals
+    elif isinstance(match, ClauseStartsWith) and match.starts_with[-1].isalnum():
+        yield match.starts_with
+    elif isinstance(match, ClauseOr):
+        for clause in match.or_:
+            yield from _literals(clause)
+    elif isinstance(match, ClauseAnd):
+        for clause in match.and_:
+            yield from (name for name in _literals(clause) if match.is_match(name))

@@ -1,0 +1,129 @@
+"""Price tokens by model and date: a name, counts and a moment in, US dollars out. No clock, no network.
+
+The prices are the snapshot inside the package genai-prices; its updater is never called. What it lacks is
+in `additions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from genai_prices import __version__ as genai_prices_version
+from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateConstraint, TimeOfDateConstraint
+from msgspec.structs import asdict
+
+from ...common.errors import PriceUnknownError
+from ...common.models import LIST_PRICE, Terms, TokenUsage
+from .model_lookup import find_model
+from .rates import PricedUnits, Rates, build_rates
+from .surcharges import BATCH, FAST, LIST, LONG_CONTEXT, US_ONLY, WITHOUT_US_ONLY, Multiples
+
+_Constraint = StartDateConstraint | TimeOfDateConstraint
+
+
+class _Period(NamedTuple):
+    constraints: tuple[_Constraint, ...]  # all of them; none: at all times
+    rates: Rates
+
+    def holds(self, at: datetime) -> bool:
+        return all(constraint.active(at) for constraint in self.constraints)
+
+
+def cost_usd(
+    model: str, usage: TokenUsage, at: datetime | None, *, one_request: bool = True, terms: Terms = LIST_PRICE
+) -> Decimal:
+    """Return what `usage` of `model` cost at the moment `at`, in US dollars, exact.
+
+    With `one_request=False` the usage is a sum over requests: priced at base rates, without the tier of
+    long requests. Raises PriceUnknownError if something was spent and the model, its rate or the date is
+    unknown. Without a date a price is known only if it was the same at all times.
+
+    >>> cost_usd("claude-sonnet-4-5", TokenUsage(input=1_000, output=1_000), None) == Decimal("0.018")
+    True
+    """
+    try:
+        return _agreed([rates.cost(usage, one_request=one_request) for rates in _rates(model, at, terms)])
+    except PriceUnknownError as unknown:
+        raise PriceUnknownError(f"{model[:200]}: {unknown}") from unknown
+
+
+def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[PricedUnits]:
+    """Return what `usage` is made of with the base rates at the moment `at`; raises PriceUnknownError."""
+    return _agreed([rates.units(usage, one_request=False) for rates in _rates(model, at, LIST_PRICE)])
+
+
+def price_version() -> str:
+    """Return the version of the price table, for the record beside each cost."""
+    return genai_prices_version
+
+
+_Found = TypeVar("_Found")
+
+
+def _agreed(found: Sequence[_Found]) -> _Found:
+    if any(other != found[0] for other in found):
+        raise PriceUnknownError("date unknown, and the price has changed over time")
+    return found[0]
+
+
+def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
+    """Return the rates at a moment; without one, those of all times."""
+    periods = _periods(model, terms)
+    if at is None:
+        return [period.rates for period in periods]
+    # The last period that holds wins, as in genai-prices.
+    for period in reversed(periods):
+        if period.holds(at):
+            return [period.rates]
+    raise PriceUnknownError(f"no price is known for {at.date().isoformat()}")
+
+
+@lru_cache(maxsize=512)
+def _periods(model: str, terms: Terms) -> tuple[_Period, ...]:
+    """Return the prices of a model on some terms, those that only hold from a date on after the others."""
+    row = find_model(model)
+    wanted = {name: word for name, word in asdict(terms).items() if word is not None}
+    variants = [v for v in row.price_variants or () if wanted and v.when.items() <= wanted.items()]
+    always = [variant for variant in variants if variant.constraint is None]
+    dated = tuple([variant.constraint for variant in variants if variant.constraint is not None])
+    periods = _with(row, always, (), wanted)
+    return (*periods, *_with(row, variants, dated, wanted)) if dated else periods
+
+
+def _with(
+    row: ModelInfo, variants: Sequence[PriceVariant], since: tuple[_Constraint, ...], wanted: dict[str, str]
+) -> tuple[_Period, ...]:
+    every = [row.prices] if isinstance(row.prices, ModelPrice) else row.prices
+    told = {name for variant in variants for name in variant.when}
+    missing = {name: word for name, word in wanted.items() if name not in told}
+    overriding = [variant.prices for variant in reversed(variants)]  # the first one wins, as in genai-prices
+    periods = []
+    for entry in every:
+        price, constraint = (
+            (entry, None) if isinstance(entry, ModelPrice) else (entry.prices, entry.constraint)
+        )
+        rates = build_rates(price, *overriding)
+        if row.id in LONG_CONTEXT:
+            rates = rates.with_long_context(LONG_CONTEXT[row.id])
+        for name, word in missing.items():
+            rates = rates.times(_multiples(row.id, name, word))
+        periods.append(_Period((*since, constraint) if constraint else since, rates))
+    return tuple(periods)
+
+
+def _multiples(row: str, name: str, word: str) -> Multiples:
+    """Return by what the list price of a row is multiplied on terms that the table says nothing of."""
+    found: Multiples | None = None
+    if (name, word) == ("speed", "fast"):
+        found = FAST.get(row)
+    elif row.startswith("claude-") and (name, word) == ("inference_geo", "us"):
+        found = LIST if row in WITHOUT_US_ONLY else US_ONLY
+    elif row.startswith("claude-") and (name, word) == ("processing", "batch"):
+        found = BATCH
+    if found is None:
+        raise PriceUnknownError(f"no price is known for {name.replace('_', ' ')} {word}")
+    return found

@@ -1,0 +1,140 @@
+"""Put rates on tokens: a price row and counts in, US dollars out. No name lookup, clock or network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import msgspec
+from genai_prices.types import ModelPrice, TieredPrices
+
+from ...common.errors import PriceUnknownError
+from ...common.models import TokenUsage
+from .surcharges import LongContext, Multiples
+
+MILLION = Decimal(1_000_000)
+THOUSAND = Decimal(1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The price of one kind of unit; above a threshold of the request's input it is another one."""
+
+    base: Decimal  # USD per unit
+    tiers: tuple[
+        tuple[int, Decimal], ...
+    ] = ()  # (input tokens of the request above which it holds, USD per unit)
+
+    def rate_for(self, request_input: int) -> Decimal:
+        """Return the rate for a request of so many input tokens, cached ones included."""
+        if not self.tiers:
+            return self.base
+        reached = [rate for start, rate in self.tiers if request_input > start]
+        return reached[-1] if reached else self.base
+
+    def times(self, multiple: Decimal) -> Rate:
+        """Return a multiple of the rate, in every tier."""
+        return Rate(self.base * multiple, tuple((start, rate * multiple) for start, rate in self.tiers))
+
+    def with_tier(self, above: int, multiple: Decimal) -> Rate:
+        """Return the rate with a price for long requests, where it has none."""
+        return self if self.tiers else Rate(self.base, ((above, self.base * multiple),))
+
+
+class PricedUnits(msgspec.Struct, frozen=True, gc=False):
+    """What was spent of one kind, and its price."""
+
+    kind: str  # input, output, cache read, 5-minute cache write, 1-hour cache write, web search
+    count: int  # tokens; requests of web searches
+    rate: Decimal | None  # USD per unit; None: the table gives no price for it
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a model costs per unit; None: the table gives no price for it."""
+
+    input: Rate | None
+    output: Rate | None
+    cache_read: Rate | None
+    cache_write_5m: Rate | None
+    cache_write_1h: Rate | None  # never filled from the 5-minute rate
+    web_searches: Rate | None
+
+    def cost(self, usage: TokenUsage, *, one_request: bool) -> Decimal:
+        """Return the cost of `usage` in US dollars.
+
+        The tier of a long request is applied only when `usage` is that of one request; a sum over several
+        is put at the base rate and may be too low. Raises PriceUnknownError where units were spent
+        and no rate is known.
+        """
+        cost = Decimal(0)
+        for units in self.units(usage, one_request=one_request):
+            cost += _known(units.kind, units.rate) * units.count
+        return cost
+
+    def units(self, usage: TokenUsage, *, one_request: bool) -> list[PricedUnits]:
+        """Return what was spent by kind, each with its rate; a kind without any is left out."""
+        request_input = usage.input + usage.cache_read + usage.cache_write if one_request else 0
+        kinds = (
+            ("input", self.input, usage.input),
+            ("output", self.output, usage.output),
+            ("cache read", self.cache_read, usage.cache_read),
+            ("5-minute cache write", self.cache_write_5m, usage.cache_write_5m),
+            ("1-hour cache write", self.cache_write_1h, usage.cache_write_1h),
+            ("web search", self.web_searches, usage.web_searches),
+        )
+        return [
+            PricedUnits(kind, count, None if rate is None else rate.rate_for(request_input))
+            for kind, rate, count in kinds
+            if count
+        ]
+
+    def times(self, multiples: Multiples) -> Rates:
+        """Return multiples of all rates but that of web searches."""
+        return self._each(lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output))
+
+    def with_long_context(self, long: LongContext) -> Rates:
+        """Return the rates with a price for long requests, where they have none."""
+        return self._each(
+            lambda rate: rate.with_tier(long.above, long.multiples.input),
+            lambda rate: rate.with_tier(long.above, long.multiples.output),
+        )
+
+    def _each(self, of_input: Callable[[Rate], Rate], of_output: Callable[[Rate], Rate]) -> Rates:
+        inputs = {
+            name: of_input(rate)
+            for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+            if (rate := getattr(self, name)) is not None
+        }
+        return replace(self, **inputs, output=of_output(self.output) if self.output else None)
+
+
+def _known(kind: str, rate: Decimal | None) -> Decimal:
+    if rate is None:
+        raise PriceUnknownError(f"the price table has no {kind} price for this model")
+    return rate
+
+
+def build_rates(*prices: ModelPrice) -> Rates:
+    """Return a row's rates per single unit; of several rows, the last one that has a kind of rate counts."""
+    values: dict[str, Decimal | TieredPrices | None] = {}
+    for price in prices:
+        values.update({name: value for name, value in vars(price).items() if value is not None})
+    return Rates(
+        input=_rate(values.get("input_mtok"), MILLION),
+        output=_rate(values.get("output_mtok"), MILLION),
+        cache_read=_rate(values.get("cache_read_mtok"), MILLION),
+        # A row without lifetimes means the 5-minute cache: it was the only one.
+        cache_write_5m=_rate(values.get("cache_write_5m_mtok") or values.get("cache_write_mtok"), MILLION),
+        cache_write_1h=_rate(values.get("cache_write_1h_mtok"), MILLION),
+        web_searches=_rate(values.get("web_searches_kcount"), THOUSAND),
+    )
+
+
+def _rate(value: Decimal | TieredPrices | None, per: Decimal) -> Rate | None:
+    if value is None:
+        return None
+    if isinstance(value, TieredPrices):
+        return Rate(value.base / per, tuple((tier.start, tier.price / per) for tier in value.tiers))
+    return Rate(value / per)

@@ -1,0 +1,102 @@
+"""Rows as CSV: a header, one row a line, quoted as in RFC 4180, UTF-8; cells never run as formulas."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Sequence
+from io import StringIO
+from typing import IO, Any, Final
+
+from .fields import ColumnBatch, Field
+from .value_encoding import date_and_time, decode_json, encode_float, encode_money, to_ascii_json
+
+# What a reader may skip before the sign, then the signs; the last four as East Asian keyboards type them.
+_FORMULA: Final = re.compile(
+    r"[\s\"'`\u00ab\u00ad\u00b4\u00bb\u2018-\u201f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
+    r"[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]"
+)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def strip_control_chars(text: str) -> str:
+    r"""Return text without control characters but tabs and line breaks, which become "\n".
+
+    >>> strip_control_chars("one\r\ntwo\x1b[2J")
+    'one\ntwo[2J'
+    """
+    if not _CONTROLS.search(text):
+        return text
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def escape_formula(text: str) -> str:
+    r"""Return text that no spreadsheet runs as a formula; taking the apostrophe away gives the text back.
+
+    >>> escape_formula("=HYPERLINK(1)"), escape_formula(' "+1'), escape_formula("a=b")
+    ("'=HYPERLINK(1)", '\' "+1', 'a=b')
+    """
+    return f"'{text}" if is_formula(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet may run this text, quotes and blanks before it or not."""
+    return _FORMULA.match(text) is not None
+
+
+class CsvWriter:
+    """Writes CSV; an unknown value is an empty cell."""
+
+    def __init__(self, file: IO[bytes], fields: Sequence[Field], *, raw: bool) -> None:
+        self._file = file
+        cells = {**_CELLS, "text": _text_cell(raw=raw)}
+        self._cells = [(field.kind, cells[field.kind]) for field in fields]
+        self._put([[field.name for field in fields]])
+
+    def write(self, batch: ColumnBatch) -> None:
+        """Write some rows."""
+        columns = [
+            _column(kind, cell, values) for (kind, cell), values in zip(self._cells, batch, strict=True)
+        ]
+        self._put(zip(*columns, strict=True))
+
+    def finish(self) -> None:
+        """Nothing has to come last."""
+
+    def _put(self, rows: Iterable[Iterable[Any]]) -> None:
+        text = StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        self._file.write(text.getvalue().encode())
+
+
+def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> CsvWriter:
+    """Begin a CSV file."""
+    return CsvWriter(file, fields, raw=raw)
+
+
+def _column(kind: str, cell: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    if kind == "text":  # mostly a few words over and over
+        written = {value: cell(value) for value in set(values) - {None}}
+        return [written.get(value) for value in values]
+    return [None if value is None else cell(value) for value in values]
+
+
+def _text_cell(*, raw: bool) -> Callable[[Any], str]:
+    return (
+        (lambda value: strip_control_chars(str(value)))
+        if raw
+        else (lambda value: escape_formula(strip_control_chars(str(value))))
+    )
+
+
+_CELLS: Final[dict[str, Callable[[Any], Any]]] = {
+    "whole": int,
+    "real": encode_float,
+    "money": encode_money,
+    "time": date_and_time,
+    "clock": date_and_time,
+    "flag": lambda value: "true" if value else "false",
+    "dict": lambda value: to_ascii_json(decode_json(value)),
+    "list": lambda value: to_ascii_json(decode_json(value)),
+}
+"""How a known value of each kind is written; JSON begins with a bracket and is no formula."""

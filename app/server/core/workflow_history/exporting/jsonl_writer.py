@@ -1,0 +1,51 @@
+"""Rows as JSON Lines: one object a line in ASCII, each with the version of its shape; unknown is null."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import IO, Any, Final
+
+import msgspec
+
+from .fields import ColumnBatch, Field
+from .schema_version import SCHEMA_VERSION
+from .value_encoding import decode_json, encode_float, encode_money, to_ascii_json
+
+
+class JsonLinesWriter:
+    """Writes JSON Lines; text is as it was, money a number with all its digits, a time has microseconds."""
+
+    def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
+        self._file = file
+        self._fields = fields
+
+    def write(self, batch: ColumnBatch) -> None:
+        """Write some rows."""
+        columns = [_column(field.kind, values) for field, values in zip(self._fields, batch, strict=True)]
+        names = ("schema_version", *(field.name for field in self._fields))
+        for row in zip(*columns, strict=True):
+            line = to_ascii_json(dict(zip(names, (SCHEMA_VERSION, *row), strict=True)))
+            self._file.write(line.encode() + b"\n")
+
+    def finish(self) -> None:
+        """Nothing has to come last."""
+
+
+def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> JsonLinesWriter:  # noqa: ARG001 - see Writing
+    """Begin a file of JSON Lines."""
+    return JsonLinesWriter(file, fields)
+
+
+def _column(kind: str, values: Sequence[Any]) -> Sequence[Any]:
+    say = _SAID.get(kind)
+    return values if say is None else [None if value is None else say(value) for value in values]
+
+
+_SAID: Final[dict[str, Callable[[Any], Any]]] = {
+    "real": encode_float,
+    "money": lambda value: msgspec.Raw(encode_money(value).encode()),
+    "flag": bool,
+    "dict": decode_json,
+    "list": decode_json,
+}
+"""How a known value is said where it is not said as it is stored."""

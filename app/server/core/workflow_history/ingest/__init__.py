@@ -1,0 +1,1 @@
+"""Reading: folders, streams, and the runs in them."""

@@ -1,0 +1,598 @@
+"""Turn one run's files into a workflow: a RunFolder is read, a ScannedRun comes out. Nothing is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...common.models import Problem, ScannedRun, StreamFacts, Workflow
+from ...common.phases import classify_phase
+from ...common.plausible_dates import MAX_DURATION, SILENCE_TIMEOUT
+from ...common.redaction import redact_text
+from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere
+from ...costs.accounting.missing_parts import unseen_problem, unseen_subagents
+from ..files import born
+from ..streams import Checkpoint, StreamRead, resume_stream
+from ..streams.reading import MAX_PROBLEMS
+from .clues import Clues
+from .file_times import LIVE, FileTimes, evidence_of
+from .implausible_times import Possible, possible
+from .log_failures import last_error
+from .prompts import first_prompt
+from .records import LOG_FILES, MAIN, SUMMARY_FILES, RunFolder, ScannedFile, agent_name
+from .repeated_json import without_copies
+from .request_text import Prompt, Request, find_request
+from .run_times import (
+    OF_ITS_STREAMS,
+    SO_FAR,
+    FileTimeSpan,
+    RunTimes,
+    is_later,
+    is_ordered,
+    parse_local_time,
+    run_times,
+    state_phases,
+    stream_duration,
+    unread_times,
+)
+from .small_files import Log, read_log, read_object, read_text
+from .state_words import odd_words, quoted, without_unknown, word
+from .status import (
+    LogError,
+    StatusDecision,
+    StatusEvidence,
+    decide_status,
+    furthest_stream,
+    is_in_future,
+    state_error,
+)
+
+RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX, NOT_YET = "running ", "silent ", "early ", "not yet "
+"""Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
+
+Running: its agents may be at work. Silent: they would be, had they not been silent for long. Early: its
+files were written after now. Not yet: a time in its files lies in the future, and counts from a moment on:
+seconds since 1970, and a blank.
+"""
+
+_ENDED = frozenset({"completed", "failed", "stopped"})
+_APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
+_AHEAD = timedelta(minutes=2)  # that another machine's clock may be
+
+_UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
+_SHOWN = 200  # characters of a state's own words in what is said of it
+_END_OF_LOG = 20_000  # characters of an error log in which its last line is understood
+_SUCCESS = ("overall_success", "success")
+STATE_FIELDS = frozenset({
+    "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
+    "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
+    "current_phase", "error_message",
+})  # fmt: skip
+"""The vocabulary that a state file may fill itself; its other keys are kept beside it."""
+
+COMPUTED_FIELDS = frozenset({
+    "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "total_tokens", "retry_count", "retry_cost",
+    "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
+    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "files_folder",
+})  # fmt: skip
+"""Fields that only we may fill: a state file's own value of this name is kept under `state_<name>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """All that was read of one run, before it is judged."""
+
+    id: str
+    folder: RunFolder
+    state: dict[str, Any]
+    has_state: bool
+    summaries: tuple[tuple[str, dict[str, Any]], ...]
+    prompts: tuple[Prompt, ...]
+    logs: tuple[Log, ...]
+    error_log: tuple[str, str] | None
+    streams: tuple[StreamFacts, ...]
+    marks: dict[str, Checkpoint]  # by the stream's path in the run
+    problems: tuple[Problem, ...]
+    window: FileTimeSpan | None
+    asks: bool  # the request is looked for
+    births: dict[
+        str, int
+    ]  # when its streams' files, or all if it has none, were made, nanoseconds since 1970, by path in the run
+
+    @property
+    def evidence(self) -> str | None:
+        """What its own files show of their times: contradicted, live, kept; None: nothing."""
+        return evidence_of(self.folder, self.streams, self.births)
+
+    @property
+    def born(self) -> datetime | None:
+        """When the first stream that has no end yet was made by the agent that writes it."""
+        if self.evidence != LIVE:
+            return None
+        open_ones = [s.path for s in self.streams if stream_duration(s) is None and s.path in self.births]
+        made = min((self.births[path] for path in open_ones), default=None)
+        return None if made is None else datetime.fromtimestamp(made / 1e9, UTC)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether anything that should be readable is not."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+
+def read_run(
+    folder: RunFolder,
+    marks: Mapping[str, Checkpoint] | None = None,
+    *,
+    growing_from: float | None = None,
+    asks: bool = True,
+) -> RunFacts:
+    """Read every telling file of one run; streams that only grew are read on from their marks.
+
+    Streams written to after `growing_from` (seconds since 1970) get a mark for the next time. Without
+    `asks` the request is not looked for in the beginnings of streams.
+    """
+    read = {
+        found.path: read_stream(found, (marks or {}).get(found.path), growing_from)
+        for found in folder.streams
+    }
+    streams = [each.facts for each in read.values() if each.facts is not None]
+    found_marks = {path: each.checkpoint for path, each in read.items() if each.checkpoint is not None}
+    unknown = [each.problem for each in read.values() if each.problem is not None]
+    return read_side_files(folder, streams, marks=found_marks, asks=asks, unknown=unknown)
+
+
+def read_side_files(
+    folder: RunFolder,
+    streams: Sequence[StreamFacts],
+    *,
+    marks: Mapping[str, Checkpoint] | None = None,
+    prompts: bool = True,
+    asks: bool = True,
+    unknown: Sequence[Problem] = (),
+) -> RunFacts:
+    """Read every other telling file of a run whose streams are read; without `prompts`, not those.
+
+    `unknown` names the JSONL files that are no known kind of stream.
+    """
+    streams = without_copies(streams)
+    folder = folder.settled({facts.path for facts in streams})
+    streams = _with_prompted_agent(folder, streams)
+    looked_at = list(folder.streams) or folder.files
+    births = {found.path: made for found in looked_at if (made := born(found.file)) is not None}
+    problems: list[Problem] = list(unknown)
+    state = read_object(folder.state, problems) if folder.state else None
+    summaries = [(f.path, read_object(f, problems)) for f in folder.files_named(*SUMMARY_FILES)]
+    asked = [found for found in folder.files if prompts and "prompts/" in found.path]
+    read = [_prompt(found, problems) for found in asked]
+    logs = [read_log(found, problems) for found in folder.files_named(LOG_FILES[0])]
+    for facts in streams:
+        problems.extend(facts.problems)
+    return RunFacts(
+        id=folder.id,
+        folder=folder,
+        state=state or {},
+        has_state=state is not None,
+        summaries=tuple((path, value) for path, value in summaries if value is not None),
+        prompts=tuple(prompt for prompt in read if prompt is not None),
+        logs=tuple(logs),
+        error_log=_error_log(folder, problems),
+        streams=tuple(streams),
+        marks=dict(marks or {}),
+        problems=tuple(problems),
+        window=_window(folder),
+        asks=prompts and asks,
+        births=births,
+    )
+
+
+def shows_a_run(facts: RunFacts) -> bool:
+    """Tell whether anything of the folder shows a run: a readable state, an agent's stream, or a log's error.
+
+    A workflow may fail before its first agent: then its log is all that is there.
+    """
+    ended = facts.error_log is not None or any(log.completed or _error_of(log) for log in facts.logs)
+    telling = (facts.has_state, bool(facts.summaries), ended)
+    return any(telling) or any(
+        stream.format not in _UNTOLD or stream.is_truncated for stream in facts.streams
+    )
+
+
+def build_run(
+    facts: RunFacts,
+    written: FileTimes,
+    *,
+    now: datetime,
+    committed: datetime | None = None,
+    grew: bool = False,
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+) -> ScannedRun:
+    """Judge what was read: one workflow in the public vocabulary.
+
+    `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
+    `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
+    was looked at before. `elsewhere`: the units of its streams that other runs count, packed; what was asked
+    in them is no request of this run.
+    """
+    kept = _kept_keys(facts.state)
+    summaries = tuple((path, without_unknown(summary)) for path, summary in facts.summaries)
+    read = dataclasses.replace(facts, state=without_unknown(facts.state), summaries=summaries)
+    given = possible(read.folder, read.state, read.logs, read.streams, now)
+    facts = dataclasses.replace(
+        read, state=given.state, logs=given.logs, streams=given.streams, window=given.window
+    )
+    window = None if written.is_copied else facts.window
+    streams = without_file_times(facts.streams) if written.is_copied else facts.streams
+    have_clocks = all(stream.ended_at is not None for stream in streams)
+    in_order = have_clocks or (window is not None and is_ordered(window, streams))
+    told = run_times(given.run_id, facts.state, facts.logs, streams, None)
+    later = written.is_alone or (window is not None and is_later(window, told))
+    dated = without_file_times(streams) if later else streams
+    times = run_times(
+        given.run_id,
+        facts.state,
+        facts.logs,
+        dated,
+        None if later else window,
+        committed=committed if written.is_copied or written.is_alone else None,
+        born=facts.born if facts.window is not None else None,
+    )
+    log_error = _log_error(facts)
+    is_fresh = _has_fresh_clock(facts, told, now)
+    writing = facts.window if is_fresh else window
+    evidence = StatusEvidence(
+        state=facts.state,
+        streams=streams,
+        summary=_summary(facts.summaries),
+        error_log=facts.error_log,
+        log_error=log_error,
+        completion=_completion(facts.logs),
+        written_at=writing.last if writing else None,
+        being_written=grew or (writing is not None and (is_fresh or _shows_writing(facts, writing))),
+        in_order=in_order,
+        silent_agents=[agent for agent, _ in _without_stream(facts)],
+        scripts=_scripts(facts),
+    )
+    verdict = decide_status(evidence, now)
+    clues = Clues(facts.state, facts.summaries, facts.prompts, facts.logs, streams)
+    request = _request(facts, clues, elsewhere)
+    workflow: Workflow = {
+        **kept,
+        "id": facts.id,
+        "adw_id": word(facts.state.get("adw_id")) or word(facts.state.get("id")),
+        "status": verdict.status,
+        "status_reason": verdict.reason,
+        "nl_input": request.text if request else None,
+        "nl_input_source": request.source if request else None,
+        **_time_fields(times, verdict, window),
+        "issue_number": clues.issue_number(),
+        "issue_class": clues.issue_class(),
+        "workflow_template": clues.workflow(request.text if request else ""),
+        "model_used": word(facts.state.get("model_used")) or word(facts.state.get("model")),
+        "branch_name": clues.branch(),
+        "plan_file": clues.plan(),
+        "current_phase": word(facts.state.get("current_phase")) or _phase(streams, in_order=in_order),
+        "error_message": verdict.error
+        or state_error(facts.state)
+        or (log_error.text if log_error and verdict.status == "failed" else None),
+    }
+    if (inside := _files_folder(facts.folder)) != facts.id:
+        workflow["files_folder"] = inside
+    unheard = _unheard_phases(facts)
+    silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
+    workflow["agents_without_stream"] = [agent for agent, _ in silent]
+    if silent and workflow["duration_source"] in OF_ITS_STREAMS:
+        workflow["duration_basis"] = "lower_bound"
+    workflow["phases_without_stream"] = [_timed(name, facts, times) for name in unheard]
+    notes = (
+        *_other_id(facts, workflow),
+        *_odd_words(read),
+        *(problem for _, problem in silent),
+        *_unseen_subagents(facts),
+        *_odd_times(read, given, times),
+    )
+    by_the_clock = _by_the_clock(evidence, verdict, read.window, now)
+    if not by_the_clock and given.again_at is not None:
+        by_the_clock = f"{NOT_YET}{given.again_at.timestamp():.0f} "
+    stamp = f"{by_the_clock}{facts.folder.fingerprint}"
+    written_at = {found.path: found.mtime_ns / 1e9 for found in facts.folder.files}
+    return ScannedRun(workflow, dated, stamp, (*facts.problems, *notes), verdict.inferred, written_at)
+
+
+def _request(facts: RunFacts, clues: Clues, elsewhere: Mapping[Attempt, Elsewhere]) -> Request | None:
+    names = ((clues.branch(), "the branch"), (clues.plan(), "the plan's file"))
+    return find_request(
+        facts.state,
+        facts.summaries,
+        facts.prompts,
+        facts.logs,
+        typed=lambda: first_prompt(facts.folder.files, facts.streams, elsewhere) if facts.asks else None,
+        names=names,
+    )
+
+
+def _files_folder(folder: RunFolder) -> str:
+    """Return the folder below the agents folder in which the run's paths start."""
+    if not folder.files:
+        return folder.id
+    found = folder.files[0]
+    return found.shown[: len(found.shown) - len(found.path)].rstrip("/")
+
+
+def _by_the_clock(
+    evidence: StatusEvidence, verdict: StatusDecision, window: FileTimeSpan | None, now: datetime
+) -> str:
+    """Return what is to stand before the fingerprint."""
+    if window is not None and is_in_future(window.last, now):
+        return FUTURE_PREFIX
+    if verdict.status == "running":
+        return RUNNING_PREFIX
+    written = evidence.written_at
+    if verdict.status == "incomplete" and written and decide_status(evidence, written).status == "running":
+        return SILENT_PREFIX
+    return ""
+
+
+def without_file_times(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:
+    """Return the streams without their files' times, where these tell nothing."""
+    return tuple(replace(stream, modified_at=None) for stream in streams)
+
+
+def read_stream(
+    found: ScannedFile, mark: Checkpoint | None = None, growing_from: float | None = None
+) -> StreamRead:
+    """Read one stream of a run whole, or on from its mark; a growing one gets a mark for the next time."""
+    wanted = growing_from is not None and found.mtime_ns / 1e9 > growing_from
+    read = resume_stream(found.file, found.shown, agent_name(found.path), mark, wanted=wanted, stamp=found)
+    return read if read.facts is None else read._replace(facts=relative_to_run(read.facts, found))
+
+
+def relative_to_run(facts: StreamFacts, found: ScannedFile) -> StreamFacts:
+    """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
+    return replace(facts, path=found.path)
+
+
+def _with_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:
+    """Give the only stream in a run's root the name of the only agent that has a prompt and no stream."""
+    loose = [stream for stream in streams if "/" not in stream.path]
+    heard = {stream.agent for stream in streams}
+    asked = {found.path.split("/prompts/")[0] for found in folder.files if "/prompts/" in found.path} - heard
+    if len(loose) != 1 or len(asked) != 1 or loose[0].agent != MAIN:
+        return streams
+    agent = asked.pop()
+    return [replace(stream, agent=agent) if stream is loose[0] else stream for stream in streams]
+
+
+def _prompt(found: ScannedFile, problems: list[Problem]) -> Prompt | None:
+    text = read_text(found, problems)
+    if text is None:
+        return None
+    agent = found.path.split("/prompts/")[0]
+    if '{"' in text and _broken_issue(text):
+        problems.append(Problem(found.shown, "the issue in it is no whole JSON", severity="warning"))
+    return Prompt(classify_phase(agent), found.path, text)
+
+
+def _broken_issue(text: str) -> bool:
+    """Tell whether a slash command's issue was cut: it opens as JSON and does not close."""
+    if not text.startswith("/") or '{"number"' not in text:
+        return False
+    _, closed, after = text.rpartition("}")
+    return not closed or len(after.split(maxsplit=5)) > 4  # words after it: ids and a path
+
+
+def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
+    for found in folder.files_named(LOG_FILES[1]):
+        text = read_text(found, problems)
+        if text and text.strip():
+            whole = redact_text(text.strip()[-_END_OF_LOG:])  # its last line alone may be a part of a key
+            return found.path, last_error(text) or whole.splitlines()[-1][:500]
+    return None
+
+
+def _log_error(facts: RunFacts) -> LogError | None:
+    """Return the error that the log written last ends with; without an agent any error that it has last."""
+    log = _last_log(facts.logs)
+    if log is None:
+        return None
+    if error := log.error:
+        return LogError(log.path, error)
+    error = None if facts.streams else _error_of(log)
+    return LogError(log.path, error, is_last=False) if error else None
+
+
+def _error_of(log: Log) -> str | None:
+    return None if log.completed else last_error(log.text)
+
+
+def _last_log(logs: Sequence[Log]) -> Log | None:
+    return max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+
+
+def _scripts(facts: RunFacts) -> list[str]:
+    """Return the names of the workflow's scripts that the state and the logs know."""
+    stated = [facts.state.get("workflow_template"), facts.state.get("adw_name")]
+    every = facts.state.get("all_adws")
+    names = [*stated, *(every if isinstance(every, list) else ()), *(log.workflow for log in facts.logs)]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def _shows_writing(facts: RunFacts, window: FileTimeSpan) -> bool:
+    """Return whether the files were not written at once: a young file shows nothing, a copy's are young."""
+    born = facts.born  # by the agent that writes it
+    was_open = born is not None and window.last - born >= _APART
+    return was_open or window.last - window.first >= _APART or _grew_in_its_folder(facts)
+
+
+def _has_fresh_clock(facts: RunFacts, told: RunTimes, now: datetime) -> bool:
+    """Return whether a clock in the files is of a few minutes ago, which no copy of an old run has."""
+    clocks = [*(stream.ended_at for stream in facts.streams), *(log.last for log in facts.logs)]
+    told_at = [when.replace(tzinfo=None) for when in (*clocks, told.created_at, told.started_at) if when]
+    # A time without a zone is this machine's or UTC.
+    here = (now.astimezone(UTC).replace(tzinfo=None), now.astimezone().replace(tzinfo=None))
+    return any(-_AHEAD <= clock - when <= SILENCE_TIMEOUT for when in told_at for clock in here)
+
+
+def _grew_in_its_folder(facts: RunFacts) -> bool:
+    """Tell whether the newest file was written to long after its folder got its last entry."""
+    newest = max(facts.folder.files, key=lambda found: found.mtime_ns)
+    try:
+        made = Path(newest.file).parent.stat().st_mtime_ns
+    except (OSError, ValueError):  # it lies elsewhere
+        return False
+    return timedelta(microseconds=(newest.mtime_ns - made) // 1000) >= _APART
+
+
+def _window(folder: RunFolder) -> FileTimeSpan | None:
+    times = [found.mtime_ns / 1e9 for found in folder.files]
+    if not times:
+        return None
+    return FileTimeSpan(datetime.fromtimestamp(min(times), UTC), datetime.fromtimestamp(max(times), UTC))
+
+
+def _summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, bool | None] | None:
+    """Return the summary that decides: one that says the run failed, else the first."""
+    told = [
+        (path, next((word for key in _SUCCESS if isinstance(word := summary.get(key), bool)), None))
+        for path, summary in summaries
+    ]
+    return next((each for each in told if each[1] is False), told[0] if told else None)
+
+
+def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
+    """Return the completion line of the log that was written last."""
+    log = _last_log(logs)
+    if log is None or (line := log.completed) is None:
+        return None
+    return log.path, line
+
+
+def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state's keys that are no vocabulary of ours; a name of ours is kept as state_<name>."""
+    kept: dict[str, Any] = {}
+    for key, value in state.items():
+        if key not in STATE_FIELDS:
+            kept[f"state_{key}" if key in COMPUTED_FIELDS else key] = value
+    return kept
+
+
+def _time_fields(times: RunTimes, verdict: StatusDecision, window: FileTimeSpan | None) -> dict[str, Any]:
+    finished = verdict.status in _ENDED
+    so_far = _so_far(times, window) if verdict.status == "running" else {}
+    return {
+        "created_at": _iso(times.created_at),
+        "started_at": _iso(times.started_at),
+        "completed_at": _iso(times.completed_at) if finished else None,
+        "times_basis": times.basis,
+        "times_source": times.source,
+        "utc_offset_minutes": times.offset_minutes,
+        "time_zone_known": times.zone_known,
+        "duration_seconds": times.duration,
+        "duration_basis": times.duration_basis,
+        "duration_source": times.duration_source,
+        **so_far,
+    }
+
+
+def _so_far(times: RunTimes, window: FileTimeSpan | None) -> dict[str, Any]:
+    """Return how long a run has gone on until its last write: the one length that every answer shows."""
+    if times.started_at is None or window is None or not times.zone_known:
+        return {}
+    lasted = window.last - times.started_at
+    if not timedelta(0) <= lasted <= MAX_DURATION:
+        return {}
+    seconds = round(lasted.total_seconds(), 3)
+    return {"duration_seconds": seconds, "duration_basis": "derived", "duration_source": SO_FAR}
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
+
+
+def _phase(streams: Sequence[StreamFacts], *, in_order: bool) -> str | None:
+    last = furthest_stream(streams, in_order=in_order)
+    phase = classify_phase(last[-1].agent) if last else "other"
+    return phase if phase != "other" else None
+
+
+def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
+    """Say once that a state claims another id than its folder's; the folder's is the key."""
+    claimed = workflow["adw_id"]
+    if claimed is None or claimed == facts.id or facts.folder.state is None:
+        return []
+    path = facts.folder.state.shown
+    reason = f"the state says id {claimed[:_SHOWN]!r}; the folder's name is the key"
+    return [Problem(path, reason, None, "warning")]
+
+
+def _odd_words(facts: RunFacts) -> Iterator[Problem]:
+    """Name what a state says and what cannot be taken so."""
+    if facts.folder.state is not None:
+        for reason in odd_words(facts.state):
+            yield Problem(facts.folder.state.shown, reason, None, "warning")
+
+
+def _odd_times(facts: RunFacts, given: Possible, times: RunTimes) -> Iterator[Problem]:
+    """Name times that cannot be read, those at which no run was made, and lengths that are of none."""
+    path = facts.folder.state.shown if facts.folder.state else facts.id
+    for field, value in unread_times(facts.state):
+        yield Problem(path, f"{field} cannot be read as a time: {quoted(value)}", None, "warning")
+    shown = {found.path: found.shown for found in facts.folder.files}
+    of_files = [given.file_time] if given.file_time and times.created_at is None else []
+    for inside, reason in (*given.refused, *of_files):
+        yield Problem(shown[inside], reason, None, "warning")
+    for seconds, source in times.refused:
+        reason = f"{seconds:,.0f} s is longer than any run: its duration is not taken from {source}"
+        yield Problem(path, reason, None, "warning")
+
+
+def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
+    """Return the agents that were given a prompt and left no stream: what they spent is unknown."""
+    heard = {stream.agent for stream in facts.streams}
+    silent = []
+    for found in facts.folder.files:
+        agent, inside, _ = found.path.rpartition("/prompts/")
+        if inside and agent not in heard:
+            heard.add(agent)
+            reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
+            silent.append((agent, Problem(found.shown, reason, None, "warning")))
+    return silent
+
+
+def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
+    """Name the sub-agents that answered, and of which no transcript is there."""
+    shown = {found.path: found.shown for found in facts.folder.files}
+    for path, agents in unseen_subagents(facts.streams).items():
+        yield from (unseen_problem(agent, shown[path]) for agent in agents[:MAX_PROBLEMS])
+
+
+def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
+    """Return the phases that the state says were done, and of which no stream is there, by their name."""
+    heard = {classify_phase(stream.agent) for stream in facts.streams} | {s.agent for s in facts.streams}
+    unheard: dict[str, tuple[str, Problem]] = {}
+    for entry in state_phases(facts.state):
+        name = word(entry.get("phase"))
+        if name is None or facts.folder.state is None or name in heard or classify_phase(name) in heard:
+            continue
+        if entry.get("success") is True or word(entry.get("output_file")):
+            told = name[:_SHOWN]
+            reason = f"the state says that phase {told} was done, but it left no stream: its cost is unknown"
+            unheard[name] = (name, Problem(facts.folder.state.shown, reason, None, "warning"))
+    return unheard
+
+
+def _timed(name: str, facts: RunFacts, times: RunTimes) -> dict[str, Any]:
+    """Return what the state tells of a phase without a stream: its name and its length in seconds."""
+    entry = next(entry for entry in state_phases(facts.state) if word(entry.get("phase")) == name)
+    start = parse_local_time(entry.get("started_at"), times.offset_minutes)
+    end = parse_local_time(entry.get("completed_at"), times.offset_minutes)
+    lasted = end - start if start and end and start <= end else None
+    seconds = lasted.total_seconds() if lasted is not None and lasted <= MAX_DURATION else None
+    span = {"timestamp": _iso(start), "ended_at": _iso(end), "duration_seconds": seconds}
+    return {"phase": classify_phase(name), "agent": name, **span}

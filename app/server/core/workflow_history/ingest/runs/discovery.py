@@ -1,0 +1,354 @@
+"""Find runs below an agents folder by their files' names and stamps. Opens hardly a file, follows no link.
+
+Only the beginning of a sub-agent's transcript that lies loose beside others is read: it names its session.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
+from ...common.models import Problem
+from ..files import DirLister, FileEntry, FolderPath, RemoteListing, join, lister, open_file
+from .grouping import AGENTS_FOLDER, is_session, is_sub_agent, runs_in, split_sessions
+from .nested_folders import PRUNED, Inside, look_inside
+from .records import (
+    STATE_FILE,
+    STREAMS,
+    TELLING,
+    RunFolder,
+    ScannedFile,
+    escape_undecodable,
+    is_stream_by_name,
+    stem_of,
+)
+
+NON_RUN_FOLDERS = frozenset({"security_logs", "context_bundles"})
+MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
+
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+"""Errors that are no fault of the folder's."""
+
+_HEAD = 65_536  # bytes of a sub-agent's transcript in which its session is looked for
+_SESSION = re.compile(rb'"session(?:Id|_id|ID)"\s*:\s*"([0-9A-Za-z_-]{1,200})"')
+
+
+@dataclass(slots=True)
+class FolderScan:
+    """One walk over an agents folder: runs come out as they are met; what is no run is noted."""
+
+    root: FolderPath
+    listing: DirLister  # of any folder below
+    groups: list[list[FileEntry]] = field(default_factory=list)  # entries that belong together
+    left_out: list[Problem] = field(default_factory=list)  # no runs, and why
+    problems: list[Problem] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[RunFolder]:
+        """Yield the candidates for runs, folder by folder in the order of their names."""
+        for group in self.groups:
+            yield from self.iter_runs(group)
+
+    def iter_runs(self, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
+        """Yield the candidates for runs that entries which belong together are or hold."""
+        return _take(self, group)
+
+    def add_problem(self, shown: str, error: OSError) -> None:
+        """Note a folder or file that the system would not show."""
+        self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}", refused=True))
+
+    def add_skipped(self, shown: str, reason: str) -> None:
+        """Note what is left out, and why."""
+        self.left_out.append(Problem(shown, reason, severity="warning"))
+
+
+def walk_agents_folder(root: FolderPath) -> FolderScan:
+    """Return the walk over the candidates for runs below `root`; only their names are known yet.
+
+    Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
+    system is short of what that takes. Of a folder that holds agents folders, which are read by themselves,
+    only transcripts are candidates.
+    """
+    listing = lister(root)
+    try:
+        with listing(str(root)) as entries:
+            walk = FolderScan(root, listing, _grouped(_without_copies(entries)))
+    except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise WorkflowHistoryError(f"{root} cannot be listed now: {error.strerror}") from error
+        raise AgentsFolderError(
+            f"{root} is not a folder that can be read ({error.strerror or error}): name your agents folder, "
+            "the one that holds a folder per run"
+        ) from error
+    if isinstance(listing, RemoteListing) and listing.trouble:
+        walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
+    if (inside := _beside_agents(root)) is not None:
+        walk.groups = [*_transcripts_among(walk.groups), *_folders_of_transcripts(root, inside)]
+    return walk
+
+
+def lies_beside_agents(root: FolderPath) -> bool:
+    """Tell whether a folder holds agents folders, so that only the transcripts in it are read as its own."""
+    return _beside_agents(root) is not None
+
+
+def _beside_agents(root: FolderPath) -> Inside | None:
+    if not isinstance(root, Path) or root.name == AGENTS_FOLDER:
+        return None
+    inside = look_inside(root)
+    return inside if agents_folders_inside(root, inside) else None
+
+
+def usual_folders(project: FolderPath) -> list[FolderPath]:
+    """Return where a project's agents folder usually is: such a folder is one even while it is empty."""
+    return [project / AGENTS_FOLDER, project / "adws" / AGENTS_FOLDER]
+
+
+def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
+    """Return the agents folders of a project: the usual ones, and those others that may hold runs."""
+    usual = usual_folders(project)
+    others = (each for each in inside.agents if each not in usual)
+    held = sorted(each for each in others if next(iter(walk_agents_folder(each)), None) is not None)
+    return [*(folder for folder in usual if folder.is_dir()), *held]
+
+
+def _transcripts_among(groups: list[list[FileEntry]]) -> Iterator[list[FileEntry]]:
+    """Yield the loose transcripts of a project's folder, each with its sub-agents' folder."""
+    for group in groups:
+        if found := [entry for entry in group if _is_of_sessions(entry)]:
+            yield found
+
+
+def _folders_of_transcripts(root: FolderPath, inside: Inside) -> Iterator[list[FileEntry]]:
+    for shown in sorted(filter(None, inside.transcripts)):
+        yield [_Transcripts(shown.partition("/")[0], join(str(root), shown), shown)]  # type: ignore[list-item]
+
+
+def _grouped(entries: Iterable[FileEntry]) -> list[list[FileEntry]]:
+    """Return the entries of the agents folder, those of one session that lies loose in it together."""
+    groups: dict[str, list[FileEntry]] = {}
+    for entry in entries:
+        name = entry.name
+        if name.endswith(STREAMS) and not entry.is_dir(follow_symlinks=False):
+            name = stem_of(name)
+            if is_sub_agent(name):
+                name = _session_in(entry.path) or name
+        groups.setdefault(name, []).append(entry)
+    return list(groups.values())
+
+
+def find_run(root: FolderPath, run_id: str) -> RunFolder | None:
+    """Return one run's files without walking the others; None where `root` holds no such run."""
+    return next(find_runs(root, {run_id}), None)
+
+
+def find_runs(root: FolderPath, ids: AbstractSet[str]) -> Iterator[RunFolder]:
+    """Yield some runs' files, in the order of ids; of other runs no folder is listed."""
+    names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
+    found = {run.id: run for run in _among(root, names) if run.id in ids}
+    homes = {run_id.rpartition("/")[0] for run_id in ids - found.keys()} - {""}
+    if isinstance(root, Path) and homes:  # they may lie beside agents folders, where folders make no runs
+        folders = Inside(transcripts=[home for home in homes if "\0" not in home and (root / home).is_dir()])
+        walk = FolderScan(root, lister(root), list(_folders_of_transcripts(root, folders)))
+        found |= {run.id: run for run in walk if run.id in ids - found.keys()}
+    yield from (found[run_id] for run_id in sorted(found))
+
+
+def _among(root: FolderPath, names: AbstractSet[str]) -> FolderScan:
+    """Return the walk over those entries of the agents folder alone that these names may stand for."""
+    if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
+        walk = FolderScan(root, lister(root))
+        walk.groups = [[_Folder(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
+        return walk
+    try:
+        walk = walk_agents_folder(root)
+    except (AgentsFolderError, WorkflowHistoryError):
+        return FolderScan(root, lister(root))
+    walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_name_of, group))]
+    return walk
+
+
+def _is_plain_folder(root: Path, name: str) -> bool:
+    """Return whether a name stands for a folder alone, so that nothing else needs to be listed."""
+    folder = root / name
+    if "\0" in name or folder.is_symlink() or not folder.is_dir():
+        return False
+    loose = (root / f"{name}{ending}" for ending in STREAMS)
+    return not any(file.exists() for file in loose) and not (folder / "subagents").is_dir()
+
+
+class _Folder(NamedTuple):
+    """A folder that was not listed, with the interface of `os.DirEntry`."""
+
+    name: str
+    path: str
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
+        """Return True: it is a folder."""
+        return True
+
+    def is_symlink(self) -> bool:
+        """Return False: it is no link."""
+        return False
+
+
+class _Transcripts(NamedTuple):
+    """A folder of which only the sessions are read that lie loose in it, as an entry of the folder around."""
+
+    name: str  # of the entry
+    path: str
+    shown: str  # its path below the folder around
+
+
+def _take(walk: FolderScan, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
+    """Sort entries that belong together: a run, a folder of runs, a session, or none of these."""
+    if isinstance(group[0], _Transcripts):
+        yield from _take_sessions(walk, group[0])
+        return
+    usable = [entry for entry in group if _is_usable(walk, entry)]
+    files = [entry for entry in usable if not entry.is_dir(follow_symlinks=False)]
+    names = [(entry, escape_undecodable(entry.name)) for entry in files if is_stream_by_name(entry.name)]
+    loose = [found for entry, name in names if (found := _found(walk, entry, name, name))]
+    for entry in usable:
+        if entry not in files:
+            yield from _take_folder(walk, entry, loose)
+    sessions, others = split_sessions(loose, _session_of)
+    sessions |= {_name_of(found): [found] for found in others}
+    for session, own in sorted(sessions.items()):
+        yield RunFolder(session, str(walk.root), tuple(sorted(own)))
+
+
+def _is_usable(walk: FolderScan, entry: FileEntry) -> bool:
+    """Return whether an entry may be or hold a run; note why it may not."""
+    name = escape_undecodable(entry.name)
+    if entry.is_symlink():
+        walk.add_skipped(name, "a symbolic link: links are not followed")
+        return False
+    if entry.is_dir(follow_symlinks=False) and _is_no_run(entry.name):
+        walk.add_skipped(name, "no run by its name")
+        return False
+    return True
+
+
+def _without_copies(entries: Iterable[FileEntry]) -> list[FileEntry]:
+    """Return entries by name; a `.json` file beside the `.jsonl` file of its name repeats that one."""
+    by_name = {entry.name: entry for entry in entries}
+    return [
+        by_name[name] for name in sorted(by_name) if not (name.endswith(".json") and f"{name}l" in by_name)
+    ]
+
+
+def _is_no_run(name: str) -> bool:
+    return not name or name.startswith(("_", ".")) or name in NON_RUN_FOLDERS
+
+
+def _take_folder(walk: FolderScan, entry: FileEntry, loose: list[ScannedFile]) -> Iterator[RunFolder]:
+    """Yield the runs of a folder; files of a session that lies loose beside it join `loose` instead."""
+    name, files = escape_undecodable(entry.name), list[ScannedFile]()
+    _collect(walk, entry.path, name, "", files)
+    files.sort()
+    if loose and not any(found.path == STATE_FILE for found in files):
+        loose += [found._replace(path=f"{name}/{found.path}") for found in files]
+        return
+    runs = list(runs_in(name, entry.path, files, _session_of))
+    yield from runs
+    if not runs:
+        walk.add_skipped(name, "neither a state file nor a stream")
+    elif loose:  # a run and a loose stream of one name
+        yield RunFolder(f"{name}.jsonl", str(walk.root), tuple(sorted(loose)))
+        loose.clear()
+
+
+def _take_sessions(walk: FolderScan, folder: _Transcripts) -> Iterator[RunFolder]:
+    """Yield the sessions that lie loose in a folder beside agents folders; name the other streams there."""
+    shown = escape_undecodable(folder.shown)
+    if any(_is_no_run(part) and not part.startswith(".") for part in folder.shown.split("/")):
+        walk.add_skipped(shown, "no run by its name")
+        return
+    files: list[ScannedFile] = []
+    _collect(walk, folder.path, shown, "", files, among=_is_of_sessions)
+    sessions, others = split_sessions(files, _session_of)
+    for session, own in sorted(sessions.items()):
+        yield RunFolder(f"{shown}/{session}", folder.path, tuple(sorted(own)))
+    for found in (each for each in others if "/" not in each.path):
+        walk.add_skipped(
+            found.shown, "beside an agents folder only transcripts called by a session's id are runs"
+        )
+
+
+def _name_of(found: ScannedFile | FileEntry) -> str:
+    """Return what a run that lies loose is called: its file without the ending."""
+    path = found.path if isinstance(found, ScannedFile) else escape_undecodable(found.name)
+    return stem_of(path)
+
+
+def _session_of(found: ScannedFile) -> str | None:
+    return _session_in(found.file)
+
+
+def _session_in(file: str) -> str | None:
+    """Return the session that a sub-agent's transcript names in its first lines, or None."""
+    try:
+        handle, _ = open_file(file)
+        with handle:
+            named = _SESSION.search(handle.read(_HEAD))
+    except (OSError, StorageUnreachableError):
+        return None  # reading it whole names the reason
+    return named.group(1).decode() if named else None
+
+
+def _is_of_sessions(entry: FileEntry) -> bool:
+    """Tell whether an entry may be a transcript that lies loose, or what lies beside one of a session."""
+    is_folder = entry.is_dir(follow_symlinks=False)
+    return is_session(entry.name) if is_folder else entry.name.endswith(".jsonl")
+
+
+def _collect(
+    walk: FolderScan,
+    folder: str,
+    shown: str,
+    inside: str,
+    into: list[ScannedFile],
+    *,
+    among: Callable[[FileEntry], bool] = lambda _entry: True,
+) -> None:
+    """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash.
+
+    `among`: which of its entries are looked at.
+    """
+    try:
+        with walk.listing(folder) as listed:
+            entries = [entry for entry in _without_copies(listed) if among(entry)]
+    except OSError as error:
+        walk.add_problem(shown, error)
+        return
+    prompts = inside == "prompts/" or inside.endswith("/prompts/")
+    for entry in entries:
+        name = entry.name
+        plain = name if name.isascii() else escape_undecodable(name)
+        if entry.is_dir(follow_symlinks=False):
+            if inside.count("/") < MAX_DEPTH and name not in PRUNED:
+                _collect(walk, entry.path, f"{shown}/{plain}", f"{inside}{plain}/", into)
+        elif name.endswith(STREAMS) or name in TELLING or (prompts and name.endswith((".txt", ".md"))):
+            if entry.is_symlink():
+                walk.add_skipped(f"{shown}/{plain}", "a symbolic link: links are not followed")
+            elif found := _found(walk, entry, f"{shown}/{plain}", f"{inside}{plain}"):
+                into.append(found)
+
+
+def _found(walk: FolderScan, entry: FileEntry, shown: str, path: str) -> ScannedFile | None:
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        walk.add_problem(shown, error)
+        return None
+    if not stat.S_ISREG(seen.st_mode):
+        walk.add_skipped(shown, "no regular file")
+        return None
+    return ScannedFile(path, shown, entry.path, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)

@@ -1,0 +1,153 @@
+"""Ask git when the files of an agents folder were committed: a folder in, times by path out. Writes nothing.
+
+In a clone file times are those of the checkout. A commit that has a file's present content is later than
+the run that wrote it, and so an upper bound of the run's end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryFile
+from typing import NamedTuple
+
+from ..files import FolderPath
+from .records import RunFolder
+
+SECONDS = 10.0  # for each of git's answers: a history that takes longer dates no run
+MOST_BYTES = 256 << 20  # of one answer
+
+_COMMAND = (
+    "--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
+    "-c", "safe.bareRepository=explicit", "-c", "log.showSignature=false",
+)  # fmt: skip
+"""Whoever made the repository may not have git run a program, nor write to it."""
+
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # older versions fetch missing objects, but by no protocol of this name
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+
+
+class _Blob(NamedTuple):
+    """One file of the last commit."""
+
+    name: str  # of its content
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """When git first had the present content of each file, by its path below the agents folder."""
+
+    times: dict[str, datetime]  # aware UTC
+    sizes: dict[str, int]  # bytes
+
+    def time_of(self, folder: RunFolder) -> datetime | None:
+        """Return when all that a run's streams say was committed; None if git lacks some of it."""
+        telling = list(folder.streams) or list(folder.files)
+        known = [self.times.get(found.shown) for found in telling]
+        same = all(self.sizes.get(found.shown) == found.size for found in telling)
+        whole = [when for when in known if when is not None]
+        return max(whole) if same and whole and len(whole) == len(known) else None
+
+
+NO_COMMITS = Commits({}, {})
+
+
+def commits_of(root: FolderPath) -> Commits:
+    """Return what git knows of an agents folder; nothing if there is no git, no repository, or no time."""
+    git = which("git")
+    if git is None or not isinstance(root, Path) or not _is_in_work_tree(root):
+        return NO_COMMITS
+    try:
+        return _asked(git, root)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return NO_COMMITS
+
+
+def _is_in_work_tree(root: Path) -> bool:
+    """Tell whether a folder above may be a repository's: asking git takes longer than looking."""
+    whole = root.absolute()
+    return any((folder / ".git").exists() for folder in (whole, *whole.parents))
+
+
+def _asked(git: str, root: Path) -> Commits:
+    blobs = dict(_blobs(_answer(git, root, "ls-tree", "-r", "-l", "-z", "HEAD", ".")))
+    if not blobs:
+        return NO_COMMITS
+    cut_off = _cut_off(_answer(git, root, "rev-parse", "--git-path", "shallow"), root)
+    history = _answer(
+        git, root, "log", "--no-show-signature", "--no-renames", "--no-ext-diff", "--no-abbrev", "--raw",
+        "-z", "--format=%x01%H %ct", "--", ".",
+    )  # fmt: skip
+    first = _first_times(history, {blob.name for blob in blobs.values()}, cut_off)
+    times = {path: first[blob.name] for path, blob in blobs.items() if blob.name in first}
+    return Commits(times, {path: blob.size for path, blob in blobs.items()})
+
+
+def _answer(git: str, root: Path, *words: str) -> bytes:
+    """Return what git answers; raises ValueError or SubprocessError if it refuses or takes too long."""
+    environment = {key: value for key, value in os.environ.items() if key not in _REPOSITORY}
+    with TemporaryFile() as answer:
+        subprocess.run(  # noqa: S603 - git itself, with words that are all ours
+            [git, *_COMMAND, *words],
+            cwd=root,
+            env=environment | _ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=True,
+        )
+        if answer.seek(0, os.SEEK_END) > MOST_BYTES:
+            raise ValueError("git's answer is too long")
+        answer.seek(0)
+        return answer.read()
+
+
+def _blobs(answer: bytes) -> list[tuple[str, _Blob]]:
+    """Return the files of `ls-tree -l -z`: mode, type, name of the content, size, then the path."""
+    found = []
+    for entry in answer.split(b"\0"):
+        head, _, path = entry.partition(b"\t")
+        words = head.split()
+        if len(words) == 4 and words[1] == b"blob" and words[3].isdigit():
+            found.append((os.fsdecode(path), _Blob(words[2].decode(), int(words[3]))))
+    return found
+
+
+def _cut_off(answer: bytes, root: Path) -> frozenset[str]:
+    """Return the commits at which a shallow clone ends: they seem to bring all that was there before."""
+    file = root / os.fsdecode(answer.rstrip(b"\n"))
+    return frozenset(file.read_text().split()) if file.is_file() else frozenset()
+
+
+def _first_times(answer: bytes, wanted: set[str], cut_off: frozenset[str]) -> dict[str, datetime]:
+    """Return by content when the oldest commit with it was made, of `log --raw -z`.
+
+    A commit is `^A<name> <seconds>`, then for each file `:<modes> <content before> <content> <kind>`, path.
+    """
+    first: dict[str, datetime] = {}
+    unknown: set[str] = set()  # brought by a commit at which the history is cut off
+    commit, when = "", datetime.max.replace(tzinfo=UTC)
+    parts = iter(answer.split(b"\0"))
+    for part in parts:
+        words = part.split()
+        if part.startswith(b"\x01"):
+            commit, when = words[0][1:].decode(), datetime.fromtimestamp(int(words[1]), UTC)
+        elif len(words) == 5:
+            next(parts, None)  # its path
+            content = words[3].decode()
+            if content in wanted and commit in cut_off:
+                unknown.add(content)
+            elif content in wanted:
+                first[content] = min(first.get(content, when), when)
+    return {content: when for content, when in first.items() if content not in unknown}

@@ -1,0 +1,210 @@
+"""Find the first thing that a person asked for in a stream: a stream's file in, the text as it was typed out.
+
+Only a stream's beginning is read, and only if nothing beside the streams says what was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, takewhile
+from typing import Any, Final, NamedTuple
+
+from ...common.models import StreamFacts
+from ...costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Elsewhere, repeated_messages
+from ..files import open_file
+from ..streams.claude import is_copied
+from .records import ScannedFile
+
+READ: Final = 8 << 20  # bytes: a person's first message stands before them
+
+_ADDED: Final = re.compile(
+    r"<(system-reminder|ide_\w+|environment_context|user_instructions|local-command-\w+|command-\w+"
+    r"|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
+    re.DOTALL,
+)
+"""What programs put into a person's message."""
+
+_NOT_ASKED: Final = (
+    "Caveat:", "[Request interrupted", "This session is being continued from a previous conversation",
+    "# AGENTS.md instructions", "<INSTRUCTIONS>", "API Error", "[Image: ",
+)  # fmt: skip
+"""How messages begin that no person wrote."""
+
+_NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
+_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
+"""A slash command at the beginning of a message."""
+
+_OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
+"""How the message after a command begins that the program itself ran: nothing was asked of the agent."""
+
+_OWN_COMMANDS: Final = frozenset({
+    "add-dir", "agents", "clear", "compact", "config", "context", "cost", "doctor", "effort", "exit",
+    "export", "fast", "help", "hooks", "ide", "login", "logout", "mcp", "memory", "model", "output-style",
+    "permissions", "plugin", "quit", "rename", "resume", "rewind", "status", "statusline", "tasks", "theme",
+    "usage", "vim",
+})  # fmt: skip
+"""Commands that are about the session, and ask for no work."""
+
+FIRST: Final = "its first message"
+FIRST_OWN: Final = "its first own message"
+"""Where in a stream the request stands; own: after messages that are another run's work."""
+
+_FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
+
+
+def first_prompt(
+    files: Iterable[ScannedFile],
+    streams: Sequence[StreamFacts],
+    elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+) -> tuple[str, str] | None:
+    """Return the first prompt in a run's streams, and where it stands; None if none has one.
+
+    Streams of agents that another agent started are asked last. Of a stream that goes on from another run's
+    messages it is the first that follows them, if any does. `elsewhere`: as in `repeated_messages`.
+    """
+    named = {found.path: found for found in files}
+    known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
+    for stream in sorted(known, key=_place):
+        after = _inherited_until(stream, elsewhere)
+        found = named[stream.path]
+        if asked_for := (_asked_in(found, after) if after else None) or _asked_in(found, 0):
+            return asked_for.text, f"{stream.path}: {asked_for.place}"
+    return None
+
+
+class _Asked(NamedTuple):
+    """What a person asked for, and the place of it in the file."""
+
+    text: str
+    place: str
+
+
+def _inherited_until(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
+    """Return the line of the last message before a stream's own work, 1-based; 0: it begins with its own."""
+    repeated = repeated_messages(stream, elsewhere)
+    inherited = takewhile(lambda said: said.message_id in repeated, stream.messages)
+    return max((said.line for said in inherited), default=0)
+
+
+def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
+    started = stream.started_at.isoformat() if stream.started_at else ""
+    return "subagents/" in stream.path, not started, started, stream.path
+
+
+def _asked_in(found: ScannedFile, after: int) -> _Asked | None:
+    """Return a person's first message, or slash command, that asks for work and stands after a line.
+
+    Lines that say that they are another session's count where no others ask for anything.
+    """
+    copied: _Asked | None = None
+    for (message, is_theirs), (following, _) in pairwise(chain(_messages(found, after), (("", False),))):
+        text = asked(message)
+        command = COMMAND.match(text or "")
+        if not text or (command and _is_own(command[1], following)):
+            continue
+        if not is_theirs:
+            return _Asked(text, FIRST_OWN if after or copied else FIRST)
+        copied = copied or _Asked(text, FIRST)
+    return copied
+
+
+def _is_own(command: str, following: str) -> bool:
+    return command in _OWN_COMMANDS or following.lstrip().startswith(_OUTPUT)
+
+
+def asked(message: str) -> str | None:
+    """Return what a person typed of a message; None if a program wrote it.
+
+    >>> asked("<system-reminder>Mind the tests.</system-reminder>Add a logo"), asked("Caveat: The messages")
+    ('Add a logo', None)
+    >>> asked("<command-name>/implement</command-name><command-args>specs/x.md</command-args>")
+    '/implement specs/x.md'
+    """
+    if name := _NAME.search(message):
+        arguments = _ARGUMENTS.search(message)
+        return f"/{name[1]} {arguments[1].strip() if arguments else ''}".strip()
+    text = _ADDED.sub("", message).strip()
+    return None if not text or text.startswith(_NOT_ASKED) else text
+
+
+def _messages(found: ScannedFile, after: int) -> Iterator[tuple[str, bool]]:
+    """Yield the texts that came from outside, in the order of the file, and whether they are another's."""
+    for record in _records(found, after):
+        is_theirs = is_copied(found.path, record.get("sessionId"), record.get("forkedFrom"))
+        for text in _texts_of(record):
+            if text.strip():
+                yield text, is_theirs
+
+
+def _records(found: ScannedFile, after: int) -> Iterator[dict[str, Any]]:
+    """Yield the records after a line; those of an array from its begin on."""
+    try:
+        handle, _ = open_file(found.file, found)
+        with handle:
+            for _ in range(0 if found.path.endswith(".json") else after):
+                handle.readline()
+            most = handle.tell() + READ
+            raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < most else b"", b""))
+    except OSError:
+        return  # reading the stream said why
+    if raw.lstrip()[:1] == b"[":
+        yield from _array(raw.decode("utf-8", "replace"), after)
+        return
+    for line in raw.splitlines():
+        if b'"user' in line or b'"User' in line:
+            at = line.find(b"{")
+            try:
+                record = json.loads(line[at:]) if at >= 0 else None
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _array(text: str, after: int) -> Iterator[dict[str, Any]]:
+    """Yield the records of a stream that was saved as one array, those that begin after a line."""
+    decoder, at, line, counted = json.JSONDecoder(), text.find("{"), 1, 0
+    while at >= 0:
+        try:
+            record, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        line, counted = line + text.count("\n", counted, at), at
+        if line > after:
+            yield record
+        at = text.find("{", end)
+
+
+def _texts_of(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the texts of a line that came from outside: of Claude Code, Gemini CLI, Codex."""
+    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
+        return
+    if record.get("parent_tool_use_id") or record.get("isSynthetic"):
+        return
+    kind, message = record.get("type"), record.get("message")
+    if kind == "user":
+        content = message.get("content") if isinstance(message, dict) else message or record.get("content")
+        yield from _texts(content)
+    elif kind == "message" and record.get("role") == "user":
+        yield from _texts(record.get("content"))
+    payload = record.get("payload") if kind in ("event_msg", "response_item") else None
+    if isinstance(payload, dict) and payload.get("type") == "user_message":
+        yield from _texts(payload.get("message"))
+    holder = payload if isinstance(payload, dict) else record
+    item = holder.get("item")
+    if isinstance(item, dict) and item.get("type") in ("user_message", "UserMessage"):
+        yield from _texts(item.get("text") or item.get("content"))
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """Yield a message's texts; one that answers a tool has none."""
+    if isinstance(content, str):
+        yield content
+    if not isinstance(content, list):
+        return
+    blocks = [block for block in content if isinstance(block, dict)]
+    if not any(block.get("type") == "tool_result" for block in blocks):
+        yield "\n\n".join(block["text"] for block in blocks if isinstance(block.get("text"), str))

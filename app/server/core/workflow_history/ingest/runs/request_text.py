@@ -1,0 +1,231 @@
+"""Find the request of a run: state, summaries, prompts, logs in; its text and where that stands out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ...common.redaction import redact_text
+from .issues import issue_in
+from .prompts import COMMAND
+from .small_files import Log, extract_json_objects
+from .state_words import MAX_REQUEST, REQUEST_KEYS, shows
+
+_LONGEST_NAME = (
+    1_000  # characters of a branch or a file: each look takes away one more part that says nothing
+)
+
+
+class Prompt(NamedTuple):
+    """One prompt that was given to an agent."""
+
+    phase: str
+    path: str  # relative to the run's folder
+    text: str
+
+
+class Request(NamedTuple):
+    """What was asked, and the place that says so."""
+
+    text: str
+    source: str
+
+
+_SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
+_ASKED_OF = ("other", "build", "review", "validate")
+"""Phases of an agent that may be a run's only one, and was given the request itself."""
+
+_PATH = re.compile(
+    r"@?(?:[\w~.-]*[/\\])*[\w@~+.-]+\.(?:md|mdx|markdown|txt|json|jsonl|ya?ml|toml|rst|adoc|html?)"
+    r"|@?(?:\.{0,2}|~|[\w.-]+)/(?:[\w@~+.-]+/)*[\w@~+.-]*",
+    re.IGNORECASE,
+)
+_PLAN_PATH = re.compile(r"(?<![\w/.:-])(?:[\w.~-]*/)+[\w.-]+\.(?:md|mdx|markdown|txt)\b(?!/)", re.IGNORECASE)
+_COMMAND = re.compile(r"\s*/([\w:-]+)\s*")
+_IDS = re.compile(
+    r"(?:(?:adw[_-][\w-]+|[0-9a-f]{8}|#?\d+|[\w./-]+\.(?:md|json)|agents/\S+)(?:\s+|$))+", re.IGNORECASE
+)
+_SLUG_NOISE = re.compile(
+    r"^(?:specs?/|plans?/)|\.md$|\b(?:feature|feat|bug|chore|patch|fix)[-/](?=issue|adw-|[0-9a-f]{8}\b)|\bissue-\d+-?"
+    r"|\badw-[0-9a-z]+-?|\bsdlc_planner-?|\b[0-9a-f]{8}\b-?",
+    re.IGNORECASE,
+)
+_PLANS = re.compile(r"^(?:latest|current|my)?[ _-]?plan$", re.IGNORECASE)
+
+
+def find_request(
+    state: dict[str, Any],
+    summaries: Iterable[tuple[str, dict[str, Any]]],
+    prompts: Iterable[Prompt],
+    logs: Iterable[Log],
+    *,
+    typed: Callable[[], tuple[str, str] | None] = lambda: None,
+    names: Sequence[tuple[str | None, str]] = (),
+) -> Request | None:
+    """Return the request from the best place that has one, or None: unknown.
+
+    `typed` looks for the first message of the streams, and where it stands, if nothing before it says more.
+    `names` are a branch and a plan without secrets, each with its source: their words come last.
+    """
+    prompts, summaries = list(prompts), list(summaries)
+    places: tuple[Callable[[], Iterator[Request]], ...] = (
+        lambda: _from_state(state),
+        lambda: _from_summaries(summaries),
+        lambda: _from_arguments(summaries),
+        lambda: _from_prompts(prompts, "classify"),
+        lambda: _from_prompts(prompts, "plan"),
+        lambda: _from_logs(logs),
+        lambda: _from_the_only_agent(prompts),
+        lambda: _from_streams(typed()),
+        lambda: _from_slugs(state, names),
+    )
+    for place in places:
+        found = next(place(), None)
+        if found is not None:
+            whole = found.text if len(found.text) <= MAX_REQUEST else redact_text(found.text)
+            return Request(whole[:MAX_REQUEST], found.source)  # half a key is known by no rule
+    return None
+
+
+def is_path(text: str) -> bool:
+    """Tell whether a text is nothing but the path of a file, or several.
+
+    >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
+    (True, False, True)
+    """
+    words = text[:_LONGEST_NAME].split()
+    return bool(words) and all(_PATH.fullmatch(each.strip("\"'`,")) for each in words)
+
+
+def paths_in(text: str) -> list[str]:
+    """Return the paths of plans in a text: files of prose in some folder.
+
+    >>> paths_in("/implement specs/issue-7.md"), paths_in("see https://example.org/a.md")
+    (['specs/issue-7.md'], [])
+    """
+    return [found.group() for found in _PLAN_PATH.finditer(text[:MAX_REQUEST])]
+
+
+def _from_state(state: dict[str, Any]) -> Iterator[Request]:
+    for key in REQUEST_KEYS:
+        if (text := _text(state.get(key))) and not is_path(text):
+            yield Request(text, f"adw_state.json: {key}")
+    issue = state.get("issue")
+    if isinstance(issue, dict) and (text := issue_text(issue)):
+        yield Request(text, "adw_state.json: issue")
+
+
+def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+    """Yield what a summary calls the prompt; a workflow's own summary comes first."""
+    for path, summary in sorted(summaries, key=lambda each: each[0].count("/")):
+        arguments = summary.get("args")
+        inner = arguments if isinstance(arguments, dict) else {}
+        for holder, inside in ((summary, ""), (inner, "args.")):
+            for key in _SUMMARY_KEYS:
+                text = _text(holder.get(key))
+                task = prompt_text(text) if text and text.startswith("/") else text
+                if task and not is_path(task):
+                    yield Request(task, f"{path}: {inside}{key}")
+
+
+def _from_arguments(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
+    """Yield what slash commands were given, without ids; the path of a plan is no request."""
+    for path, summary in summaries:
+        given = summary.get("args")
+        words = given if isinstance(given, list) else [given]
+        text = " ".join(each for each in words if isinstance(each, str))
+        if task := prompt_text(f"/command {text}"):
+            yield Request(task, f"{path}: args")
+
+
+def _from_prompts(prompts: Iterable[Prompt], phase: str) -> Iterator[Request]:
+    for prompt in prompts:
+        if prompt.phase == phase and (text := prompt_text(prompt.text)):
+            yield Request(text, prompt.path)
+
+
+def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
+    """Yield the prompt of a run in which one agent alone was given one."""
+    agents = {prompt.path.split("prompts/")[0] for prompt in prompts}
+    if len(agents) == 1:
+        for phase in _ASKED_OF:
+            yield from _from_prompts(prompts, phase)
+
+
+def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
+    """Yield what was typed first; a slash command without a task in words is the request as it stands."""
+    if typed is None:
+        return
+    text = _text(typed[0])
+    if task := prompt_text(typed[0]) or (text if text and COMMAND.match(text) else None):
+        yield Request(task, typed[1])
+
+
+def prompt_text(prompt: str) -> str | None:
+    r"""Return the task in a prompt: the issue in it, or the text after its command and ids.
+
+    >>> prompt_text('/feature 1 bfd1a7d1 {"number": 1, "title": "Add x", "body": "So that y"}')
+    'Add x\n\nSo that y'
+    >>> prompt_text("/quick-plan Add a health check")
+    'Add a health check'
+    >>> prompt_text("/implement specs/plan.md") is None
+    True
+    """
+    for found in extract_json_objects(prompt):
+        if text := issue_text(found):
+            return text
+    command = _COMMAND.match(prompt)
+    rest = prompt[command.end() :] if command else prompt
+    if command and (ids := _IDS.match(rest)):
+        rest = rest[ids.end() :]
+    task = _text(rest.strip().strip("\"'"))
+    return None if task is None or is_path(task) else task
+
+
+def issue_text(given: dict[str, Any]) -> str | None:
+    """Return an issue's title and text as one, whichever tracker it is from."""
+    issue = issue_in(given)
+    if issue is None:
+        return None
+    return f"{issue.title}\n\n{issue.text}" if issue.text else issue.title
+
+
+def _from_logs(logs: Iterable[Log]) -> Iterator[Request]:
+    for log in logs:
+        at = log.text.lower().find("issue")
+        if at < 0:
+            continue
+        for found in extract_json_objects(log.text[at:]):
+            if text := issue_text(found):
+                yield Request(text, log.path)
+
+
+def _from_slugs(state: dict[str, Any], names: Sequence[tuple[str | None, str]]) -> Iterator[Request]:
+    stated = [
+        (_text(state.get(key)), f"adw_state.json: {key}") for key in ("branch_name", "plan_file", "spec_file")
+    ]
+    for value, source in (*stated, *names):
+        if value and (words := words_from_slug(value)):
+            yield Request(words, f"{source} (its words)")
+
+
+def words_from_slug(name: str) -> str | None:
+    """Return the words of a branch or plan-file name, without issue numbers and ids.
+
+    >>> words_from_slug("feature-issue-5-adw-e2a5d817-advanced-trading-chart")
+    'advanced trading chart'
+    >>> words_from_slug("specs/latest_plan.md") is None
+    True
+    """
+    stem = name[:_LONGEST_NAME].replace("\\", "/")
+    stem = stem if stem.startswith(("feature/", "bug/", "chore/")) else stem.rsplit("/", 1)[-1]
+    previous = None
+    while previous != stem:
+        previous, stem = stem, _SLUG_NOISE.sub("", stem)
+    words = re.sub(r"[-_/\s]+", " ", stem).strip()
+    return words if len(words) > 3 and " " in words and not _PLANS.match(words) else None
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() if isinstance(value, str) and shows(value) else None

@@ -1,0 +1,297 @@
+"""Find out when a run was: state, logs, id, streams, file times in; times with their source out. Pure.
+
+Claude's `stream-json` has no clock. If nothing reports a time, the file's own time is the end of what it
+records, and the times are labelled derived. Whether file times are a copy's is judged in `filetimes.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import fsum
+from typing import Any, Final, Literal
+
+from ...common.coercion import coerce_number
+from ...common.models import StreamFacts
+from ...common.plausible_dates import ADDED_UP, EARLIEST, MAX_DURATION, read_moment
+from .small_files import Log
+from .state_words import stated_status
+
+TimeBasis = Literal["reported", "derived"]
+DurationBasis = Literal["reported", "derived", "lower_bound"]
+
+_EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
+_STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
+_QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
+_LONGEST = MAX_DURATION.total_seconds()
+START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
+END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
+PHASE_KEYS = ("started_at", "completed_at")
+
+FILE_TIMES: Final = "file times"
+CLOCK: Final = "its streams' own times"
+FIRST_TO_LAST: Final = f"{CLOCK}: first to last"
+FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's end"
+SO_FAR: Final = "so far: from its start to the last write"
+COMMIT: Final = "commit: it had ended by then"
+ID: Final = "the run's id"
+"""Sources of a run's start and length, besides its files."""
+
+OF_ITS_STREAMS: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
+"""Sources of a length that know nothing of an agent without a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """When a run was, and how that is known. Times are aware UTC; None is unknown."""
+
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    basis: TimeBasis | None = None
+    source: str | None = None  # the place that created_at comes from
+    offset_minutes: int | None = None  # the run's local time minus UTC; None: not known
+    zone_known: bool = True  # False: the times were written without a zone and stand as if they were UTC
+    duration: float | None = None  # seconds
+    duration_basis: DurationBasis | None = None
+    duration_source: str | None = None
+    refused: tuple[tuple[float, str], ...] = ()  # longer than any run, seconds, and where each comes from
+
+
+@dataclass(frozen=True, slots=True)
+class FileTimeSpan:
+    """The span of the file times of one run."""
+
+    first: datetime
+    last: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.last - self.first).total_seconds()
+
+
+def stream_duration(stream: StreamFacts) -> float | None:
+    """Return how long a stream's agent worked, all its segments together; None: unknown."""
+    known = [segment.duration_ms for segment in stream.results if segment.duration_ms is not None]
+    if known:
+        return sum(known) / 1000
+    if stream.started_at is not None and stream.ended_at is not None:
+        seconds = (stream.ended_at - stream.started_at).total_seconds()
+        return seconds if seconds <= _LONGEST else None
+    return None
+
+
+def is_later(window: FileTimeSpan, times: RunTimes) -> bool:
+    """Tell whether all files were written long after the run says it began: they are somebody's copy."""
+    began = times.created_at if times.basis == "reported" else None
+    return began is not None and began >= EARLIEST and window.first - began > timedelta(days=1)
+
+
+def is_ordered(window: FileTimeSpan, streams: Iterable[StreamFacts]) -> bool:
+    """Tell whether files were written far enough apart to show which agent worked last."""
+    longest = max((stream_duration(stream) or 0.0 for stream in streams), default=0.0)
+    return window.seconds >= max(longest / 2, 1.0)
+
+
+def run_times(
+    run_id: str,
+    state: dict[str, Any],
+    logs: Sequence[Log],
+    streams: Sequence[StreamFacts],
+    window: FileTimeSpan | None,
+    *,
+    committed: datetime | None = None,
+    born: datetime | None = None,
+) -> RunTimes:
+    """Return the times of a run.
+
+    `window` is None if file times tell nothing; `committed` is when git first had what the run left, `born`
+    when a stream's file was made by the agent that wrote it.
+    """
+    offset = _offset(run_id, state, logs, window)
+    spans = _spans(streams, window)
+    timed = all(stream.started_at and stream.ended_at for stream in streams)
+    created, source = next(iter(_starts(run_id, state, logs, offset)), (None, None))
+    basis: TimeBasis | None = "reported" if created else None
+    completed = reported_end = _completed(state, logs, offset)
+    started = parse_local_time(state.get("started_at") or state.get("start_time"), offset) or created
+    if created is None:
+        begins = [start for start, _ in spans] + ([born] if born else [])
+        created = started = min(begins, default=window.first if window else None)
+        source = None if created is None else CLOCK if timed and spans else FILE_TIMES
+        basis = None if created is None else "reported" if source == CLOCK else "derived"
+        completed = completed or max((end for _, end in spans), default=None)  # no end to a reported start
+    if created is None and committed is not None:
+        created, source, basis = committed, COMMIT, "derived"
+    durations = list(
+        _durations(
+            state, started if source not in (CLOCK, FILE_TIMES) else None, reported_end, spans, streams
+        )
+    )
+    likely = [found for found in durations if found[0] <= _LONGEST]
+    duration, duration_basis, duration_source = likely[0] if likely else (None, None, None)
+    return RunTimes(
+        created,
+        started,
+        completed,
+        basis,
+        source,
+        offset,
+        offset is not None or source in (None, FILE_TIMES, CLOCK, COMMIT, ID),
+        duration,
+        duration_basis,
+        duration_source,
+        tuple((seconds, told) for seconds, _, told in durations if seconds > _LONGEST),
+    )
+
+
+def unread_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a state file that should be a time and cannot be read as one, with their values."""
+    for key in (*START_KEYS, *END_KEYS):
+        if _is_unread(state.get(key)):
+            yield key, state[key]
+    for number_, phase in enumerate(state_phases(state)):
+        for key in PHASE_KEYS:
+            if _is_unread(phase.get(key)):
+                yield f"phase_results[{number_}].{key}", phase[key]
+
+
+def _is_unread(value: Any) -> bool:
+    is_given = value is not None and value is not False and not (isinstance(value, str) and not value.strip())
+    return is_given and read_moment(value) is None
+
+
+def _starts(
+    run_id: str, state: dict[str, Any], logs: Sequence[Log], offset: int | None
+) -> Iterable[tuple[datetime, str]]:
+    """Yield the reported starts, the best place first."""
+    for key in START_KEYS:
+        if when := parse_local_time(state.get(key), offset):
+            yield when, f"adw_state.json: {key}"
+    for phase in state_phases(state):
+        if when := parse_local_time(phase.get("started_at"), offset):
+            yield when, "adw_state.json: phase_results"
+    firsts = [(when, log.path) for log in logs if (when := parse_local_time(log.first, offset))]
+    if firsts:
+        yield min(firsts)
+    for when in moments_of_id(run_id):
+        yield (when, ID) if when.tzinfo else (_shifted(when, offset), "the stamp in the run's id")
+
+
+def moments_of_id(run_id: str) -> Iterator[datetime]:
+    """Yield the times in a run's id: of an epoch, and a naive one of a stamp."""
+    if epoch := _EPOCH.search(run_id):
+        yield datetime.fromtimestamp(int(epoch.group(1)), UTC)
+    if stamp := _stamp(run_id):
+        yield stamp
+
+
+def state_phases(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a state file tells of its phases, one dict each."""
+    results = state.get("phase_results")
+    return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -> datetime | None:
+    for key in END_KEYS:
+        if when := parse_local_time(state.get(key), offset):
+            return when
+    ends = [parse_local_time(phase.get("completed_at"), offset) for phase in state_phases(state)]
+    known = [end for end in ends if end]
+    if known and stated_status(state) in ("completed", "failed"):
+        return max(known)
+    last = max(logs, key=lambda log: log.last or datetime.min, default=None)  # noqa: DTZ901 - logs are naive
+    ended = None if last is None else last.completed_at
+    return None if ended is None else parse_local_time(ended, offset)
+
+
+def _spans(streams: Sequence[StreamFacts], window: FileTimeSpan | None) -> list[tuple[datetime, datetime]]:
+    """Return (start, end) of each stream: its own clock if it has one, else its file's time."""
+    spans = []
+    for stream in streams:
+        if stream.started_at and stream.ended_at:
+            spans.append((stream.started_at, stream.ended_at))
+        elif window is not None and stream.modified_at is not None:
+            seconds = stream_duration(stream) or 0.0
+            spans.append((stream.modified_at - timedelta(seconds=seconds), stream.modified_at))
+    return spans
+
+
+def _durations(
+    state: dict[str, Any],
+    started: datetime | None,
+    completed: datetime | None,
+    spans: Sequence[tuple[datetime, datetime]],
+    streams: Sequence[StreamFacts],
+) -> Iterator[tuple[float, DurationBasis, str]]:
+    """Yield what tells how long the run took, the best first: seconds, how that is known, and from where."""
+    given = coerce_number(state.get("duration_seconds"))
+    if given is not None:
+        yield given, "reported", "adw_state.json: duration_seconds"
+    if started and completed and completed >= started:
+        yield (completed - started).total_seconds(), "reported", "its reported start and end"
+    known = [seconds for stream in streams if (seconds := stream_duration(stream)) is not None]
+    if known and spans:
+        span = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
+        if all(stream.started_at and stream.ended_at for stream in streams):
+            yield round(span, 3), "reported", FIRST_TO_LAST
+        else:
+            yield round(span, 3), "derived", FILES_FIRST_TO_LAST
+    if known:
+        whole = len(known) == sum(stream.format != "empty" for stream in streams)
+        yield round(fsum(known), 3), "derived" if whole else "lower_bound", ADDED_UP
+
+
+def _offset(
+    run_id: str, state: dict[str, Any], logs: Sequence[Log], window: FileTimeSpan | None
+) -> int | None:
+    """Return the run's minutes from UTC: told by a time with an offset, an epoch, or a file's time."""
+    texts = [state.get(key) for key in ("created_at", "started_at", "completed_at", "timestamp")]
+    of_state = [when for text in texts if (when := read_moment(text)) is not None]
+    of_logs = [when for log in logs for when in (log.first, log.last) if when is not None]
+    for when in (*of_state, *of_logs):
+        if (delta := when.utcoffset()) is not None:
+            return round(delta.total_seconds() / 60)
+    naive = [when.replace(tzinfo=UTC) for when in of_state]
+    epoch = _EPOCH.search(run_id)
+    if naive and epoch:
+        return _quarter((naive[0].timestamp() - int(epoch.group(1))), slack=600)
+    written = [*naive, *(log.last.replace(tzinfo=UTC) for log in logs if log.last)]
+    if written and window is not None:
+        return _quarter(max(written).timestamp() - window.last.timestamp(), slack=60)
+    return None
+
+
+def _quarter(seconds: float, *, slack: float) -> int | None:
+    """Return the offset, in minutes, that a difference in seconds stands for, if it is one."""
+    nearest = round(seconds / _QUARTER) * _QUARTER
+    plausible = abs(seconds - nearest) <= slack and abs(nearest) <= 14 * 3600
+    return nearest // 60 if plausible else None
+
+
+def _stamp(run_id: str) -> datetime | None:
+    found = _STAMP.search(run_id)
+    if found is None:
+        return None
+    try:
+        return datetime(*(int(part) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - local time of a machine unknown
+    except ValueError:
+        return None
+
+
+def parse_local_time(value: Any, offset: int | None) -> datetime | None:
+    """Return aware UTC; a naive time is local, moved by the offset if that is known."""
+    when = value if isinstance(value, datetime) else read_moment(value)
+    if when is None:
+        return None
+    try:
+        return when.astimezone(UTC) if when.tzinfo else _shifted(when, offset)
+    except OverflowError:
+        return None
+
+
+def _shifted(naive: datetime, offset: int | None) -> datetime:
+    return naive.replace(tzinfo=UTC) - timedelta(minutes=offset or 0)

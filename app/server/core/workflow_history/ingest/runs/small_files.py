@@ -1,0 +1,235 @@
+"""Read the small files of a run: state, summaries, prompts, logs. Trouble is noted, never raised."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from ...common.models import Problem
+from ...common.plausible_dates import is_possible, read_moment
+from ...common.redaction import redact_json, redact_text
+from ..files import open_file
+from .log_failures import LOG_TIME, last_error
+from .records import LOG_FILES, ScannedFile
+
+MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
+_MAX_PROBLEMS = 20  # of one run so far: what is no number in its files is named until then
+MAX_DEPTH = 90  # levels: the history stores 100, some of which are its own
+
+_COMPLETION = re.compile(
+    r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b"
+    r"|\b(?:phase|stage)\b[^\n]{0,40}\b(?:completed|finished)\b"
+    r"|\bcompleted successfully\b[^\n]{0,40}\b(?:workflow|adw\w*|sdlc|phase|stage)\b",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(
+    r"\b(?:starting|beginning|entering|launching|executing|running)\b[^\n]{0,60}"
+    r"\b(?:phase|stage|workflow|agent|tests?|step \d+)\b",
+    re.IGNORECASE,
+)
+"""A line that begins the next part of a run."""
+
+_BUT = re.compile(
+    r"\b(?:completed|finished) (?:with (?:\w+ )?(?:errors?|failures?|problems?)|unsuccessfully)\b"
+    r"|\bexit(?:ed|ing)?(?: with)?(?: exit)? (?:code|status)[ :=]{1,3}-?[1-9]",
+    re.IGNORECASE,
+)
+_PHASE = re.compile(r"\b(?:phase|stage)\b", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One execution.log: what a workflow script wrote down while it ran."""
+
+    workflow: str  # the folder that holds it: the workflow's name
+    text: str = field(repr=False, default="")
+    first: datetime | None = None  # as written: mostly naive, the machine's local time
+    last: datetime | None = None
+    path: str = LOG_FILES[0]  # relative to the run's folder
+
+    @property
+    def completed(self) -> str | None:
+        """The line that says the workflow or its phase is completed, where one of its last lines does."""
+        line = self._completion_line
+        return None if line is None else redact_text(line.strip())[:200]
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """The time of that line, else of the last line, as written; None: it is not completed."""
+        line = self._completion_line
+        if line is None:
+            return None
+        stamp = LOG_TIME.match(line)
+        return (_moment_of(stamp) if stamp and self.last else None) or self.last
+
+    @property
+    def error(self) -> str | None:
+        """The error that the script ended with; one after which it went on is none."""
+        return last_error(self.text, survived=False) if self._completion_line is None else None
+
+    @property
+    def _completion_line(self) -> str | None:
+        goes_on = False
+        for line in reversed(self.text.splitlines()[-40:]):
+            if _COMPLETION.search(line) and not _NEGATED.search(line) and not _BUT.search(line):
+                # A phase may be completed before the error of the next one, or before the next one begins.
+                is_phase = _PHASE.search(line) is not None
+                return None if is_phase and (goes_on or last_error(self.text, survived=False)) else line
+            goes_on = goes_on or _NEXT.search(line) is not None
+        return None
+
+
+def read_text(found: ScannedFile, problems: list[Problem]) -> str | None:
+    """Return a file's text, or None with a problem noted; bytes that are no UTF-8 are replaced and noted."""
+    try:
+        raw = _read_regular(found)
+    except OSError as error:
+        problems.append(Problem(found.shown, f"cannot be read: {error.strerror or error}", refused=True))
+        return None
+    if raw is None:
+        problems.append(Problem(found.shown, f"larger than {MAX_BYTES // 2**20} MiB: left unread"))
+        return None
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.append(Problem(found.shown, f"not UTF-8 at byte {error.start}", severity="warning"))
+        return raw.decode("utf-8-sig", "replace")
+
+
+def _read_regular(found: ScannedFile) -> bytes | None:
+    handle, status = open_file(found.file, found)
+    with handle:
+        raw = handle.read(min(status.st_size, MAX_BYTES) + 1)
+    return raw if len(raw) <= MAX_BYTES else None
+
+
+def read_object(found: ScannedFile, problems: list[Problem]) -> dict[str, Any] | None:
+    """Return a file's JSON object without secrets, or None with the reason noted."""
+    text = read_text(found, problems)
+    if text is None:
+        return None
+    if not text.strip():
+        problems.append(Problem(found.shown, "the file is empty"))
+        return None
+    constants: list[float] = []
+
+    def noted(name: str) -> float:
+        constants.append(float(name))
+        return constants[-1]
+
+    try:
+        value = json.loads(text, parse_constant=noted)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        problems.append(Problem(found.shown, f"no valid JSON: {getattr(error, 'msg', error)}", line))
+        return None
+    if not isinstance(value, dict):
+        problems.append(Problem(found.shown, f"a JSON {type(value).__name__}, not an object"))
+        return None
+    if _is_deeper(value, MAX_DEPTH):
+        problems.append(Problem(found.shown, f"nested more than {MAX_DEPTH} levels deep"))
+        return None
+    clean: dict[str, Any] = redact_json(value)  # before anything is made of it: words of a branch, a reason
+    if constants:
+        clean = _without_constants(clean, found.shown, problems)
+    return clean
+
+
+def _without_constants(value: Any, path: str, problems: list[Problem], key: str = "") -> Any:
+    """Return a JSON value with null for what is no number, and name where that stands."""
+    if isinstance(value, dict):
+        inside = {each: f"{key}.{each}" if key else each for each in value}
+        return {each: _without_constants(value[each], path, problems, inside[each]) for each in value}
+    if isinstance(value, list):
+        return [_without_constants(each, path, problems, f"{key}[{at}]") for at, each in enumerate(value)]
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    if len(problems) < _MAX_PROBLEMS:
+        problems.append(Problem(path, f"{key[:200]} is {value}, no number: it is unknown", None, "warning"))
+    return None
+
+
+def _is_deeper(value: dict[str, Any], levels: int) -> bool:
+    """Tell whether objects and lists stand in each other more than `levels` deep."""
+    held: list[Any] = [value]
+    for _ in range(levels):
+        inside = (each.values() if isinstance(each, dict) else each for each in held)
+        held = [item for items in inside for item in items if isinstance(item, dict | list)]
+    return bool(held)
+
+
+def extract_json_objects(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects that stand inside a text, outermost ones, in order.
+
+    >>> list(extract_json_objects('/classify_issue {"title": "Add x", "body": "y"} abc'))
+    [{'title': 'Add x', 'body': 'y'}]
+    """
+    decoder = json.JSONDecoder(parse_constant=lambda _name: None)
+    at = text.find("{")
+    tries = 0
+    while at >= 0 and tries < 50:
+        tries += 1
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if isinstance(value, dict):
+                yield value
+        at = text.find("{", end)
+
+
+def read_log(found: ScannedFile, problems: list[Problem]) -> Log:
+    """Return one execution.log with the times of its first and last stamped lines."""
+    text = (read_text(found, problems) or "").replace("\r\n", "\n").replace("\r", "\n")
+    parts = found.path.split("/")
+    first = last = None
+    unread: list[re.Match[str]] = []
+    for stamp in LOG_TIME.finditer(text):
+        when = _moment_of(stamp)
+        if when is None:
+            unread.append(stamp)
+        else:
+            first, last = first or when, when
+    if unread:
+        line = text.count("\n", 0, unread[0].start()) + 1
+        more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+        reason = f"the line's time cannot be read as one of a run: {unread[0][0]!r}{more}"
+        problems.append(Problem(found.shown, reason, line, "warning"))
+    return Log(parts[-2] if len(parts) > 1 else "", text, first, last, found.path)
+
+
+def _moment_of(stamp: re.Match[str]) -> datetime | None:
+    when = read_moment(f"{stamp[1]}{stamp[2] or ''}")
+    return when if when is not None and is_possible(when) else None
+
+
+def outermost(logs: Sequence[Log]) -> Log | None:
+    """Return the log of the workflow that started the others; None if there is no log of a named one.
+
+    It lies in no other log's folder, began first and ended last. If none did both, it is the one that began
+    first.
+    """
+    named = [log for log in logs if log.workflow and log.workflow != "prompts"]
+    timed = [log for log in named if log.first is not None and log.last is not None]
+    begin = min((_naive(log.first) for log in timed), default=None)
+    end = max((_naive(log.last) for log in timed), default=None)
+
+    def place(log: Log) -> tuple[int, bool, datetime, str]:
+        starts, ends = _naive(log.first), _naive(log.last)
+        return log.path.count("/"), not (starts == begin and ends == end), starts, log.path
+
+    return min(named, key=place, default=None)
+
+
+def _naive(when: datetime | None) -> datetime:
+    """Return a time of one machine's logs so that it can be compared; an unknown one comes last."""
+    return when.replace(tzinfo=None) if when is not None else datetime.max  # noqa: DTZ901 - logs are naive

@@ -1,0 +1,306 @@
+"""The shapes of a stream's lines: bytes of one line in, a typed record out. Fields nobody needs are skipped.
+
+Two dialects share them: Claude Code's `--output-format stream-json` and its native transcripts, whose
+lines carry `sessionId`, a timestamp and final usage.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ...common.plausible_dates import is_possible, read_moment
+
+NO_TIME = "timestamp cannot be read as a time with its zone"
+NO_RUNS_TIME = "timestamp is before 2000 or after 2099"
+"""How problems with a line's clock begin."""
+
+
+class LineUnreadableError(ValueError):
+    """One line cannot be used; its text is the reason."""
+
+
+class CacheCreation(msgspec.Struct):
+    """Cache writes by lifetime, tokens."""
+
+    ephemeral_5m_input_tokens: int | float | None = None
+    ephemeral_1h_input_tokens: int | float | None = None
+
+
+class ServerToolUse(msgspec.Struct):
+    """Server-side tools, requests."""
+
+    web_search_requests: int | float | None = None
+
+
+class Usage(msgspec.Struct):
+    """Token counts as Anthropic's API gives them: input without cache."""
+
+    input_tokens: int | float | None = None
+    output_tokens: int | float | None = None
+    cache_read_input_tokens: int | float | None = None
+    cache_creation_input_tokens: int | float | None = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerToolUse | None = None
+    speed: Any = None
+    inference_geo: Any = None
+    service_tier: Any = None
+    iterations: Any = None  # the requests that one message took
+
+
+class ModelEntry(msgspec.Struct):
+    """One model of a result's modelUsage."""
+
+    inputTokens: int | float | None = None  # noqa: N815 - the stream's own spelling
+    outputTokens: int | float | None = None  # noqa: N815
+    cacheReadInputTokens: int | float | None = None  # noqa: N815
+    cacheCreationInputTokens: int | float | None = None  # noqa: N815
+    webSearchRequests: int | float | None = None  # noqa: N815
+    costUSD: int | float | None = None  # noqa: N815
+
+
+class Block(msgspec.Struct):
+    """One block of a message's content; what may be long stays raw until it is needed."""
+
+    type: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = msgspec.Raw()
+    tool_use_id: str | None = None
+    is_error: bool | None = None
+    text: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class Message(msgspec.Struct):
+    """An assistant's or user's message."""
+
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    stop_details: Any = None
+    usage: Usage | None = None
+    content: list[Block | str] | str | None = None
+
+
+class Line(msgspec.Struct):
+    """One line of a stream, of any type."""
+
+    type: str | None = None
+    subtype: str | None = None
+    session_id: str | None = None
+    sessionId: str | None = None  # noqa: N815 - the transcript's own spelling
+    uuid: str | None = None
+    timestamp: Any = None
+    model: str | None = None
+    message: Message | str | None = None
+    total_cost_usd: int | float | None = None
+    usage: Usage | None = None
+    modelUsage: dict[str, ModelEntry] | None = None  # noqa: N815
+    duration_ms: int | float | None = None
+    duration_api_ms: int | float | None = None
+    num_turns: int | float | None = None
+    is_error: bool | None = None
+    result: Any = None
+    structured_output: Any = None
+    stop_reason: Any = None
+    errors: Any = None
+    permission_denials: list[msgspec.Raw] | None = None
+    agentId: Any = None  # noqa: N815 - the transcript's own spelling
+    isSidechain: Any = None  # noqa: N815 - a transcript's line of a subagent
+    forkedFrom: Any = None  # noqa: N815 - a transcript's line that stands in its parent's, too
+    isMeta: Any = None  # noqa: N815 - written by the program, not by the user
+    isCompactSummary: Any = None  # noqa: N815
+    isApiErrorMessage: Any = None  # noqa: N815
+    error: Any = None
+    toolUseResult: msgspec.Raw = msgspec.Raw()  # noqa: N815
+
+
+class SubagentResult(msgspec.Struct):
+    """What a transcript tells of a sub-agent beside its answer."""
+
+    agentId: str | None = None  # noqa: N815
+    totalTokens: int | None = None  # noqa: N815
+
+
+class TypeOnly(msgspec.Struct):
+    """Just a line's type."""
+
+    type: Any = None
+
+
+class ToolInput(msgspec.Struct):
+    """The little of a tool call's input that tells what was done."""
+
+    command: Any = None
+    file_path: Any = None
+    path: Any = None
+    notebook_path: Any = None
+    pattern: Any = None
+    skill: Any = None
+    url: Any = None
+    query: Any = None
+
+
+_LINE = msgspec.json.Decoder(Line)
+_HEAD = msgspec.json.Decoder(TypeOnly)
+_INPUT = msgspec.json.Decoder(ToolInput)
+_INPUT_FIELDS = ("command", "file_path", "notebook_path", "skill", "path", "pattern", "url", "query")
+
+
+def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
+    """Return the line, or None where it is whole but of a type outside `wanted`.
+
+    Raises LineUnreadableError with the reason where the line is damaged.
+    """
+    try:
+        line = _LINE.decode(raw)
+    except msgspec.ValidationError as error:
+        if _matters(raw, wanted):
+            raise LineUnreadableError(str(error)) from None
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if raw.isascii() and b"\\u" not in raw:  # of this the standard library reads no more
+            raise LineUnreadableError(str(error)) from None
+        line = _tolerant(raw, str(error))
+    return line if line.type in wanted else None
+
+
+def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
+    """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
+    try:
+        kind = _HEAD.decode(raw).type
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
+    return not isinstance(kind, str) or kind in wanted
+
+
+def _tolerant(raw: bytes, reason: str) -> Line:
+    """Decode with the standard library: cut tool outputs hold lone surrogates, or bytes that are no UTF-8."""
+    try:
+        return _LINE.decode(normalize_json(raw))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise LineUnreadableError(reason) from None
+
+
+def normalize_json(raw: bytes) -> bytes:
+    """Return JSON that the standard library reads as JSON that every reader does.
+
+    Raises ValueError or RecursionError where it is none.
+    """
+    value = json.loads(raw.decode("utf-8", "replace"))
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
+    """Return what a tool call was about: its command, path, skill, pattern or address."""
+    try:
+        given = _INPUT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    for name in _INPUT_FIELDS:
+        value = getattr(given, name)
+        if isinstance(value, str) and value:
+            return value[:limit]
+    return None
+
+
+def parse_timestamp(value: Any) -> datetime | None:
+    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone.
+
+    A time at which no run can have been made is none.
+    """
+    when = read_moment(value)
+    return when.astimezone(UTC) if when is not None and when.tzinfo and is_possible(when) else None
+
+
+def parse_duration(value: float | None) -> float | None:
+    """Return a length of time; 0, a negative or an absurd one is unknown.
+
+    >>> parse_duration(1500), parse_duration(0), parse_duration(2**63)
+    (1500.0, None, None)
+    """
+    return float(value) if value is not None and 0 < value < 1e12 else None
+
+
+def error_text(error: Any, depth: int = 4) -> str | None:
+    """Return an error's message: text, an object that holds it, JSON in text, or a list of these.
+
+    >>> error_text({"type": "Error", "message": "quota exhausted"})
+    'quota exhausted'
+    >>> error_text(["a", {"error": {"message": "b"}}])
+    'a; b'
+    """
+    if isinstance(error, str):
+        said = error.strip()
+        inner = _parsed(said) if depth and said[:1] in ("{", "[") else None
+        return (error_text(inner, depth - 1) if inner else None) or said or None
+    if isinstance(error, list):
+        told = [text for part in error[:20] if depth and (text := error_text(part, depth - 1))]
+        return "; ".join(told) or None
+    if not isinstance(error, dict):
+        return None if error is None or isinstance(error, bool) else str(error)
+    for key in ("message", "error", "detail", "errors", "data", "reason", "type", "name", "code"):
+        if depth and (text := error_text(error.get(key), depth - 1)):
+            return text
+    return None
+
+
+def answer_text(answer: Any) -> str:
+    """Return an answer as text: one that is no text as JSON, none and an empty one as "".
+
+    >>> answer_text({"a": 1}), answer_text(0), answer_text([]), answer_text(None)
+    ('{"a":1}', '0', '', '')
+    """
+    if isinstance(answer, str):
+        return answer
+    empty = answer is None or answer in ({}, [])
+    return "" if empty else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def parse_usd(value: float | None) -> Decimal | None:
+    """Return USD as the line's own decimal digits; None stays unknown.
+
+    >>> parse_usd(0.1)
+    Decimal('0.1')
+    """
+    if value is None:
+        return None
+    if not 0 <= value < 1e9:
+        raise LineUnreadableError(f"a cost is {value}")
+    return Decimal(str(value))
+
+
+def moment(value: float | None) -> datetime | None:
+    """Return an aware UTC time from milliseconds since 1970; what cannot be one is unknown."""
+    try:
+        when = datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
+    except (OverflowError, OSError, ValueError):
+        return None
+    return when if when is not None and is_possible(when) else None
+
+
+def parse_count(value: float | None) -> int:
+    """Return a token count; null and missing count as 0.
+
+    Raises LineUnreadableError for a negative or non-finite number.
+
+    >>> parse_count(None), parse_count(12.0)
+    (0, 12)
+    """
+    if not value:
+        return 0
+    if not 0 <= value < 2**53:
+        raise LineUnreadableError(f"a token count is {value}")
+    return int(value)

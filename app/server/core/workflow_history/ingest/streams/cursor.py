@@ -1,0 +1,139 @@
+"""Read a stream of Cursor's CLI (`cursor-agent --output-format stream-json`): lines in, StreamFacts out.
+
+Its lines are like those of Claude Code, but give neither a message's usage nor a cost. A result counts its
+process' tokens; its input tokens leave the cache out, as Claude's do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from .claude_schema import answer_text, error_text, moment, parse_count, parse_duration
+from .reading import LineParser, decoded
+
+_DETAILS = ("command", "path", "filePath", "pattern", "globPattern", "query", "url")
+_FAILED = ("error", "rejected", "failure", "permissionDenied")
+
+
+class CursorUsage(msgspec.Struct):
+    """Tokens of one process; input without cache."""
+
+    inputTokens: int | float | None = None  # noqa: N815 - the stream's own spelling
+    outputTokens: int | float | None = None  # noqa: N815
+    cacheReadTokens: int | float | None = None  # noqa: N815
+    cacheWriteTokens: int | float | None = None  # noqa: N815
+
+
+class CursorLine(msgspec.Struct):
+    """One line of the stream."""
+
+    type: str | None = None
+    subtype: str | None = None
+    session_id: str | None = None
+    model: str | None = None
+    call_id: str | None = None
+    tool_call: Any = None
+    timestamp_ms: int | float | None = None
+    usage: CursorUsage | None = None
+    duration_ms: int | float | None = None
+    duration_api_ms: int | float | None = None
+    is_error: bool | None = None
+    result: Any = None
+    error: Any = None
+
+
+_LINE = msgspec.json.Decoder(CursorLine)
+
+
+@dataclass(slots=True)
+class CursorParser(LineParser):
+    """What has been gathered so far from one Cursor stream."""
+
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    sessions: dict[str, None] = field(default_factory=dict)
+    model: str | None = None
+
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong."""
+        line = decoded(raw, _LINE)
+        if line is None:
+            return
+        if line.session_id:
+            self.sessions[line.session_id] = None
+        self.note_time(moment(line.timestamp_ms), line.timestamp_ms, number)
+        if line.type == "system":
+            self.model = line.model or self.model
+        elif line.type == "tool_call" and isinstance(line.tool_call, dict):
+            self._tool(line, line.tool_call, number)
+        elif line.type == "result":
+            self.results.append(self._result(line, number))
+
+    def _tool(self, line: CursorLine, given: dict[str, Any], number: int) -> None:
+        name, call = next(((k, v) for k, v in given.items() if isinstance(v, dict)), ("", {}))
+        key = line.call_id or f"line {number}"
+        known = self.tools.get(key)
+        result = call.get("result")
+        failed = any(word in result for word in _FAILED) if isinstance(result, dict) else None
+        tool = known or ToolCall(name.removesuffix("ToolCall") or "tool", _detail(call.get("args")), number)
+        self.tools[key] = ToolCall(tool.tool, tool.detail, tool.line, None, failed)
+
+    def _result(self, line: CursorLine, number: int) -> ResultLine:
+        usage = _usage(line.usage) if line.usage else None
+        failed = bool(line.is_error) or (line.subtype or "").startswith("error")
+        said = answer_text(line.result) if isinstance(line.result, str) or not failed else ""
+        return ResultLine(
+            line=number,
+            total_cost=None,
+            models=(ReportedModelCost(self.model, usage, None),) if usage is not None else (),
+            duration_ms=parse_duration(line.duration_ms),
+            duration_api_ms=parse_duration(line.duration_api_ms),
+            is_error=failed,
+            subtype=line.subtype,
+            text=(said or (error_text(line.error) if failed else None) or "")[:2000],
+            session_id=line.session_id,
+            process=len(self.results) + 1,
+        )
+
+    def _ended(self) -> datetime | None:
+        """Return the end: only tools' lines tell a time, and a result how long its process took."""
+        if self.first is None or self.last is None:
+            return None
+        took = sum([result.duration_ms or 0.0 for result in self.results])
+        return max(self.last, self.first + timedelta(milliseconds=took))
+
+    def result(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        return StreamFacts(
+            path=self.path,
+            format="cursor",
+            agent=agent,
+            session_ids=tuple(self.sessions),
+            model=self.model,
+            results=tuple(self.results),
+            tools=tuple(self.tools.values()),
+            started_at=self.first,
+            ended_at=self._ended(),
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=(*self.all_problems(), *self.doubtful_results()),
+            lost_line=self.missing_since(),
+        )
+
+
+def _detail(given: Any) -> str | None:
+    told = given if isinstance(given, dict) else {}
+    return next((told[key][:4000] for key in _DETAILS if isinstance(told.get(key), str) and told[key]), None)
+
+
+def _usage(given: CursorUsage) -> TokenUsage:
+    return TokenUsage(
+        input=parse_count(given.inputTokens),
+        output=parse_count(given.outputTokens),
+        cache_read=parse_count(given.cacheReadTokens),
+        cache_write_5m=parse_count(given.cacheWriteTokens),
+    )

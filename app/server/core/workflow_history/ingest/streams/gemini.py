@@ -1,0 +1,188 @@
+"""Read a stream of Gemini CLI (`--output-format stream-json`): lines in, StreamFacts out.
+
+A result gives one process' token totals and no cost. Cached tokens stand inside the input tokens; here
+they are taken out. Thoughts stand in the total alone, and are billed as output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from .claude_schema import error_text, parse_count, parse_duration, parse_timestamp
+from .reading import LineParser, decoded
+
+_RESUMED = "the session was resumed: whether this total holds the earlier one is unknown"
+_ANY_MODEL = frozenset({"auto", "auto-gemini-3", "auto-gemini-2.5"})  # the CLI chooses for each request
+
+
+class Counts(msgspec.Struct):
+    """Tokens of a session, or of one model in it."""
+
+    total_tokens: int | float | None = None
+    input_tokens: int | float | None = None
+    output_tokens: int | float | None = None
+    cached: int | float | None = None
+    cached_tokens: int | float | None = None
+
+
+class Stats(Counts):
+    """Totals of a session; tokens, milliseconds."""
+
+    duration_ms: int | float | None = None
+    models: dict[str, Counts] | None = None
+
+
+class Parameters(msgspec.Struct):
+    """What a tool call was about."""
+
+    command: str | None = None
+    file_path: str | None = None
+    path: str | None = None
+    pattern: str | None = None
+
+
+class GeminiLine(msgspec.Struct):
+    """One line of the stream."""
+
+    type: str | None = None
+    timestamp: Any = None
+    session_id: str | None = None
+    model: str | None = None
+    role: str | None = None
+    content: Any = None
+    tool_name: str | None = None
+    tool_id: str | None = None
+    parameters: Parameters | None = None
+    status: str | None = None
+    stats: Stats | None = None
+    error: Any = None
+
+
+_LINE = msgspec.json.Decoder(GeminiLine)
+
+
+@dataclass(slots=True)
+class GeminiParser(LineParser):
+    """What has been gathered so far from one Gemini stream."""
+
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    sessions: dict[str, None] = field(default_factory=dict)
+    processes: int = 0
+    model: str | None = None
+    session: str | None = None
+    text: str = ""
+
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong; plain text is the CLI talking to a person."""
+        line = decoded(raw, _LINE)
+        if line is None:
+            return
+        self.note_time(parse_timestamp(line.timestamp), line.timestamp, number)
+        if line.type == "init":
+            self.processes += 1
+            self.text = ""
+        self.model, self.session = line.model or self.model, line.session_id or self.session
+        if self.session:
+            self.sessions[self.session] = None
+        if line.type == "tool_use" and line.tool_name:
+            call = ToolCall(line.tool_name, _detail(line.parameters), number)
+            self.tools[line.tool_id or f"line {number}"] = call
+        elif line.type == "tool_result" and line.tool_id in self.tools:
+            call = self.tools[line.tool_id]
+            self.tools[line.tool_id] = ToolCall(
+                call.tool, call.detail, call.line, None, line.status == "error"
+            )
+        elif line.type == "message" and line.role == "assistant" and isinstance(line.content, str):
+            self.text = (self.text + line.content)[-2000:]
+        elif line.type == "result":
+            self._result(line, number)
+
+    def _result(self, line: GeminiLine, number: int) -> None:
+        failed = line.status not in (None, "success")
+        models, lacking = _spent(line.stats, self.model)
+        if failed and not _sum(models).total:
+            models = ()  # after an error, zeros only stand for counts that were not made
+        earlier = self._counted_before(models)
+        if any(result.process == self.processes for result in self.results):
+            self.processes += 1  # a result ends a process
+        self.results.append(
+            ResultLine(
+                line=number,
+                total_cost=None,
+                models=models,
+                duration_ms=parse_duration(line.stats.duration_ms) if line.stats else None,
+                is_error=failed,
+                subtype=line.status,
+                text=((error_text(line.error) if failed else None) or self.text)[:2000],
+                session_id=self.session,
+                process=self.processes if earlier is None else earlier.process,
+                lacking=lacking if earlier is None else _RESUMED,
+            )
+        )
+
+    def _counted_before(self, models: tuple[ReportedModelCost, ...]) -> ResultLine | None:
+        """Return the result of the same session that these totals may hold: they are at least as high."""
+        earlier = [r for r in self.results if r.models and r.session_id and r.session_id == self.session]
+        total = _sum(models)
+        return (
+            earlier[-1] if models and earlier and total.field_max(_sum(earlier[-1].models)) == total else None
+        )
+
+    def result(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        return StreamFacts(
+            path=self.path,
+            format="gemini",
+            agent=agent,
+            session_ids=tuple(self.sessions),
+            model=None if self.model in _ANY_MODEL else self.model,
+            results=tuple(self.results),
+            tools=tuple(self.tools.values()),
+            started_at=self.first,
+            ended_at=self.last,
+            last_result_line=self.results[-1].line if self.results else None,
+            lines=self.lines,
+            problems=(*self.all_problems(), *self.doubtful_results()),
+            lost_line=self.missing_since(),
+        )
+
+
+def _detail(given: Parameters | None) -> str | None:
+    return (given.command or given.file_path or given.path or given.pattern) if given else None
+
+
+def _spent(stats: Stats | None, model: str | None) -> tuple[tuple[ReportedModelCost, ...], str | None]:
+    """Return what each model took, and why that may not be all."""
+    if stats is None or (stats.input_tokens is None and stats.output_tokens is None and not stats.models):
+        return (), None
+    name = None if model in _ANY_MODEL else model
+    total, lacking = _usage(stats)
+    parts = [(key, *_usage(counts)) for key, counts in (stats.models or {}).items()]
+    lacking = lacking or next((why for _, _, why in parts if why), None)
+    models = [ReportedModelCost(key, usage, None) for key, usage, _ in parts if usage != TokenUsage()]
+    if not models:
+        return (ReportedModelCost(name, total, None),), lacking
+    counted = _sum(models)
+    if counted == total:
+        return tuple(models), lacking
+    rest = total.less(counted)
+    more = [ReportedModelCost(name, rest, None)] if rest.total else []
+    return (*models, *more), "its totals are not the sum of its models' tokens"
+
+
+def _usage(counts: Counts) -> tuple[TokenUsage, str | None]:
+    cached = parse_count(counts.cached if counts.cached is not None else counts.cached_tokens)
+    given, answered = parse_count(counts.input_tokens), parse_count(counts.output_tokens)
+    total = given + answered if counts.total_tokens is None else parse_count(counts.total_tokens)
+    thoughts = max(total - given - answered, 0)
+    usage = TokenUsage(input=max(given - cached, 0), output=answered + thoughts, cache_read=cached)
+    return usage, "its total_tokens are less than its input and output" if total < given + answered else None
+
+
+def _sum(models: Iterable[ReportedModelCost]) -> TokenUsage:
+    return sum([model.usage for model in models], TokenUsage())

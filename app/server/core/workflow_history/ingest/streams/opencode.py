@@ -1,0 +1,213 @@
+"""Read a stream of opencode (`opencode run --format json`): lines in, StreamFacts out.
+
+Each step gives its tokens and its cost; mostly no line names a model. Input tokens leave the cache out;
+thoughts stand beside the output, and are billed as such. A cost of 0 is a subscription's, or of a model whose
+price opencode does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from .claude_schema import error_text, moment, parse_count, parse_usd, tool_detail
+from .endings import refused
+from .reading import LineParser, decoded
+
+_COMPLAINTS = {"content-filter": refused(""), "error": "its last step ended with an error"}
+"""By the reason of a last step that answered nothing."""
+
+_GOES_ON = frozenset({"tool-calls", "unknown", None})  # reasons of a step that is not the last one
+_SUBAGENT = "task"  # the tool that starts an agent, whose steps stand in a session of its own
+
+
+class Cache(msgspec.Struct):
+    """Cached tokens of a step."""
+
+    read: int | float | None = None
+    write: int | float | None = None
+
+
+class Tokens(msgspec.Struct):
+    """Tokens of a step."""
+
+    input: int | float | None = None
+    output: int | float | None = None
+    reasoning: int | float | None = None
+    cache: Cache | None = None
+
+
+class State(msgspec.Struct):
+    """How a tool call stands."""
+
+    status: str | None = None
+    input: msgspec.Raw = msgspec.Raw()
+
+
+class Part(msgspec.Struct):
+    """What a line is about."""
+
+    id: str | None = None
+    type: str | None = None
+    text: str | None = None
+    tool: str | None = None
+    callID: str | None = None  # noqa: N815 - the stream's own spelling
+    state: State | None = None
+    reason: str | None = None
+    tokens: Tokens | None = None
+    cost: int | float | None = None
+    model: Any = None
+    modelID: Any = None  # noqa: N815
+    providerID: Any = None  # noqa: N815
+
+
+class OpencodeLine(msgspec.Struct):
+    """One line of the stream."""
+
+    type: str | None = None
+    timestamp: int | float | None = None
+    sessionID: str | None = None  # noqa: N815
+    part: Part | None = None
+    error: Any = None
+    info: Any = None  # a message, which names its model
+    model: Any = None
+    modelID: Any = None  # noqa: N815
+    providerID: Any = None  # noqa: N815
+
+
+_LINE = msgspec.json.Decoder(OpencodeLine)
+
+
+@dataclass(slots=True)
+class OpencodeParser(LineParser):
+    """What has been gathered so far from one opencode stream."""
+
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    sessions: dict[str, None] = field(default_factory=dict)
+    steps: dict[str, tuple[str | None, TokenUsage, Decimal | None]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)  # the last one that was named, by session
+    last_step: int = 0  # its line
+    reason: str | None = None  # of the last step's end
+    complaint: str | None = None
+    text: str = ""
+
+    def take_record(self, raw: bytes, number: int) -> None:
+        """Put one record's facts where they belong."""
+        line = decoded(raw, _LINE)
+        if line is None:
+            return
+        if line.sessionID:
+            self.sessions[line.sessionID] = None
+        self.note_time(moment(line.timestamp), line.timestamp, number)
+        part = line.part or Part()
+        session = line.sessionID or ""
+        if (model := _model_of(part) or _model_of(line)) is not None:
+            self._name(model, session)
+        if line.type == "tool_use" and part.tool:
+            status = part.state.status if part.state else None
+            failed = {"completed": False, "error": True}.get(status or "")
+            detail = tool_detail(part.state.input) if part.state else None
+            self.tools[part.callID or f"line {number}"] = ToolCall(part.tool, detail, number, None, failed)
+        elif line.type == "text" and part.text:
+            self.text = part.text[-2000:]
+        elif line.type == "step_start":
+            self.reason = None
+        elif line.type == "step_finish":
+            self.steps[part.id or f"line {number}"] = (self.models.get(session), *_spent(part))
+            self.last_step, self.reason = number, part.reason
+        elif line.type == "error":
+            self.complaint, self.last_step = error_text(line.error) or "error", number
+
+    def _name(self, model: str, session: str) -> None:
+        """Note the model of a session; the first one is that of the steps before it, too."""
+        if session not in self.models and len(self.sessions) <= 1:
+            self.steps = {
+                key: (named or model, usage, cost) for key, (named, usage, cost) in self.steps.items()
+            }
+        self.models[session] = model
+
+    def result(self, agent: str) -> StreamFacts:
+        """Return what the stream says so far."""
+        results = (self._result(),) if self.last_step else ()
+        return StreamFacts(
+            path=self.path,
+            format="opencode",
+            agent=agent,
+            model=next(iter(self.models.values()), None) if len(self.models) == 1 else None,
+            session_ids=tuple(self.sessions),
+            results=results,
+            tools=tuple(self.tools.values()),
+            started_at=self.first,
+            ended_at=self.last,
+            last_result_line=self.last_step or None,
+            lines=self.lines,
+            problems=(*self.all_problems(), *self.doubtful_results(results)),
+            lost_line=self.missing_since(),
+        )
+
+    def _result(self) -> ResultLine:
+        costs = [cost for _, _, cost in self.steps.values() if cost]
+        complaint = self.complaint or _COMPLAINTS.get(self.reason or "")
+        ended = complaint is not None or self.reason not in _GOES_ON
+        return ResultLine(
+            line=self.last_step,
+            total_cost=sum(costs, Decimal(0)) if costs else None,
+            models=self._by_model(),
+            turns=len(self.steps) or None,
+            is_error=complaint is not None,
+            subtype="error" if complaint else "success",
+            text=(complaint or self.text)[:2000],
+            session_id=next(iter(self.sessions), None),
+            process=1,
+            lacking=self._lacking(len(costs), ended=ended),
+            ended=ended,
+        )
+
+    def _by_model(self) -> tuple[ReportedModelCost, ...]:
+        found: dict[str | None, list[tuple[TokenUsage, Decimal | None]]] = {}
+        for model, usage, cost in self.steps.values():
+            found.setdefault(model, []).append((usage, cost))
+        return tuple([_sum(model, steps) for model, steps in found.items()])
+
+    def _lacking(self, priced: int, *, ended: bool) -> str | None:
+        if any(call.tool == _SUBAGENT for call in self.tools.values()):
+            return "what its sub-agents spent stands in sessions of their own"
+        if priced and priced < sum(usage != TokenUsage() for _, usage, _ in self.steps.values()):
+            return "some of its steps give no cost"
+        return None if ended else "the stream ends before its last step did"
+
+
+def _spent(part: Part) -> tuple[TokenUsage, Decimal | None]:
+    tokens = part.tokens or Tokens()
+    cache = tokens.cache or Cache()
+    usage = TokenUsage(
+        input=parse_count(tokens.input),
+        output=parse_count(tokens.output) + parse_count(tokens.reasoning),
+        cache_read=parse_count(cache.read),
+        cache_write_5m=parse_count(cache.write),
+    )
+    return usage, parse_usd(part.cost)
+
+
+def _model_of(said: Part | OpencodeLine) -> str | None:
+    """Return the model that a part or a line names, with its provider where that is named."""
+    info = said.info if isinstance(said, OpencodeLine) else None
+    about = [said.model, info, info.get("model") if isinstance(info, dict) else None]
+    named = [(said.modelID, said.providerID), (said.model, said.providerID)]
+    named += [(each.get("modelID"), each.get("providerID")) for each in about if isinstance(each, dict)]
+    for name, provider in named:
+        if isinstance(name, str) and name.strip():
+            return f"{provider}/{name}" if isinstance(provider, str) and provider else name
+    return None
+
+
+def _sum(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ReportedModelCost:
+    """Return what a model took; its cost only where every step gives one."""
+    costs = [cost for _, cost in steps if cost]
+    cost = sum(costs, Decimal(0)) if len(costs) == len(steps) else None
+    return ReportedModelCost(model, sum([usage for usage, _ in steps], TokenUsage()), cost)

@@ -1,0 +1,125 @@
+"""Turn Anthropic's usage blocks into token counts: a usage block in, counts, terms and requests out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ...common.models import LIST_PRICE, Call, Terms, TokenUsage
+from .claude_schema import CacheCreation, LineUnreadableError, ModelEntry, Usage, parse_count
+
+_USUAL = frozenset({"", "standard", "global", "not_available"})
+_MOST_CALLS = 1_000  # of one message
+
+
+class _Iteration(msgspec.Struct):
+    """One request of a message."""
+
+    type: str | None = None
+    model: str | None = None
+    input_tokens: int | float | None = None
+    output_tokens: int | float | None = None
+    cache_read_input_tokens: int | float | None = None
+    cache_creation_input_tokens: int | float | None = None
+    cache_creation: CacheCreation | None = None
+    speed: Any = None
+
+
+def token_usage(usage: Usage | _Iteration) -> TokenUsage:
+    """Return the counts of one usage block; cache writes without a split count as 5-minute ones."""
+    split = usage.cache_creation
+    tools = usage.server_tool_use if isinstance(usage, Usage) else None
+    written = parse_count(usage.cache_creation_input_tokens)
+    one_hour = parse_count(split.ephemeral_1h_input_tokens) if split else 0
+    five_minutes = parse_count(split.ephemeral_5m_input_tokens) if split else 0
+    return TokenUsage(
+        parse_count(usage.input_tokens),
+        parse_count(usage.output_tokens),
+        parse_count(usage.cache_read_input_tokens),
+        max(five_minutes, written - one_hour),
+        one_hour,
+        parse_count(tools.web_search_requests) if tools else 0,
+    )
+
+
+def entry_usage(entry: ModelEntry) -> TokenUsage:
+    """Return the counts of one model of a result's modelUsage."""
+    return TokenUsage(
+        input=parse_count(entry.inputTokens),
+        output=parse_count(entry.outputTokens),
+        cache_read=parse_count(entry.cacheReadInputTokens),
+        cache_write_5m=parse_count(entry.cacheCreationInputTokens),
+        web_searches=parse_count(entry.webSearchRequests),
+    )
+
+
+def terms_of(usage: Usage) -> Terms:
+    """Return on what terms a request was answered."""
+    if usage.speed is usage.inference_geo is usage.service_tier is None:
+        return LIST_PRICE
+    return Terms(
+        speed=_unusual(usage.speed),
+        inference_geo=_unusual(usage.inference_geo),
+        processing="batch" if usage.service_tier == "batch" else None,
+    )
+
+
+def _unusual(word: Any) -> str | None:
+    return word if isinstance(word, str) and word not in _USUAL else None
+
+
+def calls_of(usage: Usage, whole: TokenUsage, terms: Terms) -> tuple[Call, ...]:
+    """Return the requests that a message took, if there was more than the one that `whole` counts.
+
+    An advisor's and a compaction's requests are in no count of the message itself.
+    """
+    if _is_one(usage.iterations):
+        return ()
+    iterations = _iterations(usage.iterations)
+    own = [Call(None, token_usage(i), terms) for i in iterations if i.type in (None, "message")]
+    others = [
+        Call(
+            i.model,
+            token_usage(i),
+            msgspec.structs.replace(terms, speed=_unusual(i.speed)) if i.model else terms,
+        )
+        for i in iterations
+        if i.type not in (None, "message")
+    ]
+    if not others and len(own) < 2:
+        return ()
+    if others and _adds_up([*own, *others], whole):
+        return _searching((*own, *others), whole)
+    main = own if _adds_up(own, whole) else [Call(None, whole, terms)]
+    return (*_searching(main, whole), *others)
+
+
+def _is_one(iterations: Any) -> bool:
+    """Tell, as fast as can be, the usual case: one request, which the message counts."""
+    if not isinstance(iterations, list) or len(iterations) != 1 or not isinstance(iterations[0], dict):
+        return False
+    return iterations[0].get("type") == "message"
+
+
+def _iterations(given: Any) -> list[_Iteration]:
+    if not isinstance(given, list) or not given:
+        return []
+    try:
+        return msgspec.convert(given[:_MOST_CALLS], list[_Iteration])
+    except msgspec.ValidationError as error:
+        raise LineUnreadableError(str(error)) from None
+
+
+def _adds_up(calls: Sequence[Call], whole: TokenUsage) -> bool:
+    """Tell whether some requests are what a message counts, but for its web searches."""
+    total = sum([call.usage for call in calls], TokenUsage())
+    return total == msgspec.structs.replace(whole, web_searches=0)
+
+
+def _searching(calls: Sequence[Call], whole: TokenUsage) -> tuple[Call, ...]:
+    """Return the requests, the first with the message's web searches."""
+    first, *rest = calls
+    usage = msgspec.structs.replace(first.usage, web_searches=whole.web_searches)
+    return (msgspec.structs.replace(first, usage=usage), *rest)

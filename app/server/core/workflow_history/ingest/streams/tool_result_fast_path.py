@@ -1,0 +1,86 @@
+"""Read tools' answers without parsing them: lines of bytes in, the calls they answer out, or None: parse it.
+
+Four fifths of a stream's bytes are tools' outputs, of which nobody needs more than whether the tool
+failed. A key with its quotes cannot stand inside a JSON string, where quotes are escaped, so that finding
+one is proof. Only lines of the one shape that Claude Code writes are taken; every other line is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEAD = re.compile(
+    rb'\{"type": ?"user", ?"message": ?\{"role": ?"user", ?"content": ?'
+    rb'\[\{"tool_use_id": ?"([\w-]+)", ?"type": ?"tool_result", ?"content": ?["\[]'
+)
+_AFTER = re.compile(
+    rb'("parent_tool_use_id": ?(?:null|"[\w-]*"), ?"session_id": ?"([\w-]+)", ?"uuid": ?")[\w-]*'
+    rb'(?:"\}|", ?"tool_use_result":)'
+)
+_END = re.compile(rb'(?:["\]]|"is_error": ?(true|false))\}\]\}, ?\Z')
+_NEXT = b'"parent_tool_use_id":'
+_LONGEST_END = 40  # bytes: `"is_error": false}]}, `
+_LAST_KEYS = 400  # bytes at a line's end in which a time would stand
+_UUID = 36  # bytes
+_ENDS = (b'","tool_use_result":', b'", "tool_use_result":', b'"}')
+_BRACE = ord("}")
+_SUCCEEDED = b'"is_error":false}]},'
+_FAILED = b'"is_error":true}]},'
+
+ToolResult = tuple[str, bool]
+"""The id of a tool call, and whether the tool failed."""
+
+
+class ToolResultMatcher:
+    """The tools' answers of one stream; what each line repeats is learnt from the first one."""
+
+    def __init__(self) -> None:
+        self.session = ""  # of the last answer
+        self._usual = b""  # what follows the message, up to the uuid
+
+    def match(self, data: bytes, start: int, end: int) -> ToolResult | None:
+        """Return what the line from `start` to `end` says of one tool; None where its shape is any other.
+
+        >>> line = (b'{"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1",'
+        ...     b'"type":"tool_result","content":"ok","is_error":true}]},"parent_tool_use_id":null,'
+        ...     b'"session_id":"s1","uuid":"u1","tool_use_result":{}}')
+        >>> ToolResultMatcher().answer(line, 0, len(line))
+        ('t1', True)
+        """
+        head = _HEAD.match(data, start, end)
+        if head is None or data[end - 1] != _BRACE or data.find(b'"timestamp":', end - _LAST_KEYS, end) >= 0:
+            return None
+        inside = head.end()
+        closed = data.find(_NEXT, inside, end)
+        if closed < 0 or not self._goes_on_as_usual(data, closed, end):
+            return None
+        failed = _failed(data, inside, closed)
+        if failed is None or data.find(b'"tool_use_id":', inside, closed) >= 0:
+            return None  # of another shape, or several results in one line
+        return head[1].decode(), failed
+
+    def _goes_on_as_usual(self, data: bytes, at: int, end: int) -> bool:
+        usual = self._usual
+        if usual and data.startswith(usual, at):
+            uuid = at + len(usual)
+            if data.startswith(_ENDS, uuid + _UUID) and data.find(b'"', uuid, uuid + _UUID) < 0:
+                return True
+        after = _AFTER.match(data, at, end)
+        if after is None:
+            return False
+        self._usual, self.session = after[1], after[2].decode()
+        return True
+
+
+def _failed(data: bytes, inside: int, closed: int) -> bool | None:
+    """Tell whether the tool failed, by what closes the message before `closed`; None: not clear."""
+    if data.startswith(_SUCCEEDED, closed - len(_SUCCEEDED)):
+        return False
+    if data.startswith(_FAILED, closed - len(_FAILED)):
+        return True
+    ending = _END.search(data[max(inside - 1, closed - _LONGEST_END) : closed])
+    if ending is None:
+        return None
+    if ending[1] is not None:
+        return ending[1] == b"true"
+    return None if data.find(b'"is_error":', inside, closed) >= 0 else False

@@ -1,0 +1,117 @@
+"""Copy the history in use into one file, while others write to it: a place goes in, a checked copy comes out.
+
+The copy is whole or not there: it is written beside its place, looked through, and then given its name.
+What a killed backup left behind, the next command removes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .. import database
+from ..common.errors import InvalidQueryError, WorkflowHistoryError
+from ..common.temporary_files import scratch_folder
+from ..pipeline.unfinished_work import finish
+from ..pipeline.workers.gc_tuning import relaxed_gc
+from ..storage.connection.engine import display_name
+from ..storage.connection.url import database_url
+from ..storage.history import History
+from .merge.merge_history import Merge
+
+
+def vacuum_history() -> dict[str, Any]:
+    """Return {bytes_before, bytes_after, duration_seconds}; WorkflowHistoryError where there is none."""
+    started = time.monotonic()
+    with database.open_required() as history:
+        before = history.size()
+        finish(history)  # it makes new rows, and drops old ones
+        history.vacuum()
+        after = history.size()
+    seconds = time.monotonic() - started
+    return {"bytes_before": before, "bytes_after": after, "duration_seconds": seconds}
+
+
+def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
+    """Write a copy of the history in use to `file`, an SQLite database, whatever the history lies in.
+
+    Returns {file, source, runs, bytes, duration_seconds}. A file that is there is only replaced with `force`.
+    Raises WorkflowHistoryError where there is no history, or its copy is not sound.
+    """
+    started = time.monotonic()
+    target = Path(file).expanduser().absolute()
+    if target.is_dir():
+        raise InvalidQueryError(f"{target} is a folder; name a file in it")
+    if target.exists() and not force:
+        raise WorkflowHistoryError(
+            f"{target} is there already; name another file, or replace it with --force"
+        )
+    with relaxed_gc(), database.open_required() as history:
+        if (own := database.current_url()) == database_url(target):
+            raise WorkflowHistoryError(f"{target} is the history itself; name another file")
+        try:
+            with _written_beside(target, force=force) as part:
+                _copy(history, part)
+                runs = sound(part)
+        except OSError as error:
+            raise WorkflowHistoryError(f"{target} cannot be written: {error.strerror}") from error
+    size = target.stat().st_size
+    seconds = time.monotonic() - started
+    return {
+        "file": str(target),
+        "source": display_name(own),
+        "runs": runs,
+        "bytes": size,
+        "duration_seconds": seconds,
+    }
+
+
+@contextmanager
+def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
+    """Give a file that gets the name of `target` in the end, all of it on the disk; else nothing is left."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(target.parent) as folder:
+        part = folder / "history.db"
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        yield part
+        to_disk(part)
+        if force:
+            part.replace(target)
+        else:
+            os.link(part, target)  # fails where another file got this name meanwhile
+        to_disk(target.parent)
+
+
+def _copy(history: History, part: Path) -> None:
+    if history.copy_to(part):
+        return
+    with History.open(part) as copy:
+        Merge(copy, history).run()
+        copy.vacuum()
+
+
+def sound(part: Path) -> int:
+    """Return how many runs a copy holds; raises WorkflowHistoryError where it is damaged."""
+    with History.open(part) as copy:
+        wrong = copy.check()
+        runs = len(copy.merge_store().refs())
+        copy.checkpoint_wal()
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise WorkflowHistoryError(f"the copy is not sound, and was not kept: {wrong[0]}{more}; see db check")
+    return runs
+
+
+def to_disk(path: Path) -> None:
+    """Have the system write a file or folder to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # no folder can be opened there
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Bring another history's runs into this one."""

@@ -1,0 +1,306 @@
+"""Bring another history's runs into the history in use: its database in, what was done out.
+
+The other history is only read. Every run is stored once, however often and in whatever order histories
+are merged, and on however many machines it was seen; different runs of one name are both kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from ... import database
+from ...common.errors import InvalidQueryError
+from ...common.temporary_files import scratch_folder
+from ...costs.accounting.message_claims import cleaned
+from ...pipeline.merge_fields import REPLACED_FIELDS
+from ...pipeline.shared_messages import runs_to_settle, settle_shares
+from ...pipeline.sync_state import Progress
+from ...pipeline.unfinished_work import finish
+from ...pipeline.workers.gc_tuning import relaxed_gc
+from ...storage.connection.engine import display_name, exists
+from ...storage.connection.pool import open_read_only
+from ...storage.connection.url import database_url
+from ...storage.history import History
+from ...storage.merge_store import CompleteRun, Decisions
+from ...storage.reading.run_lookup import RunRef
+from ...storage.rows.column_types import to_timestamp
+from .name_conflicts import base_name
+from .plan import MergePlan, plan_merge
+
+BATCH_RUNS = 500  # of the other history, stored in one transaction
+
+Name = tuple[str, str]  # project, plain name
+
+
+def merge_history(
+    other: Path | str | URL,
+    *,
+    host: str | None = None,
+    dry_run: bool = False,
+    with_pruned: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Bring the runs of the history at `other`, a path or database URL, into the one in use.
+
+    The counts are runs (of the other history), inserted, updated, unchanged, renamed (different runs of one
+    name), pruned (left out, since they were pruned here; `with_pruned` takes them in), patterns_decided
+    and syncs; `shared` names runs that have streams of another, whose cost then counts in one of them.
+    `host` says on which machine runs were found of which that was not noted. `dry_run` stores nothing.
+    Raises DatabaseTooNewError where the other history is of a newer program.
+    """
+    source, target = database_url(other), database.current_url()
+    if source == target:
+        raise InvalidQueryError(f"{source.database} is the history in use; name another one to merge")
+    started = time.monotonic()
+    with relaxed_gc(), open_read_only(source) as theirs, _ours(target, dry_run=dry_run) as ours:
+        merge = Merge(ours, theirs, host=host, dry_run=dry_run)
+        merge.run(with_pruned=with_pruned, progress=progress)
+    done = {**merge.stats, "source": display_name(source), "dry_run": dry_run}
+    return {**done, "duration_seconds": time.monotonic() - started}
+
+
+@contextmanager
+def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
+    """Open the history in use; a dry run makes none."""
+    if not dry_run or exists(target):
+        with History.open(target) as history:
+            yield history
+        return
+    with scratch_folder() as folder, History.open(folder / "history.db") as history:
+        yield history
+
+
+class Merge:
+    """One merge: two open histories, and what was done so far."""
+
+    def __init__(
+        self, ours: History, theirs: History, *, host: str | None = None, dry_run: bool = False
+    ) -> None:
+        self._ours = ours
+        self._theirs = theirs
+        self._host = host
+        self._dry_run = dry_run
+        self._own, self._other = ours.merge_store(), theirs.merge_store()
+        self._with_pruned = False
+        self._version = 0  # of our history when it was looked at
+        self._keys: Mapping[Name, list[int]] = {}  # of its runs
+        self._left_out: AbstractSet[tuple[str, str]] = frozenset()  # runs that were pruned in it
+        self._new: list[int] = []  # keys of the runs that were inserted
+        counts = (
+            "runs",
+            "inserted",
+            "updated",
+            "unchanged",
+            "renamed",
+            "pruned",
+            "patterns_decided",
+            "syncs",
+        )
+        self.stats: dict[str, Any] = {**dict.fromkeys(counts, 0), "shared": []}
+
+    def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
+        """Bring everything over."""
+        self._with_pruned = with_pruned
+        self._look()
+        self._bring_what_was_pruned()
+        refs = self._other.refs()
+        self.stats["runs"] = len(refs)
+        done = 0
+        for some in _batches(_by_name(refs)):
+            self._bring(some)
+            done += sum(map(len, some.values()))
+            if progress is not None:
+                progress("merge", done, len(refs))
+        self._bring_the_rest()
+        self._relate()
+
+    def _look(self) -> None:
+        """Note what our history holds; in a transaction, nobody stores anything from then on."""
+        self._refuse_what_differs()
+        self._version = self._ours.data_version()
+        self._keys = {name: [ref.key for ref in some] for name, some in _by_name(self._own.refs()).items()}
+        pruned = [] if self._with_pruned else self._own.pruned()
+        self._left_out = {(row["project"], row["id"]) for row in pruned}
+
+    def _look_again(self) -> bool:
+        """Note it once more where another program has written since; say whether one has."""
+        if self._ours.data_version() == self._version:
+            return False
+        self._look()
+        return True
+
+    def _refuse_what_differs(self) -> None:
+        """Raise InvalidQueryError where one of both keeps the texts of its runs and the other does not."""
+        keep = (self._ours.stores_text(), self._theirs.stores_text())
+        if keep[0] is None and not self._ours.check_text_policy():  # an empty one that is to get none
+            keep = (False, keep[1])
+        if None not in keep and keep[0] != keep[1]:
+            without = "the history in use" if keep[1] else "the other history"
+            raise InvalidQueryError(
+                f"{without} keeps no texts of its runs; a copy of the one that does (db backup) can be "
+                "merged once its texts are taken out: db scrub --no-text"
+            )
+
+    def _bring(self, some: Mapping[Name, Sequence[RunRef]]) -> None:
+        """Bring the runs of some names over, in one transaction; where there is no news, in none."""
+        found = self._other.read([ref.key for refs in some.values() for ref in refs])
+        theirs = {
+            name: [self._placed(found[ref.key]) for ref in refs if ref.key in found]
+            for name, refs in some.items()
+        }
+        plan = self._plan(theirs)
+        if plan.has_changes and not self._dry_run:
+            with self._ours.transaction():
+                if self._look_again():
+                    plan = self._plan(theirs)
+                self._carry_out(plan)
+        self.stats["inserted"] += len(plan.inserted)
+        self.stats["updated"] += len(plan.updated)
+        self.stats["unchanged"] += plan.unchanged
+        self.stats["renamed"] += plan.renamed_count
+        self.stats["pruned"] += sum(self._is_left_out(ref) for refs in some.values() for ref in refs)
+
+    def _is_left_out(self, ref: RunRef) -> bool:
+        return (ref.project, ref.id) in self._left_out
+
+    def _placed(self, run: CompleteRun) -> CompleteRun:
+        """Return a run with the machine that it was found on, where only the caller knows it."""
+        if self._host is None or run.workflow.get("found_on") is not None:
+            return run
+        return replace(run, workflow={**run.workflow, "found_on": self._host})
+
+    def _plan(self, theirs: Mapping[Name, Sequence[CompleteRun]]) -> MergePlan:
+        own = self._own.read([key for name in theirs for key in self._keys.get(name, ())])
+        plan = MergePlan()
+        for name, runs in theirs.items():
+            wanted = [run for run in runs if (name[0], run.workflow["id"]) not in self._left_out]
+            if wanted:
+                plan.extend(
+                    plan_merge({key: own[key] for key in self._keys.get(name, ()) if key in own}, wanted)
+                )
+        return plan
+
+    def _carry_out(self, plan: MergePlan) -> None:
+        near = self._ours.connected(plan.removed).keys() - set(plan.removed)
+        self._own.remove(plan.removed)
+        self._own.rename(plan.renamed)
+        stored = [*plan.inserted, *plan.updated.values()]
+        saved = self._ours.save([_storable(run) for run in stored], replace=REPLACED_FIELDS)
+        by_name = {(run.workflow.get("project") or "", run.workflow["id"]): run for run in stored}
+        self._own.save_related(
+            {key: by_name[name] for name, key in saved.keys.items()}, to_timestamp(datetime.now(UTC))
+        )
+        keeps_text = self._ours.check_text_policy()
+        claims = {
+            key: [cleaned(claim, keeps_text=keeps_text) for claim in by_name[name].claims]
+            for name, key in saved.keys.items()
+        }
+        self._ours.save_claims(claims, new=saved.new)
+        settle_shares(self._ours, near | runs_to_settle(self._ours, claims, saved.new))
+        self._own.first_seen(plan.first_seen)
+        self._new += saved.new
+
+    def _bring_what_was_pruned(self) -> None:
+        """Have what was pruned there stay out here too: this history takes the other one's place.
+
+        That comes first. After the first run it would no longer show that this history was new, and a merge
+        that is stopped would never bring it over.
+        """
+        pruned = self._other.pruned()
+        if not pruned or self._dry_run or not self._is_new():
+            return
+        with self._ours.transaction():
+            self._look_again()
+            if self._is_new():
+                self._own.add(syncs=[], wrong=[], pruned=pruned)
+
+    def _is_new(self) -> bool:
+        return not self._keys and not self._left_out
+
+    def _bring_the_rest(self) -> None:
+        """Bring over what was decided on patterns, which syncs there were, and what could not be read."""
+        rest = (
+            self._other.pattern_decisions(),
+            [self._synced(row) for row in self._other.syncs()],
+            self._other.folder_problems(),
+        )
+        decided, syncs, wrong = self._news(*rest)
+        if not self._dry_run and (decided or syncs or wrong):
+            with self._ours.transaction():  # others may have stored the same since
+                decided, syncs, wrong = self._news(*rest)
+                self._own.adopt_decisions(decided)
+                self._own.add(syncs=syncs, wrong=wrong, pruned=[])
+        self.stats["patterns_decided"] = decided.count
+        self.stats["syncs"] = len(syncs)
+
+    def _news(
+        self,
+        decisions: Sequence[dict[str, Any]],
+        syncs: Sequence[dict[str, Any]],
+        wrong: Sequence[dict[str, Any]],
+    ) -> tuple[Decisions, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the part of this that is not stored in our history yet."""
+        return (
+            self._own.later_decisions(decisions),
+            _missing(self._own.syncs(), syncs),
+            _missing(self._own.folder_problems(), wrong),
+        )
+
+    def _synced(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {**row, "host": row["host"] or self._host}
+
+    def _relate(self) -> None:
+        """Bring the lists of similar runs up to date, and pack what is summed up."""
+        if self._dry_run:
+            return
+        finish(self._ours)
+        shared = self._own.duplicate_streams(self._new) if self._new else []
+        self.stats["shared"] = [
+            {"run": f"{run.project}/{run.id}", "other": f"{other.project}/{other.id}"}
+            for run, other in shared
+        ]
+
+
+def _by_name(refs: Sequence[RunRef]) -> dict[Name, list[RunRef]]:
+    found: dict[Name, list[RunRef]] = defaultdict(list)
+    for ref in refs:
+        found[ref.project, base_name(ref.id)].append(ref)
+    return found
+
+
+def _batches(names: Mapping[Name, Sequence[RunRef]]) -> Iterator[dict[Name, Sequence[RunRef]]]:
+    some: dict[Name, Sequence[RunRef]] = {}
+    count = 0
+    for name in sorted(names):
+        some[name] = names[name]
+        count += len(names[name])
+        if count >= BATCH_RUNS:
+            yield some
+            some, count = {}, 0
+    if some:
+        yield some
+
+
+def _storable(run: CompleteRun) -> dict[str, Any]:
+    """Return the run without what this history finds out by itself."""
+    return {name: value for name, value in run.workflow.items() if name not in _FOUND_OUT}
+
+
+_FOUND_OUT = frozenset({"similar_workflows", "problems", "patterns", "pattern_count", "last_changed_at"})
+
+
+def _missing(own: Sequence[Mapping[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that are not among ours, each once."""
+    seen = {repr(sorted(row.items())) for row in own}
+    found = {name: row for row in theirs if (name := repr(sorted(row.items()))) not in seen}
+    return list(found.values())

@@ -1,0 +1,55 @@
+"""Name different runs that have one name: what is known of each in, a name for each out. Pure.
+
+The one that was made first keeps the name. The others are called after the place where they were found:
+`a1b2~3f9c01de` is another run a1b2 than `a1b2`, and so in every history it is merged into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from ...pipeline.run_identity import stream_ids
+
+_SUFFIX: Final = re.compile(r"~[0-9a-f]{8}\Z")
+
+
+def base_name(run_id: str) -> str:
+    """Return what a run was called before it met others of its name.
+
+    >>> base_name("a1b2~3f9c01de"), base_name("a1b2")
+    ('a1b2', 'a1b2')
+    """
+    return _SUFFIX.sub("", run_id)
+
+
+def assign_names(runs: Sequence[Mapping[str, Any]], called: Sequence[Sequence[str]]) -> list[str]:
+    """Return a name for each of some different runs; `called`: what the versions of each are called now.
+
+    >>> one, other = {"created_at": "1", "found_on": "x"}, {"created_at": "2", "found_on": "y"}
+    >>> assign_names([other, one], [["a"], ["a"]])
+    ['a~3c3b2fd9', 'a']
+    """
+    plain = base_name(called[0][0])
+    is_free = any(plain in names for names in called)
+    first = min(range(len(runs)), key=lambda place: _order(runs[place]))
+    return [
+        plain if is_free and place == first else _own_name(plain, runs[place], names)
+        for place, names in enumerate(called)
+    ]
+
+
+def _own_name(plain: str, run: Mapping[str, Any], names: Sequence[str]) -> str:
+    given = sorted(name for name in names if name != plain)
+    return given[0] if given else f"{plain}~{_digest(run)}"
+
+
+def _order(run: Mapping[str, Any]) -> tuple[str, str, str]:
+    return run.get("created_at") or "", min(stream_ids(run), default=""), _digest(run)
+
+
+def _digest(run: Mapping[str, Any]) -> str:
+    place = f"{run.get('found_on')}\0{run.get('agents_dir')}"
+    return blake2b(place.encode(), digest_size=4).hexdigest()

@@ -1,0 +1,127 @@
+"""Lay what several histories know of one run together: its versions in, one run out. Pure.
+
+Whatever order they come in, the same run comes out. The version whose files were written last counts, and
+unknown never hides what another knows. An agent's attempt counts once, however many versions have it;
+attempts are in the order of their own times, else of their files'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ...common.coercion import moment_in_utc
+from ...common.models import AgentRun, Workflow
+from ...costs.accounting.attempts import completeness_key
+from ...costs.accounting.message_claims import Attempt
+from ...enrichment import with_costs
+from ...pipeline.merge_fields import add_scores, merge_run
+
+LOCAL_FIELDS: Final = frozenset({
+    "similar_workflows", "pattern_count", "patterns", "problems", "first_seen_at", "last_changed_at",
+})  # fmt: skip
+"""What a history says of a run that no other needs to agree with."""
+
+Written = Mapping[Attempt, float | None]  # when the streams of attempts were written, seconds since 1970
+
+
+def merge_versions(versions: Iterable[Workflow], written: Written) -> Workflow:
+    """Return what is known of a run by all its versions."""
+    first, *rest = sorted(versions, key=version_sort_key)
+    found = first
+    for newer in rest:
+        found = _laid_over(found, newer, written)
+    return found
+
+
+def version_sort_key(version: Workflow) -> tuple[Any, ...]:
+    """Return what orders versions of a run, the latest last: the state of the files that was read."""
+    return (
+        version.get("last_written_ns") or -1,
+        version.get("source_state") == "gone",
+        version.get("gone_at") or "",
+        version.get("completed_at") or "",
+        len(version.get("phase_costs") or ()),
+        canonical_json(version),
+    )
+
+
+def canonical_json(version: Mapping[str, Any]) -> str:
+    """Return all that a version says as text, equal for equal ones; unknown is as good as not there."""
+    said = {key: value for key, value in version.items() if key not in LOCAL_FIELDS and value is not None}
+    said.pop("cost_data", None)  # made of the rest
+    return json.dumps(said, sort_keys=True, default=str)
+
+
+def _laid_over(older: Workflow, newer: Workflow, written: Written) -> Workflow:
+    whole = merge_run(older, newer)
+    attempts = _attempts(older.get("phase_costs") or (), newer.get("phase_costs") or (), written)
+    if attempts is None:
+        return whole
+    priced = with_costs({**whole, "model_used": None}, (), attempts)
+    return add_scores({**priced, "model_used": priced.get("model_used") or whole.get("model_used")})
+
+
+def _attempts(
+    older: Sequence[AgentRun], newer: Sequence[AgentRun], written: Written
+) -> list[AgentRun] | None:
+    """Return the attempts of both; None where the newer has them so, or they cannot be told apart."""
+    if not older or not newer or not all(map(_name, (*older, *newer))):
+        return None
+    best: dict[Attempt | None, AgentRun] = {}
+    for run in (*newer, *older):
+        known = best.get(_name(run))
+        best[_name(run)] = run if known is None else max(known, run, key=_knowledge)
+    every = _numbered(best.values(), written)
+    return None if _in_order(every) == _in_order(newer) else every
+
+
+def _name(run: AgentRun) -> Attempt | None:
+    path, identity = run.get("path"), run.get("identity")
+    return None if path is None or identity is None else (path, identity)
+
+
+def _knowledge(run: AgentRun) -> tuple[Any, ...]:
+    """Return what orders two records of one attempt: whichever saw more of its stream is the greater one."""
+    told = {key: value for key, value in run.items() if key not in ("attempt", "superseded")}
+    return (*completeness_key(run), json.dumps(told, sort_keys=True, default=str))
+
+
+def _in_order(runs: Iterable[AgentRun]) -> list[tuple[Any, ...]]:
+    """Return what is said of each stream's attempts, one after the other, whatever their numbers are."""
+    ordered = sorted(runs, key=lambda run: (run.get("path") or "", run.get("attempt") or 1))
+    return [(_name(run), bool(run.get("superseded")), _knowledge(run)) for run in ordered]
+
+
+def _numbered(runs: Iterable[AgentRun], written: Written) -> list[AgentRun]:
+    """Return the attempts with numbers, by stream and time; all but the last were overwritten."""
+    by_path: dict[str | None, list[AgentRun]] = defaultdict(list)
+    for run in runs:
+        by_path[run.get("path")].append(run)
+    found: list[AgentRun] = []
+    for attempts in by_path.values():
+        attempts.sort(key=lambda run: _time(run, written))
+        *earlier, last = attempts
+        found += [{**run, "attempt": at, "superseded": True} for at, run in enumerate(earlier, 1)]
+        found.append(
+            {**last, "attempt": len(attempts), "superseded": bool(last.get("superseded")) and not earlier}
+        )
+    return found
+
+
+def _time(run: AgentRun, written: Written) -> tuple[Any, ...]:
+    """Return what orders the attempts of one stream.
+
+    Their numbers count by what one history saw: they only tell where no time is known.
+    """
+    name, moment = _name(run), moment_in_utc(run.get("timestamp") or run.get("ended_at"))
+    file_time = None if name is None else written.get(name)
+    when = file_time if moment is None else moment.timestamp()
+    return (
+        when is not None,
+        when or 0.0,
+        run.get("attempt") or 1 if when is None else 0,
+        run.get("identity") or "",
+    )

@@ -1,0 +1,71 @@
+"""Put a backup in the place of the history in use: a file in, what was done out.
+
+The backup itself stays as it is. The history that it replaces is kept beside it under another name.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import database
+from ..common.errors import InvalidQueryError, WorkflowHistoryError
+from ..common.temporary_files import scratch_folder
+from ..storage.connection.engine import get_backend
+from ..storage.connection.pool import open_read_only
+from .backup import sound, to_disk
+
+
+def restore_history(file: Path | str) -> dict[str, Any]:
+    """Put a copy of the history in `file` in the place of the one in use, once it is found whole.
+
+    Returns {file, source, runs, bytes, kept, duration_seconds}; `kept` is where the history lies that was
+    there before, None where there was none. Programs that are reading, as a server does, go on with the new
+    one. Raises WorkflowHistoryError where the file holds no whole history, or while another program writes.
+    """
+    started = time.monotonic()
+    source, url = Path(file).expanduser().absolute(), database.current_url()
+    target, put_in_place = get_backend(url).file(url), get_backend(url).put_in_place
+    if target is None or put_in_place is None:
+        raise InvalidQueryError(
+            "a history on a server is not replaced by a file: merge the file into an empty one, "
+            "workflow-history --db URL merge FILE"
+        )
+    if not source.exists():
+        raise WorkflowHistoryError(f"there is no file {source}")
+    if source.is_dir():
+        raise InvalidQueryError(f"{source} is a folder; name the backup's file")
+    if target.exists() and target.samefile(source):
+        raise InvalidQueryError(f"{source} is the history in use; name the file to put in its place")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(target.parent) as folder:
+            part = folder / "history.db"
+            part.touch(mode=0o600)
+            with open_read_only(source) as theirs:
+                theirs.copy_to(part)
+            runs = sound(part)
+            to_disk(part)
+            aside = _free_name(target)
+            put_in_place(part, target, aside)
+            to_disk(target.parent)
+    except OSError as error:
+        raise WorkflowHistoryError(f"{target} cannot be replaced: {error.strerror}") from error
+    return {
+        "file": str(target),
+        "source": str(source),
+        "runs": runs,
+        "bytes": target.stat().st_size,
+        "kept": str(aside) if aside.exists() else None,
+        "duration_seconds": time.monotonic() - started,
+    }
+
+
+def _free_name(target: Path) -> Path:
+    """Return a free path beside the present history, to keep it under."""
+    name, number = f"{target.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
+    while (free := target.with_name(f"{name}{f'-{number}' * (number > 1)}{target.suffix}")).exists():
+        number += 1
+    return free

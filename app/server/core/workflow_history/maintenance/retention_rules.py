@@ -1,0 +1,85 @@
+"""Which runs a history need not keep: words as people type them in, a checked rule out. Pure but for the day.
+
+A rule narrows as lists are narrowed, and by age; of what it means, the newest runs may stay.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ..common.errors import InvalidQueryError
+from ..common.filter_options import FILTER_OPTIONS, build_filter
+from ..common.filters import RunFilter
+
+RULE_KEYS: Final = ("older_than", "keep", *(one.name for one in FILTER_OPTIONS))
+"""What a rule may say, by the options' names."""
+
+_AGE: Final = re.compile(r"(\d{1,6})(d|w|mo|y)")
+_DAYS: Final = {"d": 1, "w": 7}
+_MONTHS: Final = {"mo": 1, "y": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """Runs that may go."""
+
+    wanted: RunFilter  # which are meant; a run whose age is not known is not meant by its age
+    keep: int = 0  # so many of each project stay, the newest of those that are meant
+
+    @property
+    def matches_all(self) -> bool:
+        """Whether all runs are meant: that is more than anybody asks for by a slip."""
+        return self.wanted.is_empty
+
+
+def parse_rule(said: Mapping[str, Any], now: datetime | None = None) -> RetentionRule:
+    """Return the rule that some values make, each by its option's name.
+
+    >>> parse_rule({"older_than": "18mo"}, datetime(2026, 8, 31, tzinfo=UTC)).wanted.created_before.date()
+    datetime.date(2025, 2, 28)
+    """
+    if unknown := [name for name in said if name not in RULE_KEYS]:
+        raise InvalidQueryError(f"{unknown[0]!r} is unknown; allowed: {', '.join(RULE_KEYS)}")
+    narrowing = {
+        one.name: [value] if one.multiple and isinstance(value, str) else value
+        for one in FILTER_OPTIONS
+        if (value := said.get(one.name)) is not None
+    }
+    rule = RetentionRule(build_filter(narrowing))
+    return with_max_age(rule, said.get("older_than"), said.get("keep"), now)
+
+
+def with_max_age(
+    rule: RetentionRule, older_than: Any, keep: Any = None, now: datetime | None = None
+) -> RetentionRule:
+    """Return the rule for older runs alone, of which some stay."""
+    wanted = rule.wanted
+    if older_than is not None:
+        before = _before(older_than, now or datetime.now(UTC))
+        wanted = wanted.at(now)
+        until = wanted.created_before
+        wanted = replace(wanted, created_before=before if until is None else min(before, until))
+    if keep is None:
+        return RetentionRule(wanted, rule.keep)
+    if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+        raise InvalidQueryError(f"keep={keep!r} is not allowed; use a whole number of runs")
+    return RetentionRule(wanted, keep)
+
+
+def _before(age: Any, now: datetime) -> datetime:
+    found = _AGE.fullmatch(age.strip().lower()) if isinstance(age, str) else None
+    if found is None:
+        raise InvalidQueryError(f"{age!r} is no age; say it as 90d, 12w, 18mo or 2y")
+    number, unit = int(found[1]), found[2]
+    try:
+        if unit in _DAYS:
+            return now - timedelta(days=number * _DAYS[unit])
+        year, month = divmod(now.year * 12 + now.month - 1 - number * _MONTHS[unit], 12)
+        return now.replace(year=year, month=month + 1, day=min(now.day, monthrange(year, month + 1)[1]))
+    except (ValueError, OverflowError) as error:
+        raise InvalidQueryError(f"an age of {age!r} is longer than the calendar") from error

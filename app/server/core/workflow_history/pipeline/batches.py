@@ -1,0 +1,173 @@
+"""Have changed runs read and put them together for storing: folders in, batches of read runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from ..analysis.patterns.host_detector import Detector, load_detector
+from ..common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
+from ..common.models import Problem
+from ..common.urls import join_url
+from ..costs.accounting.message_claims import elsewhere_of
+from ..ingest.files import to_path
+from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimes, Neighbourhood
+from ..ingest.runs.records import RunFolder
+from ..ingest.streams.checkpoint import Checkpoint, decode_checkpoint
+from ..storage.reading.runs import StoredRunState
+from .change_detection import has_grown
+from .dates import ask_git
+from .parallel_read import RUNS_PER_TASK, read_all
+from .shared_messages import as_if_alone
+from .sync_state import SyncContext
+from .tasks import ReadResult, ReadTask, TaskBatch
+
+MAX_BATCH_RUNS = 2_000  # stored in one transaction at the most
+MAX_BATCH_SECONDS = 5.0  # of reading for one transaction: so much work a kill undoes at the most
+
+logger = logging.getLogger("workflow_history")
+
+
+def read_in_batches(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[list[ReadResult]]:
+    """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
+    detector, broken = _detector(job)
+    common = TaskBatch(job.project, job.agents_dir, job.now, (), job.host, job.keeps_text)
+    batch: list[ReadResult] = []
+    begun = job.seconds
+    for runs in read_all(common, _orders(job, folders), detector, job.engine):
+        for run in runs:
+            if _is_stored(job, run):
+                run.pattern_retry |= broken and bool(run.patterns)
+                batch.append(run)
+        job.report_progress("enrich", job.read, job.estimated_total)
+        job.report_progress("score", job.read, job.estimated_total)
+        if len(batch) >= MAX_BATCH_RUNS or job.seconds - begun >= MAX_BATCH_SECONDS:
+            yield batch
+            batch, begun = [], job.seconds
+    yield batch
+
+
+def _detector(job: SyncContext) -> tuple[Detector | None, bool]:
+    """Return the host's own detector, and whether there is one that cannot be used; ours is always asked."""
+    try:
+        found = load_detector()
+    except WorkflowHistoryError as error:
+        job.other_problems.append((None, Problem("core/pattern_detector.py", str(error))))
+        logger.error("pattern_detector_broken error=%s", error)  # noqa: TRY400 - its text is the whole story
+        return None, True
+    return (None if getattr(found, "is_built_in", False) else found), False
+
+
+def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask]:
+    """Add to the folders what the history knows of their runs."""
+    met: dict[str, FileTimes] = {}
+    around = Neighbourhood(job.file_times.values())
+    left = iter(folders)
+    while some := list(islice(left, RUNS_PER_TASK)):
+        met |= {folder.id: FileTimes(None, *folder.file_times) for folder in some}
+        if (
+            job.files_walked == 1 and not job.is_read
+        ):  # all of the folder was met, and how it was written may show
+            around = Neighbourhood((job.file_times | met).values())
+        known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
+        keys = [run.key for run in known.values()] + [
+            key for f in some if f.id not in known and (key := job.keys.get(f.id))
+        ]
+        claims = job.history.claims(keys)
+        stored = job.history.read(keys)
+        before = {run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in stored.items()}
+        names = {key: run["id"] for key, run in stored.items()}
+        elsewhere = {names[key]: elsewhere_of(own) for key, own in claims.items() if key in names}
+        marks = _marks(job, known.values())
+        shown = _shown_around(job, around, some)
+        if not {COPIED, ALONE}.isdisjoint(shown):  # git may date them, and then they are read but once
+            ask_git(job)
+        for folder, around_it in zip(some, shown, strict=True):
+            job.ordered += 1
+            committed = job.commits.time_of(folder) if job.commits is not None else None
+            if committed is not None:
+                job.by_commit.add(folder.id)
+            yield ReadTask(
+                folder,
+                before.get(folder.id),
+                marks.get(folder.id, {}),
+                around_it,
+                committed,
+                _is_foreign(job, known.get(folder.id)),
+                _twin(job, known.get(folder.id)),
+                has_grown(known.get(folder.id), folder, job.agents_dir),
+                elsewhere.get(folder.id, {}),
+            )
+
+
+def _shown_around(job: SyncContext, around: Neighbourhood, some: Sequence[RunFolder]) -> list[str]:
+    """Return what the runs beside each show of its file times; while a folder is read, more may come."""
+    met = [FileTimes(None, *folder.file_times) for folder in some]
+    if job.is_read:
+        return [
+            around.judge(job.file_times.get(folder.id, own)) for folder, own in zip(some, met, strict=True)
+        ]
+    if job.files_walked == 1:
+        return [around.judge(own) for own in met]
+    beside = Neighbourhood(met)
+    copied = (around.was_copied(own.first, own.last) or beside.was_copied(own.first, own.last) for own in met)
+    return [COPIED if is_copied else OWN for is_copied in copied]
+
+
+def _marks(job: SyncContext, runs: Iterable[StoredRunState]) -> dict[str, dict[str, Checkpoint]]:
+    names = {run.key: run.id for run in runs if run.agents_dir == job.agents_dir}
+    return {
+        names[key]: {path: decode_checkpoint(mark) for path, mark in of_run.items()}
+        for key, of_run in job.history.read_checkpoints(list(names)).items()
+    }
+
+
+def _twin(job: SyncContext, stored: StoredRunState | None) -> str | None:
+    """Return the folder of another agents folder here that is a run of this project and id too."""
+    if (
+        stored is None
+        or not stored.agents_dir
+        or stored.agents_dir == job.agents_dir
+        or _is_foreign(job, stored)
+    ):
+        return None
+    try:
+        twin = to_path(stored.agents_dir) / stored.id
+        is_another = twin.exists() and twin.resolve() != (job.root / stored.id).resolve()
+    except (AgentsFolderError, StorageUnreachableError):  # it may well be there
+        return join_url(stored.agents_dir, stored.id)
+    return str(twin) if is_another else None
+
+
+def _is_foreign(job: SyncContext, stored: StoredRunState | None) -> bool:
+    """Tell whether a known run was found on another machine: there, its folder may be another one."""
+    return stored is not None and stored.found_on not in job.host_names
+
+
+def _is_stored(job: SyncContext, run: ReadResult) -> bool:
+    """Take note of what came of a run; tell whether there is anything to store."""
+    job.read += 1
+    job.unchanged_ids.discard(run.id)
+    if run.conflicting_run is not None:
+        job.record_conflict(run.id, run.conflicting_run)
+        return False
+    again = job.is_read  # its troubles are counted already
+    troubles = [job.record_failure(run.id, reason, again=again) for reason in run.errors]
+    job.stats["unread"] += 0 if again else len(run.access_errors)
+    if run.parts is not None:
+        job.count_redactions({} if again else run.secrets)
+        job.file_times[run.id] = run.dated
+        if run.is_undated and run.dated.file_times != LIVE:
+            job.undated.add(run.id)
+        run.problems = (*run.problems, *troubles)
+        return True
+    if run.is_none:
+        job.seen_ids.discard(run.id)
+        if run.left_out is not None:
+            job.no_runs.append((run.left_out, run.problems))
+    else:
+        job.stats["failed"] += not run.errors
+        job.add_problem(run.id, run.problems)
+        job.other_problems.extend((run.id, problem) for problem in troubles)
+    return False

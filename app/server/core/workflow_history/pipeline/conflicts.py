@@ -1,0 +1,44 @@
+"""Notice runs that another process stored meanwhile: what this sync knew is laid against what is stored.
+
+Syncs of one folder come one after the other, yet two folders may hold a run of the same project and id,
+and histories are merged at any time. What was read in ignorance of that must not be laid over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..storage.reading.runs import StoredRunState
+from .sync_state import SyncContext
+from .tasks import ReadResult
+
+CONFLICT_MESSAGE = "another process stored this run at the same time; sync again"
+
+
+def find_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
+    """Return those of the runs that others stored since this sync looked; it knows them from now on."""
+    version = job.history.data_version()
+    if version == job.version:  # nobody else has stored anything: the usual case
+        return set()
+    job.version = version
+    wanted = {run.id for run in batch if run.parts}
+    found = {run.id: run for run in job.history.stored_runs(job.project).values() if run.id in wanted}
+    changed = {run_id for run_id in wanted if _differs(job, run_id, found.get(run_id))}
+    for run_id in changed:
+        job.known.pop(run_id, None)
+        job.keys.pop(run_id, None)
+    if not job.with_pruned:
+        job.pruned = job.history.pruned_ids(job.project)
+    job.known.update({run_id: found[run_id] for run_id in changed if run_id in found})
+    return changed
+
+
+def _differs(job: SyncContext, run_id: str, stored: StoredRunState | None) -> bool:
+    if run_id in job.keys:  # this sync stored it; what it read since is of the same folder
+        return stored is None or stored.agents_dir != job.agents_dir
+    return stored != job.known.get(run_id)
+
+
+def without(batch: Iterable[ReadResult], names: set[str]) -> list[ReadResult]:
+    """Return the batch without some runs."""
+    return [run for run in batch if run.id not in names]

@@ -1,0 +1,166 @@
+"""Bring a sync to its end: a job whose runs are stored in; what is gone, moved or wrong, and sums out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ..common.models import Problem
+from ..costs.accounting.money import sum_known, to_decimal, to_usd_float
+from ..storage.history import History
+from ..storage.rows.column_types import from_time
+from .change_detection import GROWTH_WINDOW
+from .sync_state import Counted, SyncContext, to_error
+
+
+class PendingWrites(NamedTuple):
+    """What there is left to write."""
+
+    lost: tuple[int, ...]  # keys of runs whose files are no longer there
+    back: tuple[int, ...]  # keys of runs whose files are there again
+    elsewhere: tuple[int, ...]  # keys of runs of which only copies in other folders are left
+    problems: tuple[Problem, ...]  # what is wrong beside the stored runs
+    has_news: bool
+
+
+def pending_writes(job: SyncContext) -> PendingWrites:
+    """Return what is left to write when all runs of the folder were met."""
+    missing = _missing(job)
+    copied = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing])
+    missing = [run_id for run_id in missing if job.known[run_id].key not in copied]
+    lost = tuple(job.known[run_id].key for run_id in missing if job.known[run_id].source_state != "gone")
+    back = tuple(
+        job.known[run_id].key for run_id in job.unchanged_ids if job.known[run_id].source_state == "gone"
+    )
+    job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
+    problems = tuple(problem for _, problem in job.other_problems)
+    news = bool(lost or back or copied)
+    if job.only is None:
+        news = news or not job.history.folder_problems_unchanged(job.agents_dir, problems)
+    news = news or job.history.column_cache_is_stale()
+    return PendingWrites(lost, back, tuple(sorted(copied)), problems, news)
+
+
+def _missing(job: SyncContext) -> list[str]:
+    """Return the runs whose files are not there; an unreadable folder tells nothing."""
+    if job.only is not None or not job.root.exists():
+        return []
+    here = (
+        run
+        for run in job.known.values()
+        if run.agents_dir == job.agents_dir and run.found_on in job.host_names
+    )
+    ours = (run.id for run in here if run.id not in job.seen_ids)
+    if "." in job.unreadable:  # a damaged archive: more may be in it
+        return []
+    return [run_id for run_id in ours if run_id.split("/")[0] not in job.unreadable]
+
+
+def finalize(job: SyncContext, ending: PendingWrites) -> None:
+    """Mark what is gone or back, add up, and note the sync."""
+    if ending.lost:
+        job.history.mark_deleted(ending.lost, job.now)
+    if ending.back:
+        job.history.mark_restored(ending.back)
+    if ending.elsewhere:
+        job.history.forget_other_places(ending.elsewhere)
+    job.history.build_column_cache()
+    if job.only is None:
+        job.history.save_folder_problems(job.agents_dir, ending.problems)
+        job.history.delete_old_checkpoints(int((job.now.timestamp() - GROWTH_WINDOW) * 1e9))
+    summarize(job)
+    if job.only is not None:
+        return
+    started = job.now.isoformat()
+    noted = {"started_at": started, "host": job.host, "duration_seconds": job.seconds}
+    job.history.record_sync({**job.stats, **noted})
+
+
+def summarize(job: SyncContext) -> None:
+    """Put the counts together, and say what the runs of this folder cost, as the history knows them now."""
+    known = sum(1 for run_id in job.keys if run_id in job.known)
+    job.stats.update(
+        scanned=len(job.seen_ids),
+        unchanged=len(job.unchanged_ids),
+        inserted=len(job.keys) - known,
+        updated=known + len(job.unchanged_ids),
+        changed=known,
+        errors=[to_error(run_id, problem) for run_id, problem in job.other_problems],
+    )
+    if not job.root.exists():
+        return
+    job.stats["errors"] += _errors_of_runs(job)
+    keys = None
+    if job.only is not None:
+        keys = sorted({*job.keys.values(), *(job.known[run_id].key for run_id in job.unchanged_ids)})
+    copies = (
+        stored for run_id in job.unchanged_ids if (stored := job.known[run_id]).agents_dir != job.agents_dir
+    )
+    elsewhere = [Counted(job.project, stored.agents_dir or "", [stored.key]) for stored in copies]
+    job.counted = [Counted(job.project, job.agents_dir, keys), *elsewhere]
+    job.stats.update(costs_now(job.history, job.counted))
+
+
+def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
+    """Return what these runs cost as the history knows them now, by the names that the statistics use.
+
+    A run counts once, however many of the folders that were synced hold it.
+    """
+    parts = [history.cost_totals(*part) for part in _each_once(counted)]
+    return {
+        "enriched": sum(part.enriched for part in parts),
+        "total_cost": to_usd_float(sum_known(to_decimal(part.total_cost) for part in parts)),
+        "lower_bound_cost": to_usd_float(sum_known(to_decimal(part.lower_bound_cost) for part in parts)),
+        "partial_costs": sum(part.partial for part in parts),
+        "runs_without_cost": sum(part.unknown for part in parts),
+    }
+
+
+def _each_once(counted: Iterable[Counted]) -> list[tuple[str, str, list[int] | None]]:
+    """Return the project, the agents folder and the keys of runs, each run once; None: all of the folder."""
+    wanted: dict[tuple[str, str], set[int] | None] = {}
+    for project, home, keys in counted:
+        known = wanted.setdefault((project, home), set())
+        wanted[project, home] = None if known is None or keys is None else known.union(keys)
+    return [(*name, None if keys is None else sorted(keys)) for name, keys in wanted.items()]
+
+
+def found_now(history: History, counted: Iterable[Counted], now: datetime) -> dict[str, Any]:
+    """Return what these runs are, as the history knows them now, by the names that the statistics use."""
+    each = _each_once(counted)
+    parts = [row for project, home, keys in each for row in history.runs_found(project, home, now, keys)]
+    statuses: Counter[str] = Counter()
+    for row in parts:
+        statuses[row.status or "unknown"] += row.runs - row.copies
+    ended = statuses["completed"] + statuses["failed"]
+    return {
+        "requests": sum(row.requests for row in parts),
+        "statuses": {status: runs for status, runs in statuses.most_common() if runs},
+        "copies": sum(row.copies for row in parts),
+        "success_rate": statuses["completed"] / ended if ended else None,
+        "success_rate_of": ended,
+        "undated": sum(row.runs - row.dated for row in parts),
+        "first_created_at": _time(min((row.first for row in parts if row.first), default=None)),
+        "last_created_at": _time(max((row.last for row in parts if row.last), default=None)),
+    }
+
+
+def _time(stored: str | None) -> str | None:
+    return None if stored is None else from_time(stored)
+
+
+def _errors_of_runs(job: SyncContext) -> list[dict[str, Any]]:
+    """Return what is wrong with the runs that the folder holds, changed or not, by path."""
+    rows = job.history.problems(job.agents_dir)
+    if not rows:
+        return []
+    names = {run.key: run.id for run in job.known.values()}
+    names.update({key: run_id for run_id, key in job.keys.items()})
+    found = [
+        to_error(names[key], Problem(**row))
+        for row in rows
+        if (key := row.pop("workflow_key")) in names and names[key] in job.seen_ids
+    ]
+    return sorted(found, key=lambda entry: (entry["path"], entry["line"] or 0, entry["reason"]))

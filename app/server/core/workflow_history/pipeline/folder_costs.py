@@ -1,0 +1,373 @@
+"""Tell what the runs of an agents folder cost, without a history: a folder in, sums out. Writes nothing.
+
+Costs are counted as a sync counts them, of runs that no history knows: what overwritten streams cost
+before, only a history remembers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+
+from msgspec import structs
+
+from .. import scanner
+from ..common.errors import PER_RUN_ERRORS
+from ..common.models import AgentRun, Problem, StreamFacts, Workflow
+from ..common.phases import classify_phase
+from ..common.spending import is_whole
+from ..common.urls import join_url
+from ..costs.accounting import cost_data
+from ..costs.accounting.cost_sums import minimum_cost, sum_costs
+from ..costs.accounting.deduplication import Share, Unit, in_several, sessions_of, shares_of
+from ..costs.accounting.message_claims import (
+    SHARED_FIELDS,
+    Claim,
+    first_written,
+    thread_parts,
+    units_of,
+    with_shares,
+)
+from ..costs.accounting.money import TOKEN_FIELDS
+from ..enrichment import with_claims
+from ..ingest.files import FolderPath, to_path
+from ..ingest.runs.build_run import build_run, read_run, shows_a_run
+from ..ingest.runs.cost_only_reader import read_spending
+from ..ingest.runs.discovery import find_runs, walk_agents_folder
+from ..ingest.runs.file_times import LIVE, OWN, FileTimes, Neighbourhood, taken_for
+from ..ingest.runs.git_commits import NO_COMMITS, commits_of
+from ..ingest.runs.records import RunFolder
+from ..ingest.streams import UNKNOWN_KIND
+from .own_times import own_times
+from .workers.executors import open_backend
+from .workers.process_pool import batch_by_size, run_tasks
+from .workers.task_dispatcher import TaskFunction
+
+GROUPINGS = ("phase", "model", "agent", "run")
+"""What costs can be grouped by."""
+
+RUNS_PER_TASK = 64  # runs in one task at the most
+BYTES_PER_TASK = 32 << 20  # bytes of streams from which on a task is full
+SECONDS_PER_RUN = 0.0005  # that one run takes, whatever its size
+SECONDS_PER_BYTE = 1 / 1500e6
+
+_OF_AN_AGENT = (
+    "phase", "agent", "model", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens",
+    "models", "outcome", "duplicate_of", "path", "identity", "superseded", "ended_at", *SHARED_FIELDS,
+)  # fmt: skip
+
+NOTHING_SHOWN: Mapping[str, Any] = {}
+"""Stands for an agent that left no stream: a group with it cost at least what the others show."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """What one run cost, and what else is shown of it; can be sent between processes."""
+
+    id: str
+    created_at: str | None  # ISO 8601 UTC
+    utc_offset_minutes: int | None  # its local time minus UTC; None: not known
+    status: str | None  # None: nothing of it could be read
+    cost_basis: str | None  # as weak as its weakest part
+    agents: list[AgentRun]  # of each stream, the fields that are added up
+    claims: tuple[Claim, ...]  # what each stream spent by itself
+    lean: bool  # some of its streams were read without their messages
+    silent: tuple[str, ...]  # agents that left no stream
+    problems: tuple[Problem, ...]  # what could not be read
+    dated: FileTimes  # when its files were written
+    is_undated: bool = False  # no file reports when it was
+    times_source: str | None = None  # where `created_at` comes from
+    sessions: frozenset[str] = frozenset()  # that its streams show
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may have spent more than is known."""
+        return not is_whole(self.cost_basis, self.agents)
+
+
+def folder_costs(
+    *agents_dirs: FolderPath | str, project: str | None = None, kinds: Sequence[str] = GROUPINGS
+) -> dict[str, Any]:
+    """Return what folders' runs cost: sums, and under `by` the groups of each kind, the costliest first.
+
+    Of several folders, paths are named with their folder's address, and so are runs of the same name.
+    Raises AgentsFolderError if one is no folder that can be listed.
+    """
+    every_root = (root for each in agents_dirs for root in scanner.find_agents_folders(to_path(each)))
+    roots = list(dict.fromkeys(every_root))
+    every: dict[str, RunCost] = {}
+    wrong: list[Problem] = []
+    for root in roots:
+        walk = walk_agents_folder(root)
+        for run in compute_run_costs(root, walk):
+            name = run.id if run.id not in every else join_url(str(root), run.id)
+            every[name] = replace(run, id=name)
+            wrong += _named(run.problems, root, len(roots))
+        wrong += _named(walk.problems, root, len(roots))
+    runs = [run for run in _counted_once(list(every.values())) if run.status is not None]
+    agents = [agent for run in runs for agent in run.agents]
+    models = _models(runs)
+    return {
+        "agents_dir": str(roots[0]),
+        "folders": [str(root) for root in roots],
+        "project": project if project is not None else scanner.project_name(roots[0]),
+        "runs": len(runs),
+        "agent_runs": len(agents),
+        **sum_costs(agents),
+        "partial": any(run.is_partial for run in runs),
+        "runs_without_cost": sum(run.cost_basis is None and run.is_partial for run in runs),
+        "unpriced_models": sorted(
+            {name for name, _, model in models if name and model.get("unpriced_tokens")}
+        ),
+        "by": {kind: _groups(kind, runs, models) for kind in kinds},
+        "problems": [problem.as_dict() for problem in wrong],
+    }
+
+
+def _named(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:
+    """Return problems with paths that say in which of several folders they are."""
+    if folders == 1:
+        return list(problems)
+    return [replace(each, path=join_url(str(root), each.path)) for each in problems]
+
+
+def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterator[RunCost]:
+    """Yield what each run cost; file times of copies tell nothing of its day and its prices."""
+    now = datetime.now(UTC)
+    tasks = batch_by_size(folders, lambda folder: folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
+    work = TaskFunction(partial(_read, now=now))
+    with open_backend(None, None, root) as engine:
+        every = [run for some in run_tasks(work, tasks, _seconds, engine=engine) for run in some]
+    around = Neighbourhood(run.dated for run in every)
+    dates = {run.id: run.dated for run in every}
+    wrong = set(around.misjudged(dates))
+    doubtful = wrong | {run.id for run in every if run.is_undated and run.dated.file_times != LIVE}
+    commits = commits_of(root) if doubtful else NO_COMMITS
+    whole = _to_read_whole(every)
+    ids = whole | (doubtful if commits.times else wrong)
+    again = {folder.id: folder for folder in find_runs(root, ids)} if ids else {}
+    for number, run in enumerate(every):
+        folder, shown = again.get(run.id), around.judge(run.dated)
+        committed = commits.time_of(folder) if folder else None
+        if folder is not None and (committed or run.id in wrong or run.id in whole):
+            read = _run_costs_or_trouble(folder, now, shown, committed, whole=run.id in whole)
+            every[number] = read or run
+    yield from every
+
+
+def _to_read_whole(runs: Sequence[RunCost]) -> set[str]:
+    """Return the runs whose messages have to be known, since another run may have them as well.
+
+    A stream's messages are its session's own; a transcript may repeat those of any session.
+    """
+    if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
+        return {run.id for run in runs if run.lean}
+    several = in_several(run.sessions for run in runs)
+    return {run.id for run in runs if run.lean and not several.isdisjoint(run.sessions)}
+
+
+def _counted_once(runs: Sequence[RunCost]) -> Iterator[RunCost]:
+    """Yield the runs; of several that have a message or a result one counts it."""
+    holders: dict[Unit, set[int]] = defaultdict(set)
+    for number, run in enumerate(runs):
+        for unit in units_of(run.claims):
+            holders[unit].add(number)
+    numbers = {number for some in holders.values() if len(some) > 1 for number in some}
+    claims = {(number, *claim.name): claim for number in numbers for claim in runs[number].claims}
+    written = first_written(claims)
+    ranks = {
+        name: (written[name[0]], len(runs[name[0]].id), runs[name[0]].id, name[1], name[2] or "")
+        for name in claims
+    }
+    shares = shares_of({name: claim.spender for name, claim in claims.items()}, ranks)
+    parts = thread_parts(claims, shares, ranks)
+    for number, run in enumerate(runs):
+        yield run if number not in numbers else _with_share(run, number, shares, parts, runs)
+
+
+def _with_share(
+    run: RunCost,
+    number: int,
+    shares: Mapping[Any, Share],
+    parts: Mapping[Any, StreamFacts],
+    runs: Sequence[RunCost],
+) -> RunCost:
+    def called(name: tuple[int, str, str | None]) -> str:
+        return name[1] if name[0] == number else f"{runs[name[0]].id}: {name[1]}"
+
+    own = {claim.name: claim for claim in run.claims}
+    mine = {name: shares[number, *name] for name in own}
+    less = {name: part for name in own if (part := parts.get((number, *name)))}
+    agents, _ = with_shares(run.agents, own, mine, less, called)
+    basis = cost_data(agents).get("cost_basis")
+    if run.silent and is_whole(basis, agents):
+        basis = "lower_bound"
+    begun = own_times({"times_source": run.times_source}, agents).get("created_at")
+    made = run.created_at if begun is None else _as_shown(begun.isoformat())
+    return replace(run, agents=agents, cost_basis=basis, created_at=made)
+
+
+def _seconds(folders: Sequence[RunFolder]) -> float:
+    return sum(SECONDS_PER_RUN + folder.size * SECONDS_PER_BYTE for folder in folders)
+
+
+def _read(folders: Sequence[RunFolder], now: datetime) -> list[RunCost]:
+    found = (_run_costs_or_trouble(folder, now) for folder in folders)
+    return [run for run in found if run is not None]
+
+
+def _run_costs_or_trouble(
+    folder: RunFolder,
+    now: datetime,
+    around: str = OWN,
+    committed: datetime | None = None,
+    *,
+    whole: bool = False,
+) -> RunCost | None:
+    """Read one run; whatever its files do to that, it costs nobody else's data."""
+    try:
+        return _run_costs(folder, now, around, committed, whole=whole)
+    except PER_RUN_ERRORS as error:
+        problem = Problem(folder.id, f"it cannot be read: {type(error).__name__}: {error}")
+        return _without_costs(folder, (problem,))
+
+
+def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCost:
+    """Return a run of which nothing could be read."""
+    return RunCost(
+        folder.id, None, None, None, None, [], (), False, (), problems, FileTimes(OWN, *folder.file_times)
+    )
+
+
+def _run_costs(
+    folder: RunFolder, now: datetime, around: str, committed: datetime | None, *, whole: bool
+) -> RunCost | None:
+    facts = read_run(folder) if whole else read_spending(folder)
+    errors = tuple(problem for problem in facts.problems if _is_named(problem))
+    if not shows_a_run(facts):
+        return _without_costs(folder, errors) if errors else None
+    taken = taken_for(facts.evidence, facts.folder, around, committed)
+    dated = FileTimes(taken, *facts.folder.file_times)
+    scanned = build_run(facts, dated, now=now, committed=committed)
+    workflow, claims = with_claims(scanned.workflow, scanned.streams)
+    return RunCost(
+        facts.id,
+        _as_stored(workflow),
+        workflow["utc_offset_minutes"],
+        workflow["status"],
+        workflow.get("cost_basis"),
+        [
+            cast("AgentRun", {key: agent.get(key) for key in _OF_AN_AGENT})
+            for agent in workflow.get("phase_costs") or ()
+        ],
+        tuple([structs.replace(claim, written=scanned.written.get(claim.path)) for claim in claims]),
+        not whole and any(stream.format == "claude" and not stream.messages for stream in facts.streams),
+        tuple(workflow.get("agents_without_stream") or ()),
+        errors,
+        dated,
+        workflow["times_basis"] != "reported",
+        workflow["times_source"],
+        frozenset().union(*map(sessions_of, facts.streams)),
+    )
+
+
+def _is_named(problem: Problem) -> bool:
+    """Return whether a problem means that something is not counted."""
+    return problem.severity == "error" or problem.reason == UNKNOWN_KIND
+
+
+def _as_stored(workflow: Workflow) -> str | None:
+    """Return when a run was made as a history gives it back: without a zone if that is unknown."""
+    made: str | None = workflow["created_at"]
+    return None if made is None else _as_shown(made, "Z" if workflow["time_zone_known"] else "")
+
+
+def _as_shown(utc: str, zone: str = "Z") -> str:
+    return utc.replace("+00:00", zone)
+
+
+def _models(runs: Iterable[RunCost]) -> list[tuple[str | None, str, Mapping[str, Any]]]:
+    """Return each agent's entries by model, where these are unknown the agent itself: name, run, entry."""
+    agents: list[tuple[str, Mapping[str, Any]]] = [(run.id, agent) for run in runs for agent in run.agents]
+    return [
+        (entry["model"], run_id, entry) for run_id, agent in agents for entry in agent["models"] or [agent]
+    ]
+
+
+def _groups(
+    kind: str, runs: Sequence[RunCost], models: Sequence[tuple[str | None, str, Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return the sums of each group of a kind, the costliest first."""
+    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
+    if kind == "run":
+        found = [_run_entry(run) for run in runs]
+    elif kind == "model":
+        silent = [(None, run.id, NOTHING_SHOWN) for run in runs if run.silent]
+        found = _added_up([*models, *silent], telling)
+    else:
+        heard: list[tuple[str | None, str, Mapping[str, Any]]] = [
+            (cast("Mapping[str, Any]", agent)[kind], run.id, agent) for run in runs for agent in run.agents
+        ]
+        unheard = [
+            (classify_phase(name) if kind == "phase" else name, run.id, NOTHING_SHOWN)
+            for run in runs
+            for name in run.silent
+        ]
+        found = _added_up([*heard, *unheard], telling)
+    return sorted(found, key=lambda entry: (-minimum_cost(entry), str(entry["name"])))
+
+
+def _added_up(
+    entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
+) -> list[dict[str, Any]]:
+    """Return the sums by name; `telling`: runs of which not all streams are empty."""
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    runs: dict[str | None, set[str]] = {}
+    known: dict[str | None, set[str]] = defaultdict(set)
+    for name, run_id, entry in entries:
+        groups.setdefault(name, []).append(entry)
+        runs.setdefault(name, set()).add(run_id)
+        if _is_accounted_for(entry) or (entry.get("outcome") == "empty" and run_id in telling):
+            known[name].add(run_id)
+    return [
+        _group(name, group, len(runs[name]), all_known=runs[name] == known[name])
+        for name, group in groups.items()
+    ]
+
+
+def _is_accounted_for(entry: Mapping[str, Any]) -> bool:
+    """Return whether something is known of what an entry spent, be it in another stream."""
+    amounts = (entry.get("cost"), entry.get("lower_bound_cost"), entry.get("duplicate_of"))
+    return any(amount is not None for amount in amounts)
+
+
+def _group(
+    name: str | None, entries: Sequence[Mapping[str, Any]], runs: int, *, all_known: bool
+) -> dict[str, Any]:
+    """Return the sums of a group; with a run of which nothing is known they are a lower bound."""
+    sums = sum_costs(entries)
+    return {
+        "name": name,
+        "runs": runs,
+        "agent_runs": sum(entry is not NOTHING_SHOWN for entry in entries),
+        **sums,
+        "partial": sums["partial"] or not all_known,
+    }
+
+
+def _run_entry(run: RunCost) -> dict[str, Any]:
+    return {
+        "name": run.id,
+        "created_at": run.created_at,
+        "utc_offset_minutes": run.utc_offset_minutes,
+        "status": run.status,
+        "cost_basis": run.cost_basis,
+        "agent_runs": len(run.agents),
+        **sum_costs(run.agents),
+        "partial": run.is_partial,
+    }

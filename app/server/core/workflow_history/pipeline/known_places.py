@@ -1,0 +1,110 @@
+"""Recognize runs that the history knows by another place: a folder inside or around this one, or a moved one.
+
+A run is the same run whichever folder above it is named, and wherever its project is moved to. Nothing is
+read but names, and for a moved project the first lines of a few of its streams.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ..common.errors import AgentsFolderError, WorkflowHistoryError
+from ..common.urls import is_url
+from ..ingest.files import FolderPath
+from ..ingest.runs.discovery import find_runs, walk_agents_folder
+from ..ingest.runs.records import RunFolder, escape_undecodable
+from ..ingest.streams import identity_of
+from ..storage.history import History
+from ..storage.reading.runs import Home
+
+_COMPARED = 20  # runs of a folder whose streams are compared, to tell whether it was moved here
+
+
+class KnownRun(NamedTuple):
+    """Where the history has a run that lies in the folder that is synced."""
+
+    home: Home
+    id: str
+
+
+def runs_known_elsewhere(
+    history: History, root: FolderPath, own: str, machines: set[str | None]
+) -> dict[str, KnownRun]:
+    """Return by location the runs that the history knows by an agents folder inside or around this one."""
+    if not isinstance(root, Path):
+        return {}
+    here = os.path.realpath(root)
+    found: dict[str, KnownRun] = {}
+    for home in history.homes():
+        if home.agents_dir == own or is_url(home.agents_dir) or home.found_on not in machines:
+            continue
+        there = os.path.realpath(home.agents_dir)
+        if _is_inside(there, here) or _is_inside(here, there):
+            found |= {
+                location(there, run_id): KnownRun(home, run_id)
+                for run_id in history.ids_at(home)
+                if _is_inside(location(there, run_id), here)
+            }
+    return found
+
+
+def location(home: str, run_id: str) -> str:
+    """Return where a run lies: its folder, or its file without the ending."""
+    return f"{home}/{run_id}"
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def moved_from(history: History, root: FolderPath, own: str, machines: set[str | None]) -> Home | None:
+    """Return the agents folder that was moved to `root`, if the history knows its runs by one that is gone.
+
+    It was if runs of the same name begin with the same lines, in every one that is compared.
+    """
+    if not isinstance(root, Path):
+        return None
+    homes = history.homes()
+    if any(home.agents_dir == own for home in homes):
+        return None
+    gone = [
+        home
+        for home in homes
+        if not is_url(home.agents_dir) and home.found_on in machines and not Path(home.agents_dir).is_dir()
+    ]
+    if not gone:
+        return None
+    try:
+        here = {
+            escape_undecodable(group[0].name).removesuffix(".jsonl")
+            for group in walk_agents_folder(root).groups
+        }
+    except (AgentsFolderError, WorkflowHistoryError):
+        return None
+    for home in gone:
+        common = sorted(run_id for run_id in history.ids_at(home) if run_id.split("/")[0] in here)
+        if common and _are_the_same(history, root, home, common[:_COMPARED]):
+            return home
+    return None
+
+
+def _are_the_same(history: History, root: Path, home: Home, ids: list[str]) -> bool:
+    """Return whether the runs here have the streams that the history knows of them."""
+    stored = history.stream_identities(home, ids)
+    compared = [
+        bool(stored[folder.id] & set(_identities(folder)))
+        for folder in find_runs(root, set(ids))
+        if stored.get(folder.id)
+    ]
+    return bool(compared) and all(compared)
+
+
+def _identities(folder: RunFolder) -> Iterator[str]:
+    for found in islice(folder.streams, _COMPARED):
+        identity = identity_of(found.file, found.path)
+        if identity is not None:
+            yield identity

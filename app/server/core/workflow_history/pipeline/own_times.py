@@ -1,0 +1,63 @@
+"""Tell when a run did its own work, where its transcripts begin with another run's lines. Pure.
+
+Each agent run says when its own work began (`accounting.claims`); the run's times follow from them if its
+streams' own times date it. Whatever else dates a run (a state, a log, its id) is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ..common.coercion import moment_in_utc
+from ..common.models import Workflow
+from ..common.plausible_dates import MAX_DURATION
+from ..common.spending import ANOTHER_RUN
+from ..ingest.runs.run_times import CLOCK, FIRST_TO_LAST, SO_FAR
+
+
+def is_elsewhere(agent: Mapping[str, Any]) -> bool:
+    """Return whether another run counts all that an agent run spent."""
+    return bool(agent.get("duplicate_of")) and ANOTHER_RUN in str(agent["duplicate_of"])
+
+
+def repeats_another(agent: Mapping[str, Any]) -> bool:
+    """Return whether another run counts some of an agent run's messages."""
+    return bool(agent.get("inherited")) or is_elsewhere(agent)
+
+
+def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the times of a run that its agent runs' own times change: aware datetimes, and seconds.
+
+    A run of which others count everything keeps the times of its files.
+    """
+    if run.get("times_source") != CLOCK:
+        return {}
+    timed = [agent for agent in agents if agent.get("timestamp") and not agent.get("superseded")]
+    own = [agent for agent in timed if not is_elsewhere(agent)] or timed
+    start = min(_moments(own, "timestamp"), default=None)
+    end = max(_moments(own, "ended_at"), default=None)
+    if start is None or end is None:
+        return {}
+    times: dict[str, Any] = {"created_at": start, "started_at": start}
+    if moment_in_utc(run.get("completed_at")) in _moments(timed, "ended_at"):  # no state or log says it
+        times["completed_at"] = end
+    return times | _lasted(run, start, end)
+
+
+def _moments(agents: Iterable[Mapping[str, Any]], name: str) -> list[datetime]:
+    return [when for agent in agents if (when := moment_in_utc(agent.get(name))) is not None]
+
+
+def _lasted(run: Workflow, start: datetime, end: datetime) -> dict[str, Any]:
+    """Return the run's length in seconds, where it is reckoned from its start."""
+    source, seconds = run.get("duration_source"), run.get("duration_seconds")
+    before = moment_in_utc(run.get("started_at"))
+    if source == SO_FAR and seconds is not None and before is not None:
+        return {"duration_seconds": round(seconds + (before - start).total_seconds(), 3)}
+    if source not in (None, FIRST_TO_LAST) or end - start > MAX_DURATION:
+        return {}
+    lasted = round((end - start).total_seconds(), 3)
+    basis = "lower_bound" if run.get("agents_without_stream") else "reported"
+    return {"duration_seconds": lasted, "duration_basis": basis, "duration_source": FIRST_TO_LAST}

@@ -1,0 +1,74 @@
+"""Find one run's patterns, by our own detection and by the host's: a workflow in, rows of occurrences out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from ..analysis.patterns import PatternTally, agent_activities, operation_records, tally_patterns
+from ..analysis.patterns.host_detector import Detector
+from ..common.errors import WorkflowHistoryError
+from ..common.models import StreamFacts, Workflow
+from ..storage.rows.column_types import encode_json, redacted_text, to_text
+from ..storage.rows.row_codec import Row
+from ..storage.rows.run_rows import to_pattern_rows
+
+BUILTIN = "builtin"
+HOST = "host"
+
+
+class DetectorFailedError(WorkflowHistoryError):
+    """The host's detector raised an error for one workflow."""
+
+
+def detect_patterns(
+    workflow: Workflow, streams: Sequence[StreamFacts], detector: Detector | None
+) -> dict[str, list[Row]]:
+    """Return one run's patterns by detector, as `to_pattern_rows` gives them; those that both find are ours.
+
+    Raises DetectorFailedError where the host's detector does.
+    """
+    agent_runs = workflow.get("phase_costs") or ()
+    ours = tally_patterns(agent_activities(streams, agent_runs))
+    rows = [_row(kind, signature, tally) for (kind, signature), tally in ours.items()]
+    if detector is None or getattr(detector, "is_built_in", False):
+        return {BUILTIN: rows}
+    theirs = _answer(detector, {**workflow, "operations": operation_records(streams, agent_runs)})
+    return {
+        BUILTIN: rows,
+        HOST: to_pattern_rows(p for p in theirs if (p["kind"], p["signature"]) not in ours),
+    }
+
+
+def _row(kind: str, signature: str, tally: PatternTally) -> Row:
+    return (
+        kind,
+        _said(signature),
+        tally.count,
+        tally.successes,
+        tally.failures,
+        tally.cost_nanodollars,
+        tally.seconds,
+        _names(tally.agents),
+        None if tally.example_path is None else _text(tally.example_path),
+        tally.example_line,
+    )
+
+
+_said = lru_cache(maxsize=8_192)(redacted_text)
+_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand recur from run to run
+
+
+@lru_cache(maxsize=256)  # a few agents find thousands of patterns
+def _names(agents: tuple[str, ...]) -> str:
+    return encode_json(sorted(agents))
+
+
+def _answer(detector: Detector, workflow: Workflow) -> list[dict[str, Any]]:
+    try:
+        found = [dict(pattern) for pattern in detector(workflow) or ()]
+        named = [{"kind": HOST, "count": 1, **pattern} for pattern in found if pattern.get("signature")]
+        return [{**p, "kind": str(p["kind"]), "signature": str(p["signature"])} for p in named]
+    except Exception as error:  # the host's code may raise anything
+        raise DetectorFailedError(f"the pattern detector failed: {error!r}") from error

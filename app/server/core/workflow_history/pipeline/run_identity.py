@@ -1,0 +1,51 @@
+"""Tell whether two runs of one project and id are one run: what is known of both in, yes or no out. Pure.
+
+A folder that was copied or is shared is one run, on however many machines it is read. Machines that count
+their runs from 1, or name them by hand, have different runs of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def is_same_run(
+    one: Mapping[str, Any], other: Mapping[str, Any], streams: Iterable[Iterable[str | None]] | None = None
+) -> bool:
+    """Return whether both are the same run: by what their agents said first, else by place, time and request.
+
+    `streams`: of both, what tells their streams apart; without it, that is taken from their `phase_costs`.
+
+    >>> first, grown = ({"phase_costs": [{"identity": name} for name in names]} for names in ("a", "ab"))
+    >>> is_same_run(first, grown)
+    True
+    >>> place = {"agents_dir": "/agents"}
+    >>> is_same_run({**place, "found_on": "x"}, {**place, "found_on": "y", "created_at": "2026-01-31"})
+    False
+    """
+    first, second = (frozenset(some) - {None} for some in streams or (stream_ids(one), stream_ids(other)))
+    if first & second:
+        return True
+    in_time = _agree(one, other, "created_at")
+    if _agree(one, other, "agents_dir") and _same_machine(one, other, in_time=in_time):
+        return True
+    if first and second:
+        return False
+    return in_time and _agree(one, other, "nl_input")
+
+
+def stream_ids(run: Mapping[str, Any]) -> set[str]:
+    """Return what tells a stored run's streams apart from all others."""
+    return {identity for agent in run.get("phase_costs") or () if (identity := agent.get("identity"))}
+
+
+def _same_machine(one: Mapping[str, Any], other: Mapping[str, Any], *, in_time: bool) -> bool:
+    """Return whether both were found on one machine; where that was not noted, whether it may be."""
+    if one.get("found_on") is None or other.get("found_on") is None:
+        return in_time
+    return _agree(one, other, "found_on")
+
+
+def _agree(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
+    return one.get(key) == other.get(key)

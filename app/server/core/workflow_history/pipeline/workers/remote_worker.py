@@ -1,0 +1,108 @@
+"""What a sync's worker does, on whatever machine: a packed task in, packed read runs out.
+
+Before the first task it makes sure that it reads as the sync's own process would: the same version, the same
+prices, the same files.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import metadata
+from typing import Any
+
+from ...analysis.similarity.version import MODEL_VERSION
+from ...common.errors import ExecutorError, WorkflowHistoryError
+from ...costs.pricing import price_version
+from ...ingest.files import open_file, to_path
+from ...ingest.runs.records import READER_VERSION
+from ..read_run import prepare_worker, read_runs
+from ..tasks import ReadResult, ReadTask, TaskBatch
+
+Versions = tuple[tuple[str, str], ...]
+"""What decides how runs are read, by name."""
+
+Sample = tuple[str, int]
+"""One file that a worker has to see, and its bytes."""
+
+SAMPLE_SIZE = 8  # files: one that was deleted since says nothing
+
+
+def environment_versions() -> Versions:
+    """Return what decides how this process reads runs."""
+    return (
+        ("workflow-history", _installed()),
+        ("its reader", str(READER_VERSION)),
+        ("genai-prices", price_version()),
+        ("its words", str(MODEL_VERSION)),
+    )
+
+
+def _installed() -> str:
+    try:
+        return metadata.version("workflow-history")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def sample_files(orders: Sequence[ReadTask]) -> tuple[Sample, ...]:
+    """Return some of the files that are to be read, each of another run."""
+    return tuple((order.folder.files[0].file, order.folder.files[0].size) for order in orders[:SAMPLE_SIZE])
+
+
+def run_remote_task(wanted: Versions, home: str, samples: tuple[Sample, ...], packed: bytes) -> bytes:
+    """Read a packed task's runs; raises EngineError where this worker is not fit for it.
+
+    All of it is plain tuples, texts and bytes: it goes through other programs, some of another version.
+    """
+    if trouble := _unfit(wanted, home, samples):
+        raise ExecutorError(trouble)
+    task: TaskBatch = pickle.loads(packed)  # noqa: S301 - the sync's own, by the way that its user named
+    return pickle.dumps(read_runs(task), pickle.HIGHEST_PROTOCOL)
+
+
+@lru_cache(maxsize=64)
+def _unfit(wanted: Versions, home: str, samples: tuple[Sample, ...]) -> str | None:
+    """Return why this process must not read, if so; found out once."""
+    who = f"the worker on {socket.gethostname()} (process {os.getpid()})"
+    for (name, theirs), (_, ours) in zip(wanted, environment_versions(), strict=True):
+        if theirs != ours:
+            return f"{who} has {name} {ours}, and this sync {theirs}: install the same version on both"
+    if trouble := _unseen(home, samples):
+        return f"{who} does not see {home} as this sync does ({trouble}): share that path with it"
+    prepare_worker()
+    return None
+
+
+def _unseen(home: str, samples: tuple[Sample, ...]) -> str | None:
+    """Return why the agents folder is another one here, or none; where its place is down, reading tells."""
+    try:
+        if not to_path(home).is_dir():
+            return "there is no such folder"
+        troubles = [_trouble(file, size) for file, size in samples]
+    except (OSError, WorkflowHistoryError) as error:
+        return str(error)
+    return None if None in troubles else troubles[0]
+
+
+def _trouble(file: str, size: int) -> str | None:
+    try:
+        handle, status = open_file(file)
+        with handle:
+            return None if status.st_size >= size else f"{file} is shorter there"
+    except OSError as error:
+        return str(error)
+
+
+def dump_task(task: TaskBatch) -> bytes:
+    """Return a task as bytes."""
+    return pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+
+
+def load_results(done: bytes) -> list[ReadResult]:
+    """Return what a worker read."""
+    runs: Any = pickle.loads(done)  # noqa: S301 - see read_far
+    return list(runs)

@@ -1,0 +1,1 @@
+"""Texts and values of the command line and the pages: what both print."""

@@ -1,0 +1,46 @@
+"""Scores in words: a score and its stored parts in, what is shown of them out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..common.formatting.text import single_line
+from ..common.spending import UNKNOWN, number
+
+SCORES: Final = (
+    ("nl_clarity_score", "clarity of the request"),
+    ("cost_efficiency_score", "cost efficiency"),
+    ("performance_score", "performance"),
+    ("quality_score", "quality"),
+)
+"""The four scores and their names."""
+
+
+def format_score(value: Any) -> str:
+    """Return a score of 0 to 100.
+
+    >>> format_score(51.5), format_score(None) == UNKNOWN
+    ('52', True)
+    """
+    known = number(value)
+    return UNKNOWN if known is None else f"{known:.0f}"
+
+
+def format_score_parts(score: Any) -> list[str]:
+    """Return a score's parts, each a word and its own value."""
+    if not isinstance(score, Mapping):
+        return []
+    parts = [part for part in score.get("parts") or () if isinstance(part, Mapping)]
+    return [f"{single_line(part.get('name'))} {format_score(part.get('value'))}" for part in parts]
+
+
+def format_missing(score: Any) -> str:
+    """Return what evidence a score lacks, nothing where it lacks none.
+
+    >>> format_missing({"missing": ["a_request"]})
+    'unknown without a request'
+    """
+    missing = score.get("missing") or () if isinstance(score, Mapping) else ()
+    words = ", ".join(single_line(name).replace("_", " ") for name in missing)
+    return f"unknown without {words}" if words else ""

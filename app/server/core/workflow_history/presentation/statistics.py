@@ -1,0 +1,117 @@
+"""Say what runs add up to and what changed: figures in, words out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from ..analysis.statistics.records import Change, GroupStatistics, Trend, Waste
+from ..common.formatting.costs import format_minimum
+from ..common.formatting.numbers import format_duration, format_percent_change, format_tokens, pluralize
+from ..common.spending import UNKNOWN, Spending, format_fraction, format_usd, to_decimal
+
+TREND_LABELS: Final = {
+    "runs": "runs",
+    "success_rate": "ended well",
+    "cost": "cost on record",
+    "cost_per_run": "cost of a run, median",
+    "duration": "time of a run, median",
+    "tokens": "tokens",
+    "cache_hit_share": "read from the cache",
+}
+"""What each figure of a trend is called."""
+
+WASTE_LABELS: Final = {
+    "failed_runs": "runs that failed",
+    "retries": "work done again",
+    "false_successes": "success said, nothing done",
+    "errors": "agents that ended with an error",
+    "cut_off": "streams cut off",
+}
+"""What each kind of waste is called."""
+
+_WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
+    "runs": lambda value: UNKNOWN if value is None else f"{value:,.0f}",
+    "share": format_fraction,
+    "USD": format_usd,
+    "seconds": format_duration,
+    "tokens": format_tokens,
+}
+
+
+def spending_of(figures: GroupStatistics) -> Spending:
+    """Return what a group is known to have spent."""
+    partial = bool(figures.runs_costing_more or figures.runs_without_cost)
+    amounts = to_decimal(figures.cost.total), to_decimal(figures.lower_bound_cost)
+    return Spending(*amounts, partial=partial, unknown_runs=figures.runs_without_cost)
+
+
+def format_cost(figures: GroupStatistics) -> str:
+    """Return all that a group is known to have spent; `≥` where it spent more."""
+    return format_minimum(spending_of(figures))
+
+
+def success_of(group: GroupStatistics) -> str:
+    """Return the share of runs that ended well; where the end of others is unknown, of how many it is."""
+    rate = format_fraction(group.success_rate)
+    if group.success_rate is None or group.success_rate_of == group.runs:
+        return rate
+    return f"{rate} of {group.success_rate_of:,}"
+
+
+def copies_words(total: GroupStatistics) -> str | None:
+    """Return how many copies of other runs are in no figure; None: none."""
+    return f"{pluralize(total.copies, 'copy', 'copies')} left out" if total.copies else None
+
+
+def success_line(total: GroupStatistics) -> str:
+    """Return the same for all runs, in a sentence's part that names the runs that it leaves out."""
+    others = total.runs - total.success_rate_of
+    left_out = f", {pluralize(others, 'run')} neither completed nor failed" if others else ""
+    if total.success_rate is None:
+        return f"no run completed or failed{left_out and ' yet'}"
+    return f"{format_fraction(total.success_rate)} of {total.success_rate_of:,} ended well{left_out}"
+
+
+def minimum_cost(group: GroupStatistics) -> float:
+    """Return all that a group is known to have spent, US dollars; 0 where nothing is."""
+    return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
+
+
+def format_waste(found: Waste) -> str:
+    """Return how much was wasted, and of how much."""
+    if not found.spent:
+        return "nothing is known of what these runs spent"
+    spent = format_minimum(Spending(to_decimal(found.spent), None, found.partial))
+    if not found.wasted:
+        return f"nothing that shows, of {spent}"
+    return f"at least {format_usd(found.wasted)} of {spent} ({format_fraction(found.share)})"
+
+
+def format_period(found: Trend) -> str:
+    """Return how long a period is."""
+    span = found.ends - found.begins
+    return (
+        pluralize(span.days, "day")
+        if span % timedelta(days=1) == timedelta(0)
+        else format_duration(span.total_seconds())
+    )
+
+
+def format_now(change: Change) -> str:
+    """Return what a figure is now."""
+    return _WRITE[change.unit](change.now)
+
+
+def format_before(change: Change) -> str:
+    """Return what a figure was before."""
+    return _WRITE[change.unit](change.before)
+
+
+def format_change(change: Change) -> str:
+    """Return how a figure changed: a share in points, anything else in percent of what it was."""
+    if change.unit == "share":
+        points = format_percent_change(None if change.change is None else 100 * change.change)
+        return points if change.change is None else points.replace("%", " points")
+    return format_percent_change(change.change_percent)

@@ -1,0 +1,102 @@
+"""What a sync is at, in words: a phase's name in, what people call it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..common.formatting.numbers import pluralize
+from ..common.formatting.text import single_line
+from ..common.spending import format_fraction
+
+PHASES: Final[Mapping[str, str]] = {
+    "make": "making runs up",
+    "scan": "looking through",
+    "enrich": "reading",
+    "score": "scoring",
+    "relate": "comparing",
+    "store": "storing",
+    "learn": "finding patterns",
+    "merge": "bringing over",
+}
+"""The phases in words."""
+
+ORDER: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
+"""In which order statuses are named; others come after them."""
+
+
+def phase_label(name: Any) -> str:
+    """Return a phase of a sync in words; one that is not known is shown by its own name.
+
+    >>> phase_label("enrich"), phase_label("polish")
+    ('reading', 'polish')
+    """
+    return PHASES.get(name) or single_line(name)
+
+
+def no_runs_words(folder: Any) -> str:
+    """Say that a folder holds no run, what was looked for and what to name instead."""
+    return (
+        f"No runs in {single_line(folder)}: nothing there has an adw_state.json, a workflow summary or an "
+        "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders in "
+        "it are looked for"
+    )
+
+
+def all_pruned_words(runs: int, where: str) -> str:
+    """Say that all runs of a folder or a history were pruned, and how they come back.
+
+    >>> all_pruned_words(1, "this history")[:39]
+    'The one run of this history was pruned '
+    """
+    what = f"All {runs:,} runs of {where} were" if runs != 1 else f"The one run of {where} was"
+    return f"{what} pruned and stay{'s' if runs == 1 else ''} out; sync --with-pruned lets them in again"
+
+
+def found_words(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:
+    """Say when the runs of a folder were made, and how many requests were found.
+
+    `days`: of the first and the last of them, none where no date is known.
+
+    >>> found_words({"scanned": 5, "requests": 4, "undated": 2}, ["2026-03-01", "2026-03-08"])
+    ['2026-03-01 to 2026-03-08 (2 undated)', '4 requests found']
+    """
+    undated = int(stats.get("undated") or 0)
+    dates = " to ".join(dict.fromkeys(days)) + (f" ({undated:,} undated)" if undated else "")
+    requests = int(stats.get("requests") or 0)
+    return [dates if days else "no date known", f"{pluralize(requests, 'request')} found"]
+
+
+def standing_words(stats: Mapping[str, Any]) -> list[str]:
+    """Say how the runs of a folder stand, and how many of those that ended did so well.
+
+    >>> three = {"completed": 3, "failed": 1}
+    >>> standing_words({"statuses": three, "success_rate": 0.75, "success_rate_of": 4})[1:]
+    ['1 failed', 'success rate 75% (3 of 4 with a known end)']
+    """
+    statuses: Mapping[str, int] = stats.get("statuses") or {}
+    ordered = sorted(statuses, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    copies = int(stats.get("copies") or 0)
+    left_out = [f"{pluralize(copies, 'copy', 'copies')} left out"] if copies else []
+    if not statuses:
+        return left_out
+    known, completed = int(stats.get("success_rate_of") or 0), statuses.get("completed", 0)
+    rate = f"{format_fraction(stats.get('success_rate'))} ({completed:,} of {known:,} with a known end)"
+    return [
+        *(f"{statuses[name]:,} {single_line(name)}" for name in ordered),
+        f"success rate {rate if known else 'unknown: no run completed or failed'}",
+        *left_out,
+    ]
+
+
+def describe_redactions(found: Mapping[str, int]) -> str | None:
+    """Say how many secrets were taken out of texts; None: none.
+
+    >>> describe_redactions({"password": 2, "github token": 1})
+    '3 secrets taken out of texts (2 password, 1 github token)'
+    """
+    total = sum(found.values())
+    if not total:
+        return None
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.items(), key=lambda each: -each[1]))
+    return f"{pluralize(total, 'secret')} taken out of texts ({kinds})"

@@ -1,0 +1,324 @@
+"""Take a history out: what, where to and in which format in; a file, and what is in it, out."""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
+
+from ..common.errors import InvalidQueryError
+from ..common.filters import RunFilter
+from ..common.time_zones import LOCAL_ZONE
+from ..database import open_if_exists
+from ..exporting.fields import ColumnBatch, Field, fields_of, to_batch
+from ..exporting.formats import EXTENSIONS, FORMATS
+from ..exporting.writer import DrainableBuffer, Writer, atomic_write
+from ..storage.reading.export_source import EXPORT_SOURCES, ExportSource
+from .check_names import validate_filter_names
+from .json.encoding import field_descriptions
+from .statistics import GroupStatistics, run_statistics
+
+
+class Table(NamedTuple):
+    """Something that can be taken out."""
+
+    fields: tuple[Field, ...]
+    default_columns: tuple[str, ...]  # names of the fields that are taken where nobody names some
+    batches: Callable[[RunFilter, Sequence[Field]], Generator[ColumnBatch]]
+
+
+def table_from_source(source: ExportSource) -> Table:
+    """Return a table of the database as something that can be taken out."""
+
+    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[ColumnBatch]:
+        with open_if_exists() as history:
+            if history is not None:
+                validate_filter_names(history, where, found=False)
+                yield from history.batches(source, [field.name for field in wanted], where)
+
+    return Table(source.fields, source.default_columns, batches)
+
+
+def table_from_records(
+    record: type, ask: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()
+) -> Table:
+    """Return the flat dataclasses that an answer holds as a table; fields in `money` hold US dollars."""
+    meanings = field_descriptions(record)
+    fields = tuple(field._replace(meaning=meanings.get(field.name, "")) for field in fields_of(record, money))
+
+    def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[ColumnBatch]:
+        yield to_batch(ask(where), wanted)
+
+    return Table(fields, tuple(field.name for field in fields), batches)
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsRow:
+    """What one group of runs adds up to."""
+
+    name: str | None  # of the group; null: its runs do not say
+    across: str | None  # of the second grouping
+    first_day: date | None  # of a day, week or month
+    runs: int  # how many, without copies of other runs
+    copies: int  # runs left out: other runs count all that they spent
+    agent_runs: int | None  # attempts that left a stream, by phase and agent
+    completed: int  # runs
+    failed: int  # runs
+    success_rate: float | None  # 0 to 1: completed of those that completed or failed
+    success_rate_of: int  # runs that completed or failed
+    cost: float | None  # USD on record, all runs
+    cost_mean: float | None  # USD a run
+    cost_median: float | None  # USD a run
+    cost_p90: float | None  # USD: nine of ten runs cost at most so much
+    cost_runs: int  # runs whose cost is known
+    lower_bound_cost: float | None  # USD, spent at least beyond `cost`
+    runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
+    runs_costing_more: int  # runs that spent more than is on record
+    input_tokens: int | None  # read uncached
+    output_tokens: int | None  # written by the models
+    cache_read_tokens: int | None  # read from the cache
+    cache_creation_tokens: int | None  # written to the cache
+    total_tokens: int | None  # of all four kinds
+    cache_hit_share: float | None  # 0 to 1: cache read of all tokens read
+    duration_seconds: float | None  # seconds, all runs
+    duration_mean_seconds: float | None  # seconds a run
+    duration_median_seconds: float | None  # seconds a run
+    duration_p90_seconds: float | None  # seconds
+
+
+def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -> Table:
+    """Return statistics, grouped as `run_statistics` groups them, as something that can be taken out."""
+
+    def ask(where: RunFilter) -> list[StatisticsRow]:
+        return [_row(group) for group in run_statistics(by, where, across=across, tz=tz).groups]
+
+    return table_from_records(StatisticsRow, ask, money=("cost", "lower_bound_cost"))
+
+
+def _row(group: GroupStatistics) -> StatisticsRow:
+    cost, tokens, duration = group.cost, group.tokens, group.duration
+    return StatisticsRow(
+        name=group.name,
+        across=group.across,
+        first_day=group.first_day,
+        runs=group.runs,
+        copies=group.copies,
+        agent_runs=group.agent_runs,
+        completed=group.completed,
+        failed=group.failed,
+        success_rate=group.success_rate,
+        success_rate_of=group.success_rate_of,
+        cost=cost.total,
+        cost_mean=cost.mean,
+        cost_median=cost.median,
+        cost_p90=cost.p90,
+        cost_runs=cost.runs,
+        lower_bound_cost=group.lower_bound_cost,
+        runs_without_cost=group.runs_without_cost,
+        runs_costing_more=group.runs_costing_more,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cache_read_tokens=tokens.cache_read,
+        cache_creation_tokens=tokens.cache_creation,
+        total_tokens=tokens.total,
+        cache_hit_share=group.cache_hit_share,
+        duration_seconds=duration.total,
+        duration_mean_seconds=duration.mean,
+        duration_median_seconds=duration.median,
+        duration_p90_seconds=duration.p90,
+    )
+
+
+ALL_COLUMNS: Final = ("all",)
+STATISTICS: Final = "statistics"  # the one table that is made of a question
+DEFAULT_GROUPING: Final = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was taken out."""
+
+    what: str  # the table: runs, agent-runs, statistics, …
+    format: str  # csv, jsonl or parquet
+    path: str | None  # of the file; null: an open file was given
+    columns: tuple[str, ...]  # their names, in order
+    rows: int  # without the header
+
+
+TABLES: Final[Mapping[str, Table]] = {
+    **{name: table_from_source(source) for name, source in EXPORT_SOURCES.items()},
+    STATISTICS: statistics_table(DEFAULT_GROUPING),
+}
+"""All that can be taken out, by name."""
+
+
+def export(
+    what: str,
+    to: Path | str | IO[bytes],
+    *,
+    format: str | None = None,  # noqa: A002 - that is what it is called
+    columns: Sequence[str] | None = None,
+    where: RunFilter | None = None,
+    raw: bool = False,
+    bom: bool = False,
+    force: bool = False,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str | None = None,
+) -> ExportResult:
+    """Write one of TABLES to a file, such as runs, agent-runs or statistics; memory is bounded.
+
+    `by`, `across` and `tz` are of statistics, and mean what they do in `run_statistics`; without: by month.
+    `format` is csv, jsonl or parquet; without it, the path's ending says which. `columns` are names,
+    ("all",) for every one. A path gets the whole file or nothing; one that is there raises
+    WorkflowHistoryError without `force`. `raw` leaves CSV cells that a spreadsheet would run; `bom` begins
+    CSV with a byte order mark, by which Excel knows UTF-8.
+    Raises InvalidQueryError where a name is unknown.
+    """
+    table = _table(what, by, across, tz)
+    return write_table(
+        table, what, to, format=format, columns=columns, where=where, raw=raw, bom=bom, force=force
+    )
+
+
+def write_table(
+    table: Table,
+    what: str,
+    to: Path | str | IO[bytes],
+    *,
+    format: str | None = None,  # noqa: A002 - as above
+    columns: Sequence[str] | None = None,
+    where: RunFilter | None = None,
+    raw: bool = False,
+    bom: bool = False,
+    force: bool = False,
+) -> ExportResult:
+    """Write a table that is called `what` to a file, as `export` does."""
+    path = Path(to) if isinstance(to, str | Path) else None
+    name = resolve_format(path, format)
+    begin = _beginning(name, raw=raw, bom=bom)
+    wanted = _chosen(table.fields, table.default_columns if columns is None else columns)
+    with closing(table.batches(where or RunFilter(), wanted)) as found:
+        batches = _asked(found)
+        if isinstance(to, str | Path):
+            with atomic_write(Path(to), force=force) as file:
+                rows = _write(begin(file, wanted), batches)
+        else:
+            rows = _write(begin(to, wanted), batches)
+    return ExportResult(what, name, None if path is None else str(path), tuple(f.name for f in wanted), rows)
+
+
+def iter_chunks(
+    what: str,
+    format: str,  # noqa: A002 - as above
+    *,
+    columns: Sequence[str] | None = None,
+    where: RunFilter | None = None,
+    raw: bool = False,
+    bom: bool = False,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str | None = None,
+) -> Generator[bytes]:
+    """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once.
+
+    The history stays open until the last piece, or until the generator is closed.
+    """
+    begin = _beginning(resolve_format(None, format), raw=raw, bom=bom)
+    source = _table(what, by, across, tz)
+    wanted = _chosen(source.fields, source.default_columns if columns is None else columns)
+    return _pieces(begin, wanted, source.batches(where or RunFilter(), wanted))
+
+
+def _pieces(begin: _Begin, wanted: Sequence[Field], batches: Iterable[ColumnBatch]) -> Generator[bytes]:
+    sink = DrainableBuffer()
+    writer = begin(sink, wanted)
+    for batch in batches:
+        writer.write(batch)
+        yield sink.drain()
+    writer.finish()
+    yield sink.drain()
+
+
+_Begin = Callable[[IO[bytes], Sequence[Field]], Writer]
+
+
+def _beginning(format: str, *, raw: bool, bom: bool) -> _Begin:  # noqa: A002 - as above
+    """Return how a file is begun."""
+    if bom and format != "csv":
+        raise InvalidQueryError(f"a BOM is for csv, not for {format}")
+
+    def begin(file: IO[bytes], wanted: Sequence[Field]) -> Writer:
+        if bom:
+            file.write(BOM_UTF8)
+        return FORMATS[format](file, wanted, raw)
+
+    return begin
+
+
+def parse_columns(words: str | None) -> list[str] | None:
+    """Return the columns that are named with commas between.
+
+    >>> parse_columns("id, status,"), parse_columns(None)
+    (['id', 'status'], None)
+    """
+    return None if words is None else [name.strip() for name in words.split(",") if name.strip()]
+
+
+def resolve_format(path: Path | None, given: str | None) -> str:
+    """Return the format that is asked for, or that a file's ending says; csv where neither tells."""
+    if given is not None:
+        if given not in FORMATS:
+            raise InvalidQueryError(f"no format {given!r}; use one of: {', '.join(FORMATS)}")
+        return given
+    if path is None:
+        return "csv"
+    found = EXTENSIONS.get(path.suffix.lower())
+    if found is None:
+        raise InvalidQueryError(
+            f"{path.name!r} does not tell the format; name it: --format {', '.join(FORMATS)}"
+        )
+    return found
+
+
+def _table(what: str, by: str | None, across: str | None, tz: str | None) -> Table:
+    if what not in TABLES:
+        raise InvalidQueryError(f"no table {what!r} to take out; use one of: {', '.join(TABLES)}")
+    if what == STATISTICS:
+        return statistics_table(by or DEFAULT_GROUPING, across, tz or LOCAL_ZONE)
+    if by or across or tz:
+        raise InvalidQueryError(
+            f"by, across and tz are of statistics, not of {what}: export statistics --by month"
+        )
+    return TABLES[what]
+
+
+def _asked(batches: Iterator[ColumnBatch]) -> Iterator[ColumnBatch]:
+    """Return the batches, the first one made: what is refused is refused before a byte is written."""
+    return chain(list(islice(batches, 1)), batches)
+
+
+def _chosen(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:
+    """Return the fields with these names, each once, in this order."""
+    if tuple(names) == ALL_COLUMNS:
+        return fields
+    known = {field.name: field for field in fields}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        said = f"no column {', '.join(unknown)}" if unknown else "no columns named"
+        raise InvalidQueryError(f"{said}; use all, or some of: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _write(writer: Writer, batches: Iterable[ColumnBatch]) -> int:
+    rows = 0
+    for batch in batches:
+        writer.write(batch)
+        rows += len(batch[0])
+    writer.finish()
+    return rows

@@ -1,0 +1,141 @@
+"""Put forecasts into words of the answers: what was read off past runs in, typed figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...analysis.forecast.neighbour_weights import WeightedRuns
+from ...analysis.forecast.past_runs import Past
+from ...analysis.forecast.prediction_intervals import (
+    MIN_RUNS,
+    IntervalEstimate,
+    SuccessProbability,
+    weighted_interval,
+)
+from ...analysis.forecast.stages import PhaseSegment, phases_of, split_into_segments, totals_in_phase
+from ...common.coercion import parse_timestamp
+from ...common.column_data import MISSING_INT
+from ...common.proportions import significant
+from ...storage.history import History
+from .records import ComparableRun, Estimate, PhaseForecast, SuccessChance
+
+NANODOLLARS, SECOND = 1_000_000_000, 1_000_000  # nanodollars, microseconds
+_BEGINNING = 200  # characters of a request
+
+
+def cost_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
+    """Return an amount of money; `plus`: nanodollars that are spent already."""
+    return _figure(read, why, NANODOLLARS, plus)
+
+
+def duration_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
+    """Return a length of time; `plus`: microseconds that are over already."""
+    return _figure(read, why, SECOND, plus)
+
+
+def _figure(read: IntervalEstimate | None, why: str | None, unit: int, plus: int) -> Estimate:
+    if read is None:
+        return Estimate(None, None, None, 0, 0, 0.0, why)
+    if read.bounds is None or why is not None:
+        why = why or _why_not(read)
+        return Estimate(None, None, None, read.runs, read.at_least, significant(read.worth), why)
+    p10, median, p90 = ((amount + plus) / unit for amount in read.bounds)
+    return Estimate(median, p10, p90, read.runs, read.at_least, significant(read.worth), None)
+
+
+def _why_not(read: IntervalEstimate) -> str:
+    if not read.runs:
+        return "no earlier run tells"
+    if read.worth >= MIN_RUNS:
+        return "too many of the earlier runs are known only as at least so much"
+    return _too_few(read.runs, read.worth)
+
+
+def _too_few(runs: int, worth: float) -> str:
+    few = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
+    return f"{few}, weighed as {worth:.1f}; {MIN_RUNS:.0f} are needed for an interval"
+
+
+def success_chance(found: SuccessProbability | None, why: str | None = None) -> SuccessChance:
+    """Return a chance of success."""
+    if found is None:
+        return SuccessChance(None, None, None, 0, 0, 0.0, why)
+    if found.share is None and why is None:
+        why = _too_few(found.ended, found.worth) if found.ended else "no earlier run tells"
+    return SuccessChance(
+        significant(found.share),
+        significant(found.low),
+        significant(found.high),
+        found.completed,
+        found.ended,
+        significant(found.worth),
+        why,
+    )
+
+
+def segments_by_row(history: History, past: Past, evidence: WeightedRuns) -> list[list[PhaseSegment]]:
+    """Return the stages of the runs that count, in the order of the evidence."""
+    keys = past.keys[evidence.rows].tolist()
+    agents = history.stage_entries(keys)
+    return [split_into_segments(agents.get(key, ())) for key in keys]
+
+
+def phase_forecasts(history: History, past: Past, evidence: WeightedRuns) -> tuple[PhaseForecast, ...]:
+    """Return each phase that some of the runs went through."""
+    runs = segments_by_row(history, past, evidence)
+    told = np.array([bool(stages) for stages in runs])
+    if not told.any():
+        return ()
+    whole = float(evidence.weights[told].sum())
+    return tuple(_phase(runs, phase, evidence, whole) for phase in phases_of(runs))
+
+
+def _phase(
+    runs: Sequence[Sequence[PhaseSegment]], phase: str, evidence: WeightedRuns, whole: float
+) -> PhaseForecast:
+    through = np.array([any(stage.phase == phase for stage in stages) for stages in runs])
+    cost, duration = totals_in_phase(
+        [stages for stages, there in zip(runs, through, strict=True) if there], phase
+    )
+    weights = evidence.weights[through]
+    return PhaseForecast(
+        phase,
+        significant(float(weights.sum()) / whole),
+        int(np.count_nonzero(through)),
+        cost_figure(weighted_interval(cost.values, cost.is_exact, weights)),
+        duration_figure(weighted_interval(duration.values, duration.is_exact, weights)),
+    )
+
+
+def top_runs(history: History, past: Past, evidence: WeightedRuns, most: int) -> tuple[ComparableRun, ...]:
+    """Return the runs that count most, of equal ones the latest."""
+    order = np.lexsort((-evidence.rows, -evidence.weights))[:most]
+    keys = past.keys[evidence.rows[order]].tolist()
+    known = history.read(keys)
+    return tuple(
+        _past_run(past, evidence, place, known[key])
+        for place, key in zip(order.tolist(), keys, strict=True)
+        if key in known
+    )
+
+
+def _past_run(past: Past, evidence: WeightedRuns, place: int, run: dict[str, Any]) -> ComparableRun:
+    row = int(evidence.rows[place])
+    cost, duration = int(past.cost.values[row]), int(past.duration.values[row])
+    request = run.get("nl_input")
+    return ComparableRun(
+        run["id"],
+        run.get("project") or "",
+        significant(float(evidence.weights[place])),
+        significant(float(evidence.alike[place])),
+        run.get("status"),
+        None if cost == MISSING_INT else cost / NANODOLLARS,
+        cost != MISSING_INT and not bool(past.cost.is_exact[row]),
+        None if duration == MISSING_INT else duration / SECOND,
+        parse_timestamp(run.get("created_at") or run.get("started_at")),
+        run.get("workflow_template"),
+        request[:_BEGINNING] if isinstance(request, str) else None,
+    )

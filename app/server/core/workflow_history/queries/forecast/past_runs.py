@@ -1,0 +1,67 @@
+"""Read the past that forecasts are made from: an open history in, arrays and text vectors out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...analysis.forecast.past_runs import COLUMNS, Past, Vectors, build_past, to_float32
+from ...analysis.similarity.text_vectors import dimensions, text_vector
+from ...common.column_data import Integers
+from ...common.plausible_dates import resolve_now
+from ...similarity import MODEL_VERSION
+from ...storage.history import History
+from ..implausible_dates import mask_implausible_dates
+
+MAX_VECTORS: Final = 500
+"""Requests without a stored vector that are read at a time, the latest: the next sync does the others."""
+
+
+class TextVectors(NamedTuple):
+    """What runs ask for, as far as it can be compared."""
+
+    vectors: Vectors  # a row for each run, of length 1; zero where there is no text
+    missing: int  # runs that were written since the last sync compared them, and are not
+
+
+def load_past_runs(history: History, now: datetime | None = None) -> Past:
+    """Return all runs that can have been made when they say."""
+    runs, misdated = mask_implausible_dates(history.columns("runs", COLUMNS), resolve_now(now))
+    return build_past(runs, len(misdated))
+
+
+def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVectors:
+    """Return the text vectors of some runs, those that are missing made of the requests."""
+    keys = past.keys[rows]
+    stored, found = history.similarity().vectors_of(MODEL_VERSION, np.sort(keys).tolist())
+    nothing = bytes(dimensions())
+    table = np.frombuffer(b"".join([vector or nothing for vector in found]), np.int8)
+    order = np.argsort(keys)
+    places = order[np.searchsorted(keys, np.array(stored, np.int64), sorter=order)]
+    vectors = np.zeros((len(keys), dimensions()), np.int8)
+    vectors[places] = table.reshape(-1, dimensions())
+    there = np.zeros(len(keys), np.bool_)
+    there[places] = True
+    lacking = np.flatnonzero(~there)
+    for place, vector in _made(history, keys, lacking[-MAX_VECTORS:]):
+        vectors[place] = vector
+    return TextVectors(to_float32(vectors), max(0, len(lacking) - MAX_VECTORS))
+
+
+def embed_request(text: str) -> Vectors:
+    """Return the vector of a request, of length 1; zero where it has no words."""
+    vector = text_vector(text) or bytes(dimensions())
+    return to_float32(np.frombuffer(vector, np.int8).reshape(1, -1))
+
+
+def _made(history: History, keys: Integers, places: Integers) -> list[tuple[int, npt.NDArray[np.int8]]]:
+    requests = {row[0]: row[1] for row in history.similarity().features(keys[places].tolist())}
+    made = []
+    for place, key in zip(places.tolist(), keys[places].tolist(), strict=True):
+        vector = text_vector(requests.get(key) or "")
+        if vector is not None:
+            made.append((place, np.frombuffer(vector, np.int8)))
+    return made

@@ -1,0 +1,64 @@
+"""Place runs in time: columns and the clock in; the same, and by name those without a possible time, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from ..common.column_data import MISSING_INT, ColumnTable, Integers, is_known
+from ..common.plausible_dates import (
+    EARLIEST,
+    MAX_CLOCK_SKEW,
+    ImplausibleDates,
+    RunWithImplausibleDate,
+    to_microseconds,
+)
+from ..storage.history import History
+
+MAX_NAMED: Final = 5
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def drop_implausible_dates(
+    history: History, runs: ColumnTable, now: datetime
+) -> tuple[ColumnTable, ImplausibleDates]:
+    """Return runs, the time of those that are misdated unknown, and which these are."""
+    placed, rows = mask_implausible_dates(runs, now)
+    return placed, _named(history, runs, rows)
+
+
+def _named(history: History, runs: ColumnTable, rows: Integers) -> ImplausibleDates:
+    made, keys = runs.integers["created_at"], runs.integers["key"]
+    latest = rows[np.argsort(-made[rows], kind="stable")][:MAX_NAMED].tolist()
+    names = run_names(history, [int(keys[row]) for row in latest])
+    shown = (
+        RunWithImplausibleDate(*names[int(keys[row])], from_microseconds(int(made[row]))) for row in latest
+    )
+    return ImplausibleDates(len(rows), tuple(shown))
+
+
+def run_names(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+    """Return id and project of some runs by key."""
+    read = history.read(sorted(set(keys)))
+    return {key: (run["id"], run.get("project") or None) for key, run in read.items()}
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return a moment, UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def mask_implausible_dates(runs: ColumnTable, now: datetime) -> tuple[ColumnTable, Integers]:
+    """Return runs with times that they can have been made at, else unknown, and the rows that were others."""
+    made: Integers = runs.integers["created_at"]
+    last = to_microseconds(now) + MAX_CLOCK_SKEW // timedelta(microseconds=1)
+    odd = is_known(made) & ((made < to_microseconds(EARLIEST)) | (made > last))
+    if not odd.any():
+        return runs, odd.nonzero()[0]
+    whole: Mapping[str, Integers] = {**runs.integers, "created_at": made.copy()}
+    whole["created_at"][odd] = MISSING_INT
+    return replace(runs, integers=whole), odd.nonzero()[0]

@@ -1,0 +1,45 @@
+"""Sort runs by what some phases or agents cost in them: a filter in, keys and costs out, unknown last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ..common.column_data import MISSING_INT, TableName, is_known
+from ..common.filters import RunFilter
+from ..storage.history import History
+
+COLUMN_TABLES: Final[dict[str, TableName]] = {"phase": "run_phases", "agent": "run_agents"}
+_COLUMNS: Final = ("workflow_key", "name", "cost", "lower_bound_cost")
+
+
+class PartCost(NamedTuple):
+    """A run and what the parts asked about cost in it."""
+
+    key: int
+    nanodollars: int | None  # at least: on record and beyond it; None: unknown
+
+
+def sort_by_part_cost(
+    history: History, where: RunFilter, part: str, names: Sequence[str], *, descending: bool
+) -> list[PartCost]:
+    """Return all runs of a filter in this order; of equal costs the run that was stored last first."""
+    keys = np.sort(np.asarray(history.matching_keys(where), np.int64))
+    shares = history.columns(COLUMN_TABLES[part], _COLUMNS)
+    asked = np.isin(
+        shares.categorical["name"].codes, [shares.categorical["name"].code_of(name) for name in names]
+    )
+    some = shares.take(asked & np.isin(shares.integers["workflow_key"], keys))
+    places = np.searchsorted(keys, some.integers["workflow_key"])
+    total, there = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+    for amounts in (some.integers["cost"], some.integers["lower_bound_cost"]):
+        np.add.at(total, places, np.where(is_known(amounts), amounts, 0))
+        there[places[is_known(amounts)]] = True
+    costs = np.where(there, total, MISSING_INT)
+    order = np.lexsort((-keys, -total if descending else total, ~there))
+    return [
+        PartCost(key, None if cost == MISSING_INT else cost)
+        for key, cost in zip(keys[order].tolist(), costs[order].tolist(), strict=True)
+    ]

@@ -1,0 +1,295 @@
+"""Which past runs are most like a run, or like a task that has not run yet, and why: `similar_runs`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from .. import database
+from ..analysis.similarity.feature_table import squared_norms, unpack_vectors
+from ..analysis.similarity.nearest_neighbours import RunIndex, nearest_neighbours, score_parts
+from ..analysis.similarity.pair_scores import NO_STATUS, PARTS, WEIGHTS, PairSide
+from ..analysis.similarity.shared_words import shared_words
+from ..analysis.similarity.text_vectors import text_vector
+from ..analysis.similarity.version import MODEL_VERSION
+from ..common.column_data import MISSING_INT, ColumnTable, Flags, Integers
+from ..common.errors import InvalidQueryError, WorkflowNotFoundError
+from ..common.filters import RunFilter
+from ..common.models import Workflow
+from ..storage.history import History
+from .check_names import matching_keys
+
+DEFAULT_RUN_THRESHOLD: Final = 0.5
+RUN_LIMIT: Final = 5
+"""As the stored lists of similar runs have them."""
+
+DEFAULT_TEXT_THRESHOLD: Final = 0.3
+TEXT_LIMIT: Final = 10
+"""For a text alone, whose score is that of its words; see docs/explaining.md for how they were chosen."""
+
+MAX_REQUEST_CHARS: Final = 2_000
+NANODOLLARS: Final = 1e9  # in one US dollar
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWord:
+    """A word of what was asked for, a word of the other run, and what the two bring together."""
+
+    word: str
+    other: str  # the same in another form, or a word of like meaning
+    gave: float  # of the likeness of the two texts before its floor is taken off
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePart:
+    """One part of a score."""
+
+    name: str  # text, status, cost, duration
+    weight: float  # 0 to 1, before missing parts are left out
+    value: float | None  # 0 to 1; None: one of the two lacks it
+    gave: float | None  # of the score; the parts' add up to it
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRun:
+    """A run, how like it is, and why."""
+
+    id: str
+    project: str
+    score: float  # 0 to 1
+    parts: tuple[ScorePart, ...]
+    shared: tuple[SharedWord, ...]  # the same words, the strongest first
+    akin: tuple[SharedWord, ...]  # words of like meaning, the strongest first
+    status: str | None
+    template: str | None
+    request: str | None  # its beginning
+    created_at: str | None  # ISO 8601 UTC
+    cost: float | None  # USD on record
+    cost_basis: str | None
+    lower_bound_cost: float | None  # USD spent at least beyond the record
+    duration_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRuns:
+    """The runs most like one, best first."""
+
+    id: str | None  # the run asked about; None: a text was given
+    project: str | None
+    request: str | None  # what is compared, its beginning
+    basis: str  # run: all four parts; text: its words alone
+    threshold: float  # the least score, 0 to 1
+    limit: int
+    compared: int  # runs that the request was held against
+    without_request: int  # runs among them without any words to compare
+    runs: tuple[SimilarRun, ...]
+    note: str | None  # what must be said about it
+
+
+def similar_runs(
+    reference: str | None = None,
+    text: str | None = None,
+    where: RunFilter | None = None,
+    limit: int | None = None,
+    threshold: float | None = None,
+) -> SimilarRuns:
+    """Return the runs most like the one that `reference` names, or like a task that is put in words.
+
+    `where` says among which runs. A text has no status, cost or duration: its words alone are compared.
+    Raises InvalidQueryError where not exactly one of both is given, WorkflowNotFoundError where there
+    is no such run.
+    """
+    _check(reference, text, limit, threshold)
+    with database.open_if_exists() as history:
+        if history is None:
+            if reference is not None:
+                raise WorkflowNotFoundError(
+                    f"no run {reference!r}: there is no history yet; workflow-history sync makes one"
+                )
+            return _answer(_Asked(None, None, text), _Terms.of(text, limit, threshold), (0, 0), [])
+        asked = _asked(history, reference, text)
+        return _found(history, asked, where or RunFilter(), _Terms.of(text, limit, threshold))
+
+
+def count_unindexed_runs() -> int:
+    """Return how many runs no sync has compared by their texts: `similar_runs` must read them."""
+    with database.open_if_exists() as history:
+        return 0 if history is None else history.similarity().count_without(MODEL_VERSION)
+
+
+class _Asked(NamedTuple):
+    """What is compared."""
+
+    key: int | None
+    run: Workflow | None
+    text: str | None
+
+
+class _Terms(NamedTuple):
+    limit: int
+    threshold: float
+
+    @classmethod
+    def of(cls, text: str | None, limit: int | None, threshold: float | None) -> _Terms:
+        usual = (RUN_LIMIT, DEFAULT_RUN_THRESHOLD) if text is None else (TEXT_LIMIT, DEFAULT_TEXT_THRESHOLD)
+        return cls(
+            usual[0] if limit is None else limit,
+            usual[1] if threshold is None else threshold,
+        )
+
+
+def _check(reference: str | None, text: str | None, limit: int | None, threshold: float | None) -> None:
+    if (reference is None) == (text is None):
+        raise InvalidQueryError(
+            "name a run, or give a text: one of both; before an id that begins with a dash, write --"
+        )
+    if text is not None and not text.strip():
+        raise InvalidQueryError("the text is empty; say the task in words")
+    if limit is not None and limit < 1:
+        raise InvalidQueryError(f"limit={limit} is not allowed; use 1 or more")
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise InvalidQueryError(f"threshold={threshold} is not allowed; use 0 to 1")
+
+
+def _asked(history: History, reference: str | None, text: str | None) -> _Asked:
+    if reference is None:
+        return _Asked(None, None, text)
+    key = history.find(reference).key
+    run = history.read([key])[key]
+    return _Asked(key, run, run.get("nl_input"))
+
+
+def _found(history: History, asked: _Asked, where: RunFilter, terms: _Terms) -> SimilarRuns:
+    keys, everyone = _everyone(history)
+    meant = _meant(history, keys, asked.key, where)
+    counts = int(np.count_nonzero(meant)), int(np.count_nonzero(everyone.sides.norms[meant] == 0))
+    wanted = text_vector(asked.text) if asked.text else None
+    if wanted is None:
+        return _answer(asked, terms, counts, [])
+    sides = everyone.sides
+    mine = _words_alone(wanted) if asked.key is None else sides.take(np.searchsorted(keys, [asked.key]))
+    found = nearest_neighbours(everyone, meant, wanted, mine, threshold=terms.threshold, limit=terms.limit)
+    best = keys[found.rows].tolist()
+    names = history.similarity().names_of(best)  # equal scores come in the order of project and id
+    order = sorted(range(len(best)), key=lambda at: (-found.scores[at], names[best[at]]))[: terms.limit]
+    runs = history.read([best[at] for at in order])
+    likes = [
+        _similar(
+            asked.text or "", runs[best[at]], float(found.scores[at]), score_parts(found, at, sides, mine)
+        )
+        for at in order
+    ]
+    return _answer(asked, terms, counts, likes)
+
+
+def _everyone(history: History) -> tuple[Integers, RunIndex]:
+    """Return the keys of all runs, rising, and what they are compared by.
+
+    Runs that were written since their lists were made get their vector now.
+    """
+    figures = history.columns("runs", ["key", "status", "total_cost", "duration_seconds"])
+    stored = history.similarity().vectors(MODEL_VERSION)
+    keys = figures.integers["key"]
+    at = np.searchsorted(keys, stored.keys)
+    there = at < len(keys)
+    there[there] = keys[at[there]] == stored.keys[there]
+    if len(stored.keys) == len(keys) and there.all():
+        return keys, RunIndex(stored.vectors, _sides(figures, stored.norms))
+    vectors: list[bytes | None] = [None] * len(keys)
+    for row, vector in zip(at[there].tolist(), stored.vectors[there], strict=True):
+        vectors[row] = vector.tobytes() if vector.any() else None
+    new = np.setdiff1d(keys, stored.keys)
+    for key, request, *_ in history.similarity().features(new.tolist()):
+        vectors[int(np.searchsorted(keys, key))] = text_vector(request) if request else None
+    packed = unpack_vectors(vectors)
+    return keys, RunIndex(packed, _sides(figures, squared_norms(packed)))
+
+
+def _sides(figures: ColumnTable, norms: Integers) -> PairSide:
+    status, nanos = figures.categorical["status"], figures.integers["total_cost"]
+    codes = np.where(status.equals("unknown"), NO_STATUS, status.codes.astype(np.int64) + 1)
+    costs = np.where(nanos == MISSING_INT, np.nan, nanos / NANODOLLARS)
+    return PairSide(norms, codes, costs, figures.floats["duration_seconds"])
+
+
+def _words_alone(wanted: bytes) -> PairSide:
+    """Return the side of a task that has not run."""
+    norms = squared_norms(unpack_vectors([wanted]))
+    unknown = np.array([np.nan])
+    return PairSide(norms, np.array([NO_STATUS], np.int64), unknown, unknown)
+
+
+def _meant(history: History, keys: Integers, own: int | None, where: RunFilter) -> Flags:
+    meant = np.ones(len(keys), np.bool_)
+    if not where.is_empty:
+        meant = np.isin(keys, matching_keys(history, where))
+    return meant & (keys != own) if own is not None else meant
+
+
+def _similar(text: str, run: Workflow, score: float, values: Sequence[float]) -> SimilarRun:
+    common = shared_words(text, run.get("nl_input") or "")
+    request = run.get("nl_input")
+    return SimilarRun(
+        id=str(run["id"]),
+        project=str(run.get("project") or ""),
+        score=score,
+        parts=to_similarity_parts(values),
+        shared=tuple(SharedWord(*bond) for bond in common.shared),
+        akin=tuple(SharedWord(*bond) for bond in common.akin),
+        status=run.get("status"),
+        template=run.get("workflow_template"),
+        request=request[:MAX_REQUEST_CHARS] if request else None,
+        created_at=run.get("created_at"),
+        cost=run.get("total_cost"),
+        cost_basis=run.get("cost_basis"),
+        lower_bound_cost=run.get("lower_bound_cost"),
+        duration_seconds=run.get("duration_seconds"),
+    )
+
+
+def to_similarity_parts(values: Sequence[float]) -> tuple[ScorePart, ...]:
+    """Return a score's parts; what each gave is its weight's share among the parts that are there.
+
+    >>> [part.gave for part in to_similarity_parts([0.5, 1.0, math.nan, math.nan])]
+    [0.3333333333333333, 0.3333333333333333, None, None]
+    """
+    weights = math.fsum(
+        weight for weight, value in zip(WEIGHTS, values, strict=True) if not math.isnan(value)
+    )
+    return tuple(
+        ScorePart(name, weight, None, None)
+        if math.isnan(value)
+        else ScorePart(name, weight, value, weight * value / weights)
+        for name, weight, value in zip(PARTS, WEIGHTS, values, strict=True)
+    )
+
+
+def _answer(
+    asked: _Asked, terms: _Terms, counts: tuple[int, int], likes: Sequence[SimilarRun]
+) -> SimilarRuns:
+    run: Mapping[str, Any] = asked.run or {}
+    return SimilarRuns(
+        id=run.get("id"),
+        project=run.get("project"),
+        request=asked.text[:MAX_REQUEST_CHARS] if asked.text else None,
+        basis="text" if asked.run is None else "run",
+        threshold=terms.threshold,
+        limit=terms.limit,
+        compared=counts[0],
+        without_request=counts[1],
+        runs=tuple(likes),
+        note=_note(asked),
+    )
+
+
+def _note(asked: _Asked) -> str | None:
+    if not (asked.text and text_vector(asked.text)):
+        what = "the run has no request" if asked.run is not None else "the text has no words"
+        return f"{what} to compare: nothing is known to be like it"
+    if asked.run is None:
+        return "a task that has not run has no status, cost or duration: only its words are compared"
+    return None

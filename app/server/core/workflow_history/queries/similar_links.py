@@ -1,0 +1,32 @@
+"""The runs that a run's list of similar ones names, as the history knows them now: a run in, pairs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .. import database
+from ..common.models import Workflow
+from ..storage.history import History
+
+
+class SimilarLink(NamedTuple):
+    """A similar run."""
+
+    link: Mapping[str, Any]  # {id, project, similarity_score}
+    run: Workflow | None  # None: the history does not know it any more
+
+
+def resolve_similar(run: Mapping[str, Any]) -> list[SimilarLink]:
+    """Return the runs that are like one, best first."""
+    with database.open_if_exists() as history:
+        return [] if history is None else resolve_similar_in(history, run)
+
+
+def resolve_similar_in(history: History, run: Mapping[str, Any]) -> list[SimilarLink]:
+    """Return the same out of an open history; a link without a project means the run's own."""
+    links = run.get("similar_workflows") or ()
+    names = [(str(link.get("project") or run.get("project") or ""), str(link["id"])) for link in links]
+    keys = history.keys_of(names)
+    runs = history.read(list(keys.values()))
+    return [SimilarLink(link, runs.get(keys.get(name, -1))) for link, name in zip(links, names, strict=True)]

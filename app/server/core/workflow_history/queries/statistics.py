@@ -1,0 +1,320 @@
+"""What runs add up to, what was spent in vain and what changed: questions in, typed answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from .. import database
+from ..analysis.statistics.aggregate_codec import (
+    ALL,
+    WASTE,
+    ColumnReader,
+    aggregates_by_part,
+    compute_aggregate,
+)
+from ..analysis.statistics.aggregates import Aggregate, aggregate, merge
+from ..analysis.statistics.group_statistics import build_figures, total_figures
+from ..analysis.statistics.grouping import (
+    GROUPINGS,
+    PART_GROUPINGS,
+    TIME_GROUPINGS,
+    Grouping,
+    encode_groups,
+    get_grouping,
+    group_runs,
+)
+from ..analysis.statistics.measurements import RUN_COLUMNS, RUN_NAMES, measurements_by_run
+from ..analysis.statistics.records import (
+    Change,
+    Distribution,
+    GroupStatistics,
+    Overview,
+    RunStatistics,
+    Timeline,
+    TokenTotals,
+    Trend,
+    Waste,
+    WasteKind,
+    WasteLocation,
+)
+from ..analysis.statistics.time_zones import DAY, get_zone
+from ..analysis.statistics.trend import compare_periods
+from ..analysis.statistics.waste import build_waste
+from ..common.column_data import (
+    COLUMNS,
+    CategoricalColumn,
+    ColumnTable,
+    Floats,
+    Integers,
+    TableName,
+    is_known,
+)
+from ..common.errors import InvalidQueryError
+from ..common.filters import RunFilter, length_of
+from ..common.plausible_dates import NO_IMPLAUSIBLE_DATES, ImplausibleDates, resolve_now
+from ..common.time_zones import LOCAL_ZONE
+from .check_names import matching_keys
+from .implausible_dates import drop_implausible_dates
+
+if TYPE_CHECKING:
+    from ..storage.history import History
+
+__all__ = [
+    "GROUPINGS",
+    "Change",
+    "Distribution",
+    "GroupStatistics",
+    "Overview",
+    "RunStatistics",
+    "Timeline",
+    "TokenTotals",
+    "Trend",
+    "Waste",
+    "WasteKind",
+    "WasteLocation",
+    "overview",
+    "run_statistics",
+    "timeline",
+    "trend",
+    "waste",
+]
+
+NO_FILTER = RunFilter()
+DEFAULT_PERIOD = timedelta(days=30)
+TIME_UNITS: Final[Mapping[str, int]] = {"day": 45, "week": 400, "month": 400 * 366}
+"""Units of a time line, and how many days of runs each is for."""
+
+NON_TIME_GROUPINGS: Final = tuple(name for name in GROUPINGS if name not in TIME_GROUPINGS)
+"""Groupings by something else than time."""
+
+
+def run_statistics(
+    by: str = "month",
+    where: RunFilter = NO_FILTER,
+    *,
+    across: str | None = None,
+    tz: str = LOCAL_ZONE,
+    now: datetime | None = None,
+) -> RunStatistics:
+    """Return what runs add up to, grouped by one of GROUPINGS; `across`: by a second one within each.
+
+    `tz` names the zone that days and hours are of, such as Europe/Berlin; "local" is this machine's.
+    Raises InvalidQueryError where a grouping or zone is unknown, or more groups of time come out than 5,000.
+    """
+    with _asked(where, tz, now) as asked:
+        return asked.statistics(by, across)
+
+
+def timeline(
+    where: RunFilter = NO_FILTER,
+    *,
+    by: str | None = None,
+    across: str | None = None,
+    tz: str = LOCAL_ZONE,
+    period: timedelta | str = DEFAULT_PERIOD,
+    now: datetime | None = None,
+) -> Timeline:
+    """Return runs over time, by one of UNITS; None: by that which gives some dozens.
+
+    `across`: by a grouping of no time as well; `period` and `now`: as in `trend`. Raises InvalidQueryError.
+    """
+    if by not in (None, *TIME_UNITS):
+        raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
+    length = length_of(period, "period")
+    if across is not None and get_grouping(across) in TIME_GROUPINGS:
+        raise InvalidQueryError(f"{across} is a time already; use one of: {', '.join(NON_TIME_GROUPINGS)}")
+    with _asked(where, tz, now) as asked:
+        unit = by or asked.unit()
+        return Timeline(
+            by=unit,
+            whole=asked.statistics(unit),
+            groups=asked.statistics(across) if across else None,
+            crossed=asked.statistics(unit, across) if across else None,
+            trend=None if where.has_dates else asked.trend(length),
+        )
+
+
+def waste(where: RunFilter = NO_FILTER) -> Waste:
+    """Return what was spent in vain: failed runs, retries, false successes, errors, cut-off streams."""
+    with _asked(where) as asked:
+        return asked.waste()
+
+
+def trend(
+    period: timedelta | str = DEFAULT_PERIOD, where: RunFilter = NO_FILTER, *, now: datetime | None = None
+) -> Trend:
+    """Return how the runs of the period that ends now differ from those of the equally long one before.
+
+    `period` is a timedelta, or text such as 36h, 30d or 4w. Raises InvalidQueryError.
+    """
+    length = length_of(period, "period")
+    if where.has_dates:
+        raise InvalidQueryError("a trend chooses its days itself: leave out the first and last day")
+    with _asked(where, now=now) as asked:
+        return asked.trend(length)
+
+
+def overview(where: RunFilter = NO_FILTER, *, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Overview:
+    """Return the first look: totals, by week, template, model and phase, what was wasted, what changed."""
+    with _asked(where, tz, now) as asked:
+        weeks, templates, models, phases = (
+            asked.statistics(by) for by in ("week", "template", "model", "phase")
+        )
+        return Overview(
+            total=asked.total,
+            weeks=weeks,
+            templates=templates,
+            models=models,
+            phases=phases,
+            waste=asked.waste(),
+            trend=None if where.has_dates else asked.trend(DEFAULT_PERIOD),
+        )
+
+
+class _Asked:
+    """The runs that were asked for: what is kept of all of them, else their columns."""
+
+    def __init__(self, history: History | None, where: RunFilter, tz: str, now: datetime) -> None:
+        self._history = history
+        self._where = where
+        self._tz = tz
+        self._now = now
+
+    def statistics(self, by: str, across: str | None = None) -> RunStatistics:
+        """Return the figures by one thing, or by two."""
+        names = [get_grouping(name) for name in (by, across) if name is not None]
+        parts = [name for name in names if name in PART_GROUPINGS]
+        if len(parts) > 1 or len(set(names)) < len(names):
+            raise InvalidQueryError(
+                f"{names[0]} and {names[1]} cannot be crossed: one of {', '.join(PART_GROUPINGS)} at most, "
+                f"and no "
+                "grouping twice"
+            )
+        found = build_figures(self._digest(by)) if names == parts else self._figures(names, *parts)
+        timely = any(name in TIME_GROUPINGS for name in names)
+        return RunStatistics(
+            names[0],
+            names[1] if across else None,
+            self._tz if timely else None,
+            self.total,
+            tuple(found),
+            self._placed(self._named_runs)[1] if timely else None,
+        )
+
+    @cached_property
+    def total(self) -> GroupStatistics:
+        """The figures of all these runs together."""
+        return total_figures(self._digest(ALL))
+
+    def _figures(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
+        runs = self._runs if part is None else self._named_runs
+        placed = self._placed(runs)[0] if set(TIME_GROUPINGS) & set(names) else runs
+        whole = {name: group_runs(placed, name, self._tz) for name in names if name != part}
+        if part is None:
+            entries = measurements_by_run(runs)
+            digest = aggregate(entries, *encode_groups(*whole.values()), runs)
+        else:
+            digest = merge([self._crossed(names, part, whole, some) for some in self._spans(runs)])
+        return build_figures(digest, *(whole.get(name) for name in names))
+
+    def _crossed(
+        self, names: Sequence[str], part: str, whole: Mapping[str, Grouping], some: _Span
+    ) -> Aggregate:
+        entries, shared_out = aggregates_by_part(part, some.read)
+        groupings = [
+            shared_out if name == part else whole[name].take(some.places[entries.runs]) for name in names
+        ]
+        return aggregate(entries, *encode_groups(*groupings), some.read("runs", RUN_COLUMNS))
+
+    def unit(self) -> str:
+        """Return the unit of time that gives some dozens of groups."""
+        made = self._placed(self._runs)[0].integers["created_at"]
+        made = made[is_known(made)]
+        days = (int(made.max()) - int(made.min())) / DAY if len(made) else 0.0
+        return next((unit for unit, most in TIME_UNITS.items() if days <= most), "month")
+
+    def waste(self) -> Waste:
+        """Return what these runs spent in vain."""
+        partial = bool(self.total.runs_costing_more or self.total.runs_without_cost)
+        return build_waste(self._digest(WASTE), partial=partial)
+
+    def trend(self, period: timedelta) -> Trend:
+        """Return what changed with these runs."""
+        runs, misdated = self._placed(self._runs)
+        return compare_periods(runs, period, self._now, misdated)
+
+    def _placed(self, runs: ColumnTable) -> tuple[ColumnTable, ImplausibleDates]:
+        """Return runs to put into time, and those that no time has."""
+        return (
+            (runs, NO_IMPLAUSIBLE_DATES)
+            if self._history is None
+            else drop_implausible_dates(self._history, runs, self._now)
+        )
+
+    def _digest(self, name: str) -> Aggregate:
+        """Return one of the digests that are kept; of some runs only it is made anew."""
+        kept = self._history.digests(name) if self._history is not None and self._where.is_empty else []
+        return merge(kept or [compute_aggregate(name, some.read) for some in self._spans(self._runs)])
+
+    def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
+        """Yield these runs some at a time; without any, one span of none."""
+        keys, spans = runs.integers["key"], [] if self._history is None else self._history.key_ranges()
+        found = [(span, np.arange(*np.searchsorted(keys, (span.start, span.stop)))) for span in spans]
+        for span, places in [both for both in found if len(both[1])] or [(range(1), np.arange(0))]:
+            yield _Span(places, partial(self._read, runs.take(places), span))
+
+    @property
+    def _named_runs(self) -> ColumnTable:
+        """What these runs are grouped by, and no more where that is read faster."""
+        return self._columns("runs", RUN_NAMES) if self._where.is_empty else self._runs
+
+    @cached_property
+    def _runs(self) -> ColumnTable:
+        runs = self._columns("runs", RUN_COLUMNS)
+        if self._history is None or self._where.is_empty:
+            return runs
+        return runs.take(np.isin(runs.integers["key"], matching_keys(self._history, self._where)))
+
+    def _read(self, runs: ColumnTable, keys: range, family: TableName, names: Sequence[str]) -> ColumnTable:
+        return runs if family == "runs" else self._columns(family, names, keys)
+
+    def _columns(self, family: TableName, names: Sequence[str], keys: range | None = None) -> ColumnTable:
+        if self._history is None:
+            return _nothing(family, names)
+        return self._history.columns(family, names, keys)
+
+
+class _Span(NamedTuple):
+    """Some of the runs that were asked for."""
+
+    places: Integers  # among all of these
+    read: ColumnReader
+
+
+@contextmanager
+def _asked(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Asked]:
+    if not isinstance(where, RunFilter):
+        raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
+    get_zone(tz)  # an unknown zone is one, also where there is no run
+    moment = resolve_now(now)
+    with database.open_if_exists() as history:
+        yield _Asked(history, where.at(moment), tz, moment)
+
+
+def _nothing(family: TableName, names: Sequence[str]) -> ColumnTable:
+    """Return the columns of no rows: no history is answered as an empty one is."""
+    kinds = {name: COLUMNS[family][name] for name in names}
+    words = {name: CategoricalColumn.from_values(()) for name, kind in kinds.items() if kind == "words"}
+    real: dict[str, Floats] = {
+        name: np.empty(0, np.float64) for name, kind in kinds.items() if kind == "real"
+    }
+    whole: dict[str, Integers] = {
+        name: np.empty(0, np.int64) for name in kinds if name not in words and name not in real
+    }
+    return ColumnTable(family, 0, words, whole, real)

@@ -1,0 +1,1 @@
+"""Columns of all runs, packed, for statistics."""

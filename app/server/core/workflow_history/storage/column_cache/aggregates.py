@@ -1,0 +1,66 @@
+"""Read what runs add up to, packed or not, and pack it: a connection in, digests out.
+
+They lie beside the columns that they are made of, in the same blocks; whoever writes a run drops both.
+What is not packed is made of the columns; the answer is the same.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache, partial
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from ...analysis.statistics.aggregate_codec import (
+    CACHED,
+    compute_aggregate,
+    decode_aggregate,
+    encode_aggregate,
+)
+from ...analysis.statistics.aggregates import Aggregate
+from ..tables.schema import column_blocks
+from ..writing.bulk_insert import execute_many
+from .blocks import BLOCK_SIZE, DIGESTS, all_blocks, block_ranges, missing_blocks
+from .columns import fell_silent, fetch_raw_rows, read_columns
+
+_SAMPLE: Final = CACHED[0]
+"""Where one is packed, all of them are."""
+
+
+def read_digests(connection: Connection, name: str) -> list[Aggregate]:
+    """Return one of the digests KEPT, of runs after runs; merged they are that of all runs."""
+    columns = column_blocks.c
+    query = select(columns.block, columns.data).where(columns.family == DIGESTS, columns.name == name)
+    silent = {key // BLOCK_SIZE for key in fell_silent(connection)}
+    found: dict[int, Aggregate] = {}
+    for block, data in fetch_raw_rows(connection, query):
+        if block in silent:
+            continue  # it was packed as the last sync saw these runs
+        with suppress(msgspec.MsgspecError, ValueError, TypeError):  # damaged: the columns still say it
+            found[block * BLOCK_SIZE] = decode_aggregate(data)
+    for keys in block_ranges(block for block in all_blocks(connection) if block * BLOCK_SIZE not in found):
+        found[keys.start] = compute_aggregate(name, partial(read_columns, connection, keys=keys))
+    return [found[first] for first in sorted(found)]
+
+
+def wrong_digests(connection: Connection) -> list[tuple[str, int]]:
+    """Return the family and the first possible run of each block that is not as its columns are."""
+    own, wrong = column_blocks.c, []
+    query = select(own.name, own.block, own.data).where(own.family == DIGESTS).order_by(own.block)
+    for name, block, data in fetch_raw_rows(connection, query):
+        [keys] = block_ranges([block])
+        digest = compute_aggregate(name, cache(partial(read_columns, connection, keys=keys, as_stored=True)))
+        if data and bytes(data) != encode_aggregate(digest):
+            wrong.append((f"sums {name}", keys.start))
+    return wrong
+
+
+def pack_digests(connection: Connection) -> None:
+    """Pack what is not packed, in the caller's transaction."""
+    for block in missing_blocks(connection, DIGESTS, _SAMPLE):
+        [keys] = block_ranges([block])
+        read = cache(partial(read_columns, connection, keys=keys, as_stored=True))
+        rows = [(DIGESTS, name, block, encode_aggregate(compute_aggregate(name, read))) for name in CACHED]
+        execute_many(connection, insert(column_blocks), column_blocks.columns.keys(), rows)

@@ -1,0 +1,1 @@
+"""Connections, transactions and locks of both databases."""

@@ -1,0 +1,357 @@
+"""SQLite, a file: all that it does in its own way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Hashable, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    FromClause,
+    NullPool,
+    Select,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.exc import DatabaseError
+
+from ....common.errors import ConnectionLostError, WorkflowHistoryError
+from ....common.file_lock import ReleaseLock, read_owner, try_lock
+from ...reading.search_query import SearchTerm, to_fts5
+from ...tables.fulltext_index import SEARCH_CHECK, SEARCH_INDEX, SEARCH_TABLE, STALE_ENTRIES_SQL
+from ...writing.pattern_totals import TOTALS_TRIGGERS
+from .base import MALFORMED_MESSAGE, Backend, malformed_error
+from .sqlite_files import OpenFile, keeps_no_log, leave, moved, opened, place_of, put_in_place
+
+LOG_AFTER_SECONDS = 600.0
+"""How long a writer waits for others that hold the lock and store nothing; for those that store, any time."""
+
+logger = logging.getLogger("workflow_history")
+
+
+class _HintingCompiler(SQLiteCompiler):
+    """SQLAlchemy's compiler for SQLite, which leaves out a hint at the index to use."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002 - given
+        """Return the hint as it stands behind a table."""
+        return text
+
+
+def _engine(url: URL, read_only: bool) -> Engine:
+    # No pool: a closed history leaves no open file behind, so a deleted or replaced file is never stale.
+    # To connect makes no file: one that was deleted a moment ago must not come back empty.
+    file = Path(str(url.database))
+    creator = partial(_to_read, file) if read_only else partial(_open, file, "mode=rw")
+    engine = create_engine(url, poolclass=NullPool, creator=creator, json_deserializer=_stored_json)
+    engine.dialect.statement_compiler = _HintingCompiler
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "handle_error", _on_error)
+    return engine
+
+
+def _stored_json(text: str) -> Any:
+    """Read JSON of a column; this package wrote it, so that any that is none is damaged."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise malformed_error(error) from error
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Name the damage where the driver stumbles over its own message, which quotes damaged bytes."""
+    if isinstance(context.original_exception, UnicodeDecodeError):
+        raise malformed_error(context.original_exception) from context.original_exception
+
+
+def _is_read_only(url: URL) -> bool:
+    file = Path(str(url.database))
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _to_read(file: Path) -> sqlite3.Connection:
+    """Open a file that cannot be written, or whose folder cannot.
+
+    SQLite reads it beside others as long as it finds their shared memory or may make its own. Where it
+    does not, the file is read as it lies there: that is all of it only if no changes wait in its log.
+    """
+    try:
+        connection = _open(file, "mode=ro")
+        connection.execute("SELECT 1 FROM sqlite_schema")
+    except sqlite3.OperationalError:
+        log = file.with_name(f"{file.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _open(file, "immutable=1")
+    return connection
+
+
+def _open(file: Path, how: str) -> sqlite3.Connection:
+    try:
+        return opened(file, how)
+    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+        raise malformed_error(error) from error
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver would begin late and commit around DDL by itself; with None it leaves that to us.
+    connection.isolation_level = None
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except UnicodeDecodeError as error:  # see _on_error, which hears of no connection that failed
+        raise malformed_error(error) from error
+
+
+def _on_begin(connection: Connection) -> None:
+    # A writer takes the lock at once: a reader that turns writer halfway could only fail.
+    if connection.get_execution_options().get("writes", False):
+        _begin_to_write(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Take the lock of the one writer; wait as long as the others store something now and then.
+
+    SQLite's own patience is one span for any number of writers, and its queue is none: the unlucky wait long.
+    """
+    seen, silent_since = None, time.monotonic()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DatabaseError as error:
+            version = _version(connection)
+            if version != seen:
+                seen, silent_since = version, time.monotonic()
+            if "locked" not in str(error.orig) or time.monotonic() - silent_since >= LOG_AFTER_SECONDS:
+                raise
+            logger.warning("waiting_for_a_writer database=%s", connection.engine.url.database)
+        else:
+            break
+    _refuse_if_moved(connection)
+
+
+def _refuse_if_moved(connection: Connection) -> None:
+    """Raise ConnectionLostError where another file is in place: what is written here would be nowhere."""
+    file = Path(str(connection.engine.url.database))
+    if moved(connection.connection.dbapi_connection, file):
+        connection.exec_driver_sql("ROLLBACK")
+        raise ConnectionLostError(
+            f"{file}: another history was put in its place meanwhile; what is stored of this one is kept "
+            "there, try again"
+        )
+
+
+def _place(url: URL) -> tuple[Hashable, ...]:
+    file = Path(str(url.database))
+    return (place_of(file), keeps_no_log(file))
+
+
+def _leave(connection: Connection) -> None:
+    raw = connection.connection.dbapi_connection
+    if isinstance(raw, OpenFile):
+        leave(raw)
+
+
+def _prepare(connection: Connection) -> None:
+    _remove_free_locks(Path(str(connection.engine.url.database)))
+    if _pragma(connection, "journal_mode") == "wal":
+        return
+    try:
+        _pragma(connection, "journal_mode = WAL")
+    except DatabaseError as error:
+        if "locked" not in str(error.orig):
+            raise
+        # Another process is in the file. It did the same before, or the next one to open does.
+
+
+def _settle(connection: Connection) -> None:
+    _pragma(connection, "wal_checkpoint(PASSIVE)")  # waits for no reader; the last to close does the rest
+
+
+def _damages(connection: Connection) -> list[str]:
+    whole = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    found = [f"database file: {line}" for line in whole if line != "ok"]
+    found += [f"{table} row {row}: its {parent} row is missing" for table, row, parent, _ in orphans]
+    return found or _stale_words(connection)
+
+
+def _stale_words(connection: Connection) -> list[str]:
+    """Hold the search index against one that is made anew, in the connection's own temporary database."""
+    for statement in SEARCH_CHECK:
+        connection.exec_driver_sql(statement)
+    differing = connection.exec_driver_sql(STALE_ENTRIES_SQL).scalar_one()
+    for name in ("words_kept", "words_anew", "search_anew"):
+        connection.exec_driver_sql(f"DROP TABLE temp.{name}")
+    return [f"search index: {differing} words are not as in the runs' rows"] if differing else []
+
+
+def _file(url: URL) -> Path | None:
+    return Path(url.database) if url.database else None
+
+
+def _with_words(pieces: Sequence[SearchTerm]) -> Select[Any]:
+    found = table(SEARCH_TABLE)
+    matches = literal_column(SEARCH_TABLE).op("MATCH")(to_fts5(pieces))
+    return select(literal_column("rowid")).select_from(found).where(matches)
+
+
+def _version(connection: Connection) -> int:
+    return int(_pragma(connection, "data_version"))
+
+
+def _copy_to(connection: Connection, file: Path) -> None:
+    # The driver's own connection: SQLite copies page by page, and what others write meanwhile comes along.
+    source: Any = connection.connection.driver_connection
+    with closing(sqlite3.connect(file)) as copy:
+        source.backup(copy)
+
+
+def _into_one_file(connection: Connection) -> None:
+    _pragma(connection, "journal_mode = DELETE")
+
+
+def _compact(connection: Connection) -> None:
+    _run(connection, "VACUUM", "PRAGMA optimize")
+    _pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+
+def _erase(connection: Connection) -> None:
+    # The index keeps deleted words until it is merged, the file its free pages, the log what it was told.
+    _run(connection, f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}) VALUES ('rebuild')", "VACUUM")  # noqa: S608
+    if _pragma(connection, "wal_checkpoint(TRUNCATE)"):
+        raise WorkflowHistoryError(
+            "what was taken out may still stand in the log, since another program has the history open; "
+            "stop it, and scrub once more"
+        )
+
+
+def _run(connection: Connection, *statements: str) -> None:
+    """Run statements past SQLAlchemy, which would begin a transaction first."""
+    for statement in statements:
+        try:
+            connection.connection.cursor().execute(statement)
+        except sqlite3.DatabaseError as error:
+            raise DatabaseError(statement, None, error) from error
+
+
+def _size(connection: Connection) -> int:
+    return int(_pragma(connection, "page_count")) * int(_pragma(connection, "page_size"))
+
+
+def _try_lock(connection: Connection, name: str, told: str) -> ReleaseLock | None:
+    try:
+        return try_lock(_lock_file(connection, name), told)
+    except OSError as error:
+        # Where files cannot be locked, what is stored is looked at again before anything is written.
+        logger.warning("no_lock name=%s error=%s", name, error)
+        return lambda: None
+
+
+def _lock_holder(connection: Connection, name: str) -> str:
+    return read_owner(_lock_file(connection, name))
+
+
+def _remove_free_locks(database: Path) -> None:
+    """Remove the lock files beside a history that killed processes left behind."""
+    named = re.compile(rf"{re.escape(database.name)}-sync-[0-9a-f]{{16}}\.lock")
+    with suppress(OSError), os.scandir(database.parent) as entries:
+        for file in [Path(entry.path) for entry in entries if named.fullmatch(entry.name)]:
+            if (release := try_lock(file)) is not None:
+                release()
+
+
+def _lock_file(connection: Connection, name: str) -> Path:
+    file = Path(str(connection.engine.url.database))
+    return file.with_name(f"{file.name}-{name}.lock")
+
+
+def _pragma(connection: Connection, name: str) -> Any:
+    """Run a pragma past SQLAlchemy, which would begin a transaction first; return its first value."""
+    statement = f"PRAGMA {name}"
+    try:
+        return connection.connection.cursor().execute(statement).fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(statement, None, error) from error
+    except UnicodeDecodeError as error:
+        raise malformed_error(error) from error
+
+
+def _numbers(values: Sequence[int]) -> FromClause:
+    """Return numbers as rows, by one parameter: SQLite takes 32,766 of them in a statement at the most."""
+    return func.json_each(json.dumps(list(values))).table_valued("value", name="given")
+
+
+_REASONS = (
+    ("is full", "make room and sync again; what was stored before is kept"),
+    ("disk I/O error", "the disk is full, a quota is met, or it fails; what was stored before is kept"),
+    ("malformed", MALFORMED_MESSAGE),
+    ("vtable constructor failed", MALFORMED_MESSAGE),
+    ("corrupt", MALFORMED_MESSAGE),
+)
+"""What SQLite says, and what to do about it."""
+
+
+def _reason(text: str) -> str:
+    if "not a database" in text:
+        return (
+            "this file is no SQLite database (any more); name another file, or put a backup in its place "
+            "(db restore FILE), or move it away and sync anew (that knows nothing of runs whose files are "
+            "gone)"
+        )
+    if "readonly" in text:
+        return "it can only be read here: the file or its folder cannot be written"
+    if "unable to open" in text:
+        return (
+            "it cannot be opened here, or too many files are open; where changes wait in its -wal file, its "
+            "folder has to be writable"
+        )
+    if "locked" in text:
+        return "another program is writing to it; try again when it is done"
+    return next((f"{text}: {why}" for sign, why in _REASONS if sign in text), text)
+
+
+SQLITE: Final = Backend(
+    create_engine=_engine,
+    is_read_only=_is_read_only,
+    insert=sqlite.insert,
+    numbers=_numbers,
+    on_connect=_prepare,
+    after_last_write=_settle,
+    integrity_errors=_damages,
+    file=_file,
+    place=_place,
+    leave=_leave,
+    put_in_place=put_in_place,
+    fulltext_query=_with_words,
+    version=_version,
+    copy_to=_copy_to,
+    into_one_file=_into_one_file,
+    vacuum=_compact,
+    secure_delete=_erase,
+    size=_size,
+    try_lock=_try_lock,
+    lock_holder=_lock_holder,
+    explain_error=_reason,
+    extra_ddl=(*SEARCH_INDEX["sqlite"], *TOTALS_TRIGGERS["sqlite"]),
+)

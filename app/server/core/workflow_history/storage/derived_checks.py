@@ -1,0 +1,61 @@
+"""Hold what is stored twice against what it was made of: a connection in, sentences on what differs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, or_, select
+
+from .column_cache.aggregates import wrong_digests
+from .column_cache.columns import verify_cache
+from .column_cache.vectors import verify_vectors
+from .tables.schema import similar_pairs, workflows
+from .writing.message_claims import wrong_units
+
+
+def verify_derived(connection: Connection) -> list[str]:
+    """Return what differs in packed figures, in what runs spent in all, and in lists of similar runs."""
+    packed = verify_cache(connection) or wrong_digests(connection)  # the latter are made of the former
+    packed += verify_vectors(connection)
+    return [
+        *(
+            f"packed {family} of the runs from number {first}: not as in their rows"
+            for family, first in packed
+        ),
+        *_wrong_spending(connection),
+        *_wrong_lists(connection),
+        *wrong_units(connection),
+    ]
+
+
+def _wrong_spending(connection: Connection) -> Iterator[str]:
+    """Hold what a run spent in all against its cost on record and what goes beyond."""
+    own = workflows.c
+    total, beyond = own.total_cost_nanodollars, own.lower_bound_cost_nanodollars
+    expected = func.coalesce(total + beyond, total, beyond)
+    differs = or_(own.spent_nanodollars != expected, own.spent_nanodollars.is_(None) != expected.is_(None))
+    query = select(own.project, own.id, own.spent_nanodollars, expected).where(differs).order_by(own.key)
+    for project, run_id, stored, summed in connection.execute(query):
+        yield f"{project}/{run_id}: spent {stored} nanodollars, its cost and what goes beyond are {summed}"
+
+
+def _wrong_lists(connection: Connection) -> Iterator[str]:
+    """Find lists of similar runs with a gap, with the run itself, or with scores that rise or are none."""
+    own, before = similar_pairs.alias(), similar_pairs.alias()
+    odd = or_(
+        own.c.similar_key == own.c.workflow_key,
+        ~own.c.score.between(0, 1),
+        (own.c.rank > 1) & before.c.workflow_key.is_(None),
+        own.c.rank < 1,
+        before.c.score < own.c.score,
+    )
+    follows = (before.c.workflow_key == own.c.workflow_key) & (before.c.rank == own.c.rank - 1)
+    query = (
+        select(workflows.c.project, workflows.c.id, own.c.rank)
+        .join_from(own, workflows, workflows.c.key == own.c.workflow_key)
+        .join(before, follows, isouter=True)
+        .where(odd)
+        .order_by(own.c.workflow_key, own.c.rank)
+    )
+    for project, run_id, rank in connection.execute(query):
+        yield f"{project}/{run_id}: place {rank} of its list of similar runs is no such place"

@@ -1,0 +1,79 @@
+"""Look for damage: the database's own checks and what must hold between rows; repairs nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, case, func, or_, select
+
+from .connection.engine import get_backend
+from .tables.schema import agent_runs, pruned_runs, workflows
+from .writing.pattern_totals import verify_totals
+
+
+def check_integrity(connection: Connection) -> list[str]:
+    """Return what is wrong, one sentence each; an empty list: all is well."""
+    from .derived_checks import verify_derived  # noqa: PLC0415 - numpy takes longer to import than most commands take
+
+    if found := get_backend(connection).integrity_errors(connection):
+        return found  # what rests on what is broken tells nothing
+    return [
+        *_wrong_sums(connection),
+        *_wrong_scores(connection),
+        *_pruned_and_there(connection),
+        *verify_totals(connection),
+        *verify_derived(connection),
+    ]
+
+
+def _wrong_sums(connection: Connection) -> list[str]:
+    """Hold each run's cost against the sum over its agent runs; each may be rounded by a nanodollar.
+
+    Lower bounds are no part of a cost on record; only where nothing is on record are they the total.
+    """
+    cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
+    bound = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
+    sums = (
+        select(
+            agent_runs.c.workflow_key,
+            func.sum(case((basis.in_(("reported", "computed")), cost))).label("recorded"),
+            func.sum(func.coalesce(bound[0], 0) + func.coalesce(bound[1], 0)).label("bounds"),
+            func.count().label("parts"),
+        )
+        .group_by(agent_runs.c.workflow_key)
+        .subquery()
+    )
+    total = workflows.c.total_cost_nanodollars
+    only_bounds = case((workflows.c.cost_basis == "lower_bound", sums.c.bounds))
+    expected = func.coalesce(sums.c.recorded, only_bounds)
+    query = (
+        select(workflows.c.project, workflows.c.id, total, expected)
+        .join(sums, sums.c.workflow_key == workflows.c.key)
+        .where(expected.is_not(None), or_(total.is_(None), func.abs(total - expected) > sums.c.parts))
+        .order_by(workflows.c.key)
+    )
+    return [
+        f"{project}/{run_id}: total cost is {stored} nanodollars, its agent runs add up to {summed}"
+        for project, run_id, stored, summed in connection.execute(query)
+    ]
+
+
+def _wrong_scores(connection: Connection) -> list[str]:
+    """Find scores that do not lie between 0 and 100."""
+    columns = [column for column in workflows.columns if column.name.endswith("_score")]
+    found = []
+    for column in columns:
+        query = select(workflows.c.project, workflows.c.id, column).where(~column.between(0, 100))
+        found += [
+            f"{project}/{run_id}: {column.name} is {score}"
+            for project, run_id, score in connection.execute(query)
+        ]
+    return found
+
+
+def _pruned_and_there(connection: Connection) -> list[str]:
+    """Find runs that are stored, and noted as taken out."""
+    same = (workflows.c.project == pruned_runs.c.project) & (workflows.c.id == pruned_runs.c.id)
+    query = select(workflows.c.project, workflows.c.id).join(pruned_runs, same).order_by(workflows.c.key)
+    return [
+        f"{project}/{run_id}: it is there, and noted as pruned"
+        for project, run_id in connection.execute(query)
+    ]

@@ -1,0 +1,302 @@
+"""Runs with all that a history knows of them, and what it knows beside them: for another history to take.
+
+What is read here is written there; each call is one transaction, or a part of the caller's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Table, bindparam, func, insert, select, update
+
+from ..common.models import Problem, Workflow
+from ..costs.accounting.message_claims import Claim
+from .column_cache.blocks import invalidate_blocks
+from .reading import runs as reads
+from .reading.cost_sql import is_copy
+from .reading.run_lookup import RunRef
+from .reading.standing import shown
+from .rows.row_codec import OCCURRENCE, WORKFLOW, Row
+from .rows.run_rows import to_pattern_rows
+from .tables.schema import agent_runs, occurrences, patterns, problems, pruned_runs, sync_runs, workflows
+from .writing import pruning, row_keys, side_tables
+from .writing.bulk_insert import batched, execute_many, insert_rows
+from .writing.message_claims import claims_of
+from .writing.similarity_rows import mark_stale
+
+Access = Callable[[], AbstractContextManager[Connection]]
+
+_HIDDEN: Final = {key: WORKFLOW.fields[key].column for key in sorted(WORKFLOW.hidden)}
+_DECISION: Final = ("status", "note", "decided_at")
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteRun:
+    """One run, with what other tables know of it."""
+
+    workflow: Workflow  # with the fields that no caller is shown
+    patterns: Mapping[str, list[Row]] = field(
+        default_factory=dict
+    )  # by detector, as `to_pattern_rows` gives them
+    problems: tuple[Problem, ...] = ()
+    marks: Mapping[str, bytes] = field(default_factory=dict)  # how far its streams were read, by path
+    claims: tuple[Claim, ...] = ()  # what each of its streams spent by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What one history decided on patterns later than another, row by row, and first saw earlier."""
+
+    new: Sequence[Mapping[str, Any]]  # patterns that the other has not
+    known: Sequence[Mapping[str, Any]]
+    first_seen: Sequence[tuple[str, str]]  # id of a pattern, and when that was
+
+    @property
+    def count(self) -> int:
+        """How many decisions there are."""
+        return len(self.new) + len(self.known)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.known or self.first_seen)
+
+
+class MergeStore:
+    """The part of a history that merging reads and writes."""
+
+    def __init__(self, reading: Access, writing: Access, known: side_tables.PatternKeyCache) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._known = known
+
+    def refs(self) -> list[RunRef]:
+        """Return where all runs are found."""
+        with self._reading() as connection:
+            query = select(workflows.c.key, workflows.c.project, workflows.c.id)
+            return [RunRef(*row) for row in connection.execute(query)]
+
+    def read(self, keys: Sequence[int]) -> dict[int, CompleteRun]:
+        """Return some runs by key; those that are not there are left out."""
+        with self._reading() as connection:
+            found = reads.read_runs(connection, keys)
+            hidden = _by_key(
+                connection, select(workflows.c.key, *(workflows.c[c] for c in _HIDDEN.values())), keys
+            )
+            learnt = _patterns(connection, keys)
+            wrong = _problems(connection, keys)
+            marks = reads.read_checkpoints(connection, keys)
+            claims = claims_of(connection, keys)
+        return {
+            key: CompleteRun(
+                {**run, **dict(zip(_HIDDEN, hidden[key], strict=True))},
+                learnt.get(key, {}),
+                tuple(wrong.get(key, ())),
+                marks.get(key, {}),
+                tuple(claims.get(key, ())),
+            )
+            for key, run in found.items()
+        }
+
+    def rename(self, names: Mapping[int, str]) -> None:
+        """Call runs otherwise; no other run of their projects may be called so."""
+        with self._writing() as connection:
+            invalidate_blocks(connection, names)
+            # By way of names that no run has, since two may swap theirs.
+            for new in ({key: f"~{key}~" for key in names}, names):
+                for key, name in new.items():
+                    connection.execute(update(workflows).where(workflows.c.key == key).values(id=name))
+            mark_stale(connection, list(names))
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take runs out that another holds now."""
+        with self._writing() as connection:
+            pruning.delete_runs(connection, keys)
+
+    def first_seen(self, times: Mapping[int, str]) -> None:
+        """Note when some history first stored these runs, ISO 8601 UTC."""
+        own = workflows.c
+        with self._writing() as connection:
+            change = update(workflows).where(own.key == bindparam("of")).values(first_seen_at=bindparam("at"))
+            execute_many(connection, change, ["of", "at"], list(times.items()))
+
+    def duplicate_streams(self, keys: Iterable[int]) -> list[tuple[RunRef, RunRef]]:
+        """Return pairs of these runs and others, of any name, that have a stream in common."""
+        wanted = set(keys)
+        own = agent_runs.c
+        twice = select(own.identity).where(own.identity.is_not(None)).group_by(own.identity)
+        twice = twice.having(func.min(own.workflow_key) < func.max(own.workflow_key))
+        query = select(own.identity, own.workflow_key).where(own.identity.in_(twice)).distinct()
+        with self._reading() as connection:
+            runs: dict[str, set[int]] = defaultdict(set)
+            for identity, key in connection.execute(query):
+                runs[identity].add(key)
+            pairs = {
+                (key, other) for some in runs.values() for key in some & wanted for other in some - {key}
+            }
+            named = {ref.key: ref for ref in _refs(connection, {key for pair in pairs for key in pair})}
+        ordered = sorted(pairs, key=lambda pair: [(named[key].project, named[key].id) for key in pair])
+        return [(named[key], named[other]) for key, other in ordered if key < other or other not in wanted]
+
+    def pruning_fields(self, keys: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the little of some runs that tells whether they may go, and what they spent."""
+        names = (
+            "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
+            "lower_bound_cost_nanodollars",
+        )  # fmt: skip
+        query = select(*(shown(name) for name in names), is_copy().label("is_copy"))
+        with self._reading() as connection:
+            return [
+                dict(row)
+                for some in batched(keys)
+                for row in connection.execute(query.where(workflows.c.key.in_(some))).mappings()
+            ]
+
+    # --- what stands beside the runs
+
+    def pattern_decisions(self) -> list[dict[str, Any]]:
+        """Return the patterns that runs show or somebody decided on: name, first seen, and the decision."""
+        names = ("id", "kind", "signature", "first_seen_at", *_DECISION)
+        query = select(*(patterns.c[name] for name in names))
+        with self._reading() as connection:
+            known = (patterns.c.runs > 0) | patterns.c.decided_at.is_not(None)
+            rows = connection.execute(query.where(known))
+            return [dict(row) for row in rows.mappings()]
+
+    def later_decisions(self, theirs: Sequence[Mapping[str, Any]]) -> Decisions:
+        """Return what was decided later than here, and the patterns that were first seen earlier.
+
+        Patterns that nobody decided on and no run here shows are left.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(select(patterns)).mappings()
+            known: dict[str, dict[str, Any]] = {row["id"]: dict(row) for row in rows}
+        decided = [row for row in theirs if _is_later(row, known.get(row["id"]))]
+        earlier = [
+            (row["id"], row["first_seen_at"])
+            for row in theirs
+            if row["id"] in known
+            and (row["first_seen_at"] or "~") < (known[row["id"]]["first_seen_at"] or "~")
+        ]
+        return Decisions(
+            [row for row in decided if row["id"] not in known],
+            [row for row in decided if row["id"] in known],
+            earlier,
+        )
+
+    def adopt_decisions(self, later: Decisions) -> None:
+        """Take over what `later_decisions` found in the same transaction."""
+        with self._writing() as connection:
+            keys = row_keys.new_keys(connection, patterns, len(later.new))
+            insert_rows(
+                connection, patterns, [{**row, "key": key} for key, row in zip(keys, later.new, strict=True)]
+            )
+            change = update(patterns).where(patterns.c.id == bindparam("of"))
+            values: dict[str, Any] = {name: bindparam(f"its_{name}") for name in _DECISION}
+            rows = [(row["id"], *(row[name] for name in _DECISION)) for row in later.known]
+            names = ["of", *(f"its_{name}" for name in _DECISION)]
+            execute_many(connection, change.values(values), names, rows)
+            seen = change.values(first_seen_at=bindparam("at"))
+            execute_many(connection, seen, ["of", "at"], later.first_seen)
+
+    def syncs(self) -> list[dict[str, Any]]:
+        """Return the syncs on record, the first one first."""
+        return self._rows(sync_runs, "key")
+
+    def folder_problems(self) -> list[dict[str, Any]]:
+        """Return what could not be read beside the runs."""
+        with self._reading() as connection:
+            query = select(problems).where(problems.c.workflow_key.is_(None)).order_by(problems.c.key)
+            return [_without(dict(row), "key") for row in connection.execute(query).mappings()]
+
+    def pruned(self) -> list[dict[str, Any]]:
+        """Return which runs were taken out on purpose."""
+        return self._rows(pruned_runs, None)
+
+    def add(
+        self,
+        *,
+        syncs: Sequence[Mapping[str, Any]],
+        wrong: Sequence[Mapping[str, Any]],
+        pruned: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Add rows that are not there yet."""
+        with self._writing() as connection:
+            for table, rows in ((sync_runs, syncs), (problems, wrong), (pruned_runs, pruned)):
+                if rows:
+                    connection.execute(insert(table), list(rows))
+
+    def _rows(self, table: Table, without: str | None) -> list[dict[str, Any]]:
+        with self._reading() as connection:
+            rows = connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
+            return [_without(dict(row), without) for row in rows]
+
+    def save_related(self, runs: Mapping[int, CompleteRun], now: str) -> None:
+        """Store what other tables know of runs that are stored, in the place of what they knew."""
+        with self._writing() as connection:
+            _save_patterns(connection, runs, self._known, now)
+            for key, run in runs.items():
+                folder = run.workflow.get("agents_dir") or ""
+                side_tables.save_run_problems(connection, folder, {key: run.problems}, new=frozenset())
+            written = {key: run.workflow.get("last_written_ns") or 0 for key, run in runs.items()}
+            side_tables.save_stream_marks(connection, {key: run.marks for key, run in runs.items()}, written)
+
+
+def _save_patterns(
+    connection: Connection, runs: Mapping[int, CompleteRun], known: side_tables.PatternKeyCache, now: str
+) -> None:
+    for detector in sorted({name for run in runs.values() for name in run.patterns}):
+        found = {key: run.patterns[detector] for key, run in runs.items() if detector in run.patterns}
+        side_tables.save_patterns(connection, found, detector, now, known)
+
+
+def _patterns(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, list[Row]]]:
+    query = select(patterns.c.kind, patterns.c.signature, occurrences)
+    query = query.join(occurrences, occurrences.c.pattern_key == patterns.c.key)
+    found: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for some in batched(keys):
+        for row in connection.execute(query.where(occurrences.c.workflow_key.in_(some))).mappings():
+            told = {"kind": row["kind"], "signature": row["signature"], **OCCURRENCE.decode(dict(row))}
+            found[row["workflow_key"]][row["detector"] or "builtin"] += to_pattern_rows([told])
+    return {key: {name: sorted(rows, key=repr) for name, rows in of.items()} for key, of in found.items()}
+
+
+def _problems(connection: Connection, keys: Sequence[int]) -> dict[int, list[Problem]]:
+    own = problems.c
+    query = select(own.workflow_key, own.path, own.reason, own.line, own.severity).order_by(own.key)
+    found: dict[int, list[Problem]] = defaultdict(list)
+    for some in batched(keys):
+        for key, path, reason, line, severity in connection.execute(query.where(own.workflow_key.in_(some))):
+            found[key].append(Problem(path, reason, line, severity))
+    return found
+
+
+def _by_key(connection: Connection, query: Select[Any], keys: Sequence[int]) -> dict[int, Row]:
+    return {
+        key: tuple(values)
+        for some in batched(keys)
+        for key, *values in connection.execute(query.where(workflows.c.key.in_(some)))
+    }
+
+
+def _refs(connection: Connection, keys: Iterable[int]) -> list[RunRef]:
+    query = select(workflows.c.key, workflows.c.project, workflows.c.id)
+    return [
+        RunRef(*row)
+        for some in batched(sorted(keys))
+        for row in connection.execute(query.where(workflows.c.key.in_(some)))
+    ]
+
+
+def _is_later(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
+    if row["decided_at"] is None:
+        return False
+    order = ("decided_at", "status", "note")
+    mine = ("", "", "") if known is None else tuple(known[name] or "" for name in order)
+    return tuple(row[name] or "" for name in order) > mine
+
+
+def _without(row: dict[str, Any], name: str | None) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}

@@ -1,0 +1,356 @@
+"""Whole tables on their way out, batch by batch in a fixed order: conditions in, columns out.
+
+Values are as the tables hold them: money in nanodollars, times as text, objects as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    literal_column,
+    select,
+)
+
+from ...exporting.fields import ColumnBatch, Field
+from ..rows.column_types import TIMES_OF_A_RUN
+from ..rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW, Codec
+from ..rows.time_zones import ZONE_KNOWN, as_told
+from ..tables.schema import agent_runs, model_usage, occurrences, patterns, problems, workflows
+from ..writing.bulk_insert import batched
+from ..writing.pattern_totals import AGGREGATES
+from .cost_sql import agent_cost_columns, costs_apart, run_cost_columns
+from .standing import shown
+
+BATCH_SIZE: Final = 100  # with all that their agents did: more takes memory, and is no faster
+
+_FILLING = (", nanodollars (1e-9 USD); null: unknown", ", ISO 8601 UTC with microseconds")
+"""Ends of comments that say what a kind says already."""
+
+WhereClauses = Sequence[ColumnElement[bool]]
+
+Batches = Callable[[Connection, WhereClauses, Sequence[ColumnElement[Any]]], Iterator[ColumnBatch]]
+
+
+class ExportSource(NamedTuple):
+    """One table that can be taken out."""
+
+    fields: tuple[Field, ...]
+    default_columns: tuple[str, ...]  # names of the fields that are taken where nobody names some
+    columns: Mapping[str, ColumnElement[Any]]  # by the names of the fields
+    batches: Batches
+
+
+def describe_fields(codec: Codec, table: Table) -> tuple[Field, ...]:
+    """Return what a table's dicts show, each key with its kind and meaning."""
+    shown = {key: field for key, field in codec.fields.items() if key not in codec.hidden}
+    return tuple(_field(key, field.kind, table.c[field.column]) for key, field in shown.items())
+
+
+def _field(name: str, kind: Any, column: ColumnElement[Any]) -> Field:
+    meaning = str(getattr(column, "comment", None) or "")
+    for filling in _FILLING:
+        meaning = meaning.removesuffix(filling)
+    return Field(name, kind, meaning)
+
+
+def run_batches(
+    connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[ColumnBatch]:
+    """Yield runs, the oldest first."""
+    for keys in _keys(connection, wanted):
+        query = select(workflows.c.key, *columns).where(workflows.c.key.in_(keys))
+        rows = {key: row for key, *row in _rows(connection, query)}
+        yield list(zip(*[rows[key] for key in keys], strict=True))
+
+
+def _batches_below(
+    below: FromClause,
+    run_key: ColumnElement[Any],
+    *order: ColumnElement[Any],
+    only: ColumnElement[bool] | None = None,
+) -> Batches:
+    """Return what yields the rows that runs have in another table: of the oldest run first, in an order."""
+
+    def batches(
+        connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
+    ) -> Iterator[ColumnBatch]:
+        for keys in _keys(connection, wanted):
+            query = select(run_key, *columns).select_from(below.join(workflows, workflows.c.key == run_key))
+            query = query if only is None else query.where(only)
+            rows: dict[int, list[Any]] = {key: [] for key in keys}
+            for key, *row in _rows(connection, query.where(run_key.in_(keys)).order_by(*order)):
+                rows[key].append(row)
+            yield list(zip(*chain.from_iterable(rows.values()), strict=True)) or [[] for _ in columns]
+
+    return batches
+
+
+def batches_of_problems(
+    connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[ColumnBatch]:
+    """Yield what could not be read, errors first; of some runs only what is theirs."""
+    own = problems.c
+    query = select(*columns).select_from(problems.outerjoin(workflows, workflows.c.key == own.workflow_key))
+    query = query.where(*wanted).order_by(own.severity, own.agents_dir, own.path, own.line, own.key)
+    cursor: Any = connection.execute(query).cursor
+    while rows := cursor.fetchmany(BATCH_SIZE):
+        yield list(zip(*rows, strict=True))
+
+
+def pattern_batches(
+    connection: Connection, wanted: WhereClauses, columns: Sequence[ColumnElement[Any]]
+) -> Iterator[ColumnBatch]:
+    """Yield what recurs in two runs or more of those that are meant, in the order of its name."""
+    if wanted:
+        keys = select(workflows.c.key).where(*wanted)
+        anew = [_ANEW_FOR.get(column, column) for column in columns]
+        query = select(*anew).join(occurrences, occurrences.c.pattern_key == patterns.c.key)
+        query = query.where(occurrences.c.workflow_key.in_(keys))
+        query = query.group_by(patterns.c.key).having(AGGREGATES["runs"] > 1)
+    else:
+        query = select(*columns).where(patterns.c.runs > literal_column("1"))  # as the partial index has it
+    cursor: Any = connection.execute(query.order_by(patterns.c.kind, patterns.c.signature)).cursor
+    while rows := cursor.fetchmany(BATCH_SIZE):
+        yield list(zip(*rows, strict=True))
+
+
+def _keys(connection: Connection, wanted: WhereClauses) -> Iterator[Sequence[int]]:
+    """Yield the runs that are meant by creation, id and project, as many as are read at a time."""
+    own = workflows.c
+    query = select(own.key).where(*wanted).order_by(own.created_at.asc().nulls_last(), own.id, own.project)
+    return batched([key for (key,) in _rows(connection, query)], BATCH_SIZE)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
+    """Return the driver's own tuples: what is written out needs no row objects, nor JSON taken apart."""
+    cursor: Any = connection.execute(query).cursor
+    rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column that holds JSON as the text of it: a driver may take it apart."""
+    return cast(column, Text) if isinstance(column.type, JSON) else column
+
+
+_OF_ITS_RUN = {
+    "project": "project",
+    "run_id": "id",
+    "run_created_at": "created_at",
+    "workflow_template": "workflow_template",
+    "run_status": "status",
+}
+"""What an agent run says of its run, and the run's key for it."""
+
+_ZONE: Final = Field(
+    "time_zone_known", "flag", "whether the run's times are UTC; false: they were written without a zone"
+)
+_RUN_ZONE: Final = _ZONE._replace(name="run_time_zone_known")
+
+
+def _shown(key: str) -> ColumnElement[Any]:
+    """Return what is shown of a run under a key."""
+    column = shown(WORKFLOW.fields[key].column)
+    return as_told(column) if key in TIMES_OF_A_RUN else column
+
+
+_RUN_FIELDS: Final = {
+    field.name: field._replace(kind="clock") if field.name in TIMES_OF_A_RUN else field
+    for field in describe_fields(WORKFLOW, workflows)
+}
+_RUN_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
+    **{name: _shown(key) for name, key in _OF_ITS_RUN.items()},
+    _RUN_ZONE.name: ZONE_KNOWN,
+}
+
+
+def _of_runs() -> ExportSource:
+    fields = (
+        *_RUN_FIELDS.values(),
+        Field("extra", "dict", "state keys without a column"),
+        _ZONE,
+    )
+    columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
+    columns |= {key: _as_text(_shown(key)) for key in WORKFLOW.fields}
+    columns |= {**run_cost_columns(), _ZONE.name: ZONE_KNOWN}
+    return ExportSource(fields, _USUAL_OF_RUNS, columns, run_batches)
+
+
+_USUAL_OF_RUNS = (
+    "project", "id", "status", "created_at", "completed_at", "duration_seconds", "workflow_template",
+    "issue_class", "issue_number", "model_used", "nl_input", "branch_name", "total_cost", "cost_basis",
+    "lower_bound_cost", "retry_count", "retry_cost", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_creation_tokens", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
+    "performance_score", "quality_score", "error_message", "source_state", "time_zone_known",
+)  # fmt: skip
+_USUAL_OF_AGENT_RUNS = (
+    "project", "run_id", "run_created_at", "workflow_template", "run_status", "ordinal", "phase", "agent",
+    "model", "outcome", "cost", "cost_basis", "lower_bound_cost", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "timestamp", "duration_seconds", "turns", "tool_calls",
+    "tool_errors", "is_retry", "superseded", "duplicate_of", "path", "line", "run_time_zone_known",
+)  # fmt: skip
+
+
+def _its_run(*names: str) -> tuple[Field, ...]:
+    """Return what a row says of its run; without names: all of it."""
+    return tuple(
+        _RUN_FIELDS[key]._replace(name=name)
+        for name, key in _OF_ITS_RUN.items()
+        if name in (names or _OF_ITS_RUN)
+    )
+
+
+def _of_agent_runs() -> ExportSource:
+    fields = (
+        *_its_run(),
+        Field("ordinal", "whole", "place in the run, from 0"),
+        *describe_fields(AGENT_RUN, agent_runs),
+        Field("extra", "dict", "keys without a column"),
+        _RUN_ZONE,
+    )
+    columns: dict[str, ColumnElement[Any]] = {
+        **_RUN_COLUMNS,
+        "ordinal": agent_runs.c.ordinal,
+        "extra": _as_text(agent_runs.c.extra),
+        **{key: _as_text(agent_runs.c[field.column]) for key, field in AGENT_RUN.fields.items()},
+        **agent_cost_columns(),
+    }
+    batches = _batches_below(agent_runs, agent_runs.c.workflow_key, agent_runs.c.ordinal)
+    return ExportSource(fields, _USUAL_OF_AGENT_RUNS, columns, batches)
+
+
+def _of_model_usage() -> ExportSource:
+    """Return what each agent run used of each model; where that is unknown, all of it is of its own model."""
+    own, agent = model_usage.c, agent_runs.c
+    used = describe_fields(MODEL_USAGE, model_usage)
+    fields = (
+        *_its_run(),
+        Field("ordinal", "whole", "place of the agent run in the run, from 0"),
+        *(field for field in describe_fields(AGENT_RUN, agent_runs) if field.name in _OF_ITS_AGENT),
+        *used,
+        _RUN_ZONE,
+    )
+    unknown = own.workflow_key.is_(None)
+    shares = {
+        field.name: case(
+            (unknown, agent[AGENT_RUN.fields[field.name].column]),
+            else_=own[MODEL_USAGE.fields[field.name].column],
+        )
+        for field in used
+    }
+    cost, beyond = shares["cost"], shares["lower_bound_cost"]
+    columns: dict[str, ColumnElement[Any]] = {
+        **_RUN_COLUMNS,
+        "ordinal": agent.ordinal,
+        **{key: agent[AGENT_RUN.fields[key].column] for key in _OF_ITS_AGENT},
+        **shares,
+        **costs_apart(cost, beyond, shares["cost_basis"]),
+    }
+    below = agent_runs.outerjoin(
+        model_usage, and_(own.workflow_key == agent.workflow_key, own.agent_ordinal == agent.ordinal)
+    )
+    batches = _batches_below(below, agent.workflow_key, agent.ordinal, own.ordinal)
+    usual = tuple(field.name for field in fields)
+    return ExportSource(fields, usual, columns, batches)
+
+
+_OF_ITS_AGENT: Final = ("phase", "agent", "superseded", "duplicate_of")
+"""What is said of the agent run that used a model."""
+
+
+def _of_occurrences(*, calls_alone: bool = False) -> ExportSource:
+    """Return the patterns of each run; `calls_alone`: each kind of tool call with its counts."""
+    own, pattern = occurrences.c, patterns.c
+    found: dict[Field, ColumnElement[Any]] = {
+        Field("pattern_id", "text", "the pattern's id, the same in every history"): pattern.id,
+        Field("kind", "text", "operation or sequence"): pattern.kind,
+        Field("signature", "text", "what recurs, in normal form"): pattern.signature,
+        Field("count", "whole", "times seen in this run"): own.count,
+        Field("successes", "whole", "times it went well"): own.successes,
+        Field("failures", "whole", "times it failed"): own.failures,
+        Field("cost", "money", "spent on it in this run, an estimate"): own.cost_nanodollars,
+        Field("duration_seconds", "real", "time spent on it in this run"): own.seconds,
+        Field("agents", "list", "agents that did it"): _as_text(own.agents),
+        Field("path", "text", "stream with an example, relative to the run's folder"): own.example_path,
+        Field("line", "whole", "line of the example, from 1"): own.example_line,
+    }
+    if calls_alone:
+        found = {field: column for field, column in found.items() if field.name != "kind"}
+    below = occurrences.join(patterns, pattern.key == own.pattern_key)
+    columns = {**_RUN_COLUMNS, **{field.name: column for field, column in found.items()}}
+    fields = (*_its_run(), *found, _RUN_ZONE)
+    only = pattern.kind == "operation" if calls_alone else None
+    batches = _batches_below(below, own.workflow_key, pattern.kind, pattern.signature, only=only)
+    return ExportSource(fields, tuple([field.name for field in fields]), columns, batches)
+
+
+def _of_problems() -> ExportSource:
+    own = problems.c
+    found: dict[Field, ColumnElement[Any]] = {
+        field: _RUN_COLUMNS[field.name] for field in _its_run("project", "run_id")
+    }
+    found |= {
+        Field(name, "whole" if name == "line" else "text", str(own[name].comment)): own[name]
+        for name in ("severity", "agents_dir", "path", "line", "reason")
+    }
+    columns = {field.name: column for field, column in found.items()}
+    return ExportSource(tuple(found), tuple(columns), columns, batches_of_problems)
+
+
+def _of_patterns() -> ExportSource:
+    own = patterns.c
+    found: dict[Field, ColumnElement[Any]] = {
+        Field("id", "text", "the same in every history"): own.id,
+        Field("kind", "text", "operation or sequence"): own.kind,
+        Field("signature", "text", "what recurs, in normal form"): own.signature,
+        Field("status", "text", "detected, accepted or dismissed"): own.status,
+        Field("first_seen_at", "time", "when it was first stored"): own.first_seen_at,
+        Field("runs", "whole", "runs that show it"): _STORED["runs"],
+        Field("count", "whole", "times seen"): _STORED["count"],
+        Field("successes", "whole", "times it went well"): _STORED["successes"],
+        Field("failures", "whole", "times it failed"): _STORED["failures"],
+        Field("cost", "money", "spent on it"): _STORED["cost"],
+        Field("duration_seconds", "real", "time spent on it"): _STORED["duration_seconds"],
+    }
+    columns = {field.name: column for field, column in found.items()}
+    return ExportSource(tuple(found), tuple(columns), columns, pattern_batches)
+
+
+def _shown_sums(sums: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnElement[Any]]:
+    """Return what is shown of the sums of a pattern: where nothing is known of any run, null."""
+    priced, timed = (sums["runs"] > sums[name] for name in ("unpriced_runs", "untimed_runs"))
+    return {
+        **{name: sums[name] for name in ("runs", "count", "successes", "failures")},
+        "cost": case((priced, sums["cost_nanodollars"])),
+        "duration_seconds": case((timed, sums["milliseconds"] / 1000.0)),
+    }
+
+
+_STORED: Final = _shown_sums(dict(patterns.c))
+_ANEW_FOR: Final = dict(zip(_STORED.values(), _shown_sums(AGGREGATES).values(), strict=True))
+"""The sums over all runs, and for each the same over the runs that are meant."""
+
+
+EXPORT_SOURCES: Final[Mapping[str, ExportSource]] = {
+    "runs": _of_runs(),
+    "agent-runs": _of_agent_runs(),
+    "model-usage": _of_model_usage(),
+    "tool-calls": _of_occurrences(calls_alone=True),
+    "patterns": _of_patterns(),
+    "occurrences": _of_occurrences(),
+    "problems": _of_problems(),
+}
+"""The tables that can be taken out."""

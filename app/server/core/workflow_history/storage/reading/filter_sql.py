@@ -1,0 +1,207 @@
+"""Turn a checked filter into SQL conditions: each is answered by an index; runs none of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    CTE,
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from ...common.filters import SCORES, Range, RunFilter
+from ..connection.dialects import Backend
+from ..rows.column_types import sanitize_text, to_timestamp
+from ..tables.schema import agent_runs, occurrences, patterns, workflows
+from .search_query import parse_search
+from .standing import stands_so
+
+_NANODOLLARS = 1_000_000_000  # in one US dollar
+_LARGEST = 2**63 - 1  # that a whole number of a column can be
+
+
+NAME_COLUMNS: Final = {
+    "status": workflows.c.status,
+    "project": workflows.c.project,
+    "template": workflows.c.workflow_template,
+    "issue_class": workflows.c.issue_class,
+    "model": agent_runs.c.model,
+    "phase": agent_runs.c.phase,
+    "agent": agent_runs.c.agent,
+}
+"""The columns of the filters that are names."""
+
+
+class WhereClauses(NamedTuple):
+    """What a run must meet: all of it."""
+
+    own: list[ColumnElement[bool]]  # of its own columns
+    within: list[Select[Any]]  # runs by key: it must be in each
+    with_words: list[Select[Any]]  # likewise, out of the full-text index
+    outside: list[Select[Any]]  # runs by key: it must be in none
+    has_own_index: bool  # the conditions are those of an index of their own
+
+    def clauses(self, *, one_by_one: bool = False) -> list[ColumnElement[bool]]:
+        """Return the conditions as SQL.
+
+        `one_by_one` looks each run up in the sets instead of making them: better where a list soon
+        has as many runs as are wanted. Not so in the full-text index: each look would search anew.
+        """
+        sets = [_has(keys) if one_by_one else workflows.c.key.in_(keys) for keys in self.within]
+        sets += [workflows.c.key.in_(keys) for keys in self.with_words]
+        return [*self.own, *sets, *(workflows.c.key.not_in(keys) for keys in self.outside)]
+
+
+def _has(keys: Select[Any]) -> ColumnElement[bool]:
+    (column,) = keys.selected_columns
+    return exists(keys.where(column == workflows.c.key).correlate(workflows))
+
+
+def build_where(wanted: RunFilter, dialect: Backend) -> WhereClauses:
+    """Return what a run must meet."""
+    own, wanted = workflows.c, wanted.at()
+    found = [
+        *([stands_so(wanted.status)] if wanted.status else []),
+        *_any_of(own.project, wanted.project),
+        *_any_of(own.workflow_template, _with_and_without("adw_", wanted.template)),
+        *_any_of(own.issue_class, _with_and_without("/", wanted.issue_class)),
+        *_within(own.spent_nanodollars, wanted.cost, _NANODOLLARS),
+        *_within(own.total_tokens, wanted.tokens),
+        *_within(own.duration_seconds, wanted.duration),
+    ]
+    for name, bounds in wanted.scores.items():
+        found += _within(own[SCORES[name]], bounds)
+    if wanted.created_from is not None:
+        found.append(own.created_at >= to_timestamp(wanted.created_from))
+    if wanted.created_before is not None:
+        found.append(own.created_at < to_timestamp(wanted.created_before))
+    if wanted.has_cost is not None:
+        cost = own.total_cost_nanodollars
+        found.append(cost.is_not(None) if wanted.has_cost else cost.is_(None))
+    if wanted.gone is not None:
+        is_gone = func.coalesce(own.source_state, "") == "gone"
+        found.append(is_gone if wanted.gone else ~is_gone)
+    by_status = wanted == RunFilter(status=wanted.status)  # or all runs
+    return _with_sets(wanted, WhereClauses(found, [], [], [], by_status), dialect)
+
+
+def _with_sets(wanted: RunFilter, found: WhereClauses, dialect: Backend) -> WhereClauses:
+    """Add what other tables and indexes say of a run."""
+    if wanted.phase:
+        found.within.append(_of_agents(agent_runs.c.phase.in_(_storable(wanted.phase))))
+    if wanted.agent:
+        found.within.append(_of_agents(agent_runs.c.agent.in_(_storable(wanted.agent))))
+    if wanted.model:
+        found.within.append(_of_agents(agent_runs.c.model.in_(_model_names(wanted.model))))
+    if wanted.pattern is not None:
+        found.within.append(_with_pattern(wanted.pattern))
+    if wanted.has_error is not None:
+        others = workflows.alias()
+        # Literally as the partial index has it: a bound value would keep the database from it.
+        with_error = select(others.c.key).where(others.c.error_message != literal_column("''"))
+        (found.within if wanted.has_error else found.outside).append(with_error)
+    if wanted.search is not None and wanted.search.strip():
+        _add_search(wanted.search, found, dialect)
+    return found
+
+
+def _add_search(search: str, found: WhereClauses, dialect: Backend) -> None:
+    """Add what runs meet that hold all words of a search; one without any word is held by none."""
+    pieces = parse_search(sanitize_text(search))
+    asked, left_out = ([piece for piece in pieces if piece.left_out is out] for out in (False, True))
+    if asked:
+        found.with_words.append(dialect.fulltext_query(asked))
+    elif not left_out:
+        found.own.append(false())
+    found.outside.extend(dialect.fulltext_query([piece]) for piece in left_out)
+
+
+def _storable(words: Sequence[str]) -> list[str]:
+    return [sanitize_text(word) for word in words]
+
+
+def _any_of(column: ColumnElement[Any], words: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [column.in_(_storable(words))] if words else []
+
+
+def _with_and_without(prefix: str, words: Sequence[str]) -> list[str]:
+    """Return each word in both forms: tables show the short one, files have the long one."""
+    return [
+        form for word in words for form in (word.removeprefix(prefix), prefix + word.removeprefix(prefix))
+    ]
+
+
+def _within(column: ColumnElement[Any], bounds: Range | None, unit: int = 1) -> list[ColumnElement[bool]]:
+    if bounds is None:
+        return []
+    is_whole = isinstance(column.type, Integer)  # a database may round what it is compared with
+    found: list[ColumnElement[bool]] = [column.is_not(None)]
+    if bounds.minimum is not None:
+        least = _in_units(bounds.minimum, unit)
+        found.append(column >= (math.ceil(least) if is_whole else least))
+    if bounds.maximum is not None:
+        most = _in_units(bounds.maximum, unit)
+        found.append(column <= (math.floor(most) if is_whole else most))
+    return found
+
+
+def _in_units(amount: float, unit: int) -> float:
+    """Return an amount in the unit of its column, held where a column can hold it."""
+    held = min(max(amount, -_LARGEST / unit), _LARGEST / unit)
+    return max(-_LARGEST, min(round(held * unit) if unit > 1 else held, _LARGEST))
+
+
+def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:
+    return select(agent_runs.c.workflow_key).where(clause)
+
+
+def _model_names(words: Sequence[str]) -> Select[Any]:
+    """Select the models whose names hold one of the words."""
+    names = distinct_names(agent_runs.c.model)
+    holds = (names.c.name.icontains(sanitize_text(word), autoescape=True) for word in words)
+    return select(names.c.name).where(or_(*holds))
+
+
+def distinct_names(column: Column[Any]) -> CTE:
+    """Return the different words of a column, called `name`; NULL may be among them.
+
+    With an index each is found from the one before it, so that a handful of names does not cost a look at
+    every run.
+    """
+    if not any(index.columns[0] is column for index in column.table.indexes):
+        return select(column.label("name")).distinct().cte("names")
+    names = select(func.min(column).label("name")).cte("names", recursive=True)
+    following = select(func.min(column)).where(column > names.c.name).scalar_subquery()
+    return names.union_all(select(following).where(names.c.name.is_not(None)))
+
+
+def _with_pattern(name: str) -> Select[Any]:
+    return select(occurrences.c.workflow_key).where(occurrences.c.pattern_key.in_(patterns_by_name(name)))
+
+
+def patterns_by_name(name: str) -> Select[Any] | CompoundSelect[Any]:
+    """Select the keys of the patterns of this signature; else of those whose ids are or begin so."""
+    own, others, text = patterns.c, patterns.alias(), sanitize_text(name)
+    exact = select(own.key).where(own.signature == text)
+    digits = text.lower()
+    if not _ID.fullmatch(digits):
+        return exact
+    taken = exists(select(others.c.key).where(others.c.signature == text))
+    return exact.union_all(select(own.key).where(own.id >= digits, own.id < digits + "g", ~taken))
+
+
+_ID: Final = re.compile("[0-9a-f]{4,16}")
+"""The id of a pattern, or so much of its beginning that it is no word's."""

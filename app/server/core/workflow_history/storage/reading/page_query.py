@@ -1,0 +1,196 @@
+"""What a caller may ask of the history: checked words go in, SELECTs come out; runs none of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Select, and_, or_, select
+
+from ...common.errors import InvalidQueryError
+from ...common.filters import RunFilter
+from ..rows.column_types import sanitize_text
+from ..rows.row_codec import WORKFLOW
+from ..tables.schema import workflows
+from .standing import stands_so
+
+_LARGEST = 2**63 - 1  # that a whole number of a column can be
+_FAULTY = "the cursor is not one of this list, or the list was asked for differently; start without it"
+
+
+class PageCursor(NamedTuple):
+    """The last row of a page; it stays good whatever is stored meanwhile."""
+
+    value: Any  # of the column that decides the order, as it is stored
+    id: str
+    project: str
+
+    def encode(self, list_name: str) -> str:
+        """Return it as one word, for lists of this name alone."""
+        packed = msgspec.msgpack.encode([list_name, *self])
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str, list_name: str) -> Self:
+        """Read what `text` gave; raises InvalidQueryError where it is another list's, or nothing at all."""
+        try:
+            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            name, value, run_id, project = msgspec.msgpack.decode(packed, type=list)
+        except (ValueError, TypeError, RecursionError, binascii.Error, msgspec.MsgspecError) as error:
+            raise InvalidQueryError(_FAULTY) from error
+        texts = isinstance(run_id, str) and isinstance(project, str)
+        if name != list_name or not texts or not _is_stored(value):
+            raise InvalidQueryError(_FAULTY)
+        return cls(value, run_id, project)
+
+    def validate(self, kind: type) -> None:
+        """Raise InvalidQueryError where no row of a column of this kind can be meant."""
+        texts = [self.id, self.project, *([self.value] if isinstance(self.value, str) else ())]
+        fits = self.value is None or isinstance(self.value, (int, float) if kind is float else kind)
+        small = not isinstance(self.value, int) or abs(self.value) < 2**63
+        if not (fits and small and all(text == sanitize_text(text) for text in texts)):
+            raise InvalidQueryError(_FAULTY)
+
+
+def _is_stored(value: Any) -> bool:
+    """Tell whether a column may hold a value."""
+    if isinstance(value, int | float):
+        return -_LARGEST <= value <= _LARGEST
+    return value is None or isinstance(value, str)
+
+
+def query_fingerprint(wanted: RunFilter, sort_by: str, sort_order: str) -> str:
+    """Return a short name for a list: other filters or another order, another name."""
+    said = repr((wanted, sort_by, sort_order.upper()))
+    return blake2b(said.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+
+
+_SPENT = "spent"
+SORT_KEYS = (
+    *(
+        key
+        for key, known in WORKFLOW.fields.items()
+        if known.kind in {"text", "whole", "real", "money", "time"} and key not in WORKFLOW.hidden
+    ),
+    _SPENT,  # on record and beyond it: what lists show
+)
+SORT_ORDERS = ("ASC", "DESC")
+_LONGEST = 10_000  # characters of a project and an id
+_MOST_CUTS = 50  # slashes at which a reference may part into both: no path is deeper
+MAX_ROWS = 2**63 - 1  # as many as a database can count
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """One page of the history, checked: raises InvalidQueryError, which names what is allowed."""
+
+    wanted: RunFilter = field(default_factory=RunFilter)
+    sort_by: str = "created_at"
+    sort_order: str = "DESC"
+    limit: int = 50
+    offset: int = 0
+    after: PageCursor | None = None  # the last row of the page before; instead of an offset
+
+    def __post_init__(self) -> None:
+        check_limit("limit", self.limit)
+        check_limit("offset", self.offset)
+        if self.sort_by not in SORT_KEYS:
+            raise InvalidQueryError(
+                f"sort_by={self.sort_by!r} is unknown; use one of: {', '.join(SORT_KEYS)}"
+            )
+        if not isinstance(self.sort_order, str) or self.sort_order.upper() not in SORT_ORDERS:
+            raise InvalidQueryError(f"sort_order={self.sort_order!r} is unknown; use ASC or DESC")
+        if self.after is not None and self.offset:
+            raise InvalidQueryError("a cursor and an offset together say two places; give one of them")
+        if self.after is not None:
+            self.after.validate(self.column.type.python_type)
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest come first."""
+        return self.sort_order.upper() == "DESC"
+
+    @property
+    def column(self) -> Column[Any]:
+        """The column that decides the order."""
+        if self.sort_by == _SPENT:
+            return workflows.c.spent_nanodollars
+        return workflows.c[WORKFLOW.fields[self.sort_by].column]
+
+    @property
+    def order(self) -> list[Column[Any]]:
+        """All columns that decide: id and project among equals. One named twice would cost the index."""
+        return [
+            self.column,
+            *(tie for tie in (workflows.c.id, workflows.c.project) if tie is not self.column),
+        ]
+
+
+def check_limit(name: str, value: Any) -> None:
+    """Raise InvalidQueryError where `value` is no number of rows."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_ROWS:
+        raise InvalidQueryError(
+            f"{name}={value!r} is not allowed; use a whole number of 0 or more, at most {MAX_ROWS}"
+        )
+
+
+def by_reference(reference: str, project: str | None = None) -> Select[Any]:
+    """Select the workflows that `reference` names: an id, or "project/id" ("/id" where none was named)."""
+    text = sanitize_text(reference)
+    cuts = [place for place, char in enumerate(text[:_LONGEST]) if char == "/"][:_MOST_CUTS]
+    wholes = [and_(workflows.c.project == text[:cut], workflows.c.id == text[cut + 1 :]) for cut in cuts]
+    query = _identities().where(or_(workflows.c.id == text, *wholes))
+    return query if project is None else query.where(workflows.c.project == sanitize_text(project))
+
+
+def by_prefix(prefix: str, limit: int, *, whole_projects: bool = False) -> Select[Any]:
+    """Select the workflows whose id, or "project/id", begins so; "project/" may mean all of its."""
+    text = sanitize_text(prefix)
+    project, slash, rest = text.partition("/")
+    named = and_(workflows.c.project == project, workflows.c.id.startswith(rest, autoescape=True))
+    matching = workflows.c.id.startswith(text, autoescape=True)
+    matching = or_(matching, named) if rest or (slash and whole_projects) else matching
+    return _first(matching, limit)
+
+
+def with_part_starting(text: str, limit: int) -> Select[Any]:
+    """Select the workflows of whose id a part after a slash begins so; "project/" before it may stand."""
+    project, slash, rest = sanitize_text(text).partition("/")
+    part = workflows.c.id.contains(f"/{sanitize_text(text)}", autoescape=True)
+    named = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
+    return _first(or_(part, named) if slash and rest else part, limit)
+
+
+def containing(text: str, limit: int) -> Select[Any]:
+    """Select the workflows whose id has a text somewhere in it."""
+    return _first(workflows.c.id.contains(sanitize_text(text), autoescape=True), limit)
+
+
+def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+    return _identities().where(condition).order_by(workflows.c.id, workflows.c.project).limit(limit)
+
+
+def by_status_and_date(
+    status: str | None = None,
+    created_from: str | None = None,
+    created_before: str | None = None,
+    after_key: int = 0,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Select workflows in the order of their keys: safe to go on after a key while rows change."""
+    query = _identities().where(workflows.c.key > after_key).order_by(workflows.c.key).limit(limit)
+    if status is not None:
+        query = query.where(stands_so([status]))
+    if created_from is not None:
+        query = query.where(workflows.c.created_at >= created_from)
+    if created_before is not None:
+        query = query.where(workflows.c.created_at < created_before)
+    return query
+
+
+def _identities() -> Select[Any]:
+    return select(workflows.c.key, workflows.c.project, workflows.c.id)

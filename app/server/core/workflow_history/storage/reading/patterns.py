@@ -1,0 +1,154 @@
+"""What agents do again and again: kinds, states and runs asked for go in, summed patterns come out.
+
+Also the one thing that people say of a pattern: whether it is worth anything. No sync takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, literal_column, select, update
+
+from ...common.errors import InvalidQueryError, PatternNotFoundError
+from ...common.filters import RunFilter
+from ..connection.engine import get_backend
+from ..rows.column_types import from_time, redacted_text, sanitize_text, without_unknown_zone
+from ..tables.schema import occurrences, patterns, workflows
+from ..writing.pattern_totals import AGGREGATES, TOTAL_COLUMNS
+from .filter_sql import build_where, patterns_by_name
+from .page_query import PageQuery
+from .paging import page_keys
+
+if TYPE_CHECKING:  # the detection comes with it
+    from ...analysis.patterns.records import PatternStatus, PatternTotals
+
+_ABOUT: Final = ("id", "kind", "signature", "status", "note", "decided_at", "first_seen_at")
+
+
+class PatternExample(NamedTuple):
+    """One run that shows a pattern."""
+
+    project: str
+    id: str  # of the run
+    created_at: str | None  # ISO 8601 UTC
+    times: int | None  # in this run
+    nanodollars: int | None  # an estimate
+    example_path: str | None  # the first place: a stream, relative to the run's folder
+    example_line: int | None  # 1-based
+    agents_dir: str | None  # agents folder where the run was found
+    files_folder: str | None  # in it, the folder in which paths start; None: the one of the run's name
+
+
+def pattern_totals(
+    connection: Connection,
+    wanted: RunFilter | None = None,
+    *,
+    kinds: Sequence[str] | None = None,
+    statuses: Sequence[str] | None = None,
+    least_runs: int = 2,
+) -> list[PatternTotals]:
+    """Return the patterns that at least so many of these runs show, the most widespread first."""
+    own = patterns.c
+    if wanted is None or wanted.is_empty:
+        query = _stored().where(own.runs >= least_runs)
+        if least_runs > 1:  # literally as the partial index has it: most patterns are seen in one run
+            query = query.where(own.runs > literal_column("1"))
+            query = query.with_hint(patterns, "INDEXED BY ix_patterns_recurring", "sqlite")
+    else:
+        met = build_where(wanted, get_backend(connection)).clauses()
+        query = _summed_anew(select(workflows.c.key).where(*met), least_runs)
+    if kinds is not None:
+        query = query.where(own.kind.in_(kinds))
+    if statuses is not None:
+        query = query.where(own.status.in_(statuses))
+    return _records(connection, query)
+
+
+def find_pattern(connection: Connection, text: str) -> list[PatternTotals]:
+    """Return the patterns of this signature; else the one with this id, or all whose ids begin so."""
+    return _records(connection, _stored().where(patterns.c.key.in_(patterns_by_name(text))))
+
+
+def examples(
+    connection: Connection, pattern_id: str, limit: int = 3, wanted: RunFilter | None = None
+) -> list[PatternExample]:
+    """Return the newest runs that show a pattern."""
+    key = select(patterns.c.key).where(patterns.c.id == sanitize_text(pattern_id)).scalar_subquery()
+    seen, run = occurrences.c, workflows.c
+    with_it = select(seen.workflow_key).where(seen.pattern_key == key)
+    query = PageQuery(wanted if wanted is not None else RunFilter(), limit=limit)
+    keys = page_keys(connection, query, within=[with_it]).keys
+    columns = (
+        run.project, run.id, run.created_at, seen["count"], seen.cost_nanodollars, seen.example_path,
+        seen.example_line, run.agents_dir, run.extra["files_folder"].as_string(),
+        cast(run.extra["time_zone_known"].as_string(), Text),
+    )  # fmt: skip
+    rows = select(run.key, *columns).join(occurrences, seen.workflow_key == run.key)
+    found = {
+        row[0]: PatternExample._make((*row[1:3], _time(row[3], row[-1]), *row[4:-1]))
+        for row in connection.execute(rows.where(run.key.in_(keys), seen.pattern_key == key))
+    }
+    return [found[key] for key in keys]
+
+
+def set_status(
+    connection: Connection, pattern_id: str, status: PatternStatus, note: str | None, now: str
+) -> None:
+    """Note that a pattern is accepted or dismissed, and why; `detected` takes that back.
+
+    Raises InvalidQueryError for another status, PatternNotFoundError where no pattern has this id.
+    """
+    from ...analysis.patterns.records import PatternStatus  # noqa: PLC0415 - the detection comes with it
+
+    allowed = get_args(PatternStatus)
+    if status not in allowed:
+        raise InvalidQueryError(f"status={status!r} is not allowed; use one of: {', '.join(allowed)}")
+    decided = status != "detected"
+    values = {
+        "status": status,
+        "note": redacted_text(note) if decided and note is not None else None,
+        "decided_at": now if decided else None,
+    }
+    change = update(patterns).where(patterns.c.id == sanitize_text(pattern_id)).values(values)
+    if not connection.execute(change).rowcount:
+        raise PatternNotFoundError(f"no stored pattern has the id {pattern_id!r}; give all 16 digits of one")
+
+
+def _columns(sums: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return what a Recurring is made of, in the order of its fields."""
+    about = [patterns.c[name] for name in _ABOUT]
+    whole = {**sums, "milliseconds": sums["milliseconds"] / 1000.0}
+    return [*about, *(whole[name] for name in TOTAL_COLUMNS)]
+
+
+def _stored() -> Select[Any]:
+    return select(*_columns(dict(patterns.c)))
+
+
+def _summed_anew(runs: Select[Any], least_runs: int) -> Select[Any]:
+    """Select the patterns that at least so many of these runs show, with the sums over these alone."""
+    pattern, run = occurrences.c.pattern_key, occurrences.c.workflow_key
+    summed = select(pattern, *(column.label(name) for name, column in AGGREGATES.items())).where(
+        run.in_(runs)
+    )
+    found = summed.group_by(pattern).having(AGGREGATES["runs"] >= least_runs).subquery()
+    return select(*_columns(dict(found.c))).join_from(patterns, found, found.c.pattern_key == patterns.c.key)
+
+
+def _records(connection: Connection, query: Select[Any]) -> list[PatternTotals]:
+    from ...analysis.patterns.records import PatternTotals  # noqa: PLC0415 - the detection comes with it
+
+    cursor: Any = connection.execute(query).cursor  # the driver's rows: there may be many thousands
+    rows = [(*row[:5], _time(row[5]), _time(row[6]), *row[7:]) for row in cursor.fetchall()]
+    found = [PatternTotals(*row) for row in rows]
+    return sorted(found, key=lambda some: (-some.runs, -some.count, some.kind, some.signature))
+
+
+def _time(stored: str | None, zone_known: str | None = None) -> str | None:
+    """Return a stored time; without a zone if the run's is unknown."""
+    if stored is None:
+        return None
+    known = zone_known not in ("0", "false")
+    run = {"created_at": from_time(stored), "time_zone_known": known}
+    return str(without_unknown_zone(run)["created_at"])

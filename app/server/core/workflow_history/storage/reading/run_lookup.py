@@ -1,0 +1,101 @@
+"""Which stored workflow a caller means: an id, "project/id" or an id's beginning goes in, a key comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
+from ..rows.column_types import sanitize_text
+from ..tables.schema import agent_runs, workflows
+from . import page_query
+
+_MOST_CANDIDATES = 10  # as many as a message can name
+_MOST_GUESSES, _LEAST_GUESSED = 3, 4  # runs that are named, characters that they are guessed from
+_ALIKE = 0.75  # of two ids, at least
+_COMPARED = 500  # runs whose ids are held against one that nobody has
+_LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Where a stored workflow is found."""
+
+    key: int
+    project: str
+    id: str
+
+
+def query_refs(connection: Connection, query: Select[Any]) -> list[RunRef]:
+    """Return where the workflows of a query are found."""
+    return [RunRef(*row) for row in connection.execute(query)]
+
+
+def find_by_reference(connection: Connection, reference: str, project: str | None = None) -> RunRef | None:
+    """Return the workflow with this id or "project/id", None where there is none.
+
+    Raises AmbiguousWorkflowError where several projects have the id.
+    """
+    found = query_refs(connection, page_query.by_reference(reference, project))
+    exact = [ref for ref in found if f"{ref.project}/{ref.id}" == reference]
+    # "omni/a1" is the run a1 of omni, even where another project has a run that is called "omni/a1".
+    return _only(reference, min([exact, found], key=len) if exact else found)
+
+
+def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
+    """Return the one workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
+
+    A trailing … may stand. Raises AmbiguousWorkflowError, or WorkflowNotFoundError, which names what is near.
+    """
+    text = prefix.rstrip("…")
+    if len(text) > _LONGEST:
+        raise not_found(prefix)
+    for like in (page_query.by_prefix, page_query.with_part_starting):
+        found = _only(prefix, query_refs(connection, like(text, _MOST_CANDIDATES)))
+        if found is not None:
+            return found
+    raise not_found(prefix, _near(connection, text))
+
+
+def not_found(reference: str, near: Sequence[str] = ()) -> WorkflowNotFoundError:
+    """Return the error that no run is called so, which names those that may be meant."""
+    guess = f". Did you mean {' or '.join(near)}?" if near else ""
+    return WorkflowNotFoundError(
+        f"no run {reference!r} in this history; workflow-history list shows them{guess}"
+    )
+
+
+def _near(connection: Connection, text: str) -> list[str]:
+    """Return a few runs whose id has the text somewhere in it, or is spelt much like it."""
+    if len(text) < _LEAST_GUESSED:
+        return []
+    found = query_refs(connection, page_query.containing(text, _MOST_GUESSES))
+    if not found:
+        name = text.rpartition("/")[2]
+        like = query_refs(connection, page_query.containing(name[: len(name) // 2], _COMPARED))
+        known = {ref.id.rpartition("/")[2]: ref for ref in like}
+        found = [known[word] for word in get_close_matches(name, known, _MOST_GUESSES, _ALIKE)]
+    return [f"{ref.project}/{ref.id}" if ref.project else ref.id for ref in found]
+
+
+def newest_by_prefix(connection: Connection, prefix: str, most: int) -> list[RunRef]:
+    """Return the newest workflows whose id, or "project/id", begins with `prefix`."""
+    query = page_query.by_prefix(prefix, most, whole_projects=True).order_by(None)
+    return query_refs(connection, query.order_by(workflows.c.created_at.desc().nulls_last()))
+
+
+def distinct_values(connection: Connection, name: str, prefix: str, most: int) -> list[str]:
+    """Return the words that runs or their agents have in a column and that begin with `prefix`."""
+    column = (workflows if name in workflows.c else agent_runs).c[name]
+    query = select(column).distinct().where(column.startswith(sanitize_text(prefix), autoescape=True))
+    return list(connection.scalars(query.order_by(column).limit(most)))
+
+
+def _only(reference: str, found: Sequence[RunRef]) -> RunRef | None:
+    if len(found) > 1:
+        raise AmbiguousWorkflowError(reference, sorted(f"{ref.project}/{ref.id}" for ref in found))
+    return found[0] if found else None

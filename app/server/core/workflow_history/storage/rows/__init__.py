@@ -1,0 +1,1 @@
+"""Rows of the tables from records, and back."""

@@ -1,0 +1,285 @@
+"""Single values on their way into a column and out: pure; what a column cannot hold raises OddValueError."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from functools import lru_cache
+from pathlib import PurePath
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from ...common.redaction import redact_json, redact_text
+
+_LARGEST_WHOLE = 2**63 - 1
+_NANODOLLARS = 1_000_000_000  # in one US dollar
+_LONGEST_WHOLE = 10_000  # bits; Python itself refuses to write longer numbers as text
+_DEEPEST = 100  # levels of nesting; beyond that the JSON writer itself would give up
+
+
+_PLAIN = frozenset({str, int, float, bool, NoneType, list, dict})  # types that JSON knows
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_JSON = msgspec.json.Encoder(decimal_format="number")  # four times as fast as the standard library's
+
+
+class UnstorableValueError(ValueError):
+    """A value that its column cannot hold; its text says what was expected."""
+
+
+def sanitize_text(value: str) -> str:
+    r"""Return `value` with NUL and lone surrogates replaced: no database holds them.
+
+    >>> sanitize_text("a\x00b\ud800")
+    'a\ufffdb\ufffd'
+    """
+    try:
+        value.encode()  # tells of surrogates in a fraction of the time that looking at each letter takes
+    except UnicodeEncodeError:
+        value = _SURROGATE.sub("\ufffd", value)
+    return value.replace("\x00", "\ufffd") if "\x00" in value else value
+
+
+def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each sort
+    """Return `value` as plain JSON: dates and paths as text, numbers that are none as null.
+
+    >>> storable_json({1: (Decimal("0.5"), float("nan"))})
+    {'1': [0.5, None]}
+    """
+    if depth > _DEEPEST:
+        raise UnstorableValueError(f"nested more than {_DEEPEST} levels deep")
+    match value:
+        case str():
+            return sanitize_text(value)
+        case None | bool():
+            return value
+        case int() if value.bit_length() > _LONGEST_WHOLE:
+            raise UnstorableValueError("a number too long to write down")
+        case int():
+            return int(value)
+        case float() | Decimal():
+            number = float(value)
+            return number if math.isfinite(number) else None
+        case Mapping():
+            return {sanitize_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [storable_json(item, depth + 1) for item in value]
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return sanitize_text(str(value))
+
+
+def encode_json(value: Any) -> str:
+    """Return `value` as JSON text that any database holds."""
+    try:
+        text = _JSON.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):  # lone surrogates and objects that are no JSON, too
+        return json.dumps(storable_json(value))
+    # NUL is escaped, and a Decimal that is no number stands bare; only such text is worth a second look.
+    odd = ("\\" in text and "\\u0000" in text) or ("N" in text and "NaN" in text) or "Infinity" in text
+    return json.dumps(storable_json(value)) if odd else text
+
+
+def encode_extra(extra: Mapping[Any, Any]) -> str:
+    """Return what has no column as JSON text; raises OddValueError where it is nested too deep.
+
+    >>> encode_extra({"port": 1, 2: Decimal("0.5")})
+    '{"port":1,"2":0.5}'
+    """
+    if _PLAIN.issuperset(map(type, extra.values())):
+        text = encode_json(extra)
+        if text.count("[") + text.count("{") <= _DEEPEST:
+            return encode_json(clean) if (clean := redact_json(extra)) is not extra else text
+    return encode_json(redact_json(storable_json(extra, -1)))
+
+
+def to_text(value: Any) -> str:
+    """Return text as it is; numbers, paths and members of an enumeration as their text."""
+    if type(value) is str:  # the common cases first: a first sync turns millions of values
+        return value if value.isascii() and "\x00" not in value else sanitize_text(value)
+    if isinstance(value, Enum):
+        return to_text(value.value)
+    if isinstance(value, int | float | Decimal | PurePath | str) and not isinstance(value, bool):
+        return sanitize_text(str(value))
+    raise UnstorableValueError("expected text")
+
+
+def redacted_text(value: Any) -> str:
+    """Return text that a file or a caller said, without secrets in it."""
+    text = to_text(value)
+    return redact_text(text) if len(text) > _RECURRING else _scrubbed(text)
+
+
+_RECURRING = 80  # characters: short texts are mostly names, which come again from run to run
+_scrubbed = lru_cache(maxsize=4_096)(redact_text)
+
+
+def to_integer(value: Any) -> int:
+    """Return a whole number of 64 bits, also where it is written as text or as a float.
+
+    >>> to_integer("12"), to_integer(3.0)
+    (12, 3)
+    """
+    number = value if type(value) is int else _whole_of(_number(value))
+    if not -_LARGEST_WHOLE <= number <= _LARGEST_WHOLE:
+        raise UnstorableValueError("expected a number of at most 64 bits")
+    return number
+
+
+def _whole_of(number: Decimal) -> int:
+    if number.copy_abs() > _LARGEST_WHOLE or number != number.to_integral_value():
+        raise UnstorableValueError("expected a whole number")
+    return int(number)
+
+
+def to_float(value: Any) -> float:
+    """Return a finite number, also where it is written as text."""
+    number = value if type(value) is float else float(_number(value))
+    if not math.isfinite(number):
+        raise UnstorableValueError("expected a finite number")
+    return number
+
+
+def to_nanodollars(value: Any) -> int:
+    """Return US dollars as whole nanodollars, halves to even.
+
+    >>> to_nanodollars(0.036000000000000004), to_nanodollars("1.50")
+    (36000000, 1500000000)
+    """
+    if type(value) is float and 0 <= value < 1e6:  # so small that a double still holds nanodollars
+        return round(value * _NANODOLLARS)
+    number = _number(value)
+    if not 0 <= number <= _LARGEST_WHOLE // _NANODOLLARS:
+        raise UnstorableValueError("expected an amount of US dollars")
+    return round(number * _NANODOLLARS)
+
+
+def to_dollars(nanodollars: int) -> float:
+    """Return whole nanodollars as the nearest float of US dollars."""
+    return nanodollars / _NANODOLLARS
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise UnstorableValueError("expected a number")
+    try:
+        number = Decimal(str(value) if isinstance(value, float) else value)
+    except InvalidOperation as error:
+        raise UnstorableValueError("expected a number") from error
+    if not number.is_finite():
+        raise UnstorableValueError("expected a finite number")
+    return number
+
+
+def to_bool(value: Any) -> bool:
+    """Return true or false, also where 1 or 0 stands for it."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise UnstorableValueError("expected true or false")
+
+
+def to_timestamp(value: Any) -> str:
+    """Return a moment as UTC text of one width: text order is time order. Without an offset it is UTC.
+
+    >>> to_timestamp("2025-01-01T02:00:00+02:00")
+    '2025-01-01T00:00:00.000000Z'
+    """
+    if type(value) is str and value[26:] == "+00:00" and value[7] + value[10] + value[19] == "-T.":
+        datetime.fromisoformat(value)  # as this package writes times: only to be checked
+        return value[:26] + "Z"
+    return _in_utc(value).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _in_utc(value: Any) -> datetime:
+    """Return the moment that ISO 8601 text or a datetime means, in UTC; naive or aware, as given."""
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value.strip())
+    elif isinstance(value, datetime):
+        moment = value
+    else:
+        raise UnstorableValueError("expected a time in ISO 8601")
+    try:
+        return moment.astimezone(UTC) if moment.utcoffset() else moment
+    except OverflowError as error:
+        raise UnstorableValueError("expected a time of the years 1 to 9999") from error
+
+
+def from_time(stored: str) -> str:
+    """Return stored time text without a fraction of zero.
+
+    >>> from_time("2025-01-01T00:00:00.000000Z")
+    '2025-01-01T00:00:00Z'
+    """
+    return stored.replace(".000000Z", "Z")
+
+
+WIDTH_WITHOUT_ZONE = len("2025-01-01T00:00:00.000000")
+"""Characters of stored time text before its Z."""
+
+TIMES_OF_A_RUN = ("created_at", "started_at", "completed_at")
+
+
+def without_unknown_zone(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run whose times name no zone if theirs is unknown: stored, they stand as if they were UTC.
+
+    >>> without_unknown_zone({"created_at": "2025-01-01T00:00:00Z", "time_zone_known": False})["created_at"]
+    '2025-01-01T00:00:00'
+    """
+    if run.get("time_zone_known") is False:
+        for name in TIMES_OF_A_RUN:
+            if isinstance(stored := run.get(name), str):
+                run[name] = stored.removesuffix("Z")
+    return run
+
+
+def parse_utc_offset(value: Any) -> int | None:
+    """Return the offset that time text names; none and zero tell nothing of the local hour.
+
+    >>> parse_utc_offset("2025-01-01T02:00:00+02:00")
+    120
+    """
+    if not isinstance(value, str) or not ("+" in value or "-" in value[10:]):
+        return None
+    try:
+        offset = datetime.fromisoformat(value.strip()).utcoffset()
+    except ValueError:
+        return None
+    return round(offset.total_seconds() / 60) if offset else None
+
+
+def to_dict(value: Any) -> str:
+    """Return an object as JSON text."""
+    if not isinstance(value, Mapping):
+        raise UnstorableValueError("expected an object")
+    return encode_json(redact_json(value))
+
+
+def to_list(value: Any) -> str:
+    """Return an array as JSON text."""
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise UnstorableValueError("expected an array")
+    return encode_json(redact_json(value))
+
+
+ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "name": to_text,
+    "text": redacted_text,
+    "whole": to_integer,
+    "real": to_float,
+    "money": to_nanodollars,
+    "time": to_timestamp,
+    "flag": to_bool,
+    "dict": to_dict,
+    "list": to_list,
+}
+
+DECODERS: dict[str, Callable[[Any], Any]] = {"money": to_dollars, "time": from_time}

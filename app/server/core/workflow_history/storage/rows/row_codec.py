@@ -1,0 +1,148 @@
+"""Turn dicts into rows and rows into dicts, by the schema's own marks: pure, and nothing given is dropped.
+
+A key without a column goes to `extra`; a value that its column cannot hold to `unreadable_values` in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Table
+
+from ...common.redaction import redact_json
+from ..tables import schema
+from .column_types import DECODERS, ENCODERS, encode_extra, storable_json
+
+UNREADABLE_KEY = "unreadable_values"
+
+Row = tuple[Any, ...]
+"""The values of one table's columns in their order; None where nothing is known."""
+
+_ODD = (ValueError, TypeError, OverflowError)
+
+
+class Field(NamedTuple):
+    """One dict key's column."""
+
+    column: str
+    encode: Callable[[Any], Any]
+    kind: str
+    decode: Callable[[Any], Any] | None  # None: the column's value is the dict's
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one table's rows look as dicts."""
+
+    fields: dict[str, Field]  # by dict key, in the order of the columns
+    extra_at: int | None = None  # place of the column `extra` among them; None: what has no column is lost
+    hidden: frozenset[str] = frozenset()  # keys that are stored and never shown
+    external_keys: frozenset[str] = (
+        frozenset()
+    )  # keys that other tables hold, or that are made anew at reading
+    encoders: tuple[tuple[str, Callable[[Any], Any]], ...] = field(init=False)
+    known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = tuple((key, found.encode) for key, found in self.fields.items())
+        object.__setattr__(self, "encoders", pairs)
+        object.__setattr__(self, "known", self.external_keys.union(self.fields))
+
+    def encode(self, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the columns' values in their order, without `extra`, and what goes into that."""
+        get, known = record.get, self.known
+        extra = {} if record.keys() <= known else {k: v for k, v in record.items() if k not in known}
+        try:  # all at once: a first sync turns millions of values, and hardly one is odd
+            return [
+                None if (value := get(key)) is None else encode(value) for key, encode in self.encoders
+            ], extra
+        except _ODD:
+            values, unreadable = self._one_by_one(record)
+            return values, merge_extra(extra, {UNREADABLE_KEY: unreadable})
+
+    def _one_by_one(self, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        values: list[Any] = []
+        unreadable: dict[str, Any] = {}
+        for key, encode in self.encoders:
+            value = record.get(key)
+            try:
+                values.append(None if value is None else encode(value))
+            except _ODD:
+                values.append(None)
+                unreadable[key] = redact_json(storable_json(value), key)
+        return values, unreadable
+
+    def to_row(self, values: list[Any], extra: Mapping[str, Any]) -> Row:
+        """Return the values of every column, ready for the driver."""
+        if self.extra_at is not None:
+            values.insert(self.extra_at, encode_extra(extra) if extra else None)
+        return tuple(values)
+
+    def index_of(self, key: str) -> int:
+        """Return where a key's value stands among what `encode` returns."""
+        return list(self.fields).index(key)
+
+    def decode(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the dict of `row`: every shown key, and the keys of `extra` that hide none of them."""
+        record: dict[str, Any] = {}
+        for key, known in self.fields.items():
+            if key not in self.hidden:
+                value = row[known.column]
+                record[key] = value if known.decode is None or value is None else known.decode(value)
+        for key, value in (row.get("extra") or {}).items():
+            record.setdefault(key, value)
+        if isinstance(record.get(UNREADABLE_KEY), dict):
+            odd = record.pop(UNREADABLE_KEY)
+            still = {key: value for key, value in odd.items() if record.get(key) is None}
+            record |= {UNREADABLE_KEY: still} if still else {}
+        return record
+
+    def columns(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return the columns of some keys; a key without one has none."""
+        return frozenset(self.fields[key].column for key in keys if key in self.fields)
+
+    def subset(self, keys: Sequence[str]) -> Codec:
+        """Return the codec of some keys alone."""
+        return Codec({key: self.fields[key] for key in keys})
+
+
+def merge_extra(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Lay `new` extra keys over `old` ones; null never overwrites, unreadable values add up.
+
+    >>> merge_extra({"port": 1, "tree": "a"}, {"port": None, "tree": "b"})
+    {'port': 1, 'tree': 'b'}
+    """
+    result = dict(old or {})
+    for key, value in (new or {}).items():
+        before = result.get(key)
+        if key == UNREADABLE_KEY and isinstance(before, dict) and isinstance(value, dict):
+            result[key] = merge_extra(before, value)
+        elif value is not None or key not in result:
+            result[key] = value
+    return result
+
+
+def _field(column: Column[Any]) -> Field:
+    kind = column.info["kind"]
+    encode = ENCODERS["name" if column.info.get("named") else kind]
+    return Field(column.name, encode, kind, DECODERS.get(kind))
+
+
+def _codec(table: Table, **keys: frozenset[str]) -> Codec:
+    """Return the codec of a table's marked columns; those before them number its rows, and have no key."""
+    names = [column.name for column in table.columns if column.info or column.name == "extra"]
+    fields = {column.info["key"]: _field(column) for column in table.columns if column.info}
+    return Codec(fields, names.index("extra") if "extra" in names else None, **keys)
+
+
+WORKFLOW = _codec(
+    schema.workflows,
+    hidden=frozenset({"fingerprint", "file_times", "first_written_ns", "last_written_ns"}),
+    external_keys=frozenset({"phase_costs", "cost_data", "similar_workflows", "pattern_count"}),
+)
+AGENT_RUN = _codec(schema.agent_runs, external_keys=frozenset({"models"}))
+MODEL_USAGE = _codec(schema.model_usage)
+OCCURRENCE = _codec(schema.occurrences)
+SYNC_RUN = _codec(schema.sync_runs)

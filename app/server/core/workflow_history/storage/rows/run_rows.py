@@ -1,0 +1,218 @@
+"""A whole workflow dict, or a run's findings, taken apart for the tables, and put together again: pure.
+
+Taking apart raises ValueError where nothing could be stored; an odd value alone is kept, see `codec`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from ...common.models import Workflow
+from ...common.redaction import count_redactions, strip_texts
+from ...costs.accounting import totals_by_model
+from ...costs.accounting.money import RUN_TOTAL_FIELDS
+from .column_types import (
+    parse_utc_offset,
+    redacted_text,
+    storable_json,
+    to_float,
+    to_text,
+    without_unknown_zone,
+)
+from .row_codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE_KEY, WORKFLOW, Row, merge_extra
+
+Fields = dict[str, Any]
+SimilarPair = tuple[str, str, float]  # project ("" where none was given), id, score
+
+
+_SHORTEST_MARK: Final = len("[secret: key]")
+_PROJECT, _ID, _OFFSET = (WORKFLOW.index_of(key) for key in ("project", "id", "utc_offset_minutes"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """One workflow, taken apart into rows as the driver takes them; can be sent between processes.
+
+    None stands for a list that the caller did not give. No row holds the run's key: it is not known yet.
+    """
+
+    project: str
+    id: str
+    row: Row  # from `project` on
+    agents: list[Row] | None = None  # from `ordinal` on
+    models: list[Row] | None = None  # from `agent_ordinal` on
+    similar: list[SimilarPair] | None = None
+
+
+def to_rows(
+    workflow: Mapping[str, Any],
+    project: str | None = None,
+    run_id: str | None = None,
+    *,
+    keeps_text: bool = True,
+) -> RunRows:
+    """Return the rows of a workflow; `project` and `run_id`, where given, go before the dict's own."""
+    workflow = workflow if keeps_text else strip_texts(workflow)
+    name = run_id if run_id is not None else _identifier(workflow)
+    owner = project if project is not None else to_text(workflow.get("project") or "")
+    flat, odd = _with_cost_data(workflow)
+    agents, models = _agent_rows(flat.get("phase_costs"), odd)
+    similar = _pairs(flat.get("similar_workflows"), odd)
+    values, extra = WORKFLOW.encode(flat)
+    values[_PROJECT], values[_ID] = owner, name
+    if values[_OFFSET] is None:
+        values[_OFFSET] = parse_utc_offset(flat.get("created_at") or flat.get("started_at"))
+    row = WORKFLOW.to_row(values, merge_extra(extra, odd) if odd else extra)
+    return RunRows(owner, name, row, agents, models, similar)
+
+
+def count_redacted(parts: RunRows) -> Counter[str]:
+    """Return how many secrets of which kind were taken out of a workflow's texts."""
+    rows = chain([parts.row], parts.agents or (), parts.models or ())
+    found: Counter[str] = Counter()
+    for value in chain.from_iterable(rows):
+        if isinstance(value, str) and len(value) > _SHORTEST_MARK:
+            found += count_redactions(value)
+    return found
+
+
+def _identifier(workflow: Mapping[str, Any]) -> str:
+    value = workflow.get("id")
+    if value is None or value == "":
+        raise ValueError("a workflow needs an id to be stored")
+    return to_text(value)
+
+
+def _with_cost_data(workflow: Mapping[str, Any]) -> tuple[Fields, Fields]:
+    """Lay what only `cost_data` knows beside the dict's own keys; its unknown keys come second."""
+    cost_data = workflow.get("cost_data")
+    if cost_data is None:
+        return dict(workflow), {}
+    if not isinstance(cost_data, Mapping):
+        return dict(workflow), {UNREADABLE_KEY: {"cost_data": storable_json(cost_data)}}
+    flat = dict(workflow)
+    for key in (*RUN_TOTAL_FIELDS, "phase_costs"):
+        if flat.get(key) in (None, []) and cost_data.get(key) is not None:
+            flat[key] = cost_data[key]
+    known = {*RUN_TOTAL_FIELDS, "phase_costs", "models"}
+    rest = {key: value for key, value in cost_data.items() if key not in known}
+    if cost_data.get("models") and not _names_models(flat.get("phase_costs")):
+        rest["models"] = cost_data["models"]
+    return flat, {"cost_data": storable_json(rest)} if rest else {}
+
+
+def _names_models(phase_costs: Any) -> bool:
+    entries = phase_costs if isinstance(phase_costs, list | tuple) else ()
+    return any(isinstance(entry, Mapping) and entry.get("models") for entry in entries)
+
+
+def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | None]:
+    """Return the rows of `phase_costs`; an empty list says nothing: a known cost is never taken back."""
+    if value is None or value in ([], ()):
+        return None, None
+    if not _is_list_of_dicts(value):
+        _keep_odd(odd, "phase_costs", value)
+        return None, None
+    models: list[Row] = []
+    agents = [_agent_row(ordinal, entry, models) for ordinal, entry in enumerate(value)]
+    return agents, models
+
+
+def _agent_row(ordinal: int, entry: Mapping[str, Any], model_rows: list[Row]) -> Row:
+    """Return the row of one agent run; those of its models are added to `model_rows`."""
+    values, extra = AGENT_RUN.encode(entry)
+    models = entry.get("models")
+    if models and not _is_list_of_dicts(models):
+        extra = merge_extra(extra, {UNREADABLE_KEY: {"models": storable_json(models)}})
+    elif models:
+        model_rows += [
+            (ordinal, place, *MODEL_USAGE.to_row(*MODEL_USAGE.encode(model)))
+            for place, model in enumerate(models)
+        ]
+    return (ordinal, *AGENT_RUN.to_row(values, extra))
+
+
+def _pairs(value: Any, odd: Fields) -> list[SimilarPair] | None:
+    if value is None:
+        return None
+    try:
+        if _is_list_of_dicts(value):
+            return [_pair(entry) for entry in value]
+    except (ValueError, KeyError):
+        pass
+    _keep_odd(odd, "similar_workflows", value)
+    return None
+
+
+def _pair(entry: Mapping[str, Any]) -> SimilarPair:
+    return to_text(entry.get("project") or ""), to_text(entry["id"]), to_float(entry["similarity_score"])
+
+
+def _is_list_of_dicts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(entry, Mapping) for entry in value)
+
+
+def _keep_odd(odd: Fields, key: str, value: Any) -> None:
+    odd[UNREADABLE_KEY] = {**odd.get(UNREADABLE_KEY, {}), key: storable_json(value)}
+
+
+def to_pattern_rows(findings: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return what a detector found in one run as rows: kind, signature, and the columns from `count` on."""
+    return [
+        (
+            redacted_text(str(finding["kind"])),
+            redacted_text(str(finding["signature"])),
+            # all but `detector`, which names the rows' whole batch
+            *map(_believed, OCCURRENCE.encode(finding)[0][:-1]),
+        )
+        for finding in findings
+    ]
+
+
+def _believed(value: Any) -> Any:
+    """Return a value, None for an amount that no run can have: sums over all runs must fit 64 bits."""
+    most = {int: _MOST_WHOLE, float: _MOST_SECONDS}.get(type(value))
+    return value if most is None or 0 <= value <= most else None
+
+
+_MOST_WHOLE: Final = 10**16  # of a count, or nanodollars: ten million USD
+_MOST_SECONDS: Final = 1e9
+
+
+def from_rows(
+    row: Mapping[str, Any],
+    agents: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]],
+    similar: Sequence[SimilarPair],
+    pattern_count: int,
+) -> Workflow:
+    """Return the workflow dict of a row, its agent runs (each with its models) and its links."""
+    workflow = without_unknown_zone(WORKFLOW.decode(row))
+    workflow["phase_costs"] = [agent_run_from_row(agent, models) for agent, models in agents]
+    workflow["cost_data"] = _cost_data(workflow)
+    workflow["similar_workflows"] = [
+        {"id": run_id, "project": project, "similarity_score": score} for project, run_id, score in similar
+    ]
+    workflow["pattern_count"] = pattern_count
+    return workflow
+
+
+def agent_run_from_row(agent: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Fields:
+    """Return one phase_costs entry."""
+    record = AGENT_RUN.decode(agent)
+    record["models"] = [MODEL_USAGE.decode(model) for model in models]
+    return record
+
+
+def _cost_data(workflow: Workflow) -> Fields | None:
+    """Return all that is known of what the run spent, or None where nothing is."""
+    kept = workflow.get("cost_data")
+    known = {key: workflow[key] for key in RUN_TOTAL_FIELDS}
+    if not kept and not workflow["phase_costs"] and all(value is None for value in known.values()):
+        return None
+    models = totals_by_model(workflow["phase_costs"])
+    result = {"models": [], **(kept or {}), **known, "phase_costs": workflow["phase_costs"]}
+    return result | {"models": models} if models else result

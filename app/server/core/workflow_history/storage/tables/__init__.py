@@ -1,0 +1,1 @@
+"""The tables, their views and their migrations."""

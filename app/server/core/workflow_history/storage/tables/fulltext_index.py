@@ -1,0 +1,121 @@
+"""The full-text index over runs as it is now, by kind of database: its SQL. It keeps itself up to date."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INDEXED_COLUMNS: Final = (
+    "nl_input", "error_message", "branch_name", "plan_file", "id", "adw_id", "issue_number",
+)  # fmt: skip
+"""The columns that a search looks through."""
+
+SEARCH_TABLE: Final = "run_search"
+
+_TOKENS: Final = "unicode61 remove_diacritics 2"
+
+
+def _sqlite() -> tuple[str, ...]:
+    columns = ", ".join(INDEXED_COLUMNS)
+    new, old = (", ".join(f"{row}.{name}" for name in INDEXED_COLUMNS) for row in ("new", "old"))
+    changed = " OR ".join(f"old.{name} IS NOT new.{name}" for name in INDEXED_COLUMNS)
+    add = f"INSERT INTO run_search (rowid, {columns}) VALUES (new.key, {new});"  # noqa: S608 - names, no values
+    drop = f"INSERT INTO run_search (run_search, rowid, {columns}) VALUES ('delete', old.key, {old});"  # noqa: S608
+    table = f"fts5({columns}, content='workflows', content_rowid='key', tokenize='{_TOKENS}')"
+    changes = f"AFTER UPDATE OF {columns} ON workflows WHEN {changed}"
+    return (
+        f"CREATE VIRTUAL TABLE run_search USING {table}",
+        f"CREATE TRIGGER run_search_add AFTER INSERT ON workflows BEGIN {add} END",
+        f"CREATE TRIGGER run_search_drop AFTER DELETE ON workflows BEGIN {drop} END",
+        f"CREATE TRIGGER run_search_change {changes} BEGIN {drop} {add} END",
+    )
+
+
+_WORD: Final = 200  # letters of a word that the index holds
+_LETTERS: Final = 250_000  # of a run; the index of one cannot hold more
+_ICU: Final = 'COLLATE "und-x-icu"'  # whatever the database itself takes for letters
+
+
+def _postgresql() -> tuple[str, ...]:
+    """Return functions that read words as SQLite does, the table of each run's words, and what keeps it.
+
+    PostgreSQL's own reader of text would keep paths, addresses and numbers with signs whole. A control
+    character stands between the texts of a run, so that no phrase reaches from one to the next.
+    """
+    texts = ", ".join(rf"translate(run.{name}, E'\x01', ' ')" for name in INDEXED_COLUMNS)
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in INDEXED_COLUMNS)
+    pure = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"  # and not STRICT: so the planner writes them out
+    script = rf"""
+        CREATE FUNCTION run_search_text(said text) RETURNS text {pure} COST 100 AS $$
+            SELECT btrim(CASE WHEN octet_length(said) = length(said)
+                THEN regexp_replace(lower(said COLLATE "C"), '[^a-z0-9\x01]+', ' ', 'g')
+                ELSE regexp_replace(
+                    normalize(regexp_replace(
+                        normalize(lower(said {_ICU}), NFD), '([a-z])[\u0300-\u036F]+', '\1', 'g'
+                    ), NFC) {_ICU}, '[^[:alnum:]\x01]+', ' ', 'g'
+                ) COLLATE "C" END) $$
+
+        CREATE FUNCTION run_search_line(run workflows) RETURNS text {pure} COST 10000 AS $$
+            SELECT ' ' || run_search_text(concat_ws(E' \x01 ', {texts})) || ' ' $$
+
+        CREATE FUNCTION run_search_words(said text) RETURNS tsvector {pure} COST 1000 AS $$
+            SELECT coalesce(array_to_tsvector(array_agg(DISTINCT left(word, {_WORD}))), '')
+            FROM unnest(string_to_array(left(said, {_LETTERS}), ' ')) AS word
+            WHERE btrim(word, E'\x01') <> '' $$
+
+        CREATE FUNCTION run_search_query(said text, begins boolean) RETURNS tsquery {pure} COST 1000 AS $$
+            SELECT string_agg(quote_literal(left(word, {_WORD}))
+                || CASE WHEN begins AND place = most THEN ':*' ELSE '' END, ' & ')::tsquery
+            FROM (
+                SELECT word, place, max(place) OVER () AS most
+                FROM unnest(string_to_array(run_search_text(said), ' '))
+                    WITH ORDINALITY AS found (word, place)
+                WHERE word <> ''
+            ) AS words $$
+
+        CREATE TABLE run_search (
+            workflow_key bigint PRIMARY KEY REFERENCES workflows (key) ON DELETE CASCADE,
+            words tsvector NOT NULL)
+
+        COMMENT ON TABLE run_search IS 'the words of each run, for full-text search'
+
+        CREATE INDEX ix_run_search_words ON run_search USING gin (words)
+
+        CREATE FUNCTION run_search_keep() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+            BEGIN
+                INSERT INTO run_search (workflow_key, words)
+                VALUES (new.key, run_search_words(run_search_line(new)))
+                ON CONFLICT (workflow_key) DO UPDATE SET words = excluded.words;
+                RETURN NULL;
+            END $$
+
+        CREATE TRIGGER run_search_add AFTER INSERT ON workflows
+            FOR EACH ROW EXECUTE FUNCTION run_search_keep()
+
+        CREATE TRIGGER run_search_change AFTER UPDATE OF {", ".join(INDEXED_COLUMNS)} ON workflows
+            FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION run_search_keep()
+    """  # noqa: S608 - names, no values
+    return tuple(script.strip().split("\n\n"))
+
+
+def _check() -> tuple[str, ...]:
+    columns = ", ".join(INDEXED_COLUMNS)
+    return (
+        f"CREATE VIRTUAL TABLE temp.search_anew USING fts5({columns}, content='', tokenize='{_TOKENS}')",
+        f"INSERT INTO temp.search_anew (rowid, {columns}) SELECT key, {columns} FROM workflows",  # noqa: S608
+        "CREATE VIRTUAL TABLE temp.words_anew USING fts5vocab(temp, search_anew, col)",
+        "CREATE VIRTUAL TABLE temp.words_kept USING fts5vocab(main, run_search, col)",
+    )
+
+
+SEARCH_CHECK: Final = _check()
+"""For SQLite: what indexes all runs anew, beside the database, and shows the words of both indexes."""
+
+_TERMS: Final = "SELECT term, col, doc, cnt FROM"
+STALE_ENTRIES_SQL: Final = (
+    "SELECT count(DISTINCT term) FROM ("  # noqa: S608 - names, no values
+    f"SELECT * FROM ({_TERMS} words_anew EXCEPT {_TERMS} words_kept) UNION ALL "
+    f"SELECT * FROM ({_TERMS} words_kept EXCEPT {_TERMS} words_anew))"
+)
+
+SEARCH_INDEX: Final = {"sqlite": _sqlite(), "postgresql": _postgresql()}
+"""By dialect: what makes the index. Triggers keep it, so that whoever writes a run cannot forget it."""

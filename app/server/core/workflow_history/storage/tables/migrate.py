@@ -1,0 +1,127 @@
+"""Bring a database to the tables of this program, all at once or not at all; touches no run.
+
+A new database gets them straight from the schema, an old one by the migrations: a test holds both equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
+
+from ...common.errors import DatabaseTooNewError, WorkflowHistoryError
+from ..connection.engine import VERSION_TABLE, get_backend, read_transaction, write_transaction
+from .schema import metadata
+from .views import VIEW_SQL
+
+LATEST_REVISION = "0015"  # the newest revision under migrations/versions; a test holds it right
+
+_version = Table(  # as Alembic makes it
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+
+
+def ensure_schema(connection: Connection) -> None:
+    """Make or upgrade the tables where that is needed.
+
+    Raises DatabaseTooNewError where a newer program has been here.
+    """
+    get_backend(connection).on_connect(connection)
+    with read_transaction(connection):
+        if stored_revision(connection) == LATEST_REVISION:
+            return
+    with write_transaction(connection):
+        # Asked again, now with the lock: another process may have done it in between.
+        revision = stored_revision(connection)
+        if revision is None:
+            _refuse_foreign_tables(connection)
+            _make(connection)
+        elif revision != LATEST_REVISION:
+            _upgrade(connection, revision)
+
+
+def check_schema(connection: Connection) -> None:
+    """Raise WorkflowHistoryError where a database that cannot be written has other tables than today's."""
+    with read_transaction(connection):
+        revision = stored_revision(connection)
+    if revision != LATEST_REVISION:
+        if revision is not None:
+            reject_newer(connection, revision)
+        raise WorkflowHistoryError(
+            f"the history is of another version ({revision or 'none'}; this program's is "
+            f"{LATEST_REVISION}), and cannot "
+            "be brought up to date: the file or its folder cannot be written; ask a copy of it with --db"
+        )
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """Return the revision that the database says it has; None: it has no tables of ours."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.scalar(select(_version.c.version_num))
+
+
+def _make(connection: Connection) -> None:
+    """Make all tables and views as they are now, and say so."""
+    metadata.create_all(connection, checkfirst=False)
+    for statement in get_backend(connection).extra_ddl:
+        connection.exec_driver_sql(statement)
+    for name, query in VIEW_SQL.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
+    _version.create(connection, checkfirst=True)  # an undone database has kept it
+    connection.execute(insert(_version).values(version_num=LATEST_REVISION))
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    # Imported here: Alembic takes longer to import than most commands take to run, and is
+    # needed only when a database is old.
+    from alembic import command  # noqa: PLC0415
+
+    reject_newer(connection, revision)
+    command.upgrade(alembic_config(connection), "head")
+
+
+def reject_newer(connection: Connection, revision: str) -> None:
+    """Raise DatabaseTooNewError where this program does not know a revision."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see _upgrade
+
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    if revision not in {script.revision for script in scripts.walk_revisions()}:
+        raise DatabaseTooNewError(
+            f"the database is of revision {revision}, newer than this program's {LATEST_REVISION}; "
+            f"upgrade the program"
+        )
+
+
+def _refuse_foreign_tables(connection: Connection) -> None:
+    taken = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    if taken:
+        raise WorkflowHistoryError(
+            f"the database holds another program's tables ({', '.join(taken)}); name another database"
+        )
+
+
+def alembic_config(connection: Connection) -> Any:
+    """Return Alembic's settings for an open connection; the scripts are those beside this file."""
+    from alembic.config import Config  # noqa: PLC0415 - see _upgrade
+
+    scripts = Path(__file__).parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, metadata=metadata, version_table=VERSION_TABLE)
+    return config

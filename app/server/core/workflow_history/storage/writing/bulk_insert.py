@@ -1,0 +1,89 @@
+"""Many rows with one statement: a statement and rows go in; knows no table, and opens no transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.types import TypeEngine
+
+T = TypeVar("T")
+
+_MOST_PARAMETERS = 5_000  # values in one IN list; SQLite takes 32,766, PostgreSQL 65,535
+
+
+def batched(items: Sequence[T], size: int = _MOST_PARAMETERS) -> Iterator[Sequence[T]]:
+    """Cut `items` into pieces that fit one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new rows; a column that a row does not fill is null."""
+    names = [column.name for column in table.columns if any(column.name in row for row in rows)]
+    execute_many(connection, insert(table), names, [tuple([row.get(name) for name in names]) for row in rows])
+
+
+def execute_many(
+    connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Run `statement` once for each row, whose values are those of `names`, in that order.
+
+    These are the columns of an insert, or the bound parameters of an update.
+
+    SQLAlchemy writes the SQL, the driver gets the rows: through `execute` with a list, each row
+    would be copied three times, which takes longer than SQLite does to store it.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql" and isinstance(statement, Insert):
+        _insert_columns(connection, statement, names, rows)
+        return
+    columns = list(names) if isinstance(statement, Insert) else None
+    compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
+    if compiled.positiontup is None:
+        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
+    elif compiled.positiontup == list(names):
+        connection.exec_driver_sql(str(compiled), rows)
+    else:
+        places = [names.index(name) for name in compiled.positiontup]
+        connection.exec_driver_sql(str(compiled), [tuple([row[at] for at in places]) for row in rows])
+
+
+def _insert_columns(
+    connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows by the column, an array each: a server would plan and answer a statement for each row."""
+    columns = [statement.table.c[name] for name in names]
+    kinds = [_kind_in_array(own.type) for own in columns]
+    given = func.unnest(
+        *(bindparam(f"of_{name}", type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True))
+    ).table_valued(*(column(name, kind) for name, kind in zip(names, kinds, strict=True)))
+    found = given.render_derived(name="given")
+    values = [
+        cast(found.c[own.name], own.type) if isinstance(own.type, JSON) else found.c[own.name]
+        for own in columns
+    ]
+    whole = statement.from_select(list(names), select(*values))
+    for some in batched(rows):
+        connection.execute(
+            whole, {f"of_{name}": list(of) for name, of in zip(names, zip(*some, strict=True), strict=True)}
+        )
+
+
+def _kind_in_array(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    return Text() if isinstance(kind, Text | JSON) else kind

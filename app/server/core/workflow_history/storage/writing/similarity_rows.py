@@ -1,0 +1,215 @@
+"""What runs are compared by, and their lists of similar runs: rows in and out, in the caller's transaction.
+
+A run that is written has its mark taken away: the next sync finds by the index which those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy.sql.dml import Insert, Update
+
+from ..column_cache.blocks import VECTORS, invalidate_blocks
+from ..connection.engine import get_backend
+from ..tables.schema import likeness, similar_pairs, workflows
+from .bulk_insert import batched, execute_many
+
+_MANY = 10_000  # rows that are held as Python objects at a time
+
+
+class FeatureRow(NamedTuple):
+    """What one run was compared by when its list was made."""
+
+    key: int
+    vector: bytes | None  # the request; None: no text
+    status: str | None  # None: unknown
+    cost: int | None  # nanodollars; None: unknown
+    duration: float | None  # seconds; None: unknown
+    least: float | None  # score of the last place; None: the list has room
+
+
+class SimilarPairRow(NamedTuple):
+    """One place of one list."""
+
+    key: int
+    rank: int  # from 1
+    similar_key: int | None  # None: the caller named a run that is not stored
+    score: float
+
+
+class StaleRun(NamedTuple):
+    """A run that was written since its list was made, or never had one."""
+
+    key: int
+    project: str
+    id: str
+
+
+def mark_stale(connection: Connection, keys: Sequence[int]) -> None:
+    """Note that these runs may no longer be what their lists were made with; their vectors are unpacked."""
+    statement = get_backend(connection).insert(likeness)
+    mark = statement.on_conflict_do_update(index_elements=["workflow_key"], set_={"text_model": null()})
+    execute_many(connection, mark, ["workflow_key"], [(key,) for key in keys])
+    invalidate_blocks(connection, keys, family=VECTORS)
+
+
+def stale_query(model: str) -> Select[Any]:
+    """Select the runs whose lists are not made by `model` of what the runs are now: two looks at an index."""
+    made_by = likeness.c.text_model
+    stale = or_(made_by.is_(None), made_by < model, made_by > model)
+    marked = select(likeness.c.workflow_key).where(stale)
+    return select(workflows.c.key, workflows.c.project, workflows.c.id).where(workflows.c.key.in_(marked))
+
+
+def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
+    """Return the runs whose lists are to be made anew."""
+    query = stale_query(model).order_by(workflows.c.key)
+    return [StaleRun._make(row) for row in _rows(connection, query)]
+
+
+def feature_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """Yield key, request, status, cost (nanodollars) and duration (seconds) of some runs, as stored."""
+    names = ("key", "nl_input", "status", "total_cost_nanodollars", "duration_seconds")
+    for some in batched(keys):
+        yield from _rows(
+            connection, select(*(workflows.c[name] for name in names)).where(workflows.c.key.in_(some))
+        )
+
+
+def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
+    """Yield key, project and id of every run, in the order of project and id, many at a time."""
+    columns = workflows.c
+    query = select(columns.key, columns.project, columns.id).order_by(columns.project, columns.id)
+    return _many(connection, query)
+
+
+def names_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return project and id of some runs, by key."""
+    columns = workflows.c
+    found: dict[int, tuple[str, str]] = {}
+    for some in batched(keys):
+        query = select(columns.key, columns.project, columns.id).where(columns.key.in_(some))
+        found.update({key: (project, run_id) for key, project, run_id in _rows(connection, query)})
+    return found
+
+
+def likeness_rows(connection: Connection, model: str) -> Iterator[list[FeatureRow]]:
+    """Yield what `model` made of every run whose list is up to date, by key, many at a time."""
+    query = select(*_COLUMNS).where(likeness.c.text_model == model).order_by(likeness.c.workflow_key)
+    return _many(connection, query)
+
+
+def text_vectors(
+    connection: Connection, model: str, keys: Sequence[int]
+) -> tuple[list[int], list[bytes | None]]:
+    """Return keys and text vectors of those of some runs that `model` compared and nobody wrote since."""
+    columns = likeness.c
+    query = select(columns.workflow_key, columns.text_vector).where(columns.text_model == model)
+    rows = [
+        row
+        for some in batched(keys)
+        for row in _rows(connection, query.where(columns.workflow_key.in_(some)))
+    ]
+    return [key for key, _ in rows], [vector for _, vector in rows]
+
+
+def count_unindexed(connection: Connection, model: str) -> int:
+    """Return how many runs `model` has not compared, or that were written since."""
+    compared = select(func.count()).select_from(likeness).where(likeness.c.text_model == model)
+    runs = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
+    return int(runs - connection.execute(compared).scalar_one())
+
+
+_COLUMNS = [column for column in likeness.columns if column.name != "text_model"]
+
+
+def similar_lists(connection: Connection, keys: Sequence[int]) -> Iterator[list[SimilarPairRow]]:
+    """Yield the lists of some runs, place by place."""
+    columns = similar_pairs.c
+    for some in batched(keys):
+        query = select(columns.workflow_key, columns.rank, columns.similar_key, columns.score)
+        chosen = query.where(columns.workflow_key.in_(some))
+        yield from _many(connection, chosen.order_by(columns.workflow_key, columns.rank))
+
+
+def lists_containing(connection: Connection, keys: Sequence[int]) -> set[int]:
+    """Return the runs on whose lists some of these runs stand."""
+    columns = similar_pairs.c
+    found: set[int] = set()
+    for some in batched(keys):
+        rows = _rows(connection, select(columns.workflow_key).where(columns.similar_key.in_(some)))
+        found.update(key for (key,) in rows)
+    return found
+
+
+def save_likeness(connection: Connection, rows: Iterable[FeatureRow], model: str) -> None:
+    """Store what runs were compared by, their lists being up to date."""
+    names = [*(column.name for column in _COLUMNS), "text_model"]
+    statement = get_backend(connection).insert(likeness)
+    new = {name: statement.excluded[name] for name in names[1:]}
+    change = statement.on_conflict_do_update(index_elements=["workflow_key"], set_=new)
+    keys: list[int] = []
+    _run_many(connection, change, names, ((*row, model) for row in _noting_keys(rows, keys)))
+    invalidate_blocks(connection, keys, family=VECTORS)
+
+
+def _noting_keys(rows: Iterable[FeatureRow], keys: list[int]) -> Iterator[FeatureRow]:
+    for row in rows:
+        keys.append(row[0])
+        yield row
+
+
+def save_min_scores(connection: Connection, least: Iterable[tuple[int, float | None]]) -> None:
+    """Store the scores of the last places of lists that changed while their runs did not."""
+    change = (
+        update(likeness).where(likeness.c.workflow_key == bindparam("of")).values(least=bindparam("score"))
+    )
+    _run_many(connection, change, ["of", "score"], least)
+
+
+def save_lists(connection: Connection, keys: Sequence[int], places: Iterable[SimilarPairRow]) -> None:
+    """Put the `places` in the place of these runs' lists; those without a place are emptied."""
+    for some in batched(keys):
+        connection.execute(delete(similar_pairs).where(similar_pairs.c.workflow_key.in_(some)))
+    names = ["workflow_key", "rank", "similar_key", "score"]
+    _run_many(connection, insert(similar_pairs), names, places)
+
+
+def close_gaps(connection: Connection, keys: Sequence[int]) -> None:
+    """Renumber the places of these runs' lists from 1: runs that stood on them may be gone."""
+    own = similar_pairs.c
+    moved: list[tuple[int, int, int]] = []
+    for some in batched(keys):
+        query = select(own.workflow_key, own.rank).where(own.workflow_key.in_(some))
+        places = _rows(connection, query.order_by(own.workflow_key, own.rank))
+        for key, ranks in groupby(places, itemgetter(0)):
+            moved += [(key, old, new) for new, (_, old) in enumerate(ranks, 1) if new != old]
+    # Upwards, a row at a time: the place that a row moves to is free by then.
+    change = update(similar_pairs).where(own.workflow_key == bindparam("of"), own.rank == bindparam("old"))
+    execute_many(connection, change.values(rank=bindparam("new")), ["of", "old", "new"], moved)
+
+
+def _run_many(
+    connection: Connection, statement: Insert | Update, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """Run `statement` once for each row, many at a time."""
+    rows = iter(rows)
+    while some := list(islice(rows, _MANY)):
+        execute_many(connection, statement, names, some)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Any]:
+    return [row for many in _many(connection, query) for row in many]
+
+
+def _many(connection: Connection, query: Select[Any]) -> Iterator[list[Any]]:
+    """Yield a query's rows as the driver's own tuples: a row object for each would double the time."""
+    result = connection.execute(query)
+    cursor: Any = result.cursor
+    while rows := cursor.fetchmany(_MANY):
+        yield rows
+    result.close()

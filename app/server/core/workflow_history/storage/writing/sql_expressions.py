@@ -1,0 +1,26 @@
+"""Expressions that each database writes differently: SQL expressions in, SQL expressions out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Double
+
+
+class trunc(GenericFunction[float]):  # noqa: N801 - a function of SQL
+    """A number without its fraction, to be cast to a whole one: PostgreSQL would round it then."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(trunc, "sqlite")
+def _sqlite(element: Any, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(element.clauses, **more))  # its cast cuts off the fraction
+
+
+@compiles(trunc, "postgresql")
+def _postgresql(element: Any, compiler: Any, **more: Any) -> str:
+    return f"trunc({compiler.process(element.clauses, **more)})"

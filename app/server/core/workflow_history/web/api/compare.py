@@ -1,0 +1,34 @@
+"""Runs side by side: two runs or a task in words in, what they share and where they differ out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ...queries.compare import compare_runs
+from ...queries.similar import similar_runs
+from ..filter_params import FILTER_OPENAPI, FilterDep
+from ..json_response import json_response
+from .openapi import response
+from .parameters import Limit, Reference, TaskText, Threshold
+
+router = APIRouter(tags=["comparing"])
+
+
+@router.get("/compare", summary="Two runs side by side", responses=response("compare"))
+def compare(request: Request, a: Reference, b: Reference) -> Response:
+    """Return two runs phase by phase, and where their difference in cost comes from: all is B less A."""
+    return json_response(request, compare_runs(a, b))
+
+
+@router.get(
+    "/similar",
+    summary="The runs most like a task",
+    responses=response("similar"),
+    openapi_extra=FILTER_OPENAPI,
+)
+def similar_to_text(
+    request: Request, text: TaskText, where: FilterDep, limit: Limit = 10, threshold: Threshold = None
+) -> Response:
+    """Return the runs most like a task that has not run yet, by its words alone, and why."""
+    return json_response(request, similar_runs(None, text, where, limit, threshold))

@@ -1,0 +1,132 @@
+"""Whole tables: what, which columns and a filter in, CSV, JSON Lines or Parquet out, piece by piece."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Generator
+from itertools import chain
+from typing import Annotated, Any, Final, Literal
+
+from anyio import CancelScope, fail_after
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from ...common.errors import InvalidQueryError
+from ...queries.export import STATISTICS, iter_chunks, parse_columns
+from ..context import ContextDep
+from ..filter_params import FILTER_OPENAPI, FilterDep, Zone
+from .openapi import problem_responses
+from .statistics import Across
+
+logger = logging.getLogger("workflow_history")
+
+CLIENT_TIMEOUT: Final = (
+    30.0  # seconds that a client may take to read one piece: it holds a place that others wait for
+)
+
+
+async def _place(here: ContextDep) -> AsyncIterator[None]:
+    """Hold one of the places for exports until the answer is sent: each takes memory and a thread."""
+    if here.exports.locked():
+        raise HTTPException(503, "as many exports as may be are under way; ask again later", _LATER)
+    async with here.exports:
+        yield
+
+
+_LATER: Final = {"Retry-After": "5"}
+
+router = APIRouter(prefix="/export", tags=["export"], dependencies=[Depends(_place)])
+
+MEDIA_TYPES: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+What = Literal[
+    "runs",
+    "agent-runs",
+    "model-usage",
+    "tool-calls",
+    "patterns",
+    "occurrences",
+    "problems",
+    "statistics",
+]
+
+_GIVES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The rows, the oldest first.",
+        "content": {
+            media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in MEDIA_TYPES.values()
+        },
+    },
+    **problem_responses(),
+}
+
+
+@router.get(
+    "/{what}",
+    summary="A table as a file",
+    responses=_GIVES,
+    response_class=Response,
+    openapi_extra=FILTER_OPENAPI,
+)
+def export_table(  # noqa: PLR0917 - a table is asked for in many ways
+    what: Annotated[What, Path(description="The table.")],
+    where: FilterDep,
+    zone: Zone,
+    kind: Annotated[
+        Literal["csv", "jsonl", "parquet"], Query(alias="format", description="The file's format.")
+    ] = "csv",
+    columns: Annotated[
+        str | None, Query(max_length=4_000, description="Names with commas between, or all.")
+    ] = None,
+    raw: Annotated[bool, Query(description="Leave cells that a spreadsheet would run.")] = False,
+    bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, for Excel.")] = False,
+    by: Annotated[str | None, Query(max_length=40, description="Statistics by this: month, phase.")] = None,
+    across: Across = None,
+) -> Response:
+    """Return rows of the history; in CSV, text that a spreadsheet would run gets an apostrophe before it."""
+    if what != STATISTICS and (by is not None or across is not None):
+        raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
+    tz = zone if what == STATISTICS else None
+    rows = iter_chunks(
+        what, kind, columns=parse_columns(columns), where=where, raw=raw, bom=bom, by=by, across=across, tz=tz
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="{what}.{kind}"',
+        "Cache-Control": "private, no-store",
+    }
+    return _Pieces(rows, headers=headers, media_type=MEDIA_TYPES[kind])
+
+
+class _Pieces(StreamingResponse):
+    """A file piece by piece, the next one made when its client took the last; cut off where it takes none.
+
+    The first piece is read before anything is sent: an error shows there.
+    """
+
+    def __init__(self, rows: Generator[bytes], **given: Any) -> None:
+        self._rows = rows
+        super().__init__(chain([next(rows)], rows), **given)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces; one that is not taken ends the answer before its end, which its client sees."""
+
+        async def in_time(message: Message) -> None:
+            with fail_after(CLIENT_TIMEOUT):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, in_time)
+        except* (TimeoutError, ClientDisconnect):
+            logger.info("client_dropped path=%s", scope["path"])
+        finally:
+            with CancelScope(shield=True):  # it has the history open
+                await run_in_threadpool(self._rows.close)

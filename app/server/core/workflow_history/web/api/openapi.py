@@ -1,0 +1,121 @@
+"""How answers are described to programs: an app and the names of published schemas in, OpenAPI out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ...queries.json.schemas import SCHEMAS
+from ..error_responses import MEDIA_TYPE, PROBLEM_SCHEMA
+from ..json_response import JSON
+from .examples import examples
+
+_PROBLEMS: Final = {
+    400: "The request is not one.",
+    401: "The server asks for a token.",
+    403: "What changes something needs the header X-Workflow-History.",
+    404: "There is no such thing.",
+    405: "Not by this method; the header Allow names those that are.",
+    409: "The name stands for several.",
+    413: "The request is too long.",
+    414: "The address is too long.",
+    421: "The server does not go by the name in the header Host.",
+    422: "A parameter is not allowed; the detail says which and what is.",
+    429: "Too many wrong tokens came from this address; the header Retry-After says how long to wait.",
+    503: "The database cannot be read now.",
+}
+
+
+def response(name: str) -> dict[int | str, dict[str, Any]]:
+    """Return what an operation answers: one of PUBLISHED, or a problem."""
+    return _gives("The answer, as `--json` gives it.", schema_ref(name))
+
+
+def object_response(description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the same of an object that no schema describes."""
+    return _gives(description, {"type": "object"})
+
+
+def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    tag = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
+    return {
+        200: {"description": description, "headers": tag, "content": {JSON: {"schema": schema}}},
+        304: {"description": "The client has it already.", "headers": tag},
+        **problem_responses(),
+    }
+
+
+def problem_responses() -> dict[int | str, dict[str, Any]]:
+    """Return what goes wrong, the same everywhere."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}}
+    return {status: {"description": said, "content": content} for status, said in _PROBLEMS.items()}
+
+
+def schema_ref(name: str) -> dict[str, str]:
+    """Return where a published schema stands in the description."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_WHO: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "the token that serve printed",
+    }
+}
+
+
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the whole description, with the published schemas and an example of each answer."""
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    parts = found.setdefault("components", {})
+    parts.setdefault("schemas", {}).update(components())
+    for name in ("HTTPValidationError", "ValidationError"):  # ours are problems
+        parts["schemas"].pop(name, None)
+    parts["securitySchemes"] = _WHO
+    found["security"] = [{"bearer": []}, {}]
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            _show(operation)
+    return found
+
+
+_SAME_AS: Final = {"start_sync": "show_current_sync"}
+"""Operations that answer as another one does, and whose own answer would change something."""
+
+
+def _show(operation: dict[str, Any]) -> None:
+    """Put an operation's example where its answer is described."""
+    name = operation["operationId"]
+    example = examples().get(_SAME_AS.get(name, name))
+    if example is not None:
+        done = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        next(iter(done["content"].values()))["example"] = example["answer"]
+
+
+@cache
+def components() -> dict[str, Any]:
+    """Return every published schema; parts of one are named after it, so that no two meet."""
+    found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}
+    for name, make in SCHEMAS.items():
+        schema = dict(make())
+        parts = schema.pop("$defs", {})
+        schema.pop("$schema", None)
+        found[name] = _moved(schema, name)
+        found.update({f"{name}.{part}": _moved(inner, name) for part, inner in parts.items()})
+    return found
+
+
+def _moved(value: Any, name: str) -> Any:
+    """Return a schema whose references lead to where its parts stand here."""
+    if isinstance(value, dict):
+        return {key: _moved(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_moved(item, name) for item in value]
+    if isinstance(value, str) and value.startswith("#/$defs/"):
+        return f"#/components/schemas/{name}.{value.removeprefix('#/$defs/')}"
+    return value

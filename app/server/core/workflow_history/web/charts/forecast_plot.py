@@ -1,0 +1,104 @@
+"""What an amount will be: an interval and the past runs it rests on in, both on one axis out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from markupsafe import Markup
+
+from .axis_units import AxisUnit, max_known, position
+from .inline_charts import Bounds
+from .svg import concat, element, link, svg, tooltip
+
+_WIDTH, _HEIGHT = 372.0, 146.0
+_LEFT, _RIGHT = 10.0, 360.0
+_DOTS_TOP, _DOTS_FLOOR = 14.0, 62.0
+_BAND, _THICK = 86.0, 16.0
+_FLOOR: Final = 120.0
+
+
+class Dot(NamedTuple):
+    """One past run."""
+
+    value: float
+    weight: float  # 0 to 1: how much it counts; the heavier, the higher and the larger
+    title: str
+    href: str | None
+    well: bool  # it ended well
+
+
+def forecast_plot(
+    title: str, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, came: float | None = None
+) -> Markup:
+    """Return the plot; `came`: what it was in the end, or is so far."""
+    marks = unit.marks(max_known((bounds.high, came, *(dot.value for dot in dots))))
+    end = marks[-1]
+    about = (
+        f"8 in 10 from {unit.format(bounds.low)} to {unit.format(bounds.high)}, "
+        f"median {unit.format(bounds.middle)}; {len(dots)} past runs as dots."
+    )
+    return svg(
+        _WIDTH,
+        _HEIGHT,
+        title,
+        about,
+        *_axis(marks, unit),
+        *_band(bounds, end, unit),
+        _came(came, end, unit) if came is not None else "",
+        class_="forecast",
+        over=concat(*(_dot(dot, end) for dot in dots)),
+    )
+
+
+def _axis(marks: Sequence[float], unit: AxisUnit) -> Iterator[Markup]:
+    yield element("line", x1=_LEFT, x2=_RIGHT, y1=_FLOOR, y2=_FLOOR, class_="floor")
+    for mark in marks:
+        x = _x(mark, marks[-1])
+        yield element("line", x1=x, x2=x, y1=_DOTS_TOP - 6, y2=_FLOOR, class_="grid")
+        anchor = "end" if mark == marks[-1] else "middle" if mark else "start"
+        yield element("text", unit.format_short(mark), x=x, y=_FLOOR + 16, class_=f"tick {anchor}")
+
+
+def _band(bounds: Bounds, end: float, unit: AxisUnit) -> Iterator[Markup]:
+    low, middle, high = (_x(value, end) for value in bounds)
+    yield element(
+        "rect",
+        tooltip(f"8 in 10: {unit.format(bounds.low)} to {unit.format(bounds.high)}"),
+        x=low, y=_BAND, width=max(2.0, high - low), height=_THICK, rx=2, class_="fill span",
+    )  # fmt: skip
+    yield element(
+        "rect",
+        tooltip(f"median {unit.format(bounds.middle)}"),
+        x=middle - 1.5, y=_BAND - 4, width=3, height=_THICK + 8, class_="fill median",
+    )  # fmt: skip
+    anchor = "start" if middle < 60 else "end" if middle > _RIGHT - 60 else "middle"
+    yield element("text", unit.format(bounds.middle), x=middle, y=_BAND - 8, class_=f"value {anchor}")
+
+
+def _came(came: float, end: float, unit: AxisUnit) -> Markup:
+    x = _x(came, end)
+    return concat(
+        element("line", x1=x, x2=x, y1=_BAND - 8, y2=_FLOOR, class_="came"),
+        element(
+            "path",
+            tooltip(f"came: {unit.format(came)}"),
+            d=f"M{x:.1f},{_FLOOR:.1f} l-5,8 l10,0 z",
+            class_="came",
+        ),
+    )
+
+
+def _dot(dot: Dot, end: float) -> Markup:
+    weight = position(dot.weight, 1.0)
+    y = _DOTS_FLOOR - weight * (_DOTS_FLOOR - _DOTS_TOP)
+    x, size = _x(dot.value, end), 3.0 + 2.5 * weight
+    if dot.well:
+        return link(dot.href, element("circle", tooltip(dot.title), cx=x, cy=y, r=size, class_="past"))
+    wide = 2 * size
+    cross = f"M{x - size:.1f},{y - size:.1f} l{wide:.1f},{wide:.1f} m0,{-wide:.1f} l{-wide:.1f},{wide:.1f}"
+    return link(dot.href, element("path", tooltip(dot.title), d=cross, class_="past failed"))
+
+
+def _x(value: float, end: float) -> float:
+    return _LEFT + position(value, end) * (_RIGHT - _LEFT)

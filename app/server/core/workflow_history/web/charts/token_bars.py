@@ -1,0 +1,79 @@
+"""Which kinds of tokens agents took: agents in, stacked bars in percent of the largest out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...common.spending import number
+
+Agent = Mapping[str, Any]
+
+KINDS: Final = (
+    ("cache_read_tokens", "cache read"),
+    ("cache_creation_tokens", "cache written"),
+    ("input_tokens", "in, uncached"),
+    ("output_tokens", "out"),
+)
+"""Every kind of token, by key, and what it is called; in the order of a bar's pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSegment:
+    """One kind of an agent's tokens; places in percent of the width."""
+
+    kind: str
+    count: float  # tokens
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBar:
+    """An agent's tokens."""
+
+    agent: Agent
+    pieces: tuple[TokenSegment, ...]
+    total: float | None  # tokens; None: no kind is known
+    hits: float | None  # 0 to 1: read from the cache, of all that was read
+
+
+def stacks(agents: Sequence[Agent]) -> list[TokenBar]:
+    """Return each agent's tokens, to one scale."""
+    totals = [_total(agent) for agent in agents]
+    most = max((total for total in totals if total is not None), default=0.0)
+    return [
+        TokenBar(agent, _pieces(agent, most), total, cache_hits(agent))
+        for agent, total in zip(agents, totals, strict=True)
+    ]
+
+
+def cache_hits(counts: Mapping[str, Any]) -> float | None:
+    """Return the share of what was read that came from the cache, 0 to 1; None where a kind is unknown.
+
+    >>> cache_hits({"input_tokens": 10, "cache_read_tokens": 80, "cache_creation_tokens": 10})
+    0.8
+    """
+    read, *others = (number(counts.get(key)) for key, _ in KINDS[:3])
+    if read is None or any(other is None for other in others):
+        return None
+    whole = read + sum(other for other in others if other is not None)
+    return read / whole if whole else None
+
+
+def _total(agent: Agent) -> float | None:
+    known = [count for key, _ in KINDS if (count := number(agent.get(key))) is not None]
+    return sum(known) if known else None
+
+
+def _pieces(agent: Agent, most: float) -> tuple[TokenSegment, ...]:
+    found: list[TokenSegment] = []
+    x = 0.0
+    for key, _ in KINDS:
+        count = number(agent.get(key))
+        if count and count > 0 and most:
+            width = 100 * count / most
+            found.append(TokenSegment(key, count, round(x, 3), round(width, 3)))
+            x += width
+    return tuple(found)

@@ -1,0 +1,138 @@
+"""The parameters that narrow an answer to some runs: a query string in, a checked filter out.
+
+They are the options of the command line without their dashes, and take the same words. They are read here and
+not by the framework, which takes longer for these seventeen than a list of runs takes to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from functools import cache
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
+
+from fastapi import Depends, Request
+
+from ..common.errors import InvalidQueryError
+from ..common.filter_options import FILTER_OPTIONS, FilterOption, build_filter
+from ..common.filters import RunFilter
+from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
+
+MAX_VALUE_CHARS: Final = 500  # of one value
+MAX_VALUES: Final = 50  # of one parameter
+
+_BY_NAME: Final = {one.name: one for one in FILTER_OPTIONS}
+_YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+async def parse_filter(request: Request) -> RunFilter:
+    """Return which runs a request is about; raises InvalidQueryError."""
+    query = request.query_params
+    given = {name: _checked(_BY_NAME[name], query.getlist(name)) for name in query if name in _BY_NAME}
+    zone = checked_zone(query.get("tz"))
+    return build_filter(given, zone) if given else _ALL
+
+
+async def zone(request: Request) -> str:
+    """Return the time zone that days are of, in the filter and in what is asked; raises InvalidQueryError."""
+    return checked_zone(request.query_params.get("tz"))
+
+
+def checked_zone(name: str | None) -> str:
+    """Return a time zone that there is; a client's words never name a file."""
+    if not name or name == LOCAL_ZONE:
+        return LOCAL_ZONE
+    if name not in _zones():
+        raise InvalidQueryError(
+            f"no time zone {name!r}; use {LOCAL_ZONE}, UTC, or a name such as Europe/Berlin"
+        )
+    return name
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+_ALL: Final = RunFilter()
+
+FilterDep = Annotated[RunFilter, Depends(parse_filter)]
+"""A handler's parameter: which runs an answer is about. Its operation is described with NARROWED."""
+
+Zone = Annotated[str, Depends(zone)]
+"""Another: the time zone that days are of. NARROWED describes it too."""
+
+
+def _checked(one: FilterOption, values: list[str]) -> Any:
+    if len(values) > (MAX_VALUES if one.multiple else 1):
+        raise InvalidQueryError(f"{one.name} is given more than {MAX_VALUES if one.multiple else 1} times")
+    if any(len(value) > MAX_VALUE_CHARS for value in values):
+        raise InvalidQueryError(f"{one.name} has more than {MAX_VALUE_CHARS} characters")
+    if one.multiple:
+        return values
+    if one.metavar is not None:
+        return values[0]
+    if values[0].lower() not in _YES_OR_NO:
+        raise InvalidQueryError(f"{one.name}={values[0]!r}: say true or false")
+    return _YES_OR_NO[values[0].lower()]
+
+
+def _described(one: FilterOption) -> dict[str, Any]:
+    text = {"type": "string", "maxLength": MAX_VALUE_CHARS}
+    schema: dict[str, Any] = {"type": "boolean"} if one.metavar is None else text
+    if one.multiple:
+        schema = {"type": "array", "items": text, "maxItems": MAX_VALUES}
+    return {"name": one.name, "in": "query", "required": False, "description": one.help, "schema": schema}
+
+
+_ZONE: Final[dict[str, Any]] = {
+    "name": "tz",
+    "in": "query",
+    "required": False,
+    "description": TZ_HELP,
+    "schema": {"type": "string", "maxLength": 100, "default": LOCAL_ZONE},
+}
+
+FILTER_OPENAPI: Final = {"parameters": [*(_described(one) for one in FILTER_OPTIONS), _ZONE]}
+"""What an operation that takes a filter adds to its description (`openapi_extra`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFilter:
+    """What a query string asks for, and what of it cannot be read: a form shows both."""
+
+    where: RunFilter  # of what could be read
+    given: dict[str, Any]  # as it was typed, by parameter: links and forms repeat it
+    problems: dict[str, str]  # by parameter
+    zone: tzinfo | None = None  # that days are of; None: this machine's
+
+
+def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
+    """Read the narrowing part of a query string; a faulty part stops no other, of one value the last counts.
+
+    >>> parse_filter_leniently({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
+    {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}
+    """
+    where = RunFilter()
+    given: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    zone = None
+    if names := [name for name in query.get("tz", ()) if name.strip()]:
+        given["tz"] = names[-1]
+        try:
+            zone = zone_named(checked_zone(names[-1]))
+        except InvalidQueryError as error:
+            problems["tz"] = str(error)
+    for one in FILTER_OPTIONS:
+        values = [value for value in query.get(one.name, ()) if value.strip()]
+        if values:
+            given[one.name] = values if one.multiple else values[-1]
+            try:
+                where = replace(
+                    where, **one.parse(_checked(one, values if one.multiple else values[-1:]), zone)
+                )
+            except InvalidQueryError as error:
+                problems[one.name] = str(error)
+    return ParsedFilter(where, given, problems, zone)

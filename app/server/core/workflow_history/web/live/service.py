@@ -1,0 +1,97 @@
+"""The live part put together: settings in; it runs beside the app, and handlers ask it how things stand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ... import database
+from ...ingest.runs.discovery import lies_beside_agents
+from ...presentation.sync_summary import phase_label
+from ...queries.json.encoding import to_json
+from ...queries.sync_status import SyncStatus
+from ..settings import ServerSettings
+from .change_notifier import ChangeNotifier, current_change_token
+from .event_broker import EventBroker, Subscriber
+from .folder_watcher import FolderWatcher
+from .sync_scheduler import Syncer
+
+
+class LiveService:
+    """What one server does by itself."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._last_state = "off"
+        self.hub = EventBroker()
+        self.syncer = Syncer(settings, self._synced)
+        self._changes = ChangeNotifier(self.hub.somebody, self._changed)
+
+    def subscribe(self, since: str | None) -> Subscriber | None:
+        """Let one more listen, told how things stand; None: too many do. `since`: its mark."""
+        client = self.hub.subscribe()
+        if client is not None:
+            client.send("sync", _told(self.syncer.now))
+            if since is not None and since != (mark := current_change_token()):
+                client.send("history", {"mark": mark})
+        return client
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Follow, sync and tell while the block runs."""
+        tasks = [asyncio.create_task(self.syncer.run()), asyncio.create_task(self._changes.run())]
+        followers = self._followers()
+        try:
+            with database.pooled_connections():
+                yield
+        finally:
+            self.hub.close()
+            for task in tasks:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks)
+            await asyncio.gather(*[asyncio.to_thread(follower.stop) for follower in followers])
+
+    def _followers(self) -> list[FolderWatcher]:
+        """Return who watches the folders, begun; those that lie elsewhere are synced at once instead."""
+        folders = self._settings.folders if self._settings.follow else ()
+        if any(not isinstance(folder, Path) for folder in folders):
+            self.syncer.request_sync()
+        # A whole project is too much to watch: transcripts in it are read when its agents folders change.
+        watched = (each for each in folders if isinstance(each, Path) and not lies_beside_agents(each))
+        followers = [self._follower(folder) for folder in watched]
+        for follower in followers:
+            follower.start()
+        return followers
+
+    def _follower(self, folder: Path) -> FolderWatcher:
+        loop, syncer = asyncio.get_running_loop(), self.syncer
+        return FolderWatcher(
+            folder,
+            lambda: _later(loop, syncer.request_sync),
+            lambda how: _later(loop, syncer.set_watch_mode, str(folder), how),
+        )
+
+    def _synced(self, now: SyncStatus) -> None:
+        if now.state != self._last_state:
+            self._changes.check_now()
+        self._last_state = now.state
+        self.hub.broadcast("sync", _told(now))
+
+    def _changed(self, mark: str) -> None:
+        self.hub.broadcast("history", {"mark": mark})
+
+
+def _told(now: SyncStatus) -> dict[str, Any]:
+    """Return how a sync stands, with the server's time: a browser's clock may be another."""
+    words = None if now.phase is None else phase_label(now.phase)
+    return {**to_json(now), "phase_words": words, "at": datetime.now(UTC).isoformat()}
+
+
+def _later(loop: asyncio.AbstractEventLoop, call: Any, *values: Any) -> None:
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(call, *values)

@@ -1,0 +1,107 @@
+"""The process that syncs, as the server sees it: an order in, progress and counts out. Started when needed.
+
+Answers stay fast beside a big sync, and a sync that is killed takes no server along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from ... import database
+from ...common.errors import WorkflowHistoryError
+from ...common.formatting.text import single_line
+
+_MODULE: Final = f"{__package__}.sync_subprocess"
+
+ProgressCallback = Callable[[str, int, int], None]
+"""Called with a phase's name, how much of it is done, and how much there is as far as is known."""
+
+
+class SyncFailedError(WorkflowHistoryError):
+    """A sync came to no end; the text says why."""
+
+
+class SyncProcess:
+    """A process that does one sync after the other, and keeps what it has loaded between them."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number; None: there is none now."""
+        return None if self._process is None else self._process.pid
+
+    async def run_sync(self, order: Mapping[str, Any], tell: ProgressCallback) -> dict[str, Any]:
+        """Have one sync done and return its counts; raises SyncFailedError."""
+        try:
+            process = await self._started()
+        except (OSError, WorkflowHistoryError) as error:  # no file handles or processes left, say
+            raise SyncFailedError(
+                f"the process that syncs cannot be started: {single_line(str(error))}"
+            ) from error
+        try:
+            return await self._done(process, order, tell)
+        except OSError as error:
+            raise self._ended(process, await process.wait()) from error
+
+    async def stop(self) -> None:
+        """End the process and its own, at once; the next sync starts another."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.communicate()  # until its pipes are closed
+
+    async def _started(self) -> Process:
+        if self._process is None or self._process.returncode is not None:
+            url = database.current_url().render_as_string(hide_password=False)
+            paths = os.pathsep.join(path or os.curdir for path in sys.path)
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", _MODULE),
+                stdin=PIPE,
+                stdout=PIPE,
+                env={**os.environ, "PYTHONPATH": paths, "WORKFLOW_HISTORY_DB": url},
+                start_new_session=True,  # Ctrl-C is the server's to handle
+            )
+        return self._process
+
+    async def _done(
+        self, process: Process, order: Mapping[str, Any], tell: ProgressCallback
+    ) -> dict[str, Any]:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None  # noqa: S101 - asked for above
+        assert stdout is not None  # noqa: S101
+        stdin.write(msgspec.json.encode(order) + b"\n")
+        await stdin.drain()
+        async for line in stdout:
+            message = _read(line)
+            if "progress" in message:
+                tell(*message["progress"])
+            elif "stats" in message:
+                return dict(message["stats"])
+            else:
+                raise SyncFailedError(single_line(message["error"]))
+        raise self._ended(process, await process.wait())
+
+    def _ended(self, process: Process, code: int) -> SyncFailedError:
+        if self._process is process:
+            self._process = None
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return SyncFailedError(f"the process that syncs {how}; what it had stored is kept")
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        return dict(msgspec.json.decode(line))
+    except msgspec.DecodeError:  # it was killed while it wrote
+        return {"error": "the process that syncs was cut off; what it had stored is kept"}

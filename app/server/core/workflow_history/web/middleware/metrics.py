@@ -1,0 +1,84 @@
+"""Figures about the server for Prometheus: requests in, counts and durations out; nothing of a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...queries.list_runs import list_run_summaries
+from ...queries.sync_status import find_syncs
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """One server's figures, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "workflow_history_requests",
+            "Answered requests.",
+            ("route", "method", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "workflow_history_request_seconds",
+            "Time until an answer was given whole.",
+            ("route", "method"),
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self._runs = Gauge("workflow_history_runs", "Runs that are stored.", registry=self._registry)
+        self._last_sync = Gauge(
+            "workflow_history_last_sync_timestamp_seconds",
+            "When the last sync that is on record began, seconds since 1970; 0: none is.",
+            registry=self._registry,
+        )
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Note a request; a client's own words never become labels."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(route, known, str(status)).inc()
+        self._seconds.labels(route, known).observe(seconds)
+
+    def text(self) -> tuple[bytes, str]:
+        """Return all figures as Prometheus reads them, and their media type."""
+        self._runs.set(list_run_summaries(limit=0).total)
+        latest = find_syncs(limit=1).syncs
+        if latest and latest[0]["started_at"]:
+            self._last_sync.set(datetime.fromisoformat(latest[0]["started_at"]).timestamp())
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+class MetricsMiddleware:
+    """Counts every request, also those that are refused."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, names: Any) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._name = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method, begun, status = scope["method"], perf_counter(), 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            self._metrics.count(self._name(scope), method, status, perf_counter() - begun)

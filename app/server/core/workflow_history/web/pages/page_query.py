@@ -1,0 +1,49 @@
+"""What the pages that add up share: an address in, the filter that it means and the form for it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from ...common.errors import InvalidQueryError
+from ...common.filters import RunFilter
+from ...common.time_zones import LOCAL_ZONE
+from ..context import Context
+from ..filter_params import parse_filter_leniently
+from ..views.filter_form import FilterForm, SelectField, build_filter_form
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What a page was asked."""
+
+    where: RunFilter
+    given: dict[str, Any]  # what narrows, as it was typed
+    query: dict[str, str]  # the last value of every parameter
+
+    def get(self, name: str, usual: str = "") -> str:
+        """Return one parameter; `usual` where it is not given, or empty."""
+        return self.query.get(name) or usual
+
+    @property
+    def zone(self) -> str:
+        """The name of the time zone that days are of."""
+        return str(self.given.get("tz", LOCAL_ZONE))
+
+    def form(
+        self, path: str, here: Context, own: Sequence[SelectField] = (), *, ages: bool = True
+    ) -> FilterForm:
+        """Return the form that narrows the page."""
+        return build_filter_form(path, self.given, here.words.all(), own, ages=ages)
+
+
+def question(request: Request) -> PageQuery:
+    """Return what a request asks; raises InvalidQueryError where a filter cannot be read."""
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
+    asked = parse_filter_leniently(query)
+    if asked.problems:
+        raise InvalidQueryError("; ".join(f"{name}: {why}" for name, why in asked.problems.items()))
+    return PageQuery(asked.where, asked.given, {name: values[-1] for name, values in query.items()})
