@@ -48,7 +48,7 @@ def apart(work: Callable[[], T]) -> T:
 
 @cache
 def can_mount() -> bool:
-    """Tell whether this user may have mounts of its own: root may, others on many systems."""
+    """Return whether this user may have mounts of its own: root may, others on many systems."""
     if sys.platform != "linux":
         return False
     try:

@@ -40,7 +40,7 @@ class Dice:
         return some[self.whole(0, len(some) - 1)]
 
     def one_in(self, many: int) -> bool:
-        """Tell whether a chance of one in many came up; never where the bytes have ended."""
+        """Return whether a chance of one in many came up; never where the bytes have ended."""
         return self.left > 0 and self.whole(0, many - 1) == many - 1
 
     def text(self, most: int) -> str:

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def works(python: Path) -> bool:
-    """Tell whether an environment's Python is there and runs: the one that it was made with may be gone."""
+    """Return whether an environment's Python is there and runs: the one that it was made with may be gone."""
     return python.exists() and subprocess.run([str(python), "-c", ""], check=False).returncode == 0  # noqa: S603
 
 

@@ -19,7 +19,7 @@ from ..trying import Outcome, Verdict, calm
 
 
 def is_there() -> bool:
-    """Tell whether there is a PostgreSQL to start, and its driver."""
+    """Return whether there is a PostgreSQL to start, and its driver."""
     return postgresql.found() is not None and find_spec("psycopg") is not None
 
 

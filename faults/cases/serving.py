@@ -25,7 +25,7 @@ LONGEST = 2.5  # seconds after its start within which one is killed: its first s
 
 
 def possible(is_there: Callable[[], bool]) -> bool:
-    """Say whether a server can be started, and its worker be found."""
+    """Return whether a server can be started, and its worker be found."""
     return is_there() and find_spec("uvicorn") is not None and Path("/proc/self/task").is_dir()
 
 

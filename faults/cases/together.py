@@ -52,7 +52,7 @@ def tried(bench: Bench, engine: str) -> Outcome:
 
 
 def _is_one_of(found: State, ends: Iterator[State]) -> bool:
-    """Say whether a history is as one order leaves it.
+    """Return whether a history is as one order leaves it.
 
     A resync counts one run at a time. So what a run had spent when it was pruned may be as one order notes
     it, and of another run as another does.

@@ -147,5 +147,5 @@ def default_of(dice: random.Random) -> str:
 
 
 def is_kept(value: str, clean: str) -> bool:
-    """Tell whether four characters in a row of a password stand in a text."""
+    """Return whether four characters in a row of a password stand in a text."""
     return any(value[at : at + 4] in clean for at in range(len(value) - 3))

@@ -176,7 +176,7 @@ def of_parts(status: str | None, parts: list[dict[str, Any]], *, tells: bool) ->
 
 
 def are_copies(parts: list[dict[str, Any]]) -> bool:
-    """Tell whether other streams count all that these spent; an empty stream spent nothing."""
+    """Return whether other streams count all that these spent; an empty stream spent nothing."""
     own = [part for part in parts if not part.get("duplicate_of")]
     return len(own) < len(parts) and all(part.get("outcome") == "empty" for part in own)
 

@@ -582,7 +582,7 @@ def test_damage_never_stops_a_sync_nor_costs_a_good_run(agents: Path, seed: int)
 
 
 def _still_reads_as_whole(file: Path) -> bool:
-    """Tell whether no reader could know that the file was damaged: every line of it is whole JSON."""
+    """Return whether no reader could know that the file was damaged: every line of it is whole JSON."""
     raw = file.read_bytes()
     if file.suffix == ".txt":
         return True  # a prompt is free text

@@ -115,7 +115,7 @@ def change_token() -> Hashable:
 
 
 def history_exists() -> bool:
-    """Say whether there is a history already."""
+    """Return whether there is a history already."""
     return exists(current_url())
 
 

@@ -213,7 +213,7 @@ def _changes(stored: Workflow, fresh: Workflow) -> list[str]:
 
 
 def _dated(former: Iterable[AgentRun]) -> bool:
-    """Tell whether the sync trusted the file times; a run of a copied tree may not show that alone."""
+    """Return whether the sync trusted the file times; a run of a copied tree may not show that alone."""
     return any(run.get("timestamp") or run.get("ended_at") for run in former)
 
 

@@ -122,7 +122,7 @@ def scan_agents_directory() -> list[Workflow]:
 
 
 def holds_runs(root: FolderPath) -> bool:
-    """Tell whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
+    """Return whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
     walk = walk_agents_folder(root)
     for folder in walk:
         facts = read_run(folder)
@@ -139,7 +139,7 @@ def parse_workflow_directory(path: FolderPath | str) -> Workflow | None:
 
 
 def validate_workflow_data(workflow: Workflow) -> bool:
-    """Tell whether a workflow dict can be stored: it has an id that is text and no path out of its folder.
+    """Return whether a workflow dict can be stored: it has an id that is text and no path out of its folder.
 
     >>> validate_workflow_data({"id": "a1b2c3d4"}), validate_workflow_data({"status": "completed"})
     (True, False)

@@ -115,7 +115,7 @@ def _with_ids_last(params: list[Any], args: list[str]) -> list[str]:
 
 
 def _takes_next(options: Mapping[str, Any], word: str) -> bool | None:
-    """Tell whether a word's option has its value in the next word; None: it is no option, but an id."""
+    """Return whether a word's option has its value in the next word; None: it is no option, but an id."""
     if word.startswith("--"):
         known = options.get(word)
         return known is not None and _takes_value(known)

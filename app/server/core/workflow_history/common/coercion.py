@@ -94,7 +94,7 @@ def moment_in_utc(value: object) -> datetime | None:
 
 
 def is_at_least_so_long(run: Mapping[str, Any]) -> bool:
-    """Tell whether a run's known duration leaves out the work of some of its agents."""
+    """Return whether a run's known duration leaves out the work of some of its agents."""
     return (
         run.get("duration_basis") == "lower_bound" and coerce_number(run.get("duration_seconds")) is not None
     )

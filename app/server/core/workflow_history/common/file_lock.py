@@ -70,7 +70,7 @@ def read_owner(file: Path) -> str:
 
 
 def has_lock(file: Path, byte: int) -> bool:
-    """Say whether another process has a lock on a byte of a file, as SQLite has of its own.
+    """Return whether another process has a lock on a byte of a file, as SQLite has of its own.
 
     All locks that this process has on the file are lost. Raises OSError where it cannot be opened to write.
     """

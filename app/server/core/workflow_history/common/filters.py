@@ -114,7 +114,7 @@ class RunFilter:
 
 
 def is_age(text: str) -> bool:
-    """Tell whether a time is said by how long ago it is.
+    """Return whether a time is said by how long ago it is.
 
     >>> is_age("7d"), is_age("2026-03-01")
     (True, False)
@@ -160,7 +160,7 @@ def _before(now: datetime | None, age: str) -> datetime:
 
 
 def _is_number(value: object) -> bool:
-    """Tell whether a float can hold it."""
+    """Return whether a float can hold it."""
     try:
         return isinstance(value, int | float) and isfinite(value)
     except OverflowError:

@@ -56,7 +56,7 @@ NO_IMPLAUSIBLE_DATES: Final = ImplausibleDates(0, ())
 
 
 def is_possible(moment: datetime) -> bool:
-    """Tell whether a run can have been made then, whatever the clock says: from 2000 to 2099.
+    """Return whether a run can have been made then, whatever the clock says: from 2000 to 2099.
 
     >>> is_possible(datetime(2026, 3, 1)), is_possible(datetime.max), is_possible(datetime.min)
     (True, False, False)
@@ -65,7 +65,7 @@ def is_possible(moment: datetime) -> bool:
 
 
 def is_plausible(moment: datetime, now: datetime) -> bool:
-    """Tell whether a run can have been made then; both aware.
+    """Return whether a run can have been made then; both aware.
 
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     >>> is_plausible(noon, noon), is_plausible(noon + timedelta(days=2), noon)

@@ -11,7 +11,7 @@ _PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
 
 
 def is_url(address: str) -> bool:
-    """Tell whether an address is a URL, as no path of this machine is: pathlib folds double slashes.
+    """Return whether an address is a URL, as no path of this machine is: pathlib folds double slashes.
 
     >>> is_url("s3://bucket/agents"), is_url("simplecache::s3://bucket"), is_url("C:/shop/agents")
     (True, True, False)
@@ -20,7 +20,7 @@ def is_url(address: str) -> bool:
 
 
 def has_password(address: str) -> bool:
-    """Tell whether an address holds a password; it would stand in the history and in logs.
+    """Return whether an address holds a password; it would stand in the history and in logs.
 
     >>> has_password("sftp://me:secret@host/agents"), has_password("sftp://me@host/agents")
     (True, False)

@@ -40,7 +40,7 @@ def escape_formula(text: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Tell whether a spreadsheet may run this text, quotes and blanks before it or not."""
+    """Return whether a spreadsheet may run this text, quotes and blanks before it or not."""
     return _FORMULA.match(text) is not None
 
 

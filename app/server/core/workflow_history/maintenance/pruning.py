@@ -157,7 +157,7 @@ def _without_passed(runs: Sequence[dict[str, Any]], passed: Mapping[int, int]) -
 
 
 def _is_exact(run: Mapping[str, Any]) -> bool:
-    """Tell whether all that a run spent is on record."""
+    """Return whether all that a run spent is on record."""
     return run["is_copy"] or (run["cost_basis"] in RECORDED_BASES and not run["lower_bound_cost_nanodollars"])
 
 

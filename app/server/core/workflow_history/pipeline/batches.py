@@ -141,7 +141,7 @@ def _twin(job: SyncContext, stored: StoredRunState | None) -> str | None:
 
 
 def _is_foreign(job: SyncContext, stored: StoredRunState | None) -> bool:
-    """Tell whether a known run was found on another machine: there, its folder may be another one."""
+    """Return whether a known run was found on another machine: there, its folder may be another one."""
     return stored is not None and stored.found_on not in job.host_names
 
 

@@ -20,7 +20,7 @@ _LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems
 def is_unchanged(
     stored: StoredRunState | None, folder: RunFolder, home: str, now: datetime, copied: str | None = None
 ) -> bool:
-    """Tell whether a run needs no reading: nothing was written, and time alone changes nothing.
+    """Return whether a run needs no reading: nothing was written, and time alone changes nothing.
 
     `copied`: the fingerprint of a copy that was read in this folder, of a run that is found in another.
     """
@@ -34,7 +34,7 @@ def is_unchanged(
 
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
-    """Tell whether the clock says what it said when the run was judged; clocks may have been wrong."""
+    """Return whether the clock says what it said when the run was judged; clocks may have been wrong."""
     if fingerprint.startswith(NOT_YET):
         return now.timestamp() < float(fingerprint.removeprefix(NOT_YET).partition(" ")[0])
     seconds = written_ns / 1e9
@@ -65,7 +65,7 @@ def places_left(
 
 
 def has_grown(stored: StoredRunState | None, folder: RunFolder, home: str) -> bool:
-    """Tell whether something of a run was written since it was read; a new copy writes all of its files."""
+    """Return whether something of a run was written since it was read; a new copy writes all of its files."""
     if stored is None or stored.agents_dir != home or stored.last_written_ns is None:
         return False
     first, last = folder.file_times

@@ -81,7 +81,7 @@ def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False)
 
 
 def _says_another_request(stored: Workflow, known: Workflow) -> bool:
-    """Tell whether a run was called by what another one was asked: that names no workflow of its own."""
+    """Return whether a run was called by what another one was asked: that names no workflow of its own."""
     before, now = (str(run.get("nl_input_source")).partition(": ") for run in (stored, known))
     return before[2] != now[2] and {before[2], now[2]} == {FIRST, FIRST_OWN} and before[0] == now[0]
 
@@ -99,7 +99,7 @@ def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -
 
 
 def _news(stored: Workflow, new: Workflow) -> bool:
-    """Tell whether the files hold a stream that the history has not seen yet."""
+    """Return whether the files hold a stream that the history has not seen yet."""
     seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
     read = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
     return any(run.get("identity") not in seen for run in read)

@@ -1,4 +1,4 @@
-"""Tell whether two runs of one project and id are one run: what is known of both in, yes or no out. Pure.
+"""Return whether two runs of one project and id are one run: what is known of both in, yes or no out. Pure.
 
 A folder that was copied or is shared is one run, on however many machines it is read. Machines that count
 their runs from 1, or name them by hand, have different runs of the same name.

@@ -220,7 +220,7 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
 
 
 def has_news(stats: Mapping[str, Any]) -> bool:
-    """Tell whether a sync stored anything that the history did not know."""
+    """Return whether a sync stored anything that the history did not know."""
     return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned"))
 
 

@@ -148,7 +148,7 @@ def _with(history: History, known: PatternTotals, where: RunFilter | None) -> li
 
 
 def _is_told(habit: ScoredPattern, kinds: Sequence[PatternKind] | None) -> bool:
-    """Tell whether another pattern that was asked for tells this one's work already."""
+    """Return whether another pattern that was asked for tells this one's work already."""
     return habit.part_of is not None and (not kinds or habit.part_of.kind in kinds)
 
 

@@ -115,7 +115,7 @@ class History:
             history.flush()
 
     def check_text_policy(self, *, no_text: bool = False) -> bool:
-        """Tell whether what runs were asked, said and typed is stored; `no_text`: it must not be.
+        """Return whether what runs were asked, said and typed is stored; `no_text`: it must not be.
 
         Raises WorkflowHistoryError where it must not, and the history holds such texts.
         """
@@ -123,7 +123,7 @@ class History:
             return redact_stored.text_storage_enabled(connection, no_text=no_text)
 
     def stores_text(self) -> bool | None:
-        """Tell whether the newest run was stored with its texts; None: there is no run."""
+        """Return whether the newest run was stored with its texts; None: there is no run."""
         with self._reading() as connection:
             return redact_stored.stores_text(connection)
 
@@ -362,7 +362,7 @@ class History:
             pack_vectors(connection, MODEL_VERSION)
 
     def column_cache_is_stale(self) -> bool:
-        """Tell whether runs were written since their columns were packed."""
+        """Return whether runs were written since their columns were packed."""
         with self._reading() as connection:
             return any(missing_blocks(connection, *sample) for sample in (("runs", "key"), (DIGESTS, "all")))
 
@@ -632,7 +632,7 @@ class History:
             return message_claims.sharing(connection, units)
 
     def folder_problems_unchanged(self, agents_dir: str, found: Sequence[Problem]) -> bool:
-        """Tell whether what is wrong beside the stored runs is as stored."""
+        """Return whether what is wrong beside the stored runs is as stored."""
         with self._reading() as connection:
             return side_tables.folder_problems_unchanged(connection, agents_dir, found)
 

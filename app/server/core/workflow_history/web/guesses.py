@@ -31,7 +31,7 @@ class Guesses:
         return max(1, round(left)) if len(wrong) >= MOST_WRONG and left > 0 else 0
 
     def goes_on(self, address: str) -> bool:
-        """Tell whether a token of an address, not typed at the login, is looked at."""
+        """Return whether a token of an address, not typed at the login, is looked at."""
         return _group(address) in self._right or not self.wait(address)
 
     def was_wrong(self, address: str, token: str) -> None:

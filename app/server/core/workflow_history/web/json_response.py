@@ -36,7 +36,7 @@ def etag_response(
 
 
 def etag_matches(tag: str, asked: Headers) -> bool:
-    """Tell whether a client says that it has what a tag stands for."""
+    """Return whether a client says that it has what a tag stands for."""
     given = [_opaque(one.strip()) for one in asked.get("if-none-match", "").split(",")]
     return _opaque(tag) in given or given == ["*"]
 

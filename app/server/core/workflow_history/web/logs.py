@@ -51,7 +51,7 @@ class Sparing(logging.Filter):
         self._seen: dict[str, tuple[float, int]] = {}  # when an event's span began, and how many there were
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is written; the last one of a span is marked as that."""
+        """Return whether a record is written; the last one of a span is marked as that."""
         event = str(record.msg)
         if event not in self._seen and len(self._seen) >= _MOST_EVENTS:
             event = ""

@@ -32,7 +32,7 @@ class NavEntry(NamedTuple):
     below: tuple[str, ...] = ()  # beginnings of the paths that belong to it
 
     def matches(self, path: str) -> bool:
-        """Tell whether a path is this page, or belongs to it."""
+        """Return whether a path is this page, or belongs to it."""
         return path == self.path or path.startswith(self.below)
 
 

@@ -157,7 +157,7 @@ def _places(count: int) -> Integers:
 
 
 def is_material(before: Floats, after: Floats, measure: Measure) -> bool:
-    """Tell whether two stretches differ by as much as anybody cares for, and beyond their usual spread."""
+    """Return whether two stretches differ by as much as anybody cares for, and beyond their usual spread."""
     old, new = center(before, measure), center(after, measure)
     if measure.kind != "amount":
         large = abs(new - old) >= measure.least

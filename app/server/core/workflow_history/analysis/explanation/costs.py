@@ -303,7 +303,7 @@ def _beyond(known: ExplanationContext, agent: Agent, bound: Any) -> Component:
 
 
 def _bounds_alone(known: ExplanationContext) -> bool:
-    """Tell whether the total is a lower bound because nothing is on record."""
+    """Return whether the total is a lower bound because nothing is on record."""
     recorded = any(_recorded(agent) is not None for agent in known.agents)
     return known.run.get("cost_basis") == "lower_bound" and not recorded
 

@@ -58,7 +58,7 @@ def _word(words: CategoricalColumn, row: int) -> str | None:
 
 
 def has_no_comparable_runs(question: ForecastTarget, evidence: WeightedRuns) -> bool:
-    """Tell whether nothing links a request with the runs: no template, and no text that is like it."""
+    """Return whether nothing links a request with the runs: no template, and no text that is like it."""
     return question.template is None and evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY
 
 

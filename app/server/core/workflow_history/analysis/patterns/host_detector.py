@@ -60,5 +60,5 @@ def load_detector(package: str = HOST_PACKAGE) -> Detector | None:
 
 
 def _is_part_of(missing: str | None, name: str) -> bool:
-    """Tell whether the missing module is the detector itself or a package around it."""
+    """Return whether the missing module is the detector itself or a package around it."""
     return missing is not None and f"{name}.".startswith(f"{missing}.")

@@ -63,7 +63,7 @@ def _first_to_stand(pattern: PatternTotals) -> tuple[bool, int, int, int, str]:
 
 
 def _tells(other: PatternTotals, one: PatternTotals) -> bool:
-    """Tell whether a sequence says what another one says."""
+    """Return whether a sequence says what another one says."""
     if 100 * other.count < SUBSUMPTION_THRESHOLD * one.count:
         return False
     steps = operations_of(one)
@@ -72,7 +72,7 @@ def _tells(other: PatternTotals, one: PatternTotals) -> bool:
 
 
 def _holds(other: PatternTotals, operation: PatternTotals) -> bool:
-    """Tell whether most times of an operation lie in a sequence."""
+    """Return whether most times of an operation lie in a sequence."""
     within = other.count * operations_of(other).count(operation.signature)
     return 100 * within >= SUBSUMPTION_THRESHOLD * operation.count
 
@@ -131,7 +131,7 @@ def rank_patterns(
 
 
 def is_automatable(pattern: PatternTotals) -> bool:
-    """Tell whether a script could take this over: commands, yes.
+    """Return whether a script could take this over: commands, yes.
 
     Phases, the agent's own tools and a single look around, such as one `grep`, no.
     """

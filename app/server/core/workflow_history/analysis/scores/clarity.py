@@ -104,7 +104,7 @@ def _details(text: str) -> set[str]:
 
 
 def _is_detail(token: str) -> bool:
-    """Tell whether a token names one certain thing, in any language.
+    """Return whether a token names one certain thing, in any language.
 
     >>> [_is_detail(t) for t in ("/api", "and/or", "404", "latest", "userId", "e.g", "--force")]
     [True, False, True, False, True, False, True]

@@ -94,7 +94,7 @@ def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _is_demo(directory: Path) -> bool:
-    """Tell whether a demo is there already; raises where the folder holds something else."""
+    """Return whether a demo is there already; raises where the folder holds something else."""
     if (directory / FOLDER).is_dir() and (directory / HISTORY).is_file():
         return True
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):

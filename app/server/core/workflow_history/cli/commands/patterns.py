@@ -129,7 +129,7 @@ def _next(found: PatternReport) -> list[tuple[str, str]]:
 
 
 def _is_open(one: RankedPattern) -> bool:
-    """Tell whether it is still to be decided, and no other pattern tells its work already."""
+    """Return whether it is still to be decided, and no other pattern tells its work already."""
     return one.status == "detected" and one.scriptable and one.part_of is None
 
 

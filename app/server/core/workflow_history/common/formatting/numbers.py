@@ -128,7 +128,7 @@ def _is_naive(time: Any) -> bool:
 
 
 def is_moment(iso: Any) -> bool:
-    """Tell whether something is a time that `format_timestamp` can read."""
+    """Return whether something is a time that `format_timestamp` can read."""
     return _aware(iso) is not None
 
 

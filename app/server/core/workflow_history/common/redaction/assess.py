@@ -105,7 +105,7 @@ _SAID_OF_VALUES: Final = frozenset(Path(__file__).with_name("words.txt").read_te
 
 
 def looks_random(word: str, *, of_people: bool = True) -> bool:
-    """Tell whether a word is a secret, given that its name says so; `of_people`: it may be a short one.
+    """Return whether a word is a secret, given that its name says so; `of_people`: it may be a short one.
 
     >>> (looks_random("hunter2!x9"), looks_random("os.environ"), looks_random("tokens_2024"),
     ...  looks_random("3600"))
@@ -131,7 +131,7 @@ def _is_camel(word: str) -> bool:
 
 
 def _is_key(word: str) -> bool:
-    """Tell whether letters of both cases and digits change as in no words, whatever they spell by chance."""
+    """Return whether letters of both cases and digits change as in no words, whatever they spell."""
     kinds = any(map(str.isupper, word)) + any(map(str.islower, word)) + any(map(str.isdigit, word))
     bare = _SIGNS.sub("", word)
     enough = 0.3 if kinds == 3 else 0.45
@@ -139,7 +139,7 @@ def _is_key(word: str) -> bool:
 
 
 def is_mixed(word: str) -> bool:
-    """Tell whether a word is random enough to need no sign that it belongs to a name: both cases and digits.
+    """Return whether a word is random enough without a sign that it belongs to a name: both cases and digits.
 
     >>> is_mixed("x7Kq9Zr4Tmp2Wd8nB6"), is_mixed("8a348f7c2d1e4b5a6978"), is_mixed("getUserTokenFromV2")
     (True, False, False)
@@ -150,7 +150,7 @@ def is_mixed(word: str) -> bool:
 
 
 def is_fragment(word: str) -> bool:
-    """Tell whether a word that is alone on its line can be the rest of a key."""
+    """Return whether a word that is alone on its line can be the rest of a key."""
     digits, letters = any(map(str.isdigit, word)), any(map(str.isalpha, word))
     if not digits or not letters or _NUMBER.fullmatch(word):
         return len(word) >= 24 and letters and entropy_per_char(word) >= 3.5 and _changes(word) >= 0.3
@@ -173,17 +173,17 @@ def entropy_per_char(word: str) -> float:
 
 
 def is_id_or_hash(word: str) -> bool:
-    """Tell whether a word is a UUID, or digits of a hash: secrets only if their name says so clearly."""
+    """Return whether a word is a UUID, or digits of a hash: secrets only if their name says so clearly."""
     return _UUID.fullmatch(word) is not None or _HEX.fullmatch(word) is not None
 
 
 def is_pattern(value: str) -> bool:
-    """Tell whether brackets are in a value, as in an expression or in code, and in no machine's key."""
+    """Return whether brackets are in a value, as in an expression or in code, and in no machine's key."""
     return _PATTERN.search(value) is not None
 
 
 def is_typed(word: str) -> bool:
-    """Tell whether a word has letters, digits and a sign in it, as rules for passwords ask of people.
+    """Return whether a word has letters, digits and a sign in it, as rules for passwords ask of people.
 
     >>> is_typed("blue77!x"), is_typed("v2.0")
     (True, False)
@@ -193,7 +193,7 @@ def is_typed(word: str) -> bool:
 
 
 def is_jumbled(value: str, *, much: bool = False) -> bool:
-    r"""Tell whether signs stand in a value as in no word, path or expression, but as in a made password.
+    r"""Return whether signs stand in a value as in no word, path or expression, but as in a made password.
 
     `much`: letters of both cases or digits are there, too, and what they are changes all the time.
 
@@ -217,7 +217,7 @@ def is_jumbled(value: str, *, much: bool = False) -> bool:
 
 
 def is_login(word: str) -> bool:
-    """Tell whether a word in base64 is a user's name and a password.
+    """Return whether a word in base64 is a user's name and a password.
 
     >>> is_login("bWU6aHVudGVyMg=="), is_login("authentication")
     (True, False)
@@ -230,7 +230,7 @@ def is_login(word: str) -> bool:
 
 
 def is_reference(value: str) -> bool:
-    """Tell whether a value names where the secret is, or stands for one.
+    """Return whether a value names where the secret is, or stands for one.
 
     >>> [is_reference(value) for value in ("$TOKEN", "process.env.KEY", "/run/secrets/x", "hunter2")]
     [True, True, True, False]
@@ -243,7 +243,7 @@ def is_reference(value: str) -> bool:
 
 
 def is_template(value: str) -> bool:
-    """Tell whether names in brackets stand in a value for others, with nothing beside them that is a secret.
+    """Return whether names in brackets stand in a value for others, and nothing beside them is a secret.
 
     >>> [is_template(value) for value in ("<your-password>", "%(name)s:%(pw)s", "{user}-7", "{kq}zR9!p7")]
     [True, True, True, False]
@@ -265,7 +265,7 @@ def _is_wordy(text: str) -> bool:
 
 
 def is_passphrase(value: str) -> bool:
-    """Tell whether words in a row are a secret, where only one can be: no sentence, and nothing said of one.
+    """Return whether words in a row are a secret, where only one can be: no sentence, and nothing about one.
 
     >>> [is_passphrase(value) for value in ("horse battery", "my dog 7!", "Enter a value")]
     [True, True, False]
@@ -281,14 +281,14 @@ def is_passphrase(value: str) -> bool:
 
 
 def is_word_of_values(value: str) -> bool:
-    """Tell whether a value says something of a secret instead of being one."""
+    """Return whether a value says something of a secret instead of being one."""
     return value.lower().strip(".,;:!?") in _SAID_OF_VALUES
 
 
 def is_given(  # noqa: PLR0911 - one line for each sort of value
     value: str, *, password: bool, quoted: bool, environment: bool, alone: bool
 ) -> bool:
-    """Tell whether the value of a name that is certainly a secret's is one, however it looks.
+    """Return whether the value of a name that is certainly a secret's is one, however it looks.
 
     `quoted`: it stands in quotes; `environment`: as in NAME=value; `alone`: name and value have a line of
     their own.

@@ -105,7 +105,7 @@ def strip_quotes(reason: str) -> str:
 
 
 def has_no_text(kind: str, signature: str) -> bool:
-    """Tell whether a pattern names phases or an agent's own tools alone, and no command that was typed.
+    """Return whether a pattern names phases or an agent's own tools alone, and no command that was typed.
 
     >>> has_no_text("sequence", "Read → Edit"), has_no_text("operation", "git commit")
     (True, False)

@@ -93,7 +93,7 @@ def _unmarked(text: str, lower: str) -> Iterator[Secret]:  # noqa: C901 - one br
 
 
 def _long_words(text: str, lower: str) -> tuple[bool, str]:
-    """Tell whether a word can be a token, and return what is around words that may be a service's key."""
+    """Return whether a word can be a token, and return what is around words that may be a service's key."""
     may_hold_token = False
     pieces: list[str] = []
     for word in LONG_TOKEN.finditer(text):

@@ -310,7 +310,7 @@ def _with_signs(found: Found, text: str, place: int) -> int | None:
 
 
 def _is_in_environment(found: Found, text: str) -> bool:
-    """Tell whether a name in capitals and its value stand as NAME=value."""
+    """Return whether a name in capitals and its value stand as NAME=value."""
     return (
         found.form == "assign"
         and text.startswith("=", found.start - len(found.quote) - 1)
@@ -319,7 +319,7 @@ def _is_in_environment(found: Found, text: str) -> bool:
 
 
 def _is_name(found: Found, value: str) -> bool:
-    """Tell whether a value is a name in a program that speaks of the secret, not a quoted password."""
+    """Return whether a value is a name in a program that speaks of the secret, not a quoted password."""
     return (
         not (found.quote and found.is_password)
         and len(value) < 20
@@ -352,12 +352,12 @@ def _is_after_space(found: Found, text: str, place: int, *, people: bool) -> boo
 
 
 def _is_in_tag(text: str, place: int) -> bool:
-    """Tell whether a place is in a tag of XML, which has begun and not ended."""
+    """Return whether a place is in a tag of XML, which has begun and not ended."""
     return text.rfind("<", max(0, place - 200), place) > text.rfind(">", max(0, place - 200), place)
 
 
 def _is_alone(found: Found, text: str, place: int) -> bool:
-    """Tell whether a line holds the name, the value, and nothing else."""
+    """Return whether a line holds the name, the value, and nothing else."""
     begin = text.rfind("\n", max(0, place - _LOOK_BACK), place) + 1 or max(0, place - _LOOK_BACK)
     head = text[begin : max(begin, found.begin)]
     after = found.end + len(found.quote)
@@ -365,7 +365,7 @@ def _is_alone(found: Found, text: str, place: int) -> bool:
 
 
 def says_secret(name: str) -> bool:
-    """Tell whether a key of JSON says that its value is a secret.
+    """Return whether a key of JSON says that its value is a secret.
 
     >>> says_secret("db_password"), says_secret("sort_key")
     (True, False)
@@ -374,7 +374,7 @@ def says_secret(name: str) -> bool:
 
 
 def speaks_of_passwords(text: str) -> bool:
-    """Tell whether a text has a word for a password: then each sentence is to be looked at by itself.
+    """Return whether a text has a word for a password: then each sentence is to be looked at by itself.
 
     >>> speaks_of_passwords("reset the Password"), speaks_of_passwords("two tokens")
     (True, False)
@@ -384,7 +384,7 @@ def speaks_of_passwords(text: str) -> bool:
 
 
 def is_named_secret(name: str, value: str) -> bool:
-    """Tell whether the text that is all there is under a name, as in a state file, is a secret.
+    """Return whether the text that is all there is under a name, as in a state file, is a secret.
 
     >>> is_named_secret("db_password", "swordfish"), is_named_secret("branch", "swordfish")
     (True, False)

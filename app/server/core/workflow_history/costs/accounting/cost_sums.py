@@ -58,7 +58,7 @@ def _bounds(entries: Iterable[Entry]) -> Iterator[Decimal | None]:
 
 
 def _is_partial(entry: Entry) -> bool:
-    """Tell whether more may have been spent than the entry says; an empty stream spent nothing."""
+    """Return whether more may have been spent than the entry says; an empty stream spent nothing."""
     if entry.get("lower_bound_cost") is not None or entry.get("unpriced_tokens"):
         return True
     counted = entry.get("outcome") != "empty" and not entry.get("duplicate_of")

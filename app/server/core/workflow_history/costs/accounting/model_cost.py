@@ -74,7 +74,7 @@ def price_usage(
 def _may_be_long(
     model: str | None, usage: TokenUsage, at: datetime | None, terms: Terms, cost: Decimal
 ) -> bool:
-    """Tell whether tokens of several requests cost more if all were one request's."""
+    """Return whether tokens of several requests cost more if all were one request's."""
     try:
         return _cost(model, usage, at, True, terms) > cost
     except PriceUnknownError:  # the date is unknown, and the price of long requests has changed

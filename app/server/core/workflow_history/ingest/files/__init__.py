@@ -170,7 +170,7 @@ def born(file: Path | str) -> int | None:
 
 
 def file_exists(address: str) -> bool | None:
-    """Tell whether a file is there now; None where its place does not answer."""
+    """Return whether a file is there now; None where its place does not answer."""
     try:
         return to_path(address).is_file()
     except (AgentsFolderError, StorageUnreachableError):

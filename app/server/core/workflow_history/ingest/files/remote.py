@@ -96,15 +96,15 @@ class RemoteFolder:
         return False
 
     def exists(self) -> bool:
-        """Tell whether anything is there; raises PlaceUnreachableError."""
+        """Return whether anything is there; raises PlaceUnreachableError."""
         return self._kind() is not None
 
     def is_dir(self) -> bool:
-        """Tell whether it is a folder, or the beginning of others' names; raises PlaceUnreachableError."""
+        """Return whether it is a folder, or the beginning of others' names; raises PlaceUnreachableError."""
         return self._kind() == "directory"
 
     def is_file(self) -> bool:
-        """Tell whether it is a file; raises PlaceUnreachableError."""
+        """Return whether it is a file; raises PlaceUnreachableError."""
         return self._kind() == "file"
 
     def _kind(self) -> str | None:
@@ -227,11 +227,11 @@ class RemoteEntry:
     refused: str = ""  # why it is not read
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
-        """Tell whether it is a folder."""
+        """Return whether it is a folder."""
         return self.found is None
 
     def is_symlink(self) -> bool:
-        """Tell whether it is a link."""
+        """Return whether it is a link."""
         return self.found is not None and stat.S_ISLNK(self.found.st_mode)
 
     def stat(self, *, follow_symlinks: bool = True) -> RemoteStat:  # noqa: ARG002 - as os.DirEntry has it

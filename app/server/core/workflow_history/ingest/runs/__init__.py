@@ -69,7 +69,7 @@ def folders_of(ids: Iterable[str]) -> set[str]:
 
 
 def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> bool:
-    """Tell whether it is a run, or may be one, and put it where it belongs."""
+    """Return whether it is a run, or may be one, and put it where it belongs."""
     if shows_a_run(run):
         found.runs.append(_described(run, around, now))
     elif run.is_broken:
@@ -92,7 +92,7 @@ def _dated(run: RunFacts) -> FileTimes:
 
 
 def _asks_git(run: RunFacts) -> bool:
-    """Tell whether a run's file times cannot be trusted by themselves."""
+    """Return whether a run's file times cannot be trusted by themselves."""
     return run.evidence != LIVE
 
 

@@ -193,7 +193,7 @@ def read_side_files(
 
 
 def shows_a_run(facts: RunFacts) -> bool:
-    """Tell whether anything of the folder shows a run: a readable state, an agent's stream, or a log's error.
+    """Return whether the folder has signs of a run: a readable state, an agent's stream, or a log's error.
 
     A workflow may fail before its first agent: then its log is all that is there.
     """
@@ -380,7 +380,7 @@ def _prompt(found: ScannedFile, problems: list[Problem]) -> Prompt | None:
 
 
 def _broken_issue(text: str) -> bool:
-    """Tell whether a slash command's issue was cut: it opens as JSON and does not close."""
+    """Return whether a slash command's issue was cut: it opens as JSON and does not close."""
     if not text.startswith("/") or '{"number"' not in text:
         return False
     _, closed, after = text.rpartition("}")
@@ -440,7 +440,7 @@ def _has_fresh_clock(facts: RunFacts, told: RunTimes, now: datetime) -> bool:
 
 
 def _grew_in_its_folder(facts: RunFacts) -> bool:
-    """Tell whether the newest file was written to long after its folder got its last entry."""
+    """Return whether the newest file was written to long after its folder got its last entry."""
     newest = max(facts.folder.files, key=lambda found: found.mtime_ns)
     try:
         made = Path(newest.file).parent.stat().st_mtime_ns

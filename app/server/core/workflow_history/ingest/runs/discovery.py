@@ -94,7 +94,7 @@ def walk_agents_folder(root: FolderPath) -> FolderScan:
 
 
 def lies_beside_agents(root: FolderPath) -> bool:
-    """Tell whether a folder holds agents folders, so that only the transcripts in it are read as its own."""
+    """Return whether a folder holds agents folders, so that only its own transcripts are read."""
     return _beside_agents(root) is not None
 
 
@@ -304,7 +304,7 @@ def _session_in(file: str) -> str | None:
 
 
 def _is_of_sessions(entry: FileEntry) -> bool:
-    """Tell whether an entry may be a transcript that lies loose, or what lies beside one of a session."""
+    """Return whether an entry may be a transcript that lies loose, or what lies beside one of a session."""
     is_folder = entry.is_dir(follow_symlinks=False)
     return is_session(entry.name) if is_folder else entry.name.endswith(".jsonl")
 

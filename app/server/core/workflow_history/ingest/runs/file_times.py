@@ -79,14 +79,14 @@ def evidence_of(folder: RunFolder, streams: Sequence[StreamFacts], births: Mappi
 
 
 def _was_open(opened: float, worked: float | None) -> bool:
-    """Tell whether a file was being written for about as long as its agent worked; seconds."""
+    """Return whether a file was being written for about as long as its agent worked; seconds."""
     if worked is None:
         return _LEAST_UNENDED <= opened <= 24 * _LONGER
     return max(worked / 2, _LEAST_OPEN) <= opened <= worked + _LONGER
 
 
 def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, float]) -> bool:
-    """Tell whether agents worked for much longer than the span in which their files were written."""
+    """Return whether agents worked for much longer than the span in which their files were written."""
     if not worked:
         return False
     span = (max(f.mtime_ns for f in files) - min(f.mtime_ns for f in files)) / _SECOND
@@ -113,7 +113,7 @@ class Neighbourhood:
         self._end = max((run.last for run in every), default=0)
 
     def was_copied(self, first: int, last: int) -> bool:
-        """Tell whether files were written while the tree was copied, give or take half a minute."""
+        """Return whether files were written while the tree was copied, give or take half a minute."""
         before = bisect_right(self._firsts, first + _SLACK)
         return before > 0 and last <= self._latest[before - 1] + _SLACK
 

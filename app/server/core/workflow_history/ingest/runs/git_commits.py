@@ -74,7 +74,7 @@ def commits_of(root: FolderPath) -> Commits:
 
 
 def _is_in_work_tree(root: Path) -> bool:
-    """Tell whether a folder above may be a repository's: asking git takes longer than looking."""
+    """Return whether a folder above may be a repository's: asking git takes longer than looking."""
     whole = root.absolute()
     return any((folder / ".git").exists() for folder in (whole, *whole.parents))
 

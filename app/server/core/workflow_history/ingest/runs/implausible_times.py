@@ -111,7 +111,7 @@ class _Looked:
         return replace(stream, modified_at=None) if is_odd else stream
 
     def _clock(self, path: str, ends: Iterable[datetime | None]) -> bool:
-        """Tell whether one of two times is impossible, and note the first that is."""
+        """Return whether one of two times is impossible, and note the first that is."""
         odd = next(((when, why) for when in ends if (why := self.why_not(when))), None)
         if odd is not None:
             self.refused.append((path, f"its lines' time {odd[0]} {odd[1]}"))

@@ -89,7 +89,7 @@ def find_request(
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text is nothing but the path of a file, or several.
+    """Return whether a text is nothing but the path of a file, or several.
 
     >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
     (True, False, True)

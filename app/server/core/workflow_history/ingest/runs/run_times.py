@@ -85,13 +85,13 @@ def stream_duration(stream: StreamFacts) -> float | None:
 
 
 def is_later(window: FileTimeSpan, times: RunTimes) -> bool:
-    """Tell whether all files were written long after the run says it began: they are somebody's copy."""
+    """Return whether all files were written long after the run says it began: they are somebody's copy."""
     began = times.created_at if times.basis == "reported" else None
     return began is not None and began >= EARLIEST and window.first - began > timedelta(days=1)
 
 
 def is_ordered(window: FileTimeSpan, streams: Iterable[StreamFacts]) -> bool:
-    """Tell whether files were written far enough apart to show which agent worked last."""
+    """Return whether files were written far enough apart to show which agent worked last."""
     longest = max((stream_duration(stream) or 0.0 for stream in streams), default=0.0)
     return window.seconds >= max(longest / 2, 1.0)
 

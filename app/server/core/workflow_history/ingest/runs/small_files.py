@@ -158,7 +158,7 @@ def _without_constants(value: Any, path: str, problems: list[Problem], key: str 
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:
-    """Tell whether objects and lists stand in each other more than `levels` deep."""
+    """Return whether objects and lists stand in each other more than `levels` deep."""
     held: list[Any] = [value]
     for _ in range(levels):
         inside = (each.values() if isinstance(each, dict) else each for each in held)

@@ -69,7 +69,7 @@ def visible(text: str) -> str:
 
 
 def shows(text: str) -> bool:
-    """Tell whether a text has anything that is seen."""
+    """Return whether a text has anything that is seen."""
     return any(not each.isspace() and category(each) not in _UNSEEN and each not in _BLANKS for each in text)
 
 

@@ -253,7 +253,7 @@ def _promised(script: str) -> list[str]:
 
 
 def _ends_garbled(stream: StreamFacts) -> bool:
-    """Tell whether a stream's last line is whole and cannot be read: it may be the result."""
+    """Return whether a stream's last line is whole and cannot be read: it may be the result."""
     unread = any(found.line == stream.lines and found.severity == "error" for found in stream.problems)
     return unread and not stream.is_truncated and classify_outcome(stream) == "incomplete"
 
@@ -264,12 +264,12 @@ def _is_at_work(evidence: StatusEvidence, now: datetime) -> bool:
 
 
 def is_in_future(written: datetime, now: datetime) -> bool:
-    """Tell whether something was written so far in the future that a clock must be wrong; both aware."""
+    """Return whether something was written so far in the future that a clock must be wrong; both aware."""
     return written > now and not is_plausible(written, now)
 
 
 def is_timed_out(written: datetime, now: datetime) -> bool:
-    """Tell whether nothing was written for so long that nobody can be at work; both aware."""
+    """Return whether nothing was written for so long that nobody can be at work; both aware."""
     return now - written > SILENCE_TIMEOUT or not is_plausible(written, now)
 
 

@@ -48,7 +48,7 @@ class Checkpoint:
     version: int = _VERSION
 
     def matches(self, handle: BinaryIO, status: OpenFileStat) -> bool:
-        """Tell whether the file still begins with what was read: it may have grown, and not been replaced."""
+        """Return whether the file still begins with what was read: it may have grown, not been replaced."""
         return (
             self.version == _VERSION
             and self.kind in PARSERS

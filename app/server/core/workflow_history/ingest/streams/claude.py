@@ -291,7 +291,7 @@ def _called(reading: ClaudeParser, block: Block, tool: str, number: int, message
 
 
 def is_copied(path: str, session: object, forked_from: object) -> bool:
-    """Tell whether a line of a transcript says that it was copied from another session's."""
+    """Return whether a line of a transcript says that it was copied from another session's."""
     own = _session_named(path) if session else None
     return forked_from is not None or (own is not None and session != own)
 
@@ -304,7 +304,7 @@ def _session_named(path: str) -> str | None:
 
 
 def _is_prompt(line: Line) -> bool:
-    """Tell whether a line holds what a person asked for, and no tool's answer."""
+    """Return whether a line holds what a person asked for, and no tool's answer."""
     if line.type != "user" or line.isSidechain:
         return False
     content = line.message.content if isinstance(line.message, Message) else None

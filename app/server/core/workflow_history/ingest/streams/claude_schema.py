@@ -171,7 +171,7 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
 
 
 def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
-    """Tell whether a field of unknown shape does harm: not in a line that nobody needs."""
+    """Return whether a field of unknown shape does harm: not in a line that nobody needs."""
     try:
         kind = _HEAD.decode(raw).type
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -137,18 +137,18 @@ def told_by_element(element: bytes) -> Dialect | None:
 
 
 def is_result(element: bytes) -> bool:
-    """Tell whether an object of a `.json` file is the result that ends a stream."""
+    """Return whether an object of a `.json` file is the result that ends a stream."""
     traits = _traits(element)
     return traits is not None and traits.type == "result" and _dialect(traits) is not None
 
 
 def may_tell(begin: bytes) -> bool:
-    """Tell whether anything in the first bytes of a `.json` file can be an object of a stream."""
+    """Return whether anything in the first bytes of a `.json` file can be an object of a stream."""
     return begin.lstrip()[:1] in (b"[", b"{") and _TELLING.search(begin) is not None
 
 
 def is_begun_stream(begin: bytes) -> bool:
-    """Tell whether a `.json` file begins as those that Claude Code writes do, even if it is cut off."""
+    """Return whether a `.json` file begins as those that Claude Code writes do, even if it is cut off."""
     return _BEGIN.match(begin) is not None
 
 
@@ -192,7 +192,7 @@ def _is_cursors(line: _Traits) -> bool:
 
 
 def _is_claudes(line: _Traits) -> bool:
-    """Tell whether a line has a mark of Claude Code, and not only its shape."""
+    """Return whether a line has a mark of Claude Code, and not only its shape."""
     if line.type == "result":
         told = (line.total_cost_usd, line.modelUsage, line.usage)
         return told != (None, None, None) or (line.stats is None and bool(line.subtype and line.session_id))
@@ -235,6 +235,6 @@ _MARKS: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
 
 
 def _is_agents(line: _Traits) -> bool:
-    """Tell whether an agent's program may have written the line: an event of some session."""
+    """Return whether an agent's program may have written the line: an event of some session."""
     sessions = (line.session_id, line.sessionId, line.sessionID, line.thread_id, line.conversation_id)
     return isinstance(line.type, str) and line.type not in _BOOKKEEPING and any(sessions)

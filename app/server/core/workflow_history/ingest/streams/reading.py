@@ -131,7 +131,7 @@ class LineParser(ABC):
             self.add_problem(f"{len(records)} records stand on one line", number, doubtful=True)
 
     def _goes_on(self, raw: bytes, number: int) -> bool:
-        """Tell whether the line belongs to the record that was begun before it, and take it in if so."""
+        """Return whether the line belongs to the record that was begun before it, and take it in if so."""
         begun, self.begun = self.begun, None
         if begun is None:
             return False
@@ -170,7 +170,7 @@ def decoded(raw: bytes, decoder: msgspec.json.Decoder[LineT]) -> LineT | None:
 
 
 def _is_whole(raw: bytes) -> bool:
-    """Tell whether some text is one whole JSON object."""
+    """Return whether some text is one whole JSON object."""
     try:
         return isinstance(msgspec.json.decode(raw), dict)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 
 def begins_a_record(raw: bytes) -> bool:
-    """Tell whether a line looks like the begin of a record of its own.
+    """Return whether a line looks like the begin of a record of its own.
 
     >>> begins_a_record(b'{"type": "us'), begins_a_record(b'e": 1}')
     (True, False)

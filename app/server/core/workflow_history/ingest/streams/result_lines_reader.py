@@ -151,7 +151,7 @@ class _Results:
 
 
 def _hides_a_record(block: bytes) -> bool:
-    """Tell whether a result or an init stands behind something else on its line.
+    """Return whether a result or an init stands behind something else on its line.
 
     In a string the quotes of its keys would be escaped.
     """

@@ -113,7 +113,7 @@ def _iterations(given: Any) -> list[_Iteration]:
 
 
 def _adds_up(calls: Sequence[Call], whole: TokenUsage) -> bool:
-    """Tell whether some requests are what a message counts, but for its web searches."""
+    """Return whether some requests are what a message counts, but for its web searches."""
     total = sum([call.usage for call in calls], TokenUsage())
     return total == msgspec.structs.replace(whole, web_searches=0)
 

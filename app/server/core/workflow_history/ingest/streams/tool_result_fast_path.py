@@ -73,7 +73,7 @@ class ToolResultMatcher:
 
 
 def _failed(data: bytes, inside: int, closed: int) -> bool | None:
-    """Tell whether the tool failed, by what closes the message before `closed`; None: not clear."""
+    """Return whether the tool failed, by what closes the message before `closed`; None: not clear."""
     if data.startswith(_SUCCEEDED, closed - len(_SUCCEEDED)):
         return False
     if data.startswith(_FAILED, closed - len(_FAILED)):

@@ -253,7 +253,7 @@ def die_with_parent() -> None:
 
 
 def can_fork() -> bool:
-    """Tell whether this process may be forked: started otherwise, one would run the caller's script again.
+    """Return whether this process may be forked: started otherwise, one would run the caller's script again.
 
     One of a `multiprocessing.Pool` may have no processes of its own.
     """

@@ -35,12 +35,12 @@ def _engine(url: URL, read_only: bool, _process: int) -> Engine:
 
 
 def is_read_only(url: URL) -> bool:
-    """Say whether the database can be read and not written."""
+    """Return whether the database can be read and not written."""
     return get_backend(url).is_read_only(url)
 
 
 def exists(url: URL) -> bool:
-    """Say whether there may be something to read: a file that is there, a server that has a history.
+    """Return whether there may be something to read: a file that is there, a server that has a history.
 
     Raises WorkflowHistoryError where a server cannot be asked.
     """

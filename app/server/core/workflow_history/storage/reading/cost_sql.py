@@ -18,7 +18,7 @@ _RECORDED: Final = ("reported", "computed")
 
 
 def has_only_lower_bound() -> ColumnElement[bool]:
-    """Tell whether nothing of a run is on record, so that its total is a lower bound."""
+    """Return whether nothing of a run is on record, so that its total is a lower bound."""
     own, agents = workflows.c, agent_runs.alias().c
     recorded = exists(literal_column("1")).where(
         agents.workflow_key == own.key, agents.cost_basis.in_(_RECORDED)
@@ -30,7 +30,7 @@ def has_only_lower_bound() -> ColumnElement[bool]:
 
 
 def is_copy() -> ColumnElement[bool]:
-    """Tell whether other runs count all that a run spent; an empty stream spent nothing."""
+    """Return whether other runs count all that a run spent; an empty stream spent nothing."""
     own, copied, paid = workflows.c, agent_runs.alias().c, agent_runs.alias().c
     some = exists(literal_column("1")).where(copied.workflow_key == own.key, copied.duplicate_of.is_not(None))
     others = exists(literal_column("1")).where(

@@ -57,7 +57,7 @@ class PageCursor(NamedTuple):
 
 
 def _is_stored(value: Any) -> bool:
-    """Tell whether a column may hold a value."""
+    """Return whether a column may hold a value."""
     if isinstance(value, int | float):
         return -_LARGEST <= value <= _LARGEST
     return value is None or isinstance(value, str)

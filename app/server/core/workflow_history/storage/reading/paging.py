@@ -95,7 +95,7 @@ def _hinted(query: Select[Any], met: WhereClauses) -> Select[Any]:
 
 
 def _meets_soon(connection: Connection, query: PageQuery, total: int) -> bool:
-    """Tell whether so many of the runs are wanted that a walk through all of them soon fills the page."""
+    """Return whether so many of the runs are wanted that a walk through all of them soon fills the page."""
     runs = connection.scalar(select(func.max(workflows.c.key))) or 0
     return (query.offset + query.limit) * runs < total * _LOOK_UPS
 

@@ -60,6 +60,6 @@ def normalize(text: str) -> str:
 
 
 def _is_token(char: str) -> bool:
-    """Tell whether a character is a part of a word, as FTS5's unicode61 sees it; marks belong to letters."""
+    """Return whether a character is part of a word, as FTS5's unicode61 sees it; marks belong to letters."""
     category = unicodedata.category(char)
     return category[0] in "LNM" or category == "Co"

@@ -62,7 +62,7 @@ class RedactionResult(NamedTuple):
 
 
 def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
-    """Tell whether texts are stored: a history goes on as its newest run was stored.
+    """Return whether texts are stored: a history goes on as its newest run was stored.
 
     Raises WorkflowHistoryError where none must be and there are some.
     """
@@ -77,7 +77,7 @@ def text_storage_enabled(connection: Connection, *, no_text: bool) -> bool:
 
 
 def stores_text(connection: Connection) -> bool | None:
-    """Tell whether the newest run was stored with its texts; None: there is no run."""
+    """Return whether the newest run was stored with its texts; None: there is no run."""
     newest = select(workflows.c.extra).where(
         workflows.c.key == select(func.max(workflows.c.key)).scalar_subquery()
     )
@@ -105,7 +105,7 @@ def redact_all(connection: Connection, *, no_text: bool) -> RedactionResult:
 
 
 def is_to_be_erased(connection: Connection) -> bool:
-    """Say whether the database's files may still hold what was taken out of the tables."""
+    """Return whether the database's files may still hold what was taken out of the tables."""
     return connection.scalar(select(unfinished.c.step).where(unfinished.c.step == _ERASE)) is not None
 
 

@@ -147,7 +147,7 @@ def replace_run_problems(
 
 
 def folder_problems_unchanged(connection: Connection, agents_dir: str, found: Sequence[Problem]) -> bool:
-    """Tell whether what is wrong beside the stored runs is as stored."""
+    """Return whether what is wrong beside the stored runs is as stored."""
     folder = sanitize_text(agents_dir)
     columns = [problems.c[name] for name in _problem_row(folder, None, Problem("", ""))]
     query = select(*columns).where(_beside(folder)).order_by(problems.c.key)

@@ -99,7 +99,7 @@ class FolderWatcher:
         }
 
     def _tells(self, _change: Change, path: str) -> bool:
-        """Tell whether a sync would look at a path at all."""
+        """Return whether a sync would look at a path at all."""
         return PRUNED.isdisjoint(Path(os.path.relpath(path, self._folder)).parts)
 
     def _fall_back(self, error: Exception) -> None:

@@ -28,7 +28,7 @@ class AcceptEncodingMiddleware:
 
 
 def accepts_gzip(said: str) -> bool:
-    """Tell whether a client wants gzip.
+    """Return whether a client wants gzip.
 
     >>> (accepts_gzip("br, gzip"), accepts_gzip("gzip;q=0"), accepts_gzip("GZIP; q=0.5"),
     ...  accepts_gzip("gzip;q=x"))

@@ -114,7 +114,7 @@ def address_of(scope: Scope) -> str:
 
 
 def token_matches(token: str, given: str | None) -> bool:
-    """Tell whether a token is the right one, in the same time whatever is wrong with it."""
+    """Return whether a token is the right one, in the same time whatever is wrong with it."""
     return given is not None and secrets.compare_digest(token.encode(), given.encode())
 
 
@@ -158,7 +158,7 @@ def _may_not_change(path: str, headers: Headers) -> str | None:
 
 
 def _comes_from_us(headers: Headers) -> bool:
-    """Tell whether a request was sent by our pages, or by no page at all, as a browser has it."""
+    """Return whether a request was sent by our pages, or by no page at all, as a browser has it."""
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     return all(_place_of(origin) == headers.get("host", "").lower() for origin in headers.getlist("origin"))

@@ -33,7 +33,7 @@ class Measure:
         return self.say(figures) if self.say else self.unit.format(self.value(figures))
 
     def has_few_runs(self, figures: GroupStatistics) -> bool:
-        """Tell whether it rests on so few runs that chance makes it; a sum never does."""
+        """Return whether it rests on so few runs that chance makes it; a sum never does."""
         return self.kind == "line" and 0 < self.runs(figures) < MIN_RUNS
 
     def describe(self, figures: GroupStatistics, label: str) -> str:

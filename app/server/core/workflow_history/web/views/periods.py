@@ -41,7 +41,7 @@ class Periods:
         return first + timedelta(days=7 if self.by == "week" else 1)
 
     def is_unfinished(self, first: date) -> bool:
-        """Tell whether a period is not over."""
+        """Return whether a period is not over."""
         return self._begin(self.end(first)) > self.now
 
     def address(self, first: date, **more: Any) -> str:

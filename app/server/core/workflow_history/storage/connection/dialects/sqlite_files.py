@@ -95,7 +95,7 @@ def place_of(file: Path) -> FilePlace | None:
 
 
 def keeps_no_log(file: Path) -> bool:
-    """Say whether a database has not been opened by this program since it was made or copied."""
+    """Return whether a database has not been opened by this program since it was made or copied."""
     with _GUARD:
         place = place_of(file)
         if place is None:
@@ -158,7 +158,7 @@ def _look_beside(file: Path) -> None:
 
 
 def _has_log_of_another(file: Path) -> bool:
-    """Say whether changes wait in a log beside a database that are not its own; neither is written.
+    """Return whether changes wait in a log beside a database that are not its own; neither is written.
 
     One that somebody has open was looked at when it was opened.
     """
@@ -170,7 +170,7 @@ def _has_log_of_another(file: Path) -> bool:
 
 
 def _is_in_use(file: Path) -> bool:
-    """Say whether anybody has a database open with its log; where that cannot be told, somebody has."""
+    """Return whether anybody has a database open with its log; where that cannot be told, somebody has."""
     with _GUARD:  # to close a handle takes away this process's own locks: it must have none
         if place_of(file) in _KNOWN:
             return True
@@ -183,7 +183,7 @@ def _is_in_use(file: Path) -> bool:
 
 
 def _is_whole(file: Path, how: str) -> bool:
-    """Say whether a database is undamaged; `immutable=1`: by itself, without its log."""
+    """Return whether a database is undamaged; `immutable=1`: by itself, without its log."""
     try:
         connection = _connected(file, how, LOCK_WAIT_SECONDS)
         try:
@@ -324,6 +324,6 @@ def _size(file: Path) -> int:
 
 
 def moved(connection: Any, file: Path) -> bool:
-    """Say whether another file took the place of the one that a connection is to."""
+    """Return whether another file took the place of the one that a connection is to."""
     place = getattr(connection, "place", None)
     return place is not None and place != place_of(file)
