@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.database import get_workflow_history
 from app.server.core.workflow_history.queries.anomalies import find_anomalies
+from app.server.core.workflow_history.queries.budgets import check_budgets
 from app.server.core.workflow_history.queries.forecast import forecast
 from app.server.core.workflow_history.queries.forecast.backtest import calibration
 from app.server.core.workflow_history.queries.list_runs import list_run_summaries
+from app.server.core.workflow_history.queries.settings_file import read_config
 from app.server.core.workflow_history.queries.statistics import GROUPINGS, overview, run_statistics, waste
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import init, result, run, stream
@@ -151,3 +154,41 @@ def test_a_copied_fork_is_no_figure_either(tmp_path: Path) -> None:
     synced(tmp_path / "two")
     assert figures()["total"] == before
     assert overview(RunFilter()).total.copies == 2
+
+
+def write_silent_run(agents: Path, name: str) -> None:
+    """Write a run of which one agent left a prompt and no stream."""
+    folder = run(agents, name, {"adw_id": name, "status": "completed", "created_at": "2026-02-03T10:00:00Z"})
+    stream(folder, "planner", init(name), result(1.0, session=name))
+    (folder / "reviewer" / "prompts").mkdir(parents=True)
+    (folder / "reviewer" / "prompts" / "review.txt").write_text("/review the export")
+
+
+def test_a_copy_with_an_agent_without_a_stream_is_a_copy_in_every_face(tmp_path: Path) -> None:
+    agents, copies = tmp_path / "shop" / "agents", tmp_path / "copies" / "agents"
+    write_silent_run(agents, "a1b2c301")
+    shutil.copytree(agents / "a1b2c301", copies / "a1b2c301_copy")
+    synced(agents, copies)
+    assert [one["copy_of"] is not None for one in list_run_summaries().workflows].count(True) == 1
+    total = overview(RunFilter()).total
+    assert (total.runs, total.copies, total.runs_without_cost) == (1, 1, 0)
+    (review,) = [group for group in run_statistics("phase", RunFilter()).groups if group.name == "review"]
+    assert review.runs == 1
+    known = get_history_analytics(get_workflow_history(limit=10)["workflows"])
+    assert known == get_history_analytics()
+
+
+def test_a_selection_of_copies_alone_says_so(tmp_path: Path) -> None:
+    copied_in("runs first", tmp_path)
+    for more in ((), ("--by", "phase")):
+        done = CliRunner().invoke(app, ["stats", "--project", "shop-copies-of-runs", *more])
+        assert (done.exit_code, "No run matches" in done.stdout) == (0, False)
+        assert "0 runs · 3 copies left out" in done.stdout
+
+
+def test_a_budget_counts_no_copy_as_a_run(tmp_path: Path) -> None:
+    copied_in("runs first", tmp_path)
+    config = tmp_path / "workflow-history.toml"
+    config.write_text("[budget]\nmonth = 1\n")
+    (budget,) = check_budgets(read_config(config), now=datetime(2026, 2, 28, tzinfo=UTC)).budgets
+    assert budget.runs == RUNS

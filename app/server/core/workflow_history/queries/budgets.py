@@ -118,7 +118,9 @@ def check_budgets(
             f"there is no history at {database.database_name()} yet; workflow-history sync makes one"
         )
     with database.open_required() as history:
-        runs, misdated = drop_implausible_dates(history, history.columns("runs", BUDGET_COLUMNS), until)
+        every = history.columns("runs", BUDGET_COLUMNS)
+        originals = every.take(every.integers["is_copy"] != 1)
+        runs, misdated = drop_implausible_dates(history, originals, until)
         found = _judged(history, runs, config, periods, start, until)
     order: dict[BudgetStateName, int] = {"passed": 0, "near": 1, "within": 2}
     found.sort(key=lambda budget: order[budget.state])

@@ -126,9 +126,8 @@ def evaluate(runs: ColumnTable, budgets: Budgets, periods: Sequence[Period], sin
 def _spent(runs: ColumnTable) -> _Spent:
     total, beyond = runs.integers["total_cost"], runs.integers["lower_bound_cost"]
     amounts = [np.where(is_known(values), values, 0) for values in (total, beyond)]
-    copied = runs.integers["is_copy"] == 1  # other runs count all that it spent
-    unknown = ~is_known(total) & ~is_known(beyond) & ~copied
-    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~(is_recorded(runs) | copied))
+    unknown = ~is_known(total) & ~is_known(beyond)
+    return _Spent(amounts[0] + amounts[1], unknown, unknown | ~is_recorded(runs))
 
 
 def _of_scope(runs: ColumnTable, scope: Scope, name: str | None) -> Flags:

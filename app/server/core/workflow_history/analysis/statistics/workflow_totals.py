@@ -80,7 +80,7 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
 
 def _is_copy(row: Row) -> bool:
     agents = row.get("phase_costs")
-    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
+    return row.get("total_cost") is None and isinstance(agents, list) and is_copy(agents)
 
 
 def _sums_of_one(row: Row) -> GroupTotals:

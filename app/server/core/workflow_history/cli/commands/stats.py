@@ -14,7 +14,7 @@ from ..empty import show_no_runs
 from ..filter_options import FilteredCommand, get_filter, zone_of
 from ..output import get_output
 from ..render.overview import render_overview
-from ..render.stats import render_statistics, total_line
+from ..render.stats import render_statistics, render_totals, total_line
 from ..render.trends import render_trend
 from ..render.waste import render_waste, render_waste_line
 
@@ -76,7 +76,7 @@ def _overview(context: typer.Context) -> None:
     elif screen.quiet:
         screen.print(total_line(found.total))
     elif not found.total.runs:
-        show_no_runs(context)
+        _no_runs(context, found.total)
     else:
         screen.print(render_overview(found, screen.width))
         screen.print_hints(
@@ -94,9 +94,16 @@ def _groups(context: typer.Context, by: str, across: str | None) -> None:
     elif screen.quiet:
         screen.print(total_line(found.total))
     elif not found.total.runs:
-        show_no_runs(context)
+        _no_runs(context, found.total)
     else:
         screen.print(render_statistics(found, screen.width))
+
+
+def _no_runs(context: typer.Context, total: statistics.GroupStatistics) -> None:
+    if total.copies:
+        get_output(context).print(render_totals(total))
+    else:
+        show_no_runs(context)
 
 
 def _waste(context: typer.Context) -> None:

@@ -99,8 +99,8 @@ def render_totals(total: GroupStatistics) -> Text:
     """Return how many runs there are, what they cost in all and how they ended, in a line."""
     return join_parts([
         pluralize(total.runs, "run"),
-        f"{format_cost(total)} in all" if spending_of(total).minimum is not None else None,
-        success_line(total),
+        f"{format_cost(total)} in all" if total.runs and spending_of(total).minimum is not None else None,
+        success_line(total) if total.runs else None,
         copies_words(total),
     ])  # fmt: skip
 

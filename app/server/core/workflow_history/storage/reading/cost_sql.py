@@ -38,7 +38,7 @@ def is_copy() -> ColumnElement[bool]:
         paid.duplicate_of.is_(None),
         func.coalesce(paid.outcome, literal_column("''")) != literal_column("'empty'"),
     )
-    return and_(own.cost_basis.is_(None), some, ~others)
+    return and_(own.total_cost_nanodollars.is_(None), some, ~others)
 
 
 def original() -> ColumnElement[Any]:
