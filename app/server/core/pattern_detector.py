@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from app.server.core.workflow_history.analysis.patterns import PatternOccurrence, detect_patterns, phases_only
+from .workflow_history.analysis.patterns import PatternOccurrence, detect_patterns, phases_only
 
 
 def detect_patterns_in_workflow(workflow: dict[str, Any]) -> list[dict[str, Any]]:

@@ -673,8 +673,8 @@ def test_a_folders_costs_are_those_of_its_present_runs(history: History) -> None
             {"id": "e", **here, "agents_dir": "elsewhere", "total_cost": 1},
         ]
     )
-    assert history.cost_totals("", "here") == (2, 0.3, 0.5, 3)  # of none it is known that this is all
-    assert history.cost_totals("", "nowhere") == (0, None, None, 0)
+    assert history.cost_totals("", "here") == (2, 0.3, 0.5, 3, 1)  # of none it is known that this is all
+    assert history.cost_totals("", "nowhere") == (0, None, None, 0, 0)
 
 
 # --- the file
