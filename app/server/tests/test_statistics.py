@@ -243,12 +243,12 @@ def read_runs(file: Path) -> list[dict[str, Any]]:
     recorded = {part["workflow_key"] for part in parts if part["cost_basis"] in ("reported", "computed")}
     rows = read(file, "SELECT * FROM workflows")
     for row in rows:
+        own = [part for part in parts if part["workflow_key"] == row["key"]]
+        row["is_copy"] = row["total_cost_nanodollars"] is None and are_copies(own)
         beyond = row["lower_bound_cost_nanodollars"]
         if row["cost_basis"] == "lower_bound" and beyond is None and row["key"] not in recorded:
             row["lower_bound_cost_nanodollars"] = row["total_cost_nanodollars"]
             row["total_cost_nanodollars"] = None
-        own = [part for part in parts if part["workflow_key"] == row["key"]]
-        row["is_copy"] = row["cost_basis"] is None and are_copies(own)
     return [row for row in rows if not row["is_copy"]]
 
 
