@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,14 @@ def test_no_module_prints_outside_the_entry_points() -> None:
             continue
         calls = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
         assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], file
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in FILES if ">>> " in file.read_text()],
+    ids=lambda file: str(file.relative_to(PACKAGE)),
+)
+def test_every_example_in_a_docstring_gives_the_result_that_stands_below_it(file: Path) -> None:
+    name = ".".join(("app.server.core.workflow_history", *module_of(file)))
+    tried = doctest.testmod(importlib.import_module(name))
+    assert (tried.failed, tried.attempted > 0) == (0, True)

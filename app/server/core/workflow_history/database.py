@@ -1,7 +1,7 @@
 """The history's database behind five functions: dicts go in and out; each call opens and closes it.
 
 Where a server asks for that, it stays open between calls.
-Many workflows at a time go through `store.history.History`, which these functions use too.
+Many workflows at a time go through `storage.history.History`, which these functions use too.
 """
 
 from __future__ import annotations

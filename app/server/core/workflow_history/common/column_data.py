@@ -126,7 +126,7 @@ class CategoricalColumn:
     def from_values(cls, values: Iterable[str | None]) -> Self:
         """Return the column of some words.
 
-        >>> CategoricalColumn.of(["plan", None, "plan"]).codes.tolist()
+        >>> CategoricalColumn.from_values(["plan", None, "plan"]).codes.tolist()
         [0, -1, 0]
         """
         codes: dict[str, int] = {}

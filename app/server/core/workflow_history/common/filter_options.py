@@ -93,7 +93,7 @@ def parse_range(given: str, unit: Callable[[str], float] = float) -> Range:
     """Read amounts: `1..5`, `1..` (at least), `..5` (at most), `5` (at least).
 
     >>> parse_range("..2.5"), parse_range("90..10m", parse_duration)
-    (Range(least=None, most=2.5), Range(least=90.0, most=600.0))
+    (Range(minimum=None, maximum=2.5), Range(minimum=90.0, maximum=600.0))
     """
     least, dots, most = given.partition("..")
     try:
@@ -218,7 +218,7 @@ def build_filter(given: Mapping[str, Any], tz: str | None = None) -> RunFilter:
     `tz` names the zone that days are of; without one: this machine's.
 
     >>> build_filter({"status": ["failed"], "cost": "1.."}).cost
-    Range(least=1.0, most=None)
+    Range(minimum=1.0, maximum=None)
     >>> build_filter({"until": "2026-03-28"}, "Europe/Berlin").created_before.isoformat()
     '2026-03-29T00:00:00+01:00'
     """

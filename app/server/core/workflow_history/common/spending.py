@@ -105,7 +105,7 @@ def run_spending(workflow: Mapping[str, Any]) -> Spending:
     """Return what a run spent; a total that stands for a lower bound alone is not on record.
 
     >>> run_spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
-    Spending(recorded=None, beyond=Decimal('0.07'), partial=True, unknown_runs=0)
+    Spending(recorded=None, lower_bound=Decimal('0.07'), partial=True, unknown_runs=0)
     """
     basis = workflow.get("cost_basis")
     total, beyond = to_decimal(workflow.get("total_cost")), to_decimal(workflow.get("lower_bound_cost"))
@@ -166,7 +166,7 @@ def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
 def agent_spending(agent: Mapping[str, Any]) -> Spending:
     """Return what one agent's stream says that it spent; a copy and an empty stream spent nothing.
 
-    >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).known
+    >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).minimum
     Decimal('0.75')
     """
     cost, beyond = to_decimal(agent.get("cost")), to_decimal(agent.get("lower_bound_cost"))

@@ -1,7 +1,7 @@
 """Tell when a run did its own work, where its transcripts begin with another run's lines. Pure.
 
-Each agent run says when its own work began (`accounting.claims`); the run's times follow from them if its
-streams' own times date it. Whatever else dates a run (a state, a log, its id) is its own.
+Each agent run says when its own work began (`costs.accounting.message_claims`); the run's times follow from
+them if its streams' own times date it. Whatever else dates a run (a state, a log, its id) is its own.
 """
 
 from __future__ import annotations

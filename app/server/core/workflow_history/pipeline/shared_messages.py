@@ -1,8 +1,9 @@
 """Count each message and each result once across all runs of a history.
 
 A copy of a run folder, a forked session or a transcript of a run's session repeats messages that another run
-has. Which run counts them depends on the runs alone (see `accounting.unique`), never on the order of syncs:
-whenever one of them changes, the shares of all that are connected by common messages are computed again.
+has. Which run counts them depends on the runs alone (see `costs.accounting.deduplication`), never on the
+order of syncs: whenever one of them changes, the shares of all that are connected by common messages are
+computed again.
 Called in the transaction that changes the runs, so that no message is ever counted twice or not at all.
 """
 

@@ -77,7 +77,7 @@ class StatisticsRow:
     cost_p90: float | None  # USD: nine of ten runs cost at most so much
     cost_runs: int  # runs whose cost is known
     lower_bound_cost: float | None  # USD, spent at least beyond `cost`
-    runs_without_cost: int  # of which nothing is known to have been spent, but for copies of other runs
+    runs_without_cost: int  # of which nothing is known to have been spent
     runs_costing_more: int  # runs that spent more than is on record
     input_tokens: int | None  # read uncached
     output_tokens: int | None  # written by the models

@@ -344,7 +344,7 @@ class History:
             return list(block_ranges(all_blocks(connection)))
 
     def digests(self, name: str) -> list[Aggregate]:
-        """Return what all runs add up to, in parts to be merged; see `summing.packing`."""
+        """Return what all runs add up to, in parts to be merged; see `analysis.statistics.aggregates`."""
         from .column_cache.aggregates import read_digests  # noqa: PLC0415 - see above
 
         with self._reading() as connection:

@@ -7,7 +7,7 @@ from math import fsum
 from typing import Any
 
 from ...common.coercion import coerce_number, worked_seconds
-from ...common.spending import is_whole, why_no_cost
+from ...common.spending import agent_spending, is_whole, why_no_cost
 from ...costs.accounting.cost_sums import sum_costs
 from ...costs.accounting.run_cost import RECORDED_BASES
 from .context import Agent, ExplanationContext, sum_parts
@@ -208,13 +208,7 @@ def _silent_part(agent: Agent) -> Component:
 
 def _unknown(agents: Sequence[Agent]) -> int:
     """Return of how many agent runs nothing shows what they spent; copies and empty streams spent nothing."""
-    return sum(
-        agent.get("cost") is None
-        and agent.get("lower_bound_cost") is None
-        and not agent.get("duplicate_of")
-        and agent.get("outcome") != "empty"
-        for agent in agents
-    )
+    return sum(spent.minimum is None and spent.partial for spent in map(agent_spending, agents))
 
 
 def agent_part(

@@ -110,7 +110,7 @@ def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence
     """Return how much less the score of `told` is than that of `base`.
 
     >>> brier_gain([1.0, 0.0], [0.5, 0.5], [True, False])
-    Gain(mean=0.25, low=0.25, high=0.25)
+    BrierGain(mean=0.25, low=0.25, high=0.25)
     """
     came = np.array(completed, np.float64)
     gains = np.square(np.array(base) - came) - np.square(np.array(told) - came)

@@ -79,7 +79,7 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
 
     >>> values = np.arange(1, 20)
     >>> weighted_interval(values, np.ones(19, bool), np.ones(19)).bounds
-    Bounds(p10=2, median=10, p90=18)
+    Interval(p10=2, median=10, p90=18)
     >>> weighted_interval(values[:8], np.ones(8, bool), np.ones(8)).bounds is None
     True
     """

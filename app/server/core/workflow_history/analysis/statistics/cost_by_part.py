@@ -3,7 +3,7 @@
 An agent that left no stream is a row of which nothing is known: what its phase spent is a lower bound. What
 the attempts of one phase of a run spent is put together, so that a median is one over runs. The rows are
 kept, for they take longest of all: whoever changes how they are made gives their blocks another name
-(`store.blocks.STORED_AS`).
+(`storage.column_cache.blocks.STORED_AS`).
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class _AdjacentSums:
         return found
 
     def worked(self, seconds: Floats, started: Integers) -> Floats:
-        """Add up what is known, as `evidence.worked_seconds` does: side by side counts once."""
+        """Add up what is known, as `coercion.worked_seconds` does: side by side counts once."""
         laid = self._one_after_the_other(seconds[self._order], started[self._order])
         there = is_known(laid)
         if there.all():

@@ -10,14 +10,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...common.formatting.agents import short_model
-from ...common.formatting.costs import format_minimum, sum_words
+from ...common.formatting.costs import format_minimum
 from ...common.formatting.numbers import format_timestamp, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import Spending, to_decimal
 from ...presentation.run_list import short_ids
 from . import symbols
 from .table import Column, DropColumn, build_table, fit_columns, ids_column
-from .text import join_parts, render_problems, section_rule
+from .text import join_parts, render_problems, render_sum, section_rule
 
 Sums = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def render_cost_report(found: Sums, width: int) -> RenderableType:
 
 def render_cost_line(found: Sums) -> Text:
     """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
-    return join_parts([Text(words, "bold") for words in sum_words(to_spending(found))])
+    return render_sum(to_spending(found))
 
 
 def to_spending(sums: Sums) -> Spending:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from ...analysis.statistics.records import GroupStatistics, RunStatistics
 from ...common.formatting.agents import short_model
-from ...common.formatting.costs import sum_words
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, format_fraction, format_usd
@@ -24,7 +23,7 @@ from ...presentation.statistics import (
 )
 from . import symbols
 from .table import Column, DropColumn, build_table, fit_columns
-from .text import implausible_dates_note, join_parts
+from .text import implausible_dates_note, join_parts, render_sum
 
 BAR: Final = 12  # cells
 MOST_NAME: Final = 40  # cells
@@ -107,7 +106,7 @@ def render_totals(total: GroupStatistics) -> Text:
 
 def total_line(total: GroupStatistics) -> Text:
     """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
-    return join_parts([Text(words, "bold") for words in sum_words(spending_of(total))])
+    return render_sum(spending_of(total))
 
 
 def name_of(by: str, name: str | None) -> Text:

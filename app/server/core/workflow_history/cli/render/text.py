@@ -12,10 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ...common.formatting.costs import sum_words
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
 from ...common.plausible_dates import ImplausibleDates
-from ...common.spending import number
+from ...common.spending import Spending, number
 
 
 def section_rule(title: str, width: int, note: str = "") -> Text:
@@ -155,6 +156,11 @@ def in_lines(parts: Sequence[str | Text | None], width: int) -> Text:
             lines.append([part])
             room = width - size
     return Text("\n").join(join_parts(line) for line in lines)
+
+
+def render_sum(spent: Spending) -> Text:
+    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    return join_parts([Text(words, "bold") for words in sum_words(spent)])
 
 
 def join_parts(parts: Sequence[str | Text | None], separator: str = _DOT) -> Text:

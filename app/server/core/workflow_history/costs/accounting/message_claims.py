@@ -134,7 +134,7 @@ def claim_of(
     at: datetime | None,
     unseen: Sequence[Subagent] = (),
 ) -> Claim:
-    """Return the claim of a stream that counts all that it spent; `unseen`: as in `accounting.missing`."""
+    """Return the claim of a stream that counts all that it spent; `unseen`: as in `missing_parts`."""
     return Claim(
         path=facts.path,
         identity=facts.identity,
@@ -260,8 +260,10 @@ def settled(
 
 def _repeated_of(claim: Claim, share: Share) -> set[str]:
     """Return the ids of a stream's messages that are another stream's work."""
-    if claim.facts is None or share.duplicate_of is None:
-        return set() if claim.facts is None else _counted_by_others(claim.facts, share)
+    if claim.facts is None:
+        return set()
+    if share.duplicate_of is None:
+        return _counted_by_others(claim.facts, share)
     repeated = share.repeated
     return {message.message_id for unit, message in claim.spender.loose if unit in repeated}
 
@@ -341,10 +343,12 @@ def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]
 
     They are if their lines say so, or if another run is known to count them.
     """
-    every = frozenset([message.message_id for message in facts.messages])
     copied = frozenset([message.message_id for message in facts.messages if message.copied])
     known = elsewhere.get((facts.path, facts.identity), Elsewhere())
     theirs = copied | _messages_of(facts, known.repeated)
+    if not theirs:  # as in most streams
+        return theirs
+    every = frozenset([message.message_id for message in facts.messages])
     return next((some for some in (theirs, copied) if some < every), frozenset())
 
 

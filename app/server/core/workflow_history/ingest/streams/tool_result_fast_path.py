@@ -44,7 +44,7 @@ class ToolResultMatcher:
         >>> line = (b'{"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1",'
         ...     b'"type":"tool_result","content":"ok","is_error":true}]},"parent_tool_use_id":null,'
         ...     b'"session_id":"s1","uuid":"u1","tool_use_result":{}}')
-        >>> ToolResultMatcher().answer(line, 0, len(line))
+        >>> ToolResultMatcher().match(line, 0, len(line))
         ('t1', True)
         """
         head = _HEAD.match(data, start, end)

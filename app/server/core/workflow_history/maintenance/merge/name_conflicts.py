@@ -30,7 +30,7 @@ def assign_names(runs: Sequence[Mapping[str, Any]], called: Sequence[Sequence[st
 
     >>> one, other = {"created_at": "1", "found_on": "x"}, {"created_at": "2", "found_on": "y"}
     >>> assign_names([other, one], [["a"], ["a"]])
-    ['a~3c3b2fd9', 'a']
+    ['a~070b6546', 'a']
     """
     plain = base_name(called[0][0])
     is_free = any(plain in names for names in called)

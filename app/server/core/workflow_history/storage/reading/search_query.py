@@ -27,8 +27,9 @@ class SearchTerm(NamedTuple):
 def parse_search(search: str) -> list[SearchTerm]:
     """Return the words and phrases of a search; what has neither letter nor digit says nothing.
 
-    >>> parse_search('csv "due date" -draft !')[1:]
-    [Piece(text='due date', begins=False, left_out=False), Piece(text='draft', begins=True, left_out=True)]
+    >>> parse_search('csv "due date" -draft !')[1:]  # doctest: +NORMALIZE_WHITESPACE
+    [SearchTerm(text='due date', begins=False, left_out=False),
+     SearchTerm(text='draft', begins=True, left_out=True)]
     """
     found = []
     for match in _PIECE.finditer(search):
