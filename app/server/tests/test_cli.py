@@ -334,6 +334,7 @@ def test_json_has_the_keys_of_the_python_functions(shop):
         **database.get_workflow_history(limit=20),
         "next_cursor": None,
         "part_costs": None,
+        "part_costs_partial": None,
     }
     assert json.loads(type_in("list", "--json").stdout) == page
     shown = json.loads(type_in("--json", "show", "aaaa1111").stdout)

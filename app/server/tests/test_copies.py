@@ -192,3 +192,30 @@ def test_a_budget_counts_no_copy_as_a_run(tmp_path: Path) -> None:
     config.write_text("[budget]\nmonth = 1\n")
     (budget,) = check_budgets(read_config(config), now=datetime(2026, 2, 28, tzinfo=UTC)).budgets
     assert budget.runs == RUNS
+
+
+def unreadable(stats: dict[str, Any]) -> list[str]:
+    """Return the files of which a line could not be read; which id a state claims goes by the run's name."""
+    return sorted(problem["path"] for problem in stats["errors"] if problem["severity"] == "error")
+
+
+@pytest.mark.parametrize("first", ["copy", "logs"])
+def test_a_sync_around_a_copy_says_what_a_fresh_one_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    home = tmp_path / "home"
+    for number in range(2):
+        write_run(home / "logs", number)
+    broken = home / "logs" / "a1b2c300" / "planner" / "raw_output.jsonl"
+    broken.write_text(broken.read_text() + "{broken}\n")
+    shutil.copytree(home / "logs", home / "copy")
+    synced(home / first)
+    again = [synced(home) for _ in range(2)]
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / "fresh.db"))
+    fresh = synced(home)
+    for done in again:
+        for name in ("repeating", "copies", "statuses", "total_cost", "scanned"):
+            assert done[name] == fresh[name], name
+        paths = unreadable(done)
+        assert paths == unreadable(fresh)
+        assert all((home / path).is_file() for path in paths)

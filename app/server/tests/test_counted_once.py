@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, select
+from typer.testing import CliRunner
 
-from app.server.core.workflow_history.analysis.anomalies.budgets import (
-    BUDGET_COLUMNS,
-    BudgetLimits,
-    Budgets,
-    Period,
-    evaluate,
-)
-from app.server.core.workflow_history.common.column_data import ColumnTable
+from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.common.formatting.costs import format_minimum
 from app.server.core.workflow_history.common.spending import Spending, run_spending
@@ -34,7 +29,9 @@ from app.server.core.workflow_history.maintenance.retention_rules import Retenti
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.presentation.run_detail import cost_fact
 from app.server.core.workflow_history.presentation.statistics import format_cost
+from app.server.core.workflow_history.queries.budgets import check_budgets
 from app.server.core.workflow_history.queries.list_runs import costs_of
+from app.server.core.workflow_history.queries.settings_file import read_config
 from app.server.core.workflow_history.queries.statistics import overview, run_statistics
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.history import History
@@ -95,11 +92,6 @@ def runs() -> dict[str, float | None]:
         else round(one["total_cost"] + (one["lower_bound_cost"] or 0), 9)
         for one in found
     }
-
-
-def columns(names: Sequence[str]) -> ColumnTable:
-    with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history:
-        return history.columns("runs", names)
 
 
 def learnt() -> list[tuple[str, str, float | None]]:
@@ -193,10 +185,11 @@ def test_a_copy_leaves_an_exact_total_exact_in_every_face(agents: Path) -> None:
     copy = get_workflow_by_id("a1b2c3d4_backup")
     assert run_spending(copy) == Spending(None, None, partial=False)
     assert cost_fact(copy).notes[0].words == "other runs count all that it spent"
-    (day,) = evaluate(
-        columns(BUDGET_COLUMNS), Budgets(BudgetLimits(day=10**9)), [Period("day", -(2**62), 2**62)], 0
-    )
-    assert (day.spent, day.at_least, day.unknown) == (10**9, False, 0)
+    config = agents / "workflow-history.toml"
+    config.write_text("[budget]\nday = 1\n")
+    since, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 23, tzinfo=UTC)
+    (day,) = check_budgets(read_config(config), since=since, now=until).budgets
+    assert (day.spent, day.at_least, day.unknown_runs) == (1.0, False, 0)
     assert sound() == []
 
 
@@ -218,6 +211,29 @@ def test_a_copy_with_an_agent_that_left_no_stream_spent_more_than_is_known(agent
     assert synced(agents)["partial_costs"] == 1
     assert folder_costs(agents)["partial"]
     assert format_cost(overview(RunFilter()).total) == "≥ $1.00"
+
+
+def test_a_copy_is_none_as_long_as_it_has_an_agent_that_its_original_lacks(agents: Path) -> None:
+    folder = workflow(agents, "a1b2c3d4")
+    shutil.copytree(folder, agents / "a1b2c3d4_backup")
+    for where, copies in (("a1b2c3d4_backup", 0), ("a1b2c3d4", 1)):
+        prompt(agents / where, "builder", "Build it")
+        assert synced(agents)["copies"] == copies
+        assert [overview(RunFilter()).total.copies, folder_costs(agents)["copies"]] == [copies, copies]
+        assert sound() == []
+
+
+def test_a_folders_costs_list_copies_last_and_count_them_as_no_runs(agents: Path) -> None:
+    shutil.copytree(workflow(agents, "a1b2c3d4"), agents / "a1b2c3d4_backup")
+    found = folder_costs(agents)
+    assert (found["runs"], found["copies"], found["agent_runs"], found["recorded_cost"]) == (1, 1, 1, 1.0)
+    assert [(run["name"], run["copy_of"]) for run in found["by"]["run"]] == [
+        ("a1b2c3d4", None), ("a1b2c3d4_backup", "a1b2c3d4"),
+    ]  # fmt: skip
+    assert [(phase["runs"], phase["agent_runs"]) for phase in found["by"]["phase"]] == [(1, 1)]
+    shown = CliRunner().invoke(app, ["cost", str(agents)]).stdout
+    assert "1 run in shop · 1 copy left out · 1 agent" in shown
+    assert "copy of a1b2c3d4" in shown
 
 
 def test_a_copy_made_later_changes_nothing_of_the_first_run(agents: Path) -> None:

@@ -236,7 +236,7 @@ def test_what_a_wrong_clock_made_of_a_run_is_judged_again(
     ("damage", "told"),
     [
         (
-            "UPDATE column_blocks SET data = X'90' WHERE family = 'runs'",
+            "UPDATE column_blocks SET data = X'90' WHERE family = 'runs 2'",
             "packed runs of the runs from number",
         ),
         (

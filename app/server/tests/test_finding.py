@@ -462,7 +462,13 @@ def test_runs_are_sorted_by_what_a_phase_cost_in_them(tmp_path, monkeypatch):
             history.insert({"id": name, "phase_costs": parts})
     page = find_runs(RunFilter(phase=("review",)), sort="phase-cost", limit=3)
     assert [run["id"] for run in page.workflows] == ["b", "c", "a"]
-    assert (page.part_costs, page.total) == ([0.5, 0.4, 0.2], 4)
+    assert (page.part_costs, page.part_costs_partial) == ([0.5, 0.4, 0.2], [False, True, False])
+    assert page.total == 4
+    shown = CliRunner().invoke(app, ["list", "--phase", "review", "--sort", "phase-cost"]).stdout
+    assert [line.split("  ")[-1].strip() for line in shown.splitlines()[:6] if "$" in line] == [
+        "$0.50", "≥ $0.40", "$0.20",
+    ]  # fmt: skip
+    assert "phase cost" in shown
     last = find_runs(RunFilter(agent=("reviewer",)), sort="agent-cost", offset=3)
     assert ([run["id"] for run in last.workflows], last.part_costs) == (["d"], [None])
     with pytest.raises(InvalidQueryError, match="name one"):

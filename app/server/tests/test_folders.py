@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from app.server.core.workflow_history import run_statistics, scanner, sync_workflow_history
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.ingest.runs import scan
+from app.server.core.workflow_history.ingest.runs import discovery, scan
+from app.server.core.workflow_history.ingest.runs.nested_folders import Inside, look_inside
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 
 from .build import SONNET, assistant, init, line, result, run, stream, tool_use
@@ -175,6 +176,20 @@ class TestTranscriptsBesideAgentsFolders:
     def test_are_read_with_the_agents_folders_of_a_project_in_a_list(self, mixed: Path) -> None:
         done = sync_workflow_history(silent=True, agents_dir=[mixed, mixed / "agents"])
         assert (done["scanned"], done["total_cost"], len(done["folders"])) == (9, 7.2, 7)
+
+    def test_are_looked_for_once_in_each_sync(self, mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        looked: list[Path] = []
+
+        def look(folder: Path) -> Inside:
+            looked.append(folder)
+            return look_inside(folder)
+
+        for module in (scanner, discovery):
+            monkeypatch.setattr(module, "look_inside", look)
+        for project in (None, "desk"):
+            sync_workflow_history(silent=True, agents_dir=mixed, project=project)
+            assert looked == [mixed]
+            looked.clear()
 
     def test_leave_agents_runs_where_they_are_when_a_project_is_named(self, mixed: Path) -> None:
         ask("sync", str(mixed))

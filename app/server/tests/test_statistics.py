@@ -90,6 +90,7 @@ runs = st.lists(
         **tokens_of,
         "total_tokens": count,
         "duration_seconds": st.none() | st.floats(0, 10_000),
+        "duration_basis": st.sampled_from(["reported", "derived", "lower_bound", None]),
         "phase_costs": st.lists(agents, max_size=4),
     }),
     max_size=12,
@@ -144,7 +145,7 @@ def of_run(row: dict[str, Any]) -> Entry:
         row["cost_basis"] in ("lower_bound", "unpriced") or row["lower_bound_cost_nanodollars"] is not None,
         tuple(row[kind] for kind in KINDS),
         row["total_tokens"],
-        row["duration_seconds"],
+        None if row["duration_basis"] == "lower_bound" else row["duration_seconds"],
         row["is_copy"],
     )
 
@@ -244,7 +245,7 @@ def read_runs(file: Path) -> list[dict[str, Any]]:
     rows = read(file, "SELECT * FROM workflows")
     for row in rows:
         own = [part for part in parts if part["workflow_key"] == row["key"]]
-        row["is_copy"] = row["total_cost_nanodollars"] is None and are_copies(own)
+        row["is_copy"] = row["cost_basis"] is None and are_copies(own)
         beyond = row["lower_bound_cost_nanodollars"]
         if row["cost_basis"] == "lower_bound" and beyond is None and row["key"] not in recorded:
             row["lower_bound_cost_nanodollars"] = row["total_cost_nanodollars"]

@@ -33,6 +33,7 @@ from app.server.core.workflow_history.queries.compare import compare_runs
 from app.server.core.workflow_history.queries.explain import explain_run
 from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.queries.statistics import GroupStatistics, run_statistics
+from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
 from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
@@ -551,3 +552,21 @@ def test_runs_without_a_phase_are_no_empty_table(agents: Path) -> None:
     assert shown("stats", "--by", "phase").startswith("No run has a known phase.\n")
     assert "Phases" not in shown("stats")
     assert "No week's cost is known." in shown("stats")
+
+
+@pytest.mark.parametrize("gone", ["builder", "planner"])
+def test_an_agent_whose_stream_was_deleted_is_still_known_to_have_left_one(agents: Path, gone: str) -> None:
+    folder = run(agents, "a1b2c3d4", {"adw_id": "a1b2c3d4", "phases": [{"phase": "build", "success": True}]})
+    for name in ("planner", "builder"):
+        prompt(folder, name, "Do it")
+        stream(folder, name, init(name), result(1.0, session=name))
+    sync_workflow_history(silent=True)
+    before = get_workflow_by_id("a1b2c3d4")
+    (folder / gone / "raw_output.jsonl").unlink()
+    done = sync_workflow_history(silent=True)
+    assert [problem["reason"] for problem in done["errors"]] == []
+    for _ in range(2):
+        after = get_workflow_by_id("a1b2c3d4")
+        for name in ("status", "total_cost", "cost_basis", "agents_without_stream", "quality_score"):
+            assert after[name] == before[name], name
+        resync_workflow_cost("a1b2c3d4")

@@ -33,6 +33,14 @@ def write_run(agents: Path, run_id: str, cost: float = 0.25, session: str | None
     return build.stream(folder, "planner", build.init(session), build.result(cost, session=session))
 
 
+def write_transcript(folder: Path, number: int) -> Path:
+    session = f"{number:08d}-aaaa-4bbb-8ccc-{number:012d}"
+    said = build.assistant(
+        f"m{number}", sessionId=session, timestamp="2026-02-01T10:00:00Z", uuid=f"u{number}"
+    )
+    return build.stream(folder, "", said, name=f"{session}.jsonl")
+
+
 def first_sync(heard: Listener, runs: int = 1) -> None:
     heard.synced(lambda last: last["scanned"] == runs)
 
@@ -67,6 +75,22 @@ def test_all_agents_folders_of_a_project_are_followed(agents: Path) -> None:
     assert {run["id"] for run in found} == {"aaaa1111", "bbbb2222", "cccc3333", "dddd4444"}
     assert str(agents) in page
     assert str(scripts) in page
+
+
+def test_transcripts_beside_agents_folders_are_followed(agents: Path) -> None:
+    project, sessions = agents.parent, agents.parent / ".claude" / "projects"
+    write_run(agents, "aaaa1111")
+    write_transcript(sessions / "-home-me-shop", 1)
+    write_transcript(project, 2)
+    with serving(project) as served, listening(served) as heard:
+        assert served.told["folders"] == [str(agents), str(project)]
+        first_sync(heard, runs=3)
+        write_transcript(sessions / "-home-me-desk", 3)
+        heard.synced(lambda last: last["scanned"] == 4)
+        write_transcript(project, 4)
+        heard.synced(lambda last: last["scanned"] == 5)
+        write_run(agents, "bbbb2222")
+        heard.synced(lambda last: last["scanned"] == 6)
 
 
 def test_a_folder_that_vanishes_keeps_no_other_of_its_project_from_being_followed(agents: Path) -> None:

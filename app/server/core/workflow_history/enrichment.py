@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from . import scanner
 from .common.coercion import moment_in_utc
 from .common.models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
-from .common.spending import is_whole
+from .common.spending import run_basis
 from .costs.accounting import accounted, compute_run_cost
 from .costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
 from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
@@ -63,11 +63,16 @@ def with_claims(
     return with_sums(workflow, costs, streams), claims
 
 
-def with_sums(workflow: Workflow, costs: CostData, streams: Sequence[StreamFacts] = ()) -> Workflow:
-    """Return the workflow with costs that are added up already."""
-    if workflow.get("agents_without_stream") and is_whole(costs.get("cost_basis"), costs["phase_costs"]):
-        # An agent that left no stream spent something that nothing shows.
-        costs["cost_basis"] = "lower_bound"
+def with_sums(
+    workflow: Workflow,
+    costs: CostData,
+    streams: Sequence[StreamFacts] = (),
+    *,
+    counted_elsewhere: Container[str] = (),
+) -> Workflow:
+    """Return the workflow with costs that are added up already; `counted_elsewhere`: as in `run_basis`."""
+    silent = workflow.get("agents_without_stream") or ()
+    costs["cost_basis"] = run_basis(costs["cost_basis"], costs["phase_costs"], silent, counted_elsewhere)
     fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}
     model = workflow.get("model_used") or _main_model(costs, streams)
     return {**workflow, **fields, "model_used": model, "cost_data": costs}

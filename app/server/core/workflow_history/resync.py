@@ -24,7 +24,14 @@ from .ingest.files import to_path
 from .ingest.runs import Surroundings
 from .ingest.runs.build_run import without_file_times
 from .pipeline.folder_lock import WaitPolicy, lock_folder
-from .pipeline.merge_fields import REPLACED_FIELDS, add_scores, merge_run, previous_attempts, strip_derived
+from .pipeline.merge_fields import (
+    REPLACED_FIELDS,
+    add_scores,
+    heard_agents,
+    merge_run,
+    previous_attempts,
+    strip_derived,
+)
 from .pipeline.shared_messages import runs_to_settle, settle_shares
 from .pipeline.similarity_update import SimilarityUpdater, run_id_of
 from .pipeline.unfinished_work import finish
@@ -155,7 +162,8 @@ def _read_again(
     stored = history.read([key]).get(key)
     while stored is not None:
         folder = stored.get("agents_dir")
-        found = folders[folder].read(stored["id"], datetime.now(UTC)) if folder else None
+        known = heard_agents(stored)
+        found = folders[folder].read(stored["id"], datetime.now(UTC), known) if folder else None
         if found is None or not found.streams:
             return _answer(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True

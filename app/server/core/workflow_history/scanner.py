@@ -7,13 +7,13 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
 
-from .common.models import Workflow
+from .common.models import Problem, Workflow
 from .common.urls import is_url, url_path
 from .ingest.files import FolderPath, to_path
 from .ingest.runs import Scan, read_one, scan
-from .ingest.runs.build_run import read_run, shows_a_run
+from .ingest.runs.build_run import read_run, read_stream, shows_a_run
 from .ingest.runs.discovery import agents_folders_inside, usual_folders, walk_agents_folder
-from .ingest.runs.nested_folders import look_inside
+from .ingest.runs.nested_folders import Beside, look_inside
 from .ingest.runs.records import STATE_FILE
 
 _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
@@ -30,12 +30,14 @@ __all__ = [
     "Scan",
     "agents_dir",
     "find_agents_folders",
+    "folders_meant",
     "holds_runs",
     "parse_workflow_directory",
     "place_to_scan",
     "project_name",
     "scan",
     "scan_agents_directory",
+    "unread_files",
     "validate_workflow_data",
 ]
 
@@ -58,14 +60,22 @@ def find_agents_folders(path: FolderPath) -> list[FolderPath]:
     Inside a project they are called `agents`. Beside `agents` and `adws/agents`, only those count that may
     hold runs: `.claude/agents` mostly has definitions of agents. A repository inside is another project.
     Where transcripts lie beside them, the project's folder itself comes last: of it only these are read.
+    Without agents folders the folder itself is read, and the transcripts in hidden folders: `.claude`, say.
     """
+    return list(folders_meant(path))
+
+
+def folders_meant(path: FolderPath) -> dict[FolderPath, Beside | None]:
+    """Return the same folders, each with the folders inside it of which only transcripts are read."""
     if path.name == "agents":
-        return [path]
+        return {path: None}
     if not isinstance(path, Path):
-        return [folder for folder in usual_folders(path) if folder.is_dir()] or [path]
+        return dict.fromkeys([folder for folder in usual_folders(path) if folder.is_dir()] or [path])
     inside = look_inside(path)
-    found = agents_folders_inside(path, inside)
-    return [*found, path] if found and inside.transcripts else [*found] or [path]
+    found: dict[FolderPath, Beside | None] = dict.fromkeys(agents_folders_inside(path, inside))
+    if not found:
+        return {path: inside.hidden}
+    return found | {path: beside} if (beside := inside.beside_agents) else found
 
 
 def project_name(agents: FolderPath) -> str:
@@ -129,6 +139,16 @@ def holds_runs(root: FolderPath) -> bool:
         if shows_a_run(facts) or facts.is_broken:
             return True
     return bool(walk.problems)
+
+
+def unread_files(root: FolderPath) -> list[Problem]:
+    """Return why the `.jsonl` files of a folder without runs tell none, else its `.json` files."""
+    files = sorted({found for folder in walk_agents_folder(root) for found in folder.files})
+    lines = [found for found in files if found.path.endswith(".jsonl")]
+    whys = ((found, read_stream(found).problem) for found in lines)
+    known = [Problem(found.shown, why.reason if why else "nothing in it is a run's") for found, why in whys]
+    arrays = (found for found in files if found.is_unsure)
+    return known or [Problem(found.shown, "not read: nothing in it is of a known kind") for found in arrays]
 
 
 def parse_workflow_directory(path: FolderPath | str) -> Workflow | None:

@@ -23,6 +23,7 @@ from .common.errors import BusyError
 from .common.models import Problem
 from .ingest.files import FolderPath, to_path
 from .ingest.runs.discovery import find_runs, walk_agents_folder
+from .ingest.runs.nested_folders import Beside
 from .ingest.runs.records import RunFolder, escape_undecodable
 from .pipeline.change_detection import file_times_of, is_unchanged, places_left
 from .pipeline.conflicts import CONFLICT_MESSAGE, find_conflicts, without
@@ -63,13 +64,13 @@ def sync_workflow_history(
 
     The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
     `unchanged` needed no write and `changed` did), failed, unread (files and folders that the system would
-    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent),
-    runs_without_cost (of them, runs of which nothing is known to have been spent) and repeating
-    (new or changed runs of whose messages another run counts some); `errors` names what could not be read,
-    and `secrets` counts by kind what was taken out of the texts of the runs that were read.
+    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent) and
+    runs_without_cost (of them, runs of which nothing is known to have been spent); `errors` names what could
+    not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
     `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs that completed or failed),
     `undated`, `first_created_at` and `last_created_at` say what the folder's runs are, changed or not;
-    `copies` of other runs are in neither the statuses nor the rate.
+    `copies` of other runs are in neither the statuses nor the rate, and `repeating` are the runs of whose
+    messages another run counts some.
     `agents_dir` is a path or a URL, of a project or its agents folder, or a list of such folders. Of a
     project all agents folders are read, one after the other, and the transcripts beside them last; `folders`
     names them. `project` is what the runs
@@ -84,7 +85,7 @@ def sync_workflow_history(
     nothing; a fatal error is logged and raised.
     """
     named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
-    folders = list(dict.fromkeys(folder for each in named for folder in scanner.find_agents_folders(each)))
+    folders = {folder: beside for each in named for folder, beside in scanner.folders_meant(each).items()}
     started = time.monotonic()
     try:
         with ExitStack() as stack:
@@ -94,6 +95,7 @@ def sync_workflow_history(
                 _sync_folder(
                     history,
                     folder,
+                    beside,
                     readers,
                     silent=silent,
                     project=project,
@@ -103,7 +105,7 @@ def sync_workflow_history(
                     waiting=waiting,
                     with_pruned=with_pruned,
                 )
-                for folder, readers in zip(folders, engines, strict=True)
+                for (folder, beside), readers in zip(folders.items(), engines, strict=True)
             ]
             stats = together([job.stats for job in jobs])
             counted = [part for job in jobs for part in job.counted]
@@ -127,6 +129,7 @@ def _meant(agents_dir: FolderPath | str | None) -> FolderPath:
 def _sync_folder(
     history: History,
     root: FolderPath,
+    beside: Beside | None,
     readers: ExecutorBackend,
     *,
     silent: bool,
@@ -137,7 +140,7 @@ def _sync_folder(
     waiting: OnWait | None,
     with_pruned: bool,
 ) -> SyncContext:
-    """Sync one agents folder; return what was done."""
+    """Sync one agents folder; return what was done. `beside`: as in `folders_meant`."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(
@@ -149,7 +152,7 @@ def _sync_folder(
         job = SyncContext(
             root, stats["project"], host_name(), history, now, started, progress, stats, relations
         )
-        job.engine, job.with_pruned = readers, with_pruned
+        job.engine, job.with_pruned, job.beside = readers, with_pruned, beside
         job.keeps_text = history.check_text_policy(no_text=no_text)
         find_home(job, named=project)
         _run_phases(job)
@@ -198,7 +201,7 @@ def _run_phases(job: SyncContext) -> None:
 def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
     """Return the batch; runs that were moved, or stored by another process meanwhile, are read once more."""
     names = find_conflicts(job, batch) | moved_here(job, batch)
-    again = _read(job, find_runs(job.root, names - job.pruned)) if names else iter(())
+    again = _read(job, find_runs(job.root, names - job.pruned, job.beside)) if names else iter(())
     return [*without(batch, names), *chain.from_iterable(again)]
 
 
@@ -228,7 +231,7 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     job.is_read = True
     wrong = to_date_anew(job)
     rest = [run for run in waiting if run.id not in wrong]
-    again = _read(job, find_runs(job.root, wrong)) if wrong else iter([[]])
+    again = _read(job, find_runs(job.root, wrong, job.beside)) if wrong else iter([[]])
     yield [*rest, *next(again)]  # together: a sync of few runs is one transaction
     yield from again
 
@@ -236,9 +239,9 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
 def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
     """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
     if job.only is not None:
-        yield from _new_or_changed(job, find_runs(job.root, job.only))
+        yield from _new_or_changed(job, find_runs(job.root, job.only, job.beside))
         return
-    walk = walk_agents_folder(job.root)
+    walk = walk_agents_folder(job.root, job.beside)
     for number, group in enumerate(walk.groups, 1):
         yield from _new_or_changed(job, walk.iter_runs(group))
         job.files_walked = number / len(walk.groups)
@@ -327,7 +330,6 @@ def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
     if not shared:
         return
     settled = settle_shares(job.history, shared)
-    job.stats["repeating"] += len(settled.repeating & set(job.keys.values()))
     job.unlearnt |= settled.unlearnt
     if settled.changed:
         if is_last:

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from .. import scanner
-from ..common.errors import AgentsFolderError
+from ..common.errors import AgentsFolderError, WorkflowHistoryError
 from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.records import STATE_FILE
+from ..presentation.sync_summary import no_runs_words
 
 _HERE = Path("agents")  # where a folder is looked for that nobody named
 
@@ -27,6 +28,11 @@ Directory = Annotated[
 
 def resolve_agents_folders(given: str | None) -> list[FolderPath]:
     """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
+    return scanner.find_agents_folders(folder_of(given))
+
+
+def folder_of(given: str | None) -> FolderPath:
+    """Return the project or agents folder that is meant; raises AgentsFolderError where it is none."""
     if given is not None and not given.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
     directory = scanner.place_to_scan() if given is None else to_path(given)
@@ -35,7 +41,14 @@ def resolve_agents_folders(given: str | None) -> list[FolderPath]:
         raise AgentsFolderError(f"{what}; name a project or its agents folder")
     if (directory / STATE_FILE).exists():
         raise AgentsFolderError(f"{directory} is one run; name the folder that holds it: {directory.parent}")
-    return scanner.find_agents_folders(directory)
+    return directory
+
+
+def no_runs_in(folder: FolderPath) -> WorkflowHistoryError:
+    """Return the error that says that a folder holds no run, and which files lie there instead."""
+    folders = scanner.find_agents_folders(folder)
+    unread = [file for each in folders if each.is_dir() for file in scanner.unread_files(each)]
+    return WorkflowHistoryError(no_runs_words(folders[0], unread))
 
 
 def resolve_watched_folders(given: str | None) -> list[FolderPath]:

@@ -35,7 +35,7 @@ def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
-            taken = _try(handle)
+            taken = _taken(handle)
             if taken and _is_still(handle, file):
                 break
         except BaseException:
@@ -76,29 +76,23 @@ def has_lock(file: Path, byte: int) -> bool:
     """
     handle = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     try:
-        if sys.platform == "win32":
-            os.lseek(handle, byte, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            return True
-        raise
+        return not _taken(handle, byte)
     finally:
         os.close(handle)
-    return False
 
 
-def _try(handle: int) -> bool:
+def _taken(handle: int, byte: int | None = None) -> bool:
+    """Take the lock of an open file, or of a byte of it for this process; False where another has it."""
     try:
         if sys.platform == "win32":
-            os.lseek(handle, _BEYOND, os.SEEK_SET)
+            os.lseek(handle, _BEYOND if byte is None else byte, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             os.lseek(handle, 0, os.SEEK_SET)
-        else:
+        elif byte is None:
             # Of the open file, not of the process: two threads keep each other out, too.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
     except OSError as error:
         if error.errno in _TAKEN:
             return False

@@ -5,10 +5,12 @@ What is on record and what was spent at least beyond it stay apart: never the sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+from .models import CostBasis
 
 UNKNOWN = "\N{EN DASH}"
 """In the place of a value that is not known; never 0."""
@@ -131,9 +133,17 @@ def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
     >>> original_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]), original_of([])
     ('shop/1', None)
     """
+    return min(originals_of(agents), default=None) if is_copy(agents) else None
+
+
+def originals_of(agents: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the other runs that count what these agent runs spent, each as its project and id.
+
+    >>> originals_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}, {"duplicate_of": "other.jsonl"}])
+    {'shop/1'}
+    """
     named = (str(agent["duplicate_of"]) for agent in agents if agent.get("duplicate_of"))
-    found = min((one.partition(ANOTHER_RUN)[0] for one in named if ANOTHER_RUN in one), default=None)
-    return found if is_copy(agents) else None
+    return {one.partition(ANOTHER_RUN)[0] for one in named if ANOTHER_RUN in one}
 
 
 def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
@@ -143,6 +153,25 @@ def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
     (True, False)
     """
     return basis in RECORDED_BASES or (basis is None and is_copy(agents))
+
+
+def run_basis(
+    basis: CostBasis | None,
+    agents: Collection[Mapping[str, Any]],
+    silent: Iterable[str],
+    counted_elsewhere: Container[str] = (),
+) -> CostBasis | None:
+    """Return the basis of a run's cost from that of its streams; an agent without one spent an unknown sum.
+
+    `silent`: the agents that left no stream. `counted_elsewhere`: of a copy, the agents of the run that
+    counts what it spent; that run accounts for them, with or without a stream.
+
+    >>> copy = [{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]
+    >>> run_basis(None, copy, ["reviewer"]), run_basis(None, copy, ["reviewer"], {"reviewer"})
+    ('lower_bound', None)
+    """
+    unknown = [agent for agent in silent if basis is not None or agent not in counted_elsewhere]
+    return "lower_bound" if unknown and is_whole(basis, agents) else basis
 
 
 def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:

@@ -22,7 +22,11 @@ def to_date_anew(job: SyncContext) -> set[str]:
     undated = job.undated - job.by_commit
     doubtful = {name for name in wrong | undated if job.file_times[name].file_times != LIVE}
     if doubtful and ask_git(job).times:
-        wrong |= {run.id for run in find_runs(job.root, doubtful) if ask_git(job).time_of(run) is not None}
+        wrong |= {
+            run.id
+            for run in find_runs(job.root, doubtful, job.beside)
+            if ask_git(job).time_of(run) is not None
+        }
     return wrong
 
 

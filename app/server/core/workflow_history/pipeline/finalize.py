@@ -139,6 +139,7 @@ def found_now(history: History, counted: Iterable[Counted], now: datetime) -> di
         "requests": sum(row.requests for row in parts),
         "statuses": {status: runs for status, runs in statuses.most_common() if runs},
         "copies": sum(row.copies for row in parts),
+        "repeating": sum(row.repeating for row in parts),
         "success_rate": statuses["completed"] / ended if ended else None,
         "success_rate_of": ended,
         "undated": sum(row.runs - row.dated for row in parts),

@@ -20,7 +20,7 @@ from .. import scanner
 from ..common.errors import PER_RUN_ERRORS
 from ..common.models import AgentRun, Problem, StreamFacts, Workflow
 from ..common.phases import classify_phase
-from ..common.spending import is_whole
+from ..common.spending import is_whole, original_of, originals_of, run_basis
 from ..common.urls import join_url
 from ..costs.accounting import cost_data
 from ..costs.accounting.cost_sums import minimum_cost, sum_costs
@@ -89,12 +89,23 @@ class RunCost:
         """Whether it may have spent more than is known."""
         return not is_whole(self.cost_basis, self.agents)
 
+    @property
+    def copy_of(self) -> str | None:
+        """The run that counts all that this one spent; None: this one counts it."""
+        return original_of(self.agents) if self.cost_basis is None else None
+
+    @property
+    def agent_names(self) -> set[str]:
+        """Its agents, with and without a stream."""
+        return {*(agent["agent"] for agent in self.agents if agent.get("agent")), *self.silent}
+
 
 def folder_costs(
     *agents_dirs: FolderPath | str, project: str | None = None, kinds: Sequence[str] = GROUPINGS
 ) -> dict[str, Any]:
     """Return what folders' runs cost: sums, and under `by` the groups of each kind, the costliest first.
 
+    Copies of other runs are counted by themselves, and are in no other figure; `by` run they are listed last.
     Of several folders, paths are named with their folder's address, and so are runs of the same name.
     Raises AgentsFolderError if one is no folder that can be listed.
     """
@@ -109,7 +120,9 @@ def folder_costs(
             every[name] = replace(run, id=name)
             wrong += _named(run.problems, root, len(roots))
         wrong += _named(walk.problems, root, len(roots))
-    runs = [run for run in _counted_once(list(every.values())) if run.status is not None]
+    counted = [run for run in _counted_once(list(every.values())) if run.status is not None]
+    runs = [run for run in counted if run.copy_of is None]
+    copies = [run for run in counted if run.copy_of is not None]
     agents = [agent for run in runs for agent in run.agents]
     models = _models(runs)
     return {
@@ -117,6 +130,7 @@ def folder_costs(
         "folders": [str(root) for root in roots],
         "project": project if project is not None else scanner.project_name(roots[0]),
         "runs": len(runs),
+        "copies": len(copies),
         "agent_runs": len(agents),
         **sum_costs(agents),
         "partial": any(run.is_partial for run in runs),
@@ -124,7 +138,7 @@ def folder_costs(
         "unpriced_models": sorted(
             {name for name, _, model in models if name and model.get("unpriced_tokens")}
         ),
-        "by": {kind: _groups(kind, runs, models) for kind in kinds},
+        "by": {kind: _groups(kind, runs, copies, models) for kind in kinds},
         "problems": [problem.as_dict() for problem in wrong],
     }
 
@@ -205,8 +219,9 @@ def _with_share(
     less = {name: part for name in own if (part := parts.get((number, *name)))}
     agents, _ = with_shares(run.agents, own, mine, less, called)
     basis = cost_data(agents).get("cost_basis")
-    if run.silent and is_whole(basis, agents):
-        basis = "lower_bound"
+    originals = originals_of(agents)
+    counted_elsewhere = {name for each in runs if each.id in originals for name in each.agent_names}
+    basis = run_basis(basis, agents, run.silent, counted_elsewhere)
     begun = own_times({"times_source": run.times_source}, agents).get("created_at")
     made = run.created_at if begun is None else _as_shown(begun.isoformat())
     return replace(run, agents=agents, cost_basis=basis, created_at=made)
@@ -300,13 +315,17 @@ def _models(runs: Iterable[RunCost]) -> list[tuple[str | None, str, Mapping[str,
 
 
 def _groups(
-    kind: str, runs: Sequence[RunCost], models: Sequence[tuple[str | None, str, Mapping[str, Any]]]
+    kind: str,
+    runs: Sequence[RunCost],
+    copies: Sequence[RunCost],
+    models: Sequence[tuple[str | None, str, Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Return the sums of each group of a kind, the costliest first."""
-    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
+    """Return the sums of each group of a kind, the costliest first; `copies` are listed as runs alone."""
     if kind == "run":
-        found = [_run_entry(run) for run in runs]
-    elif kind == "model":
+        each = map(_run_entry, (*runs, *copies))
+        return sorted(each, key=lambda run: (run["copy_of"] is not None, -minimum_cost(run), run["name"]))
+    telling = {run.id for run in runs if run.silent or any(a["outcome"] != "empty" for a in run.agents)}
+    if kind == "model":
         silent = [(None, run.id, NOTHING_SHOWN) for run in runs if run.silent]
         found = _added_up([*models, *silent], telling)
     else:
@@ -367,6 +386,7 @@ def _run_entry(run: RunCost) -> dict[str, Any]:
         "utc_offset_minutes": run.utc_offset_minutes,
         "status": run.status,
         "cost_basis": run.cost_basis,
+        "copy_of": run.copy_of,
         "agent_runs": len(run.agents),
         **sum_costs(run.agents),
         "partial": run.is_partial,

@@ -16,6 +16,7 @@ from ..common.errors import AgentsFolderError, WorkflowHistoryError
 from ..common.urls import is_url
 from ..ingest.files import FolderPath
 from ..ingest.runs.discovery import find_runs, walk_agents_folder
+from ..ingest.runs.nested_folders import Beside
 from ..ingest.runs.records import RunFolder, escape_undecodable
 from ..ingest.streams import identity_of
 from ..storage.history import History
@@ -61,10 +62,13 @@ def _is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
-def moved_from(history: History, root: FolderPath, own: str, machines: set[str | None]) -> Home | None:
+def moved_from(
+    history: History, root: FolderPath, own: str, machines: set[str | None], beside: Beside | None
+) -> Home | None:
     """Return the agents folder that was moved to `root`, if the history knows its runs by one that is gone.
 
-    It was if runs of the same name begin with the same lines, in every one that is compared.
+    It was if runs of the same name begin with the same lines, in every one that is compared. `beside`: as in
+    `walk_agents_folder`.
     """
     if not isinstance(root, Path):
         return None
@@ -81,7 +85,7 @@ def moved_from(history: History, root: FolderPath, own: str, machines: set[str |
     try:
         here = {
             escape_undecodable(group[0].name).removesuffix(".jsonl")
-            for group in walk_agents_folder(root).groups
+            for group in walk_agents_folder(root, beside).groups
         }
     except (AgentsFolderError, WorkflowHistoryError):
         return None

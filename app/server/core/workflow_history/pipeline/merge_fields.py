@@ -49,7 +49,7 @@ REPLACED_FIELDS = ("workflow_template", *STATUS_FIELDS, *TIME_FIELDS, *SCORE_FIE
 """Fields that a merged workflow holds whole: what is None in them is unknown now, too."""
 
 DERIVED_FIELDS = frozenset({
-    "cost_data", "similar_workflows", "problems", "patterns", "pattern_count",
+    "cost_data", "similar_workflows", "problems", "patterns", "pattern_count", "copy_of",
     "first_seen_at", "last_changed_at", "gone_at",
 })  # fmt: skip
 """Fields of a stored workflow that other tables hold, or that the history writes by itself."""
@@ -103,6 +103,12 @@ def _news(stored: Workflow, new: Workflow) -> bool:
     seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
     read = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
     return any(run.get("identity") not in seen for run in read)
+
+
+def heard_agents(stored: Workflow | None) -> frozenset[str]:
+    """Return the agents of a stored run that left a stream, be it gone since."""
+    streams = (stored or {}).get("phase_costs") or ()
+    return frozenset(s["agent"] for s in streams if s.get("format") != "unread" and s.get("agent"))
 
 
 def drop_file_times(stored: Workflow) -> Workflow:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..common.urls import is_url
 from ..costs.accounting.deduplication import Unit
 from ..costs.accounting.message_claims import Claim, units_of
-from ..ingest.runs.discovery import find_runs, lies_beside_agents
+from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.grouping import AGENTS_FOLDER
 from ..storage.reading.runs import WhereStored
 from .known_places import KnownRun, location, moved_from, runs_known_elsewhere
@@ -30,7 +30,7 @@ def find_home(job: SyncContext, *, named: str | None) -> None:
     if len(known) == 1:
         job.project = known.pop()
     elif not known and (
-        home := moved_from(job.history, job.root, job.agents_dir, job.host_names | {job.host})
+        home := moved_from(job.history, job.root, job.agents_dir, job.host_names | {job.host}, job.beside)
     ):
         job.history.move_home(home, job.agents_dir)
         job.project = home.project
@@ -50,10 +50,14 @@ def _bring_to_project(job: SyncContext) -> None:
     for home in job.history.homes():
         if home.agents_dir == job.agents_dir and home.found_on in machines and home.project != job.project:
             names |= {run_id: KnownRun(home, run_id) for run_id in job.history.ids_at(home)}
-    if lies_beside_agents(job.root):
+    if job.beside is not None and job.beside.alone:
         names = {run_id: run for run_id, run in names.items() if AGENTS_FOLDER not in run_id.split("/")}
     taken = job.history.stored_runs(job.project)
-    there = {folder.id for folder in find_runs(job.root, names.keys() - taken.keys())} if names else set()
+    there = (
+        {folder.id for folder in find_runs(job.root, names.keys() - taken.keys(), job.beside)}
+        if names
+        else set()
+    )
     if not there:
         return
     keys = job.history.keys_of([(names[run_id].home.project, names[run_id].id) for run_id in there])

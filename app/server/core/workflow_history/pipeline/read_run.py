@@ -31,6 +31,7 @@ from .change_detection import GROWTH_WINDOW
 from .merge_fields import (
     add_scores,
     drop_file_times,
+    heard_agents,
     merge_run,
     previous_attempts,
     strip_derived,
@@ -89,6 +90,7 @@ def _read_run(task: TaskBatch, order: ReadTask, detector: Detector | None) -> Re
         committed=order.committed,
         grew=grew,
         elsewhere=order.elsewhere,
+        known_agents=heard_agents(order.before),
     )
     run.is_undated = scanned.workflow["times_basis"] != "reported"
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..common.models import Problem, Workflow
-from ..common.spending import ANOTHER_RUN, is_copy
+from ..common.spending import ANOTHER_RUN, is_copy, originals_of, run_basis
 from ..common.urls import files_folder
 from ..costs.accounting import cost_data
 from ..costs.accounting.deduplication import Share, Spender, Unit, packed_units, shares_of, unpacked_units
@@ -30,7 +30,7 @@ from ..costs.accounting.message_claims import (
     with_elsewhere,
     with_shares,
 )
-from ..costs.accounting.missing_parts import unseen_problem
+from ..costs.accounting.missing_parts import agent_names, unseen_problem
 from ..enrichment import with_sums
 from ..ingest.streams.reading import MAX_PROBLEMS
 from ..storage.history import History
@@ -48,7 +48,6 @@ class Settled(NamedTuple):
     """What became of some runs that have messages in common."""
 
     changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
-    repeating: frozenset[int] = frozenset()  # keys of the runs of whose messages another counts some
     unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for what their own part tells
 
 
@@ -82,8 +81,7 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
     for detector in (BUILTIN, HOST):
         history.save_pattern_rows(dict.fromkeys([*copies, *found.more], ()), detector=detector)
     history.clear_fingerprints(found.other)
-    repeating = [key for key, run in now.items() if repeats_others(run)]
-    return Settled(frozenset(found.changed), frozenset(repeating), frozenset(found.other))
+    return Settled(frozenset(found.changed), frozenset(found.other))
 
 
 def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[int] = frozenset()) -> Reckoned:
@@ -109,6 +107,7 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
     more: list[int] = []
     other: list[int] = []
     parts_of: dict[int, list[tuple[Claim, Share]]] = {}
+    agents_of = {_run_name(run): agent_names(run) for run in runs.values()}
     for key, run in runs.items():
         own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
         found, kept = with_shares(
@@ -132,8 +131,13 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
         is_other |= any(run.get(name) != times[name] for name in times)
         if is_other or before != after or key in other:
             kept_claims[key] = [*learnt, *(c for c in group[key] if c.name not in own)]
+        counted_elsewhere = {agent for one in originals_of(agents) for agent in agents_of.get(one, ())}
+        silent = run.get("agents_without_stream") or ()
+        if silent and is_copy(agents):
+            is_other |= run.get("cost_basis") != run_basis(None, agents, silent, counted_elsewhere)
         if is_other:
-            changed[key] = add_scores(with_sums({**run, **times}, cost_data(agents)))
+            added = with_sums({**run, **times}, cost_data(agents), counted_elsewhere=counted_elsewhere)
+            changed[key] = add_scores(added)
             parts_of[key] = [(claim, shares[key, *name]) for name, claim in own.items()]
     return Reckoned(runs, changed, kept_claims, more, other, parts_of)
 
@@ -161,11 +165,6 @@ def _name_unseen(history: History, key: int, run: Workflow, own: Iterable[tuple[
         gone += [unseen_problem(agent, shown) for agent in theirs]
         come += [unseen_problem(agent, shown) for agent in mine[:MAX_PROBLEMS]]
     history.replace_run_problems(run.get("agents_dir") or "", key, gone, come)
-
-
-def repeats_others(run: Workflow) -> bool:
-    """Return whether another run counts some of this one's messages."""
-    return any(map(repeats_another, run.get("phase_costs") or ()))
 
 
 def runs_to_settle(
@@ -216,6 +215,8 @@ def _called(name: Name, *, key: int, runs: Mapping[int, Workflow]) -> str:
     owner, path, _ = name
     if owner == key:
         return path
-    run = runs[owner]
-    project = run.get("project")
-    return f"{project}/{run['id']}{ANOTHER_RUN}{path}" if project else f"{run['id']}{ANOTHER_RUN}{path}"
+    return f"{_run_name(runs[owner])}{ANOTHER_RUN}{path}"
+
+
+def _run_name(run: Workflow) -> str:
+    return f"{run['project']}/{run['id']}" if run.get("project") else run["id"]

@@ -18,6 +18,7 @@ from ..ingest.files import FolderPath, to_path
 from ..ingest.runs import folders_of
 from ..ingest.runs.file_times import FileTimes
 from ..ingest.runs.git_commits import Commits
+from ..ingest.runs.nested_folders import NOT_LOOKED, Beside
 from ..ingest.runs.records import escape_undecodable
 from ..storage.history import History
 from ..storage.reading.runs import Home, StoredRunState
@@ -53,6 +54,7 @@ class SyncContext:
     stats: dict[str, Any]
     relations: SimilarityUpdater
     engine: ExecutorBackend = LOCAL_PROCESSES  # who reads
+    beside: Beside | None = NOT_LOOKED  # folders inside of which only transcripts are read
     version: int = 0  # of the history when its runs were last looked at
     keeps_text: bool = True  # what was asked, said and typed is stored
     known: dict[str, StoredRunState] = field(default_factory=dict)  # the project's runs, as they were stored
@@ -118,8 +120,17 @@ class SyncContext:
         for name, value in other.stats.items():
             if name in _ADDED:
                 self.stats[name] += value
+        self.stats["errors"] += [
+            {**entry, "path": self._seen_from_here(other.agents_dir, entry["path"])}
+            for entry in other.stats["errors"]
+        ]
         self.counted += other.counted
         self.count_redactions(other.stats["secrets"])
+
+    def _seen_from_here(self, home: str, path: str) -> str:
+        """Return a path below another agents folder as one below this one; whole where it lies outside."""
+        whole, here = join_url(os.path.realpath(home), path), os.path.realpath(str(self.root))
+        return os.path.relpath(whole, here) if whole.startswith(f"{here.rstrip('/')}/") else whole
 
     @property
     def seconds(self) -> float:
@@ -188,13 +199,13 @@ class SyncContext:
 
 _ADDED = (
     "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "gone", "newly_gone",
-    "returned", "patterns", "repeating", "errors",
+    "returned", "patterns",
 )  # fmt: skip
 
 
 FOUND = (
-    "requests", "statuses", "copies", "success_rate", "success_rate_of", "undated", "first_created_at",
-    "last_created_at",
+    "requests", "statuses", "copies", "repeating", "success_rate", "success_rate_of", "undated",
+    "first_created_at", "last_created_at",
 )  # fmt: skip
 """What the folder's runs are, changed or not; None where the sync did not come to its end."""
 
@@ -203,7 +214,7 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
-            "runs_without_cost", "repeating")  # fmt: skip
+            "runs_without_cost")  # fmt: skip
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,

@@ -14,7 +14,7 @@ from ..common.coercion import is_at_least_so_long
 from ..common.formatting.costs import format_run_cost, sum_words
 from ..common.formatting.numbers import format_duration, format_timestamp, pluralize
 from ..common.formatting.text import non_empty_lines, single_line, truncate
-from ..common.spending import UNKNOWN, Spending, original_of
+from ..common.spending import UNKNOWN, Spending
 
 Run = Mapping[str, Any]
 
@@ -82,11 +82,16 @@ def copy_words(run: Run) -> str | None:
     >>> copy_words({"copy_of": "shop/a1b2c3d4", "project": "shop"}), copy_words({"copy_of": None})
     ('copy of a1b2c3d4', None)
     """
-    original = run["copy_of"] if "copy_of" in run else original_of(run.get("phase_costs") or ())
+    original = run.get("copy_of")
     if original is None:
         return None
     named = original.removeprefix(f"{run.get('project')}/")
     return f"copy of {truncate(single_line(named), _MOST_ORIGINAL)}"
+
+
+def copies_words(copies: int) -> str | None:
+    """Return how many copies of other runs are in no figure; None: none."""
+    return f"{pluralize(copies, 'copy', 'copies')} left out" if copies else None
 
 
 def workflow_summary(run: Run) -> str:

@@ -60,11 +60,6 @@ def success_of(group: GroupStatistics) -> str:
     return f"{rate} of {group.success_rate_of:,}"
 
 
-def copies_words(total: GroupStatistics) -> str | None:
-    """Return how many copies of other runs are in no figure; None: none."""
-    return f"{pluralize(total.copies, 'copy', 'copies')} left out" if total.copies else None
-
-
 def success_line(total: GroupStatistics) -> str:
     """Return the same for all runs, in a sentence's part that names the runs that it leaves out."""
     others = total.runs - total.success_rate_of

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from ..common.formatting.numbers import pluralize
 from ..common.formatting.text import single_line
+from ..common.models import Problem
 from ..common.spending import format_fraction
+from .run_list import copies_words
 
 PHASES: Final[Mapping[str, str]] = {
     "make": "making runs up",
@@ -20,6 +22,14 @@ PHASES: Final[Mapping[str, str]] = {
     "merge": "bringing over",
 }
 """The phases in words."""
+
+_MOST_NAMED: Final = 3  # files that are no streams
+_READ: Final = (
+    "Read are Claude Code's transcripts (name ~/.claude/projects) and streams (claude -p --output-format "
+    "stream-json --verbose), codex exec --json and gemini --output-format stream-json: name the folder that "
+    "holds such files. The sessions that Codex, Gemini CLI and Copilot CLI keep by themselves are not read"
+)
+"""What can be named instead."""
 
 ORDER: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
 """In which order statuses are named; others come after them."""
@@ -34,13 +44,26 @@ def phase_label(name: Any) -> str:
     return PHASES.get(name) or single_line(name)
 
 
-def no_runs_words(folder: Any) -> str:
-    """Say that a folder holds no run, what was looked for and what to name instead."""
-    return (
-        f"No runs in {single_line(folder)}: nothing there has an adw_state.json, a workflow summary or an "
-        "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents folders in "
-        "it are looked for"
-    )
+def no_runs_words(folder: Any, unread: Sequence[Problem] = ()) -> str:
+    """Say that a folder holds no run, what was looked for and what to name instead.
+
+    `unread`: files there that could be streams, and why each is none.
+
+    >>> no_runs_words("logs", [Problem("a.jsonl", "not read: no line of it is JSON")])[:75]
+    'No runs in logs: 1 file could be a stream, but is of no kind that is read: '
+    """
+    if not unread:
+        return (
+            f"No runs in {single_line(folder)}: nothing there has an adw_state.json, a workflow summary "
+            f"or an "
+            "agent's stream (*.jsonl). Name the folder that holds your runs, or a project: the agents "
+            "folders in it are looked for"
+        )
+    named = [f"{single_line(file.path)} ({single_line(file.reason)})" for file in unread[:_MOST_NAMED]]
+    more = [f"and {len(unread) - _MOST_NAMED:,} more"] if len(unread) > _MOST_NAMED else []
+    files = pluralize(len(unread), "file could be a stream, but is", "files could be streams, but are")
+    found = "; ".join([*named, *more])
+    return f"No runs in {single_line(folder)}: {files} of no kind that is read: {found}. {_READ}"
 
 
 def all_pruned_words(runs: int, where: str) -> str:
@@ -76,8 +99,7 @@ def standing_words(stats: Mapping[str, Any]) -> list[str]:
     """
     statuses: Mapping[str, int] = stats.get("statuses") or {}
     ordered = sorted(statuses, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-    copies = int(stats.get("copies") or 0)
-    left_out = [f"{pluralize(copies, 'copy', 'copies')} left out"] if copies else []
+    left_out = list(filter(None, [copies_words(int(stats.get("copies") or 0))]))
     if not statuses:
         return left_out
     known, completed = int(stats.get("success_rate_of") or 0), statuses.get("completed", 0)

@@ -85,7 +85,7 @@ class StatisticsRow:
     cache_creation_tokens: int | None  # written to the cache
     total_tokens: int | None  # of all four kinds
     cache_hit_share: float | None  # 0 to 1: cache read of all tokens read
-    duration_seconds: float | None  # seconds, all runs
+    duration_seconds: float | None  # seconds, all runs of which all of their time is known
     duration_mean_seconds: float | None  # seconds a run
     duration_median_seconds: float | None  # seconds a run
     duration_p90_seconds: float | None  # seconds

@@ -40,7 +40,8 @@ class RunPage:
     limit: int
     offset: int  # 0 where a cursor said the place
     next_cursor: str | None  # gives the next page, whatever is stored meanwhile; None: this is the last
-    part_costs: list[float | None] | None = None  # USD at least, of what was sorted by, run by run; else None
+    part_costs: list[float | None] | None = None  # USD known of the phases or agents sorted by; else None
+    part_costs_partial: list[bool] | None = None  # of each of these: more may have been spent; else None
 
 
 def find_runs(
@@ -132,7 +133,7 @@ def _by_part(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
     names: tuple[str, ...] = getattr(where, part)
     with database.open_if_exists() as history:
         if history is None:
-            return RunPage([], 0, query.limit, query.offset, None, [])
+            return RunPage([], 0, query.limit, query.offset, None, [], [])
         # numpy takes longer to import than most lists take
         from .phase_costs import sort_by_part_cost  # noqa: PLC0415
 
@@ -141,4 +142,5 @@ def _by_part(where: RunFilter, sort: str, query: PageQuery) -> RunPage:
         read = history.read([one.key for one in page])
         validate_filter_names(history, where, found=bool(found))
     costs = [None if one.nanodollars is None else one.nanodollars / 1e9 for one in page]
-    return RunPage([read[one.key] for one in page], len(found), query.limit, query.offset, None, costs)
+    runs, partial = [read[one.key] for one in page], [one.partial for one in page]
+    return RunPage(runs, len(found), query.limit, query.offset, None, costs, partial)

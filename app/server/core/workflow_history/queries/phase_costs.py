@@ -12,14 +12,15 @@ from ..common.filters import RunFilter
 from ..storage.history import History
 
 COLUMN_TABLES: Final[dict[str, TableName]] = {"phase": "run_phases", "agent": "run_agents"}
-_COLUMNS: Final = ("workflow_key", "name", "cost", "lower_bound_cost")
+_COLUMNS: Final = ("workflow_key", "name", "cost", "lower_bound_cost", "costs_more")
 
 
 class PartCost(NamedTuple):
     """A run and what the parts asked about cost in it."""
 
     key: int
-    nanodollars: int | None  # at least: on record and beyond it; None: unknown
+    nanodollars: int | None  # on record and known beyond it; None: unknown
+    partial: bool  # more may have been spent
 
 
 def sort_by_part_cost(
@@ -37,9 +38,13 @@ def sort_by_part_cost(
     for amounts in (some.integers["cost"], some.integers["lower_bound_cost"]):
         np.add.at(total, places, np.where(is_known(amounts), amounts, 0))
         there[places[is_known(amounts)]] = True
+    partial = np.zeros(len(keys), np.bool_)
+    partial[places[some.integers["costs_more"] == 1]] = True
     costs = np.where(there, total, MISSING_INT)
     order = np.lexsort((-keys, -total if descending else total, ~there))
     return [
-        PartCost(key, None if cost == MISSING_INT else cost)
-        for key, cost in zip(keys[order].tolist(), costs[order].tolist(), strict=True)
+        PartCost(key, None if cost == MISSING_INT else cost, more)
+        for key, cost, more in zip(
+            keys[order].tolist(), costs[order].tolist(), partial[order].tolist(), strict=True
+        )
     ]

@@ -30,12 +30,13 @@ def _wrong_sums(connection: Connection) -> list[str]:
     Lower bounds are no part of a cost on record; only where nothing is on record are they the total.
     """
     cost, basis = agent_runs.c.cost_nanodollars, func.coalesce(agent_runs.c.cost_basis, "reported")
-    bound = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
+    own, beyond = case((basis == "lower_bound", cost)), agent_runs.c.lower_bound_cost_nanodollars
+    bound = case((func.coalesce(own, beyond).is_not(None), func.coalesce(own, 0) + func.coalesce(beyond, 0)))
     sums = (
         select(
             agent_runs.c.workflow_key,
             func.sum(case((basis.in_(("reported", "computed")), cost))).label("recorded"),
-            func.sum(func.coalesce(bound[0], 0) + func.coalesce(bound[1], 0)).label("bounds"),
+            func.sum(bound).label("bounds"),
             func.count().label("parts"),
         )
         .group_by(agent_runs.c.workflow_key)

@@ -18,7 +18,7 @@ from ..common import spending
 from ..common.formatting import agents, costs, numbers, text
 from ..common.formatting.text import name_parts, sanitize, single_line, truncate, truncate_middle
 from ..common.spending import UNKNOWN
-from ..presentation import explanation, run_list, scores, statistics, sync_summary
+from ..presentation import explanation, run_list, scores, sync_summary
 
 _HERE: Final = Path(__file__).parent / "pages"
 
@@ -54,7 +54,7 @@ JINJA_FILTERS: Final = {
     "share": spending.format_fraction,
     "percent": numbers.format_percent_change,
     "counted": numbers.pluralize,
-    "copies_left_out": statistics.copies_words,
+    "copies_left_out": run_list.copies_words,
     "all_pruned_words": sync_summary.all_pruned_words,
     "day": numbers.day,
     "moment": numbers.format_timestamp,

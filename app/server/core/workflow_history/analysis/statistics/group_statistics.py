@@ -38,8 +38,8 @@ def build_figures(
         _figures(group, days.get(group[0]), *of_group)
         for group, *of_group in zip(digest.groups, sums, costs, seconds, strict=True)
     ]
-    # Of time, what is empty is there too; but not a group of what is unknown.
-    keeps_empty = by is not None and by.keeps_empty
+    # Time without a run is shown too; but no group of what is unknown, and no empty cell of a cross table.
+    keeps_empty = by is not None and by.keeps_empty and across is None
     shown = [one for one in found if one.runs or (one.name is not None and keeps_empty)]
     return _in_order(shown, _places(by), _places(across))
 

@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-from ...common.coercion import coerce_number, coerce_word, parse_timestamp, sum_floats
+from ...common.coercion import coerce_number, coerce_word, is_at_least_so_long, parse_timestamp, sum_floats
 from ...common.spending import is_copy
 
 UNKNOWN: Final = "unknown"
@@ -80,7 +80,7 @@ def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
 
 def _is_copy(row: Row) -> bool:
     agents = row.get("phase_costs")
-    return row.get("total_cost") is None and isinstance(agents, list) and is_copy(agents)
+    return row.get("cost_basis") is None and isinstance(agents, list) and is_copy(agents)
 
 
 def _sums_of_one(row: Row) -> GroupTotals:
@@ -97,7 +97,7 @@ def _sums_of_one(row: Row) -> GroupTotals:
         runs=1,
         total_cost=_amount(row, "total_cost"),
         lower_bound_cost=_amount(row, "lower_bound_cost"),
-        duration=_measured(coerce_number(row.get("duration_seconds"))),
+        duration=_measured(None if is_at_least_so_long(row) else coerce_number(row.get("duration_seconds"))),
         tokens=_measured(_tokens(row)),
         cache_percent=_measured(_cache_percent(row)),
         first=time,

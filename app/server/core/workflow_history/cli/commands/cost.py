@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ...common.errors import WorkflowHistoryError
+from ... import scanner
 from ...pipeline import folder_costs
-from ...presentation.sync_summary import no_runs_words
 from ..common_options import Command
-from ..folders import Directory, resolve_agents_folders
+from ..folders import Directory, folder_of, no_runs_in
 from ..output import get_output
 from ..render.cost import render_cost_line, render_cost_report
 
@@ -53,11 +52,12 @@ def cost(
     What overwritten or deleted streams cost before, only a history knows: see sync.
     """
     screen = get_output(context)
-    folders = resolve_agents_folders(directory)
+    folder = folder_of(directory)
+    folders = scanner.find_agents_folders(folder)
     kinds = [by.value] if by else ["phase", "model", "run"]
     found = folder_costs.folder_costs(*folders, kinds=kinds)
     if not found["runs"] and not found["problems"]:
-        raise WorkflowHistoryError(no_runs_words(folders[0]))
+        raise no_runs_in(folder)
     if by is None:
         found["by"]["run"] = found["by"]["run"][:MAX_RUNS]
     if screen.as_json:

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from ...common.formatting.numbers import pluralize
+from ...common.spending import Spending, to_decimal
 from ...common.time_zones import zone_named
 from ...presentation.run_list import qualified_id
 from ...queries.list_runs import AGENT_SORT_KEYS, SORT_ALIASES, check_sort, costs_of, find_runs
@@ -70,9 +71,11 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
         screen.print(*(qualified_id(run) for run in page.workflows))
     elif page.workflows:
         costs, zone = costs_of(wanted), zone_named(zone_of(context))
-        screen.print(
-            render_run_list(page.workflows, page.total, costs, screen.width, page.part_costs, zone=zone)
-        )
+        parts = None
+        if page.part_costs is not None and page.part_costs_partial is not None:
+            known = zip(map(to_decimal, page.part_costs), page.part_costs_partial, strict=True)
+            parts = sort.replace("-", " "), [Spending(cost, None, partial) for cost, partial in known]
+        screen.print(render_run_list(page.workflows, page.total, costs, screen.width, parts, zone=zone))
     elif page.total:
         why = "that is after the last" if limit else "--limit 0"
         screen.print(Text(f"None of {pluralize(page.total, 'run')} shown: {why}."))

@@ -11,7 +11,7 @@ from ... import database
 from ...common.errors import WorkflowHistoryError
 from ...common.formatting.text import single_line
 from ...ingest.files import FolderPath, RemoteFolder
-from ...ingest.runs.discovery import lies_beside_agents
+from ...ingest.runs.discovery import transcripts_beside
 from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
@@ -113,6 +113,6 @@ def _following(folder: FolderPath | None, *, follow: bool) -> str:
         return f"following nothing: {shown} is synced on demand"
     if isinstance(folder, RemoteFolder):
         return f"following {shown}, by listing it once a minute"
-    if lies_beside_agents(folder):
-        return f"reading the transcripts in {shown} at each sync, without following them"
+    if (beside := transcripts_beside(folder)) is not None and beside.alone:
+        return f"following the transcripts in {shown}"
     return f"following {shown}" if folder.is_dir() else f"waiting for {shown}: it is not there yet"

@@ -7,14 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from ... import database, scanner, sync
-from ...common.errors import WorkflowHistoryError
 from ...common.formatting.numbers import pluralize
 from ...pipeline.sync_state import has_news
-from ...presentation.sync_summary import no_runs_words
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
 from ..common_options import Command
-from ..folders import Directory, resolve_agents_folders
+from ..folders import Directory, folder_of, no_runs_in
 from ..output import Output, get_output, print_error, print_note
 from ..render.sync import count, render_sync_summary
 
@@ -66,14 +64,14 @@ def sync_command(
     Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
     """
     screen = get_output(context)
-    folders = resolve_agents_folders(directory)
+    folder = folder_of(directory)
     new = not database.history_exists()
-    if new and not any(map(scanner.holds_runs, folders)):  # an empty history would hide the wrong folder
-        raise WorkflowHistoryError(no_runs_words(folders[0]))
+    if new and not any(map(scanner.holds_runs, scanner.find_agents_folders(folder))):
+        raise no_runs_in(folder)  # an empty history would hide the wrong folder
     with screen.progress() as report:
         stats = sync.sync_workflow_history(
             silent=True,
-            agents_dir=folders,
+            agents_dir=folder,
             project=project,
             engine=engine,
             no_text=no_text,
@@ -86,7 +84,7 @@ def sync_command(
     if found_any or screen.as_json:
         _show(screen, stats, new=new)
     if not found_any:
-        raise WorkflowHistoryError(no_runs_words(folders[0]))
+        raise no_runs_in(folder)
     if unread := count(stats, "failed") + count(stats, "unread"):
         what = pluralize(unread, "run or file", "runs or files")
         print_error(f"stored all but {what} that could not be read; the next sync tries again")

@@ -14,7 +14,7 @@ from ...common.formatting.costs import format_minimum
 from ...common.formatting.numbers import format_timestamp, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import Spending, to_decimal
-from ...presentation.run_list import short_ids
+from ...presentation.run_list import copies_words, copy_words, short_ids
 from . import symbols
 from .table import Column, DropColumn, build_table, fit_columns, ids_column
 from .text import join_parts, render_problems, render_sum, section_rule
@@ -51,8 +51,9 @@ def render_cost_report(found: Sums, width: int) -> RenderableType:
     lines += [line for line in (_unpriced(found), _tokens(found)) if line is not None]
     for kind, groups in found["by"].items():
         if groups:
-            some = kind == "run" and len(groups) < found["runs"]
-            note = f"{len(groups)} of {found['runs']}; all: --by run" if some else ""
+            listed = found["runs"] + found["copies"]
+            some = kind == "run" and len(groups) < listed
+            note = f"{len(groups)} of {listed:,}; all: --by run" if some else ""
             lines += ["", section_rule(TITLES[kind], width, note), _table(kind, groups, width)]
     return Group(*lines, *_problems(found, width))
 
@@ -73,7 +74,7 @@ def _head(found: Sums) -> Text:
     folders = found.get("folders") or ()
     where += f", from {pluralize(len(folders), 'folder')}" if len(folders) > 1 else ""
     runs = Text.assemble((pluralize(found["runs"], "run"), "bold"), where)
-    return join_parts([runs, pluralize(found["agent_runs"], "agent")])
+    return join_parts([runs, copies_words(found["copies"]), pluralize(found["agent_runs"], "agent")])
 
 
 def _unpriced(found: Sums) -> Text | None:
@@ -144,6 +145,8 @@ def _count(value: int) -> str:
 
 
 def _cost(group: Sums) -> str:
+    if (copied := copy_words(group)) is not None:
+        return copied
     amount = to_spending(group)
     return "no price" if amount.minimum is None and group["unpriced_tokens"] else format_minimum(amount)
 

@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...common.formatting.agents import short_model
-from ...common.formatting.costs import format_run_cost
+from ...common.formatting.costs import format_minimum, format_run_cost
 from ...common.formatting.numbers import format_tokens
 from ...common.formatting.text import single_line
-from ...common.spending import UNKNOWN, Spending, format_usd
+from ...common.spending import UNKNOWN, Spending
 from ...presentation.run_list import (
     NO_REQUEST,
     copy_words,
@@ -65,19 +65,20 @@ def render_run_list(
     total: int,
     spent: Spending,
     width: int,
-    part_costs: Sequence[float | None] | None = None,
+    part_costs: tuple[str, Sequence[Spending]] | None = None,
     *,
     zone: tzinfo | None = None,
 ) -> RenderableType:
     """Return the table of a page of runs with a line of sums below it.
 
-    `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what was sorted by,
-    US dollars. `zone` is that of the times; None: this machine's.
+    `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what the runs were
+    sorted by, its name and of each run its cost. `zone` is that of the times; None: this machine's.
     """
     columns = _columns(runs, zone)
     if part_costs is not None:
-        cells = tuple(Text(format_usd(cost), "bold") for cost in part_costs)
-        columns.append(Column("part", "of it", cells, right=True))
+        title, costs = part_costs
+        cells = tuple(Text(format_minimum(cost), "bold") for cost in costs)
+        columns.append(Column("part", title, cells, right=True))
     shown = fit_columns(columns, width, NARROWER, LEAST_REQUEST)
     keys = {column.key for column in shown}
     sums = in_lines(list_footer(len(runs), total, spent), width)

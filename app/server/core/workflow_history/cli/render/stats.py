@@ -13,8 +13,8 @@ from ...common.formatting.agents import short_model
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import UNKNOWN, format_fraction, format_usd
+from ...presentation.run_list import copies_words
 from ...presentation.statistics import (
-    copies_words,
     format_cost,
     minimum_cost,
     spending_of,
@@ -100,7 +100,7 @@ def render_totals(total: GroupStatistics) -> Text:
         pluralize(total.runs, "run"),
         f"{format_cost(total)} in all" if total.runs and spending_of(total).minimum is not None else None,
         success_line(total) if total.runs else None,
-        copies_words(total),
+        copies_words(total.copies),
     ])  # fmt: skip
 
 

@@ -28,6 +28,16 @@ def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def agent_names(run: Mapping[str, Any]) -> set[str]:
+    """Return the names of a run's agents, those without a stream included.
+
+    >>> sorted(agent_names({"phase_costs": [{"agent": "planner"}], "agents_without_stream": ["reviewer"]}))
+    ['planner', 'reviewer']
+    """
+    agents = [*_listed(run.get("phase_costs")), *silent_agents(run)]
+    return {agent["agent"] for agent in agents if agent.get("agent")}
+
+
 def _listed(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -80,11 +81,17 @@ def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now
     return True
 
 
-def _described(run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> ScannedRun:
+def _described(
+    run: RunFacts,
+    around: tuple[Neighbourhood, Commits],
+    now: datetime,
+    known_agents: AbstractSet[str] = frozenset(),
+) -> ScannedRun:
     neighbours, commits = around
     committed = commits.time_of(run.folder)
     taken = taken_for(run.evidence, run.folder, neighbours.judge(_dated(run)), committed)
-    return build_run(run, FileTimes(taken, *run.folder.file_times), now=now, committed=committed)
+    dated = FileTimes(taken, *run.folder.file_times)
+    return build_run(run, dated, now=now, committed=committed, known_agents=known_agents)
 
 
 def _dated(run: RunFacts) -> FileTimes:
@@ -123,18 +130,20 @@ class Surroundings:
     _folders: dict[str, RunFolder] | None = None
     _around: tuple[Neighbourhood, Commits] | None = None
 
-    def read(self, run_id: str, now: datetime) -> ScannedRun | None:
-        """Return one run, or None if there is no such run."""
+    def read(
+        self, run_id: str, now: datetime, known_agents: AbstractSet[str] = frozenset()
+    ) -> ScannedRun | None:
+        """Return one run, or None if there is no such run; `known_agents`: as in `build_run`."""
         folder = find_run(self.root, run_id) if isinstance(self.root, Path) else self._all().get(run_id)
         facts = read_run(folder) if folder is not None else None
         if facts is None or not shows_a_run(facts):
             return None
         if not _asks_git(facts):
-            return _described(facts, (Neighbourhood(()), NO_COMMITS), now)
+            return _described(facts, (Neighbourhood(()), NO_COMMITS), now, known_agents)
         if self._around is None:  # how a run itself was judged makes no difference to how it is
             every = (FileTimes(None, *folder.file_times) for folder in self._all().values())
             self._around = Neighbourhood(every), commits_of(self.root)
-        return _described(facts, self._around, now)
+        return _described(facts, self._around, now, known_agents)
 
     def _all(self) -> dict[str, RunFolder]:
         if self._folders is None:

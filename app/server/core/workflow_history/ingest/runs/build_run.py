@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,7 +81,7 @@ COMPUTED_FIELDS = frozenset({
     "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_creation_tokens", "total_tokens", "retry_count", "retry_cost",
     "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
-    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "files_folder",
+    "bottleneck_phase", "idle_time_seconds", "similar_workflows", "copy_of", "files_folder",
 })  # fmt: skip
 """Fields that only we may fill: a state file's own value of this name is kept under `state_<name>`."""
 
@@ -212,13 +213,14 @@ def build_run(
     committed: datetime | None = None,
     grew: bool = False,
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+    known_agents: AbstractSet[str] = frozenset(),
 ) -> ScannedRun:
     """Judge what was read: one workflow in the public vocabulary.
 
     `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
     `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
     was looked at before. `elsewhere`: the units of its streams that other runs count, packed; what was asked
-    in them is no request of this run.
+    in them is no request of this run. `known_agents`: their streams are in the history.
     """
     kept = _kept_keys(facts.state)
     summaries = tuple((path, without_unknown(summary)) for path, summary in facts.summaries)
@@ -246,6 +248,8 @@ def build_run(
     log_error = _log_error(facts)
     is_fresh = _has_fresh_clock(facts, told, now)
     writing = facts.window if is_fresh else window
+    heard = {stream.agent for stream in facts.streams} | known_agents
+    unheard_agents = _without_stream(facts, heard)
     evidence = StatusEvidence(
         state=facts.state,
         streams=streams,
@@ -256,7 +260,7 @@ def build_run(
         written_at=writing.last if writing else None,
         being_written=grew or (writing is not None and (is_fresh or _shows_writing(facts, writing))),
         in_order=in_order,
-        silent_agents=[agent for agent, _ in _without_stream(facts)],
+        silent_agents=[agent for agent, _ in unheard_agents],
         scripts=_scripts(facts),
     )
     verdict = decide_status(evidence, now)
@@ -284,8 +288,8 @@ def build_run(
     }
     if (inside := _files_folder(facts.folder)) != facts.id:
         workflow["files_folder"] = inside
-    unheard = _unheard_phases(facts)
-    silent = [*_without_stream(facts), *unheard.values()] if verdict.status != "running" else []
+    unheard = _unheard_phases(facts, heard)
+    silent = [*unheard_agents, *unheard.values()] if verdict.status != "running" else []
     workflow["agents_without_stream"] = [agent for agent, _ in silent]
     if silent and workflow["duration_source"] in OF_ITS_STREAMS:
         workflow["duration_basis"] = "lower_bound"
@@ -552,17 +556,15 @@ def _odd_times(facts: RunFacts, given: Possible, times: RunTimes) -> Iterator[Pr
         yield Problem(path, reason, None, "warning")
 
 
-def _without_stream(facts: RunFacts) -> list[tuple[str, Problem]]:
+def _without_stream(facts: RunFacts, heard: AbstractSet[str]) -> list[tuple[str, Problem]]:
     """Return the agents that were given a prompt and left no stream: what they spent is unknown."""
-    heard = {stream.agent for stream in facts.streams}
-    silent = []
+    silent: dict[str, Problem] = {}
     for found in facts.folder.files:
         agent, inside, _ = found.path.rpartition("/prompts/")
-        if inside and agent not in heard:
-            heard.add(agent)
+        if inside and agent not in heard and agent not in silent:
             reason = f"{agent} was given this prompt, but left no stream: its cost is unknown"
-            silent.append((agent, Problem(found.shown, reason, None, "warning")))
-    return silent
+            silent[agent] = Problem(found.shown, reason, None, "warning")
+    return list(silent.items())
 
 
 def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
@@ -572,9 +574,9 @@ def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
         yield from (unseen_problem(agent, shown[path]) for agent in agents[:MAX_PROBLEMS])
 
 
-def _unheard_phases(facts: RunFacts) -> dict[str, tuple[str, Problem]]:
+def _unheard_phases(facts: RunFacts, agents: AbstractSet[str]) -> dict[str, tuple[str, Problem]]:
     """Return the phases that the state says were done, and of which no stream is there, by their name."""
-    heard = {classify_phase(stream.agent) for stream in facts.streams} | {s.agent for s in facts.streams}
+    heard = {*agents, *map(classify_phase, agents)}
     unheard: dict[str, tuple[str, Problem]] = {}
     for entry in state_phases(facts.state):
         name = word(entry.get("phase"))

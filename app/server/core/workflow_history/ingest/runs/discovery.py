@@ -18,7 +18,7 @@ from ...common.errors import AgentsFolderError, StorageUnreachableError, Workflo
 from ...common.models import Problem
 from ..files import DirLister, FileEntry, FolderPath, RemoteListing, join, lister, open_file
 from .grouping import AGENTS_FOLDER, is_session, is_sub_agent, runs_in, split_sessions
-from .nested_folders import PRUNED, Inside, look_inside
+from .nested_folders import NOT_LOOKED, PRUNED, Beside, Inside, look_inside
 from .records import (
     STATE_FILE,
     STREAMS,
@@ -68,12 +68,12 @@ class FolderScan:
         self.left_out.append(Problem(shown, reason, severity="warning"))
 
 
-def walk_agents_folder(root: FolderPath) -> FolderScan:
+def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> FolderScan:
     """Return the walk over the candidates for runs below `root`; only their names are known yet.
 
     Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
-    system is short of what that takes. Of a folder that holds agents folders, which are read by themselves,
-    only transcripts are candidates.
+    system is short of what that takes. `beside`: as `transcripts_beside` returns it, where the caller has
+    looked.
     """
     listing = lister(root)
     try:
@@ -88,21 +88,25 @@ def walk_agents_folder(root: FolderPath) -> FolderScan:
         ) from error
     if isinstance(listing, RemoteListing) and listing.trouble:
         walk.problems.append(Problem(".", f"the archive is read in part: {listing.trouble}", refused=True))
-    if (inside := _beside_agents(root)) is not None:
-        walk.groups = [*_transcripts_among(walk.groups), *_folders_of_transcripts(root, inside)]
+    there = transcripts_beside(root) if beside is NOT_LOOKED else beside
+    if there is not None:
+        others = (group for group in walk.groups if group[0].name not in there.tops)
+        own = _transcripts_among(walk.groups) if there.alone else others
+        walk.groups = [*own, *_folders_of_transcripts(root, there)]
     return walk
 
 
-def lies_beside_agents(root: FolderPath) -> bool:
-    """Return whether a folder holds agents folders, so that only its own transcripts are read."""
-    return _beside_agents(root) is not None
+def transcripts_beside(root: FolderPath) -> Beside | None:
+    """Return the folders inside one of which only transcripts are read; None: there are none.
 
-
-def _beside_agents(root: FolderPath) -> Inside | None:
+    Of a folder that holds agents folders, which are read by themselves, nothing else is read.
+    """
     if not isinstance(root, Path) or root.name == AGENTS_FOLDER:
         return None
     inside = look_inside(root)
-    return inside if agents_folders_inside(root, inside) else None
+    if not agents_folders_inside(root, inside):
+        return inside.hidden
+    return inside.beside_agents or Beside(alone=True)
 
 
 def usual_folders(project: FolderPath) -> list[FolderPath]:
@@ -125,8 +129,8 @@ def _transcripts_among(groups: list[list[FileEntry]]) -> Iterator[list[FileEntry
             yield found
 
 
-def _folders_of_transcripts(root: FolderPath, inside: Inside) -> Iterator[list[FileEntry]]:
-    for shown in sorted(filter(None, inside.transcripts)):
+def _folders_of_transcripts(root: FolderPath, beside: Beside) -> Iterator[list[FileEntry]]:
+    for shown in sorted(filter(None, beside.folders)):
         yield [_Transcripts(shown.partition("/")[0], join(str(root), shown), shown)]  # type: ignore[list-item]
 
 
@@ -148,26 +152,31 @@ def find_run(root: FolderPath, run_id: str) -> RunFolder | None:
     return next(find_runs(root, {run_id}), None)
 
 
-def find_runs(root: FolderPath, ids: AbstractSet[str]) -> Iterator[RunFolder]:
-    """Yield some runs' files, in the order of ids; of other runs no folder is listed."""
+def find_runs(
+    root: FolderPath, ids: AbstractSet[str], beside: Beside | None = NOT_LOOKED
+) -> Iterator[RunFolder]:
+    """Yield some runs' files, in the order of ids; of other runs no folder is listed.
+
+    `beside`: as in `walk_agents_folder`.
+    """
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
-    found = {run.id: run for run in _among(root, names) if run.id in ids}
+    found = {run.id: run for run in _among(root, names, beside) if run.id in ids}
     homes = {run_id.rpartition("/")[0] for run_id in ids - found.keys()} - {""}
     if isinstance(root, Path) and homes:  # they may lie beside agents folders, where folders make no runs
-        folders = Inside(transcripts=[home for home in homes if "\0" not in home and (root / home).is_dir()])
-        walk = FolderScan(root, lister(root), list(_folders_of_transcripts(root, folders)))
+        folders = tuple([home for home in homes if "\0" not in home and (root / home).is_dir()])
+        walk = FolderScan(root, lister(root), list(_folders_of_transcripts(root, Beside(folders))))
         found |= {run.id: run for run in walk if run.id in ids - found.keys()}
     yield from (found[run_id] for run_id in sorted(found))
 
 
-def _among(root: FolderPath, names: AbstractSet[str]) -> FolderScan:
+def _among(root: FolderPath, names: AbstractSet[str], beside: Beside | None) -> FolderScan:
     """Return the walk over those entries of the agents folder alone that these names may stand for."""
     if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
         walk = FolderScan(root, lister(root))
         walk.groups = [[_Folder(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
         return walk
     try:
-        walk = walk_agents_folder(root)
+        walk = walk_agents_folder(root, beside)
     except (AgentsFolderError, WorkflowHistoryError):
         return FolderScan(root, lister(root))
     walk.groups = [group for group in walk.groups if not names.isdisjoint(map(_name_of, group))]

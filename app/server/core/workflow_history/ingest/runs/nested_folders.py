@@ -33,6 +33,47 @@ class Inside:
     transcripts: list[str] = field(default_factory=list)
     """Other folders in which sessions lie loose, relative to the project's; "": itself, with any `.jsonl`."""
 
+    @property
+    def beside_agents(self) -> Beside | None:
+        """The transcripts to read of a folder that holds agents folders; None: no others."""
+        return Beside(tuple(self.transcripts), alone=True) if self.transcripts else None
+
+    @property
+    def hidden(self) -> Beside | None:
+        """The transcripts in hidden folders, in which no other runs are looked for; None: none."""
+        found = tuple([shown for shown in self.transcripts if shown.startswith(".")])
+        return Beside(found, alone=False) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Folders inside another one of which only transcripts are read."""
+
+    folders: tuple[str, ...] = ()  # relative to the folder around; "": itself
+    alone: bool = (
+        False  # nothing else of the folder around is read: its agents folders are read by themselves
+    )
+
+    def watched(self) -> list[str]:
+        """Return the folders to watch for transcripts; of a program's own folder all of it.
+
+        A session that begins in another folder of the same program is seen so.
+        """
+        return sorted({self._top(shown) if shown.startswith(".") else shown for shown in self.folders})
+
+    @property
+    def tops(self) -> set[str]:
+        """The entries of the folder around in which the others lie."""
+        return set(map(self._top, self.folders))
+
+    @staticmethod
+    def _top(shown: str) -> str:
+        return shown.partition("/")[0]
+
+
+NOT_LOOKED: Final = Beside()
+"""Stands for what is read beside other runs of a folder into which nobody has looked yet."""
+
 
 def look_inside(folder: Path) -> Inside:
     """Return what lies up to DEEPEST folders deep; folders that cannot be listed hold nothing."""

@@ -296,7 +296,9 @@ def _storable(run: CompleteRun) -> dict[str, Any]:
     return {name: value for name, value in run.workflow.items() if name not in _FOUND_OUT}
 
 
-_FOUND_OUT = frozenset({"similar_workflows", "problems", "patterns", "pattern_count", "last_changed_at"})
+_FOUND_OUT = frozenset({
+    "similar_workflows", "problems", "patterns", "pattern_count", "copy_of", "last_changed_at",
+})  # fmt: skip
 
 
 def _missing(own: Sequence[Mapping[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

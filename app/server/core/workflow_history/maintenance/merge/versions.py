@@ -20,7 +20,8 @@ from ...enrichment import with_costs
 from ...pipeline.merge_fields import add_scores, merge_run
 
 LOCAL_FIELDS: Final = frozenset({
-    "similar_workflows", "pattern_count", "patterns", "problems", "first_seen_at", "last_changed_at",
+    "similar_workflows", "pattern_count", "copy_of", "patterns", "problems", "first_seen_at",
+    "last_changed_at",
 })  # fmt: skip
 """What a history says of a run that no other needs to agree with."""
 

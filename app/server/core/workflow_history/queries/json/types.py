@@ -73,7 +73,8 @@ class RunPage(TypedDict):
     limit: int  # runs on a page at the most
     offset: int  # runs before this page
     next_cursor: str | None  # what the next page is asked for with; null: there is none
-    part_costs: list[float | None] | None  # US dollars at least, of the phases or agents sorted by; else null
+    part_costs: list[float | None] | None  # US dollars known of the phases or agents sorted by; else null
+    part_costs_partial: list[bool] | None  # of each of these: more may have been spent; else null
 
 
 class Problem(TypedDict):
@@ -148,7 +149,7 @@ class SyncResult(TypedDict):
     patterns: int  # findings of what recurs that were stored
     partial_costs: int  # runs of which nothing shows all that they spent
     runs_without_cost: int  # of them, runs of which nothing is known to have been spent
-    repeating: int  # new or changed runs of whose messages another run counts some
+    repeating: int  # of the folder's runs: of whose messages another run counts some, changed or not
     total_cost: float | None  # of the folder's runs, US dollars on record
     lower_bound_cost: float | None  # spent at least beyond that, US dollars
     requests: int  # runs whose request was found
@@ -249,6 +250,7 @@ class RunCost(CostTotals):
     utc_offset_minutes: int | None  # its local time minus UTC; null: not known
     status: str | None  # null: nothing of it could be read
     cost_basis: str | None  # reported, computed, lower_bound or unpriced: the weakest of the parts
+    copy_of: str | None  # of a copy: the run that counts all that it spent
     agent_runs: int  # streams
 
 
@@ -267,7 +269,8 @@ class FolderCosts(CostTotals):
     agents_dir: str  # that was read; of several the first
     folders: list[str]  # every agents folder that was read
     project: str  # that a sync would store the runs under
-    runs: int  # found
+    runs: int  # found, without copies of other runs
+    copies: int  # of other runs of these folders, which count all that they spent
     agent_runs: int  # streams
     runs_without_cost: int  # of which nothing shows what they spent
     unpriced_models: list[str]  # models without a known price

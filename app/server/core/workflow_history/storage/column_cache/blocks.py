@@ -22,10 +22,12 @@ _SPAN: Final = 16
 VECTORS: Final = "likeness"
 """The family of the vectors of requests; its blocks are named by the model that made them."""
 
-DIGESTS: Final = "digests 3"
+DIGESTS: Final = "digests 4"
 """The family of what the runs of a block add up to; another number where what is counted, or how, changed."""
 
-STORED_AS: Final = {family: f"{family} 2" for family in ("models", "run_phases", "run_agents", "run_models")}
+STORED_AS: Final = {
+    family: f"{family} 2" for family in ("runs", "models", "run_phases", "run_agents", "run_models")
+}
 """Names in blocks of the families whose columns, or how they are made, changed since an earlier version."""
 
 

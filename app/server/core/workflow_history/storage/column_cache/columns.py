@@ -14,7 +14,21 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, Text, cast, exists, false, func, insert, null, select, union_all
+from sqlalchemy import (
+    Connection,
+    Select,
+    Text,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
 from ...analysis.statistics.cost_by_part import PART_COLUMNS, PART_TABLES, cost_by_part
 from ...common.coercion import coerce_number, coerce_word, moment_in_utc
@@ -324,6 +338,10 @@ def _runs(names: Sequence[str]) -> _Source:
     own = workflows.c
     special = {
         "created_at": func.coalesce(own.created_at, own.started_at),
+        # A length that leaves out an agent's work is no measure of how long such runs take.
+        "duration_seconds": case(
+            (func.coalesce(own.duration_basis, "") != literal_column("'lower_bound'"), own.duration_seconds)
+        ),
         "has_error": own.error_message.is_not(None) & (own.error_message != ""),
         "only_bound": has_only_lower_bound(),
         "is_copy": is_copy(),

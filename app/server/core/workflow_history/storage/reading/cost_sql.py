@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null, or_, select
 
 from ...common.spending import ANOTHER_RUN
 from ..tables.schema import agent_runs, workflows
@@ -38,7 +38,14 @@ def is_copy() -> ColumnElement[bool]:
         paid.duplicate_of.is_(None),
         func.coalesce(paid.outcome, literal_column("''")) != literal_column("'empty'"),
     )
-    return and_(own.total_cost_nanodollars.is_(None), some, ~others)
+    return and_(own.cost_basis.is_(None), some, ~others)
+
+
+def repeats_another() -> ColumnElement[bool]:
+    """Tell whether another run counts some of a run's messages."""
+    agents = agent_runs.alias().c
+    other = or_(agents.duplicate_of.contains(ANOTHER_RUN), agents.extra["inherited"].as_string().is_not(None))
+    return exists(literal_column("1")).where(agents.workflow_key == workflows.c.key, other)
 
 
 def original() -> ColumnElement[Any]:

@@ -40,7 +40,7 @@ from ..tables.schema import (
     workflows,
 )
 from ..writing.bulk_insert import batched
-from .cost_sql import is_copy, original, run_cost_columns
+from .cost_sql import is_copy, original, repeats_another, run_cost_columns
 from .standing import shown
 
 SUMMARY_FIELDS: Final = (
@@ -135,6 +135,7 @@ class RunsFound(NamedTuple):
     status: str | None
     runs: int
     copies: int  # of these: other runs count all that they spent
+    repeating: int  # of these: of whose messages another run counts some
     requests: int  # runs whose request was found
     dated: int  # runs whose date is known
     first: str | None  # the earliest of these dates, as it is stored
@@ -307,14 +308,14 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
     )  # no BETWEEN: collated bounds
     dated = case((in_time, own.created_at))
     asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
-    copied = case((is_copy(), 1)).label("copied")
-    runs = (
-        select(shown("status"), dated.label("made"), asked.label("asked"), copied).where(*clauses).subquery()
-    )
+    of_others = case((is_copy(), 1)).label("copied"), case((repeats_another(), 1)).label("repeats")
+    columns = shown("status"), dated.label("made"), asked.label("asked"), *of_others
+    runs = select(*columns).where(*clauses).subquery()
     made = runs.c.made
     sums = (
         func.count(),
         func.count(runs.c.copied),
+        func.count(runs.c.repeats),
         func.count(runs.c.asked),
         func.count(made),
         func.min(made),

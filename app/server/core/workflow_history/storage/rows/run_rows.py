@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ...common.models import Workflow
 from ...common.redaction import count_redactions, strip_texts
+from ...common.spending import original_of
 from ...costs.accounting import totals_by_model
 from ...costs.accounting.money import RUN_TOTAL_FIELDS
 from .column_types import (
@@ -197,6 +198,7 @@ def from_rows(
         {"id": run_id, "project": project, "similarity_score": score} for project, run_id, score in similar
     ]
     workflow["pattern_count"] = pattern_count
+    workflow["copy_of"] = original_of(workflow["phase_costs"]) if workflow["cost_basis"] is None else None
     return workflow
 
 

@@ -31,7 +31,7 @@ WatchFunction = Callable[..., Iterator[set[tuple[Change, str]]]]
 
 
 class FolderWatcher:
-    """A thread that watches a folder."""
+    """A thread that watches a folder; unless `deep`, not what lies in its folders."""
 
     def __init__(
         self,
@@ -40,11 +40,13 @@ class FolderWatcher:
         watched: Callable[[str], None],
         *,
         watching: WatchFunction = watch,
+        deep: bool = True,
     ) -> None:
         self._folder = folder
         self._changed = changed
         self._watched = watched
         self._watching = watching
+        self._deep = deep
         self._polling = bool(os.environ.get(_POLLING_WANTED))
         self._how: str | None = None
         self._stopped = Event()
@@ -87,6 +89,7 @@ class FolderWatcher:
     def _ways(self) -> dict[str, Any]:
         return {
             "watch_filter": self._tells,
+            "recursive": self._deep,
             "debounce": _BURST,
             "step": _QUIET,
             "stop_event": self._stopped,

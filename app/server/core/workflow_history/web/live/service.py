@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import database
-from ...ingest.runs.discovery import lies_beside_agents
+from ...ingest.runs.discovery import transcripts_beside
+from ...ingest.runs.nested_folders import Beside
 from ...presentation.sync_summary import phase_label
 from ...queries.json.encoding import to_json
 from ...queries.sync_status import SyncStatus
@@ -61,19 +62,29 @@ class LiveService:
         folders = self._settings.folders if self._settings.follow else ()
         if any(not isinstance(folder, Path) for folder in folders):
             self.syncer.request_sync()
-        # A whole project is too much to watch: transcripts in it are read when its agents folders change.
-        watched = (each for each in folders if isinstance(each, Path) and not lies_beside_agents(each))
-        followers = [self._follower(folder) for folder in watched]
+        followers = [
+            follower
+            for folder in folders
+            if isinstance(folder, Path)
+            for follower in self._followers_of(folder, transcripts_beside(folder))
+        ]
         for follower in followers:
             follower.start()
         return followers
 
-    def _follower(self, folder: Path) -> FolderWatcher:
+    def _followers_of(self, folder: Path, beside: Beside | None) -> list[FolderWatcher]:
+        """Return who watches a folder: of a whole project only the folders of its transcripts are watched."""
+        if beside is None or not beside.alone:
+            return [self._follower(folder)]
+        return [self._follower(folder / shown, deep=bool(shown)) for shown in beside.watched()]
+
+    def _follower(self, folder: Path, *, deep: bool = True) -> FolderWatcher:
         loop, syncer = asyncio.get_running_loop(), self.syncer
         return FolderWatcher(
             folder,
             lambda: _later(loop, syncer.request_sync),
             lambda how: _later(loop, syncer.set_watch_mode, str(folder), how),
+            deep=deep,
         )
 
     def _synced(self, now: SyncStatus) -> None:
