@@ -5,7 +5,8 @@ is copied, a transcript in the home folder shows the session that a run's stream
 into a `Spender`, and `shares_of` decides which of them counts which message. The decision depends on the
 spenders alone, not on the order in which they are read:
 
-1. Streams with the same result are copies. The one with the most results and lines counts.
+1. Streams with the same result are copies. The one with the most results and lines counts; another one that
+   went on by itself makes its run a lower bound.
 2. A message that a result covers belongs to that result.
 3. Any other message belongs to the session that is the oldest by its own messages: those that no other
    session has. A session that only has messages of others was forked from, so it comes first. Of several
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -27,8 +28,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ...common.models import MessageUsage, ResultLine, StreamFacts
-from .reported_totals import has_reported_totals
+from ...common.models import MessageUsage, ResultLine, StreamFacts, TokenUsage
+from .reported_totals import has_reported_totals, is_telling
 from .resumed_threads import CUMULATIVE
 from .stream_cost import covered_messages, uncovered_messages
 
@@ -53,10 +54,21 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
     loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages that no total of it includes
     session: str | None = None
     lines: int = 0
+    together: tuple[Unit, ...] = ()  # its sessions and messages as one unit, if it has totals
+
+    @property
+    def totals(self) -> tuple[Unit, ...]:
+        """What only a copy of it has as well."""
+        return (*self.results, *self.together)
 
     @property
     def units(self) -> set[Unit]:
         """Everything in it that another stream may have as well."""
+        return {*self.parts, *self.together}
+
+    @property
+    def parts(self) -> set[Unit]:
+        """The same without what changes as the stream grows."""
         return {*self.results, *self.covered, *(unit for unit, _ in self.loose)}
 
 
@@ -88,17 +100,18 @@ def spender_of(facts: StreamFacts) -> Spender:
     unit = message_units(facts.identity or facts.path)
     return Spender(
         results=_result_units(facts),
-        covered=tuple([unit(message.message_id) for message in covered]),
-        loose=tuple([(unit(message.message_id), message) for message in loose]),
+        covered=tuple([unit(message) for message in covered]),
+        loose=tuple([(unit(message), message) for message in loose]),
         session=next(iter(facts.session_ids), None) or next(iter(_sessions(facts)), None),
         lines=facts.lines,
+        together=_together(facts),
     )
 
 
 def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
     """Return what each spender may count. `rank` breaks ties, the smallest first."""
     order = (rank or {name: name for name in spenders}).__getitem__
-    copies = _copies(spenders, order)
+    copies, apart = _copies(spenders, order)
     owners = {
         unit: name for name in sorted(spenders, key=order, reverse=True) if name not in copies
         for unit in spenders[name].covered
@@ -111,7 +124,10 @@ def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None 
             (first_copied if message.copied else first).setdefault(unit, name)
             best[unit] = _fuller(best[unit], message) if unit in best else message
     owners = first_copied | first | owners
-    return {name: _share(name, spenders[name], owners, best, copies.get(name)) for name in spenders}
+    return {
+        name: _share(name, spenders[name], owners, best, copies.get(name), goes_on=name in apart)
+        for name in spenders
+    }
 
 
 def _share(
@@ -120,33 +136,41 @@ def _share(
     owners: Mapping[Unit, Name],
     best: Mapping[Unit, MessageUsage],
     original: Name | None,
+    *,
+    goes_on: bool,
 ) -> Share:
     mine = tuple([best[unit] for unit, _ in spender.loose if owners[unit] == name])
     inherited = Counter(owner for unit, _ in spender.loose if (owner := owners[unit]) != name)
     others = {unit: owner for unit, _ in spender.loose if (owner := owners[unit]) != name}
     if original is not None:
-        others |= {unit: owners.get(unit, original) for unit in (*spender.covered, *spender.results)}
-    is_empty = not mine and (original is not None or not spender.results)
+        others |= {unit: owners.get(unit, original) for unit in (*spender.covered, *spender.totals)}
+    is_empty = not mine and not goes_on and (original is not None or not spender.results)
     elsewhere = original if original is not None or not others else owners[spender.loose[-1][0]]
     return Share(mine, elsewhere if is_empty else None, original is None, dict(inherited), others)
 
 
-def _copies(spenders: Mapping[Name, Spender], order: Any) -> dict[Name, Name]:
-    """Return each copied stream with the stream that counts their common result."""
+def _copies(spenders: Mapping[Name, Spender], order: Any) -> tuple[dict[Name, Name], set[Name]]:
+    """Return each copied stream with the stream that counts their common result, and those that went on.
+
+    How much of a total that no other stream has was spent before they parted is unknown.
+    """
     copies: dict[Name, Name] = {}
+    apart: set[Name] = set()
     kept: dict[Unit, Name] = {}
     fullest = sorted(
-        (name for name in spenders if spenders[name].results),
-        key=lambda name: (-len(spenders[name].results), -spenders[name].lines, order(name)),
+        (name for name in spenders if spenders[name].totals),
+        key=lambda name: (-len(spenders[name].totals), -spenders[name].lines, order(name)),
     )
     for name in fullest:
-        results = spenders[name].results
-        original = next((kept[unit] for unit in results if unit in kept), None)
-        if original is None:
-            kept.update(dict.fromkeys(results, name))
-        else:
+        spender = spenders[name]
+        original = next((kept[unit] for unit in spender.totals if unit in kept), None)
+        if original is not None:
             copies[name] = original
-    return copies
+            is_whole = kept.keys() >= {*spender.results} or kept.keys() & {*spender.together}
+            apart.update([] if is_whole else [name])
+        for unit in spender.totals:
+            kept.setdefault(unit, original or name)
+    return copies, apart
 
 
 def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
@@ -205,24 +229,49 @@ def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
     """Return what only a copy shares with this stream; without totals, nothing."""
     if not has_reported_totals(facts):
         return ()
-    own = facts.identity or facts.path
-    units = [
-        _unit("result", result.uuid) if result.uuid else _unit("result", own, result.line, _counts(result))
-        for result in facts.results
-    ]
-    if facts.messages and (sessions := _sessions(facts)):
-        units.append(_unit("stream", *sorted(sessions), *sorted({m.message_id for m in facts.messages})))
+    own, seen = facts.identity or facts.path, Counter[Unit]()
+    units: list[Unit] = []
+    for result in facts.results:
+        unit = _unit("result", result.uuid) if result.uuid else _said_unit(facts.format, own, result)
+        seen[unit] += 1
+        units.append(unit if seen[unit] == 1 else _unit("result", unit, seen[unit]))
     return tuple(units)
 
 
-def _counts(result: ResultLine) -> object:
-    """Return what a result without an id is known by beside its place: two streams may begin alike."""
-    return result.total_cost, result.duration_ms, [(part.model, part.usage) for part in result.models]
+def _together(facts: StreamFacts) -> tuple[Unit, ...]:
+    """Return a stream's messages as one unit: another result after the same messages spent nothing more."""
+    sessions = _sessions(facts) if facts.messages and has_reported_totals(facts) else ()
+    names = (*sorted(sessions), *sorted({message.message_id for message in facts.messages}))
+    return (_unit("stream", *names),) if sessions else ()
 
 
-def message_units(own: str) -> Any:
-    """Return the function that names messages; one without an id is known by its stream and line."""
-    return lambda name: _unit("message", own, name) if name.startswith(NAMELESS) else _message_unit(name)
+def _said_unit(kind: str, own: str, result: ResultLine) -> Unit:
+    """Return by what a result without an id is known: what it says of its session.
+
+    Its place and its bytes do not count: a copy may have other spaces, or a line before it. A result that
+    says too little to be told from another one of its session is known by the stream's first line as well.
+    """
+    timed = result.duration_ms is not None or kind == CUMULATIVE
+    tells = result.session_id is not None and timed and is_telling(result)
+    usage = sum([part.usage for part in result.models], TokenUsage())
+    took = (result.duration_ms, result.duration_api_ms, result.turns)
+    spent = (result.total_cost, *msgspec.structs.astuple(usage + result.main_usage))
+    return _unit("said", result.session_id if tells else (own, result.line), *took, *spent, result.text)
+
+
+MessageUnit = Callable[[MessageUsage], Unit]
+
+
+def message_units(own: str) -> MessageUnit:
+    """Return the function that names messages; one without an id is known by its stream, line and counts."""
+
+    def unit(said: MessageUsage) -> Unit:
+        if said.message_id.startswith(NAMELESS):
+            counts = msgspec.structs.astuple(said.usage)
+            return _unit("message", own, said.message_id, *counts, said.timestamp)
+        return _message_unit(said.message_id)
+
+    return unit
 
 
 @lru_cache(maxsize=4_096)

@@ -43,6 +43,9 @@ class Elsewhere(NamedTuple):
     repeated: bytes = b""  # those that are another run's work: of a copy, what its original repeats too
 
 
+NAMING = 1
+"""Raised when units are made by other rules; `READER_VERSION` too, so that all runs are read anew."""
+
 NOTHING_ELSEWHERE: Mapping[Attempt, Elsewhere] = {}
 """What is known of attempts of which nothing is."""
 
@@ -64,6 +67,8 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     alone: dict[str, Any] | None = None  # its SHARED_FIELDS by itself, only while others count a part of it
     elsewhere: bytes = b""  # units that other runs count, packed: its run's patterns were learnt without them
     repeated: bytes = b""  # units of another run's work, packed: its run's request was found without them
+    together: bytes = b""  # its sessions and messages as one unit, packed
+    naming: int = 0  # which rules its units are made by: those of others cannot be compared with them
 
     @property
     def name(self) -> Attempt:
@@ -76,19 +81,25 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
         loose: tuple[tuple[Unit, MessageUsage], ...] = ()
         if self.facts is not None:
             unit = message_units(self.facts.identity or self.path)
-            loose = tuple([(unit(m.message_id), m) for m in uncovered_messages(self.facts)])
+            loose = tuple([(unit(said), said) for said in uncovered_messages(self.facts)])
         return Spender(
             unpacked_units(self.results),
             unpacked_units(self.covered),
             loose,
             self.session,
             self.lines,
+            unpacked_units(self.together),
         )
 
     @property
     def units(self) -> set[Unit]:
         """Everything in it that another stream may have as well."""
         return self.spender.units.union(unpacked_units(self.threads))
+
+
+def seen_more(former: Claim, claim: Claim) -> bool:
+    """Return whether a former claim of an attempt shows more of it than a later one."""
+    return former.naming == claim.naming and len(former.units) > len(claim.units)
 
 
 def with_first_written(claim: Claim, other: Claim) -> Claim:
@@ -100,7 +111,8 @@ def with_first_written(claim: Claim, other: Claim) -> Claim:
 
 def _content(claim: Claim) -> tuple[object, ...]:
     """Return everything that a claim has from its stream itself."""
-    return claim.results, claim.covered, claim.threads, claim.session, claim.lines, claim.facts
+    units = (claim.results, claim.together, claim.covered, claim.threads)
+    return *units, claim.session, claim.lines, claim.facts
 
 
 def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[int, float]:
@@ -146,6 +158,8 @@ def claim_of(
         at=facts.started_at or at,
         facts=_trimmed(facts, unseen) if spender.loose or facts.format == CUMULATIVE else None,
         lacking=bool(unseen),
+        together=packed_units(spender.together),
+        naming=NAMING,
     )
 
 
@@ -357,7 +371,7 @@ def _messages_of(facts: StreamFacts, packed_ones: bytes) -> frozenset[str]:
     if not packed_ones:
         return frozenset()
     units, unit = frozenset(unpacked_units(packed_ones)), message_units(facts.identity or facts.path)
-    return frozenset([said.message_id for said in facts.messages if unit(said.message_id) in units])
+    return frozenset([said.message_id for said in facts.messages if unit(said) in units])
 
 
 def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:

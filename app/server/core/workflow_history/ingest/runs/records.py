@@ -32,7 +32,7 @@ _FOLDERS_OWN: Final = _GENERIC | {
 
 _WORKERS: Final = ("er", "or")  # endings of words for somebody who does something
 
-READER_VERSION = 6
+READER_VERSION = 7
 """Raised when the same files would be read differently: every run is then read anew."""
 
 

@@ -122,9 +122,10 @@ def _claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
     return {name: reduce(with_first_written, own, max(own, key=_knowledge)) for name, own in every.items()}
 
 
-def _knowledge(claim: Claim) -> tuple[int, bool, bytes]:
+def _knowledge(claim: Claim) -> tuple[int, int, bool, bytes]:
     """Return what orders claims of one attempt: the one that saw more of it is the greater."""
-    return len(claim.units), claim.alone is not None, packed(structs.replace(claim, written=None))
+    told = packed(structs.replace(claim, written=None))
+    return claim.naming, len(claim.units), claim.alone is not None, told
 
 
 def _decide(plan: MergePlan, group: _Group, whole: CompleteRun) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from ...costs.accounting.deduplication import Unit
-from ...costs.accounting.message_claims import Claim, packed, units_of, unpacked
+from ...costs.accounting.message_claims import Claim, packed, seen_more, units_of, unpacked
 from ..connection.engine import get_backend
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, claim_units, claims
@@ -48,7 +48,7 @@ def save_claims(
         kept = {claim.name: claim for claim in before.get(key, ()) if _stored(claim) in attempts[key]}
         for claim in own:
             former = kept.get(claim.name)
-            if former is None or len(former.units) <= len(claim.units):
+            if former is None or not seen_more(former, claim):
                 kept[claim.name] = claim
         wanted[key] = kept
     replace_claims(connection, {key: list(kept.values()) for key, kept in wanted.items()}, before)
