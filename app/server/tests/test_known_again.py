@@ -12,10 +12,12 @@ import pytest
 from app.server.core.workflow_history.costs.accounting import deduplication, message_claims
 from app.server.core.workflow_history.database import get_workflow_by_id
 from app.server.core.workflow_history.ingest.runs import records
+from app.server.core.workflow_history.maintenance.merge.merge_history import merge_history
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.resync import resync_workflow_cost
-from app.server.tests.build import init, line, result, run
-from app.server.tests.test_counted_once import sound, spent, synced
+from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.build import assistant, init, line, result, run, usage
+from app.server.tests.test_counted_once import EACH, SESSION, sound, spent, synced, transcript
 
 BANNER = "YOLO mode is enabled.\n"
 
@@ -142,3 +144,131 @@ def test_copies_that_went_on_apart_are_at_least_what_the_longer_one_spent(agents
     done = synced(agents)
     assert (done["total_cost"], done["copies"], done["partial_costs"]) == (0.9, 0, 1)
     assert folder_costs(agents)["partial"]
+
+
+# A stream of the same place and first line that is no continuation
+
+
+def claude(session: str, messages: Sequence[str], *results: str) -> list[str]:
+    each = usage(input=1_000, output=1_000)
+    return [init(session), *(assistant(name, each, session=session) for name in messages), *results]
+
+
+def overwritten(agents: Path, *contents: list[str], kept: int = 1) -> dict[str, Any]:
+    """Have each content replace the former one of a stream, with a sync after each."""
+    for lines in contents:
+        written(agents, "a1b2c3d4", text_of(lines))
+        for _ in range(kept):
+            done = synced(agents)
+        assert sound() == []
+    return done
+
+
+def test_a_transcript_that_was_cut_and_grew_otherwise_counts_all_messages_once(tmp_path: Path) -> None:
+    file = tmp_path / "logs" / f"{SESSION.format(1)}.jsonl"
+    for messages, count in (([1, 2, 3, 4], 4), ([1, 2, 20, 21], 6), ([1, 2, 20, 21, 22], 7), ([1, 2], 7)):
+        transcript(file, SESSION.format(1), messages)
+        for _ in range(2):
+            assert synced(tmp_path / "logs")["total_cost"] == round(count * EACH, 9)
+        assert sound() == []
+    attempts = get_workflow_by_id(SESSION.format(1))["phase_costs"]
+    assert sorted((one["attempt"], one["superseded"]) for one in attempts) == [(1, True), (2, False)]
+    assert resync_workflow_cost(SESSION.format(1))["message"] == "its costs are up to date"
+
+
+@pytest.mark.parametrize("syncs", [1, 2])
+def test_a_session_that_overwrites_its_stream_is_spent_beside_what_was_there(
+    agents: Path, syncs: int
+) -> None:
+    first = claude("s1", ["m1"], result(0.5, session="s1", uuid="r1"))
+    second = claude("s1", ["m2"], result(0.2, session="s1", uuid="r2"))
+    assert overwritten(agents, first, second, kept=syncs)["total_cost"] == 0.7
+    found = get_workflow_by_id("a1b2c3d4")
+    assert (found["cost_basis"], found["retry_count"], found["retry_cost"]) == ("reported", 1, 0.5)
+    assert resync_workflow_cost("a1b2c3d4")["message"] == "its costs are up to date"
+    assert spent() == 0.7
+
+
+def test_a_stream_that_was_cut_and_got_another_result_keeps_both_results(agents: Path) -> None:
+    said = ["m1", "m2", "m3", "m4"]
+    first = claude("s1", said, result(0.9, session="s1", uuid="r1"))
+    second = claude("s1", [*said[:2], "n1"], result(0.3, session="s1", uuid="r2"))
+    assert overwritten(agents, first, second)["total_cost"] == 1.2
+
+
+def test_what_a_later_result_covers_of_a_cut_stream_counts_with_it(agents: Path) -> None:
+    first = claude("s1", ["m1", "m2", "m3"])
+    second = claude("s1", ["m1", "n1"], result(0.3, session="s1", uuid="r2"))
+    done = overwritten(agents, first, second)
+    assert (done["total_cost"], done["lower_bound_cost"], done["partial_costs"]) == (0.3, 2 * EACH, 1)
+
+
+def test_a_cut_stream_that_goes_on_from_a_result_of_both_is_at_least_what_is_known(agents: Path) -> None:
+    of_one: dict[str, Any] = {"session": "s1", "modelUsage": None}
+    shared, late, other = (result(cost, uuid=f"r-{cost}", **of_one) for cost in (0.5, 0.9, 0.7))
+    done = overwritten(agents, [init("s1"), shared, late], [init("s1"), shared, other])
+    assert (done["total_cost"], done["partial_costs"]) == (0.9, 1)
+
+
+@pytest.mark.parametrize("knows_both", [True, False])
+@pytest.mark.parametrize("into", ["first.db", "second.db"])
+def test_histories_that_saw_a_stream_before_and_after_it_was_overwritten_make_one(
+    agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, into: str, knows_both: bool
+) -> None:
+    first = claude("s1", ["m1"], result(0.5, session="s1", uuid="r1"))
+    second = claude("s1", ["m2"], result(0.2, session="s1", uuid="r2"))
+    for name, contents in (("first.db", [first]), ("second.db", [first, second][not knows_both :])):
+        monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / name))
+        overwritten(agents, *contents)
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / into))
+    for _ in range(2):
+        merge_history(tmp_path / ("first.db" if into == "second.db" else "second.db"))
+        assert (spent(), len(get_workflow_by_id("a1b2c3d4")["phase_costs"])) == (0.7, 2)
+    assert (synced(agents)["total_cost"], sound()) == (0.7, [])
+
+
+def test_a_stream_that_returns_to_what_it_was_is_spent_once(agents: Path) -> None:
+    one = claude("s1", ["m1"], result(0.5, session="s1", uuid="r1"))
+    two = claude("s1", ["m2"], result(0.2, session="s1", uuid="r2"))
+    assert overwritten(agents, one, two, one, two, one)["total_cost"] == 0.7
+
+
+def test_messages_without_ids_of_a_cut_stream_count_each(agents: Path) -> None:
+    def nameless(*outputs: int) -> list[str]:
+        said = [json.loads(assistant("x", usage(input=1_000, output=count))) for count in outputs]
+        for one in said:
+            del one["message"]["id"]
+        return [init(), *map(json.dumps, said)]
+
+    done = overwritten(agents, nameless(1_000, 1_000), nameless(1_000, 2_000, 3_000))
+    assert done["lower_bound_cost"] == round(2 * 0.018 + 0.033 + 0.048, 9)
+
+
+@pytest.mark.parametrize("keeps_text", [True, False])
+def test_a_stream_that_is_cut_short_or_grows_is_one_attempt(agents: Path, keeps_text: bool) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    whole = claude("s1", ["m1", secret, "m3"], result(0.9, session="s1", uuid="r1"))
+    for length in (1, 2, 3, 4, 3, 2, 4, 5, 4, 1, 5):
+        written(agents, "a1b2c3d4", text_of(whole[:length]))
+        sync_workflow_history(silent=True, agents_dir=agents, no_text=not keeps_text)
+    found = get_workflow_by_id("a1b2c3d4")
+    assert (found["total_cost"], found["cost_basis"], found["retry_count"]) == (0.9, "reported", 0)
+    assert len(found["phase_costs"]) == 1
+
+
+@pytest.mark.parametrize("kind", NAMELESS)
+def test_a_stream_of_any_kind_that_grows_is_one_attempt(agents: Path, kind: str) -> None:
+    lines = [*NAMELESS[kind]("s1"), *NAMELESS[kind]("s2")]
+    for length in range(1, len(lines) + 1):
+        written(agents, "a1b2c3d4", text_of(lines[:length]))
+        synced(agents)
+    known = spent()
+    assert len(get_workflow_by_id("a1b2c3d4")["phase_costs"]) == 1
+    assert known == folder_costs(agents)["recorded_cost"]
+
+
+def test_a_stream_whose_result_counts_nothing_may_grow(agents: Path) -> None:
+    nothing = result(0, session="s1", uuid="r1", usage=usage(), modelUsage=None)
+    begun = claude("s1", [], nothing)
+    done = overwritten(agents, begun, [*begun, *claude("s1", ["m1"])[1:]])
+    assert (done["lower_bound_cost"], get_workflow_by_id("a1b2c3d4")["retry_count"]) == (EACH, 0)

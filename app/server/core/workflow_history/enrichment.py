@@ -12,7 +12,14 @@ from .common.coercion import moment_in_utc
 from .common.models import AgentRun, CostData, ScannedRun, StreamFacts, Workflow
 from .common.spending import run_basis
 from .costs.accounting import accounted, compute_run_cost
-from .costs.accounting.message_claims import NOTHING_ELSEWHERE, Attempt, Claim, Elsewhere
+from .costs.accounting.message_claims import (
+    NOTHING_ELSEWHERE,
+    NOTHING_SEEN,
+    Attempt,
+    Claim,
+    Elsewhere,
+    Seen,
+)
 from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
 from .ingest.runs import read_one
 
@@ -54,12 +61,13 @@ def with_claims(
     streams: Sequence[StreamFacts],
     former: Sequence[AgentRun] = (),
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+    seen: Seen = NOTHING_SEEN,
 ) -> tuple[Workflow, list[Claim]]:
-    """Return the same, and what each of the streams spent by itself; `elsewhere`: as in `accounted`."""
+    """Return the same, and what each stream spent by itself; `elsewhere`, `seen`: as in `accounted`."""
     if not streams and not former:
         return dict(workflow), []
     at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
-    costs, claims = accounted(streams, at, former, elsewhere)
+    costs, claims = accounted(streams, at, former, elsewhere, seen)
     return with_sums(workflow, costs, streams), claims
 
 

@@ -15,7 +15,9 @@ from .costs.accounting.message_claims import (
     Attempt,
     Claim,
     Elsewhere,
+    Seen,
     elsewhere_of,
+    seen_of,
     to_store,
     with_first_written,
 )
@@ -168,7 +170,8 @@ def _read_again(
             return _answer(
                 stored["id"], "no stream of it is there any more: its costs stay as they are", success=True
             )
-        fresh, _ = _counted_anew(stored, found, NOTHING_ELSEWHERE)
+        seen = seen_of(history.claims([key]).get(key, ()))
+        fresh, _ = _counted_anew(stored, found, NOTHING_ELSEWHERE, seen)
         if not _changes(stored, fresh):
             return _answer(stored["id"], "its costs are up to date", success=True)
         with history.transaction():
@@ -180,17 +183,17 @@ def _read_again(
 
 
 def _counted_anew(
-    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere]
+    stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere], seen: Seen
 ) -> tuple[Workflow, list[Claim]]:
     """Return a stored run with the costs that its files show now, and what each stream spent by itself.
 
-    `elsewhere`: the units that other runs count, packed.
+    `elsewhere`, `seen`: as in `accounted`.
     """
     former = previous_attempts(stored)
     streams = found.streams if not former or _dated(former) else without_file_times(found.streams)
     silent = found.workflow["agents_without_stream"]
     known = {**stored, "model_used": None, "agents_without_stream": silent}
-    costed, claims = with_claims(known, streams, former, elsewhere)
+    costed, claims = with_claims(known, streams, former, elsewhere, seen)
     return merge_run(stored, costed), claims
 
 
@@ -201,7 +204,7 @@ def _store(
     keeps_text = history.check_text_policy()
     former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
     elsewhere = elsewhere_of(former.values())
-    fresh, found_claims = _counted_anew(stored, found, elsewhere)
+    fresh, found_claims = _counted_anew(stored, found, elsewhere, seen_of(former.values()))
     claims = [
         with_first_written(claim, former.get(claim.name, claim))  # a merge may know of an earlier time
         for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)

@@ -10,7 +10,7 @@ from ..analysis.patterns.host_detector import Detector, load_detector
 from ..common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ..common.models import Problem
 from ..common.urls import join_url
-from ..costs.accounting.message_claims import elsewhere_of
+from ..costs.accounting.message_claims import elsewhere_of, seen_of
 from ..ingest.files import to_path
 from ..ingest.runs.file_times import ALONE, COPIED, LIVE, OWN, FileTimes, Neighbourhood
 from ..ingest.runs.records import RunFolder
@@ -79,6 +79,7 @@ def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask
         before = {run["id"]: as_if_alone(run, claims.get(key, ())) for key, run in stored.items()}
         names = {key: run["id"] for key, run in stored.items()}
         elsewhere = {names[key]: elsewhere_of(own) for key, own in claims.items() if key in names}
+        seen = {names[key]: seen_of(own) for key, own in claims.items() if key in names}
         marks = _marks(job, known.values())
         shown = _shown_around(job, around, some)
         if not {COPIED, ALONE}.isdisjoint(shown):  # git may date them, and then they are read but once
@@ -98,6 +99,7 @@ def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask
                 _twin(job, known.get(folder.id)),
                 has_grown(known.get(folder.id), folder, job.agents_dir),
                 elsewhere.get(folder.id, {}),
+                seen.get(folder.id, {}),
             )
 
 

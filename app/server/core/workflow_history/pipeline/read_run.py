@@ -5,7 +5,6 @@ Any process can do it: everything that goes in and comes out can be pickled, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ..analysis.patterns.host_detector import Detector
@@ -13,13 +12,7 @@ from ..common.errors import PER_RUN_ERRORS
 from ..common.models import ScannedRun, Workflow
 from ..common.redaction import has_no_text, strip_quotes, strip_texts
 from ..common.spending import is_copy
-from ..costs.accounting.message_claims import (
-    Attempt,
-    Elsewhere,
-    as_known,
-    to_store,
-    without_messages_elsewhere,
-)
+from ..costs.accounting.message_claims import as_known, to_store, without_messages_elsewhere
 from ..costs.pricing import price_version
 from ..enrichment import with_claims
 from ..ingest.runs import not_a_run_problem
@@ -98,7 +91,7 @@ def _read_run(task: TaskBatch, order: ReadTask, detector: Detector | None) -> Re
         return run
     before = without_impossible_times(order.before, task.now) if order.before else None
     before = drop_file_times(before) if before and no_dates else before
-    enriched = _phase_2_enrich(run, task, scanned, before, order.elsewhere)
+    enriched = _phase_2_enrich(run, task, scanned, before, order)
     workflow = merge_run(before, enriched, inferred=scanned.inferred)
     workflow = _phase_3_score(run, {**workflow, "project": task.project})
     run.problems = scanned.problems
@@ -141,17 +134,17 @@ def _phase_2_enrich(
     task: TaskBatch,
     scanned: ScannedRun,
     before: Workflow | None,
-    elsewhere: Mapping[Attempt, Elsewhere],
+    order: ReadTask,
 ) -> Workflow:
     """Add costs; a known run keeps what its former attempts spent."""
     try:
         workflow, claims = with_claims(
-            scanned.workflow, scanned.streams, previous_attempts(before), elsewhere
+            scanned.workflow, scanned.streams, previous_attempts(before), order.elsewhere, order.seen
         )
     except PER_RUN_ERRORS as error:
         run.errors.append(f"its costs cannot be counted: {error}")
         return scanned.workflow
-    run.claims = to_store(claims, scanned.written, elsewhere, keeps_text=task.keeps_text)
+    run.claims = to_store(claims, scanned.written, order.elsewhere, keeps_text=task.keeps_text)
     return workflow
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..common.models import Problem, Workflow
-from ..costs.accounting.message_claims import Attempt, Claim, Elsewhere
+from ..costs.accounting.message_claims import NOTHING_SEEN, Attempt, Claim, Elsewhere, Seen
 from ..ingest.runs.file_times import OWN, FileTimes
 from ..ingest.runs.records import RunFolder
 from ..ingest.streams.checkpoint import Checkpoint
@@ -28,6 +28,7 @@ class ReadTask(NamedTuple):
     twin: str | None = None  # another folder of this machine that is a run of this project and id, too
     grew: bool = False  # it was written to since the last sync
     elsewhere: Mapping[Attempt, Elsewhere] = {}  # of its streams, what other runs count
+    seen: Seen = NOTHING_SEEN  # what was read of its streams until now
 
 
 class TaskBatch(NamedTuple):

@@ -6,7 +6,7 @@ same, so a stored attempt leaves the sum only for one that knows more of the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ...common.models import AgentRun
@@ -45,6 +45,27 @@ def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> l
             overwritten = stored.get("superseded", False) or stored.get("path") in paths
             kept.append({**stored, "superseded": overwritten})
     return [*kept, *(_numbered(run, kept) for run in runs)]
+
+
+def renamed(former: Sequence[AgentRun], gone: Mapping[tuple[str, str | None], str]) -> list[AgentRun]:
+    """Return the stored attempts; those whose streams hold something else now are other ones than today's.
+
+    `gone`: the identities that such attempts have from now on. One that spent nothing is none beside today's.
+    """
+    kept = {_name(stored) for stored in former}
+    found: list[AgentRun] = []
+    for stored in former:
+        name = path, _ = _name(stored)
+        if name not in gone or not (_known(stored) or _tokens(stored)):
+            found.append(stored)
+        elif (path, gone[name]) not in kept:  # else it was there before, and came again
+            kept.add((path, gone[name]))
+            found.append({**stored, "identity": gone[name]})
+    return found
+
+
+def _name(stored: AgentRun) -> tuple[str, str | None]:
+    return stored.get("path") or "", stored.get("identity")
 
 
 def _says_nothing(stored: AgentRun, paths: set[str | None]) -> bool:

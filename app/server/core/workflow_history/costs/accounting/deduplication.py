@@ -55,6 +55,7 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
     session: str | None = None
     lines: int = 0
     together: tuple[Unit, ...] = ()  # its sessions and messages as one unit, if it has totals
+    is_continued: bool = False  # another attempt of its run began with what this one began with
 
     @property
     def totals(self) -> tuple[Unit, ...]:
@@ -68,7 +69,7 @@ class Spender(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def parts(self) -> set[Unit]:
-        """The same without what changes as the stream grows."""
+        """The same without what changes as the stream grows: what was in it stays in it."""
         return {*self.results, *self.covered, *(unit for unit, _ in self.loose)}
 
 
@@ -157,11 +158,15 @@ def _copies(spenders: Mapping[Name, Spender], order: Any) -> tuple[dict[Name, Na
     copies: dict[Name, Name] = {}
     apart: set[Name] = set()
     kept: dict[Unit, Name] = {}
-    fullest = sorted(
-        (name for name in spenders if spenders[name].totals),
-        key=lambda name: (-len(spenders[name].totals), -spenders[name].lines, order(name)),
-    )
-    for name in fullest:
+    some = [name for name in spenders if spenders[name].totals]
+    # What was known of an attempt stays known, however much another one has that went on from its begin.
+    first = {name for name in some if spenders[name].is_continued and not _is_part(name, some, spenders)}
+
+    def fullness(name: Name) -> Any:
+        spender = spenders[name]
+        return name not in first, -len(spender.totals), -spender.lines, order(name)
+
+    for name in sorted(some, key=fullness):
         spender = spenders[name]
         original = next((kept[unit] for unit in spender.totals if unit in kept), None)
         if original is not None:
@@ -171,6 +176,12 @@ def _copies(spenders: Mapping[Name, Spender], order: Any) -> tuple[dict[Name, Na
         for unit in spender.totals:
             kept.setdefault(unit, original or name)
     return copies, apart
+
+
+def _is_part(name: Name, others: Iterable[Name], spenders: Mapping[Name, Spender]) -> bool:
+    """Return whether another stream has all results of this one, and more."""
+    own = {*spenders[name].results}
+    return any(own < {*spenders[other].results} for other in others)
 
 
 def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:

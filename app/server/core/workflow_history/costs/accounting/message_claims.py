@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -36,6 +37,10 @@ Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
 
 
+Seen = Mapping[Attempt, bytes]
+"""Everything that was read of attempts until now, in units, packed."""
+
+
 class Elsewhere(NamedTuple):
     """Units of an attempt that other runs are known to count, packed."""
 
@@ -45,6 +50,8 @@ class Elsewhere(NamedTuple):
 
 NAMING = 1
 """Raised when units are made by other rules; `READER_VERSION` too, so that all runs are read anew."""
+
+NOTHING_SEEN: Seen = {}
 
 NOTHING_ELSEWHERE: Mapping[Attempt, Elsewhere] = {}
 """What is known of attempts of which nothing is."""
@@ -68,6 +75,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     elsewhere: bytes = b""  # units that other runs count, packed: its run's patterns were learnt without them
     repeated: bytes = b""  # units of another run's work, packed: its run's request was found without them
     together: bytes = b""  # its sessions and messages as one unit, packed
+    is_continued: bool = False  # another attempt began with what this one began with
     naming: int = 0  # which rules its units are made by: those of others cannot be compared with them
 
     @property
@@ -89,12 +97,79 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
             self.session,
             self.lines,
             unpacked_units(self.together),
+            self.is_continued,
         )
 
     @property
     def units(self) -> set[Unit]:
         """Everything in it that another stream may have as well."""
         return self.spender.units.union(unpacked_units(self.threads))
+
+
+def seen_of(claims: Iterable[Claim]) -> Seen:
+    """Return what was read of attempts until now, where it can be compared with what is read now."""
+    return {
+        claim.name: packed_units(sorted(claim.spender.parts))
+        for claim in claims
+        if claim.naming == NAMING and claim.identity
+    }
+
+
+def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen: Seen) -> dict[Attempt, str]:
+    """Return the attempts whose streams hold something else now, though they begin as they did.
+
+    With each comes the identity that it has from now on. A stream that grew has all that it had; of one that
+    was cut short all is known. One of which neither is true was overwritten, or cut and then continued.
+    """
+    return {
+        claim.name: earlier_identity(claim.name, seen[claim.name])
+        for facts, claim in zip(streams, claims, strict=True)
+        if claim.name in seen
+        and facts.format != "opencode"
+        and not _goes_on(facts, claim, frozenset(unpacked_units(seen[claim.name])))
+    }
+
+
+def is_one_stream(one: Claim, other: Claim) -> bool:
+    """Return whether one of two claims has all that the other has, or they cannot be compared."""
+    if one.naming != other.naming or one.naming != NAMING or not one.identity:
+        return True
+    parts, others = one.spender.parts, other.spender.parts
+    return parts <= others or others <= parts
+
+
+def _goes_on(facts: StreamFacts, claim: Claim, before: AbstractSet[Unit]) -> bool:
+    now = claim.spender.parts
+    if before <= now or now <= before:
+        return True
+    stored = _units_stored(facts)  # ids may be stored without a secret
+    if before <= now.union(*stored.values()):
+        return True
+    return all(unit in before or stored.get(unit, frozenset()) & before for unit in now)
+
+
+def _units_stored(facts: StreamFacts) -> dict[Unit, set[Unit]]:
+    """Return the units of messages of which a history changes the ids, and those that they may have there."""
+    unit = message_units(facts.identity or facts.path)
+    said = [message.message_id for message in facts.messages]
+    clean = redact_json(said)
+    found: dict[Unit, set[Unit]] = {}
+    for ids in (names_alone(clean), clean):
+        for message, name in zip(facts.messages, ids, strict=True):
+            if name != message.message_id:
+                found.setdefault(unit(message), set()).add(unit(replace(message, message_id=name)))
+    return found
+
+
+def earlier_identity(attempt: Attempt, seen: bytes) -> str:
+    """Return what tells an attempt from the one that took its place and begins with the same line."""
+    return blake2b((attempt[1] or "").encode() + seen, digest_size=16).hexdigest()
+
+
+def as_earlier(claim: Claim) -> Claim:
+    """Return the claim of an attempt that another one of the same first line took the place of."""
+    (seen,) = seen_of([claim]).values() or (b"",)
+    return replace(claim, identity=earlier_identity(claim.name, seen), is_continued=True)
 
 
 def seen_more(former: Claim, claim: Claim) -> bool:
@@ -182,7 +257,8 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
         return claim
     session, facts, alone = _SAID.decode(msgspec.msgpack.encode(clean))
     if facts is not None:
-        facts = replace(facts, path=claim.path, identity=claim.identity)
+        identity = claim.facts.identity if claim.facts else None  # of its messages without ids
+        facts = replace(facts, path=claim.path, identity=identity)
     return replace(claim, session=session, facts=facts, alone=alone)
 
 

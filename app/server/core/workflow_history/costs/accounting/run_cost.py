@@ -15,13 +15,16 @@ from ...common.models import AgentRun, CostBasis, CostData, StreamFacts
 from ...common.phases import PHASES
 from ..pricing import price_version
 from .agent_run import build_agent_run
-from .attempts import merge_attempts
+from .attempts import merge_attempts, renamed
 from .deduplication import Spender, shares_of, spender_of
 from .message_claims import (
     NOTHING_ELSEWHERE,
+    NOTHING_SEEN,
     Attempt,
     Claim,
     Elsewhere,
+    Seen,
+    attempts_gone,
     claim_of,
     repeated_messages,
     thread_parts,
@@ -51,11 +54,13 @@ def accounted(
     at: datetime | None,
     former: Sequence[AgentRun] = (),
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
+    seen: Seen = NOTHING_SEEN,
 ) -> tuple[CostData, list[Claim]]:
     """Return the same, and what each of today's streams spent by itself.
 
     `elsewhere`: the units of each attempt that other runs are known to count, packed. The calls in them are
-    theirs; what they cost is taken out when the shares of all runs are known.
+    theirs; what they cost is taken out when the shares of all runs are known. `seen`: what was read of the
+    former attempts.
     """
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
@@ -69,8 +74,9 @@ def accounted(
         for facts in streams
     ]
     claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
+    gone = attempts_gone(streams, claims, seen)
     # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
-    runs = merge_attempts(current, former)
+    runs = merge_attempts(current, renamed(former, gone))
     own = {claim.name: claim for claim in claims}
     named = {name: shares[name[0]] for name in own}
     parts = thread_parts(own, named, {name: name for name in own})

@@ -13,7 +13,9 @@ from ...costs.accounting.message_claims import (
     Attempt,
     Claim,
     Elsewhere,
+    as_earlier,
     elsewhere_of,
+    is_one_stream,
     packed,
     with_elsewhere,
     with_first_written,
@@ -102,7 +104,7 @@ def _same(one: CompleteRun, other: CompleteRun) -> bool:
 
 def _whole(group: _Group) -> CompleteRun:
     """Return all that is known of one run. What it did again and again is as its latest version learnt it."""
-    runs = sorted(group.runs, key=lambda run: version_sort_key(run.workflow))
+    runs = _told_apart(sorted(group.runs, key=lambda run: version_sort_key(run.workflow)))
     latest = runs[-1]
     learner = next((run for run in reversed(runs) if run.patterns), latest)
     without = elsewhere_of(learner.claims)
@@ -112,6 +114,32 @@ def _whole(group: _Group) -> CompleteRun:
     )
     learnt = [with_elsewhere(claim, without.get(name, Elsewhere())) for name, claim in claims.items()]
     return replace(latest, workflow=whole, patterns=learner.patterns, claims=tuple(learnt))
+
+
+def _told_apart(runs: Sequence[CompleteRun]) -> list[CompleteRun]:
+    """Return versions of a run; an attempt of which the latest has something else is another one."""
+    latest = {claim.name: claim for run in runs for claim in run.claims}
+    return [_with_earlier(run, latest) for run in runs]
+
+
+def _with_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> CompleteRun:
+    own = {claim.name for claim in run.claims}
+    earlier = {
+        claim.name: other
+        for claim in run.claims
+        if (other := as_earlier(claim)).name not in own
+        and (other.name in latest or not is_one_stream(claim, latest[claim.name]))
+    }
+    if not earlier:
+        return run
+    agents = [
+        {**agent, "identity": earlier[name].identity}
+        if (name := (agent.get("path") or "", agent.get("identity"))) in earlier
+        else agent
+        for agent in run.workflow["phase_costs"]
+    ]
+    claims = tuple([earlier.get(claim.name, claim) for claim in run.claims])
+    return replace(run, workflow={**run.workflow, "phase_costs": agents}, claims=claims)
 
 
 def _claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:

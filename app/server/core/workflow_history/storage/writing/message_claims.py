@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from ...costs.accounting.deduplication import Unit
-from ...costs.accounting.message_claims import Claim, packed, seen_more, units_of, unpacked
+from ...costs.accounting.message_claims import Claim, as_earlier, packed, seen_more, units_of, unpacked
 from ..connection.engine import get_backend
 from ..rows.column_types import sanitize_text
 from ..tables.schema import agent_runs, claim_units, claims
@@ -45,7 +45,8 @@ def save_claims(
     attempts = _attempts(connection, known)
     wanted: dict[int, dict[tuple[str, str | None], Claim]] = {}
     for key, own in given.items():
-        kept = {claim.name: claim for claim in before.get(key, ()) if _stored(claim) in attempts[key]}
+        former_ones = (_as_called_now(claim, attempts[key]) for claim in before.get(key, ()))
+        kept = {claim.name: claim for claim in former_ones if _stored(claim) in attempts[key]}
         for claim in own:
             former = kept.get(claim.name)
             if former is None or not seen_more(former, claim):
@@ -133,6 +134,12 @@ def wrong_units(connection: Connection) -> Iterator[str]:
             units = units_of(own.get(key, ()))
             if len(units) != counts.get(key, 0):
                 yield f"run number {key}: its messages are not listed as its streams have them"
+
+
+def _as_called_now(claim: Claim, attempts: AbstractSet[tuple[str, str]]) -> Claim:
+    """Return a stored claim under the name of its attempt, of which a later one may have taken the place."""
+    earlier = as_earlier(claim)
+    return earlier if _stored(earlier) in attempts else claim
 
 
 def _attempts(connection: Connection, keys: Sequence[int]) -> dict[int, set[tuple[str, str]]]:
