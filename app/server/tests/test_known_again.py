@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from app.server.core.workflow_history.maintenance.merge.merge_history import mer
 from app.server.core.workflow_history.pipeline.folder_costs import folder_costs
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import assistant, init, line, result, run, usage
-from app.server.tests.test_counted_once import EACH, SESSION, sound, spent, synced, transcript
+from app.server.tests.build import assistant, init, line, result, run, stream, usage
+from app.server.tests.test_counted_once import EACH, SESSION, runs, sound, spent, synced, transcript
 
 BANNER = "YOLO mode is enabled.\n"
 
@@ -272,3 +273,73 @@ def test_a_stream_whose_result_counts_nothing_may_grow(agents: Path) -> None:
     begun = claude("s1", [], nothing)
     done = overwritten(agents, begun, [*begun, *claude("s1", ["m1"])[1:]])
     assert (done["lower_bound_cost"], get_workflow_by_id("a1b2c3d4")["retry_count"]) == (EACH, 0)
+
+
+# Runs that were moved while others took their names
+
+
+def retold(agents: Path) -> dict[str, tuple[float | None, int]]:
+    """Sync twice; return what each run counts in US dollars, and how often it was retried."""
+    for _ in range(2):
+        synced(agents)
+        assert sound() == []
+    found = {name: get_workflow_by_id(name.split("/")[1]) for name in runs()}
+    return {run["id"]: (run["total_cost"], run["retry_count"]) for run in found.values()}
+
+
+def of_session(agents: Path, run_id: str, session: str, cost: float, agent: str = "planner") -> None:
+    run(agents, run_id)
+    lines = claude(session, [f"m-{session}"], result(cost, session=session, uuid=f"r-{session}"))
+    stream(agents / run_id, agent, *lines)
+
+
+@pytest.mark.parametrize("agent", ["planner", "builder"])
+def test_a_run_that_was_put_aside_for_a_new_one_of_its_name_is_itself(agents: Path, agent: str) -> None:
+    of_session(agents, "latest", "a", 1.0)
+    synced(agents)
+    key = get_workflow_by_id("latest")["first_seen_at"]
+    for number, session in ((1, "b"), (2, "c")):
+        if number == 2:
+            (agents / "run_001").rename(agents / "run_002")
+        (agents / "latest").rename(agents / "run_001")
+        of_session(agents, "latest", session, 1.0 + number, agent)
+        retold(agents)
+    assert retold(agents) == {"latest": (3.0, 0), "run_001": (2.0, 0), "run_002": (1.0, 0)}
+    assert get_workflow_by_id("run_002")["first_seen_at"] == key
+
+
+def test_runs_that_changed_names_are_themselves(agents: Path) -> None:
+    of_session(agents, "one", "a", 1.0)
+    of_session(agents, "two", "b", 2.0)
+    synced(agents)
+    (agents / "one").rename(agents / "three")
+    (agents / "two").rename(agents / "one")
+    (agents / "three").rename(agents / "two")
+    assert retold(agents) == {"one": (2.0, 0), "two": (1.0, 0)}
+
+
+def test_a_run_that_was_retried_before_it_was_put_aside_keeps_its_attempts(agents: Path) -> None:
+    for session, cost in (("a", 1.0), ("b", 2.0)):
+        of_session(agents, "latest", session, cost)
+        synced(agents)
+    (agents / "latest").rename(agents / "run_001")
+    of_session(agents, "latest", "c", 4.0)
+    assert retold(agents) == {"latest": (4.0, 0), "run_001": (3.0, 1)}
+
+
+def test_a_run_that_is_retried_beside_other_new_runs_stays_one_run(agents: Path) -> None:
+    of_session(agents, "one", "a", 1.0)
+    synced(agents)
+    of_session(agents, "one", "b", 2.0)
+    of_session(agents, "two", "c", 4.0)
+    assert retold(agents) == {"one": (3.0, 1), "two": (4.0, 0)}
+
+
+def test_a_run_in_the_place_of_another_one_is_spent_beside_it(agents: Path) -> None:
+    of_session(agents, "one", "a", 1.0)
+    of_session(agents, "two", "b", 2.0)
+    synced(agents)
+    shutil.rmtree(agents / "two")
+    (agents / "one").rename(agents / "two")
+    retold(agents)
+    assert spent() == 3.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from ..common.urls import is_url
 from ..costs.accounting.deduplication import Unit
-from ..costs.accounting.message_claims import Claim, units_of
+from ..costs.accounting.message_claims import Claim, parts_of, units_of
 from ..ingest.runs.discovery import find_runs
 from ..ingest.runs.grouping import AGENTS_FOLDER
+from ..ingest.streams import identity_of
 from ..storage.reading.runs import WhereStored
 from .known_places import KnownRun, location, moved_from, runs_known_elsewhere
 from .sync_state import SyncContext
@@ -68,51 +70,94 @@ def _bring_to_project(job: SyncContext) -> None:
 
 
 def moved_here(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
-    """Return the new runs that are known by another name whose files are gone, renamed in the history.
+    """Return the runs to read again: the history knew them, or others, by these names until now.
 
-    They are to be read again, now that it is known what the history has of them.
+    A new run may be known by another name whose files are gone, or under which another run lies now: it is
+    renamed in the history then.
     """
-    new = [run for run in batch if run.claims and run.id not in job.known and run.id not in job.keys]
-    units = {run.id: units_of(run.claims) for run in new}
-    every: set[Unit] = set().union(*units.values())
+    stale = {run.id for run in batch} & job.moved_away
+    job.moved_away -= stale
+    read = [run for run in batch if run.claims and run.id not in job.keys and run.id not in stale]
+    new = [run for run in read if run.id not in job.known or run.is_another]
+    every = units_of(claim for run in new for claim in run.claims)
     if not every:
-        return set()
-    moved: dict[str, WhereStored] = {}
+        return stale
     there = job.history.runs_with(every)
     claims = job.history.claims([stored.key for stored in there]) if there else {}
-    known = [stored for stored in there if _is_gone(job, stored, claims.get(stored.key, ()))]
-    theirs = {stored.key: units_of(claims.get(stored.key, ())) for stored in known}
+    others = {run.id for run in new if run.is_another}
+    known = [stored for stored in there if _has_left(job, stored, claims.get(stored.key, ()), others)]
+    moved: dict[str, WhereStored] = {}
     for run in new:
+        parts = parts_of(run.claims)
         for stored in known:
-            # All that the gone run had is in the new one: a fork of it that goes on has another session.
-            whole = theirs[stored.key] and theirs[stored.key] <= units[run.id]
-            if whole and stored not in moved.values() and _same_sessions(claims[stored.key], run):
+            if stored not in moved.values() and _is_whole(claims.get(stored.key, ()), run, parts):
                 moved[run.id] = stored
                 break
-    for run_id, stored in moved.items():
-        job.history.move_run(stored.key, job.project, run_id, job.agents_dir)
+    moved = _with_free_names(job, moved)
+    if not moved:
+        return stale
+    _rename(job, moved)
+    left = {stored.id for stored in moved.values() if stored.project == job.project} - moved.keys()
+    job.moved_away |= left - {run.id for run in batch}
+    return stale | moved.keys() | (left & others)
+
+
+def _is_whole(stored: Sequence[Claim], run: ReadResult, parts: AbstractSet[Unit]) -> bool:
+    """Return whether a run has all that the last attempts of a known one had; earlier ones are in no file."""
+    attempts: dict[str, list[Claim]] = {}
+    for claim in stored:
+        if claim.spender.parts <= parts:
+            attempts.setdefault(claim.path, []).append(claim)
+    found = [claim for own in attempts.values() for claim in own]
+    if not parts_of(found) or attempts.keys() != {claim.path for claim in stored}:
+        return False
+    # A fork that goes on has another session.
+    return {claim.session for claim in found} <= {claim.session for claim in run.claims}
+
+
+def _with_free_names(job: SyncContext, moved: Mapping[str, WhereStored]) -> dict[str, WhereStored]:
+    """Return the moves without those to the names of runs that stay."""
+    while True:
+        leaving = {stored.id for stored in moved.values() if stored.project == job.project}
+        free = {to: stored for to, stored in moved.items() if to not in job.known or to in leaving}
+        if len(free) == len(moved):
+            return free
+        moved = free
+
+
+def _rename(job: SyncContext, moved: Mapping[str, WhereStored]) -> None:
+    with job.history.transaction():
+        for stored in moved.values():  # two may have changed their names
+            if stored.project == job.project and stored.id in moved:
+                aside = f"{stored.id} {stored.key}"
+                job.history.move_run(stored.key, job.project, aside, job.agents_dir)
+        for run_id, stored in moved.items():
+            job.history.move_run(stored.key, job.project, run_id, job.agents_dir)
+    again = job.history.stored_runs(job.project)
+    for stored in moved.values():
         if stored.project == job.project:
             job.known.pop(stored.id, None)
-    if moved:
-        again = job.history.stored_runs(job.project)
-        job.known.update({run_id: again[run_id] for run_id in moved})
-        job.version = job.history.data_version()
-    return set(moved)
+    job.known.update({run_id: again[run_id] for run_id in moved})
+    job.version = job.history.data_version()
 
 
-def _same_sessions(stored: Sequence[object], run: ReadResult) -> bool:
-    there = {getattr(claim, "session", None) for claim in stored}
-    return there <= {claim.session for claim in run.claims}
+def _has_left(
+    job: SyncContext, stored: WhereStored, claims: Sequence[Claim], others: AbstractSet[str]
+) -> bool:
+    """Return whether a stored run was on this machine, and its files are there no more.
 
-
-def _is_gone(job: SyncContext, stored: WhereStored, claims: Sequence[Claim]) -> bool:
-    """Return whether a stored run was on this machine, and its files are there no more."""
+    `others`: the runs of this folder of which nothing is there that is known under their names.
+    """
     if stored.agents_dir is None or is_url(stored.agents_dir):
         return False
     if stored.found_on not in job.host_names | {job.host}:
         return False
+    is_here = stored.agents_dir == job.agents_dir and stored.project == job.project
+    if is_here and stored.id in others:
+        return True
     folder = stored.id if stored.files_folder is None else stored.files_folder
-    streams = (Path(stored.agents_dir, folder, claim.path) for claim in claims)
-    return not Path(location(stored.agents_dir, stored.id)).exists() and not any(
-        stream.exists() for stream in streams
-    )
+    streams = [(Path(stored.agents_dir, folder, claim.path), claim) for claim in claims]
+    there = [(file, claim) for file, claim in streams if file.exists()]
+    if there:
+        return is_here and all(identity_of(file, claim.path) != claim.identity for file, claim in there)
+    return not Path(location(stored.agents_dir, stored.id)).exists()

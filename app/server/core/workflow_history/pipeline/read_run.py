@@ -86,6 +86,8 @@ def _read_run(task: TaskBatch, order: ReadTask, detector: Detector | None) -> Re
         known_agents=heard_agents(order.before),
     )
     run.is_undated = scanned.workflow["times_basis"] != "reported"
+    known = stream_ids(order.before or {})
+    run.is_another = bool(known) and known.isdisjoint(stream.identity for stream in scanned.streams)
     if order.before and (order.foreign or order.twin) and _is_another(task, order, order.before, scanned):
         run.conflicting_run = order.twin or "{found_on}: {agents_dir}/{id}".format_map(order.before)
         return run

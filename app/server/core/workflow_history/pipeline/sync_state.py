@@ -76,6 +76,7 @@ class SyncContext:
     with_pruned: bool = False  # runs that were taken out of the history on purpose may come back
     pruned: frozenset[str] = frozenset()  # their ids, else
     only: frozenset[str] | None = None  # ids: of the runs to look at, in a folder that another sync reads
+    moved_away: set[str] = field(default_factory=set)  # ids of runs that other ones took the places of
     places: Mapping[str, KnownRun] = field(default_factory=dict)  # by location, runs of other agents folders
     copied: Mapping[int, str] = field(default_factory=dict)  # by key: fingerprints of copies that lie here
     unlearnt: set[int] = field(default_factory=set)  # keys of runs to be read again for their patterns

@@ -60,6 +60,7 @@ class ReadResult:
     is_none: bool = False  # nothing in it is a run's
     left_out: Problem | None = None  # how that is named
     secrets: Mapping[str, int] = field(default_factory=dict)  # taken out of its texts, count by kind
+    is_another: bool = False  # nothing is there any more of what the history knows under its name
     conflicting_run: str | None = None  # another run of the same project and id, on another machine
 
     @property

@@ -303,6 +303,11 @@ def units_of(own: Iterable[Claim]) -> set[Unit]:
     return found
 
 
+def parts_of(own: Iterable[Claim]) -> set[Unit]:
+    """Return the same without what changes as streams grow."""
+    return set().union(*(claim.spender.parts for claim in own))
+
+
 def thread_parts(
     claims: Mapping[Name, Claim], shares: Mapping[Name, Share], rank: Mapping[Name, Any]
 ) -> dict[Name, StreamFacts]:
