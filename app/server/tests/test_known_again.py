@@ -343,3 +343,57 @@ def test_a_run_in_the_place_of_another_one_is_spent_beside_it(agents: Path) -> N
     (agents / "one").rename(agents / "two")
     retold(agents)
     assert spent() == 3.0
+
+
+# Steps of opencode
+
+
+def opencode(*steps: int, session: str = "ses_1", cost: float = 0.02, **of_model: str) -> list[str]:
+    lines = []
+    for number in steps:
+        tokens = {"input": 1_000, "output": 200, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+        part = {"id": f"prt_{number}", "type": "step-finish", "tokens": tokens, "cost": cost, **of_model}
+        common = {"sessionID": session, "timestamp": 1786819980000 + 1_000 * number}
+        lines += [
+            line(type="step_start", part={"type": "step-start", "id": f"begin_{number}"}, **common),
+            line(type="step_finish", part={**part, "reason": "stop"}, **common),
+        ]
+    return lines
+
+
+PRICED = {"modelID": "claude-sonnet-4-5", "providerID": "anthropic"}
+
+
+@pytest.mark.parametrize(
+    ("cost", "of_model", "each"), [(0.02, {}, 0.02), (0.0, PRICED, 0.006)], ids=["reported", "computed"]
+)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_steps_of_opencode_count_once_in_whatever_copies(
+    agents: Path, order: tuple[int, ...], cost: float, of_model: dict[str, str], each: float
+) -> None:
+    said = [range(5), range(2), range(8)]
+    for place in order:
+        lines = opencode(*said[place], cost=cost, **of_model)
+        written(agents, f"a1b2c3d{place}", packed(lines) if place else text_of(lines))
+        synced(agents)
+    assert (spent(), sound()) == (round(8 * each, 9), [])
+    done = synced(agents)
+    assert (done["total_cost"], done["copies"], done["partial_costs"]) == (round(8 * each, 9), 2, 0)
+    assert folder_costs(agents)["recorded_cost"] == round(8 * each, 9)
+
+
+def test_copies_of_opencodes_stream_that_went_on_apart_count_each_step(agents: Path) -> None:
+    written(agents, "a1b2c3d4", text_of(opencode(0, 1, 2)))
+    written(agents, "b2c3d4e5", text_of(opencode(0, 1, 3)))
+    done = synced(agents)
+    assert (done["total_cost"], done["copies"], done["partial_costs"]) == (0.08, 0, 0)
+    assert sorted(cost or 0 for cost in runs().values()) == [0.02, 0.06]
+
+
+def test_an_opencode_stream_that_grows_is_one_attempt_and_one_cut_and_continued_is_two(agents: Path) -> None:
+    for steps, count, attempts in (((0,), 1, 1), ((0, 1), 2, 1), ((0,), 2, 1), ((0, 5, 6), 4, 2)):
+        written(agents, "a1b2c3d4", text_of(opencode(*steps)))
+        synced(agents)
+        found = get_workflow_by_id("a1b2c3d4")
+        assert (found["total_cost"], len(found["phase_costs"])) == (round(0.02 * count, 9), attempts)
+        assert found["cost_basis"] == "reported"

@@ -146,6 +146,7 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
     session: str | None = None
     asked_at: datetime | None = None  # aware UTC, of the prompt that it is the first to answer
     copied: bool = False  # its lines say that they are another session's
+    cost: Decimal | None = None  # USD, as the stream says; None: it does not, or says 0
 
     def merged(self, other: MessageUsage, *, whole: bool = False) -> MessageUsage:
         """Return one message of two records of it: the largest counts, or the fuller record `whole`."""
@@ -164,6 +165,7 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
             self.session,
             self.asked_at or other.asked_at,
             self.copied,
+            fuller.cost or self.cost or other.cost,
         )
 
 
@@ -195,6 +197,7 @@ class ResultLine(msgspec.Struct, frozen=True):
     process: int | None = None  # which one of those that wrote the file wrote it; None: the totals tell
     lacking: str | None = None  # why its totals may be less than what was spent
     ended: bool = True  # False: the totals so far of a stream without an end
+    is_sum: bool = False  # the sum of the stream's messages, which count by themselves: no total of its own
 
 
 class Subagent(msgspec.Struct, frozen=True):

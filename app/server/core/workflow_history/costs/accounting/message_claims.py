@@ -124,9 +124,7 @@ def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen:
     return {
         claim.name: earlier_identity(claim.name, seen[claim.name])
         for facts, claim in zip(streams, claims, strict=True)
-        if claim.name in seen
-        and facts.format != "opencode"
-        and not _goes_on(facts, claim, frozenset(unpacked_units(seen[claim.name])))
+        if claim.name in seen and not _goes_on(facts, claim, frozenset(unpacked_units(seen[claim.name])))
     }
 
 

@@ -99,11 +99,15 @@ def price_messages(
     found: list[ModelCost] = []
     for message in messages:
         model, moment = message.model or main_model, message.timestamp or at
-        if message.model == SYNTHETIC or (message.usage == nothing and not message.calls):
+        is_free = message.usage == nothing and not message.calls and not message.cost
+        if message.model == SYNTHETIC or is_free:
             continue
         calls = message.calls or (Call(None, message.usage, message.terms),)
         found += [
-            price_usage(c.model or model, c.usage, moment, one_request=True, terms=c.terms) for c in calls
+            price_usage(
+                c.model or model, c.usage, moment, one_request=True, reported=message.cost, terms=c.terms
+            )
+            for c in calls
         ]
     return merge_by_model(found)
 

@@ -27,6 +27,8 @@ from ..pricing import SYNTHETIC
 from .model_cost import ModelCost, merge_by_model, price_usage, sum_computed
 from .money import COST_MISMATCH_PERCENT, percent_difference, sum_known
 
+NO_MODEL = "no line names the model: what its tokens cost is unknown"
+
 _ROUNDING = Decimal("0.000001")  # USD by which a total may differ from its parts
 
 
@@ -44,6 +46,8 @@ class ReportedCost(msgspec.Struct, frozen=True):
 
 def is_telling(result: ResultLine) -> bool:
     """Whether a result says that anything was spent; one of zeros, as after an error, is none's total."""
+    if result.is_sum:
+        return False
     used = any(model.cost or model.usage != TokenUsage() for model in result.models)
     return bool(result.total_cost) or used or result.main_usage != TokenUsage()
 
@@ -53,7 +57,11 @@ def telling_results(facts: StreamFacts) -> list[ResultLine]:
     told = [result for result in facts.results if is_telling(result)]
     if told or any(message.usage != TokenUsage() for message in facts.messages):
         return told
-    return [result for result in facts.results if result.total_cost is not None or result.models]
+    return [
+        result
+        for result in facts.results
+        if not result.is_sum and (result.total_cost is not None or result.models)
+    ]
 
 
 def has_reported_totals(facts: StreamFacts) -> bool:
@@ -84,6 +92,8 @@ def doubts(
             yield result.line, "the result counts nothing, but messages show that tokens were used"
         if result.lacking:
             yield result.line, result.lacking
+        if result.is_sum and _lacks_model(result):
+            yield result.line, NO_MODEL
     for segments in group_by_process(told):
         yield from _doubts_of_process(segments, at)
 
@@ -100,7 +110,7 @@ def _doubts_of_process(segments: Sequence[ResultLine], at: datetime | None) -> I
     if _is_ambiguous(segments):
         yield last, "two sessions left results: whether the later total holds the earlier one is unknown"
     if _lacks_model(segments[-1]):
-        yield last, "no line names the model: what its tokens cost is unknown"
+        yield last, NO_MODEL
     if tokens := _maybe_long(segments, at):
         yield last, f"whether some of its {tokens:,} input tokens cost more, in a long request, is unknown"
 

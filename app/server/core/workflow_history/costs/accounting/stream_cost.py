@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from ...common.models import CostBasis, MessageUsage, StreamFacts
+from ...common.models import CostBasis, MessageUsage, StreamFacts, TokenUsage
 from .model_cost import ModelCost, price_messages, sum_computed
 from .money import sum_known
 from .reported_totals import ReportedCost, reported_cost, telling_results
@@ -54,6 +54,7 @@ def compute_stream_cost(
         return NO_COST
     else:
         spent = _of_messages(loose, loose_shares)
+    lacking = lacking or (record is None and any(result.lacking for result in facts.results))
     if spent.basis in ("reported", "computed") and (lacking or is_damaged(facts)):
         return replace(spent, basis="lower_bound")
     return spent
@@ -61,6 +62,10 @@ def compute_stream_cost(
 
 def _of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]) -> StreamCost:
     cost = sum_computed(shares)
+    if reported := [message.cost for message in messages if message.cost]:
+        is_whole = all(message.cost for message in messages if message.usage != TokenUsage())
+        known: CostBasis = "reported" if is_whole else "lower_bound"
+        return StreamCost(sum_known(reported), known, computed_cost=cost, shares=shares)
     if cost is None:
         return StreamCost(None, "unpriced", lower_bound_extra=_priced_part(shares), shares=shares)
     basis: CostBasis = "computed" if all(message.is_final for message in messages) else "lower_bound"

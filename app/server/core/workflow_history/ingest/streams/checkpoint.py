@@ -29,7 +29,7 @@ PARSERS: dict[str, type[StreamParser]] = {
 
 MIN_SIZE = 256 * 1024  # bytes: a shorter stream is read anew as fast as its bookmark is
 _ENDS = 4096  # bytes at the begin and before the mark by which a file is known again
-_VERSION = 4  # raised when a reading gets other fields or other meanings
+_VERSION = 5  # raised when a reading gets other fields or other meanings
 
 _DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 

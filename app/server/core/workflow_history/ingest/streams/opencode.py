@@ -1,8 +1,8 @@
 """Read a stream of opencode (`opencode run --format json`): lines in, StreamFacts out.
 
-Each step gives its tokens and its cost; mostly no line names a model. Input tokens leave the cache out;
-thoughts stand beside the output, and are billed as such. A cost of 0 is a subscription's, or of a model whose
-price opencode does not know.
+Each step gives its tokens and its cost, and counts once, as a message does; mostly no line names a model.
+Input tokens leave the cache out; thoughts stand beside the output, and are billed as such. A cost of 0 is a
+subscription's, or of a model whose price opencode does not know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ...common.models import ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
+from ...common.models import MessageUsage, ReportedModelCost, ResultLine, StreamFacts, TokenUsage, ToolCall
 from .claude_schema import error_text, moment, parse_count, parse_usd, tool_detail
 from .endings import refused
 from .reading import LineParser, decoded
@@ -89,7 +89,7 @@ class OpencodeParser(LineParser):
 
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
-    steps: dict[str, tuple[str | None, TokenUsage, Decimal | None]] = field(default_factory=dict)
+    steps: dict[str, MessageUsage] = field(default_factory=dict)  # each counts once, like a message
     models: dict[str, str] = field(default_factory=dict)  # the last one that was named, by session
     last_step: int = 0  # its line
     reason: str | None = None  # of the last step's end
@@ -118,7 +118,17 @@ class OpencodeParser(LineParser):
         elif line.type == "step_start":
             self.reason = None
         elif line.type == "step_finish":
-            self.steps[part.id or f"line {number}"] = (self.models.get(session), *_spent(part))
+            step = part.id or f"line {number}"
+            self.steps[step] = MessageUsage(
+                step,
+                self.models.get(session),
+                _usage(part),
+                number,
+                is_final=True,
+                timestamp=moment(line.timestamp),
+                session=line.sessionID,
+                cost=parse_usd(part.cost) or None,
+            )
             self.last_step, self.reason = number, part.reason
         elif line.type == "error":
             self.complaint, self.last_step = error_text(line.error) or "error", number
@@ -127,7 +137,8 @@ class OpencodeParser(LineParser):
         """Note the model of a session; the first one is that of the steps before it, too."""
         if session not in self.models and len(self.sessions) <= 1:
             self.steps = {
-                key: (named or model, usage, cost) for key, (named, usage, cost) in self.steps.items()
+                key: msgspec.structs.replace(step, model=step.model or model)
+                for key, step in self.steps.items()
             }
         self.models[session] = model
 
@@ -138,9 +149,10 @@ class OpencodeParser(LineParser):
             path=self.path,
             format="opencode",
             agent=agent,
-            model=next(iter(self.models.values()), None) if len(self.models) == 1 else None,
+            model=self._only_model(),
             session_ids=tuple(self.sessions),
             results=results,
+            messages=tuple(self.steps.values()),
             tools=tuple(self.tools.values()),
             started_at=self.first,
             ended_at=self.last,
@@ -150,8 +162,12 @@ class OpencodeParser(LineParser):
             lost_line=self.missing_since(),
         )
 
+    def _only_model(self) -> str | None:
+        named = {*self.models.values(), *(step.model for step in self.steps.values())}
+        return named.pop() if len(named) == 1 else None
+
     def _result(self) -> ResultLine:
-        costs = [cost for _, _, cost in self.steps.values() if cost]
+        costs = [step.cost for step in self.steps.values() if step.cost]
         complaint = self.complaint or _COMPLAINTS.get(self.reason or "")
         ended = complaint is not None or self.reason not in _GOES_ON
         return ResultLine(
@@ -166,32 +182,32 @@ class OpencodeParser(LineParser):
             process=1,
             lacking=self._lacking(len(costs), ended=ended),
             ended=ended,
+            is_sum=True,
         )
 
     def _by_model(self) -> tuple[ReportedModelCost, ...]:
         found: dict[str | None, list[tuple[TokenUsage, Decimal | None]]] = {}
-        for model, usage, cost in self.steps.values():
-            found.setdefault(model, []).append((usage, cost))
+        for step in self.steps.values():
+            found.setdefault(step.model, []).append((step.usage, step.cost))
         return tuple([_sum(model, steps) for model, steps in found.items()])
 
     def _lacking(self, priced: int, *, ended: bool) -> str | None:
         if any(call.tool == _SUBAGENT for call in self.tools.values()):
             return "what its sub-agents spent stands in sessions of their own"
-        if priced and priced < sum(usage != TokenUsage() for _, usage, _ in self.steps.values()):
+        if priced and priced < sum(step.usage != TokenUsage() for step in self.steps.values()):
             return "some of its steps give no cost"
         return None if ended else "the stream ends before its last step did"
 
 
-def _spent(part: Part) -> tuple[TokenUsage, Decimal | None]:
+def _usage(part: Part) -> TokenUsage:
     tokens = part.tokens or Tokens()
     cache = tokens.cache or Cache()
-    usage = TokenUsage(
+    return TokenUsage(
         input=parse_count(tokens.input),
         output=parse_count(tokens.output) + parse_count(tokens.reasoning),
         cache_read=parse_count(cache.read),
         cache_write_5m=parse_count(cache.write),
     )
-    return usage, parse_usd(part.cost)
 
 
 def _model_of(said: Part | OpencodeLine) -> str | None:
