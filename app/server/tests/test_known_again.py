@@ -397,3 +397,41 @@ def test_an_opencode_stream_that_grows_is_one_attempt_and_one_cut_and_continued_
         found = get_workflow_by_id("a1b2c3d4")
         assert (found["total_cost"], len(found["phase_costs"])) == (round(0.02 * count, 9), attempts)
         assert found["cost_basis"] == "reported"
+
+
+# Projects that were moved
+
+
+def test_a_moved_project_of_which_one_run_was_retried_keeps_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "shop" / "agents"
+    for number, session in enumerate("abc", 1):
+        of_session(folder, f"run_{number}", session, float(number))
+    synced(folder)
+    there = (tmp_path / "shop").rename(tmp_path / "store") / "agents"
+    of_session(there, "run_1", "d", 5.0)
+    assert synced(there)["project"] == "shop"
+    assert runs() == {"shop/run_1": 6.0, "shop/run_2": 2.0, "shop/run_3": 3.0}
+
+
+@pytest.mark.parametrize("same", [0, 1])
+def test_a_folder_with_other_runs_of_the_names_of_a_project_that_is_gone_is_none_of_it(
+    tmp_path: Path, same: int
+) -> None:
+    folder, other = tmp_path / "shop" / "agents", tmp_path / "store" / "agents"
+    for number, session in enumerate("abc", 1):
+        of_session(folder, f"run_{number}", session, 1.0)
+        of_session(other, f"run_{number}", session if number <= same else f"other-{session}", 1.0)
+    synced(folder)
+    shutil.rmtree(tmp_path / "shop")
+    assert synced(other)["project"] == "store"
+    assert spent() == 6.0 - same
+
+
+def test_a_copied_project_of_which_one_run_was_retried_is_none_that_moved(tmp_path: Path) -> None:
+    folder, other = tmp_path / "shop" / "agents", tmp_path / "store" / "agents"
+    for number, session in enumerate("abc", 1):
+        of_session(folder, f"run_{number}", session, 1.0)
+    synced(folder)
+    shutil.copytree(folder, other)
+    of_session(other, "run_1", "d", 5.0)
+    assert (synced(other)["project"], spent()) == ("store", 8.0)

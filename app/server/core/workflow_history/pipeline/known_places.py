@@ -67,8 +67,8 @@ def moved_from(
 ) -> Home | None:
     """Return the agents folder that was moved to `root`, if the history knows its runs by one that is gone.
 
-    It was if runs of the same name begin with the same lines, in every one that is compared. `beside`: as in
-    `walk_agents_folder`.
+    It was if runs of the same name begin with the same lines, at least half of those that are compared: the
+    others were retried since. `beside`: as in `walk_agents_folder`.
     """
     if not isinstance(root, Path):
         return None
@@ -97,14 +97,14 @@ def moved_from(
 
 
 def _are_the_same(history: History, root: Path, home: Home, ids: list[str]) -> bool:
-    """Return whether the runs here have the streams that the history knows of them."""
+    """Return whether at least half of the runs here have the streams that the history knows of them."""
     stored = history.stream_identities(home, ids)
     compared = [
         bool(stored[folder.id] & set(_identities(folder)))
         for folder in find_runs(root, set(ids))
         if stored.get(folder.id)
     ]
-    return bool(compared) and all(compared)
+    return any(compared) and 2 * sum(compared) >= len(compared)
 
 
 def _identities(folder: RunFolder) -> Iterator[str]:
