@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL
 
 from app.server.core.workflow_history.costs.accounting import deduplication, message_claims
 from app.server.core.workflow_history.database import get_workflow_by_id
@@ -435,3 +436,16 @@ def test_a_copied_project_of_which_one_run_was_retried_is_none_that_moved(tmp_pa
     shutil.copytree(folder, other)
     of_session(other, "run_1", "d", 5.0)
     assert (synced(other)["project"], spent()) == ("store", 8.0)
+
+
+def test_every_engine_knows_cut_streams_and_moved_runs_again(
+    history_url: URL, agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", history_url.render_as_string(hide_password=False))
+    first = claude("s1", ["m1", "m2"], result(0.5, session="s1", uuid="r1"))
+    overwritten(agents, first, claude("s1", ["m1", "m3"], result(0.2, session="s1", uuid="r2")))
+    of_session(agents, "latest", "a", 1.0)
+    synced(agents)
+    (agents / "latest").rename(agents / "run_001")
+    of_session(agents, "latest", "b", 2.0)
+    assert retold(agents) == {"a1b2c3d4": (0.7, 1), "run_001": (1.0, 0), "latest": (2.0, 0)}
