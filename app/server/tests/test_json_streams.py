@@ -223,8 +223,8 @@ class TestARun:
 
     def test_of_a_single_result_costs_what_it_says(self, agents: Path) -> None:
         for name, text in (
-            ("compact", result(0.5)),
-            ("pretty", json.dumps(json.loads(result(0.5)), indent=2)),
+            ("compact", result(0.5, session="s1")),
+            ("pretty", json.dumps(json.loads(result(0.5, session="s2")), indent=2)),
         ):
             home = run(agents, name, {"adw_id": name})
             (home / "planner").mkdir()
