@@ -12,23 +12,17 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from alembic import command
 from sqlalchemy import update
 
 from app.server.core.workflow_history.pipeline import batches, parallel_read
 from app.server.core.workflow_history.pipeline.workers import process_pool
-from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
-from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.storage.tables import migrate
 from app.server.core.workflow_history.storage.tables.schema import workflows
 
 from .child import Child, Ended, Hook, run, start
 from .ready import import_all
 from .state import State, copy_history, damages_of, remove_history, state_of
 from .world import change_world, make_world
-
-OLDEST = "0001"
 
 T = TypeVar("T")
 
@@ -102,12 +96,6 @@ def miscount(database: Path | str) -> None:
         connection.execute(update(workflows).values(computed_cost_nanodollars=change))
 
 
-def make_old(database: Path | str) -> None:
-    """Give a history the tables of the first version."""
-    with connect(database_url(database)) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), OLDEST)
-
-
 def _both(first: Hook, second: Hook) -> None:
     first()
     second()
@@ -165,11 +153,3 @@ class Bench:
         copy_history(self.syncs[0].before or self.known, wrong)
         miscount(wrong)
         return Story("a resync", ("resync", "--all", "--quiet"), wrong, self.scratch)
-
-    @cached_property
-    def upgrade(self) -> Story:
-        """A sync that has to bring an old database up to date first."""
-        old = self.scratch / "first-version.db"
-        copy_history(self.known, old)
-        make_old(old)
-        return Story("a sync of an old database", ("sync", str(self.old), "--quiet"), old, self.scratch)

@@ -25,7 +25,7 @@ from scripts import postgresql
 from .child import Child, Ended, Hook, start
 from .places import FilePlace, Place, ServerPlace
 from .state import State, copy_history, remove_history, state_of
-from .stories import Bench, as_ever, in_batches, make_old, miscount, with_workers
+from .stories import Bench, as_ever, in_batches, miscount, with_workers
 from .world import DAY, change_world, make_run, make_world
 
 SECRET = "ghp_" + "Zx8Kq2Lw9Rt4Yb7Nc1Vd6Mf3Hs5Jg0Pa2Qe"  # made up; no history may keep it
@@ -88,8 +88,6 @@ class Yard:
         self._must(self.sync)
         self.place.keep("known")
         self._make_other(began)
-        make_old(self.place.typed())
-        self.place.keep("first-version")
         self.place.put("known")
         change_world(self.old, began)
         self._must(self.sync)
@@ -129,8 +127,6 @@ class Yard:
             Command("first sync, with workers", young, None, with_workers, then=young),
             Command("later sync", self.sync, "known", in_batches),
             Command("later sync, with workers", self.sync, "known", with_workers),
-            Command("sync of old tables", self.sync, "first-version"),
-            Command("question to old tables", ("stats", "--quiet"), "first-version"),
             Command("resync", ("resync", "--all", "--quiet"), "miscounted"),
             Command("merge", ("merge", str(self.other), "--quiet"), "settled", _small_batches),
             Command("merge into a new history", ("merge", str(self.other), "--quiet"), None, _small_batches),

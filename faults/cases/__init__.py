@@ -37,10 +37,6 @@ def _kill_resync(bench: Bench) -> Outcome:
     return killed(bench, bench.resync, bench.chance.choice(WAYS))
 
 
-def _kill_upgrade(bench: Bench) -> Outcome:
-    return killed(bench, bench.upgrade, bench.chance.choice(WAYS))
-
-
 HOW_KILLED = {
     "SQLite": "SIGKILL at a random moment, statement or number of bytes written",
     "PostgreSQL": "the same, of the program, and sometimes of the database's process for it",
@@ -50,7 +46,6 @@ POSSIBLE = {"SQLite": _always, "PostgreSQL": server.is_there}
 KILLS = (
     Fault("sync killed", "SIGKILL at a random moment, statement or size of the log", _kill, 70),
     Fault("sync killed, and the next one too", "the same, twice in a row", partial(_kill, times=2), 15),
-    Fault("killed while an old database is brought up to date", "the same", _kill_upgrade, 8),
     Fault("resync killed", "the same", _kill_resync, 7),
 )
 

@@ -18,8 +18,6 @@ SYNCS = ("first sync", "first sync, with workers", "later sync", "later sync, wi
 
 NAMES = (
     *SYNCS,
-    "sync of old tables",
-    "question to old tables",
     "resync",
     "merge",
     "merge into a new history",

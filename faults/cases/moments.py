@@ -35,7 +35,7 @@ def terminated(bench: Bench) -> Outcome:
 
 
 def _stopped(bench: Bench, number: int) -> Outcome:
-    story = bench.chance.choice([*bench.syncs, bench.resync, bench.upgrade])
+    story = bench.chance.choice([*bench.syncs, bench.resync])
     verdict = Verdict(bench.scratch)
     _ = story.end
     story.put(bench.database)

@@ -129,7 +129,7 @@ def test_a_copy_that_is_not_sound_or_not_whole_leaves_no_file(
     def damage(history: History, part: Path) -> None:
         history.copy_to(part)
         with sqlite3.connect(part) as connection:
-            connection.execute("UPDATE workflows SET total_cost_nanodollars = 7")
+            connection.execute("UPDATE workflows SET recorded_cost_nanodollars = 7")
         connection.close()
 
     def full(*_: object) -> None:

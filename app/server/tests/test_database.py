@@ -31,6 +31,7 @@ from app.server.core.workflow_history.common.errors import (
     WorkflowNotFoundError,
 )
 from app.server.core.workflow_history.common.models import Problem
+from app.server.core.workflow_history.common.spending import run_spending, to_decimal
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.rows.column_types import to_nanodollars, to_timestamp
 from app.server.core.workflow_history.storage.rows.row_codec import AGENT_RUN, MODEL_USAGE, WORKFLOW
@@ -53,7 +54,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KINDS |= {"dict": st.dictionaries(JSON_TEXT, JSON, max_size=3), "list": st.lists(JSON, max_size=3)}
-WRITTEN_BY_THE_HISTORY = {"id", "project", "first_seen_at", "last_changed_at", "gone_at"}
+WRITTEN_BY_THE_HISTORY = {"id", "project", "first_seen_at", "last_changed_at", "gone_at", "copy_of"}
 
 
 def records(codec: Any, leave_out: set[str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -153,10 +154,34 @@ def test_writing_back_what_was_read_changes_nothing(shared: History, workflow: d
     assert {**after, "last_changed_at": None} == {**before, "last_changed_at": None}
 
 
+amounts = st.none() | KINDS["money"]
+bases = st.sampled_from(["reported", "computed", "lower_bound", "unpriced", None])
+costs = st.fixed_dictionaries({"total_cost": amounts, "cost_basis": bases, "lower_bound_cost": amounts})
+
+
+@settings(max_examples=60, deadline=None)
+@given(costs=costs, agents=st.none() | st.lists(st.fixed_dictionaries({"cost_basis": bases}), max_size=3))
+def test_a_cost_comes_out_as_it_went_in_and_columns_keep_its_bound_apart(
+    shared: History, costs: dict[str, Any], agents: list[dict[str, Any]] | None
+) -> None:
+    name = number_of_examples(shared)
+    run = {**costs, **({} if agents is None else {"phase_costs": agents})}
+    assert shared.insert({**run, "project": "", "id": name})
+    stored = shared.get(name)
+    assert stored is not None
+    if costs["cost_basis"] != "lower_bound" or costs["total_cost"] is not None:
+        assert {key: stored[key] for key in costs} == costs
+    spent = run_spending({**run, "phase_costs": agents or []})
+    (row,) = [row for row in shared.view("runs") if row["id"] == name]
+    found = [to_decimal(row[key]) for key in ("total_cost", "lower_bound_cost")]
+    assert found == [spent.recorded, spent.lower_bound]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     junk=st.dictionaries(
-        st.sampled_from([*sorted(WORKFLOW.fields), "phase_costs", "similar_workflows"]), JSON
+        st.sampled_from([*sorted(WORKFLOW.fields.keys() - {"copy_of"}), "phase_costs", "similar_workflows"]),
+        JSON,
     )
 )
 def test_no_odd_value_stops_a_workflow(shared: History, junk: dict[str, Any]) -> None:

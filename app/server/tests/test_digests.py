@@ -61,7 +61,7 @@ def test_the_digests_of_any_parts_of_the_runs_make_that_of_all(
         every = compute_aggregate(name, columns)
         run_columns = columns("runs", ["key", "status", "workflow_template", "cost_basis", "total_cost",
             "lower_bound_cost", "input_tokens", "output_tokens", "cache_read_tokens",
-            "cache_creation_tokens", "total_tokens", "duration_seconds", "only_bound",
+            "cache_creation_tokens", "total_tokens", "duration_seconds",
             "is_copy"])  # fmt: skip
         parts = []
         for block in sorted(set(blocks_of[: len(rows)])):

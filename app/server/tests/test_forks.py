@@ -475,7 +475,7 @@ def test_a_fork_whose_parent_was_pruned_is_told_by_what_it_counts_then(logs: Pat
 def test_counting_a_forks_costs_again_changes_no_count_of_calls(logs: Path) -> None:
     synced_in("at once", logs)
     with History.open(os.environ["WORKFLOW_HISTORY_DB"]) as history, history._writing() as connection:
-        connection.execute(workflows.update().values(total_cost_nanodollars=1))
+        connection.execute(workflows.update().values(recorded_cost_nanodollars=1))
     assert resync_workflow_cost(FORK)["updated"]
     assert asked_and_done(FORK) == OF_THE_SECOND
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,10 +26,7 @@ from app.server.core.workflow_history.maintenance.merge.merge_history import mer
 from app.server.core.workflow_history.maintenance.merge.versions import canonical_json
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.connection.advisory_lock import HOST_VARIABLE
-from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
-from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.storage.tables import migrate
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
 
@@ -286,17 +282,6 @@ def test_what_was_decided_last_on_a_pattern_holds(tmp_path: Path, machines: tupl
         merged(file, *order)
         assert ("dismissed", "by west") in content(file)["decided"].values()
         assert ("accepted", "by east") not in content(file)["decided"].values()
-
-
-def test_a_history_of_an_older_schema_is_read_from_an_upgraded_copy(
-    tmp_path: Path, machines: tuple[Path, Path]
-) -> None:
-    with connect(database_url(machines[0])) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "0003")
-    before = machines[0].read_bytes()
-    assert merged(tmp_path / "all.db", machines[0], host="east")["inserted"] == 2
-    assert machines[0].read_bytes() == before
-    assert {run["found_on"] for run in content(tmp_path / "all.db")["runs"].values()} == {"east"}
 
 
 def test_a_newer_history_is_refused(tmp_path: Path, machines: tuple[Path, Path]) -> None:

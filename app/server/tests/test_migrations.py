@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Column, Table, inspect
+from sqlalchemy import URL, Column, Connection, Table, inspect
 
 from app.server.core.workflow_history.common.errors import DatabaseTooNewError, WorkflowHistoryError
 from app.server.core.workflow_history.common.filters import RunFilter
+from app.server.core.workflow_history.storage.connection import pool
 from app.server.core.workflow_history.storage.connection.engine import (
     connect,
     make_file,
@@ -169,71 +173,89 @@ def test_every_view_says_what_its_rows_are() -> None:
     assert list(VIEW_COLUMNS) == list(VIEW_SQL)
 
 
-def test_every_revision_can_be_undone(history_url: URL) -> None:
-    with History.open(history_url):
-        pass
-    with connect(history_url) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "base")
-    with connect(history_url) as connection, read_transaction(connection):
-        assert inspect(connection).get_table_names() == [migrate.VERSION_TABLE]
-        assert inspect(connection).get_view_names() == []
-    with History.open(history_url) as history:
-        assert history.check() == []
+SECOND_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "second", "initial", None, None
 
 
-def test_an_older_database_is_upgraded_and_keeps_its_runs(history_url: URL) -> None:
+def upgrade():
+    op.add_column("workflows", sa.Column("mood", sa.Text()))
+    op.execute("CREATE TABLE moods (name TEXT)")
+"""
+
+
+@pytest.fixture
+def with_second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what turns this program into one whose schema has a second revision."""
+    added, config_of = tmp_path / "added", migrate.alembic_config
+    added.mkdir()
+    (added / "second.py").write_text(SECOND_REVISION)
+
+    def with_both(connection: Connection) -> Any:
+        config = config_of(connection)
+        versions = Path(migrate.__file__).parent / "migrations" / "versions"
+        config.set_main_option("version_locations", os.pathsep.join(map(str, (versions, added))))
+        return config
+
+    def become() -> None:
+        monkeypatch.setattr(migrate, "alembic_config", with_both)
+        for module in (migrate, pool):
+            monkeypatch.setattr(module, "LATEST_REVISION", "second")
+
+    return become
+
+
+def test_an_older_history_is_upgraded_and_keeps_its_runs(
+    history_url: URL, with_second_revision: Callable[[], None]
+) -> None:
     with History.open(history_url) as history:
         history.save([{"id": "a", "total_cost": 0.5, "nl_input": "Add CSV export"}])
-        found = {"kind": "operation", "signature": "sort", "count": 2, "seconds": 0.0005, "cost": None}
-        history.save_patterns({1: [found]})
-    for revision in ("0007", "0004", "0001"):
-        with connect(history_url) as connection, write_transaction(connection):
-            command.downgrade(migrate.alembic_config(connection), revision)
+    with_second_revision()
+    for _ in range(2):
         with History.open(history_url) as history:
+            assert history.schema_version() == "second"
             assert history.view("runs")[0]["total_cost"] == 0.5
             assert history.matching_keys(RunFilter(search="csv")).tolist() == [1]
             assert history.check() == []
 
 
-def test_a_history_of_before_knows_from_its_rows_which_keys_it_gave(history_url: URL) -> None:
-    with History.open(history_url) as history:
-        history.save([{"id": "a"}, {"id": "b"}])
-    with connect(history_url) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "0013")
-    with History.open(history_url) as history:
-        history.prune([history.find("b").key])
-        assert list(history.save([{"id": "c"}]).keys.values()) == [3]
+def test_an_older_history_that_cannot_be_written_is_read_from_an_upgraded_copy(
+    file: Path, with_second_revision: Callable[[], None]
+) -> None:
+    with History.open(file) as history:
+        history.save([{"id": "a", "total_cost": 0.5}])
+    with_second_revision()
+    before = file.read_bytes()
+    with pool.open_read_only(file) as history:
+        assert history.schema_version() == "second"
+        assert history.view("runs")[0]["total_cost"] == 0.5
+    assert file.read_bytes() == before
 
 
-def test_vectors_and_lists_of_an_older_database_are_kept(file: Path) -> None:
+def test_a_failed_migration_leaves_the_history_as_it_was(
+    file: Path, with_second_revision: Callable[[], None]
+) -> None:
+    with History.open(file) as history:
+        history.save([{"id": "a"}])
+    execute(file, "CREATE TABLE moods (name TEXT)")  # in the way of the second revision
+    before = make_up(file)
+    with_second_revision()
+    with pytest.raises(WorkflowHistoryError, match="moods"), History.open(file):
+        pass
+    assert make_up(file) == before
+
+
+def test_a_history_of_an_unreleased_version_is_refused_by_name(file: Path) -> None:
     with History.open(file):
         pass
-    with connect(database_url(file)) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "0003")
-    execute(
-        file,
-        """
-        INSERT INTO workflows (key, id, nl_input, status, total_cost_nanodollars, duration_seconds,
-                               text_vector, text_model)
-        VALUES (1, 'a', 'Sort', 'completed', 5, 2.5, x'01ff', 'words-1'),
-               (2, 'b', 'Sort', 'unknown', NULL, -1.0, x'02', 'words-0'),
-               (3, 'c', 'Sort', 'Completed ', NULL, NULL, x'03', 'words-1'),
-               (4, 'd', 'Sort', NULL, NULL, NULL, NULL, NULL),
-               (5, 'e', NULL, NULL, NULL, NULL, NULL, NULL)
-        """,
-    )
-    for rank in range(1, 6):
-        pair = f"VALUES (1, {rank}, 2, {1 - rank / 10})"
-        execute(file, f"INSERT INTO similar_pairs (workflow_key, rank, similar_key, score) {pair}")
-    with History.open(file) as history:
-        similarity = history.similarity()
-        kept = [row for some in similarity.rows("words-1") for row in some]
-        assert kept == [(1, b"\x01\xff", "completed", 5, 2.5, 0.5), (5, None, None, None, None, None)]
-        assert [run.id for run in similarity.stale_runs("words-1")] == ["b", "c", "d"]
-        assert [row for some in similarity.rows("words-0") for row in some] == [
-            (2, b"\x02", None, None, None, None)
-        ]
-        assert [rank for some in similarity.similar_lists([1]) for _, rank, _, _ in some] == [1, 2, 3, 4, 5]
+    execute(file, "UPDATE workflow_history_version SET version_num = '0015'")
+    before = file.read_bytes()
+    for opened in (History.open, pool.open_read_only):
+        with pytest.raises(WorkflowHistoryError, match=r"unreleased version.*0015"), opened(file):
+            pass
+    assert file.read_bytes() == before
 
 
 def test_a_newer_database_is_left_alone(file: Path) -> None:
@@ -261,16 +283,6 @@ def test_a_failed_making_leaves_nothing_behind(file: Path, monkeypatch: pytest.M
     execute(file, "DROP TABLE runs")
     with History.open(file) as history:
         assert history.check() == []
-
-
-def test_a_failed_migration_leaves_the_database_as_it_was(migrated: Path) -> None:
-    with connect(database_url(migrated)) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "0003")
-    execute(migrated, "CREATE TABLE stream_marks (name TEXT)")  # in the way of the last revision
-    before = make_up(migrated)
-    with pytest.raises(WorkflowHistoryError, match="stream_marks"), History.open(migrated):
-        pass
-    assert make_up(migrated) == before
 
 
 KILLED_MIDWAY = f"""

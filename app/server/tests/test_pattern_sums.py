@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
@@ -22,10 +21,7 @@ from app.server.core.workflow_history.common.errors import InvalidQueryError, Pa
 from app.server.core.workflow_history.common.filters import RunFilter
 from app.server.core.workflow_history.queries.export import export
 from app.server.core.workflow_history.resync import resync_all_completed_workflows
-from app.server.core.workflow_history.storage.connection.engine import connect, write_transaction
-from app.server.core.workflow_history.storage.connection.url import database_url
 from app.server.core.workflow_history.storage.history import History
-from app.server.core.workflow_history.storage.tables import migrate
 from app.server.core.workflow_history.storage.tables.schema import occurrences, patterns, workflows
 
 from .build import assistant, init, result, run, stream, tool_result, tool_use
@@ -321,20 +317,6 @@ def test_an_export_of_all_runs_says_the_same_with_and_without_a_filter(history: 
 
 
 # --- the database
-
-
-def test_an_older_database_gets_its_sums_and_ids(file: Path) -> None:
-    with History.open(file) as history:
-        keys = with_runs(history, "a", "b", "c")
-        history.save_patterns({key: [seen("x", 2, cost=0.1, seconds=0.0005)] for key in keys[:2]})
-        history.save_patterns({keys[2]: [seen("é → x"), seen("x", failures=1)]}, detector="host")
-        before = history.pattern_totals(least_runs=0)
-    with connect(database_url(file)) as connection, write_transaction(connection):
-        command.downgrade(migrate.alembic_config(connection), "0007")
-    with History.open(file) as history:
-        assert history.pattern_totals(least_runs=0) == before
-        assert {one.id for one in before} == {pattern_id("operation", name) for name in ("x", "é → x")}
-        assert history.check() == []
 
 
 @pytest.mark.parametrize(

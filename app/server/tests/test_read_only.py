@@ -97,7 +97,7 @@ def test_changes_that_wait_in_a_log_are_never_left_out(folder, tmp_path):
     assert "changes wait in its -wal file" in refused.stderr
 
 
-def test_an_older_history_that_cannot_be_written_says_that_it_cannot_be_brought_up_to_date(folder):
+def test_a_history_of_an_unreleased_version_that_cannot_be_written_is_refused_by_name(folder):
     with sqlite3.connect(folder / "history.db") as connection:
         connection.execute("UPDATE workflow_history_version SET version_num = '0007'")
     connection.close()
@@ -105,4 +105,4 @@ def test_an_older_history_that_cannot_be_written_says_that_it_cannot_be_brought_
     refused = type_in(folder / "history.db", "list")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "of another version (0007; this program's is " in refused.stderr
+    assert "made by an unreleased version (revision 0007)" in refused.stderr

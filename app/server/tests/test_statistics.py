@@ -71,7 +71,9 @@ agents = st.fixed_dictionaries({
     **tokens_of,
     "duration_seconds": st.none() | st.floats(0, 10_000),
     "outcome": st.sampled_from(["success", "error", "false_success", "incomplete", "empty"]),
-    "duplicate_of": st.sampled_from([None, None, None, "planner/raw_output.jsonl"]),
+    "duplicate_of": st.sampled_from(
+        [None, None, None, "planner/raw_output.jsonl", "shop/other: planner/raw_output.jsonl"]
+    ),
     "models": shares,
 })  # fmt: skip
 moments = st.none() | st.integers(0, 42 * 86_400).map(
@@ -140,7 +142,7 @@ def known_sum(values: Iterable[Any]) -> Any:
 def of_run(row: dict[str, Any]) -> Entry:
     return Entry(
         row["status"],
-        row["total_cost_nanodollars"],
+        row["recorded_cost_nanodollars"],
         row["lower_bound_cost_nanodollars"],
         row["cost_basis"] in ("lower_bound", "unpriced") or row["lower_bound_cost_nanodollars"] is not None,
         tuple(row[kind] for kind in KINDS),
@@ -177,9 +179,9 @@ def of_parts(status: str | None, parts: list[dict[str, Any]], *, tells: bool) ->
 
 
 def are_copies(parts: list[dict[str, Any]]) -> bool:
-    """Return whether other streams count all that these spent; an empty stream spent nothing."""
-    own = [part for part in parts if not part.get("duplicate_of")]
-    return len(own) < len(parts) and all(part.get("outcome") == "empty" for part in own)
+    """Return whether other streams count all that a run's streams spent, and one of them is another run's."""
+    of_others = [part for part in parts if ": " in (part["duplicate_of"] or "")]
+    return bool(of_others) and all(part["duplicate_of"] or part["outcome"] == "empty" for part in parts)
 
 
 def place(values: list[Any], tenth: int) -> Any:
@@ -239,18 +241,13 @@ def run_name(row: dict[str, Any], by: str, zone: str) -> str | None:
 
 
 def read_runs(file: Path) -> list[dict[str, Any]]:
-    """Return the runs that are no copies; where nothing of one is on record, its total is a lower bound."""
-    parts = read(file, "SELECT workflow_key, cost_basis, duplicate_of, outcome FROM agent_runs")
-    recorded = {part["workflow_key"] for part in parts if part["cost_basis"] in ("reported", "computed")}
-    rows = read(file, "SELECT * FROM workflows")
-    for row in rows:
-        own = [part for part in parts if part["workflow_key"] == row["key"]]
-        row["is_copy"] = row["cost_basis"] is None and are_copies(own)
-        beyond = row["lower_bound_cost_nanodollars"]
-        if row["cost_basis"] == "lower_bound" and beyond is None and row["key"] not in recorded:
-            row["lower_bound_cost_nanodollars"] = row["total_cost_nanodollars"]
-            row["total_cost_nanodollars"] = None
-    return [row for row in rows if not row["is_copy"]]
+    """Return the runs that are no copies."""
+    parts = read(file, "SELECT workflow_key, duplicate_of, outcome FROM agent_runs")
+    return [
+        {**row, "is_copy": False}
+        for row in read(file, "SELECT * FROM workflows")
+        if row["cost_basis"] or not are_copies([part for part in parts if part["workflow_key"] == row["key"]])
+    ]
 
 
 def made_anew(file: Path, by: str, zone: str) -> dict[str | None, list[Entry]]:

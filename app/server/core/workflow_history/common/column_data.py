@@ -65,7 +65,6 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "performance_score": "real",
         "quality_score": "real",
         "has_error": "flag",  # something is said to have gone wrong
-        "only_bound": "flag",  # nothing is on record: `total_cost` is a lower bound
         "is_copy": "flag",  # other runs count all that it spent
     },
     "agent_runs": {

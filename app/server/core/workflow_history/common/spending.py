@@ -112,8 +112,8 @@ def run_spending(workflow: Mapping[str, Any]) -> Spending:
     basis = workflow.get("cost_basis")
     total, beyond = to_decimal(workflow.get("total_cost")), to_decimal(workflow.get("lower_bound_cost"))
     partial = not is_whole(basis, workflow.get("phase_costs") or ())
-    if basis == "lower_bound" and not _anything_recorded(workflow):
-        return Spending(None, total if beyond is None else beyond, partial)
+    if not has_recorded_cost(workflow):
+        return Spending(None, total, partial)
     return Spending(total, beyond, partial)
 
 
@@ -218,9 +218,11 @@ def total_spending(every: Sequence[Spending]) -> Spending:
     )
 
 
-def _anything_recorded(workflow: Mapping[str, Any]) -> bool:
-    """Whether some agent's cost is on record; without a list of agents, whether the total can be."""
+def has_recorded_cost(workflow: Mapping[str, Any]) -> bool:
+    """Return whether a run's total is on record, not a lower bound in its place."""
+    if workflow.get("cost_basis") != "lower_bound" or workflow.get("lower_bound_cost") is not None:
+        return True
     agents = workflow.get("phase_costs")
     if agents:
-        return any(agent.get("cost_basis") in RECORDED_BASES for agent in agents)
-    return bool(workflow.get("agents_without_stream")) or workflow.get("lower_bound_cost") is not None
+        return any(agent.get("cost_basis") in ("reported", "computed") for agent in agents)
+    return bool(workflow.get("agents_without_stream"))

@@ -158,12 +158,13 @@ def _without_passed(runs: Sequence[dict[str, Any]], passed: Mapping[int, int]) -
 
 def _is_exact(run: Mapping[str, Any]) -> bool:
     """Return whether all that a run spent is on record."""
-    return run["is_copy"] or (run["cost_basis"] in RECORDED_BASES and not run["lower_bound_cost_nanodollars"])
+    is_copy = run["copy_of"] is not None
+    return is_copy or (run["cost_basis"] in RECORDED_BASES and not run["lower_bound_cost_nanodollars"])
 
 
 def _told(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     known = [run["spent_nanodollars"] for run in runs if run["spent_nanodollars"] is not None]
-    copies = sum(bool(run.get("is_copy")) for run in runs)
+    copies = sum(run.get("copy_of") is not None for run in runs)
     made = sorted(run["created_at"] for run in runs if run["created_at"] is not None)
     return {
         "runs": len(runs),

@@ -95,7 +95,7 @@ class SimilarityUpdater:
 
     def _as_stored(self, runs: Sequence[StaleRun]) -> list[RunFeatures]:
         names = {run.key: {"project": run.project, "id": run.id} for run in runs}
-        columns = ("nl_input", "status", "total_cost_nanodollars", "duration_seconds")
+        columns = [field.column for field in _COMPARED.fields.values()]
         rows = self._similarity.features(list(names))
         return [
             features_of({**names[key], **_COMPARED.decode(dict(zip(columns, values, strict=True)))})
@@ -114,4 +114,5 @@ def features_of(workflow: Workflow) -> RunFeatures:
 
     values, _ = _COMPARED.encode({key: workflow.get(key) for key in _COMPARED.fields})
     columns = (field.column for field in _COMPARED.fields.values())
-    return run_features(run_id_of(workflow), _COMPARED.decode(dict(zip(columns, values, strict=True))))
+    rounded = _COMPARED.decode(dict(zip(columns, values, strict=True)))
+    return run_features(run_id_of(workflow), {**workflow, **rounded})

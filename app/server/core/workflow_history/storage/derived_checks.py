@@ -31,7 +31,7 @@ def verify_derived(connection: Connection) -> list[str]:
 def _wrong_spending(connection: Connection) -> Iterator[str]:
     """Hold what a run spent in all against its cost on record and what goes beyond."""
     own = workflows.c
-    total, beyond = own.total_cost_nanodollars, own.lower_bound_cost_nanodollars
+    total, beyond = own.recorded_cost_nanodollars, own.lower_bound_cost_nanodollars
     expected = func.coalesce(total + beyond, total, beyond)
     differs = or_(own.spent_nanodollars != expected, own.spent_nanodollars.is_(None) != expected.is_(None))
     query = select(own.project, own.id, own.spent_nanodollars, expected).where(differs).order_by(own.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, func, or_, select
 
 from .connection.engine import get_backend
+from .reading.cost_sql import total_cost
 from .tables.schema import agent_runs, pruned_runs, workflows
 from .writing.pattern_totals import verify_totals
 
@@ -42,7 +43,7 @@ def _wrong_sums(connection: Connection) -> list[str]:
         .group_by(agent_runs.c.workflow_key)
         .subquery()
     )
-    total = workflows.c.total_cost_nanodollars
+    total = total_cost()
     only_bounds = case((workflows.c.cost_basis == "lower_bound", sums.c.bounds))
     expected = func.coalesce(sums.c.recorded, only_bounds)
     query = (

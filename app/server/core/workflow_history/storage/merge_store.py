@@ -17,7 +17,6 @@ from ..common.models import Problem, Workflow
 from ..costs.accounting.message_claims import Claim
 from .column_cache.blocks import invalidate_blocks
 from .reading import runs as reads
-from .reading.cost_sql import is_copy
 from .reading.run_lookup import RunRef
 from .reading.standing import shown
 from .rows.row_codec import OCCURRENCE, WORKFLOW, Row
@@ -144,9 +143,9 @@ class MergeStore:
         """Return the little of some runs that tells whether they may go, and what they spent."""
         names = (
             "key", "project", "status", "created_at", "spent_nanodollars", "cost_basis",
-            "lower_bound_cost_nanodollars",
+            "lower_bound_cost_nanodollars", "copy_of",
         )  # fmt: skip
-        query = select(*(shown(name) for name in names), is_copy().label("is_copy"))
+        query = select(*(shown(name) for name in names))
         with self._reading() as connection:
             return [
                 dict(row)

@@ -12,7 +12,9 @@ from typing import TypedDict
 
 import numpy as np
 
+from ...common.coercion import is_at_least_so_long
 from ...common.models import Workflow
+from ...common.spending import has_recorded_cost
 from .feature_table import Key, RunFeatures, build_table
 from .pair_scores import PARTS, WEIGHTS, PairSide, pair_parts, pair_scores
 from .text_vectors import text_vector
@@ -88,15 +90,15 @@ def calculate_all_similarities(
 
 
 def run_features(key: Key, workflow: Workflow) -> RunFeatures:
-    """Return what `workflow` is compared by."""
+    """Return what `workflow` is compared by; a cost or a duration that is only a lower bound is unknown."""
     text, status = workflow.get("nl_input"), workflow.get("status")
     named = str(status).strip().lower() if status is not None else ""
     return RunFeatures(
         key,
         text_vector(text) if isinstance(text, str) else None,
         named if named not in ("", "unknown") else None,
-        _amount(workflow.get("total_cost")),
-        _amount(workflow.get("duration_seconds")),
+        _amount(workflow.get("total_cost")) if has_recorded_cost(workflow) else None,
+        None if is_at_least_so_long(workflow) else _amount(workflow.get("duration_seconds")),
     )
 
 

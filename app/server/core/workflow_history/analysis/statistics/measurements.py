@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from ...common.column_data import (
-    MISSING_INT,
     CategoricalColumn,
     ColumnTable,
     Flags,
@@ -28,7 +27,6 @@ RUN_NAMES: Final = (
 
 RUN_COLUMNS: Final = (
     *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
-    "only_bound",
 )  # fmt: skip
 """What statistics need of runs."""
 
@@ -64,16 +62,10 @@ class Measurements:
 
 def measurements_by_run(runs: ColumnTable) -> Measurements:
     """Return each run once."""
-    total, beyond = (
-        mask_negative(runs.integers["total_cost"]),
-        mask_negative(runs.integers["lower_bound_cost"]),
-    )
-    bound = runs.integers["only_bound"] == 1
-    if bound.any():
-        total, beyond = np.where(bound, MISSING_INT, total), np.where(bound, total, beyond)
+    beyond = mask_negative(runs.integers["lower_bound_cost"])
     return Measurements(
         runs=np.arange(len(runs)),
-        cost=total,
+        cost=mask_negative(runs.integers["total_cost"]),
         lower_bound=beyond,
         copies=runs.integers["is_copy"] == 1,
         is_partial=isin(runs.categorical["cost_basis"], PARTIAL_BASES) | is_known(beyond),

@@ -13,8 +13,15 @@ from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-from ...common.coercion import coerce_number, coerce_word, is_at_least_so_long, parse_timestamp, sum_floats
-from ...common.spending import is_copy
+from ...common.coercion import (
+    coerce_number,
+    coerce_word,
+    is_at_least_so_long,
+    list_agent_runs,
+    parse_timestamp,
+    sum_floats,
+)
+from ...common.spending import has_recorded_cost, is_copy
 
 UNKNOWN: Final = "unknown"
 _NANO_DOLLAR: Final = Decimal("1e-9")
@@ -89,14 +96,15 @@ def _sums_of_one(row: Row) -> GroupTotals:
         value if isinstance(value := row.get(key), str) else None
         for key in ("status", "model_used", "workflow_template", "cost_basis")
     )
+    recorded, beyond = _costs(row)
     return GroupTotals(
         status=status,
         model_used=model,
         workflow_template=template,
         cost_basis=basis,
         runs=1,
-        total_cost=_amount(row, "total_cost"),
-        lower_bound_cost=_amount(row, "lower_bound_cost"),
+        total_cost=recorded,
+        lower_bound_cost=beyond,
         duration=_measured(None if is_at_least_so_long(row) else coerce_number(row.get("duration_seconds"))),
         tokens=_measured(_tokens(row)),
         cache_percent=_measured(_cache_percent(row)),
@@ -175,6 +183,16 @@ def _ended(groups: Sequence[GroupTotals]) -> int:
     """Count the runs that completed or failed: of the others' success nothing is known."""
     statuses = _counts(groups, "status")
     return statuses.get("completed", 0) + statuses.get("failed", 0)
+
+
+def _costs(row: Row) -> tuple[tuple[Decimal, int], tuple[Decimal, int]]:
+    """Return what a run spent on record, and at least beyond: each an amount and whether it is known."""
+    total, beyond = _amount(row, "total_cost"), _amount(row, "lower_bound_cost")
+    agents = list_agent_runs(row)
+    return (total, beyond) if has_recorded_cost({**row, "phase_costs": agents}) else (_NOTHING, total)
+
+
+_NOTHING: Final = (Decimal(0), 0)
 
 
 def _amount(row: Row, key: str) -> tuple[Decimal, int]:
@@ -264,5 +282,8 @@ def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
     >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
     {'total_cost': 0.3, 'lower_bound_cost': 0.05}
     """
-    rows = _rows(workflows)
-    return {key: _sum_cost([_amount(row, key) for row in rows]) for key in ("total_cost", "lower_bound_cost")}
+    costs = [_costs(row) for row in _rows(workflows)]
+    return {
+        "total_cost": _sum_cost([recorded for recorded, _ in costs]),
+        "lower_bound_cost": _sum_cost([beyond for _, beyond in costs]),
+    }

@@ -95,10 +95,6 @@ def _run_object() -> Schema:
         },
         "similar_workflows": _list_of("similar_run", "the runs most like it, best first"),
         "pattern_count": {"type": "integer", "description": "patterns that it shows"},
-        "copy_of": {
-            "type": ["string", "null"],
-            "description": "the run, with its project, that counts all that this one spent; null: none",
-        },
     }
     for name in ("project", "id"):
         run["properties"][name] = {**run["properties"][name], "type": "string"}

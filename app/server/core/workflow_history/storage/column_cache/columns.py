@@ -17,21 +17,17 @@ import numpy.typing as npt
 from sqlalchemy import (
     Connection,
     Select,
-    Text,
-    case,
-    cast,
     exists,
     false,
     func,
     insert,
-    literal_column,
     null,
     select,
     union_all,
 )
 
 from ...analysis.statistics.cost_by_part import PART_COLUMNS, PART_TABLES, cost_by_part
-from ...common.coercion import coerce_number, coerce_word, moment_in_utc
+from ...common.coercion import coerce_word, moment_in_utc
 from ...common.column_data import (
     COLUMNS,
     MISSING_INT,
@@ -46,11 +42,10 @@ from ...common.column_data import (
 )
 from ...common.errors import InvalidQueryError
 from ...common.plausible_dates import to_microseconds
-from ...costs.accounting.missing_parts import silent_agents
 from ..connection.dialects.base import malformed_error
-from ..reading.cost_sql import has_only_lower_bound, is_copy
+from ..reading.cost_sql import whole_duration
 from ..reading.standing import FELL_SILENT, RUNNING, SILENT
-from ..tables.schema import agent_runs, column_blocks, model_usage, workflows
+from ..tables.schema import agent_runs, column_blocks, model_usage, silent_agents, workflows
 from ..writing.bulk_insert import execute_many
 from .blocks import BLOCK_SIZE, all_blocks, block_ranges, blocks_for, missing_blocks, stored_as
 
@@ -59,9 +54,6 @@ _SAMPLE: dict[TableName, str] = {family: next(iter(names)) for family, names in 
 """One column of each family: where it is packed, all of the family is."""
 
 _NO_WORDS = CategoricalColumn.from_values(())
-
-_LISTS = ("agents_without_stream", "phases_without_stream")
-"""The lists of a run that name its agents without a stream."""
 
 _SIZES = (np.uint8, np.uint16, np.uint32)
 """What whole numbers are packed in where they fit; the largest value stands for unknown."""
@@ -259,8 +251,6 @@ def _read(connection: Connection, family: TableName, names: Sequence[str], keys:
     """Return the columns of the runs with these keys, read from their rows."""
     if family in PART_TABLES:
         return _shared_out(connection, family, keys)
-    if family == "silent_agents":
-        return _silent_agents(connection, keys)
     source = _SOURCES[family](names)
     query = source.query.where(source.key.between(keys[0], keys[-1]))
     rows = fetch_raw_rows(connection, query.order_by(*source.order))
@@ -278,36 +268,6 @@ def _shared_out(connection: Connection, family: TableName, keys: range) -> Block
     silent = read_columns(connection, "silent_agents", tuple(COLUMNS["silent_agents"]), keys=keys)
     shares = cost_by_part(parts, by, family, silent)
     return {**shares.categorical, **shares.integers, **shares.floats}
-
-
-def _silent_agents(connection: Connection, keys: range) -> Block:
-    """Return the agents of the runs with these keys that left no stream."""
-    own = workflows.c
-    names, times = (cast(own.extra[name].as_string(), Text) for name in _LISTS)
-    query = select(own.key, names, times).where(own.key.between(keys[0], keys[-1]), names != "[]")
-    found = [
-        (key, agent)
-        for key, *texts in fetch_raw_rows(connection, query.order_by(own.key))
-        for agent in silent_agents(dict(zip(_LISTS, map(_decoded, texts), strict=True)))
-    ]
-    agents = [agent for _, agent in found]
-    return {
-        "workflow_key": np.array([key for key, _ in found], np.int64),
-        "phase": _column("words", "phase", [agent["phase"] for agent in agents]),
-        "agent": _column("words", "agent", [agent["agent"] for agent in agents]),
-        "started_at": np.array([_microseconds(agent.get("timestamp")) for agent in agents], np.int64),
-        "duration_seconds": _column(
-            "real", "duration_seconds", [coerce_number(agent.get("duration_seconds")) for agent in agents]
-        ),
-    }
-
-
-def _decoded(text: str | None) -> Any:
-    """Return what a text in JSON holds; None where it is none."""
-    try:
-        return None if text is None else msgspec.json.decode(text)
-    except msgspec.MsgspecError:
-        return None
 
 
 def _microseconds(moment: Any) -> int:
@@ -338,13 +298,10 @@ def _runs(names: Sequence[str]) -> _Source:
     own = workflows.c
     special = {
         "created_at": func.coalesce(own.created_at, own.started_at),
-        # A length that leaves out an agent's work is no measure of how long such runs take.
-        "duration_seconds": case(
-            (func.coalesce(own.duration_basis, "") != literal_column("'lower_bound'"), own.duration_seconds)
-        ),
+        "duration_seconds": whole_duration(),
         "has_error": own.error_message.is_not(None) & (own.error_message != ""),
-        "only_bound": has_only_lower_bound(),
-        "is_copy": is_copy(),
+        "total_cost": own.recorded_cost_nanodollars,
+        "is_copy": own.copy_of.is_not(None),
     }
     return _Source(select(*_chosen("runs", own, names, special)), own.key, [own.key])
 
@@ -371,10 +328,17 @@ def _models(names: Sequence[str]) -> _Source:
     return _Source(select(*columns), both.c.of, [both.c.of, both.c.agent, both.c.place])
 
 
+def _silent_agents(names: Sequence[str]) -> _Source:
+    own = silent_agents.c
+    columns = _chosen("silent_agents", own, names, {})
+    return _Source(select(*columns), own.workflow_key, [own.workflow_key, own.agent])
+
+
 _SOURCES: dict[TableName, Callable[[Sequence[str]], _Source]] = {
     "runs": _runs,
     "agent_runs": _agent_runs,
     "models": _models,
+    "silent_agents": _silent_agents,
 }
 
 

@@ -1,7 +1,6 @@
-"""Tell costs on record from lower bounds, as SQL over the stored rows; runs none of it.
+"""SQL for costs on record, lower bounds and copies of runs.
 
-Rows hold costs as dicts show them: where nothing of a run is on record, its `total_cost` is a lower bound,
-and an agent run's `cost` is one where its basis says so. What is added up must not mix the two.
+An agent run's cost is a lower bound where its basis says so: what is added up must not mix the two.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, literal_column, or_
 
 from ...common.spending import ANOTHER_RUN
 from ..tables.schema import agent_runs, workflows
@@ -17,53 +16,26 @@ from ..tables.schema import agent_runs, workflows
 _RECORDED: Final = ("reported", "computed")
 
 
-def has_only_lower_bound() -> ColumnElement[bool]:
-    """Return whether nothing of a run is on record, so that its total is a lower bound."""
-    own, agents = workflows.c, agent_runs.alias().c
-    recorded = exists(literal_column("1")).where(
-        agents.workflow_key == own.key, agents.cost_basis.in_(_RECORDED)
-    )
-    is_bound = and_(
-        own.cost_basis == literal_column("'lower_bound'"), own.lower_bound_cost_nanodollars.is_(None)
-    )
-    return func.coalesce(and_(is_bound, ~recorded), false())
+def total_cost() -> ColumnElement[Any]:
+    """Return a run's total cost as its dict has it: the lower bound where nothing is on record."""
+    own = workflows.c
+    only_bound = own.cost_basis == literal_column("'lower_bound'")
+    bound = case((only_bound, own.lower_bound_cost_nanodollars))
+    return func.coalesce(own.recorded_cost_nanodollars, bound)
 
 
-def is_copy() -> ColumnElement[bool]:
-    """Return whether other runs count all that a run spent; an empty stream spent nothing."""
-    own, copied, paid = workflows.c, agent_runs.alias().c, agent_runs.alias().c
-    some = exists(literal_column("1")).where(copied.workflow_key == own.key, copied.duplicate_of.is_not(None))
-    others = exists(literal_column("1")).where(
-        paid.workflow_key == own.key,
-        paid.duplicate_of.is_(None),
-        func.coalesce(paid.outcome, literal_column("''")) != literal_column("'empty'"),
-    )
-    return and_(own.cost_basis.is_(None), some, ~others)
+def whole_duration() -> ColumnElement[Any]:
+    """Return how long a run took; null where its length leaves out the work of some agent."""
+    own = workflows.c
+    is_bound = func.coalesce(own.duration_basis, literal_column("''")) == literal_column("'lower_bound'")
+    return case((~is_bound, own.duration_seconds))
 
 
 def repeats_another() -> ColumnElement[bool]:
-    """Tell whether another run counts some of a run's messages."""
+    """Return whether another run counts some of a run's messages."""
     agents = agent_runs.alias().c
     other = or_(agents.duplicate_of.contains(ANOTHER_RUN), agents.extra["inherited"].as_string().is_not(None))
     return exists(literal_column("1")).where(agents.workflow_key == workflows.c.key, other)
-
-
-def original() -> ColumnElement[Any]:
-    """Return the stream of another run that counts what a copy spent, as in `duplicate_of`; else null."""
-    copied = agent_runs.alias().c
-    first = select(func.min(copied.duplicate_of)).where(
-        copied.workflow_key == workflows.c.key, copied.duplicate_of.contains(ANOTHER_RUN)
-    )
-    return case((is_copy(), first.scalar_subquery()))
-
-
-def run_cost_columns() -> Mapping[str, ColumnElement[Any]]:
-    """Return what runs spent on record, and at least beyond, by the keys of their dicts."""
-    own, bound = workflows.c, has_only_lower_bound()
-    return {
-        "total_cost": case((bound, null()), else_=own.total_cost_nanodollars),
-        "lower_bound_cost": case((bound, own.total_cost_nanodollars), else_=own.lower_bound_cost_nanodollars),
-    }
 
 
 def agent_cost_columns() -> Mapping[str, ColumnElement[Any]]:

@@ -31,7 +31,7 @@ from ..rows.time_zones import ZONE_KNOWN, as_told
 from ..tables.schema import agent_runs, model_usage, occurrences, patterns, problems, workflows
 from ..writing.bulk_insert import batched
 from ..writing.pattern_totals import AGGREGATES
-from .cost_sql import agent_cost_columns, costs_apart, run_cost_columns
+from .cost_sql import agent_cost_columns, costs_apart
 from .standing import shown
 
 BATCH_SIZE: Final = 100  # with all that their agents did: more takes memory, and is no faster
@@ -185,7 +185,7 @@ def _of_runs() -> ExportSource:
     )
     columns: dict[str, ColumnElement[Any]] = {"extra": _as_text(workflows.c.extra)}
     columns |= {key: _as_text(_shown(key)) for key in WORKFLOW.fields}
-    columns |= {**run_cost_columns(), _ZONE.name: ZONE_KNOWN}
+    columns[_ZONE.name] = ZONE_KNOWN
     return ExportSource(fields, _USUAL_OF_RUNS, columns, run_batches)
 
 

@@ -20,12 +20,13 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
 )
 
 from ...common.filters import SCORES, Range, RunFilter
 from ..connection.dialects import Backend
 from ..rows.column_types import sanitize_text, to_timestamp
-from ..tables.schema import agent_runs, occurrences, patterns, workflows
+from ..tables.schema import agent_runs, occurrences, patterns, silent_agents, workflows
 from .search_query import parse_search
 from .standing import stands_so
 
@@ -89,7 +90,7 @@ def build_where(wanted: RunFilter, dialect: Backend) -> WhereClauses:
     if wanted.created_before is not None:
         found.append(own.created_at < to_timestamp(wanted.created_before))
     if wanted.has_cost is not None:
-        cost = own.total_cost_nanodollars
+        cost = own.spent_nanodollars
         found.append(cost.is_not(None) if wanted.has_cost else cost.is_(None))
     if wanted.gone is not None:
         is_gone = func.coalesce(own.source_state, "") == "gone"
@@ -101,9 +102,9 @@ def build_where(wanted: RunFilter, dialect: Backend) -> WhereClauses:
 def _with_sets(wanted: RunFilter, found: WhereClauses, dialect: Backend) -> WhereClauses:
     """Add what other tables and indexes say of a run."""
     if wanted.phase:
-        found.within.append(_of_agents(agent_runs.c.phase.in_(_storable(wanted.phase))))
+        found.within.append(_with_agents("phase", wanted.phase))
     if wanted.agent:
-        found.within.append(_of_agents(agent_runs.c.agent.in_(_storable(wanted.agent))))
+        found.within.append(_with_agents("agent", wanted.agent))
     if wanted.model:
         found.within.append(_of_agents(agent_runs.c.model.in_(_model_names(wanted.model))))
     if wanted.pattern is not None:
@@ -162,6 +163,14 @@ def _in_units(amount: float, unit: int) -> float:
     """Return an amount in the unit of its column, held where a column can hold it."""
     held = min(max(amount, -_LARGEST / unit), _LARGEST / unit)
     return max(-_LARGEST, min(round(held * unit) if unit > 1 else held, _LARGEST))
+
+
+def _with_agents(column: str, names: Sequence[str]) -> Select[Any]:
+    """Select the runs in which an agent of these names or phases worked, with or without a stream."""
+    words = _storable(names)
+    tables = (agent_runs, silent_agents)
+    both = union_all(*(select(t.c.workflow_key).where(t.c[column].in_(words)) for t in tables)).subquery()
+    return select(both.c.workflow_key)
 
 
 def _of_agents(clause: ColumnElement[bool]) -> Select[Any]:

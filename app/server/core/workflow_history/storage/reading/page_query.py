@@ -117,7 +117,7 @@ class PageQuery:
     @property
     def column(self) -> Column[Any]:
         """The column that decides the order."""
-        if self.sort_by == _SPENT:
+        if self.sort_by in (_SPENT, "total_cost"):
             return workflows.c.spent_nanodollars
         return workflows.c[WORKFLOW.fields[self.sort_by].column]
 

@@ -22,11 +22,10 @@ from sqlalchemy import (
 
 from ...common.models import Workflow
 from ...common.plausible_dates import EARLIEST
-from ...common.spending import ANOTHER_RUN
 from ...costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ..rows.column_types import sanitize_text, to_dollars, to_timestamp, without_unknown_zone
 from ..rows.row_codec import SYNC_RUN, WORKFLOW
-from ..rows.run_rows import SimilarPair, agent_run_from_row, from_rows
+from ..rows.run_rows import SimilarPair, agent_run_from_row, costs_from_columns, from_rows
 from ..rows.time_zones import ZONE_KNOWN
 from ..tables.schema import (
     agent_runs,
@@ -40,7 +39,7 @@ from ..tables.schema import (
     workflows,
 )
 from ..writing.bulk_insert import batched
-from .cost_sql import is_copy, original, repeats_another, run_cost_columns
+from .cost_sql import repeats_another
 from .standing import shown
 
 SUMMARY_FIELDS: Final = (
@@ -48,7 +47,7 @@ SUMMARY_FIELDS: Final = (
     "utc_offset_minutes", "duration_seconds", "duration_basis", "issue_number", "issue_class",
     "workflow_template", "model_used", "branch_name", "current_phase", "total_cost", "cost_basis",
     "lower_bound_cost", "retry_count", "total_tokens", "nl_clarity_score", "cost_efficiency_score",
-    "performance_score", "quality_score", "source_state", "agents_dir",
+    "performance_score", "quality_score", "source_state", "agents_dir", "copy_of",
 )  # fmt: skip
 """What of a run is in a list, by its own name."""
 
@@ -63,17 +62,16 @@ def _query() -> Select[Any]:
     own = workflows.c
     columns = [shown(field.column) for field in _FIELDS.values()]
     texts = [func.substr(own[name], 1, most).label(name) for name, most in TRUNCATED_FIELDS.items()]
-    more = (ZONE_KNOWN.label("time_zone_known"), *texts, original().label("copy_of"))
+    more = (ZONE_KNOWN.label("time_zone_known"), *texts)
     query = select(own.key, *columns, *more)
     return query.where(own.key.in_(bindparam("wanted", expanding=True)))
 
 
 _QUERY: Final = _query()
-_NAMES: Final = (*_FIELDS, "time_zone_known", *TRUNCATED_FIELDS, "copy_of")
+_NAMES: Final = (*_FIELDS, "time_zone_known", *TRUNCATED_FIELDS)
 _DECODED: Final = (
     *((place, field.decode) for place, field in enumerate(_FIELDS.values()) if field.decode is not None),
     (len(_FIELDS), bool),
-    (len(_NAMES) - 1, lambda stream: stream.partition(ANOTHER_RUN)[0]),
 )
 """Places of the values that are not shown as they are stored."""
 
@@ -87,7 +85,8 @@ def read_summaries(connection: Connection, keys: Sequence[int]) -> list[dict[str
             for place, decode in _DECODED:
                 if values[place] is not None:
                     values[place] = decode(values[place])
-            found[key] = without_unknown_zone(dict(zip(_NAMES, values, strict=True)))
+            run = without_unknown_zone(dict(zip(_NAMES, values, strict=True)))
+            found[key] = costs_from_columns(run)
     return [found[key] for key in keys if key in found]
 
 
@@ -308,7 +307,8 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
     )  # no BETWEEN: collated bounds
     dated = case((in_time, own.created_at))
     asked = case((or_(own.nl_input != "", own.nl_input_source != ""), 1))
-    of_others = case((is_copy(), 1)).label("copied"), case((repeats_another(), 1)).label("repeats")
+    copied = case((own.copy_of.is_not(None), 1)).label("copied")
+    of_others = copied, case((repeats_another(), 1)).label("repeats")
     columns = shown("status"), dated.label("made"), asked.label("asked"), *of_others
     runs = select(*columns).where(*clauses).subquery()
     made = runs.c.made
@@ -328,21 +328,22 @@ def _found(connection: Connection, clauses: Sequence[ColumnElement[bool]], until
 
 def costs_of(connection: Connection, clauses: Sequence[ColumnElement[bool]]) -> FolderCostTotals:
     """Add up what the runs cost that meet all of these conditions."""
-    amounts, own = run_cost_columns(), workflows.c
-    copied = func.coalesce(is_copy(), false())
+    own = workflows.c
+    recorded, beyond = own.recorded_cost_nanodollars, own.lower_bound_cost_nanodollars
+    copied = own.copy_of.is_not(None)
     whole = or_(own.cost_basis.in_(("reported", "computed")), copied)
     # Not `spent_nanodollars`: an index with all these columns answers for a sync.
-    known_cost = func.coalesce(own.total_cost_nanodollars, own.lower_bound_cost_nanodollars)
+    known_cost = func.coalesce(recorded, beyond)
     query = select(
         func.count(known_cost),
         func.count(case((func.coalesce(whole, false()), null()), else_=1)),
         func.count(case((and_(known_cost.is_(None), ~copied), 1))),
-        func.sum(amounts["total_cost"]),
-        func.sum(amounts["lower_bound_cost"]),
+        func.sum(recorded),
+        func.sum(beyond),
     )
     known, weak, unknown, *sums = connection.execute(query.where(*clauses)).one()
-    recorded, least = (None if value is None else to_dollars(int(value)) for value in sums)
-    return FolderCostTotals(known, recorded, least, weak, unknown)
+    total, least = (None if value is None else to_dollars(int(value)) for value in sums)
+    return FolderCostTotals(known, total, least, weak, unknown)
 
 
 def homes(connection: Connection) -> list[Home]:
@@ -443,6 +444,13 @@ def read_syncs(connection: Connection, limit: int, before: int) -> tuple[list[di
 
 def read_fields(connection: Connection, keys: Sequence[str]) -> list[Workflow]:
     """Return some keys of every stored workflow, without its agent runs and links."""
-    codec = WORKFLOW.subset(keys)
+    costs = () if {"total_cost", "lower_bound_cost"}.isdisjoint(keys) else _COSTS
+    codec = WORKFLOW.subset(list(dict.fromkeys((*keys, *costs))))
     columns = [shown(field.column) for field in codec.fields.values()]
-    return [codec.decode(row) for row in _dicts(connection, select(*columns).order_by(workflows.c.key))]
+    rows = _dicts(connection, select(*columns).order_by(workflows.c.key))
+    runs = (costs_from_columns(codec.decode(row)) if costs else codec.decode(row) for row in rows)
+    return [{key: run[key] for key in keys} for run in runs]
+
+
+_COSTS: Final = ("total_cost", "cost_basis", "lower_bound_cost")
+"""Keys of a run that are made of the same columns."""

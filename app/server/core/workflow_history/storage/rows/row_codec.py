@@ -140,7 +140,7 @@ def _codec(table: Table, **keys: frozenset[str]) -> Codec:
 WORKFLOW = _codec(
     schema.workflows,
     hidden=frozenset({"fingerprint", "file_times", "first_written_ns", "last_written_ns"}),
-    external_keys=frozenset({"phase_costs", "cost_data", "similar_workflows", "pattern_count", "copy_of"}),
+    external_keys=frozenset({"phase_costs", "cost_data", "similar_workflows", "pattern_count"}),
 )
 AGENT_RUN = _codec(schema.agent_runs, external_keys=frozenset({"models"}))
 MODEL_USAGE = _codec(schema.model_usage)

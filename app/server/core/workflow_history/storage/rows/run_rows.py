@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
+from ...common.coercion import coerce_number, list_agent_runs, moment_in_utc
 from ...common.models import Workflow
 from ...common.redaction import count_redactions, strip_texts
-from ...common.spending import original_of
+from ...common.spending import has_recorded_cost, original_of
 from ...costs.accounting import totals_by_model
+from ...costs.accounting.missing_parts import silent_agents
 from ...costs.accounting.money import RUN_TOTAL_FIELDS
 from .column_types import (
     parse_utc_offset,
@@ -22,6 +24,7 @@ from .column_types import (
     storable_json,
     to_float,
     to_text,
+    to_timestamp,
     without_unknown_zone,
 )
 from .row_codec import AGENT_RUN, MODEL_USAGE, OCCURRENCE, UNREADABLE_KEY, WORKFLOW, Row, merge_extra
@@ -47,6 +50,7 @@ class RunRows:
     agents: list[Row] | None = None  # from `ordinal` on
     models: list[Row] | None = None  # from `agent_ordinal` on
     similar: list[SimilarPair] | None = None
+    silent: list[Row] | None = None  # agents without a stream, from `agent` on
 
 
 def to_rows(
@@ -61,6 +65,10 @@ def to_rows(
     name = run_id if run_id is not None else _identifier(workflow)
     owner = project if project is not None else to_text(workflow.get("project") or "")
     flat, odd = _with_cost_data(workflow)
+    listed = list_agent_runs(flat)
+    if not has_recorded_cost({**flat, "phase_costs": listed}):
+        flat |= {"total_cost": None, "lower_bound_cost": flat.get("total_cost")}
+    flat["copy_of"] = None if flat.get("cost_basis") else original_of(listed)
     agents, models = _agent_rows(flat.get("phase_costs"), odd)
     similar = _pairs(flat.get("similar_workflows"), odd)
     values, extra = WORKFLOW.encode(flat)
@@ -68,7 +76,7 @@ def to_rows(
     if values[_OFFSET] is None:
         values[_OFFSET] = parse_utc_offset(flat.get("created_at") or flat.get("started_at"))
     row = WORKFLOW.to_row(values, merge_extra(extra, odd) if odd else extra)
-    return RunRows(owner, name, row, agents, models, similar)
+    return RunRows(owner, name, row, agents, models, similar, _silent_rows(flat))
 
 
 def count_redacted(parts: RunRows) -> Counter[str]:
@@ -121,6 +129,30 @@ def _agent_rows(value: Any, odd: Fields) -> tuple[list[Row] | None, list[Row] | 
     models: list[Row] = []
     agents = [_agent_row(ordinal, entry, models) for ordinal, entry in enumerate(value)]
     return agents, models
+
+
+def _silent_rows(workflow: Mapping[str, Any]) -> list[Row] | None:
+    """Return the rows of a run's agents without a stream; None: the dict does not list them."""
+    if workflow.get("agents_without_stream") is None:
+        return None
+    agents = {to_text(agent["agent"]): agent for agent in silent_agents(workflow)}
+    return [
+        (name, agent["phase"], _moment(agent), coerce_number(agent.get("duration_seconds")))
+        for name, agent in agents.items()
+    ]
+
+
+def _moment(agent: Mapping[str, Any]) -> str | None:
+    when = moment_in_utc(agent.get("timestamp"))
+    return None if when is None else to_timestamp(when)
+
+
+def costs_from_columns(run: Fields) -> Fields:
+    """Return a stored run as its dicts are: where nothing is on record, its total cost is the lower bound."""
+    only_bound = run.get("cost_basis") == "lower_bound" and run.get("total_cost") is None
+    if only_bound and run.get("lower_bound_cost") is not None:
+        run |= {"total_cost": run["lower_bound_cost"], "lower_bound_cost": None}
+    return run
 
 
 def _agent_row(ordinal: int, entry: Mapping[str, Any], model_rows: list[Row]) -> Row:
@@ -191,14 +223,13 @@ def from_rows(
     pattern_count: int,
 ) -> Workflow:
     """Return the workflow dict of a row, its agent runs (each with its models) and its links."""
-    workflow = without_unknown_zone(WORKFLOW.decode(row))
+    workflow = costs_from_columns(without_unknown_zone(WORKFLOW.decode(row)))
     workflow["phase_costs"] = [agent_run_from_row(agent, models) for agent, models in agents]
     workflow["cost_data"] = _cost_data(workflow)
     workflow["similar_workflows"] = [
         {"id": run_id, "project": project, "similarity_score": score} for project, run_id, score in similar
     ]
     workflow["pattern_count"] = pattern_count
-    workflow["copy_of"] = original_of(workflow["phase_costs"]) if workflow["cost_basis"] is None else None
     return workflow
 
 

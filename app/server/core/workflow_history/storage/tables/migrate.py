@@ -5,6 +5,7 @@ A new database gets them straight from the schema, an old one by the migrations:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from ..connection.engine import VERSION_TABLE, get_backend, read_transaction, wr
 from .schema import metadata
 from .views import VIEW_SQL
 
-LATEST_REVISION = "0015"  # the newest revision under migrations/versions; a test holds it right
+LATEST_REVISION = "initial"  # the newest revision under migrations/versions; a test compares them
+
+_BEFORE_RELEASE = re.compile(r"00\d\d")
+"""The revisions of unreleased versions, which no migration leads on from."""
 
 _version = Table(  # as Alembic makes it
     VERSION_TABLE,
@@ -49,7 +53,9 @@ def ensure_schema(connection: Connection) -> None:
         revision = stored_revision(connection)
         if revision is None:
             _refuse_foreign_tables(connection)
-            _make(connection)
+            create_tables(connection)
+            _version.create(connection, checkfirst=True)
+            connection.execute(insert(_version).values(version_num=LATEST_REVISION))
         elif revision != LATEST_REVISION:
             _upgrade(connection, revision)
 
@@ -75,15 +81,13 @@ def stored_revision(connection: Connection) -> str | None:
     return connection.scalar(select(_version.c.version_num))
 
 
-def _make(connection: Connection) -> None:
-    """Make all tables and views as they are now, and say so."""
+def create_tables(connection: Connection) -> None:
+    """Create all tables, indexes, triggers and views of the schema."""
     metadata.create_all(connection, checkfirst=False)
     for statement in get_backend(connection).extra_ddl:
         connection.exec_driver_sql(statement)
     for name, query in VIEW_SQL.items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
-    _version.create(connection, checkfirst=True)  # an undone database has kept it
-    connection.execute(insert(_version).values(version_num=LATEST_REVISION))
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
@@ -96,10 +100,15 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 
 def reject_newer(connection: Connection, revision: str) -> None:
-    """Raise DatabaseTooNewError where this program does not know a revision."""
+    """Raise an error where no migration starts at a revision: DatabaseTooNewError if it is newer."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - see _upgrade
 
     scripts = ScriptDirectory.from_config(alembic_config(connection))
+    if _BEFORE_RELEASE.fullmatch(revision):
+        raise WorkflowHistoryError(
+            f"the history was made by an unreleased version (revision {revision}), which cannot be upgraded; "
+            "sync into a new one, or export its runs with the version that made it"
+        )
     if revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseTooNewError(
             f"the database is of revision {revision}, newer than this program's {LATEST_REVISION}; "
@@ -123,5 +132,7 @@ def alembic_config(connection: Connection) -> Any:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, metadata=metadata, version_table=VERSION_TABLE)
+    config.attributes.update(
+        connection=connection, metadata=metadata, version_table=VERSION_TABLE, create_tables=create_tables
+    )
     return config

@@ -69,11 +69,10 @@ def _json(key: str, comment: str, kind: str) -> Column[Any]:
     return Column(key, JSON(none_as_null=True), comment=comment, info={"key": key, "kind": kind})
 
 
-def _money(key: str, comment: str) -> Column[Any]:
+def _money(key: str, comment: str, column: str | None = None) -> Column[Any]:
     unit = "nanodollars (1e-9 USD); null: unknown"
-    return Column(
-        f"{key}_nanodollars", BigInteger, comment=f"{comment}, {unit}", info={"key": key, "kind": "money"}
-    )
+    info = {"key": key, "kind": "money"}
+    return Column(f"{column or key}_nanodollars", BigInteger, comment=f"{comment}, {unit}", info=info)
 
 
 def _time(key: str, comment: str, column: str | None = None) -> Column[Any]:
@@ -104,21 +103,21 @@ def _foreign_key(name: str, target: str, comment: str, **options: Any) -> Column
 
 SYNC_INDEX = (
     "project", "id", "agents_dir", "fingerprint", "source_state", "file_times", "first_written_ns",
-    "last_written_ns", "total_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "found_on",
+    "last_written_ns", "recorded_cost_nanodollars", "lower_bound_cost_nanodollars", "cost_basis", "found_on",
+    "copy_of",
 )  # fmt: skip
 """What a sync looks at in every stored run: an index holds it, so that the wide rows are not read."""
 
 FILTER_INDEX = (
     "created_at", "id", "project", "status", "workflow_template", "issue_class", "model_used",
-    "total_cost_nanodollars", "total_tokens", "duration_seconds", "nl_clarity_score",
-    "cost_efficiency_score", "performance_score", "quality_score", "source_state", "spent_nanodollars",
+    "total_tokens", "duration_seconds", "nl_clarity_score", "cost_efficiency_score", "performance_score",
+    "quality_score", "source_state", "spent_nanodollars",
 )  # fmt: skip
 """What runs are filtered by, in the usual order of a list: likewise."""
 
 SORT_INDEXES = (
-    "total_cost_nanodollars", "duration_seconds", "total_tokens", "model_used", "workflow_template",
-    "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "status",
-    "spent_nanodollars",
+    "duration_seconds", "total_tokens", "model_used", "workflow_template", "nl_clarity_score",
+    "cost_efficiency_score", "performance_score", "quality_score", "status", "spent_nanodollars",
 )  # fmt: skip
 """What else lists are sorted by: an index each, so that any page of them is found at once."""
 
@@ -148,10 +147,11 @@ workflows = Table(
     _text("plan_file", "path of the plan, as the state gives it"),
     _text("current_phase", "phase that the state names"),
     _text("error_message", "what went wrong"),
-    _money("total_cost", "spent on record, all attempts"),
+    _money("total_cost", "spent by all attempts, on record", column="recorded_cost"),
     _name("cost_basis", "reported, computed, lower_bound or unpriced: the weakest of the parts"),
-    _money("lower_bound_cost", "spent at least in streams without a result"),
+    _money("lower_bound_cost", "spent at least, beyond what is on record"),
     _money("computed_cost", "tokens x dated price, to hold against the record"),
+    _name("copy_of", "the run that counts all that this one spent, as project/id; null: it is no copy"),
     _bool("cost_disputed", "some stream's computed cost is more than 1% off the record"),
     _float("cost_difference_percent", "computed less recorded cost, percent of the record"),
     _integer("unpriced_tokens", "tokens of models without a known price"),
@@ -268,6 +268,19 @@ model_usage = Table(
         ondelete="CASCADE",
     ),
     comment="one row per agent run and model",
+)
+
+silent_agents = Table(
+    "silent_agents",
+    metadata,
+    _foreign_key("workflow_key", "workflows.key", "the run", primary_key=True),
+    Column("agent", _TEXT, primary_key=True, comment="its name, or that of the phase that the state names"),
+    Column("phase", _TEXT, nullable=False, comment="plan, build, test, review, document ...; other"),
+    Column("started_at", _TEXT, comment="start, as the state gives it, ISO 8601 UTC with microseconds"),
+    Column("duration_seconds", Double, comment="length, as the state gives it, seconds; null: unknown"),
+    *(Index(f"ix_silent_agents_{name}", name) for name in ("phase", "agent")),
+    sqlite_with_rowid=False,
+    comment="agents that worked in a run and left no stream: what they spent is unknown",
 )
 
 similar_pairs = Table(

@@ -4,12 +4,52 @@ Columns are called as in the tables that can be exported. Costs are US dollars o
 at least beyond it stands apart, as `lower_bound_cost`.
 """
 
+_AMOUNTS = (
+    "cost_basis", "cost_nanodollars", "lower_bound_cost_nanodollars", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_creation_tokens", "unpriced_tokens", "duration_seconds",
+)  # fmt: skip
+
+_IS_RECORDED = "CASE WHEN cost_basis IN ('reported', 'computed') THEN"
+_RECORDED = f"SUM({_IS_RECORDED} cost_nanodollars END) / 1000000000.0"
+_BEYOND = f"""SUM({_IS_RECORDED} lower_bound_cost_nanodollars
+                        ELSE COALESCE(cost_nanodollars + lower_bound_cost_nanodollars, cost_nanodollars,
+                                      lower_bound_cost_nanodollars) END) / 1000000000.0"""
+
+
+def _spend_by(names: str) -> str:
+    """Return the SQL of what agents spent, those without a stream among them; copies of runs are left out."""
+    bound = "cost_basis IN ('lower_bound', 'unpriced') OR lower_bound_cost_nanodollars IS NOT NULL"
+    heard = ", ".join(_AMOUNTS)
+    silent = ", ".join("duration_seconds" if name == _AMOUNTS[-1] else "NULL" for name in _AMOUNTS)
+    return f"""
+        SELECT {names}, COUNT(DISTINCT workflow_key) AS runs,
+               COUNT(DISTINCT
+                     CASE WHEN has_stream = 0 OR {bound} THEN workflow_key END) AS runs_costing_more,
+               SUM(has_stream) AS agent_runs,
+               {_RECORDED} AS cost,
+               {_BEYOND} AS lower_bound_cost,
+               SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
+               SUM(cache_read_tokens) AS cache_read_tokens,
+               SUM(cache_creation_tokens) AS cache_creation_tokens,
+               SUM(unpriced_tokens) AS unpriced_tokens,
+               SUM(duration_seconds) AS duration_seconds
+        FROM (
+            SELECT workflow_key, agent, phase, 1 AS has_stream, {heard} FROM agent_runs
+            UNION ALL
+            SELECT workflow_key, agent, phase, 0 AS has_stream, {silent} FROM silent_agents
+        ) AS agents
+        WHERE workflow_key NOT IN (SELECT key FROM workflows WHERE copy_of IS NOT NULL)
+        GROUP BY {names}
+        ORDER BY cost DESC NULLS LAST, {names}
+    """  # noqa: S608 - names, no values
+
+
 VIEW_COLUMNS = {
     "runs": "every run with its costs in US dollars, and how many agent runs and patterns it has",
-    "spend_by_phase": "what each phase cost over all runs, costliest first",
-    "spend_by_agent": "what each agent cost over all runs, costliest first",
+    "spend_by_phase": "what each phase cost over all runs but copies, costliest first",
+    "spend_by_agent": "what each agent cost over all runs but copies, costliest first",
     "spend_by_model": "what each model cost over all runs, costliest first",
-    "spend_by_day": "what the runs of each day (UTC) cost",
+    "spend_by_day": "what the runs of each day (UTC) cost, copies left out",
     "recurring_patterns": "patterns that at least two runs show, the most common first",
     "unreadable": "what could not be read at the last sync of each agents folder",
 }
@@ -18,10 +58,10 @@ VIEW_SQL = {
     "runs": """
         SELECT w.key, w.project, w.id, w.status, w.nl_input, w.created_at, w.duration_seconds,
                w.issue_number, w.issue_class, w.workflow_template, w.model_used, w.branch_name,
-               CASE WHEN b.key IS NULL THEN w.total_cost_nanodollars END / 1000000000.0 AS total_cost,
+               w.recorded_cost_nanodollars / 1000000000.0 AS total_cost,
                w.cost_basis,
-               CASE WHEN b.key IS NULL THEN w.lower_bound_cost_nanodollars ELSE w.total_cost_nanodollars END
-                   / 1000000000.0 AS lower_bound_cost,
+               w.lower_bound_cost_nanodollars / 1000000000.0 AS lower_bound_cost,
+               w.copy_of,
                w.computed_cost_nanodollars / 1000000000.0 AS computed_cost,
                w.total_tokens, w.unpriced_tokens, w.retry_count,
                w.retry_cost_nanodollars / 1000000000.0 AS retry_cost,
@@ -30,61 +70,18 @@ VIEW_SQL = {
                COALESCE(a.agent_runs, 0) AS agent_runs,
                COALESCE(o.patterns, 0) AS patterns
         FROM workflows AS w
-        LEFT JOIN (
-            SELECT key FROM workflows AS x
-            WHERE x.cost_basis = 'lower_bound' AND x.lower_bound_cost_nanodollars IS NULL AND NOT EXISTS (
-                SELECT 1 FROM agent_runs AS r
-                WHERE r.workflow_key = x.key AND r.cost_basis IN ('reported', 'computed')
-            )
-        ) AS b ON b.key = w.key
         LEFT JOIN (SELECT workflow_key, COUNT(*) AS agent_runs FROM agent_runs GROUP BY workflow_key) AS a
                ON a.workflow_key = w.key
         LEFT JOIN (SELECT workflow_key, COUNT(*) AS patterns FROM occurrences GROUP BY workflow_key) AS o
                ON o.workflow_key = w.key
     """,
-    "spend_by_phase": """
-        SELECT phase, COUNT(DISTINCT workflow_key) AS runs, COUNT(*) AS agent_runs,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN cost_nanodollars END)
-                   / 1000000000.0 AS cost,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN lower_bound_cost_nanodollars
-                        ELSE COALESCE(cost_nanodollars + lower_bound_cost_nanodollars, cost_nanodollars,
-                                      lower_bound_cost_nanodollars) END)
-                   / 1000000000.0 AS lower_bound_cost,
-               SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
-               SUM(cache_read_tokens) AS cache_read_tokens,
-               SUM(cache_creation_tokens) AS cache_creation_tokens,
-               SUM(unpriced_tokens) AS unpriced_tokens,
-               SUM(duration_seconds) AS duration_seconds
-        FROM agent_runs
-        GROUP BY phase
-        ORDER BY cost DESC NULLS LAST, phase
-    """,
-    "spend_by_agent": """
-        SELECT agent, phase, COUNT(DISTINCT workflow_key) AS runs, COUNT(*) AS agent_runs,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN cost_nanodollars END)
-                   / 1000000000.0 AS cost,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN lower_bound_cost_nanodollars
-                        ELSE COALESCE(cost_nanodollars + lower_bound_cost_nanodollars, cost_nanodollars,
-                                      lower_bound_cost_nanodollars) END)
-                   / 1000000000.0 AS lower_bound_cost,
-               SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
-               SUM(cache_read_tokens) AS cache_read_tokens,
-               SUM(cache_creation_tokens) AS cache_creation_tokens,
-               SUM(unpriced_tokens) AS unpriced_tokens,
-               SUM(duration_seconds) AS duration_seconds
-        FROM agent_runs
-        GROUP BY agent, phase
-        ORDER BY cost DESC NULLS LAST, agent, phase
-    """,
+    "spend_by_phase": _spend_by("phase"),
+    "spend_by_agent": _spend_by("agent, phase"),
     # An agent run whose share by model is unknown counts under its own, costliest model.
-    "spend_by_model": """
+    "spend_by_model": f"""
         SELECT model, COUNT(DISTINCT workflow_key) AS runs, COUNT(*) AS agent_runs,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN cost_nanodollars END)
-                   / 1000000000.0 AS cost,
-               SUM(CASE WHEN cost_basis IN ('reported', 'computed') THEN lower_bound_cost_nanodollars
-                        ELSE COALESCE(cost_nanodollars + lower_bound_cost_nanodollars, cost_nanodollars,
-                                      lower_bound_cost_nanodollars) END)
-                   / 1000000000.0 AS lower_bound_cost,
+               {_RECORDED} AS cost,
+               {_BEYOND} AS lower_bound_cost,
                SUM(computed_cost_nanodollars) / 1000000000.0 AS computed_cost,
                SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens,
                SUM(cache_read_tokens) AS cache_read_tokens,
@@ -106,24 +103,16 @@ VIEW_SQL = {
         ) AS shares
         GROUP BY model
         ORDER BY cost DESC NULLS LAST, model
-    """,
+    """,  # noqa: S608 - names, no values
     "spend_by_day": """
         SELECT SUBSTR(COALESCE(w.created_at, w.started_at, w.completed_at), 1, 10) AS day_utc,
                COUNT(*) AS runs,
-               SUM(CASE WHEN b.key IS NULL THEN w.total_cost_nanodollars END) / 1000000000.0 AS cost,
-               SUM(CASE WHEN b.key IS NULL THEN w.lower_bound_cost_nanodollars
-                        ELSE w.total_cost_nanodollars END)
-                   / 1000000000.0 AS lower_bound_cost,
+               SUM(w.recorded_cost_nanodollars) / 1000000000.0 AS cost,
+               SUM(w.lower_bound_cost_nanodollars) / 1000000000.0 AS lower_bound_cost,
                SUM(w.total_tokens) AS total_tokens,
                SUM(w.duration_seconds) AS duration_seconds
         FROM workflows AS w
-        LEFT JOIN (
-            SELECT key FROM workflows AS x
-            WHERE x.cost_basis = 'lower_bound' AND x.lower_bound_cost_nanodollars IS NULL AND NOT EXISTS (
-                SELECT 1 FROM agent_runs AS r
-                WHERE r.workflow_key = x.key AND r.cost_basis IN ('reported', 'computed')
-            )
-        ) AS b ON b.key = w.key
+        WHERE w.copy_of IS NULL
         GROUP BY SUBSTR(COALESCE(w.created_at, w.started_at, w.completed_at), 1, 10)
         ORDER BY day_utc
     """,

@@ -15,6 +15,7 @@ from sqlalchemy.sql.dml import Insert, Update
 
 from ..column_cache.blocks import VECTORS, invalidate_blocks
 from ..connection.engine import get_backend
+from ..reading.cost_sql import whole_duration
 from ..tables.schema import likeness, similar_pairs, workflows
 from .bulk_insert import batched, execute_many
 
@@ -72,12 +73,11 @@ def stale_runs(connection: Connection, model: str) -> list[StaleRun]:
 
 
 def feature_columns(connection: Connection, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-    """Yield key, request, status, cost (nanodollars) and duration (seconds) of some runs, as stored."""
-    names = ("key", "nl_input", "status", "total_cost_nanodollars", "duration_seconds")
+    """Yield key, request, status, recorded cost (nanodollars) and whole duration (seconds) of some runs."""
+    own = workflows.c
+    query = select(own.key, own.nl_input, own.status, own.recorded_cost_nanodollars, whole_duration())
     for some in batched(keys):
-        yield from _rows(
-            connection, select(*(workflows.c[name] for name in names)).where(workflows.c.key.in_(some))
-        )
+        yield from _rows(connection, query.where(own.key.in_(some)))
 
 
 def run_names(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:

@@ -9,11 +9,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
+    and_,
     case,
     cast,
     delete,
+    false,
     func,
     insert,
     literal_column,
@@ -29,7 +32,7 @@ from ..reading.runs import Home
 from ..rows.column_types import encode_json, sanitize_text
 from ..rows.row_codec import WORKFLOW, Row, merge_extra
 from ..rows.run_rows import RunRows, SimilarPair
-from ..tables.schema import agent_runs, model_usage, problems, similar_pairs, workflows
+from ..tables.schema import agent_runs, model_usage, problems, silent_agents, similar_pairs, workflows
 from .bulk_insert import batched, execute_many, insert_rows
 from .pruning import unprune
 from .row_keys import new_keys
@@ -38,7 +41,7 @@ from .similarity_rows import mark_stale
 Identity = tuple[str, str]  # project, id
 
 _COLUMNS = tuple(column.name for column in workflows.columns)
-_COSTS = ("total_cost_nanodollars", "lower_bound_cost_nanodollars")
+_COSTS = ("recorded_cost_nanodollars", "lower_bound_cost_nanodollars")
 _EXTRA, _FIRST_SEEN, _LAST_CHANGED, _TOTAL, _BEYOND = (
     _COLUMNS.index(name) - 1 for name in ("extra", "first_seen_at", "last_changed_at", *_COSTS)
 )  # places in a row, which begins after the key
@@ -94,7 +97,8 @@ def _over(before: RunRows, part: RunRows) -> RunRows:
     row[_EXTRA] = _merged_text(before.row[_EXTRA], part.row[_EXTRA])
     newer = part if part.agents is not None else before
     similar = part.similar if part.similar is not None else before.similar
-    return RunRows(part.project, part.id, tuple(row), newer.agents, newer.models, similar)
+    silent = part.silent if part.silent is not None else before.silent
+    return RunRows(part.project, part.id, tuple(row), newer.agents, newer.models, similar, silent)
 
 
 def _merged_text(old: str | None, new: str | None, replaced: frozenset[str] = frozenset()) -> str | None:
@@ -148,8 +152,20 @@ def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
     names = set(_COLUMNS) - {"key", "project", "id"}
     changes: dict[str, Any] = {name: func.coalesce(new[name], old[name]) for name in sorted(names - replaced)}
     changes |= {name: new[name] for name in replaced}
+    recorded, bound = (new[name] for name in _COSTS)
+    only_bound: ColumnElement[str] = literal_column("'lower_bound'")
+    if not replaced.issuperset(_COSTS):
+        # A total that was a lower bound, or becomes one, is the other column's: nothing of it stays behind.
+        was, becomes = (
+            and_(row.cost_basis == only_bound, row[_COSTS[0]].is_(None), row[_COSTS[1]].is_not(None))
+            for row in (old, new)
+        )
+        changes[_COSTS[0]] = case((func.coalesce(becomes, false()), null()), else_=changes[_COSTS[0]])
+        returns = and_(func.coalesce(was, false()), recorded.is_not(None))
+        changes[_COSTS[1]] = case((returns, bound), else_=changes[_COSTS[1]])
     total, beyond = (changes[name] for name in _COSTS)
     changes["spent_nanodollars"] = func.coalesce(total + beyond, total, beyond)
+    changes["copy_of"] = case((new.cost_basis.is_(None), changes["copy_of"]), else_=null())
     changes["first_seen_at"] = func.coalesce(old.first_seen_at, new.first_seen_at)
     changes["gone_at"] = case(
         (new.source_state == literal_column("'present'"), null()), else_=changes["gone_at"]
@@ -159,7 +175,7 @@ def _upsert(dialect: str, replaced: frozenset[str]) -> Insert:
 
 
 def _replace_agent_runs(connection: Connection, parts: Mapping[int, RunRows], new: frozenset[int]) -> None:
-    """Put the given agent runs in the place of the stored ones; their models go along."""
+    """Put the given agent runs, and agents without one, in the place of the stored ones."""
     given = {key: part for key, part in parts.items() if part.agents is not None}
     for some in batched([key for key in given if key not in new]):
         connection.execute(delete(agent_runs).where(agent_runs.c.workflow_key.in_(some)))
@@ -169,6 +185,11 @@ def _replace_agent_runs(connection: Connection, parts: Mapping[int, RunRows], ne
     ):
         rows = [(key, *row) for key, some_rows in lists for row in some_rows]
         execute_many(connection, insert(table), table.columns.keys(), rows)
+    silent = {key: part.silent for key, part in parts.items() if part.silent is not None}
+    for some in batched([key for key in silent if key not in new]):
+        connection.execute(delete(silent_agents).where(silent_agents.c.workflow_key.in_(some)))
+    rows = [(key, *row) for key, some_rows in silent.items() for row in some_rows]
+    execute_many(connection, insert(silent_agents), silent_agents.columns.keys(), rows)
 
 
 def _link_similar(connection: Connection, parts: Mapping[int, RunRows]) -> None:
