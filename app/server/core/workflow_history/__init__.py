@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time a name's module is impo
     from .queries.export import export
     from .queries.forecast import calibration, forecast, forecast_run
     from .queries.list_runs import find_runs
+    from .queries.open_history import open_history
     from .queries.patterns import decide_pattern, find_patterns, show_pattern
     from .queries.settings_file import read_config
     from .queries.similar import similar_runs
@@ -85,6 +86,7 @@ __all__ = [
     "init_db",
     "insert_workflow",
     "merge_history",
+    "open_history",
     "overview",
     "read_config",
     "restore_history",
@@ -137,6 +139,7 @@ _HOMES = {
     "init_db": "database",
     "insert_workflow": "database",
     "merge_history": "maintenance.merge.merge_history",
+    "open_history": "queries.open_history",
     "overview": "queries.statistics",
     "read_config": "queries.settings_file",
     "restore_history": "maintenance.restore",

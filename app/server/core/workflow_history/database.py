@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL
 
@@ -37,8 +38,30 @@ _DB_PATH_AT_IMPORT = DB_PATH
 _KEPT = HistoryPool()
 
 
+class _Chosen(NamedTuple):
+    """The database that a part of the program uses in the place of the configured one."""
+
+    location: Path | str | URL
+    must_exist: bool  # reading one that is not there is an error, not an empty history
+
+
+_CHOSEN: ContextVar[_Chosen | None] = ContextVar("workflow_history_database", default=None)
+
+
+@contextmanager
+def use_database(location: Path | str | URL, *, must_exist: bool = False) -> Iterator[None]:
+    """Use this database until the end of the context, in this thread and the tasks that it starts."""
+    token = _CHOSEN.set(_Chosen(location, must_exist))
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(token)
+
+
 def current_url() -> URL:
-    """Return the database in use: a DB_PATH that was set, else what the environment says now."""
+    """Return the database in use: one chosen for the context, a set DB_PATH, else the environment's."""
+    if (chosen := _CHOSEN.get()) is not None:
+        return database_url(chosen.location)
     if DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT:
         return database_url(DB_PATH)
     return database_url(default_location(os.environ.get(_DB_VARIABLE)))
@@ -122,7 +145,10 @@ def history_exists() -> bool:
 def require_named_history(*, may_be_assigned: bool = False) -> None:
     """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
     assigned = DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT
-    named = not may_be_assigned if assigned else bool(os.environ.get(_DB_VARIABLE))
+    if (chosen := _CHOSEN.get()) is not None:
+        named = chosen.must_exist
+    else:
+        named = not may_be_assigned if assigned else bool(os.environ.get(_DB_VARIABLE))
     if named and not history_exists():
         raise WorkflowHistoryError(
             f"there is no history at {database_name()} yet; workflow-history sync makes one"

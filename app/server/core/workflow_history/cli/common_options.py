@@ -13,8 +13,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-DATABASE_VARIABLE = "WORKFLOW_HISTORY_DB"
-
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
 """Set by a shell's script while it asks what a word may become."""
 
@@ -47,8 +45,10 @@ def _quiet(context: typer.Context, given: bool) -> None:
 def _database(context: typer.Context, given: str | None) -> None:
     if given:
         get_global_options(context).database = given
-        # The database is found through its one setting, which is read at each call.
-        os.environ[DATABASE_VARIABLE] = given
+        # Imported here: most ways to ask for help or completion open no database.
+        from ..database import use_database  # noqa: PLC0415
+
+        context.with_resource(use_database(given, must_exist=True))
 
 
 def declare_global_options(

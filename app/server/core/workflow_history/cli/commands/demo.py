@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,12 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ... import demo, sync
+from ... import database, demo, sync
 from ...common.errors import WorkflowHistoryError
 from ...common.filters import RunFilter
 from ...common.spending import run_spending
 from ...queries.list_runs import costs_of, find_runs
-from ..common_options import DATABASE_VARIABLE, Command
+from ..common_options import Command
 from ..output import get_output, print_note
 from ..render.run_list import render_run_list
 from ..render.sync import render_sync_summary
@@ -55,7 +54,7 @@ def make_demo(
     """
     screen = get_output(context)
     agents, history = directory / FOLDER, directory / HISTORY
-    os.environ[DATABASE_VARIABLE] = str(history)
+    context.with_resource(database.use_database(history))
     there = _is_demo(directory)
     with screen.progress() as report:
         if not there:

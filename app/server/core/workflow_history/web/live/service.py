@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context, copy_context
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,11 @@ class LiveService:
         return [self._follower(folder / shown, deep=bool(shown)) for shown in beside.watched()]
 
     def _follower(self, folder: Path, *, deep: bool = True) -> FolderWatcher:
-        loop, syncer = asyncio.get_running_loop(), self.syncer
+        loop, context, syncer = asyncio.get_running_loop(), copy_context(), self.syncer
         return FolderWatcher(
             folder,
-            lambda: _later(loop, syncer.request_sync),
-            lambda how: _later(loop, syncer.set_watch_mode, str(folder), how),
+            lambda: _later(loop, context, syncer.request_sync),
+            lambda how: _later(loop, context, syncer.set_watch_mode, str(folder), how),
             deep=deep,
         )
 
@@ -103,6 +104,6 @@ def _told(now: SyncStatus) -> dict[str, Any]:
     return {**to_json(now), "phase_words": words, "at": datetime.now(UTC).isoformat()}
 
 
-def _later(loop: asyncio.AbstractEventLoop, call: Any, *values: Any) -> None:
+def _later(loop: asyncio.AbstractEventLoop, context: Context, call: Any, *values: Any) -> None:
     with suppress(RuntimeError):  # the loop has ended
-        loop.call_soon_threadsafe(call, *values)
+        loop.call_soon_threadsafe(call, *values, context=context)
