@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import os
 from collections.abc import Iterator
@@ -80,10 +79,6 @@ def store(*moments: str) -> None:
 
 def type_in(*words: str) -> Result:
     return CliRunner().invoke(app, list(words), prog_name="workflow-history", env={"COLUMNS": "120"})
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(plausible_dates).failed == 0
 
 
 @pytest.mark.parametrize(

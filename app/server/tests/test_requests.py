@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import pytest
 
 from app.server.core.workflow_history.common.models import Workflow
-from app.server.core.workflow_history.ingest.runs import issues, prompts, scan, state_words
-from app.server.core.workflow_history.ingest.runs import request_text as request
+from app.server.core.workflow_history.ingest.runs import issues, scan
 
 from .build import assistant, init, line, prompt, result, run, stream
 
@@ -46,10 +44,6 @@ def summary(folder: Path, **fields: Any) -> None:
         else "custom_summary_output.json"
     )
     (folder / name).write_text(json.dumps(fields))
-
-
-def test_the_examples_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (prompts, issues, request, state_words)] == [0] * 4
 
 
 class TestSummaries:

@@ -1,6 +1,5 @@
 """Similarity of runs: the formula, its edges, and lists kept up to date that equal lists made anew."""
 
-import doctest
 import math
 import random
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.server.core.workflow_history import similarity
 from app.server.core.workflow_history.analysis.similarity.pair_scores import (
     coarse_side,
     pair_scores,
@@ -71,10 +69,6 @@ def run(text=None, **fields):
 
 def part(a, b, name):
     return {part["name"]: part["value"] for part in explain_similarity(a, b)["parts"]}[name]
-
-
-def test_every_doctest_of_the_module_holds():
-    assert doctest.testmod(similarity).failed == 0
 
 
 @given(runs, runs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import sqlite3
 import statistics as plain
@@ -10,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,8 +18,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.server.core.workflow_history import database
-from app.server.core.workflow_history.analysis.statistics import grouped_sums, grouping, time_zones
-from app.server.core.workflow_history.cli import filter_options
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.cli.render import symbols
 from app.server.core.workflow_history.common.errors import InvalidQueryError
@@ -35,7 +31,6 @@ from app.server.core.workflow_history.queries.statistics import (
     trend,
     waste,
 )
-from app.server.core.workflow_history.storage.column_cache import blocks
 from app.server.core.workflow_history.storage.history import History
 
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
@@ -635,13 +630,6 @@ def test_a_sparkline_has_a_sign_for_each_value_and_a_gap_only_for_what_is_unknow
     assert line.translate(symbols.ASCII_FALLBACKS).isascii()
     known = [(value, sign) for value, sign in zip(values, line, strict=True) if value is not None]
     assert [sign for _, sign in sorted(known)] == sorted(sign for _, sign in known)
-
-
-@pytest.mark.parametrize(
-    "module", [grouped_sums, time_zones, grouping, blocks, filter_options], ids=lambda module: module.__name__
-)
-def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 def test_what_is_a_lower_bound_says_so(history: Path) -> None:

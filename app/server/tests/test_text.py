@@ -1,6 +1,5 @@
 """The text part: words, requests and vectors, from odd alphabets to filled-in forms."""
 
-import doctest
 import time
 
 import pytest
@@ -9,8 +8,6 @@ from hypothesis import strategies as st
 
 from app.server.core.workflow_history.analysis.similarity import (
     request_parser,
-    text_vectors,
-    tokenizer,
     word_embeddings,
 )
 from app.server.core.workflow_history.analysis.similarity.request_parser import TITLE_WEIGHT, parse_request
@@ -65,11 +62,6 @@ Follow the existing patterns and conventions. Make sure that all tests pass.
 
 def likeness(left, right):
     return calculate_similarity_score({"nl_input": left}, {"nl_input": right})
-
-
-@pytest.mark.parametrize("module", [tokenizer, request_parser, word_embeddings, text_vectors])
-def test_every_doctest_of_the_text_part_holds(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @given(any_text)
