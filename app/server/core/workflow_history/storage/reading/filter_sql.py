@@ -169,7 +169,8 @@ def _with_agents(column: str, names: Sequence[str]) -> Select[Any]:
     """Select the runs in which an agent of these names or phases worked, with or without a stream."""
     words = _storable(names)
     tables = (agent_runs, silent_agents)
-    both = union_all(*(select(t.c.workflow_key).where(t.c[column].in_(words)) for t in tables)).subquery()
+    runs = union_all(*(select(t.c.workflow_key).where(t.c[column].in_(words)) for t in tables))
+    both = runs.subquery("with_agents")
     return select(both.c.workflow_key)
 
 
