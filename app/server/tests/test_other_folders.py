@@ -124,3 +124,61 @@ def test_a_runs_folder_with_hidden_transcripts_is_read_with_them(tmp_path: Path)
     stream(run(logs, "a1b2c3d4"), "planner", init("s"), result(1.0, session="s"))
     done = sync_workflow_history(silent=True, agents_dir=logs)
     assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (2, 1.0 + SPENT, [])
+
+
+def logs_called(folder: Path, *names: str) -> Path:
+    for name in names:
+        own = f"s-{name}"
+        stream(
+            folder, "", init(own), assistant(f"m-{name}", session=own), result(1.0, session=own), name=name
+        )
+    return folder
+
+
+ANY_NAMES = ("a.log", "b.ndjson", "c.txt", "d.out", "e", "f.jsonl", f"{SESSION}.log")
+
+
+def test_a_folder_of_streams_is_read_whatever_they_are_called(tmp_path: Path) -> None:
+    logs = logs_called(tmp_path / "logs", *ANY_NAMES)
+    done = sync_workflow_history(silent=True, agents_dir=logs)
+    assert (done["scanned"], done["total_cost"], done["left_out_paths"]) == (7, 7.0, [])
+    assert {each["id"] for each in find_runs().workflows} == {"f", *ANY_NAMES} - {"f.jsonl"}
+    assert folder_costs(logs)["recorded_cost"] == 7.0
+    again = sync_workflow_history(silent=True, agents_dir=logs)
+    assert (again["unchanged"], again["gone"]) == (7, 0)
+    with (logs / "a.log").open("a") as file:
+        file.write(assistant("m-more", usage(input=1_000, output=1_000), session="s-a.log") + "\n")
+    assert sync_workflow_history(silent=True, agents_dir=logs)["changed"] == 1
+
+
+def test_texts_beside_streams_are_no_streams(tmp_path: Path) -> None:
+    logs = logs_called(tmp_path / "logs", "a.log")
+    (logs / "notes.txt").write_text('Try {"type": "result"} some day.\n')
+    (logs / "server.log").write_text('{"level": "INFO", "message": "started"}\n{"level": "INFO"}\n')
+    (logs / "empty.log").write_text("")
+    (logs / ".hidden").write_text((logs / "a.log").read_text())
+    done = sync_workflow_history(silent=True, agents_dir=logs)
+    assert (done["scanned"], done["left_out_paths"], done["errors"]) == (1, [], [])
+
+
+def test_loose_files_that_may_be_streams_and_are_not_read_are_named(tmp_path: Path) -> None:
+    logs = logs_called(tmp_path / "logs", "a.log", "a.jsonl.gz", "b.jsonl.bak", "c.jsonl~")
+    (logs / "late.log").write_text("2026-05-01 INFO begun\n" + (logs / "a.log").read_text())
+    other = '{"type":"session.start","session_id":"x"}\n{"type":"session.end","session_id":"x"}\n'
+    (logs / "other.log").write_text(other)
+    (logs / "wide.log").write_text((logs / "a.log").read_text(), encoding="utf-16")
+    done = sync_workflow_history(silent=True, agents_dir=logs)
+    left_out = {left["path"]: left["reason"] for left in done["left_out_paths"]}
+    assert left_out.keys() == {"a.jsonl.gz", "b.jsonl.bak", "c.jsonl~", "late.log"}
+    assert left_out["late.log"] == "a stream after other text: call it *.jsonl if it is to be read"
+    assert {error["path"] for error in done["errors"]} == {"other.log"}
+    assert {each["id"] for each in find_runs().workflows} == {"a.log", "other.log", "wide.log"}
+
+
+def test_files_inside_a_runs_folder_are_no_streams_by_their_beginning(tmp_path: Path) -> None:
+    folder = run(tmp_path / "agents", "a1b2c3d4")
+    stream(folder, "builder", init(), result(1.0))
+    logs_called(folder, "copy.log")
+    logs_called(folder / "builder", "copy.txt")
+    done = sync_workflow_history(silent=True, agents_dir=tmp_path / "agents")
+    assert (done["scanned"], done["total_cost"]) == (1, 1.0)

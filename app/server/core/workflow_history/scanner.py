@@ -142,9 +142,9 @@ def holds_runs(root: FolderPath) -> bool:
 
 
 def unread_files(root: FolderPath) -> list[Problem]:
-    """Return why the `.jsonl` files of a folder without runs tell none, else its `.json` files."""
+    """Return why the streams' files of a folder without runs tell none, else its `.json` files."""
     files = sorted({found for folder in walk_agents_folder(root) for found in folder.files})
-    lines = [found for found in files if found.path.endswith(".jsonl")]
+    lines = [found for found in files if found.is_of_lines]
     whys = ((found, read_stream(found).problem) for found in lines)
     known = [Problem(found.shown, why.reason if why else "nothing in it is a run's") for found, why in whys]
     arrays = (found for found in files if found.is_unsure)

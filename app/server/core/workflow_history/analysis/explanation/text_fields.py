@@ -11,7 +11,8 @@ from .times import source_file
 DOCS = "docs/how-it-works.md"
 
 _IN_REASON = re.compile(
-    r"\(([^()\s]+\.jsonl?)\)|((?:\S+/)?execution\.log) (?:says|ends)|(?:log|failed|summary): (\S+)$"
+    r"\(([^()\s]+\.(?:jsonl?|ndjson|log|txt|out))\)"
+    r"|((?:\S+/)?execution\.log) (?:says|ends)|(?:log|failed|summary): (\S+)$"
 )
 
 STATE_FIELD_NOTES = {

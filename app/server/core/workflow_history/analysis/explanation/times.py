@@ -158,7 +158,7 @@ def source_file(known: ExplanationContext, source: Any) -> tuple[Source, ...]:
     if not isinstance(source, str):
         return ()
     file, _, key = source.partition(": ")
-    if not file.endswith((".json", ".txt", ".jsonl", ".log", ".md")):
+    if not file.endswith((".json", ".txt", ".jsonl", ".ndjson", ".log", ".out", ".md")):
         return ()
     own = f"its {key.removeprefix('its ')}"
     return (known.source(file, None, own if key else "what it says"),)

@@ -1,6 +1,7 @@
 """Find runs below an agents folder by their files' names and stamps. Opens hardly a file, follows no link.
 
-Only the beginning of a sub-agent's transcript that lies loose beside others is read: it names its session.
+Only beginnings are read: of a sub-agent's transcript that lies loose beside others, which names its session,
+and of a loose file whose name does not say if it is a stream.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import NamedTuple
 from ...common.errors import AgentsFolderError, StorageUnreachableError, WorkflowHistoryError
 from ...common.models import Problem
 from ..files import DirLister, FileEntry, FolderPath, RemoteListing, join, lister, open_file
+from ..streams.block_reader import BlockReader
+from ..streams.format_detection import shows_stream
 from .grouping import AGENTS_FOLDER, is_session, is_sub_agent, runs_in, split_sessions
 from .nested_folders import NOT_LOOKED, PRUNED, Beside, Inside, look_inside
 from .records import (
@@ -36,7 +39,10 @@ MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that are no fault of the folder's."""
 
-_HEAD = 65_536  # bytes of a sub-agent's transcript in which its session is looked for
+_HEAD = 65_536  # bytes at the beginning of a loose file in which its session or its kind is looked for
+_LINES = ".ndjson"  # another ending of streams
+_TEXTS = (".log", ".out", ".txt")  # endings of files into which streams are often written
+_SET_ASIDE = re.compile(r"\.(?:jsonl|ndjson)[.~]|~$")
 _SESSION = re.compile(rb'"session(?:Id|_id|ID)"\s*:\s*"([0-9A-Za-z_-]{1,200})"')
 
 
@@ -222,8 +228,7 @@ def _take(walk: FolderScan, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
         return
     usable = [entry for entry in group if _is_usable(walk, entry)]
     files = [entry for entry in usable if not entry.is_dir(follow_symlinks=False)]
-    names = [(entry, escape_undecodable(entry.name)) for entry in files if is_stream_by_name(entry.name)]
-    loose = [found for entry, name in names if (found := _found(walk, entry, name, name))]
+    loose = [found for entry in files if (found := _loose_stream(walk, entry))]
     for entry in usable:
         if entry not in files:
             yield from _take_folder(walk, entry, loose)
@@ -241,6 +246,54 @@ def _is_usable(walk: FolderScan, entry: FileEntry) -> bool:
         return False
     if entry.is_dir(follow_symlinks=False) and _is_no_run(entry.name):
         walk.add_skipped(name, "no run by its name")
+        return False
+    return True
+
+
+def _loose_stream(walk: FolderScan, entry: FileEntry) -> ScannedFile | None:
+    """Return a file that lies loose if it may be a stream; note why one is left out that could be."""
+    name = escape_undecodable(entry.name)
+    if is_stream_by_name(entry.name):
+        return _found(walk, entry, name, name)
+    if name.startswith(".") or name in TELLING or _is_special(entry):
+        return None
+    if _SET_ASIDE.search(name):
+        walk.add_skipped(
+            name, "by its name a copy or a packed stream: only files that end in .jsonl are read"
+        )
+        return None
+    if not name.endswith(_LINES):
+        if not isinstance(walk.root, Path):
+            if name.endswith(_TEXTS):
+                walk.add_skipped(
+                    name, "of an archive or an object store only *.jsonl, *.ndjson, *.json are read"
+                )
+            return None
+        if not _begins_as_stream(walk, entry, name):
+            return None
+    found = _found(walk, entry, name, name)
+    return found and found._replace(is_told=True)
+
+
+def _is_special(entry: FileEntry) -> bool:
+    try:
+        return not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return True
+
+
+def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
+    try:
+        handle, status = open_file(entry.path)
+        with handle:
+            begin = next(BlockReader(handle, min(status.st_size, _HEAD)).pieces(), b"")
+    except OSError as error:
+        walk.add_skipped(name, f"cannot be read: {error.strerror or error}")
+        return False
+    if not shows_stream(begin):
+        return False
+    if begin.lstrip()[:1] != b"{":
+        walk.add_skipped(name, "a stream after other text: call it *.jsonl if it is to be read")
         return False
     return True
 

@@ -46,6 +46,12 @@ class ScannedFile(NamedTuple):
     mtime_ns: int
     inode: int
     mode: int  # type and permissions: a file that could not be read is tried again when these change
+    is_told: bool = False  # a stream by its first lines, whatever it is called
+
+    @property
+    def is_of_lines(self) -> bool:
+        """Whether it is a stream of one object a line, by its name or by its first lines."""
+        return self.is_told or self.path.endswith(".jsonl")
 
     @property
     def is_unsure(self) -> bool:
@@ -95,7 +101,7 @@ class RunFolder:
     @property
     def streams(self) -> Iterator[ScannedFile]:
         """The files that may be streams."""
-        return (found for found in self.files if found.is_unsure or found.path.endswith(".jsonl"))
+        return (found for found in self.files if found.is_unsure or found.is_of_lines)
 
     @property
     def state(self) -> ScannedFile | None:

@@ -147,6 +147,18 @@ def may_tell(begin: bytes) -> bool:
     return begin.lstrip()[:1] in (b"[", b"{") and _TELLING.search(begin) is not None
 
 
+def shows_stream(begin: bytes) -> bool:
+    r"""Return whether an agent's program wrote any line in the first bytes of a file, of a known kind or not.
+
+    >>> shows_stream(b'{"type": "thread.started", "thread_id": "t"}\n'), shows_stream(b'{"level": "INFO"}\n')
+    (True, False)
+    """
+    if b"\n" not in begin.strip():  # one line, which may go on
+        return _TELLING.search(begin) is not None and begin.lstrip()[:1] == b"{"
+    sniffer = Sniffer()
+    return sniffer.look(begin) is not None or sniffer.is_alike or sniffer.is_agents
+
+
 def is_begun_stream(begin: bytes) -> bool:
     """Return whether a `.json` file begins as those that Claude Code writes do, even if it is cut off."""
     return _BEGIN.match(begin) is not None
