@@ -401,8 +401,8 @@ def test_a_sync_counts_as_changed_only_what_was_written():
 
 def test_an_unchanged_sync_says_so_in_one_line():
     same = stats(inserted=0, updated=243, unchanged=243, changed=0, failed=0, errors=[problem()])
-    text = printed(render_sync_summary(same, 80), 80)
-    assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem · 1.2s\n"
+    text = printed(render_sync_summary(same, 100), 100)
+    assert text == "✓ nothing changed · 243 runs in shop · ≥ $12.41 · 1 known problem (see --json) · 1.2s\n"
 
 
 def test_a_sync_that_found_nothing_says_what_was_looked_for():

@@ -677,3 +677,45 @@ def test_an_id_that_could_be_an_option_is_answered_with_what_to_write(project: P
 
 def test_words_without_an_id_that_begins_with_a_dash_stay_as_they_are() -> None:
     assert _with_ids_last([], ["a", "--json"]) == ["a", "--json"]
+
+
+def test_a_new_file_that_cannot_be_read_is_named_by_every_sync_that_ends_with_3(project: Path) -> None:
+    type_in("sync", str(project))
+    bad = project / "agents" / "bad1" / "builder" / "raw_output.jsonl"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("garbage\n")
+    first, again, quiet = (type_in(*words, "sync", str(project)) for words in ((), (), ("--quiet",)))
+    assert (first.exit_code, again.exit_code, quiet.exit_code) == (3, 3, 3)
+    for screen in (first.output, again.output, quiet.output):
+        assert "bad1/builder/raw_output.jsonl" in screen
+        assert "no line of it is JSON" in screen
+    assert "nothing changed" not in first.stdout
+    assert "1 problem\n" in first.stdout
+    assert again.stdout.startswith("✓ nothing changed · ")
+    assert "known problem" not in again.stdout
+
+
+def test_another_run_of_a_known_name_is_named_by_every_sync_that_refuses_it(tmp_path: Path) -> None:
+    for place, session in (("one", "s1"), ("two", "s2")):
+        stream(tmp_path / place / "shop" / "agents" / "r1", "builder", init(session), result(1.0))
+    stream(tmp_path / "two" / "shop" / "agents" / "r2", "builder", init("s3"), result(1.0, session="s3"))
+    type_in("sync", str(tmp_path / "one" / "shop"))
+    type_in("sync", str(tmp_path / "two" / "shop"))
+    again = type_in("sync", str(tmp_path / "two" / "shop"))
+    assert again.exit_code == 3
+    assert "r1  " in again.stdout
+    assert "is a run of the same project and id" in " ".join(again.stdout.split())
+
+
+def test_a_problem_that_is_known_comes_with_the_option_that_names_it(project: Path) -> None:
+    stream(project / "agents" / "a9", "builder", init("s9"), result(1.0, session="s9"), '{"type": "assi')
+    type_in("sync", str(project))
+    again = type_in("sync", str(project))
+    assert again.exit_code == 0
+    assert "1 known problem (see --json)" in again.stdout
+
+
+def test_a_log_that_is_left_out_is_named_even_if_nothing_else_changed(logs: Path) -> None:
+    type_in("sync", str(logs))
+    (logs / "late.log").write_text(f"begun\n{init('s')}\n")
+    assert "left out as no runs: 1 (late.log)" in type_in("sync", str(logs)).stdout

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..common.models import Problem
 from ..costs.accounting.money import sum_known, to_decimal, to_usd_float
 from ..storage.history import History
-from ..storage.rows.column_types import from_time
+from ..storage.rows.column_types import from_time, redacted_text, sanitize_text
 from .change_detection import GROWTH_WINDOW
 from .sync_state import Counted, SyncContext, to_error
 
@@ -36,11 +36,21 @@ def pending_writes(job: SyncContext) -> PendingWrites:
     )
     job.stats.update(gone=len(missing), newly_gone=len(lost), returned=len(back))
     problems = tuple(problem for _, problem in job.other_problems)
+    job.stats["new_problems"] = _count_new(job, problems)
     news = bool(lost or back or copied)
     if job.only is None:
         news = news or not job.history.folder_problems_unchanged(job.agents_dir, problems)
     news = news or job.history.column_cache_is_stale()
     return PendingWrites(lost, back, tuple(sorted(copied)), problems, news)
+
+
+def _count_new(job: SyncContext, found: Iterable[Problem]) -> int:
+    """Return how many of these problems beside stored runs the last sync of the folder did not know."""
+    told = {(sanitize_text(each.path), each.line, redacted_text(each.reason)) for each in found}
+    if not told:
+        return 0
+    rows = job.history.problems(job.agents_dir)
+    return len(told - {(row["path"], row["line"], row["reason"]) for row in rows})
 
 
 def _missing(job: SyncContext) -> list[str]:

@@ -200,7 +200,7 @@ class SyncContext:
 
 _ADDED = (
     "scanned", "inserted", "updated", "unchanged", "changed", "failed", "unread", "gone", "newly_gone",
-    "returned", "patterns",
+    "returned", "patterns", "new_problems",
 )  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
     """Return the statistics of a sync that has not begun."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
-            "runs_without_cost")  # fmt: skip
+            "runs_without_cost", "new_problems")  # fmt: skip
     return {
         **dict.fromkeys((*counts, *more), 0),
         "duration_seconds": 0.0,
@@ -232,8 +232,8 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
 
 
 def has_news(stats: Mapping[str, Any]) -> bool:
-    """Return whether a sync stored anything that the history did not know."""
-    return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned"))
+    """Return whether a sync found anything that the history did not know."""
+    return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned", "new_problems"))
 
 
 def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,13 +8,14 @@ import typer
 
 from ... import database, scanner, sync
 from ...common.formatting.numbers import pluralize
+from ...common.formatting.text import single_line
 from ...pipeline.sync_state import has_news
 from ...storage.connection.advisory_lock import LockOwner
 from ..app import EXIT_PARTIAL
 from ..common_options import Command
 from ..folders import Directory, folder_of, no_runs_in
 from ..output import Output, get_output, print_error, print_note
-from ..render.sync import count, render_sync_summary
+from ..render.sync import count, render_sync_summary, unread_problems
 
 app = typer.Typer(add_completion=False)
 
@@ -87,7 +88,9 @@ def sync_command(
         raise no_runs_in(folder)
     if unread := count(stats, "failed") + count(stats, "unread"):
         what = pluralize(unread, "run or file", "runs or files")
-        print_error(f"stored all but {what} that could not be read; the next sync tries again")
+        why = unread_problems(stats) if screen.quiet else []
+        named = "".join(f" ({single_line(each['path'])}: {single_line(each['reason'])})" for each in why[:1])
+        print_error(f"stored all but {what} that could not be read{named}; the next sync tries again")
         raise typer.Exit(EXIT_PARTIAL)
 
 

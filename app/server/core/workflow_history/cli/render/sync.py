@@ -33,18 +33,32 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
     if not count(stats, "scanned") and not errors:
         return _nothing_found(stats)
     if not has_news(stats):
-        known = f"{pluralize(len(errors), 'known problem')}" if errors else None
-        nothing = Text("✓ nothing changed", "green")
-        head = join_parts(
-            [nothing, _found(stats), *_short_money(stats), known, _pruned(stats), _seconds(stats)]
-        )
-        return Group(head, *_standing(stats, width))
+        return _unchanged(stats, width)
     lines: list[RenderableType] = [*_whole(stats, width), _changes(stats)]
     more = (_repeating(stats), _gone(stats), _left_out(stats), _pruned(stats), _secrets(stats))
     lines += [line for line in more if line is not None]
     if errors:
         lines += ["", Text(pluralize(len(errors), "problem"), "bold"), *render_problems(errors, width)]
     return Group(*lines)
+
+
+def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
+    """Return why a sync did not store all there is; an empty list: it did."""
+    if not count(stats, "failed") + count(stats, "unread"):
+        return []
+    errors = stats.get("errors") or []
+    return [error for error in errors if error.get("severity") != "warning"] or list(errors)
+
+
+def _unchanged(stats: Stats, width: int) -> Group:
+    named = unread_problems(stats)
+    known = len(stats.get("errors") or ()) - len(named)
+    more = f"{pluralize(known, 'known problem')} (see --json)"
+    nothing = Text("✓ nothing changed", "green")
+    parts = [nothing, _found(stats), *_short_money(stats), more if known else None, _pruned(stats)]
+    left_out = list(filter(None, [_left_out(stats)]))
+    head = in_lines([*parts, _seconds(stats)], width)
+    return Group(head, *_standing(stats, width), *left_out, *render_problems(named, width))
 
 
 def count(stats: Stats, key: str) -> int:

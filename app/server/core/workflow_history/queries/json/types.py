@@ -162,6 +162,7 @@ class SyncResult(TypedDict):
     last_created_at: str | None  # date of the latest run, ISO 8601, UTC
     duration_seconds: float  # length of the sync, seconds
     errors: list[SyncError]  # what could not be read
+    new_problems: int  # of them, those of no stored run that the last sync did not know
     secrets: dict[str, int]  # taken out of the texts of the runs that were read, count by kind
 
 
