@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import demo, explain_run
+from app.server.core.workflow_history import demo, explain_run, get_workflow_by_id
 from app.server.core.workflow_history.analysis.explanation import (
     EXPLAINERS,
     Explanation,
@@ -22,8 +22,9 @@ from app.server.core.workflow_history.analysis.explanation import (
 )
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import InvalidQueryError, WorkflowNotFoundError
+from app.server.core.workflow_history.common.spending import UNKNOWN, run_spending
 from app.server.core.workflow_history.costs.accounting import cost_data
-from app.server.core.workflow_history.presentation.explanation import _plain
+from app.server.core.workflow_history.presentation.explanation import _plain, whole_words
 from app.server.core.workflow_history.queries.json.encoding import json_schema, to_json
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
@@ -333,3 +334,41 @@ def test_hostile_text_cannot_reach_the_terminal(tmp_path):
 
 def test_a_count_has_no_decimals_however_large_it_is():
     assert [_plain(value) for value in (1_140_296.0, 12.0, 7, 0.25)] == ["1,140,296", "12", "7", "0.25"]
+
+
+# The figure of the list
+
+
+PRICED = build.assistant("m1", build.usage(input=1_000, output=1_000))
+NOVA = build.assistant("m2", build.usage(input=1_000, output=1_000), model="claude-nova-9")
+AFTER = build.assistant("m3", build.usage(input=1_000, output=1_000), session="s2")
+PLANNER = [build.init("s2"), build.result(0.2, session="s2"), AFTER]
+
+
+@pytest.mark.parametrize(
+    ("streams", "shown", "parts"),
+    [
+        ([("builder", [build.init(), PRICED, NOVA])], "≥ $0.018", [0.018]),
+        ([("builder", [build.init(), PRICED, NOVA]), ("planner", PLANNER)], "≥ $0.236", [0.2, 0.018, 0.018]),
+        ([("planner", PLANNER)], "≥ $0.218", [0.2, 0.018]),
+        ([("builder", [build.init(), PRICED])], "≥ $0.018", [0.018]),
+        ([("builder", [build.init(), build.result(0.25)])], "$0.25", [0.25]),
+        ([("builder", [build.init(), NOVA])], UNKNOWN, []),
+    ],
+)
+def test_an_explained_cost_is_the_one_of_the_list_and_its_parts_make_it(tmp_path, streams, shown, parts):
+    found = explained_run(tmp_path, *streams, field="cost")
+    run = get_workflow_by_id("a1")
+    assert run is not None
+    spent = run_spending(run)
+    assert found.value == (None if spent.minimum is None else float(spent.minimum))
+    assert found.at_least == (spent.partial and spent.minimum is not None)
+    assert whole_words(found) == shown
+    assert sorted(part.value for part in found.parts if part.adds) == sorted(parts)
+    assert not found.remainder
+    assert f"cost · {shown}" in type_in("a1", "cost").output
+
+
+def test_only_models_without_a_price_are_named_as_such(tmp_path):
+    found = explained_run(tmp_path, ("builder", [build.init(), PRICED, NOVA]))
+    assert found.why_unknown == "tokens were used, and no price of claude-nova-9 is known"

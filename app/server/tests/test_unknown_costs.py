@@ -215,7 +215,7 @@ def test_an_explained_cost_names_the_agents_without_a_stream_as_unknown_parts(ag
     assert unknown == {"builder": (None, False), "reviewer": (None, False)}
     assert (found.at_least, found.unknown_parts, found.total, found.remainder) == (True, 2, 0.5, 0.0)
     text = shown("explain", "aaaa0002", "cost")
-    assert "total_cost · ≥ $0.50" in text
+    assert "cost · ≥ $0.50" in text
     assert "at least $0.50 in all: 2 parts are unknown" in text
     assert "make the whole" not in text
     assert shown("-q", "explain", "aaaa0002", "cost").startswith("≥ $0.50")

@@ -84,7 +84,7 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         figures.get_by_role("link", name="51k").click()  # leads to where it is from, and that is shown
         origin = page.locator("#from-total_tokens > .value")
         shade = origin.evaluate("cell => getComputedStyle(cell).backgroundColor")
-        expect(page.locator("#from-total_cost > .value")).not_to_have_css("background-color", shade)
+        expect(page.locator("#from-cost > .value")).not_to_have_css("background-color", shade)
         parts = page.locator("#from-total_tokens details")
         parts.locator("summary").click()
         write_run(agents, "cccc3333", *SPENT, status="running")
@@ -95,8 +95,8 @@ def test_the_page_of_a_run_at_work_grows_and_keeps_what_is_open(page: Page, agen
         expect(parts).to_have_attribute("open", "")
         write_run(agents, "cccc3333", *SPENT)
         expect(page.locator(".state")).to_contain_text("completed")
-        page.locator("#from-total_cost").evaluate("row => { location.hash = row.id; }")
-        expect(page.locator("#from-total_cost > .value")).to_have_css("background-color", shade)
+        page.locator("#from-cost").evaluate("row => { location.hash = row.id; }")
+        expect(page.locator("#from-cost > .value")).to_have_css("background-color", shade)
         expect(origin).not_to_have_css("background-color", shade)
         page.goto("about:blank")
 

@@ -347,8 +347,8 @@ def test_a_run_tells_where_each_figure_is_from(history: History, client: TestCli
     told = agent("builder", 0, 60.0, cost=0.5, cost_basis="reported", path="builder/raw_output.jsonl", line=7)
     save(history, run(1, total_cost=0.5, agents_dir="/srv/agents", phase_costs=[told]))
     page = read(client, "/runs/run-001")
-    assert page.all("tr", id="from-total_cost")
-    assert "#from-total_cost" in page.links()
+    assert page.all("tr", id="from-cost")
+    assert "#from-cost" in page.links()
     assert "/srv/agents/run-001/builder/raw_output.jsonl:7" in page.text
     assert "/api/v1/runs/run-001?project=shop" in page.links()
 

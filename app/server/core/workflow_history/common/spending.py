@@ -179,17 +179,21 @@ def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
 
     >>> why_no_cost([{"model": "nova-9", "unpriced_tokens": 20}])
     'tokens were used, and no price of nova-9 is known'
+    >>> why_no_cost([{"model": "a", "unpriced_tokens": 2, "models": [{"model": "a"}, {"model": "nova-9",
+    ... "unpriced_tokens": 2}]}])
+    'tokens were used, and no price of nova-9 is known'
     """
     unpriced = [
-        part
-        for agent in agents
-        for part in (*(agent.get("models") or ()), agent)
-        if part.get("unpriced_tokens")
+        part for agent in agents for part in _unpriced_parts(agent.get("models")) or _unpriced_parts([agent])
     ]
     if unpriced:
-        names = ", ".join(dict.fromkeys(str(part["model"]) for part in unpriced if part.get("model")))
-        return f"tokens were used, and no price of {names or 'their model'} is known"
+        names = dict.fromkeys(str(part.get("model") or "a model that is not named") for part in unpriced)
+        return f"tokens were used, and no price of {', '.join(names)} is known"
     return "other runs count all that it spent" if is_copy(agents) else "no stream says what was spent"
+
+
+def _unpriced_parts(parts: Any) -> list[Mapping[str, Any]]:
+    return [part for part in parts or () if part.get("unpriced_tokens")]
 
 
 def agent_spending(agent: Mapping[str, Any]) -> Spending:

@@ -7,8 +7,9 @@ from math import fsum
 from typing import Any
 
 from ...common.coercion import coerce_number, worked_seconds
-from ...common.spending import agent_spending, is_whole, why_no_cost
+from ...common.spending import agent_spending, is_whole, run_spending, why_no_cost
 from ...costs.accounting.cost_sums import sum_costs
+from ...costs.accounting.money import to_usd_float
 from ...costs.accounting.run_cost import RECORDED_BASES
 from .context import Agent, ExplanationContext, sum_parts
 from .price_arithmetic import price_terms
@@ -33,6 +34,22 @@ _WORK = (
     "cache_read_tokens",
     "cache_creation_tokens",
 )
+
+
+def explain_cost(known: ExplanationContext) -> Explanation:
+    """Explain all that is known to have been spent: what is on record, and what was spent beyond it."""
+    spent = run_spending(known.run)
+    value = to_usd_float(spent.minimum)
+    apart = () if known.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
+    return known.explain_sum(
+        "cost", "the sum over its agent runs, former attempts included: on record, and at least beyond it",
+        [*_spent_parts(known, known.agents), *map(_silent_part, known.silent)],
+        unit="USD", docs=DOCS_PAGE, value=value, prices=known.prices,
+        inputs={key: known.run.get(key) for key in ("cost_basis", *apart)},
+        at_least=value is not None and spent.partial,
+        unknown_parts=_unknown(known.agents) + len(known.silent),
+        why_unknown=None if value is not None else why_no_cost(known.agents),
+    )  # fmt: skip
 
 
 def explain_total_cost(known: ExplanationContext) -> Explanation:
@@ -180,12 +197,7 @@ def explain_agents(
 
     `silent`: those of its agents that left no stream.
     """
-    parts: list[Component] = []
-    for agent in agents:
-        recorded, bound = _recorded(agent), _bound(agent)
-        parts.append(agent_part(known, agent, recorded if recorded is not None or bound is None else bound))
-        if recorded is not None and bound is not None:
-            parts.append(_beyond(known, agent, bound))
+    parts = _spent_parts(known, agents)
     total = _sum(parts)
     return known.explain_sum(
         name, "the sum over its agent runs: what is on record, and what was spent at least beyond it",
@@ -196,6 +208,17 @@ def explain_agents(
         unknown_parts=_unknown(agents) + len(silent),
         why_unknown=None if total is not None else why_no_cost(agents),
     )  # fmt: skip
+
+
+def _spent_parts(known: ExplanationContext, agents: Sequence[Agent]) -> list[Component]:
+    """Return what each agent run spent, on record and at least beyond it."""
+    parts: list[Component] = []
+    for agent in agents:
+        recorded, bound = _recorded(agent), _bound(agent)
+        parts.append(agent_part(known, agent, recorded if recorded is not None or bound is None else bound))
+        if recorded is not None and bound is not None:
+            parts.append(_beyond(known, agent, bound))
+    return parts
 
 
 def _silent_part(agent: Agent) -> Component:
@@ -249,6 +272,8 @@ def describe_rule(agent: Agent) -> str:
     elif basis is None:
         empty = agent.get("outcome") == "empty"
         rule = "an empty stream: nothing shows that it spent anything" if empty else "its stream does not say"
+    elif basis == "unpriced" and agent.get("lower_bound_cost") is not None:
+        rule = "the priced part, spent at least: other tokens were spent on a model without a known price"
     elif basis == "lower_bound" and agent.get("line"):
         rule = "its results cannot be all that was spent, see the run's problems: what is known at least"
     else:
@@ -292,8 +317,9 @@ def _sum(parts: Sequence[Component]) -> float | None:
 
 def _beyond(known: ExplanationContext, agent: Agent, bound: Any) -> Component:
     name = str(agent.get("agent") or "unnamed")
-    rule = "messages after the last result, or the priced part of an unpriced sum: spent at least"
-    return Component(name, bound, True, rule, "lower_bound", sources=sources_of(known, agent))
+    rule = "messages that its results leave out: spent at least"
+    sources = (known.source(agent["path"], None, "its messages"),) if agent.get("path") else ()
+    return Component(name, bound, True, rule, "lower_bound", sources=sources)
 
 
 def _bounds_alone(known: ExplanationContext) -> bool:

@@ -14,6 +14,7 @@ from .records import Explanation
 Explainer = Callable[[ExplanationContext], Explanation]
 
 EXPLAINERS: Final[Mapping[str, Explainer]] = {
+    "cost": costs.explain_cost,
     "total_cost": costs.explain_total_cost,
     "lower_bound_cost": costs.explain_lower_bound,
     "computed_cost": costs.explain_computed_cost,
@@ -48,9 +49,8 @@ EXPLAINERS: Final[Mapping[str, Explainer]] = {
 """By key of a run, what explains its value."""
 
 ALIASES: Final[Mapping[str, str]] = {
-    "cost": "total_cost",
-    "cost_data": "total_cost",
-    "phase_costs": "total_cost",
+    "cost_data": "cost",
+    "phase_costs": "cost",
     "tokens": "total_tokens",
     "duration": "duration_seconds",
     "time": "duration_seconds",
@@ -77,7 +77,7 @@ MAIN_FIELDS: Final = (
     "nl_input",
     "created_at",
     "duration_seconds",
-    "total_cost",
+    "cost",
     "lower_bound_cost",
     "computed_cost",
     "total_tokens",
@@ -135,6 +135,6 @@ def _overview(known: ExplanationContext) -> Explanation:
         "run",
         "the main figures of the run, each with its rule; name a field, a phase or an agent for its parts",
         value=known.run.get("status"),
-        notes=tuple(note for each in every if each.field == "total_cost" for note in each.notes),
+        notes=tuple(note for each in every if each.field == "cost" for note in each.notes),
         of=tuple(every),
     )

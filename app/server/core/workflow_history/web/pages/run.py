@@ -90,7 +90,7 @@ def _values(run: Mapping[str, Any]) -> dict[str, Any]:
         "problems": _records(run.get("problems")),
         "most_patterns": MOST_PATTERNS,
         "explained": explained,
-        "prices": sum_price_terms(explained["total_cost"]),
+        "prices": sum_price_terms(explained["cost"]),
     }
 
 
