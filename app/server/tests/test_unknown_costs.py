@@ -36,7 +36,7 @@ from app.server.core.workflow_history.queries.statistics import GroupStatistics,
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import assistant, init, prompt, result, run, stream, usage
+from app.server.tests.build import OPUS, SONNET, assistant, init, prompt, result, run, stream, usage
 from app.server.tests.web import client_of
 
 PARTS = ("phase", "agent", "model")
@@ -262,6 +262,29 @@ def test_no_face_says_that_no_stream_tells_of_unpriced_usage(agents: Path) -> No
     for text in (shown("show", "aaaa0001"), shown("explain", "aaaa0001"), page):
         assert "no price of claude-nova-9 is known" in text or "without a known price" in text
         assert "no stream says" not in text
+
+
+# What each model of a run cost
+
+
+def test_models_of_which_more_was_spent_are_marked_as_such_in_every_face(agents: Path) -> None:
+    folder = run(agents, "aaaa0001", {"adw_id": "aaaa0001"})
+    stream(folder, "builder", init("n"), assistant("m1", usage(input=1_000, output=1_000), session="n"),
+           assistant("m2", usage(input=5), model="claude-nova-9", session="n"))  # fmt: skip
+    stream(folder, "tester", init("o", OPUS), result(0.5, model=OPUS, session="o"))
+    sync_workflow_history(silent=True)
+    models = shown("show", "aaaa0001").partition("Models")[2]
+    assert row_of(models, OPUS)[-1] == "$0.50"
+    assert row_of(models, SONNET)[-2:] == ["≥", "$0.018"]
+    assert row_of(models, "claude-nova-9")[-2:] == ["no", "price"]
+    with client_of() as client:
+        table = (
+            client.get("/runs/aaaa0001")
+            .text.partition('aria-labelledby="models"')[2]
+            .partition("</table>")[0]
+        )
+    assert [cost in table for cost in ("≥ $0.018", "$0.50", "no price")] == [True, True, True]
+    assert "≥ $0.50" not in table
 
 
 # How long phases took

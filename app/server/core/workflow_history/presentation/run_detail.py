@@ -20,12 +20,14 @@ from ..common.formatting.text import single_line
 from ..common.spending import (
     RECORDED_BASES,
     UNKNOWN,
+    Spending,
     format_usd,
     number,
     run_spending,
     to_decimal,
     why_no_cost,
 )
+from ..costs.accounting.cost_sums import sum_costs
 from ..costs.accounting.missing_parts import silent_agents
 from .run_list import lasted_words
 
@@ -119,6 +121,31 @@ def cost_fact(run: Run) -> RunFact:
         FactNote(repeated) if retries else None,
         _unheard(run),
     )
+
+
+def models_used(run: Run) -> list[Run]:
+    """Return the sums of each model that a run used, the costliest first."""
+    used = [each for each in (run.get("cost_data") or {}).get("models") or () if isinstance(each, Mapping)]
+    return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))
+
+
+def model_cost_words(run: Run, model: Run) -> str:
+    """Return what one of these models cost in a word: `≥` where more was spent than is known.
+
+    >>> cut = {"model": "a", "lower_bound_cost": 0.07, "cost_basis": "lower_bound"}
+    >>> model_cost_words({"phase_costs": [{"models": [cut]}]}, {"model": "a", "cost": 0.07})
+    '≥ $0.07'
+    """
+    agents = [agent for agent in run.get("phase_costs") or () if not agent.get("duplicate_of")]
+    every = [entry for agent in agents for entry in agent.get("models") or ()]
+    sums = sum_costs([entry for entry in every if entry.get("model") == model.get("model")])
+    recorded, beyond = to_decimal(sums["recorded_cost"]), to_decimal(sums["lower_bound_cost"])
+    spent = Spending(recorded, beyond, sums["partial"]) if every else _as_told(model)
+    return "no price" if spent.minimum is None and model.get("unpriced_tokens") else format_minimum(spent)
+
+
+def _as_told(model: Run) -> Spending:
+    return Spending(to_decimal(model.get("cost")), None, bool(model.get("unpriced_tokens")))
 
 
 def tokens_fact(run: Run) -> RunFact | None:

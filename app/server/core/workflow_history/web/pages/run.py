@@ -13,7 +13,7 @@ from ...common.errors import AmbiguousWorkflowError, WorkflowNotFoundError
 from ...common.formatting.agents import group_by_phase
 from ...common.formatting.costs import format_minimum
 from ...common.formatting.text import sanitize
-from ...common.spending import agent_spending, number, total_spending
+from ...common.spending import agent_spending, total_spending
 from ...costs.accounting.missing_parts import silent_agents
 from ...presentation import run_detail
 from ...presentation.explanation import sum_price_terms
@@ -122,7 +122,7 @@ def _records(found: Any) -> list[TemplateRecord]:
     return [TemplateRecord(each) for each in found or () if isinstance(each, Mapping)]
 
 
-def _models(run: Mapping[str, Any]) -> list[TemplateRecord]:
-    """Return what each model cost, the costliest first."""
-    used = _records((run.get("cost_data") or {}).get("models"))
-    return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))
+def _models(run: Mapping[str, Any]) -> list[tuple[TemplateRecord, str]]:
+    """Return what each model took and cost, the costliest first."""
+    used = run_detail.models_used(run)
+    return [(TemplateRecord(each), run_detail.model_cost_words(run, each)) for each in used]

@@ -15,8 +15,9 @@ from ....common.formatting.agents import agent_notes, group_by_phase, short_mode
 from ....common.formatting.costs import format_minimum
 from ....common.formatting.numbers import format_duration, format_tokens, pluralize
 from ....common.formatting.text import single_line
-from ....common.spending import UNKNOWN, Spending, agent_spending, format_usd, number, total_spending
+from ....common.spending import UNKNOWN, Spending, agent_spending, number, total_spending
 from ....costs.accounting.missing_parts import silent_agents
+from ....presentation.run_detail import model_cost_words, models_used
 from .. import symbols
 from ..table import Column, DropColumn, build_table, fit_columns
 from ..text import section_rule
@@ -68,7 +69,7 @@ def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
 
 def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
     """Return what each model cost, the costliest first."""
-    used = sorted((run.get("cost_data") or {}).get("models") or [], key=_costliest_first)
+    used = models_used(run)
     if not used:
         return None
     columns = [
@@ -83,24 +84,12 @@ def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
                 ("cache_creation_tokens", "written"),
             )
         ),
-        _numbers("cost", "cost", [_model_cost(each) for each in used]),
+        _numbers("cost", "cost", [model_cost_words(run, each) for each in used]),
     ]
     if not any(each.get("agent_runs") for each in used):
         columns = [column for column in columns if column.key != "runs"]
     steps = (DropColumn("runs"), DropColumn("cache_creation_tokens"), DropColumn("cache_read_tokens"))
     return Group(section_rule("Models", width), build_table(fit_columns(columns, width, steps), width))
-
-
-def _costliest_first(model: Mapping[str, Any]) -> tuple[float, str]:
-    return -(number(model.get("cost")) or 0.0), str(model.get("model"))
-
-
-def _model_cost(model: Mapping[str, Any]) -> str:
-    return (
-        "no price"
-        if model.get("unpriced_tokens") and model.get("cost") is None
-        else format_usd(model.get("cost"))
-    )
 
 
 def _rows(phase: str, members: Sequence[Agent], *, at_work: bool) -> list[Row]:
