@@ -336,7 +336,9 @@ def test_one_kind_alone_is_shown_whole(shop: Path, kind: str) -> None:
 
 def test_with_quiet_one_line_is_printed(shop: Path) -> None:
     output = type_in("cost", str(shop), "--quiet").output
-    assert output == "$0.50 on record + at least $0.30 in streams without a result\n"
+    assert output == (
+        "$0.50 on record + at least $0.30 in streams without a result · unknown what 1 run cost\n"
+    )
 
 
 def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:

@@ -504,7 +504,7 @@ def test_waste_is_never_more_than_was_spent_and_adds_up_by_kind_and_place(
         patched.setenv("WORKFLOW_HISTORY_DB", str(stored(tmp_path_factory.mktemp("waste"), rows)))
         found = waste()
     near = pytest.approx(found.wasted, abs=1e-8)
-    assert sum(kind.cost for kind in found.kinds) == near
+    assert sum(kind.cost or 0.0 for kind in found.kinds) == near
     assert sum(place.wasted for place in found.by_template) == near
     for place_found in (*found.by_template, *found.by_phase):
         assert 0 <= place_found.wasted <= place_found.spent

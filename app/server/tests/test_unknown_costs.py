@@ -36,7 +36,7 @@ from app.server.core.workflow_history.queries.statistics import GroupStatistics,
 from app.server.core.workflow_history.resync import resync_workflow_cost
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.sync import sync_workflow_history
-from app.server.tests.build import OPUS, SONNET, assistant, init, prompt, result, run, stream, usage
+from app.server.tests.build import OPUS, SONNET, assistant, init, line, prompt, result, run, stream, usage
 from app.server.tests.web import client_of
 
 PARTS = ("phase", "agent", "model")
@@ -262,6 +262,69 @@ def test_no_face_says_that_no_stream_tells_of_unpriced_usage(agents: Path) -> No
     for text in (shown("show", "aaaa0001"), shown("explain", "aaaa0001"), page):
         assert "no price of claude-nova-9 is known" in text or "without a known price" in text
         assert "no stream says" not in text
+
+
+# Runs of unknown cost in sums
+
+
+def with_unknown_runs(agents: Path) -> None:
+    """Write a failed run that left an empty stream, two without a price, and one of which all is known."""
+    stream(run(agents, "r1", {"adw_id": "r1", "workflow_template": "adw_plan"}), "planner")
+    stream(run(agents, "r2", {"adw_id": "r2"}), "builder", init("n", "claude-nova-9"),
+           assistant("m1", usage(input=1_000, output=1_000), model="claude-nova-9", session="n"))  # fmt: skip
+    turn = {"input_tokens": 5_000, "cached_input_tokens": 0, "output_tokens": 300}
+    stream(run(agents, "r3", {"adw_id": "r3"}), "builder", line(type="thread.started", thread_id="t"),
+           line(type="turn.started"), line(type="turn.completed", usage=turn))  # fmt: skip
+    whole(run(agents, "r4", {"adw_id": "r4"}), "planner")
+    done = sync_workflow_history(silent=True)
+    assert done["runs_without_cost"] == 3
+
+
+def test_a_folders_costs_count_runs_of_unknown_cost_as_the_history_does(agents: Path) -> None:
+    with_unknown_runs(agents)
+    words = "at least $1.00 · unknown what 3 runs cost"
+    assert words in shown("cost", str(agents))
+    assert words in shown("sync", str(agents)).replace("≥", "at least")
+    assert folder_costs(agents)["runs_without_cost"] == run_statistics("status").total.runs_without_cost == 3
+
+
+def test_tokens_without_a_price_are_told_for_each_model(agents: Path) -> None:
+    with_unknown_runs(agents)
+    each = "2.0k tokens of claude-nova-9 and 5.3k of a model that is not named without a known price"
+    assert each in shown("cost", str(agents))
+    assert told("cost", str(agents))["unpriced_by_model"] == [
+        {"name": "claude-nova-9", "tokens": 2_000}, {"name": None, "tokens": 5_300},
+    ]  # fmt: skip
+
+
+def test_what_a_failed_run_of_unknown_cost_wasted_is_unknown(agents: Path) -> None:
+    with_unknown_runs(agents)
+    found = told("stats", "--waste")
+    kinds = {kind["kind"]: (kind["runs"], kind["cost"], kind["partial"]) for kind in found["kinds"]}
+    assert kinds["failed_runs"] == (1, None, True)
+    assert kinds["retries"] == (0, 0.0, False)
+    assert row_of(shown("stats", "--waste"), "runs")[-2:] == ["1", UNKNOWN_WORD]
+
+
+def test_places_of_waste_say_where_more_was_spent_than_is_known(agents: Path) -> None:
+    error = {"is_error": True, "subtype": "error_during_execution"}
+    for name, template, extra in (("r1", "adw_plan", "cut"), ("r2", "adw_build", None)):
+        folder = run(agents, name, {"adw_id": name, "workflow_template": template, "status": "failed"})
+        stream(folder, "planner", init(name), result(0.5, session=name, uuid=name, **error))
+        if extra:
+            stream(folder, "builder", init(extra), assistant("m", usage(input=1_000), session=extra))
+    prompt(agents / "r2", "tester", "Test it")
+    prompt(agents / "r2", "planner", "Plan it")
+    sync_workflow_history(silent=True)
+    found = told("stats", "--waste")
+    phases = {each["name"]: (each["wasted_partial"], each["partial"]) for each in found["by_phase"]}
+    assert phases == {"plan": (False, False), "build": (True, True)}
+    assert all(place["wasted_partial"] and place["partial"] for place in found["by_template"])
+    text = shown("stats", "--waste").partition("Phases")[2]
+    assert "≥" in row_of(text, "build")
+    assert "≥" not in row_of(text, "plan")
+    with client_of() as client:
+        assert "≥ $0.50" in client.get("/insights").text
 
 
 # What each model of a run cost

@@ -6,7 +6,7 @@ before, only a history remembers.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -125,6 +125,10 @@ def folder_costs(
     copies = [run for run in counted if run.copy_of is not None]
     agents = [agent for run in runs for agent in run.agents]
     models = _models(runs)
+    unpriced = Counter[str | None]()
+    for model, _, entry in models:
+        unpriced[model] += entry.get("unpriced_tokens") or 0
+    unpriced = +unpriced
     return {
         "agents_dir": str(roots[0]),
         "folders": [str(root) for root in roots],
@@ -134,13 +138,21 @@ def folder_costs(
         "agent_runs": len(agents),
         **sum_costs(agents),
         "partial": any(run.is_partial for run in runs),
-        "runs_without_cost": sum(run.cost_basis is None and run.is_partial for run in runs),
-        "unpriced_models": sorted(
-            {name for name, _, model in models if name and model.get("unpriced_tokens")}
-        ),
+        "runs_without_cost": sum(map(_is_unknown, runs)),
+        "unpriced_models": sorted(filter(None, unpriced)),
+        "unpriced_by_model": [
+            {"name": name, "tokens": tokens}
+            for name, tokens in sorted(unpriced.items(), key=lambda each: (each[0] is None, each[0] or ""))
+        ],
         "by": {kind: _groups(kind, runs, copies, models) for kind in kinds},
         "problems": [problem.as_dict() for problem in wrong],
     }
+
+
+def _is_unknown(run: RunCost) -> bool:
+    """Return whether nothing is known to have been spent by a run that is no copy."""
+    sums = sum_costs(run.agents)
+    return sums["recorded_cost"] is None and sums["lower_bound_cost"] is None
 
 
 def _named(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:

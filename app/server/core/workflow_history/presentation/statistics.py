@@ -74,6 +74,15 @@ def minimum_cost(group: GroupStatistics) -> float:
     return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
 
 
+def format_lost(cost: float | None, *, partial: bool) -> str:
+    """Return what a kind or place of waste cost, or all that was spent there; `partial`: at least.
+
+    >>> format_lost(0.5, partial=True), format_lost(0.0, partial=False)
+    ('≥ $0.50', '$0.00')
+    """
+    return format_minimum(Spending(to_decimal(cost), None, partial))
+
+
 def format_waste(found: Waste) -> str:
     """Return how much was wasted, and of how much."""
     if not found.spent:

@@ -16,7 +16,7 @@ from .aggregates import Aggregate, GroupedValues, aggregate
 from .group_statistics import aggregate_all
 from .grouping import PART_GROUPINGS, Group, Grouping, encode_groups
 from .measurements import RUN_COLUMNS, Measurements, measurements_by_part
-from .waste import AGENT_COLUMNS, aggregate_waste
+from .waste import AGENT_COLUMNS, SILENT_COLUMNS, aggregate_waste
 
 ALL, WASTE = "all", "waste"
 CACHED: Final = (ALL, *PART_GROUPINGS, WASTE)
@@ -41,7 +41,7 @@ def compute_aggregate(name: str, read: ColumnReader) -> Aggregate:
     if name == ALL:
         return aggregate_all(runs)
     if name == WASTE:
-        return aggregate_waste(runs, read("agent_runs", AGENT_COLUMNS))
+        return aggregate_waste(runs, read("agent_runs", AGENT_COLUMNS), read("silent_agents", SILENT_COLUMNS))
     entries, grouping = aggregates_by_part(name, read)
     return aggregate(entries, *encode_groups(grouping), runs)
 

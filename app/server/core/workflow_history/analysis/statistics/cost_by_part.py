@@ -74,7 +74,7 @@ def _spent_nothing(parts: ColumnTable) -> Flags:
     return found
 
 
-def _are_unknown(parts: ColumnTable) -> Flags:
+def are_unknown(parts: ColumnTable) -> Flags:
     """Tell of which parts nothing shows what they spent; an empty stream spent nothing, nor does a copy."""
     unknown = parts.categorical["cost_basis"].codes == MISSING_CODE
     found: Flags = unknown & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals("empty")
@@ -114,7 +114,7 @@ def cost_by_part(parts: ColumnTable, by: str, family: TableName, silent: ColumnT
     total = _AdjacentSums(order, starts)
     copied = _copies(parts)
     costs, bounds = total.known(cost), total.known(beyond)
-    beside = total.any(_are_unknown(parts)) & (is_known(costs) | is_known(bounds))
+    beside = total.any(are_unknown(parts)) & (is_known(costs) | is_known(bounds))
     whole = {
         "workflow_key": run[starts],
         "cost": costs,

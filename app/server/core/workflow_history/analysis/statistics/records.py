@@ -82,8 +82,9 @@ class WasteKind:
 
     kind: str  # failed_runs, retries, false_successes, errors, cut_off
     runs: int  # that have some of it, whether or not it is known what that cost
-    cost: float  # USD, at least; without what a kind above has counted already
+    cost: float | None  # USD, at least; without what a kind above has counted already; None: unknown
     counted_above: float  # USD that this kind has too, but one above has counted
+    partial: bool  # it cost more than that, and no kind above has counted it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class WasteLocation:
     wasted: float  # USD, at least
     spent: float  # USD, at least: all that was spent there
     share: float | None  # 0 to 1; None: nothing is known to have been spent
+    wasted_partial: bool  # more was wasted there than that
+    partial: bool  # more was spent there than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ class Waste:
     share: float | None  # 0 to 1; None: nothing is known to have been spent
     kinds: tuple[WasteKind, ...]  # in the order in which a dollar is counted
     doubtful_runs: int  # completed runs in which an agent said success and did nothing
-    doubtful_cost: float  # USD that those cost; beside the waste, not in it
+    doubtful_cost: float  # USD that those cost at least; beside the waste, not in it
+    doubtful_partial: bool  # they cost more than that
     by_template: tuple[WasteLocation, ...]  # the most wasteful first
     by_phase: tuple[WasteLocation, ...]  # the same; None: money of runs that no agent run shows
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from ...common.column_data import CategoricalColumn, ColumnTable, Flags, Integers, is_known
 from .aggregates import Aggregate
-from .cost_by_part import recorded_and_bound
+from .cost_by_part import are_unknown, recorded_and_bound
 from .grouped_sums import as_summable, grouped_sums, mask_negative, to_int64_or_object, to_usd
 from .grouping import Group, group_by_category
-from .measurements import row_of
+from .measurements import PARTIAL_BASES, isin, row_of
 from .records import Waste, WasteKind, WasteLocation
 
 AGENT_COLUMNS: Final = (
@@ -34,6 +34,9 @@ AGENT_COLUMNS: Final = (
 )
 """What is needed of agent runs, beside what statistics need of runs."""
 
+SILENT_COLUMNS: Final = ("workflow_key", "phase")
+"""What is needed of agents that left no stream."""
+
 FAILED, RETRIES, FALSE, ERRORS, TRUNCATED = KINDS = (
     "failed_runs", "retries", "false_successes", "errors", "cut_off",
 )  # fmt: skip
@@ -43,8 +46,9 @@ ALL_RUNS: Final[Group] = ("runs", None)
 SUSPICIOUS: Final[Group] = ("doubtful", None)
 _KIND, _TEMPLATE, _PHASE = "kind", "template", "phase"
 
-_Row = tuple[int, int, int]
-"""Runs, nanodollars in vain, and those that a kind above has counted, or all that was spent in that place."""
+_Row = tuple[int, int, int, int, int]
+"""Runs; nanodollars in vain; those that a kind above has counted, or all that was spent in that place; how
+many runs or agent runs lost more than is known, which no kind above has counted; how many spent more."""
 
 _OUTCOMES: Final = {FALSE: "false_success", ERRORS: "error", TRUNCATED: "incomplete"}
 
@@ -56,7 +60,9 @@ class _Agents:
         run, there = row_of(agents.integers["workflow_key"], runs.integers["key"])
         self.run = run[there]
         self.columns = agents.take(there)
-        self.spent = _at_least(*recorded_and_bound(self.columns)[:2])
+        recorded, beyond, more = recorded_and_bound(self.columns)
+        self.spent = _at_least(recorded, beyond)
+        self.spent_more: Flags = more | are_unknown(self.columns)
         status = runs.categorical["status"].take(self.run)
         self.failed = status.equals("failed")
         self.may_be_well = status.equals("running") | status.equals("completed")
@@ -81,6 +87,16 @@ class _Agents:
         found = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: again}
         return found | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOMES}
 
+    def lost_more(self, kind: str) -> Flags:
+        """Tell which agent runs lost more of a kind than is known; of a failed run all is of that kind."""
+        if kind == FAILED:
+            return self.spent_more & self.failed
+        unknown = self.spent_more
+        if kind == RETRIES:
+            unknown = unknown | ~is_known(self.columns.integers["retry_cost"])
+        found: Flags = self.has(kind) & unknown & ~self.failed & (self.columns.integers["is_copy"] != 1)
+        return found
+
     def doubtful(self) -> Integers:
         """Return the runs in which an agent said success and did nothing."""
         copied = self.columns.integers["is_copy"] == 1
@@ -90,8 +106,8 @@ class _Agents:
         return found
 
 
-def aggregate_waste(runs: ColumnTable, agents: ColumnTable) -> Aggregate:
-    """Return what was spent in vain, by kind, and where: of each group how many runs, and two sums."""
+def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable) -> Aggregate:
+    """Return what was spent in vain, by kind, and where: a row for each; `silent`: agents of no stream."""
     runs = runs.take(runs.integers["is_copy"] != 1)
     each = _Agents(agents, runs)
     # A run spent at least what its agent runs did, whatever its own total says.
@@ -99,27 +115,46 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable) -> Aggregate:
         _at_least(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
         _by_run(each.spent, each.run, len(runs)),
     )
+    spent_more = _spent_more(runs)
+    agent_lost_more: Flags = np.logical_or.reduce([each.lost_more(kind) for kind in KINDS])
+    run_lost_more = runs.categorical["status"].equals("failed") & spent_more
+    run_lost_more[each.run[agent_lost_more]] = True
     touched = each.matching_cost()
     counted = _once(touched, each)
     # A failed run's whole cost is wasted, also what no agent run shows.
-    failed = np.where(runs.categorical["status"].equals("failed"), own, 0)
+    has_failed = runs.categorical["status"].equals("failed")
+    failed = np.where(has_failed, own, 0)
     in_agents = sum(counted.values(), np.zeros(len(each.run), np.int64))
     by_run = failed + _by_run(np.where(each.failed, 0, in_agents), each.run, len(runs))
     doubtful = each.doubtful()
     doubtful = doubtful[runs.categorical["status"].equals("completed")[doubtful]]
     rows: dict[Group, _Row] = {
-        ALL_RUNS: (len(runs), _total(by_run), _total(own)),
-        (_KIND, FAILED): (
-            int(np.count_nonzero(runs.categorical["status"].equals("failed"))),
-            _total(failed),
-            0,
-        ),
+        ALL_RUNS: (len(runs), _total(by_run), _total(own), _count(run_lost_more), _count(spent_more)),
+        (_KIND, FAILED): (_count(has_failed), _total(failed), 0, _count(has_failed & spent_more), 0),
         **{
-            (_KIND, kind): _kind(each.run[each.has(kind)], touched[kind], counted[kind]) for kind in KINDS[1:]
+            (_KIND, kind): (
+                len(np.unique(each.run[each.has(kind)])),
+                _total(counted[kind]),
+                _total(touched[kind] - counted[kind]),
+                _count(each.lost_more(kind)),
+                0,
+            )
+            for kind in KINDS[1:]
         },
-        SUSPICIOUS: (len(doubtful), _total(own[doubtful]), 0),
-        **_places(_TEMPLATE, runs.categorical["workflow_template"], by_run, own),
-        **_places(_PHASE, each.columns.categorical["phase"], in_agents, each.spent),
+        SUSPICIOUS: (len(doubtful), _total(own[doubtful]), 0, 0, _count(spent_more[doubtful])),
+        **_places(
+            _TEMPLATE, runs.categorical["workflow_template"], (by_run, own), (run_lost_more, spent_more)
+        ),
+        **_with_silent(
+            _places(
+                _PHASE,
+                each.columns.categorical["phase"],
+                (in_agents, each.spent),
+                (agent_lost_more, each.spent_more),
+            ),
+            silent,
+            runs,
+        ),
     }
     return Aggregate(tuple(rows), to_int64_or_object(list(zip(*rows.values(), strict=True))))
 
@@ -127,26 +162,27 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable) -> Aggregate:
 def build_waste(losses: Aggregate, *, partial: bool = False) -> Waste:
     """Return what was spent in vain as a record; `partial`: more was spent than is known."""
     rows = dict(zip(losses.groups, losses.sums.T.tolist(), strict=True))
-    runs, wasted, whole = rows[ALL_RUNS]
-    doubtful_runs, doubtful_cost, _ = rows[SUSPICIOUS]
-    kinds = ((kind, *rows[_KIND, kind]) for kind in KINDS)
+    runs, wasted, whole, *_ = rows[ALL_RUNS]
+    doubtful_runs, doubtful_cost, _, _, doubtful_more = rows[SUSPICIOUS]
+    kinds = ((kind, *rows[_KIND, kind][:-1]) for kind in KINDS)
     templates, phases = (
         {name: row[1:] for (what, name), row in rows.items() if what == place}
         for place in (_TEMPLATE, _PHASE)
     )
     # The money of runs that no agent run shows is in no known phase.
-    lost, there = (sum(amounts) for amounts in zip((0, 0), *phases.values(), strict=True))
-    here, spent_here = phases.get(None, (0, 0))
-    phases[None] = [here + max(0, wasted - lost), spent_here + max(0, whole - there)]
+    lost, there = (sum(row[place] for row in phases.values()) for place in (0, 1))
+    here, spent_here, *more = phases.get(None, (0, 0, 0, 0))
+    phases[None] = [here + max(0, wasted - lost), spent_here + max(0, whole - there), *more]
     return Waste(
         runs=runs,
         wasted=to_usd(wasted),
         spent=to_usd(whole),
         partial=partial,
         share=_share(wasted, whole),
-        kinds=tuple(WasteKind(kind, some, to_usd(cost), to_usd(above)) for kind, some, cost, above in kinds),
+        kinds=tuple(_kind(*row) for row in kinds),
         doubtful_runs=doubtful_runs,
         doubtful_cost=to_usd(doubtful_cost),
+        doubtful_partial=bool(doubtful_more),
         by_template=_ordered(templates),
         by_phase=_ordered(phases),
     )
@@ -161,8 +197,24 @@ def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
     return counted
 
 
-def _kind(having: Integers, touched: Integers, counted: Integers) -> _Row:
-    return len(np.unique(having)), _total(counted), _total(touched - counted)
+def _kind(kind: str, runs: int, cost: int, above: int, more: int) -> WasteKind:
+    unknown = more and not cost and not above
+    return WasteKind(kind, runs, None if unknown else to_usd(cost), to_usd(above), bool(more))
+
+
+def _spent_more(runs: ColumnTable) -> Flags:
+    """Tell which runs, none of them a copy, spent more than is known, or an unknown sum."""
+    known = is_known(runs.integers["total_cost"])
+    found: Flags = (
+        isin(runs.categorical["cost_basis"], PARTIAL_BASES)
+        | is_known(runs.integers["lower_bound_cost"])
+        | ~known
+    )
+    return found
+
+
+def _count(flags: Flags) -> int:
+    return int(np.count_nonzero(flags))
 
 
 def _at_least(recorded: Integers, beyond: Integers) -> Integers:
@@ -180,20 +232,38 @@ def _by_run(values: Integers, run: Integers, runs: int) -> Integers:
 
 
 def _places(
-    what: str, names: CategoricalColumn, wasted: Integers, spent_there: Integers
+    what: str, names: CategoricalColumn, amounts: tuple[Integers, Integers], more: tuple[Flags, Flags]
 ) -> dict[Group, _Row]:
+    """Return a row for each name; `amounts` and `more`: wasted, and spent."""
     groups = group_by_category(names)
-    lost, whole = (grouped_sums(values, groups.codes, len(groups.names)) for values in (wasted, spent_there))
+    size = len(groups.names)
+    lost, whole = (grouped_sums(values, groups.codes, size) for values in amounts)
+    open_ = [np.bincount(groups.codes[flags], minlength=size).tolist() for flags in more]
     return {
-        (what, name): (0, int(vain.total), int(total.total))
-        for name, vain, total in zip(groups.names, lost, whole, strict=True)
+        (what, name): (0, int(vain.total), int(total.total), lost_more, spent_more)
+        for name, vain, total, lost_more, spent_more in zip(groups.names, lost, whole, *open_, strict=True)
+    }
+
+
+def _with_silent(phases: dict[Group, _Row], silent: ColumnTable, runs: ColumnTable) -> dict[Group, _Row]:
+    """Return the phases' rows with agents that left no stream: they spent more, in failed runs in vain."""
+    run, there = row_of(silent.integers["workflow_key"], runs.integers["key"])
+    failed = runs.categorical["status"].take(run[there]).equals("failed")
+    nothing = np.zeros(len(failed), np.int64)
+    names = silent.categorical["phase"].take(there)
+    more = _places(_PHASE, names, (nothing, nothing), (failed, np.ones(len(failed), np.bool_)))
+    none: _Row = (0, 0, 0, 0, 0)
+    every = phases | {group: none for group in more if group not in phases}
+    return {
+        group: (*row[:3], row[3] + more.get(group, none)[3], row[4] + more.get(group, none)[4])
+        for group, row in every.items()
     }
 
 
 def _ordered(places: Mapping[str | None, Sequence[int]]) -> tuple[WasteLocation, ...]:
     found = [
-        WasteLocation(name, to_usd(lost), to_usd(there), _share(lost, there))
-        for name, (lost, there) in places.items()
+        WasteLocation(name, to_usd(lost), to_usd(there), _share(lost, there), bool(lost_more), bool(more))
+        for name, (lost, there, lost_more, more) in places.items()
         if there
     ]
     return tuple(sorted(found, key=lambda place: (-place.wasted, place.name is None, place.name or "")))

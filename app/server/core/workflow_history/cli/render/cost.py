@@ -80,9 +80,13 @@ def _head(found: Sums) -> Text:
 def _unpriced(found: Sums) -> Text | None:
     if not found["unpriced_tokens"]:
         return None
-    names = ", ".join(single_line(name) for name in found["unpriced_models"])
-    of = f" of {names}" if names else ""
-    return Text(f"{format_tokens(found['unpriced_tokens'])} tokens{of} without a known price", "magenta")
+    parts = [
+        (format_tokens(part["tokens"]), single_line(part["name"] or "a model that is not named"))
+        for part in found["unpriced_by_model"]
+    ]
+    (tokens, name), *others = parts
+    each = [f"{tokens} tokens of {name}", *(f"{count} of {other}" for count, other in others)]
+    return Text(f"{' and '.join(each)} without a known price", "magenta")
 
 
 def _tokens(found: Sums) -> Text | None:

@@ -12,7 +12,7 @@ from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import format_fraction, format_usd
-from ...presentation.statistics import WASTE_LABELS, format_waste
+from ...presentation.statistics import WASTE_LABELS, format_lost, format_waste
 from . import symbols
 from .table import Column, DropColumn, build_table, fit_columns
 from .text import join_parts, section_rule
@@ -40,21 +40,23 @@ def render_waste_line(found: Waste) -> Text:
 
 def render_waste_kinds(found: Waste) -> Text:
     """Return the kinds that there are, in a line."""
-    return join_parts(
-        [f"{WASTE_LABELS[kind.kind]} {format_usd(kind.cost)}" for kind in found.kinds if kind.cost]
-    )
+    return join_parts([f"{WASTE_LABELS[kind.kind]} {_lost(kind)}" for kind in found.kinds if kind.cost])
 
 
 def _kinds(found: Waste, width: int) -> RenderableType:
-    most = max(kind.cost for kind in found.kinds)
+    most = max(kind.cost or 0.0 for kind in found.kinds)
     columns = [
         Column("kind", "in vain", tuple(Text(WASTE_LABELS[kind.kind], "bold") for kind in found.kinds)),
         _numbers("runs", "runs", [f"{kind.runs:,}" for kind in found.kinds]),
-        _numbers("cost", "cost", [format_usd(kind.cost) for kind in found.kinds]),
-        Column("bar", "", tuple(_bar(kind.cost, most) for kind in found.kinds)),
+        _numbers("cost", "cost", [_lost(kind) for kind in found.kinds]),
+        Column("bar", "", tuple(_bar(kind.cost or 0.0, most) for kind in found.kinds)),
         _numbers("above", "counted above already", [_above(kind) for kind in found.kinds]),
     ]
     return build_table(fit_columns(columns, width, _NARROWER), width)
+
+
+def _lost(kind: WasteKind) -> str:
+    return format_lost(kind.cost, partial=kind.partial)
 
 
 def _above(kind: WasteKind) -> str:
@@ -64,7 +66,8 @@ def _above(kind: WasteKind) -> str:
 def _doubtful(found: Waste) -> list[Text]:
     if not found.doubtful_runs:
         return []
-    runs, cost = pluralize(found.doubtful_runs, "completed run"), format_usd(found.doubtful_cost)
+    runs = pluralize(found.doubtful_runs, "completed run")
+    cost = format_lost(found.doubtful_cost or None, partial=found.doubtful_partial)
     return [Text(f"Beside that: in {runs} ({cost}), an agent said success and did nothing.", "magenta")]
 
 
@@ -72,9 +75,11 @@ def _places(places: Sequence[WasteLocation], width: int) -> RenderableType:
     most = max(place.wasted for place in places)
     columns = [
         Column("name", "", tuple(_name(place) for place in places)),
-        _numbers("wasted", "in vain", [format_usd(place.wasted) for place in places]),
+        _numbers(
+            "wasted", "in vain", [format_lost(each.wasted, partial=each.wasted_partial) for each in places]
+        ),
         Column("bar", "", tuple(_bar(place.wasted, most) for place in places)),
-        _numbers("spent", "of", [format_usd(place.spent) for place in places]),
+        _numbers("spent", "of", [format_lost(each.spent, partial=each.partial) for each in places]),
         _numbers("share", "share", [format_fraction(place.share) for place in places]),
     ]
     return build_table(fit_columns(columns, width, _NARROWER), width)

@@ -264,6 +264,13 @@ class CostsByKind(TypedDict, total=False):
     run: list[RunCost]
 
 
+class UnpricedTokens(TypedDict):
+    """Tokens of a model without a known price."""
+
+    name: str | None  # of the model; null: its streams name none
+    tokens: int
+
+
 class FolderCosts(CostTotals):
     """What an agents folder's runs cost."""
 
@@ -275,6 +282,7 @@ class FolderCosts(CostTotals):
     agent_runs: int  # streams
     runs_without_cost: int  # of which nothing shows what they spent
     unpriced_models: list[str]  # models without a known price
+    unpriced_by_model: list[UnpricedTokens]  # how many tokens of each, last of a model that is not named
     by: CostsByKind  # the kinds that were asked for
     problems: list[Problem]  # what could not be read
 

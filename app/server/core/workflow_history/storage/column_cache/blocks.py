@@ -22,7 +22,7 @@ _SPAN: Final = 16
 VECTORS: Final = "likeness"
 """The family of the vectors of requests; its blocks are named by the model that made them."""
 
-DIGESTS: Final = "digests 4"
+DIGESTS: Final = "digests 5"
 """The family of what the runs of a block add up to; another number where what is counted, or how, changed."""
 
 STORED_AS: Final = {

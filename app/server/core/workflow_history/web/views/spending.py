@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from ...analysis.statistics.records import Waste, WasteLocation
+from ...analysis.statistics.records import Waste, WasteKind, WasteLocation
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line, truncate
 from ...common.spending import format_fraction, format_usd
 from ...presentation.anomalies import notable_budgets
-from ...presentation.statistics import WASTE_LABELS
+from ...presentation.statistics import WASTE_LABELS, format_lost
 from ...queries.budgets import BudgetReport, BudgetStatus
 from ..charts.axis_units import max_known
 from ..charts.inline_charts import Part, bar, stacked_bar
@@ -60,7 +60,7 @@ class BudgetRow:
 
 def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
     """Return what was spent in vain, by kind and by place."""
-    most = max_known(kind.cost for kind in found.kinds)
+    most = max_known(kind.cost or 0.0 for kind in found.kinds)
     kinds = tuple(
         WasteRow(
             WASTE_LABELS[kind.kind],
@@ -68,24 +68,25 @@ def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
             if kind.kind == "failed_runs" and kind.runs
             else None,
             kind.runs,
-            format_usd(kind.cost),
+            format_lost(kind.cost, partial=kind.partial),
             format_usd(kind.counted_above) if kind.counted_above else "",
             "",
-            bar(kind.cost, most, f"{WASTE_LABELS[kind.kind]}: {format_usd(kind.cost)}", "bad"),
+            bar(kind.cost or 0.0, most, _kind_words(kind), "bad"),
             legend_swatch(place),
         )
         for place, kind in enumerate(found.kinds)
     )
-    parts = [
-        Part(WASTE_LABELS[kind.kind], kind.cost, f"{WASTE_LABELS[kind.kind]}: {format_usd(kind.cost)}")
-        for kind in found.kinds
-    ]
+    parts = [Part(WASTE_LABELS[kind.kind], kind.cost or 0.0, _kind_words(kind)) for kind in found.kinds]
     title = f"{format_usd(found.wasted)} of {format_usd(found.spent)} was spent in vain"
     places = (
         ("workflow", _places(found.by_template, "template", given)),
         ("phase", _places(found.by_phase, "phase", given)),
     )
     return WasteView(kinds, stacked_bar(parts, found.spent, title), places)
+
+
+def _kind_words(kind: WasteKind) -> str:
+    return f"{WASTE_LABELS[kind.kind]}: {format_lost(kind.cost, partial=kind.partial)}"
 
 
 def budgets(found: BudgetReport) -> list[BudgetRow]:
@@ -108,8 +109,8 @@ def _places(found: Sequence[WasteLocation], name: str, given: Mapping[str, Any])
             truncate(single_line(place.name), 48) if place.name else "unknown",
             url_for("/", {**given, name: [place.name], "status": ["failed"]}) if place.name else None,
             None,
-            format_usd(place.wasted),
-            format_usd(place.spent),
+            format_lost(place.wasted, partial=place.wasted_partial),
+            format_lost(place.spent, partial=place.partial),
             format_fraction(place.share),
             bar(place.wasted, most, f"{format_usd(place.wasted)} of {format_usd(place.spent)}", "bad"),
         )
