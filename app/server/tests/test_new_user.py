@@ -719,3 +719,26 @@ def test_a_log_that_is_left_out_is_named_even_if_nothing_else_changed(logs: Path
     type_in("sync", str(logs))
     (logs / "late.log").write_text(f"begun\n{init('s')}\n")
     assert "left out as no runs: 1 (late.log)" in type_in("sync", str(logs)).stdout
+
+
+def numbered(agents: Path, runs: int) -> None:
+    for number in range(runs):
+        name = f"run{number:05}"
+        make_run(agents, name, created_at=f"2026-02-{9 + number:02}T10:00:00Z")
+        stream(agents / name, "builder", init(name), result(0.1 * (number + 1), session=name, uuid=name))
+
+
+@pytest.mark.parametrize(
+    ("runs", "days"), [(5, "2026-02-09 to 2026-02-15"), (10, "2026-02-09 to 2026-02-22")]
+)
+def test_the_first_look_names_the_days_that_its_weeks_cover(tmp_path: Path, runs: int, days: str) -> None:
+    numbered(tmp_path / "shop" / "agents", runs)
+    type_in("sync", str(tmp_path / "shop"))
+    assert f"Cost by week, {days} " in type_in("stats", "--tz", "UTC").stdout
+
+
+@pytest.mark.parametrize(("runs", "told"), [(9, False), (10, True)])
+def test_nine_of_ten_runs_are_told_where_there_are_ten(tmp_path: Path, runs: int, told: bool) -> None:
+    numbered(tmp_path / "shop" / "agents", runs)
+    type_in("sync", str(tmp_path / "shop"))
+    assert ("nine of ten" in type_in("stats").stdout) is told

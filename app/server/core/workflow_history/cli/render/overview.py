@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...analysis.statistics.records import GroupStatistics, Overview, RunStatistics
+from ...analysis.statistics.records import Distribution, GroupStatistics, Overview, RunStatistics
 from ...common.formatting.numbers import format_duration, format_tokens, pluralize
 from ...common.spending import format_fraction, format_usd
 from ...presentation.statistics import format_cost, format_period, format_waste, minimum_cost
@@ -17,6 +19,7 @@ from .text import implausible_dates_note, join_parts, section_rule
 from .trends import trend_line
 from .waste import render_waste_kinds
 
+_TEN: Final = 10  # runs, of which nine can be told from all
 TOP_ROWS: Final = 5
 """Groups of each kind that are shown; --by shows them all."""
 
@@ -56,14 +59,21 @@ def render_overview(found: Overview, width: int) -> RenderableType:
 def _habits(total: GroupStatistics) -> Text:
     spread, time = total.cost, total.duration
     return join_parts([
-        f"a run costs {format_usd(spread.median)} (median; nine of ten at most {format_usd(spread.p90)})"
-        if spread.runs else None,
-        f"takes {format_duration(time.median)} (at most {format_duration(time.p90)})" if time.runs else None,
+        _habit("a run costs", spread, format_usd),
+        _habit("takes", time, format_duration),
         f"{format_tokens(total.tokens.total)} tokens" if total.tokens.total else None,
         None
         if total.cache_hit_share is None
         else f"{format_fraction(total.cache_hit_share)} read from the cache",
     ])  # fmt: skip
+
+
+def _habit(words: str, spread: Distribution, show: Callable[[float | None], str]) -> str | None:
+    """Return a median, and what nine of ten stay below where there are ten."""
+    if not spread.runs:
+        return None
+    most = f"; nine of ten at most {show(spread.p90)}" if spread.runs >= _TEN else ""
+    return f"{words} {show(spread.median)} (median{most})"
 
 
 def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
@@ -77,7 +87,8 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
     if not any(week.cost.runs or week.lower_bound_cost is not None for week in shown):
         return [Text("No week's cost is known."), *outside]
     highest = max(shown, key=lambda week: _spent(week) or 0.0)
-    title = f"Cost by week, {shown[0].first_day} to {shown[-1].first_day}"
+    mondays = [week.first_day for week in shown if week.first_day is not None]
+    title = f"Cost by week, {mondays[0]} to {mondays[-1] + timedelta(days=6)}"
     left_out = len(dated) - len(shown)
     note = join_parts([
         f"most in the week of {highest.first_day}: {format_cost(highest)}",
