@@ -372,3 +372,21 @@ def test_an_explained_cost_is_the_one_of_the_list_and_its_parts_make_it(tmp_path
 def test_only_models_without_a_price_are_named_as_such(tmp_path):
     found = explained_run(tmp_path, ("builder", [build.init(), PRICED, NOVA]))
     assert found.why_unknown == "tokens were used, and no price of claude-nova-9 is known"
+
+
+def test_the_sum_of_a_lower_bound_is_not_called_the_runs_own_sum(tmp_path):
+    explained_run(tmp_path, ("builder", [build.init(), PRICED]))
+    text = type_in("a1", "cost").output
+    assert "$0.018 by this table; $0.018 was spent at least, as it stands in the history" in " ".join(
+        text.split()
+    )
+    found = explain_run("a1", "computed_cost")
+    assert found.why_unknown == "nothing is on record: what was spent at least is told by cost"
+    explained_run(tmp_path, ("planner", [build.init("s2"), build.result(0.25, session="s2")]))
+    words = " ".join(type_in("a1", "cost").output.split())
+    assert "is our own sum and what was spent at least in the history" in words
+
+
+def test_a_run_without_a_result_is_not_said_to_have_a_last_one(tmp_path):
+    explained_run(tmp_path, ("builder", [build.init(), PRICED]))
+    assert "last result" not in type_in("a1", "cost_efficiency").output

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..analysis.explanation.records import Component, Explanation, PriceCalculation, Source
 from ..common.formatting.numbers import format_duration, format_percent_change, format_timestamp, pluralize
 from ..common.formatting.text import non_empty_lines, single_line, truncate
-from ..common.spending import UNKNOWN, number, to_decimal
+from ..common.spending import RECORDED_BASES, UNKNOWN, number, to_decimal
 
 MOST_REQUEST: Final = 300  # characters of a request
 DELETED_FILE_NOTE: Final = "the file is gone: only this history knows"
@@ -158,11 +158,21 @@ def sum_price_terms(found: Explanation) -> PriceSums | None:
     return PriceSums(
         f"genai-prices {single_line(tables.installed)}",
         _price_rows(every),
-        f"{_usd(own)} by this table; {_usd(stored)} is our own sum in the history",
+        f"{_usd(own)} by this table; {_usd(stored)} {_meaning(found)} in the history",
         [
             *([] if tables.same else [older]),
             *dict.fromkeys(single_line(each.why) for each in every if each.why),
         ],
+    )
+
+
+def _meaning(found: Explanation) -> str:
+    """Return what the history calls such a sum: it has an own sum of what is on record alone."""
+    recorded = [part.basis in RECORDED_BASES for part in found.parts if part.adds and part.arithmetic]
+    if all(recorded):
+        return "is our own sum"
+    return (
+        "is our own sum and what was spent at least" if any(recorded) else "was spent at least, as it stands"
     )
 
 

@@ -105,8 +105,15 @@ def explain_computed_cost(known: ExplanationContext) -> Explanation:
         unit="USD", docs=DOCS_PAGE, prices=known.prices,
         inputs={"total_cost": known.run.get("total_cost"),
                 "cost_difference_percent": known.run.get("cost_difference_percent")},
-        why_unknown=_why_unknown(known, "computed_cost", "a price is unknown, or nothing is on record"),
+        why_unknown=_why_unknown(known, "computed_cost", _why_no_own_sum(known, recorded)),
     )  # fmt: skip
+
+
+def _why_no_own_sum(known: ExplanationContext, recorded: Sequence[Agent]) -> str:
+    if recorded:
+        return "of some of what is on record, the price or the tokens are not known"
+    beyond = any(_bound(agent) is not None for agent in known.agents)
+    return f"nothing is on record{': what was spent at least is told by cost' if beyond else ''}"
 
 
 def explain_retry_cost(known: ExplanationContext) -> Explanation:

@@ -16,7 +16,7 @@ from .constants import COST_WEIGHTS, HALF_SPEND, PRIOR_CACHE_SHARE, PRIOR_CACHE_
 
 _CACHE_FIELDS = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
 _OPEN_COSTS = {
-    "lower_bound": "the cost of what came after the last result",
+    "lower_bound": "the cost of what no result shows",
     "unpriced": "the price of some tokens",
 }
 
