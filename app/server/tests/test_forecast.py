@@ -413,3 +413,50 @@ def test_calibration_says_whether_forecasts_beat_simpler_ways_and_only_where_it_
     printed = type_in("--calibration", "--db", str(demo)).output
     assert f"{told['cost']['verdicts'][0]['word']} than the mean of all runs before: closer in " in printed
     assert f"{success['verdict']} than telling that share" in printed
+
+
+# --- with too few runs
+
+
+def test_runs_of_which_it_is_known_only_at_least_are_told_as_such() -> None:
+    cut = {"cost_basis": "lower_bound", "lower_bound_cost": None}
+    save(*(stored(place, **cut) for place in range(6)))
+    found = forecast("Sort the orders by date", "adw_plan_build")
+    assert (
+        found.cost.why_not == "6 earlier runs tell, but only at least how much; 9 are needed for an interval"
+    )
+    words = " ".join(
+        type_in("--text", "Sort the orders by date", "--template", "adw_plan_build").output.split()
+    )
+    assert "weighed as 0.0" not in words
+    assert "; the 6 there are came to at least $1.00 to $1.50" in words
+
+
+@pytest.mark.parametrize("template", ["adw_plan_build", None])
+def test_too_few_runs_are_named_with_what_they_came_to(template: str | None) -> None:
+    save(*(stored(place, workflow_template=template) for place in range(3)))
+    found = forecast("Sort the orders by date", template)
+    assert (found.cost.median, found.cost.p10, found.rests_on, len(found.runs)) == (None, None, 3, 3)
+    assert (found.cost.least, found.cost.most) == (1.0, 1.2)
+    words = " ".join(type_in("--text", "Sort the orders by date").output.split())
+    assert "No forecast: " in words
+    assert "the 3 there are came to $1.00 to $1.20" in words
+
+
+def test_a_request_that_one_run_asked_for_the_like_of_names_it_and_gives_no_number() -> None:
+    save(stored(0, workflow_template=None, created_at="2025-01-01T00:00:00Z"), *(
+        stored(place, workflow_template=None, nl_input="Paint the fence") for place in range(1, 9)
+    ))  # fmt: skip
+    found = forecast("Sort the orders by date")
+    assert found.cost.median is None
+    assert [run.id for run in found.runs] == ["run-000"]
+    assert (found.rests_on, found.cost.least, found.cost.most) == (1, 1.0, 1.0)
+    assert "the one there is came to $1.00" in " ".join(
+        type_in("--text", "Sort the orders by date").output.split()
+    )
+
+
+def test_a_calibration_does_not_say_that_runs_with_like_ones_had_none() -> None:
+    save(*(stored(place, workflow_template=None) for place in range(4)))
+    assert calibration().unlike
+    assert "had none alike" not in type_in("--calibration").output

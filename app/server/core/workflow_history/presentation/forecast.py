@@ -29,6 +29,16 @@ def format_interval(figure: Estimate, show: Formatter) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def known_words(figure: Estimate, show: Formatter) -> str:
+    """Return what the runs came to that are too few for an interval; nothing where none tells."""
+    if figure.least is None or figure.most is None or figure.median is not None:
+        return ""
+    low, high = show(figure.least), show(figure.most)
+    runs = "the one there is came to" if figure.runs == 1 else f"the {figure.runs:,} there are came to"
+    least = " at least" if figure.at_least else ""
+    return f"; {runs}{least} {low if low == high else f'{low} to {high}'}"
+
+
 def headline(found: Forecast) -> str:
     """Return a forecast in one sentence."""
     if found.cost.median is None and found.duration.median is None:

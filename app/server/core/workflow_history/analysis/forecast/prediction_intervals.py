@@ -72,6 +72,8 @@ class IntervalEstimate(NamedTuple):
     runs: int  # with a known amount
     at_least: int  # of those, known only as "at least"
     worth: float  # as many equally weighted, fully known runs would say as much
+    least: int | None = None  # of the known amounts
+    most: int | None = None
 
 
 def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> IntervalEstimate:
@@ -87,15 +89,17 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
     values, exact, weights = values[there], exact[there], weights[there]
     worth = effective_sample_size(weights[exact])
     runs, weak = len(values), int(np.count_nonzero(~exact))
+    ends = (int(values.min()), int(values.max())) if runs else (None, None)
     if worth < MIN_RUNS - _ROUNDING:
-        return IntervalEstimate(None, runs, weak, worth)
+        return IntervalEstimate(None, runs, weak, worth, *ends)
     newcomer = 1.0 / effective_sample_size(weights) * float(weights.sum())
     low = _reached(-values, np.ones(runs, bool), weights, newcomer, TAIL_PROBABILITY)
     median = _reached(values, exact, weights, 0.0, 0.5)
     high = _reached(values, exact, weights, newcomer, TAIL_PROBABILITY)
     if low is None or median is None or high is None:
-        return IntervalEstimate(None, runs, weak, worth)
-    return IntervalEstimate(Interval(min(-low, median), median, max(median, high)), runs, weak, worth)
+        return IntervalEstimate(None, runs, weak, worth, *ends)
+    bounds = Interval(min(-low, median), median, max(median, high))
+    return IntervalEstimate(bounds, runs, weak, worth, *ends)
 
 
 def effective_sample_size(weights: Floats) -> float:

@@ -63,7 +63,7 @@ def _head(found: CalibrationReport) -> list[Text]:
     lines = [Text(f"{runs} {got}")]
     without = [
         f"{found.thin:,} had too few runs before them",
-        f"{found.unlike:,} named no template and had none alike",
+        f"{found.unlike:,} named no template and had too few before them that asked for the like",
     ]
     lines.append(Text(f"No forecast of the cost: {', '.join(without)}.", "dim"))
     if found.undated:

@@ -7,7 +7,7 @@ from rich.text import Text
 from ...common.formatting.numbers import pluralize
 from ...common.formatting.text import single_line
 from ...common.spending import format_fraction
-from ...presentation.forecast import Formatter, format_interval
+from ...presentation.forecast import Formatter, format_interval, known_words
 from ...queries.forecast.records import Estimate, SuccessChance
 
 
@@ -44,7 +44,7 @@ def render_estimate(title: str, figure: Estimate, show: Formatter) -> Text:
     """Return one figure with its interval, or why there is none."""
     label = Text.assemble((f"{title:<10}", "dim"))
     if figure.median is None:
-        return label.append(f"not to be told: {single_line(figure.why_not)}")
+        return label.append(f"not to be told: {single_line(figure.why_not)}{known_words(figure, show)}")
     label.append(f"about {show(figure.median)}", "bold")
     known = f"{pluralize(figure.runs, 'run')}, weighed as {figure.worth:.0f}"
     return label.append(f", 8 in 10: {format_interval(figure, show)}").append(f"  ({known})", "dim")

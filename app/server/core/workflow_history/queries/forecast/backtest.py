@@ -131,7 +131,7 @@ class CalibrationReport:
 
     runs: int  # stored runs with a date that have ended
     tried: int  # the latest of those, for which a forecast was made
-    unlike: int  # of those, no forecast: no template, and no run that asks for the like
+    unlike: int  # of those, no forecast: no template, and too few runs before that ask for the like
     thin: int  # of those, no interval of the cost: too few runs before
     undated: int  # stored runs left out: nothing tells when they were
     cost: FigureCalibration  # US dollars

@@ -39,11 +39,12 @@ def duration_figure(read: IntervalEstimate | None, why: str | None = None, plus:
 def _figure(read: IntervalEstimate | None, why: str | None, unit: int, plus: int) -> Estimate:
     if read is None:
         return Estimate(None, None, None, 0, 0, 0.0, why)
+    least, most = (None if end is None else (end + plus) / unit for end in (read.least, read.most))
+    rests = (read.runs, read.at_least, significant(read.worth))
     if read.bounds is None or why is not None:
-        why = why or _why_not(read)
-        return Estimate(None, None, None, read.runs, read.at_least, significant(read.worth), why)
+        return Estimate(None, None, None, *rests, why or _why_not(read), least, most)
     p10, median, p90 = ((amount + plus) / unit for amount in read.bounds)
-    return Estimate(median, p10, p90, read.runs, read.at_least, significant(read.worth), None)
+    return Estimate(median, p10, p90, *rests, None, least, most)
 
 
 def _why_not(read: IntervalEstimate) -> str:
@@ -51,12 +52,24 @@ def _why_not(read: IntervalEstimate) -> str:
         return "no earlier run tells"
     if read.worth >= MIN_RUNS:
         return "too many of the earlier runs are known only as at least so much"
-    return _too_few(read.runs, read.worth)
+    return _too_few(read.runs, read.worth, read.at_least)
 
 
-def _too_few(runs: int, worth: float) -> str:
+def _too_few(runs: int, worth: float, at_least: int = 0) -> str:
+    """Return why some runs are too few; those known only as "at least" are none of those that are needed.
+
+    >>> _too_few(6, 0.0, at_least=6)
+    '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
+    >>> _too_few(3, 2.5)
+    '3 earlier runs tell, weighed as 2.5; 9 are needed for an interval'
+    """
     few = "only 1 earlier run tells" if runs == 1 else f"{runs} earlier runs tell"
-    return f"{few}, weighed as {worth:.1f}; {MIN_RUNS:.0f} are needed for an interval"
+    if at_least == runs:
+        told = ", but only at least how much"
+    else:
+        but = f", {at_least} of them only at least how much; the others are" if at_least else ","
+        told = f"{but} weighed as {worth:.1f}"
+    return f"{few}{told}; {MIN_RUNS:.0f} are needed for an interval"
 
 
 def success_chance(found: SuccessProbability | None, why: str | None = None) -> SuccessChance:

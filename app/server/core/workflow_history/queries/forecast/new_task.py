@@ -16,6 +16,7 @@ from ...analysis.forecast.backtest import estimate, has_no_comparable_runs
 from ...analysis.forecast.neighbour_weights import (
     ENOUGH_NEIGHBOURS,
     MIN_NEIGHBOUR_SIMILARITY,
+    MIN_SIMILARITY,
     NOW,
     ForecastTarget,
     WeightedRuns,
@@ -24,6 +25,7 @@ from ...analysis.forecast.neighbour_weights import (
     weigh_neighbours,
 )
 from ...analysis.forecast.past_runs import EPOCH, Past, Vectors, strip_slash
+from ...analysis.forecast.prediction_intervals import weighted_interval
 from ...common.column_data import MISSING_INT
 from ...common.errors import InvalidQueryError
 from ...common.filters import RunFilter
@@ -113,7 +115,7 @@ def build_forecast(
 ) -> Forecast:
     """Return what the weighed runs say."""
     if found.why_not is not None:
-        return no_forecast(asked, found.why_not, found.weak)
+        return _only_known(history, past, asked, found, shown)
     evidence = found.evidence
     cost, duration, success = estimate(past, found.question, evidence)
     return Forecast(
@@ -127,6 +129,31 @@ def build_forecast(
         _basis(evidence),
         significant(evidence.neighbours),
         (*_weak(past, asked, evidence), *found.weak),
+    )
+
+
+def _only_known(
+    history: History, past: Past, asked: ForecastRequest, found: WeightedNeighbours, shown: int
+) -> Forecast:
+    """Return no forecast, with what is known of the few runs that ask for the like."""
+    why = found.why_not or ""
+    nothing = no_forecast(asked, why, found.weak)
+    alike = found.evidence.alike > MIN_SIMILARITY
+    if asked.text is None or not alike.any():
+        return nothing
+    every = found.evidence
+    few = WeightedRuns(every.rows[alike], every.weights[alike], every.alike[alike], every.neighbours)
+    cost, duration = (
+        weighted_interval(amounts.values[few.rows], amounts.is_exact[few.rows], few.weights)
+        for amounts in (past.cost, past.duration)
+    )
+    return replace(
+        nothing,
+        cost=cost_figure(cost, why),
+        duration=duration_figure(duration, why),
+        runs=top_runs(history, past, few, shown),
+        rests_on=len(few.rows),
+        neighbours=significant(few.neighbours),
     )
 
 

@@ -21,6 +21,8 @@ class Estimate:
     at_least: int  # of those, known only as "at least"
     worth: float  # as many equally weighted, fully known runs would say as much
     why_not: str | None  # None: there is a figure
+    least: float | None = None  # that any of these runs came to, US dollars or seconds; None: unknown
+    most: float | None = None  # that any of them came to, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Forecast:
     success: SuccessChance
     phases: tuple[PhaseForecast, ...]  # in the usual order
     runs: tuple[ComparableRun, ...]  # the heaviest of those it rests on
-    rests_on: int  # past runs with any weight
+    rests_on: int  # past runs with any weight; without a forecast those that ask for the like, if any
     basis: Basis | None  # runs that asked for the like, the latest of its template, or both; None: none
     neighbours: float  # what the runs with a like text count together
     weak: tuple[str, ...]  # what must be known about it, a sentence each

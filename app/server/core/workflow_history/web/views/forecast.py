@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ...common.formatting.numbers import format_duration, pluralize
 from ...common.formatting.text import single_line, status_symbol, truncate
 from ...common.spending import UNKNOWN, format_fraction
-from ...presentation.forecast import format_interval, format_spent
+from ...presentation.forecast import format_interval, format_spent, known_words
 from ...queries.forecast.records import (
     ComparableRun,
     Estimate,
@@ -166,7 +166,7 @@ def _plot(
     title: str, figure: Estimate, unit: AxisUnit, dots: Sequence[Dot | None], came: float | None
 ) -> EstimatePlot:
     if figure.median is None or figure.p10 is None or figure.p90 is None:
-        why = single_line(figure.why_not or "too little is known")
+        why = f"{single_line(figure.why_not or 'too little is known')}{known_words(figure, unit.format)}"
         return EstimatePlot(title, UNKNOWN, "", "", why, None)
     least = f", {figure.at_least:,} of them at least" if figure.at_least else ""
     rests = f"{pluralize(figure.runs, 'run')}{least}, weighed as {figure.worth:.0f}"
