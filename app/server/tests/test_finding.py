@@ -15,10 +15,22 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import database, export, find_anomalies, find_patterns, overview
+from app.server.core.workflow_history import (
+    database,
+    explain_run,
+    export,
+    find_anomalies,
+    find_patterns,
+    overview,
+)
 from app.server.core.workflow_history.analysis.patterns import pattern_id
 from app.server.core.workflow_history.cli.app import app
-from app.server.core.workflow_history.common.errors import AmbiguousPatternError, InvalidQueryError
+from app.server.core.workflow_history.common.errors import (
+    AmbiguousPatternError,
+    AmbiguousWorkflowError,
+    InvalidQueryError,
+    WorkflowNotFoundError,
+)
 from app.server.core.workflow_history.common.filter_options import parse_duration, parse_moment, parse_range
 from app.server.core.workflow_history.common.filters import Range, RunFilter
 from app.server.core.workflow_history.queries.list_runs import SORT_ALIASES, find_runs
@@ -473,3 +485,41 @@ def test_runs_are_sorted_by_what_a_phase_cost_in_them(tmp_path, monkeypatch):
     assert ([run["id"] for run in last.workflows], last.part_costs) == (["d"], [None])
     with pytest.raises(InvalidQueryError, match="name one"):
         find_runs(sort="phase-cost")
+
+
+# By session
+
+SESSIONS = ("0f8fad5b-d9cb-469f-a165-70867728950e", "0f8fad5b-aaaa-469f-a165-70867728950e", "ses_9b1deb4d")
+
+
+@pytest.fixture
+def of_sessions() -> None:
+    for number, session in enumerate(SESSIONS):
+        agent = {"agent": "builder", "cost": 1.0, "cost_basis": "reported", "session_id": session}
+        run = {"id": f"run{number}", "nl_input": f"See ses_{number}aaaaaaa", "phase_costs": [agent]}
+        database.insert_workflow(run)
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [(SESSIONS[0], "run0"), ("0f8fad5b-a", "run1"), ("ses_9b1d", "run2"), ("0f8fad5b-aaaa…", "run1")],
+)
+@pytest.mark.usefixtures("of_sessions")
+def test_a_run_is_found_by_the_session_of_one_of_its_streams(reference: str, found: str) -> None:
+    assert explain_run(reference).id == found
+    assert [each["id"] for each in find_runs(RunFilter(search=reference.rstrip("…"))).workflows] == [found]
+
+
+@pytest.mark.usefixtures("of_sessions")
+def test_a_session_is_not_found_by_less_than_eight_characters_nor_if_several_begin_so() -> None:
+    with pytest.raises(WorkflowNotFoundError):
+        explain_run("0f8fad5")
+    assert find_runs(RunFilter(search="0f8fad5")).total == 0
+    assert find_runs(RunFilter(search="0f8fad5b")).total == 2
+    with pytest.raises(AmbiguousWorkflowError, match="run0"):
+        explain_run("0f8fad5b")
+
+
+@pytest.mark.usefixtures("of_sessions")
+def test_words_are_searched_for_as_before_beside_sessions() -> None:
+    assert [each["id"] for each in find_runs(RunFilter(search="ses_1aaaaaaa")).workflows] == ["run1"]

@@ -124,10 +124,22 @@ def _add_search(search: str, found: WhereClauses, dialect: Backend) -> None:
     pieces = parse_search(sanitize_text(search))
     asked, left_out = ([piece for piece in pieces if piece.left_out is out] for out in (False, True))
     if asked:
-        found.with_words.append(dialect.fulltext_query(asked))
+        found.with_words.append(_or_of_session(dialect.fulltext_query(asked), search.strip()))
     elif not left_out:
         found.own.append(false())
     found.outside.extend(dialect.fulltext_query([piece]) for piece in left_out)
+
+
+def _or_of_session(with_words: Select[Any], search: str) -> Select[Any]:
+    if not _SESSION.fullmatch(search):
+        return with_words
+    (key,) = with_words.union(of_session(search)).subquery().c
+    return select(key)
+
+
+def of_session(beginning: str) -> Select[Any]:
+    """Select the keys of the runs one of whose streams names a session that begins so."""
+    return _of_agents(agent_runs.c.session_id.startswith(sanitize_text(beginning), autoescape=True))
 
 
 def _storable(words: Sequence[str]) -> list[str]:
@@ -212,6 +224,9 @@ def patterns_by_name(name: str) -> Select[Any] | CompoundSelect[Any]:
     taken = exists(select(others.c.key).where(others.c.signature == text))
     return exact.union_all(select(own.key).where(own.id >= digits, own.id < digits + "g", ~taken))
 
+
+_SESSION: Final = re.compile(r"(?=.*\d)[\w-]{8,200}", re.ASCII)
+"""A search that may be for a session: its id, or so much of its beginning that it is hardly a word."""
 
 _ID: Final = re.compile("[0-9a-f]{4,16}")
 """The id of a pattern, or so much of its beginning that it is no word's."""

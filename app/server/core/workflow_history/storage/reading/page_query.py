@@ -16,6 +16,7 @@ from ...common.filters import RunFilter
 from ..rows.column_types import sanitize_text
 from ..rows.row_codec import WORKFLOW
 from ..tables.schema import workflows
+from .filter_sql import of_session
 from .standing import stands_so
 
 _LARGEST = 2**63 - 1  # that a whole number of a column can be
@@ -163,6 +164,11 @@ def with_part_starting(text: str, limit: int) -> Select[Any]:
     part = workflows.c.id.contains(f"/{sanitize_text(text)}", autoescape=True)
     named = and_(workflows.c.project == project, workflows.c.id.contains(f"/{rest}", autoescape=True))
     return _first(or_(part, named) if slash and rest else part, limit)
+
+
+def with_session(text: str, limit: int) -> Select[Any]:
+    """Select the workflows one of whose streams names a session that begins so."""
+    return _first(workflows.c.key.in_(of_session(text)), limit)
 
 
 def containing(text: str, limit: int) -> Select[Any]:

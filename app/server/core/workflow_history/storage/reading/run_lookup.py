@@ -16,6 +16,7 @@ from . import page_query
 
 _MOST_CANDIDATES = 10  # as many as a message can name
 _MOST_GUESSES, _LEAST_GUESSED = 3, 4  # runs that are named, characters that they are guessed from
+_LEAST_OF_A_SESSION = 8  # characters that a session is known by
 _ALIKE = 0.75  # of two ids, at least
 _COMPARED = 500  # runs whose ids are held against one that nobody has
 _LONGEST = 10_000  # characters of a beginning; a database compares no much longer ones
@@ -49,12 +50,14 @@ def find_by_reference(connection: Connection, reference: str, project: str | Non
 def find_by_prefix(connection: Connection, prefix: str) -> RunRef:
     """Return the one workflow whose id, "project/id" or part of its id after a slash begins with `prefix`.
 
-    A trailing … may stand. Raises AmbiguousWorkflowError, or WorkflowNotFoundError, which names what is near.
+    Else the one that has a stream of a session whose id is or begins so, from 8 characters on. A trailing …
+    may stand. Raises AmbiguousWorkflowError, or WorkflowNotFoundError, which names what is near.
     """
     text = prefix.rstrip("…")
     if len(text) > _LONGEST:
         raise not_found(prefix)
-    for like in (page_query.by_prefix, page_query.with_part_starting):
+    by_session = (page_query.with_session,) if len(text) >= _LEAST_OF_A_SESSION else ()
+    for like in (page_query.by_prefix, page_query.with_part_starting, *by_session):
         found = _only(prefix, query_refs(connection, like(text, _MOST_CANDIDATES)))
         if found is not None:
             return found
