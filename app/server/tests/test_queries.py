@@ -307,6 +307,13 @@ def test_a_runs_patterns_are_counted_without_reading_all_occurrences(history: Hi
     ] == []
 
 
+def test_a_session_is_looked_up_in_an_index(history: History) -> None:
+    with_rows(history)
+    steps = plans(history, lambda opened: opened.page(PageQuery(RunFilter(search="5f0c2a91-77aa"))))
+    assert [step for step in steps if "agent_runs" in step and "ix_agent_runs_session_id" not in step] == []
+    assert any("ix_agent_runs_session_id" in step and step.startswith("SEARCH") for step in steps)
+
+
 def test_a_batch_looks_its_runs_up_once(history: History) -> None:
     with_rows(history)
     steps = plans(history, with_rows)

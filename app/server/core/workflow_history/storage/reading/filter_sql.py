@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     Select,
+    and_,
     exists,
     false,
     func,
@@ -139,7 +141,9 @@ def _or_of_session(with_words: Select[Any], search: str) -> Select[Any]:
 
 def of_session(beginning: str) -> Select[Any]:
     """Select the keys of the runs one of whose streams names a session that begins so."""
-    return _of_agents(agent_runs.c.session_id.startswith(sanitize_text(beginning), autoescape=True))
+    begin, session = sanitize_text(beginning), agent_runs.c.session_id
+    # A range, not LIKE: SQLite would read all agent runs for it.
+    return _of_agents(and_(session >= begin, session < f"{begin}{chr(sys.maxunicode)}"))
 
 
 def _storable(words: Sequence[str]) -> list[str]:

@@ -243,7 +243,7 @@ agent_runs = Table(
     _extra("keys without a column; unreadable_values: what no column could hold"),
     *(
         Index(f"ix_agent_runs_{name}_workflow_key", name, "workflow_key")
-        for name in ("phase", "agent", "model")
+        for name in ("phase", "agent", "model", "session_id")
     ),
     comment="one row per stream and attempt: an agent's work in one phase of a run",
 )
