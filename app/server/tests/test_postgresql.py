@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import URL, event
 from typer.testing import CliRunner
 
-from app.server.core.workflow_history import database, demo, sync
+from app.server.core.workflow_history import database, demo, resync, sync
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.errors import ConnectionLostError
 from app.server.core.workflow_history.common.filters import RunFilter
@@ -276,6 +276,34 @@ def test_a_server_that_restarts_midway_ends_a_sync_clearly_and_the_next_one_comp
         assert history.list_refs() == []
         assert history.check() == []
     assert sync.sync_workflow_history(silent=True, agents_dir=agents)["inserted"] == 12
+
+
+def test_a_server_that_stops_midway_ends_a_resync_of_many_runs_with_one_error(
+    own_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = own_server.empty()
+    agents = tmp_path / "agents"
+    demo.make_agents_folder(agents, runs=12, end=END)
+    monkeypatch.setattr(database, "DB_PATH", url)
+    sync.sync_workflow_history(silent=True, agents_dir=agents)
+    with History.open(url) as history, history._writing() as connection:
+        connection.exec_driver_sql("UPDATE workflows SET computed_cost_nanodollars = 1")
+
+    def stop(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO agent_runs"):
+            event.remove(engine_for(url), "before_cursor_execute", stop)
+            own_server.stop()
+
+    event.listen(engine_for(url), "before_cursor_execute", stop)
+    with pytest.raises(ConnectionLostError):
+        resync.resync_all_completed_workflows()
+    assert "resync_failed" not in caplog.text
+    with pytest.raises(ConnectionLostError), History.open(url):
+        pass
+    own_server.start()
+    assert resync.resync_all_completed_workflows()["failed"] == 0
+    with History.open(url) as history:
+        assert history.check() == []
 
 
 def test_a_process_that_serves_takes_up_a_server_that_was_away(own_server: Server, tmp_path: Path) -> None:

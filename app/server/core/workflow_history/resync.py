@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import database
-from .common.errors import BusyError, InvalidQueryError, WorkflowHistoryError
+from .common.errors import BusyError, ConnectionLostError, InvalidQueryError, WorkflowHistoryError
 from .common.models import AgentRun, ScannedRun, Workflow
 from .costs.accounting.message_claims import (
     NOTHING_ELSEWHERE,
@@ -119,6 +119,8 @@ def _resync_batch(
     for stored in history.read([ref.key for ref in refs]).values():
         try:
             answer = _resync(history, relations, folders, stored, wait)
+        except ConnectionLostError:
+            raise  # nor could any other run be stored
         except WorkflowHistoryError as error:
             relations.reset()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer

@@ -41,7 +41,7 @@ class PriceUnknownError(WorkflowHistoryError, LookupError):
 
 
 class ConnectionLostError(WorkflowHistoryError):
-    """The connection to a database server is gone: the server was stopped, or cut it."""
+    """The connection to a database server is gone or cannot be made: it is stopped, or cut it."""
 
 
 class DatabaseTooNewError(WorkflowHistoryError):

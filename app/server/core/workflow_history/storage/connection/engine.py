@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, inspect
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from ...common.errors import ConnectionLostError, WorkflowHistoryError
 from .dialects import DIALECTS, Backend
@@ -88,7 +88,9 @@ def translate_errors(url: URL) -> Iterator[None]:
         file = get_backend(url).file(url)
         is_there = file is None or file.exists()
         why = _reason(url, error) if is_there else "there is no such file; a sync makes one"
-        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        # Without a statement it is connecting that failed.
+        unreachable = file is None and isinstance(error, OperationalError) and error.statement is None
+        is_lost = unreachable or (isinstance(error, DBAPIError) and error.connection_invalidated)
         raise (ConnectionLostError if is_lost else WorkflowHistoryError)(
             f"{display_name(url)}: {why}"
         ) from error
