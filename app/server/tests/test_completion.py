@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from typer.testing import CliRunner
 
@@ -63,9 +64,14 @@ def told(line: str, **env: str) -> list[str]:
     return done.stdout.split()
 
 
+NOTHING_TYPED = click.Context(click.Command("workflow-history"))
+
+
 def offered(column: str, beginning: str = "") -> list[str]:
     return [
-        word for word in shell_completion.COMPLETERS[column](None, beginning) if word.startswith(beginning)
+        word
+        for word in shell_completion.COMPLETERS[column](NOTHING_TYPED, beginning)
+        if word.startswith(beginning)
     ]
 
 

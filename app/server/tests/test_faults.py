@@ -171,7 +171,9 @@ def test_what_is_stored_but_for_some_runs_ends_with_3(agents: Path, monkeypatch:
     with monkeypatch.context() as patched:
         patched.setattr(streams, "open_file", refused)
         ended = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
-    said = f"error: stored all but {RUNS} runs or files that could not be read; the next sync tries again\n"
+    why = f"run0/planner/raw_output.jsonl: cannot be read: {os.strerror(errno.EMFILE)}"
+    unread = f"{RUNS} runs or files that could not be read ({why})"
+    said = f"error: stored all but {unread}; the next sync tries again\n"
     assert (ended.exit_code, ended.stderr, ended.stdout) == (3, said, "")
     again = CliRunner().invoke(app, ["sync", str(agents), "--quiet"])
     assert (again.exit_code, again.stderr) == (0, "")

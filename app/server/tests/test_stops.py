@@ -32,7 +32,7 @@ from app.server.core.workflow_history.storage.connection.dialects import sqlite
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.tables.schema import workflows
 from faults.places import FilePlace, Place, ServerPlace
-from faults.stories import make_old, miscount
+from faults.stories import miscount
 
 from .build import assistant, init, result, run, stream, tool_use
 
@@ -108,8 +108,6 @@ def prepare(place: Place, agents: Path, name: str) -> None:
         plant_secrets(place.typed())
     if name == "resync":
         miscount(place.typed())
-    if name == "open old tables":
-        make_old(place.typed())
     if name == "sync":
         make_runs(agents, range(RUNS, RUNS + 1))
         make_runs(agents, range(3), cost=0.75)
@@ -136,7 +134,6 @@ def commands(agents: Path, other: Path) -> dict[str, Callable[[], object]]:
         "merge into a new history": partial(merge_history, other),
         "scrub": database.redact,
         "vacuum": vacuum_history,
-        "open old tables": database.init_db,
         "insert and update": insert_and_update,
         "decide on a pattern": decide,
     }
@@ -213,7 +210,7 @@ def test_a_command_that_is_stopped_anywhere_is_finished_by_the_next(
         do()
     do_sync(agents)
     expected = place.state()
-    damages = place.damages if name == "open old tables" else damages_if_any  # a check would open them
+    damages = damages_if_any
     for number in moments(seen, place):
         place.put("before")
         with stopping_at(number), suppress(StoppedError):

@@ -9,13 +9,14 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final
 
 from typer.completion import completion_init  # type: ignore[attr-defined] # Typer types no re-exports
 
 from ..common.filters import SCORES
+from .common_options import GlobalOptions
 
 MAX_COMPLETIONS: Final = 50  # words of a history that are offered
 
@@ -61,19 +62,27 @@ def _of(module: str, name: str) -> Complete:
     return lambda _context, _beginning: list(getattr(import_module(module, __package__), name))
 
 
-def _runs(_context: Any, beginning: str) -> Sequence[str]:
+@contextlib.contextmanager
+def _history(context: Any) -> Iterator[Any]:
+    """Open the history that the line names, else the configured one; yield None where there is none."""
+    database, options = import_module("..database", __package__), context.find_object(GlobalOptions)
+    with contextlib.ExitStack() as stack:
+        if options is not None and options.database:
+            stack.enter_context(database.use_database(options.database))
+        yield stack.enter_context(database.open_if_exists())
+
+
+def _runs(context: Any, beginning: str) -> Sequence[str]:
     """Offer the newest runs that begin so, as ids or as project/id."""
-    database = import_module("..database", __package__)
-    with database.open_if_exists() as history:
+    with _history(context) as history:
         found = [] if history is None else history.newest(beginning, MAX_COMPLETIONS)
     words = (ref.id if ref.id.startswith(beginning) else f"{ref.project}/{ref.id}" for ref in found)
     return [word for word in words if _SAFE.fullmatch(word)]
 
 
-def _patterns(_context: Any, beginning: str) -> Sequence[str]:
+def _patterns(context: Any, beginning: str) -> Sequence[str]:
     """Offer the ids of patterns that begin so, the costliest first."""
-    database = import_module("..database", __package__)
-    with database.open_if_exists() as history:
+    with _history(context) as history:
         found = [] if history is None else history.pattern_totals()
     like = [one for one in found if one.id.startswith(beginning)]
     return [one.id for one in sorted(like, key=lambda one: -one.nanodollars)[:MAX_COMPLETIONS]]
@@ -82,9 +91,8 @@ def _patterns(_context: Any, beginning: str) -> Sequence[str]:
 def _stored(column: str) -> Complete:
     """Return what offers the words that the history has in a column."""
 
-    def words(_context: Any, beginning: str) -> Sequence[str]:
-        database = import_module("..database", __package__)
-        with database.open_if_exists() as history:
+    def words(context: Any, beginning: str) -> Sequence[str]:
+        with _history(context) as history:
             found = [] if history is None else history.distinct_values(column, beginning, MAX_COMPLETIONS)
         return [word for word in found if _SAFE.fullmatch(word)]
 

@@ -99,7 +99,7 @@ def moved_here(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
     _rename(job, moved)
     left = {stored.id for stored in moved.values() if stored.project == job.project} - moved.keys()
     job.moved_away |= left - {run.id for run in batch}
-    return stale | moved.keys() | (left & others)
+    return stale | moved.keys() | (left & {run.id for run in batch})
 
 
 def _is_whole(stored: Sequence[Claim], run: ReadResult, parts: AbstractSet[Unit]) -> bool:

@@ -37,8 +37,8 @@ Attempt = tuple[str, str | None]
 """What tells a run's attempts apart: the stream's path, and the hash of its first line."""
 
 
-Seen = Mapping[Attempt, bytes]
-"""Everything that was read of attempts until now, in units, packed."""
+Seen = Mapping[Attempt, tuple[bytes, bytes]]
+"""Everything that was read of attempts until now, in units, packed; and which of them are results."""
 
 
 class Elsewhere(NamedTuple):
@@ -109,7 +109,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def seen_of(claims: Iterable[Claim]) -> Seen:
     """Return what was read of attempts until now, where it can be compared with what is read now."""
     return {
-        claim.name: packed_units(sorted(claim.spender.parts))
+        claim.name: (packed_units(sorted(claim.spender.parts)), claim.results)
         for claim in claims
         if claim.naming == NAMING and claim.identity
     }
@@ -119,12 +119,13 @@ def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen:
     """Return the attempts whose streams hold something else now, though they begin as they did.
 
     With each comes the identity that it has from now on. A stream that grew has all that it had; of one that
-    was cut short all is known. One of which neither is true was overwritten, or cut and then continued.
+    was cut short all is known. One of which neither is true was overwritten, or cut and then continued; but
+    another result after the same messages is a later one of the same work.
     """
     return {
-        claim.name: earlier_identity(claim.name, seen[claim.name])
+        claim.name: earlier_identity(claim.name, seen[claim.name][0])
         for facts, claim in zip(streams, claims, strict=True)
-        if claim.name in seen and not _goes_on(facts, claim, frozenset(unpacked_units(seen[claim.name])))
+        if claim.name in seen and not _goes_on(facts, claim, *seen[claim.name])
     }
 
 
@@ -133,12 +134,17 @@ def is_one_stream(one: Claim, other: Claim) -> bool:
     if one.naming != other.naming or one.naming != NAMING or not one.identity:
         return True
     parts, others = one.spender.parts, other.spender.parts
-    return parts <= others or others <= parts
+    messages = parts.difference(one.spender.results)
+    is_same_work = bool(messages) and messages == others.difference(other.spender.results)
+    return is_same_work or parts <= others or others <= parts
 
 
-def _goes_on(facts: StreamFacts, claim: Claim, before: AbstractSet[Unit]) -> bool:
-    now = claim.spender.parts
+def _goes_on(facts: StreamFacts, claim: Claim, seen: bytes, seen_results: bytes) -> bool:
+    now, before = claim.spender.parts, frozenset(unpacked_units(seen))
     if before <= now or now <= before:
+        return True
+    messages = now.difference(claim.spender.results)
+    if messages and messages == before.difference(unpacked_units(seen_results)):
         return True
     stored = _units_stored(facts)  # ids may be stored without a secret
     if before <= now.union(*stored.values()):
@@ -166,7 +172,7 @@ def earlier_identity(attempt: Attempt, seen: bytes) -> str:
 
 def as_earlier(claim: Claim) -> Claim:
     """Return the claim of an attempt that another one of the same first line took the place of."""
-    (seen,) = seen_of([claim]).values() or (b"",)
+    ((seen, _),) = seen_of([claim]).values() or ((b"", b""),)
     return replace(claim, identity=earlier_identity(claim.name, seen), is_continued=True)
 
 
