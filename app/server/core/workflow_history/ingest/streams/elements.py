@@ -16,11 +16,15 @@ MOST_DAMAGES = 1_000  # a file with more is given up: to look for the next objec
 
 _SEPARATORS = re.compile(rb"[\s,\[\]]*+")
 _STRUCTURE = re.compile(
-    rb'[\s:,0-9eE+.\-truefalsn]*+(?:"(?:[^"\\]++|\\.)*+"[\s:,0-9eE+.\-truefalsn]*+)*+', re.DOTALL
+    rb'[\s:,0-9eE+.\-truefalsn]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[\s:,0-9eE+.\-truefalsn]*+)*', re.DOTALL
 )
-"""Whole strings, numbers and literals, up to a bracket, a string without an end, or what is no JSON."""
+"""Whole strings, numbers and literals, up to a bracket, a string without an end, or what is no JSON.
 
-_REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+The outer repetition is not possessive: before Python 3.11.5, such a one goes on from within an iteration that
+failed (python/cpython#106052).
+"""
+
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _START = re.compile(rb'[,\[\n][ \t\r]{0,200}+(?=\{\s{0,200}+")')
 _OBJECT = re.compile(rb'\{\s{0,200}+"')
 _BEFORE = re.compile(rb"[,\[\n][ \t\r]*\Z")
