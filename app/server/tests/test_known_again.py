@@ -101,6 +101,24 @@ def test_sessions_that_begin_with_one_line_and_spend_the_same_are_two(agents: Pa
     assert (done["total_cost"], done["copies"]) == (round(2 * one, 9), 0)
 
 
+def test_runs_without_sessions_that_begin_and_end_alike_are_two_if_their_messages_differ(
+    agents: Path,
+) -> None:
+    def said(message: str) -> str:
+        lines = [json.loads(text) for text in (init("s"), assistant(message), result(1.0, session="s"))]
+        for one in lines:
+            for key in ("session_id", "uuid"):
+                one.pop(key, None)
+        return text_of([json.dumps(one) for one in lines])
+
+    written(agents, "a1b2c3d4", said("m1"))
+    written(agents, "b2c3d4e5", said("m2"))
+    shutil.copytree(agents / "b2c3d4e5", agents / "b2c3d4e5_copy")
+    done = synced(agents)
+    assert (done["total_cost"], done["copies"]) == (2.0, 1)
+    assert folder_costs(agents)["recorded_cost"] == 2.0
+
+
 def test_results_that_say_the_same_in_one_session_count_as_often_as_they_were_left(agents: Path) -> None:
     _, _, twice = gemini()
     written(agents, "a1b2c3d4", text_of([*gemini(), gemini()[0], twice]))

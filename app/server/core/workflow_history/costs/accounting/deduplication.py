@@ -243,7 +243,7 @@ def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
     own, seen = facts.identity or facts.path, Counter[Unit]()
     units: list[Unit] = []
     for result in facts.results:
-        unit = _unit("result", result.uuid) if result.uuid else _said_unit(facts.format, own, result)
+        unit = _unit("result", result.uuid) if result.uuid else _said_unit(facts, own, result)
         seen[unit] += 1
         units.append(unit if seen[unit] == 1 else _unit("result", unit, seen[unit]))
     return tuple(units)
@@ -256,18 +256,23 @@ def _together(facts: StreamFacts) -> tuple[Unit, ...]:
     return (_unit("stream", *names),) if sessions else ()
 
 
-def _said_unit(kind: str, own: str, result: ResultLine) -> Unit:
+def _said_unit(facts: StreamFacts, own: str, result: ResultLine) -> Unit:
     """Return by what a result without an id is known: what it says of its session.
 
     Its place and its bytes do not count: a copy may have other spaces, or a line before it. A result that
-    says too little to be told from another one of its session is known by the stream's first line as well.
+    says too little to be told from another one of its session is known by the stream's first line as well,
+    and by the messages before it: two runs may begin and end alike.
     """
-    timed = result.duration_ms is not None or kind == CUMULATIVE
+    timed = result.duration_ms is not None or facts.format == CUMULATIVE
     tells = result.session_id is not None and timed and is_telling(result)
     usage = sum([part.usage for part in result.models], TokenUsage())
     took = (result.duration_ms, result.duration_api_ms, result.turns)
     spent = (result.total_cost, *msgspec.structs.astuple(usage + result.main_usage))
-    return _unit("said", result.session_id if tells else (own, result.line), *took, *spent, result.text)
+    if tells:
+        return _unit("said", result.session_id, *took, *spent, result.text)
+    before = {said.message_id for said in facts.messages if said.line < result.line}
+    named = sorted(name for name in before if not name.startswith(NAMELESS))
+    return _unit("said", (own, *(named or [str(result.line)])), *took, *spent, result.text)
 
 
 MessageUnit = Callable[[MessageUsage], Unit]
