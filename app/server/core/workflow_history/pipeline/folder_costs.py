@@ -231,8 +231,10 @@ def _with_share(
     less = {name: part for name in own if (part := parts.get((number, *name)))}
     agents, _ = with_shares(run.agents, own, mine, less, called)
     basis = cost_data(agents).get("cost_basis")
-    originals = originals_of(agents)
-    counted_elsewhere = {name for each in runs if each.id in originals for name in each.agent_names}
+    originals = originals_of(agents) if run.silent else ()
+    counted_elsewhere = (
+        {name for each in runs if each.id in originals for name in each.agent_names} if originals else set()
+    )
     basis = run_basis(basis, agents, run.silent, counted_elsewhere)
     begun = own_times({"times_source": run.times_source}, agents).get("created_at")
     made = run.created_at if begun is None else _as_shown(begun.isoformat())

@@ -107,7 +107,7 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
     more: list[int] = []
     other: list[int] = []
     parts_of: dict[int, list[tuple[Claim, Share]]] = {}
-    agents_of = {_run_name(run): agent_names(run) for run in runs.values()}
+    named = {_run_name(run): run for run in runs.values()}
     for key, run in runs.items():
         own = {name[1:]: claim for name, claim in claims.items() if name[0] == key}
         found, kept = with_shares(
@@ -131,8 +131,9 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
         is_other |= any(run.get(name) != times[name] for name in times)
         if is_other or before != after or key in other:
             kept_claims[key] = [*learnt, *(c for c in group[key] if c.name not in own)]
-        counted_elsewhere = {agent for one in originals_of(agents) for agent in agents_of.get(one, ())}
         silent = run.get("agents_without_stream") or ()
+        originals = [named[name] for name in originals_of(agents) if name in named] if silent else []
+        counted_elsewhere = {agent for original in originals for agent in agent_names(original)}
         if silent and is_copy(agents):
             is_other |= run.get("cost_basis") != run_basis(None, agents, silent, counted_elsewhere)
         if is_other:
