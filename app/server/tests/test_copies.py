@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from app.server.core.workflow_history.analytics import get_history_analytics
 from app.server.core.workflow_history.cli.app import app
 from app.server.core.workflow_history.common.filters import RunFilter
-from app.server.core.workflow_history.database import get_workflow_history
+from app.server.core.workflow_history.database import get_workflow_history, open_required
+from app.server.core.workflow_history.pipeline import batches
 from app.server.core.workflow_history.queries.anomalies import find_anomalies
 from app.server.core.workflow_history.queries.budgets import check_budgets
 from app.server.core.workflow_history.queries.forecast import forecast
@@ -104,6 +105,27 @@ def test_a_copy_is_listed_as_the_copy_of_a_run(tmp_path: Path, order: str) -> No
     listed = CliRunner().invoke(app, ["list", "--limit", "50"], env={"COLUMNS": "160"}).stdout
     assert "copy of shop/a1b2c302 · Add export 2" in listed
     assert "copies are in no statistics" in listed
+
+
+def test_lists_of_similar_runs_are_of_the_settled_costs_however_many_runs_a_transaction_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = tmp_path / "shop" / "agents"
+    for number in range(RUNS):
+        write_run(agents, number)
+        shutil.copytree(agents / f"a1b2c3{number:02d}", agents / f"a1b2c3{number:02d}_copy")
+    lists = []
+    for size in (2_000, 2):
+        monkeypatch.setattr(batches, "MAX_BATCH_RUNS", size)
+        monkeypatch.setattr(batches, "RUNS_PER_TASK", size)
+        monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(tmp_path / f"{size}.db"))
+        synced(agents)
+        with open_required() as history:
+            keys = {ref.key: ref.id for ref in history.list_refs()}
+            pairs = [pair for some in history.similarity().similar_lists(list(keys)) for pair in some]
+        lists.append({(keys[key], rank, keys[similar], score) for key, rank, similar, score in pairs})
+    assert lists[0] == lists[1]
+    assert lists[0]
 
 
 def test_statistics_say_how_many_copies_they_leave_out(tmp_path: Path) -> None:

@@ -332,6 +332,7 @@ def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
     settled = settle_shares(job.history, shared)
     job.unlearnt |= settled.unlearnt
     if settled.changed:
+        job.relations.reload(settled.changed)
         if is_last:
             job.relations.compute_changes().save(job.history, {})
         job.history.build_column_cache()

@@ -6,7 +6,7 @@ and what that takes is loaded when the first run changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis.similarity.version import MODEL_VERSION
@@ -48,6 +48,7 @@ class SimilarityUpdater:
         self._similarity = history.similarity()
         self._neighbours: SimilarityIndex | None = None
         self._version = 0  # of the history when it was loaded
+        self._outdated: set[int] = set()  # keys of runs whose values in memory are not as stored
 
     @property
     def is_stale(self) -> bool:
@@ -62,6 +63,10 @@ class SimilarityUpdater:
         if changed:
             self._loaded().add(changed)
 
+    def reload(self, keys: Iterable[int]) -> None:
+        """Take these runs' values from the history the next time: they were changed there."""
+        self._outdated.update(keys)
+
     def compute_changes(self, changed: Sequence[RunFeatures] = ()) -> SimilarityChanges:
         """Return what becomes of the stored lists once these runs are stored, beside those taken before.
 
@@ -72,8 +77,11 @@ class SimilarityUpdater:
         if not (changed or stale or (self._neighbours and self._neighbours.pending)):
             return SimilarityChanges()
         neighbours = self._loaded()
+        current = neighbours.pending - {(run.project, run.id) for run in stale if run.key in self._outdated}
+        self._outdated.clear()
         neighbours.add(changed)
-        unseen = [run for run in stale if (run.project, run.id) not in neighbours.pending]
+        current.update(run.key for run in changed)
+        unseen = [run for run in stale if (run.project, run.id) not in current]
         for start in range(0, len(unseen), _TEXTS):
             neighbours.add(self._as_stored(unseen[start : start + _TEXTS]))
         neighbours.set_keys({(run.project, run.id): run.key for run in stale})
