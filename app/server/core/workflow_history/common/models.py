@@ -48,9 +48,9 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     6
     """
 
-    input: int = 0  # tokens, not cached
-    output: int = 0  # tokens
-    cache_read: int = 0  # tokens
+    input: int = 0  # uncached input tokens
+    output: int = 0  # output tokens
+    cache_read: int = 0  # cache read tokens
     cache_write_5m: int = 0  # tokens written to the 5-minute cache
     cache_write_1h: int = 0  # tokens written to the 1-hour cache
     web_searches: int = 0  # requests
@@ -114,7 +114,7 @@ LIST_PRICE = Terms()
 class Problem:
     """A read error or a warning about doubtful data; it is shown to the user and stops nothing."""
 
-    path: str  # relative to the agents folder, POSIX separators
+    path: str  # relative to the agents directory, POSIX separators
     reason: str
     line: int | None = None  # 1-based
     severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
@@ -184,13 +184,13 @@ class ResultLine(msgspec.Struct, frozen=True):
     line: int  # 1-based
     total_cost: Decimal | None  # USD, cumulative since the process started
     models: tuple[ReportedModelCost, ...] = ()
-    main_usage: TokenUsage = TokenUsage()  # main thread only, of this segment
+    main_usage: TokenUsage = TokenUsage()  # usage of the main thread only, of this segment
     duration_ms: float | None = None
     duration_api_ms: float | None = None
     turns: int | None = None
     is_error: bool = False
     subtype: str | None = None
-    text: str = ""  # the first 2,000 characters of the answer
+    text: str = ""  # first 2,000 characters of the answer
     session_id: str | None = None
     uuid: str | None = None
     permission_denials: int = 0
@@ -230,7 +230,7 @@ class StreamFacts(msgspec.Struct, frozen=True):
     modified_at: datetime | None = None  # aware UTC, the file's mtime
     identity: str | None = None  # hash of the first complete line; a different line means a different attempt
     session_ids: tuple[str, ...] = ()
-    model: str | None = None  # the main thread's model
+    model: str | None = None  # model of the main thread
     results: tuple[ResultLine, ...] = ()
     messages: tuple[MessageUsage, ...] = ()
     tools: tuple[ToolCall, ...] = ()
