@@ -300,7 +300,7 @@ class AgentRun(TypedDict, total=False):
     format: str
     models: list[dict[str, Any]]  # {model, cost, cost_basis, computed_cost, the token fields}
     cost_disputed: bool  # whether the computed cost differs from the reported cost by more than 1%
-    cost_difference_percent: float | None  # percent of the reported cost; None: not comparable
+    cost_difference_percent: float | None  # difference in percent of the reported cost; None: not comparable
     duplicate_of: str | None  # stream that already counts the same cost
     inherited: list[
         dict[str, Any]
@@ -319,7 +319,7 @@ class CostData(TypedDict, total=False):
     lower_bound_cost: float | None  # USD, minimum beyond `total_cost`: no dollar is in both
     computed_cost: float | None  # USD, tokens x dated price
     cost_disputed: bool  # whether the reported cost of any stream is disputed
-    cost_difference_percent: float | None  # percent of the reported sum, over streams with both costs
+    cost_difference_percent: float | None  # difference in percent of the reported sum of streams with both
     web_searches: int | None
     cache_creation_5m_tokens: int | None
     cache_creation_1h_tokens: int | None
