@@ -96,7 +96,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     screen, wanted = get_output(context), get_filter(context)
     found = find_patterns(
         wanted,
-        kinds=kind,  # type: ignore[arg-type]  # words are checked there
+        kinds=kind,  # type: ignore[arg-type]  # find_patterns validates the words
         statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
         limit=USUAL_LIMIT if limit is None and not everything else limit,
         keep_share=keep_share,

@@ -16,7 +16,7 @@ from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
 
-if TYPE_CHECKING:  # see serve
+if TYPE_CHECKING:  # `serve` imports the server lazily
     from ...web.settings import ServerSettings
 
 app = typer.Typer(add_completion=False)
