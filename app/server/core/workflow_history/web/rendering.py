@@ -192,7 +192,7 @@ def iso(value: Any) -> str | None:
 
 
 def status_class(word: Any) -> str:
-    """Return the CSS class of a status or outcome. All values outside the known ones share `is-other`.
+    """Return the CSS class of a status or outcome: `is-other` for all unlisted ones, `is-unknown` for none.
 
     >>> status_class("failed"), status_class("x skip")
     ('is-failed', 'is-other')
