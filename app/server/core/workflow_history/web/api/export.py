@@ -115,7 +115,7 @@ class _Pieces(StreamingResponse):
         super().__init__(chain([next(rows)], rows), **given)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the chunks. If the client is too slow, the response ends early, which the client can detect."""
+        """Send the chunks. If the client is too slow, the response is cut off, which the client can see."""
 
         async def in_time(message: Message) -> None:
             with fail_after(CLIENT_TIMEOUT):

@@ -99,7 +99,7 @@ def _show(operation: dict[str, Any]) -> None:
 
 @cache
 def components() -> dict[str, Any]:
-    """Return all published schemas. Their inner definitions are prefixed by the schema's name to be unique."""
+    """Return all published schemas. Inner definitions are prefixed by their schema's name to be unique."""
     found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}
     for name, make in SCHEMAS.items():
         schema = dict(make())
