@@ -1,4 +1,4 @@
-"""The history for browsers and programs: requests in, answers as pages, JSON and events out. One process.
+"""Web server of the history: HTML pages, a REST API and server-sent events in one process.
 
-It asks the same answers as the command line, and decides nothing of its own about runs.
+It calls the same queries as the command line and makes no decisions about runs of its own.
 """

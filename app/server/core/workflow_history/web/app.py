@@ -1,4 +1,4 @@
-"""The server as an ASGI app: settings in; REST, pages and events out. Listens to nothing by itself."""
+"""Build the ASGI app with the REST API, the pages and the event stream. It opens no socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .pages import Assets, pages
 from .settings import ServerSettings
 
 MAX_THREADS: Final = 8
-"""That answer at the same time; a long answer takes one until it is given."""
+"""Requests that are handled at the same time. A slow request occupies its thread until it is answered."""
 
 _ABOUT: Final = """
 The history of AI developer workflow runs. Answers have the shapes that `--json` gives on the command line;
@@ -36,14 +36,14 @@ money is US dollars, times are ISO 8601 in UTC, unknown is null.
 
 
 def create_app(settings: ServerSettings | None = None) -> FastAPI:
-    """Return a server's app."""
+    """Build a server's app with its routes and middleware."""
     given = settings or ServerSettings()
     app = FastAPI(
         title="Workflow History",
         version="1",
         description=_ABOUT.strip(),
-        openapi_url=None,  # the REST part gives it, with an ETag
-        docs_url=None,  # its scripts come from another host
+        openapi_url=None,  # the REST API serves it, with an ETag
+        docs_url=None,  # its scripts would be loaded from another host
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_name_of,
@@ -69,7 +69,7 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _serving(app: FastAPI) -> AsyncIterator[None]:
-    # More threads would only wait for each other: Python runs one at a time, and a disk is not the limit.
+    # More threads would only wait for each other: Python runs one at a time, and the disk is not the limit.
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     await check_history_exists(app.state.context)
     async with app.state.context.live.lifespan():
@@ -77,12 +77,11 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _name_of(route: APIRoute) -> str:
-    """Return what an operation is called: its function's name."""
     return route.name
 
 
 def _route_of(app: FastAPI, scope: Scope) -> str:
-    """Return which route answered, as metrics have it: never a client's own words."""
+    """Return the path template of the matched route for metrics: never with a client's values."""
     route = scope.get("route")
     known = operations_of(app).get(getattr(route, "name", ""))
     return known.path if known else getattr(route, "path", None) or "none"

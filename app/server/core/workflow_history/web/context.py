@@ -1,4 +1,4 @@
-"""What answers need beside the request: an app's own things, kept where every handler finds them."""
+"""Objects that all request handlers of an app share, as a FastAPI dependency."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .middleware.metrics import Metrics
 from .query_cache import QueryCache
 from .settings import ServerSettings
 
-MAX_CONCURRENT_EXPORTS: Final = 4  # at the same time
+MAX_CONCURRENT_EXPORTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One server's own things."""
+    """Settings, services and caches of one server."""
 
     settings: ServerSettings
     live: LiveService
@@ -31,21 +31,24 @@ class Context:
     kept: QueryCache = field(default_factory=QueryCache)
     guesses: Guesses = field(default_factory=Guesses)
     metrics: Metrics = field(default_factory=Metrics)
-    exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))  # their places
-    had_history: Event = field(default_factory=Event)  # since the server began
+    exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_EXPORTS))  # one per export
+    had_history: Event = field(default_factory=Event)  # set once a history existed while the server ran
 
 
 async def context_of(request: Request) -> Context:
-    """Return the things of the app that was asked."""
+    """Return the context of the app that handles a request."""
     return cast("Context", request.app.state.context)
 
 
 ContextDep = Annotated[Context, Depends(context_of)]
-"""A handler's parameter that holds them."""
+"""Type of a handler's parameter for the context."""
 
 
 async def check_history_exists(here: ContextDep) -> None:
-    """Raise WorkflowHistoryError where the history was there and is gone: that is no empty history."""
+    """Raise WorkflowHistoryError if the history has disappeared while the server runs.
+
+    A deleted history must not look like an empty one.
+    """
     if database.history_exists():
         here.had_history.set()
     elif here.had_history.is_set():
@@ -56,5 +59,5 @@ async def check_history_exists(here: ContextDep) -> None:
 
 
 def remember_change_token(request: Request) -> None:
-    """Note what the history's mark was before a page reads it: the page asks for what came after."""
+    """Store the history's change token before a page reads it, so that the page can ask for later changes."""
     request.state.mark = current_change_token()

@@ -1,4 +1,4 @@
-"""Errors as answers: an exception in, a status code and a problem (RFC 9457) or a page out."""
+"""Convert exceptions to HTTP error responses: a problem (RFC 9457) for programs, a page for browsers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _STATUS: Final[tuple[tuple[type[WorkflowHistoryError], int], ...]] = (
     (InvalidQueryError, 422),
     (WorkflowHistoryError, 503),  # the database cannot be read or written
 )
-"""What an error of ours means to a client; the first that fits."""
+"""HTTP status of each of our exceptions. The first matching class counts."""
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -58,13 +58,13 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Return a problem as JSON."""
+    """Return an error response with a JSON problem (RFC 9457)."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Have every error of an app answered."""
+    """Register the handlers that answer an app's exceptions."""
     app.add_exception_handler(WorkflowHistoryError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -88,13 +88,16 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 class UnhandledErrorMiddleware:
-    """Answers what nobody foresaw, inside the guard: the framework would answer it outside of that."""
+    """Answer unexpected exceptions with status 500, inside the security middleware.
+
+    The framework would answer them outside of it, without the security headers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; an answer that had begun is broken off."""
+        """Process a request. If the response had already begun, raise again, which cuts it off."""
         begun = False
 
         async def noted(message: Message) -> None:
@@ -132,7 +135,7 @@ def _named(error: dict[str, Any]) -> str:
 
 
 def _allowed(request: Request) -> dict[str, str]:
-    """Return the methods of a path: the framework names those of one route alone."""
+    """Return the Allow header for a path. The framework would list the methods of a single route only."""
     methods = [method.upper() for method in METHODS if _is_taken(request, method.upper())]
     if "GET" in methods and request.url.path != EVENTS_PATH:
         methods.append("HEAD")

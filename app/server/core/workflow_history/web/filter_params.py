@@ -1,7 +1,7 @@
-"""The parameters that narrow an answer to some runs: a query string in, a checked filter out.
+"""Parse and validate the query parameters that filter runs.
 
-They are the options of the command line without their dashes, and take the same words. They are read here and
-not by the framework, which takes longer for these seventeen than a list of runs takes to be read.
+They have the names of the command-line options without dashes, and take the same values. They are parsed here
+and not by the framework, which takes longer for these seventeen parameters than reading a list of runs takes.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..common.filter_options import FILTER_OPTIONS, FilterOption, build_filter
 from ..common.filters import RunFilter
 from ..common.time_zones import LOCAL_ZONE, TZ_HELP, zone_named
 
-MAX_VALUE_CHARS: Final = 500  # of one value
-MAX_VALUES: Final = 50  # of one parameter
+MAX_VALUE_CHARS: Final = 500  # characters of one value
+MAX_VALUES: Final = 50  # values of one parameter
 
 _BY_NAME: Final = {one.name: one for one in FILTER_OPTIONS}
 _YES_OR_NO: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 async def parse_filter(request: Request) -> RunFilter:
-    """Return which runs a request is about; raises InvalidQueryError."""
+    """Return the run filter of a request. Raises InvalidQueryError."""
     query = request.query_params
     given = {name: _checked(_BY_NAME[name], query.getlist(name)) for name in query if name in _BY_NAME}
     zone = checked_zone(query.get("tz"))
@@ -36,12 +36,15 @@ async def parse_filter(request: Request) -> RunFilter:
 
 
 async def zone(request: Request) -> str:
-    """Return the time zone that days are of, in the filter and in what is asked; raises InvalidQueryError."""
+    """Return the name of the time zone for days in filters and results. Raises InvalidQueryError."""
     return checked_zone(request.query_params.get("tz"))
 
 
 def checked_zone(name: str | None) -> str:
-    """Return a time zone that there is; a client's words never name a file."""
+    """Return a valid time zone name; the local zone if none is given. Raises InvalidQueryError.
+
+    Only listed names are accepted, so a client's value never becomes a file path.
+    """
     if not name or name == LOCAL_ZONE:
         return LOCAL_ZONE
     if name not in _zones():
@@ -59,10 +62,10 @@ def _zones() -> frozenset[str]:
 _ALL: Final = RunFilter()
 
 FilterDep = Annotated[RunFilter, Depends(parse_filter)]
-"""A handler's parameter: which runs an answer is about. Its operation is described with NARROWED."""
+"""Type of a handler's parameter for the run filter. Its route needs FILTER_OPENAPI as `openapi_extra`."""
 
 Zone = Annotated[str, Depends(zone)]
-"""Another: the time zone that days are of. NARROWED describes it too."""
+"""Type of a handler's parameter for the time zone of days. FILTER_OPENAPI describes it too."""
 
 
 def _checked(one: FilterOption, values: list[str]) -> Any:
@@ -96,21 +99,23 @@ _ZONE: Final[dict[str, Any]] = {
 }
 
 FILTER_OPENAPI: Final = {"parameters": [*(_described(one) for one in FILTER_OPTIONS), _ZONE]}
-"""What an operation that takes a filter adds to its description (`openapi_extra`)."""
+"""OpenAPI parameters of an operation that takes a filter, for `openapi_extra`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """What a query string asks for, and what of it cannot be read: a form shows both."""
+    """The filter in a query string, with the parameters that are invalid. A form shows both."""
 
-    where: RunFilter  # of what could be read
-    given: dict[str, Any]  # as it was typed, by parameter: links and forms repeat it
-    problems: dict[str, str]  # by parameter
-    zone: tzinfo | None = None  # that days are of; None: this machine's
+    where: RunFilter  # from the valid parameters
+    given: dict[str, Any]  # values as typed, by parameter; repeated in links and forms
+    problems: dict[str, str]  # error messages by parameter
+    zone: tzinfo | None = None  # time zone of days; None: the local zone
 
 
 def parse_filter_leniently(query: Mapping[str, Sequence[str]]) -> ParsedFilter:
-    """Read the narrowing part of a query string; a faulty part stops no other, of one value the last counts.
+    """Parse the filter parameters of a query string, and collect errors instead of raising them.
+
+    An invalid parameter doesn't affect the others. Only the last value of a single-value parameter counts.
 
     >>> parse_filter_leniently({"cost": ["x"], "status": ["failed", ""], "page": ["2"]}).problems
     {'cost': "'x' is no range; say it as 1..5, 1.. or ..5"}

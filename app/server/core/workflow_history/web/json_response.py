@@ -1,4 +1,4 @@
-"""JSON replies: an answer in, bytes with an ETag out; a client that has them already gets none."""
+"""JSON responses with an ETag, or 304 (Not Modified) if the client already has them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from ..queries.json.encoding import to_json, with_schema_version
 
-CACHE_CONTROL: Final = "private, no-cache"  # keep it, but ask whether it still holds
+CACHE_CONTROL: Final = "private, no-cache"  # may be stored, but must be revalidated
 JSON: Final = "application/json"
 
 
 def json_response(request: Request, answer: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer, or an object, as JSON; 304 where the client has it."""
+    """Return a query result or a mapping as JSON, or 304 if the client already has it."""
     data = with_schema_version(answer) if isinstance(answer, Mapping) else to_json(answer)
     return etag_response(request, msgspec.json.encode(data), JSON, headers)
 
@@ -26,8 +26,8 @@ def json_response(request: Request, answer: Any, headers: Mapping[str, str] | No
 def etag_response(
     request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a body with its ETag; 304 where the client has it."""
-    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'  # weak: it may go out compressed
+    """Return a body with its ETag, or 304 if the client already has it."""
+    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'  # weak: the body may be sent compressed
     if etag_matches(tag, request.headers):
         return not_modified(tag)
     return Response(
@@ -36,16 +36,16 @@ def etag_response(
 
 
 def etag_matches(tag: str, asked: Headers) -> bool:
-    """Return whether a client says that it has what a tag stands for."""
+    """Return whether the If-None-Match header in `asked` matches an ETag."""
     given = [_opaque(one.strip()) for one in asked.get("if-none-match", "").split(",")]
     return _opaque(tag) in given or given == ["*"]
 
 
 def _opaque(tag: str) -> str:
-    """Return a tag without its mark: GET compares weak and strong ones alike."""
+    """Return an ETag without its weak prefix, because If-None-Match ignores the difference."""
     return tag.removeprefix("W/")
 
 
 def not_modified(tag: str) -> Response:
-    """Return what a client gets that has it."""
+    """Return a 304 response (Not Modified) with an ETag."""
     return Response(status_code=304, headers={"ETag": tag, "Cache-Control": CACHE_CONTROL})

@@ -1,4 +1,4 @@
-"""What filters by name can be: the history's words out, kept for a moment, as every list asks for them."""
+"""Values that filters by name can have, read from the history and cached because every list needs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ CACHE_SECONDS: Final = 20.0
 
 
 class FilterChoices:
-    """What runs of the history are called by, looked up anew every so many seconds."""
+    """Projects, workflows, models and other names in the history, cached for `CACHE_SECONDS`.
+
+    An empty result is not cached.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,7 +24,7 @@ class FilterChoices:
         self._found: Mapping[str, list[str]] = {}
 
     def all(self) -> Mapping[str, list[str]]:
-        """Return the words in their order, by the names of `filters.NAMED`."""
+        """Return the sorted names of each filter, by the keys of `NAME_COLUMNS`."""
         now = self._clock()
         if now >= self._until:
             with database.open_if_exists() as history:

@@ -1,4 +1,4 @@
-"""What a server writes to stderr while it serves: bounded, and without control codes."""
+"""Logging of a running server to stderr: rate-limited and without control codes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 
 from ..common.formatting.text import sanitize
 
-MOST_ALIKE: Final = 10  # lines of one event in a span
+MOST_ALIKE: Final = 10  # lines of one event within SPAN
 SPAN: Final = 60.0  # seconds
-_MOST_EVENTS: Final = 200  # that are told apart
+_MOST_EVENTS: Final = 200  # events with a counter of their own; all further ones share a counter
 
 _LAST: Final = "more_is_left_out"
 _LOGGERS: Final = ("workflow_history", "uvicorn.error", "asyncio")
@@ -19,7 +19,7 @@ _LOGGERS: Final = ("workflow_history", "uvicorn.error", "asyncio")
 
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
-    """Write warnings and errors to stderr until the block ends: a server has no other way to say them."""
+    """Log warnings and errors to stderr until the block ends. A server has no other output for them."""
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
     shown.setFormatter(_SanitizingFormatter("%(asctime)s %(levelname)s %(message)s"))
@@ -35,23 +35,23 @@ def log_to_stderr() -> Iterator[None]:
 
 
 class _SanitizingFormatter(logging.Formatter):
-    """Lets no text of a run or of a client reach the terminal as a control code."""
+    """Formatter that removes control codes in texts of runs and clients before they reach the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record as text."""
+        """Format a record as text without control codes."""
         more = " (more of the kind is left out for a minute)" if getattr(record, _LAST, False) else ""
         return sanitize(super().format(record)) + more
 
 
 class Sparing(logging.Filter):
-    """Lets one event be written so many times in a span: clients must not fill a disk."""
+    """Filter that limits each event to MOST_ALIKE lines within SPAN, so that clients can't fill the disk."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[str, tuple[float, int]] = {}  # when an event's span began, and how many there were
+        self._seen: dict[str, tuple[float, int]] = {}  # by event: start of its span (Unix time), lines in it
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is written; the last one of a span is marked as that."""
+        """Return whether a record is written, and mark the last one that its span allows."""
         event = str(record.msg)
         if event not in self._seen and len(self._seen) >= _MOST_EVENTS:
             event = ""

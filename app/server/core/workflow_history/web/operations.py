@@ -1,4 +1,4 @@
-"""What may be asked of the REST part: an app's own description in, its operations by name out."""
+"""Operations of the REST API, read from the app's OpenAPI description."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException
 from fastapi.openapi.utils import get_openapi
 
-_MOST_SAID = 60  # characters of a wrong parameter
+_MOST_SAID = 60  # characters of an unknown parameter in an error message
 
 
 class Operation(NamedTuple):
-    """One operation as the description has it."""
+    """One operation of the OpenAPI description."""
 
     name: str
-    method: str  # in capitals
-    path: str  # with its parameters in braces
-    told: Mapping[str, Any]  # as OpenAPI has it
-    once: frozenset[str]  # parameters of the query that have one value
-    many: frozenset[str]  # those that may be repeated
+    method: str  # in upper case
+    path: str  # with parameters in braces
+    told: Mapping[str, Any]  # its OpenAPI operation object
+    once: frozenset[str]  # query parameters with a single value
+    many: frozenset[str]  # query parameters that may be repeated
 
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
 def operations_of(app: FastAPI) -> Mapping[str, Operation]:
-    """Return all operations by their names."""
+    """Return all operations of an app by name. They are cached in `app.state`."""
     found: Mapping[str, Operation] | None = getattr(app.state, "operations", None)
     if found is None:
-        # Not app.openapi(): with the published schemas that takes a first visitor half a second.
+        # Not app.openapi(): with the published schemas, the first request would take half a second.
         plain = get_openapi(title=app.title, version=app.version, routes=app.routes)
         found = {one.name: one for one in _read(plain)}
         app.state.operations = found
@@ -39,12 +39,15 @@ def operations_of(app: FastAPI) -> Mapping[str, Operation]:
 
 
 def current_operation(request: Request) -> Operation | None:
-    """Return the operation that a request found; None: it is not one of the description."""
+    """Return the operation that a request was routed to, or None if it isn't in the description."""
     return operations_of(request.app).get(getattr(request.scope.get("route"), "name", ""))
 
 
 async def reject_unknown_parameters(request: Request) -> None:
-    """Refuse a query with a parameter that the operation does not have: a slip would ask for everything."""
+    """Reject unknown parameters, and repeated ones that take a single value, with status 422.
+
+    An ignored typo in a filter would return all runs.
+    """
     operation = current_operation(request)
     if operation is None:
         return

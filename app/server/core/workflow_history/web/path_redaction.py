@@ -1,4 +1,4 @@
-"""What is said to clients about files: a text in, the same without the folders of this machine out."""
+"""Remove this server's directories from texts that are sent to clients."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from ..queries.settings_file import candidate_paths
 
 
 def redact_paths(text: str) -> str:
-    """Return a text that names the history and the settings without their folders: no client needs those."""
+    """Return a text with the paths of the history and the config files cut to their file names.
+
+    Clients don't need the directories.
+    """
     known = candidate_paths()
-    with suppress(WorkflowHistoryError):  # a location that cannot be read names no folder
+    with suppress(WorkflowHistoryError):  # an unreadable location has no directory to remove
         known.append(Path(database.database_name()))
     for place in known:
         if place.is_absolute():

@@ -1,12 +1,12 @@
-"""Where the REST part stands, and what in it has no end that one could wait for. Opens nothing."""
+"""URL paths of the REST API, and of its responses that are streamed. No I/O."""
 
 from __future__ import annotations
 
 from typing import Final
 
 API_PREFIX: Final = "/api/v1"
-EVENTS_PATH: Final = f"{API_PREFIX}/events"  # nobody can wait for its end, or be given it again
+EVENTS_PATH: Final = f"{API_PREFIX}/events"  # never ends, so it can be neither buffered nor cached
 STREAMED_PREFIXES: Final = (
     EVENTS_PATH,
     f"{API_PREFIX}/export/",
-)  # beginnings of paths: nobody waits for another's to be read
+)  # path prefixes that are never cached: no client waits until another has read its response

@@ -1,7 +1,7 @@
-"""Answers that pages ask for again: a question in, its answer out, looked up anew where the history changed.
+"""Cache of query results for pages, invalidated when the history changes.
 
-Two pages in a row, or two people, ask the same of a large history. What depends on the clock is kept no
-longer than `CACHE_SECONDS`.
+Successive pages and different users often need the same results, which are slow on a large history. Some
+results depend on the current time, so no entry is kept longer than `CACHE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .. import database
 Answer = TypeVar("Answer")
 
 CACHE_SECONDS: Final = 30.0
-MAX_ENTRIES: Final = 32  # answers
+MAX_ENTRIES: Final = 32  # cached results
 
 
 class QueryCache:
-    """The latest answers; any thread may ask."""
+    """Cache of the latest query results. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class QueryCache:
         self._lock = Lock()
 
     def __call__(self, ask: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
-        """Return what `ask` answers; an error is not kept."""
+        """Return the result of `ask`, from the cache if possible. An exception is not cached."""
         key = (
             str(database.database_name()),
             database.change_token(),
@@ -41,7 +41,7 @@ class QueryCache:
         with self._lock:
             until, answer = self._answers.get(key, (float("-inf"), None))
         if self._clock() < until:
-            return answer  # type: ignore[no-any-return]  # it came of the same question
+            return answer  # type: ignore[no-any-return]  # cached from the same function and arguments
         found = ask(*given, **named)
         with self._lock:
             self._answers[key] = (self._clock() + CACHE_SECONDS, found)

@@ -1,4 +1,4 @@
-"""Templates into pages: a request, a template's name and values in, HTML out. Everything is escaped."""
+"""Render Jinja templates to HTML pages. All values are escaped."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _HERE: Final = Path(__file__).parent / "pages"
 
 
 class NavEntry(NamedTuple):
-    """One page that every page leads to."""
+    """One entry of the navigation bar."""
 
     path: str
     name: str
-    key: str  # after g
-    below: tuple[str, ...] = ()  # beginnings of the paths that belong to it
+    key: str  # second key of the shortcut, after "g"
+    below: tuple[str, ...] = ()  # path prefixes of its subpages
 
     def matches(self, path: str) -> bool:
-        """Return whether a path is this page, or belongs to it."""
+        """Return whether a path is this page or one of its subpages."""
         return path == self.path or path.startswith(self.below)
 
 
@@ -90,7 +90,7 @@ JINJA_FILTERS: Final = {
     "phase_words": sync_summary.phase_label,
     "show_as": lambda amount, how: _AMOUNTS[how](amount),
 }
-"""How templates write values: the words are those of the terminal."""
+"""Template filters that format values as in the terminal."""
 
 
 @cache
@@ -112,19 +112,21 @@ def _templates() -> Environment:
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page."""
+    """Render a template to an HTML response that browsers revalidate before reuse."""
     html = (
         _templates()
         .get_template(template)
         .render(request=request, path=request.url.path, mark=getattr(request.state, "mark", ""), **values)
     )
     headers = {"Cache-Control": "private, no-cache"}
-    # Half of a pair, as a damaged file may hold one, cannot be sent.
+    # A lone surrogate, possible in text from a damaged file, cannot be encoded as UTF-8.
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
 
 
 def strip_control_chars(value: Any) -> Any:
-    r"""Return what a template is about to write without control codes, whoever forgot to clean it.
+    r"""Return a template value without control codes, in case a template forgot to remove them.
+
+    Markup and values that aren't strings are returned unchanged.
 
     >>> strip_control_chars("\u202eback"), strip_control_chars(3)
     ('back', 3)
@@ -133,7 +135,7 @@ def strip_control_chars(value: Any) -> Any:
 
 
 def breakable(name: str) -> Markup:
-    """Return a name that a browser breaks between its parts, if at all.
+    """Return a name as escaped markup that browsers break only between its parts.
 
     >>> breakable("mcp__a__<b>")
     Markup('mcp__<wbr>a__<wbr>&lt;b&gt;')
@@ -142,14 +144,14 @@ def breakable(name: str) -> Markup:
 
 
 def problem_page(request: Request, status: int, detail: str) -> HTMLResponse:
-    """Return a page that says what is wrong and what to do next."""
+    """Return an error page with the problem and the next step."""
     return page(
         request, "problem.html", status=status, code=status, title=HTTPStatus(status).phrase, detail=detail
     )
 
 
 def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -> str:
-    """Return a link: a path with a query, some of its parameters changed; None takes one out.
+    """Build a URL from a path, a query and changes to it. None or an empty value removes a parameter.
 
     >>> url_for("/", {"status": ["failed"], "offset": 50}, offset=None, sort="cost")
     '/?status=failed&sort=cost'
@@ -161,7 +163,7 @@ def url_for(path: str, query: Mapping[str, Any] | None = None, **changes: Any) -
 
 
 def run_address(run: Mapping[str, Any], part: str = "") -> str:
-    """Return where a run's page is.
+    """Return the URL of a run's page; `part` is appended to its path.
 
     >>> run_address({"id": "a b", "project": "shop"})
     '/runs/a%20b?project=shop'
@@ -171,7 +173,7 @@ def run_address(run: Mapping[str, Any], part: str = "") -> str:
 
 
 def format_exact(value: Any) -> str:
-    """Return a count with all of its digits, for who wants to know.
+    """Format a count with all of its digits.
 
     >>> format_exact(1234567), format_exact(None) == UNKNOWN
     ('1,234,567', True)
@@ -181,7 +183,7 @@ def format_exact(value: Any) -> str:
 
 
 def iso(value: Any) -> str | None:
-    """Return a time as a `datetime` attribute takes it, None where it is none.
+    """Return a time for a `datetime` attribute, or None if the value isn't a time.
 
     >>> iso("2026-01-11T04:56:47+00:00"), iso("<b>")
     ('2026-01-11T04:56:47+00:00', None)
@@ -190,7 +192,7 @@ def iso(value: Any) -> str | None:
 
 
 def status_class(word: Any) -> str:
-    """Return the class that colours a state or an outcome; a word of the run's own gets no class of its own.
+    """Return the CSS class of a status or outcome: `is-other` for all unlisted ones, `is-unknown` for none.
 
     >>> status_class("failed"), status_class("x skip")
     ('is-failed', 'is-other')
@@ -200,7 +202,7 @@ def status_class(word: Any) -> str:
 
 
 def cost_title(run: Mapping[str, Any]) -> str:
-    """Return what a run's cost means, in a sentence."""
+    """Return a sentence that explains a run's cost and its cost basis."""
     spent, basis = spending.run_spending(run), run.get("cost_basis")
     if spent.minimum is None and not basis:
         return "no cost of its own is known"

@@ -1,4 +1,4 @@
-"""Listen and serve: settings in; nothing comes back until the server is stopped."""
+"""Open the listening socket and run the server until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from .settings import ServerSettings
 
 __all__ = ["ServerSettings", "serve_forever"]
 
-_SECONDS_TO_END = 1  # that open answers have when the server stops
+_SECONDS_TO_END = 1  # grace period of open responses when the server stops
 
 
 def serve_forever(
     settings: ServerSettings, ready: Callable[[str], None], limits: Limits | None = None
 ) -> None:
-    """Serve until somebody stops it; `ready` is told the address once it answers."""
+    """Serve until interrupted; call `ready` with the server's URL once it accepts connections."""
     listening = _listen(settings)
     server = server_of(settings, limits or Limits())
-    AppStatus.enable_automatic_graceful_drain = False  # we end the streams ourselves: see _Server
+    AppStatus.enable_automatic_graceful_drain = False  # _Server ends the streams itself
     ready(_address(settings, listening))
-    with log_to_stderr(), suppress(KeyboardInterrupt):  # the way to stop it
+    with log_to_stderr(), suppress(KeyboardInterrupt):  # Ctrl-C is the normal way to stop the server
         server.run([listening])
-    gc.freeze()  # the process ends now: going through all that is loaded would take longer than stopping
+    gc.freeze()  # the process exits now: a final garbage collection would take longer than the shutdown
 
 
 def server_of(settings: ServerSettings, limits: Limits) -> uvicorn.Server:
-    """Return a server that listens to nothing yet."""
+    """Build a server that isn't listening yet."""
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        http=cast("type[H11Protocol]", bounded(limits)),  # it is only called, as a class is
+        http=cast("type[H11Protocol]", bounded(limits)),  # only called, so a factory is enough
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -56,21 +56,21 @@ def server_of(settings: ServerSettings, limits: Limits) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends what would never end by itself before it waits for the rest."""
+    """A server that ends the endless event streams before it waits for the other responses."""
 
     def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
         self._end_streams = end_streams
 
     async def shutdown(self, sockets: Any = None) -> None:
-        """Stop."""
+        """End the event streams, then shut down."""
         self._end_streams()
         await super().shutdown(sockets)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named as TCP: only then does asyncio send small pieces at once, not 40 ms later.
+    # The explicit TCP protocol makes asyncio set TCP_NODELAY; otherwise small writes are delayed by 40 ms.
     found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -85,7 +85,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 
 def _instead(error: OSError) -> str:
-    """Return what to do where an address cannot be listened to."""
+    """Return a hint for an address that the server can't listen on."""
     if error.errno in {errno.EADDRINUSE, errno.EACCES}:
         return "--port 0 takes a free port"
     return "--host names an address of this machine, as 127.0.0.1"

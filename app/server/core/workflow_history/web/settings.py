@@ -1,4 +1,4 @@
-"""What one server is told at its start: words of the command line in, checked settings out. Opens nothing."""
+"""Validated settings of a server, from its command line. No I/O."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How one server serves."""
+    """Settings of one server. Raises InvalidQueryError if they are unsafe or invalid."""
 
     host: str = DEFAULT_HOST  # address to listen on
     port: int = DEFAULT_PORT
-    token: str | None = field(default=None, repr=False)  # asked for by every answer; None: loopback only
-    names: tuple[str, ...] = ()  # host names that browsers may reach it by, beside its address
-    keep_answers: float = 2.0  # seconds that an answer is given again; 0: never
-    agents_dir: FolderPath | None = None  # folder that is synced; None: none
-    others: tuple[FolderPath, ...] = ()  # the project's other agents folders, synced after it
-    follow: bool = True  # sync it by itself whenever it changes
-    project: str | None = None  # that its runs are stored under; None: as a sync names it
+    token: str | None = field(default=None, repr=False)  # required in every request; None: loopback only
+    names: tuple[str, ...] = ()  # further host names accepted in the Host header
+    keep_answers: float = 2.0  # seconds that a REST response is cached; 0: never
+    agents_dir: FolderPath | None = None  # agents directory to sync; None: no sync
+    others: tuple[FolderPath, ...] = ()  # the project's other agents directories, synced after `agents_dir`
+    follow: bool = True  # whether changes in the directories start a sync
+    project: str | None = None  # project of its runs; None: the name that a sync derives
 
     def __post_init__(self) -> None:
-        """Refuse what would show the history to strangers."""
+        """Reject settings that would expose the history to other users of the network."""
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
             raise InvalidQueryError(f"a token has at least {MIN_TOKEN_LENGTH} characters")
         if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
@@ -43,17 +43,17 @@ class ServerSettings:
 
     @property
     def folders(self) -> tuple[FolderPath, ...]:
-        """Every folder that is synced, in this order."""
+        """All agents directories, in the order in which they are synced."""
         return () if self.agents_dir is None else (self.agents_dir, *self.others)
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The names in a Host header that are this server's."""
+        """Host names accepted in a Host header, in lower case."""
         return _LOOPBACK_NAMES | {self.host.lower(), *(name.lower() for name in self.names)}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches an address.
+    """Return whether an address is reachable from this machine only.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)

@@ -1,4 +1,4 @@
-"""REST, version 1: one router a subject; the same answers as `--json` gives, with the same shapes."""
+"""REST API, version 1: one router per subject. Responses have the same JSON shapes as `--json`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ROUTERS: Final = tuple(
 
 
 def api() -> APIRouter:
-    """Return all of them as one."""
+    """Return one router with all routes of the REST API."""
     whole = APIRouter(prefix=API_PREFIX, dependencies=[Depends(reject_unknown_parameters)])
     for router in _ROUTERS:
-        # A sync may make a history anew: it is asked for where there is none.
+        # A sync can create the history again, so live routes work without one.
         reading = [] if router is live.router else [Depends(check_history_exists)]
         whole.include_router(router, dependencies=reading)
     return whole

@@ -1,4 +1,4 @@
-"""About the server itself: whether it can answer, and which shapes its answers have."""
+"""Routes about the server: health check, JSON Schemas and the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ router = APIRouter(tags=["about"])
 
 @router.get("/health", summary="Whether the history can be read", responses=response("health"))
 def health(request: Request) -> Response:
-    """Return that all is well; 503 where the database cannot be read."""
+    """Return `ok` and the version of the database schema; 503 if the database cannot be read."""
     return json_response(request, {"ok": True, "database_version": database.schema_version()})
 
 
 @router.get("/schemas", summary="The names of all schemas", responses=response("schemas"))
 def list_schemas(request: Request) -> Response:
-    """Return what answers there are a schema of."""
+    """Return the names of all JSON Schemas, one for each kind of response."""
     return json_response(request, {"names": list(SCHEMAS)})
 
 
@@ -33,7 +33,7 @@ def list_schemas(request: Request) -> Response:
 def one_schema(
     request: Request, name: Annotated[str, Path(max_length=100, description="Its name.")]
 ) -> Response:
-    """Return the JSON Schema of one answer."""
+    """Return the JSON Schema of one kind of response."""
     if name not in SCHEMAS:
         raise HTTPException(404, f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
     return etag_response(request, msgspec.json.encode(get_schema(name)), JSON)
@@ -41,5 +41,5 @@ def one_schema(
 
 @router.get("/openapi.json", include_in_schema=False)
 def description(request: Request) -> Response:
-    """Return what may be asked, for programs."""
+    """Return the OpenAPI description of the REST API."""
     return etag_response(request, msgspec.json.encode(request.app.openapi()), JSON)

@@ -1,4 +1,4 @@
-"""What got worse, and how budgets stand: a filter or dates in, findings out."""
+"""Routes for anomalies and budgets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .openapi import response
 
 router = APIRouter(tags=["watching"])
 
-MAX_LOOKBACK: Final = timedelta(days=366)  # that is held against budgets at a time
+MAX_LOOKBACK: Final = timedelta(days=366)  # longest time range of one budget check
 
 Moment = Annotated[str | None, Query(max_length=40)]
 
@@ -40,7 +40,7 @@ def anomalies(
         str, Query(max_length=20, description="What counts as lately: 7d, 4w, or a number of runs.")
     ] = "30d",
 ) -> Response:
-    """Return what changed for good by template and phase, and which runs stand out."""
+    """Return regressions and improvements by workflow and phase, and outliers among the runs."""
     return json_response(request, find_anomalies(where, parse_recent(recent), tz=zone))
 
 
@@ -51,7 +51,7 @@ def budgets(
     at: Annotated[Moment, Query(description="Judge as if it were this moment; else now.")] = None,
     regressions: Annotated[bool, Query(description="Tell too what got worse.")] = False,
 ) -> Response:
-    """Return every budget of the server's settings file, and what was spent of it."""
+    """Return all budgets of the server's config file with the amount spent of each."""
     settings = read_config()
     now = parse_moment(at, zone=settings.time_zone) if at else datetime.now(UTC)
     start = parse_moment(since, now, settings.time_zone) if since else None

@@ -1,4 +1,4 @@
-"""Runs side by side: two runs or a task in words in, what they share and where they differ out."""
+"""Routes that compare two runs, and find past runs similar to a task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["comparing"])
 
 @router.get("/compare", summary="Two runs side by side", responses=response("compare"))
 def compare(request: Request, a: Reference, b: Reference) -> Response:
-    """Return two runs phase by phase, and where their difference in cost comes from: all is B less A."""
+    """Compare two runs phase by phase, and attribute their cost difference. All differences are B minus A."""
     return json_response(request, compare_runs(a, b))
 
 
@@ -30,5 +30,5 @@ def compare(request: Request, a: Reference, b: Reference) -> Response:
 def similar_to_text(
     request: Request, text: TaskText, where: FilterDep, limit: Limit = 10, threshold: Threshold = None
 ) -> Response:
-    """Return the runs most like a task that has not run yet, by its words alone, and why."""
+    """Return the runs most similar to the text of a task that has not run yet, with the reasons."""
     return json_response(request, similar_runs(None, text, where, limit, threshold))

@@ -1,4 +1,4 @@
-"""Real answers of each operation, shortened: nothing in, what is shown of each out. See `make docs`."""
+"""Example responses of the operations: real but shortened, written by `make docs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ FILE: Final = Path(__file__).with_name("examples.json")
 
 @cache
 def examples() -> Mapping[str, Mapping[str, Any]]:
-    """Return by an operation's name what was asked (`path`) and answered (`answer`)."""
+    """Load the examples by operation name: request (`path`, optional `body`) and response (`answer`).
+
+    They are cached; empty if the file is missing.
+    """
     if not FILE.is_file():
         return {}
     found: Mapping[str, Mapping[str, Any]] = msgspec.json.decode(FILE.read_bytes())

@@ -1,4 +1,4 @@
-"""Whole tables: what, which columns and a filter in, CSV, JSON Lines or Parquet out, piece by piece."""
+"""Routes that export tables as CSV, JSON Lines or Parquet, streamed in chunks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ from .statistics import Across
 
 logger = logging.getLogger("workflow_history")
 
-CLIENT_TIMEOUT: Final = (
-    30.0  # seconds that a client may take to read one piece: it holds a place that others wait for
-)
+CLIENT_TIMEOUT: Final = 30.0  # seconds that a client may take to read a chunk: it occupies an export slot
 
 
 async def _place(here: ContextDep) -> AsyncIterator[None]:
-    """Hold one of the places for exports until the answer is sent: each takes memory and a thread."""
+    """Occupy an export slot until the response is sent, or answer 503: exports need memory and threads."""
     if here.exports.locked():
         raise HTTPException(503, "as many exports as may be are under way; ask again later", _LATER)
     async with here.exports:
@@ -77,7 +75,7 @@ _GIVES: Final[dict[int | str, dict[str, Any]]] = {
     response_class=Response,
     openapi_extra=FILTER_OPENAPI,
 )
-def export_table(  # noqa: PLR0917 - a table is asked for in many ways
+def export_table(  # noqa: PLR0917 - one argument per query parameter
     what: Annotated[What, Path(description="The table.")],
     where: FilterDep,
     zone: Zone,
@@ -92,7 +90,7 @@ def export_table(  # noqa: PLR0917 - a table is asked for in many ways
     by: Annotated[str | None, Query(max_length=40, description="Statistics by this: month, phase.")] = None,
     across: Across = None,
 ) -> Response:
-    """Return rows of the history; in CSV, text that a spreadsheet would run gets an apostrophe before it."""
+    """Export rows of the history. In CSV, text that a spreadsheet would run is prefixed by an apostrophe."""
     if what != STATISTICS and (by is not None or across is not None):
         raise InvalidQueryError("by and across are of statistics: export/statistics?by=month")
     tz = zone if what == STATISTICS else None
@@ -107,9 +105,9 @@ def export_table(  # noqa: PLR0917 - a table is asked for in many ways
 
 
 class _Pieces(StreamingResponse):
-    """A file piece by piece, the next one made when its client took the last; cut off where it takes none.
+    """Stream a file in chunks, each generated after the client has read the one before.
 
-    The first piece is read before anything is sent: an error shows there.
+    The first chunk is generated before anything is sent, so an early error becomes an error response.
     """
 
     def __init__(self, rows: Generator[bytes], **given: Any) -> None:
@@ -117,7 +115,7 @@ class _Pieces(StreamingResponse):
         super().__init__(chain([next(rows)], rows), **given)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the pieces; one that is not taken ends the answer before its end, which its client sees."""
+        """Send the chunks. If the client is too slow, the response is cut off, which the client can see."""
 
         async def in_time(message: Message) -> None:
             with fail_after(CLIENT_TIMEOUT):
@@ -128,5 +126,5 @@ class _Pieces(StreamingResponse):
         except* (TimeoutError, ClientDisconnect):
             logger.info("client_dropped path=%s", scope["path"])
         finally:
-            with CancelScope(shield=True):  # it has the history open
+            with CancelScope(shield=True):  # the generator has the history open
                 await run_in_threadpool(self._rows.close)

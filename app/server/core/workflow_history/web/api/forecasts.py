@@ -1,4 +1,4 @@
-"""What a run will cost and take: a request or a template in, ranges with the past runs they rest on out."""
+"""Routes for forecasts of cost, duration and success, and for their calibration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Word = Annotated[str | None, Query(max_length=400)]
 
 
 @router.get("", summary="What a task will cost and take", responses=response("forecast"))
-def forecast_task(  # noqa: PLR0917 - a forecast rests on many things
+def forecast_task(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     text: Annotated[str | None, Query(max_length=MAX_TEXT_CHARS, description="The request.")] = None,
     template: Annotated[Word, Query(description="The workflow that will run.")] = None,
@@ -27,7 +27,7 @@ def forecast_task(  # noqa: PLR0917 - a forecast rests on many things
     project: Annotated[Word, Query(description="The project it will run in.")] = None,
     limit: Limit = 10,
 ) -> Response:
-    """Return cost, time and the chance of success of a run from its request, its template or both."""
+    """Forecast cost, duration and success probability of a run from its request, its workflow or both."""
     return json_response(request, forecast(text, template, issue_class, project, shown=limit))
 
 
@@ -38,5 +38,5 @@ def forecast_calibration(
         int, Query(ge=1, le=DEFAULT_RUNS, description="The latest so many are forecast.")
     ] = DEFAULT_RUNS,
 ) -> Response:
-    """Forecast stored runs from those before each, and return how often the ranges held what came."""
+    """Forecast stored runs from earlier runs only, and return how often the actual values were in range."""
     return json_response(request, calibration(runs))

@@ -1,4 +1,4 @@
-"""What goes on now: events as they come, a sync on demand and how it stands."""
+"""Routes for live data: event stream, running runs, status of the sync, and syncs on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("workflow_history")
 
 router = APIRouter(tags=["live"])
 
-HEARTBEAT: Final = 15  # seconds between two comments on a silent stream
+HEARTBEAT: Final = 15  # seconds between comments on an idle stream
 CLIENT_TIMEOUT: Final = 10.0  # seconds that a client may take to read one message
 CURRENT: Final = "/api/v1/syncs/current"
 
@@ -43,10 +43,10 @@ _ACCEPTED: Final = {202: response("sync-now")[200], **problem_responses()}
 
 
 class Events(EventSourceResponse):
-    """A stream of events that ends quietly where its client does not keep up."""
+    """An event stream that ends without an error if its client is too slow."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the client, the hub or the server ends it."""
+        """Send events until the client, the broker or the server ends the stream."""
         try:
             await super().__call__(scope, receive, send)
         except* SendTimeoutError:
@@ -58,7 +58,7 @@ async def stream_events(
     here: ContextDep,
     since: Annotated[str | None, Query(max_length=50, description="The mark of what you have.")] = None,
 ) -> Response:
-    """Return server-sent events; what has changed since the mark `since` is told at once."""
+    """Stream server-sent events: first the sync status, and the history's mark if it isn't `since`."""
     client = here.live.subscribe(since)
     if client is None:
         raise HTTPException(503, "too many listen already; ask again later", {"Retry-After": "10"})
@@ -75,27 +75,27 @@ async def _until_it_leaves(hub: EventBroker, client: Subscriber) -> AsyncIterato
 
 @router.get("/running", summary="The runs that go on", responses=response("running"))
 def list_running(request: Request) -> Response:
-    """Return the runs that are not done: where they are, what they spent so far and what is to come."""
+    """Return all running runs with their current phase, cost so far and remaining forecast."""
     return json_response(request, running_runs(datetime.now(UTC)))
 
 
 @router.get("/runs/{id:run}/progress", summary="How far one run is", responses=response("progress"))
 def show_progress(request: Request, run_id: RunId, project: Project = None) -> Response:
-    """Return where a run is, what it spent so far and what is to come; `flight` is null if it has ended."""
+    """Return a run's current phase, cost so far and remaining forecast. `flight` is null if it has ended."""
     return json_response(request, run_progress(qualified_id(run_id, project)))
 
 
 @router.get("/syncs/current", summary="How the sync stands", responses=response("sync-now"))
 def show_current_sync(request: Request, here: ContextDep) -> Response:
-    """Return what is followed, how far a sync is that runs, and how the last one ended."""
+    """Return the watched directories, the progress of a running sync, and the result of the last sync."""
     answer = json_response(request, here.live.syncer.now)
-    answer.headers["Cache-Control"] = "no-store"  # it changes while the history does not
+    answer.headers["Cache-Control"] = "no-store"  # it changes independently of the history
     return answer
 
 
 @router.post("/syncs", summary="Sync now", status_code=202, responses=_ACCEPTED)
 async def start_sync(request: Request, here: ContextDep, _changing: ChangesData) -> Response:
-    """Start a sync of the server's folder; 409 where one runs, or there is no folder."""
+    """Start a sync of the server's agents directories; 409 if a sync is running or there is no directory."""
     syncer = here.live.syncer
     if syncer.now.agents_dir is None:
         raise HTTPException(409, "this server has no agents folder: start it with workflow-history serve DIR")

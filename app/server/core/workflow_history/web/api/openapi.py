@@ -1,4 +1,4 @@
-"""How answers are described to programs: an app and the names of published schemas in, OpenAPI out."""
+"""Build the OpenAPI description of the REST API, with the published JSON Schemas and examples."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _PROBLEMS: Final = {
 
 
 def response(name: str) -> dict[int | str, dict[str, Any]]:
-    """Return what an operation answers: one of PUBLISHED, or a problem."""
+    """Return the OpenAPI responses of an operation: a schema of SCHEMAS by name, 304 or a problem."""
     return _gives("The answer, as `--json` gives it.", schema_ref(name))
 
 
 def object_response(description: str) -> dict[int | str, dict[str, Any]]:
-    """Return the same of an object that no schema describes."""
+    """Return the OpenAPI responses of an operation that returns an object without a schema."""
     return _gives(description, {"type": "object"})
 
 
@@ -50,13 +50,13 @@ def _gives(description: str, schema: Mapping[str, Any]) -> dict[int | str, dict[
 
 
 def problem_responses() -> dict[int | str, dict[str, Any]]:
-    """Return what goes wrong, the same everywhere."""
+    """Return the OpenAPI error responses, which all operations share."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/problem"}}}
     return {status: {"description": said, "content": content} for status, said in _PROBLEMS.items()}
 
 
 def schema_ref(name: str) -> dict[str, str]:
-    """Return where a published schema stands in the description."""
+    """Return a reference to a published schema in the description."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -70,11 +70,11 @@ _WHO: Final = {
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the whole description, with the published schemas and an example of each answer."""
+    """Build the OpenAPI description, with the published schemas and example responses."""
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     parts = found.setdefault("components", {})
     parts.setdefault("schemas", {}).update(components())
-    for name in ("HTTPValidationError", "ValidationError"):  # ours are problems
+    for name in ("HTTPValidationError", "ValidationError"):  # our validation errors are problems
         parts["schemas"].pop(name, None)
     parts["securitySchemes"] = _WHO
     found["security"] = [{"bearer": []}, {}]
@@ -85,11 +85,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
 
 
 _SAME_AS: Final = {"start_sync": "show_current_sync"}
-"""Operations that answer as another one does, and whose own answer would change something."""
+"""Operations that use the example of another one, because running them for an example would change data."""
 
 
 def _show(operation: dict[str, Any]) -> None:
-    """Put an operation's example where its answer is described."""
+    """Add the example to an operation's success response, if there is one."""
     name = operation["operationId"]
     example = examples().get(_SAME_AS.get(name, name))
     if example is not None:
@@ -99,7 +99,7 @@ def _show(operation: dict[str, Any]) -> None:
 
 @cache
 def components() -> dict[str, Any]:
-    """Return every published schema; parts of one are named after it, so that no two meet."""
+    """Return all published schemas. Inner definitions are prefixed by their schema's name to be unique."""
     found: dict[str, Any] = {"problem": PROBLEM_SCHEMA}
     for name, make in SCHEMAS.items():
         schema = dict(make())
@@ -111,7 +111,7 @@ def components() -> dict[str, Any]:
 
 
 def _moved(value: Any, name: str) -> Any:
-    """Return a schema whose references lead to where its parts stand here."""
+    """Return a schema with its references rewritten to the prefixed definitions."""
     if isinstance(value, dict):
         return {key: _moved(item, name) for key, item in value.items()}
     if isinstance(value, list):

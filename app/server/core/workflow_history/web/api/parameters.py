@@ -1,4 +1,4 @@
-"""Parameters that several operations take, each bounded: a request's own words in, checked values out."""
+"""Types of parameters that several operations share, with limits and descriptions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 from fastapi import Header, Path, Query
 
-from ..middleware import run_id_paths  # noqa: F401 - routes with a RunId say {id:run}
+from ..middleware import run_id_paths  # noqa: F401 - registers {id:run} for routes with a RunId
 from ..middleware.security import UNSAFE_METHODS
 
-MAX_TEXT_CHARS: Final = 20_000  # characters of a task in words; an address holds some 60,000
+MAX_TEXT_CHARS: Final = 20_000  # characters of a task; a URL may have about 60,000
 
 RunId = Annotated[
     str,
@@ -41,9 +41,9 @@ ChangesData = Annotated[
         examples=["1"],
     ),
 ]
-"""What every request needs that changes something; the guard has looked at it before."""
+"""Header required in requests that change data. The security middleware has already checked it."""
 
 
 def qualified_id(run_id: str, project: str | None) -> str:
-    """Return a run's name as every answer takes it."""
+    """Return a run's id, qualified as `project/id` if a project is given."""
     return run_id if project is None else f"{project}/{run_id}"

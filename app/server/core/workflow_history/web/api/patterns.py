@@ -1,4 +1,4 @@
-"""What agents do again and again: a filter in, ranked patterns out; and what people decided of one."""
+"""Routes for patterns: list, details and decisions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _plain(text: str) -> str:
 
 
 class Decision(BaseModel):
-    """What people think of a pattern."""
+    """The user's decision on a pattern."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +59,7 @@ class Decision(BaseModel):
 
 
 @router.get("", summary="What recurs", responses=response("patterns"), openapi_extra=FILTER_OPENAPI)
-def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
+def list_patterns(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
     kind: Annotated[list[PatternKind] | None, Query(max_length=3, description="Only of these kinds.")] = None,
@@ -70,7 +70,7 @@ def list_patterns(  # noqa: PLR0917 - a list is asked for in many ways
     ] = False,
     keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
-    """Return what agents do again and again, that first where a script in their place is worth most."""
+    """Return recurring operations and sequences, ranked by the risk-adjusted savings of a script."""
     found = find_patterns(
         where,
         kinds=kind,
@@ -90,7 +90,7 @@ def one_pattern(
     examples: Annotated[int, Query(ge=1, le=100, description="At most this many places.")] = DEFAULT_EXAMPLES,
     keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> Response:
-    """Return what a pattern costs, what a script would save, and where to look at it."""
+    """Return a pattern's cost, the estimated savings of a script, and example runs with file and line."""
     return json_response(request, show_pattern(pattern_id, where, keep_share=keep_share, examples=examples))
 
 
@@ -98,5 +98,5 @@ def one_pattern(
 def decide_on_pattern(
     request: Request, pattern_id: PatternId, decision: Decision, _changing: ChangesData
 ) -> Response:
-    """Note that a script is to do it, or that it is not to be shown again, and why; syncs keep that."""
+    """Accept a pattern for a script, dismiss it or undo that, with an optional note. Syncs keep it."""
     return json_response(request, decide_pattern(pattern_id, decision.status, decision.note))

@@ -1,4 +1,4 @@
-"""Runs: a page of them, or one whole, its parts, and what may be asked about it."""
+"""Routes for runs: list, details, agent runs, similar runs, provenance, forecast and repricing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .parameters import ChangesData, Limit, Project, RunId, Threshold, qualified
 
 router = APIRouter(tags=["runs"])
 
-MAX_LIMIT = 500  # on one page
+MAX_LIMIT = 500  # runs on one page
 MAX_OFFSET = 10_000_000
 
 
 @router.get("/runs", summary="A page of runs", responses=response("runs"), openapi_extra=FILTER_OPENAPI)
-def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
+def list_runs(  # noqa: PLR0917 - one argument per query parameter
     request: Request,
     where: FilterDep,
     sort: Annotated[
@@ -39,18 +39,18 @@ def list_runs(  # noqa: PLR0917 - a list is asked for in many ways
         str | None, Query(max_length=4_000, description="The `next_cursor` of the page before.")
     ] = None,
 ) -> Response:
-    """Return a page of runs, the newest first, narrowed by any parameters together.
+    """Return a page of runs, newest first by default, that match all given filters.
 
-    The next page's address stands in the header Link too.
+    The Link header contains the URL of the next page.
     """
     found = list_run_summaries(where, sort=sort, order=order, limit=limit, offset=offset, cursor=after)
-    # Its rows are JSON already: taking each apart would take as long as reading them.
+    # The rows are plain JSON values already: converting them would take as long as reading them.
     answer = {field.name: getattr(found, field.name) for field in fields(found)}
     return json_response(request, answer, next_link(request, found.next_cursor))
 
 
 def next_link(request: Request, cursor: str | None) -> Mapping[str, str]:
-    """Return the header that leads to the next page, where there is one."""
+    """Return the Link header for the next page; empty if there is none."""
     if cursor is None:
         return {}
     following = request.url.remove_query_params("offset").include_query_params(after=cursor)
@@ -59,13 +59,13 @@ def next_link(request: Request, cursor: str | None) -> Mapping[str, str]:
 
 @router.get("/runs/{id:whole_run}", summary="One run", responses=response("show"))
 def show_run(request: Request, run_id: RunId, project: Project = None) -> Response:
-    """Return a run whole: its phases and agents, what is like it, what recurs in it, what was unreadable."""
+    """Return one run in full: phases, agent runs, similar runs, patterns and read errors."""
     return json_response(request, require_run(run_id, project))
 
 
 @router.get("/runs/{id:run}/agent-runs", summary="What a run's agents did", responses=response("agent-runs"))
 def list_agent_runs(request: Request, run_id: RunId, project: Project = None) -> Response:
-    """Return each agent's work, former attempts too."""
+    """Return all agent runs of a run, including superseded attempts."""
     run = require_run(run_id, project)
     return json_response(request, {name: run[name] for name in ("project", "id", "phase_costs")})
 
@@ -86,7 +86,7 @@ def similar_to_run(  # noqa: PLR0917 - see list_runs
         str | None, Query(alias="of", max_length=400, description="The run's project, where several have it.")
     ] = None,
 ) -> Response:
-    """Return the runs most like one, best first, and why; the parameters narrow among which."""
+    """Return the runs most similar to one, best first, with the reasons. Filters restrict the candidates."""
     return json_response(
         request, similar_runs(qualified_id(run_id, of_project), None, where, limit, threshold)
     )
@@ -101,7 +101,7 @@ def explain_figure(
         str | None, Query(max_length=200, description="Any key of the run, a phase or an agent.")
     ] = None,
 ) -> Response:
-    """Return from which file, line and rule a figure comes; without a field, of the main figures."""
+    """Return the file, line and rule that a field comes from; without `field`, for the main fields."""
     return json_response(request, explain_run(qualified_id(run_id, project), field))
 
 
@@ -109,17 +109,20 @@ def explain_figure(
     "/runs/{id:run}/forecast", summary="What is still to come of a run", responses=response("forecast-run")
 )
 def forecast_of_run(request: Request, run_id: RunId, project: Project = None, limit: Limit = 10) -> Response:
-    """Return what was to be expected of a run when it began, and of one at work what is still to come."""
+    """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
     return json_response(request, forecast_run(qualified_id(run_id, project), shown=limit))
 
 
 @router.post("/runs/{id:run}/resync", summary="Count a run's costs anew", responses=response("resync-one"))
 def resync_run(request: Request, run_id: RunId, _changing: ChangesData, project: Project = None) -> Response:
-    """Count a run's costs anew from its files; a known cost never falls because a file is gone."""
+    """Recalculate a run's costs from its files. A known cost never decreases because a file is missing."""
     run = require_run(run_id, project)
     return json_response(request, resync.resync_workflow_cost(f"{run['project']}/{run['id']}"))
 
 
 def require_run(run_id: str, project: str | None) -> dict[str, Any]:
-    """Return the run that an id stands for; WorkflowNotFoundError where there is none."""
+    """Return the run with an id or a unique beginning of one.
+
+    Raises WorkflowNotFoundError, or AmbiguousWorkflowError if several runs match.
+    """
     return dict(database.the_workflow(qualified_id(run_id, project)))

@@ -1,4 +1,4 @@
-"""What runs add up to: a grouping in, sums, waste and changes out."""
+"""Routes for statistics: groups, overview, wasted spend and trend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Across = Annotated[str | None, Query(max_length=40, description="Within each gro
 def statistics_by(
     request: Request, where: FilterDep, zone: Zone, by: By = "month", across: Across = None
 ) -> Response:
-    """Return runs, success, cost, tokens and time of each group of runs."""
+    """Return the number of runs, success rate, cost, tokens and duration of each group of runs."""
     return json_response(request, statistics.run_statistics(by, where, across=across, tz=zone))
 
 
@@ -31,7 +31,7 @@ def statistics_by(
     "/overview", summary="The first look", responses=response("stats-overview"), openapi_extra=FILTER_OPENAPI
 )
 def statistics_overview(request: Request, where: FilterDep, zone: Zone) -> Response:
-    """Return totals, sums by week, template, model and phase, what was wasted and what changed."""
+    """Return totals, statistics by week, workflow, model and phase, wasted spend and recent changes."""
     return json_response(request, statistics.overview(where, tz=zone))
 
 
@@ -42,7 +42,7 @@ def statistics_overview(request: Request, where: FilterDep, zone: Zone) -> Respo
     openapi_extra=FILTER_OPENAPI,
 )
 def statistics_waste(request: Request, where: FilterDep) -> Response:
-    """Return what failed runs, retries, false successes and errors cost, each dollar once."""
+    """Return spend on failed runs, retries, false successes, errors and interruptions, each dollar once."""
     return json_response(request, statistics.waste(where))
 
 
@@ -52,5 +52,5 @@ def statistics_trend(
     where: FilterDep,
     period: Annotated[str, Query(max_length=20, description="Its length: 36h, 30d, 4w.")] = "30d",
 ) -> Response:
-    """Return how the runs of the period that ends now differ from those of the equally long one before."""
+    """Compare the runs of the period that ends now with those of the previous period of equal length."""
     return json_response(request, statistics.trend(parse_period(period), where))

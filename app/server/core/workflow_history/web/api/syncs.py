@@ -1,4 +1,4 @@
-"""The syncs on record: a page of them, the latest first."""
+"""Route that lists the recorded syncs, latest first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def list_syncs(
         str | None, Query(max_length=20, description="The `next_cursor` of the page before.")
     ] = None,
 ) -> Response:
-    """Return the syncs on record, the latest first; one that changed nothing is not on record."""
+    """Return the recorded syncs, latest first. Syncs that changed nothing are not recorded."""
     found = find_syncs(limit=limit, cursor=after)
     answer = {field.name: getattr(found, field.name) for field in fields(found)}
     return json_response(request, answer, next_link(request, found.next_cursor))

@@ -1,5 +1,6 @@
-"""Drawings of figures: numbers and names in, SVG that is safe in a page, or places for it, out. Pure.
+"""Charts: draw numbers and names as escaped SVG, or compute the positions for it. Pure.
 
-Colours come from classes (`static/charts.css`), so that they follow light and dark; no attribute is a style.
-What is unknown is not drawn. Every value stands in the `<title>` of its mark, and in a table beside it.
+Colours come from CSS classes (`static/charts.css`) and never from style attributes, so that they follow light
+and dark mode. Unknown values aren't drawn. Each value is in the `<title>` of its mark, and in a table on the
+page.
 """

@@ -1,4 +1,4 @@
-"""A run's agents along its time: agents with starts and ends in, bars in percent of the width out. Pure."""
+"""Timeline of a run's agent runs: bars with positions in percent of the width. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...common.spending import number
 
 Agent = Mapping[str, Any]
 
-MIN_WIDTH: Final = 0.35  # percent: what took no time is still seen
-MIN_GAP: Final = 0.005  # of the whole time; shorter pauses cannot be seen
+MIN_WIDTH: Final = 0.35  # percent; keeps very short agent runs visible
+MIN_GAP: Final = 0.005  # share of the whole time; shorter gaps would be invisible
 _STEPS: Final = (
     0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400,
 )  # fmt: skip
@@ -22,7 +22,7 @@ _MOST_TICKS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of time; both numbers in percent of the whole."""
+    """A time span; position and width are in percent of the whole."""
 
     x: float
     width: float
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class AgentLane:
-    """An agent and its bar; None: nothing tells when it worked."""
+    """An agent run and its bar; None if its time is unknown."""
 
     agent: Agent
     bar: Bar | None
@@ -39,27 +39,27 @@ class AgentLane:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A time on the axis."""
+    """A tick on the time axis."""
 
     x: float  # percent of the whole
-    words: str  # since the start
-    last: bool  # it stands at the end of the line, its words before it
+    words: str  # time since the start
+    last: bool  # whether it is at the right end, so that its label goes to the left
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Agents in the order of their starts, those without a known time last."""
+    """Agent runs in the order of their starts; those without a known time come last."""
 
     lanes: tuple[AgentLane, ...]
-    idle: tuple[Bar, ...]  # nobody worked; those that are long enough to see
-    idle_seconds: float  # nobody worked, all in all
+    idle: tuple[Bar, ...]  # gaps without a running agent that are long enough to see
+    idle_seconds: float  # idle time of all gaps
     ticks: tuple[Tick, ...]
     seconds: float  # from the first start to the last end
-    derived: bool  # some times are those of files
+    derived: bool  # whether some times are derived from file timestamps
 
 
 def timeline(agents: Sequence[Agent]) -> Timeline | None:
-    """Return when each agent worked; None where no agent's time is known."""
+    """Build the timeline of a run's agent runs; None if no time is known."""
     spans = [(agent, _span(agent)) for agent in agents]
     known = [span for _, span in spans if span is not None]
     if not known:
@@ -81,7 +81,10 @@ def timeline(agents: Sequence[Agent]) -> Timeline | None:
 
 
 def _span(agent: Agent) -> tuple[float, float] | None:
-    """Return an agent's start and end, in seconds since 1970; one of both and its duration tell the other."""
+    """Return an agent run's start and end in Unix time; its duration replaces one of them if missing.
+
+    None if a time is still missing or the end is before the start.
+    """
     start, end = _seconds(agent.get("timestamp")), _seconds(agent.get("ended_at"))
     took = number(agent.get("duration_seconds"))
     if took is not None and took >= 0:
@@ -101,7 +104,7 @@ def _seconds(iso: Any) -> float | None:
 
 
 def _bar(span: tuple[float, float], start: float, whole: float) -> Bar:
-    """Return a stretch to scale; a bar that would be too thin to see is widened.
+    """Return a time span as a bar. A bar below the minimum width is widened.
 
     >>> _bar((30.0, 60.0), 0.0, 120.0)
     Bar(x=25.0, width=25.0, seconds=30.0)
@@ -112,7 +115,7 @@ def _bar(span: tuple[float, float], start: float, whole: float) -> Bar:
 
 
 def _gaps(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return when nobody worked.
+    """Return the gaps in which no agent was running.
 
     >>> _gaps([(0.0, 4.0), (1.0, 2.0), (5.0, 6.0)])
     [(4.0, 5.0)]
@@ -126,7 +129,7 @@ def _gaps(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _ticks(whole: float) -> tuple[Tick, ...]:
-    """Return round times on the axis, at most seven.
+    """Return ticks at round times, at most seven.
 
     >>> [tick.words for tick in _ticks(130.0)]
     ['0s', '30s', '1m 00s', '1m 30s', '2m 00s']

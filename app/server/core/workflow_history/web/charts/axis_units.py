@@ -1,4 +1,4 @@
-"""What is drawn and how it is said: a largest value in, the marks of an axis and their words out. Pure."""
+"""Units of axes: number formats, and ticks for a maximum value. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...common.formatting.numbers import format_duration, format_tokens
 from ...common.spending import UNKNOWN, format_fraction, format_usd, number
 
 MAX_TICKS: Final = 4
-"""Of an axis, at most, above zero."""
+"""Maximum number of ticks on an axis, not counting zero."""
 
 _SECONDS: Final = (
     1,
@@ -34,20 +34,20 @@ _SECONDS: Final = (
     43_200,
     86_400,
 )
-_LEAST, _MOST = 1e-6, 1e300  # nothing that is drawn is that small, or that large
+_LEAST, _MOST = 1e-6, 1e300  # bounds of drawable values
 
 
 @dataclass(frozen=True, slots=True)
 class AxisUnit:
-    """One kind of amount."""
+    """One unit of values: formats and tick steps."""
 
-    format: Callable[[Any], str]  # beside a mark and in a table
-    format_short: Callable[[Any], str]  # on an axis
-    step: Callable[[float], float]  # from one mark of an axis to the next, for a largest value
-    most: float | None = None  # where the scale always ends
+    format: Callable[[Any], str]  # for values in charts and tables
+    format_short: Callable[[Any], str]  # for ticks on an axis
+    step: Callable[[float], float]  # distance between ticks for a maximum value
+    most: float | None = None  # fixed end of the scale; None: from the values
 
     def marks(self, top: float) -> list[float]:
-        """Return the values that an axis marks, from 0 to the end of the scale.
+        """Return the tick values of an axis, from 0 to the end of the scale.
 
         >>> MONEY.marks(1.2), SHARE.marks(0.3), SECONDS.marks(2000), COUNT.marks(1)
         ([0.0, 0.5, 1.0, 1.5], [0.0, 0.5, 1.0], [0.0, 600.0, 1200.0, 1800.0, 2400.0], [0.0, 1.0])
@@ -59,12 +59,12 @@ class AxisUnit:
 
 
 def max_known(values: Iterable[float | None]) -> float:
-    """Return the largest known value; 0 where none is known."""
+    """Return the largest known finite value, or 0 if there is none."""
     return max((value for value in values if value is not None and math.isfinite(value)), default=0.0)
 
 
 def position(value: float, end: float) -> float:
-    """Return where a value lies on a scale that ends with `end`: 0 to 1.
+    """Return the position of a value on a scale from 0 to `end`, as 0 to 1.
 
     >>> position(5, 20), position(30, 20), position(1, 0)
     (0.25, 1.0, 0.0)
@@ -118,11 +118,11 @@ UNITS: Final = {
     "count": COUNT,
     "share": SHARE,
 }
-"""By the words that answers use."""
+"""Units by their names in query results."""
 
 
 def thin_labels(labels: Sequence[str], most: int) -> list[int]:
-    """Return which of many labels are shown: at most so many, evenly, the last one too.
+    """Return the indexes of the labels to show: at most `most`, evenly spaced, including the last.
 
     >>> thin_labels(["a", "b", "c", "d", "e"], 3), thin_labels([], 3)
     ([0, 2, 4], [])

@@ -1,4 +1,4 @@
-"""A lasting change: medians before and after in, a small plot with both levels out. Pure."""
+"""Small plot of a regression or improvement, with the medians before and after it. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .time_series import polyline_points
 
 _WIDTH, _HEIGHT = 320.0, 122.0
 _LEFT, _RIGHT, _TOP, _FLOOR = 6.0, 314.0, 26.0, 102.0
-_MOST: Final = 400  # medians; a plot is no wider
+_MOST: Final = 400  # values that fit into the width of a plot
 
 
 class Median(NamedTuple):
-    """What was usual on one side of a change."""
+    """Median on one side of a change point, with its label."""
 
     value: float
     words: str
@@ -32,7 +32,7 @@ def change_plot(
     *,
     worse: bool,
 ) -> Markup:
-    """Return the plot; `change`: the first of the curve after it, `levels`: before and since."""
+    """Draw the plot; `change` is the index of the first value since the change, `levels` the two medians."""
     shown = curve[-_MOST:]
     change = max(0, change - (len(curve) - len(shown)))
     end = (unit.most or max_known((*shown, *(level.value for level in levels)))) * 1.05 or 1.0
@@ -73,7 +73,7 @@ def _level(value: float, end: float, left: float, right: float, kind: str) -> Ma
 
 
 def _words(levels: tuple[Median, Median], split: float, *, worse: bool) -> Markup:
-    """Return what both sides are called: the first from the left, the second up to the right."""
+    """Draw the labels of both sides: before at the bottom left, after at the top right."""
     kind = "worse" if worse else "better"
     return concat(
         element("text", levels[0].words, x=_LEFT, y=_FLOOR + 14, class_="side before")

@@ -1,4 +1,4 @@
-"""What an amount will be: an interval and the past runs it rests on in, both on one axis out. Pure."""
+"""Plot of a forecast: the prediction interval and the comparable runs on one axis. Pure."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _FLOOR: Final = 120.0
 
 
 class Dot(NamedTuple):
-    """One past run."""
+    """One comparable run."""
 
     value: float
-    weight: float  # 0 to 1: how much it counts; the heavier, the higher and the larger
+    weight: float  # 0 to 1; a heavier dot is higher and larger
     title: str
     href: str | None
-    well: bool  # it ended well
+    well: bool  # whether it did not fail
 
 
 def forecast_plot(
     title: str, bounds: Bounds, dots: Sequence[Dot], unit: AxisUnit, came: float | None = None
 ) -> Markup:
-    """Return the plot; `came`: what it was in the end, or is so far."""
+    """Draw the plot; `came` is the actual value, or the value so far."""
     marks = unit.marks(max_known((bounds.high, came, *(dot.value for dot in dots))))
     end = marks[-1]
     about = (

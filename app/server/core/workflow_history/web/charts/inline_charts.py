@@ -1,4 +1,4 @@
-"""Drawings for rows of a table: amounts on a scale that the rows share in, strips without words out. Pure."""
+"""Charts for table rows, without labels. Rows share a scale by its end value. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .time_series import Point, dot, known_segments, lines
 
 
 def bar(value: float | None, end: float, title: str, kind: str = "") -> Markup:
-    """Return a level bar; without a mark where the value is unknown."""
+    """Draw a horizontal bar; empty if the value is unknown."""
     if value is None:
         return inline_svg(title, class_="level unknown")
     return inline_svg(title, _level(0, 100 * position(value, end), kind), class_="level")
 
 
 def bar_pair(first: float | None, second: float | None, end: float, title: str) -> Markup:
-    """Return two bars, one below the other."""
+    """Draw two horizontal bars, one below the other. An unknown value has no bar."""
     parts = [
         _level(0, 100 * position(value, end), kind, y=y, height=7)
         for value, kind, y in ((first, "a", 1), (second, "b", 10))
@@ -31,7 +31,7 @@ def bar_pair(first: float | None, second: float | None, end: float, title: str) 
 
 
 def diverging_bar(value: float, end: float, title: str) -> Markup:
-    """Return a bar that goes from the middle: to the right where it is more, to the left where less."""
+    """Draw a bar from the middle: to the right for positive values, to the left for negative ones."""
     wide = 50 * position(abs(value), end)
     mark = _level(50 if value > 0 else 50 - wide, wide, "more" if value > 0 else "less")
     return inline_svg(
@@ -40,7 +40,7 @@ def diverging_bar(value: float, end: float, title: str) -> Markup:
 
 
 class Bounds(NamedTuple):
-    """An interval: 8 in 10 lie from `low` to `high`."""
+    """An 80% interval from `low` to `high`, with its median or estimate."""
 
     low: float
     middle: float
@@ -48,7 +48,7 @@ class Bounds(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of a whole."""
+    """One part of a stacked bar, with its tooltip."""
 
     name: str
     value: float
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
 
 def stacked_bar(parts: Sequence[Part], end: float, title: str) -> Markup:
-    """Return one bar made of parts, in the colours of their places."""
+    """Draw one bar of stacked parts. Colours follow the order of the parts."""
     marks, begin = [element("rect", x=0, y=1, width=100, height=10, class_="rail")], 0.0
     for kind, part in enumerate(parts):
         wide = 100 * position(part.value, end)
@@ -69,7 +69,7 @@ def stacked_bar(parts: Sequence[Part], end: float, title: str) -> Markup:
 
 
 def interval_bar(bounds: Bounds, end: float, title: str, came: float | None = None) -> Markup:
-    """Return an interval with its middle; `came`: what it was in truth."""
+    """Draw an interval with its middle; `came` is the actual value."""
     begin, finish = 100 * position(bounds.low, end), 100 * position(bounds.high, end)
     marks = [
         element("rect", x=0, y=5.5, width=100, height=1, class_="rail"),
@@ -82,7 +82,7 @@ def interval_bar(bounds: Bounds, end: float, title: str, came: float | None = No
 
 
 def sparkline(points: Sequence[Point], end: float, title: str, unit: AxisUnit) -> Markup:
-    """Return a line without axes; rows that share `end` can be held against each other."""
+    """Draw a line without axes. Rows with the same `end` can be compared."""
     wide, high = 150.0, 30.0
     step = wide / max(1, len(points))
     at = {

@@ -1,4 +1,4 @@
-"""Amounts over time by kind: series in, stacked columns out; each kind has a colour and a texture. Pure."""
+"""Stacked columns over time. Each series has a colour, every second one also a texture. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .svg import concat, element, svg, tooltip
 from .time_series import PlotArea, Point
 
 MAX_SERIES: Final = 6
-"""Kinds that can be told apart."""
+"""Number of series that can be distinguished."""
 
 _WIDTH, _HEIGHT = 1220.0, 210.0
 _NARROW: Final = 380.0
@@ -21,16 +21,16 @@ _NARROW: Final = 380.0
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One kind's amounts."""
+    """One series of values."""
 
     name: str
-    values: tuple[float | None, ...]  # one for each point
+    values: tuple[float | None, ...]  # one for each point in time; None: unknown
 
 
 def stacked(
     title: str, points: Sequence[Point], series: Sequence[Series], unit: AxisUnit, *, narrow: bool = False
 ) -> Markup:
-    """Return columns of which each part is one series; `points` say when, and how the whole is said."""
+    """Draw stacked columns, with a part for each series. `points` have labels, tooltips and links."""
     sums = [sum(each.values[place] or 0.0 for each in series) for place in range(len(points))]
     width = _NARROW if narrow else _WIDTH
     frame = PlotArea(len(points), tuple(unit.marks(max_known(sums))), width, _HEIGHT)
@@ -50,20 +50,20 @@ def stacked(
 
 
 def textured_rect(kind: int, **place: float) -> Markup:
-    """Return a rectangle of a kind: its colour, and lines over every second one."""
+    """Draw a rectangle in a series' colour, with a texture on every second series."""
     rect = element("rect", **place, class_=f"k{kind % MAX_SERIES}")
     return rect if kind % 2 == 0 else concat(rect, element("rect", **place, fill="url(#texture)"))
 
 
 def texture_pattern() -> Markup:
-    """Return what the texture is made of; a page with stacked drawings holds it once."""
+    """Return the SVG pattern of the texture. A page with stacked charts needs it once."""
     lines = element("path", d="M0,5 l5,-5", class_="texture")
     pattern = element("pattern", lines, id="texture", width=5, height=5, patternUnits="userSpaceOnUse")
     return element("svg", element("defs", pattern), class_="textures", aria_hidden="true", focusable="false")
 
 
 def legend_swatch(kind: int) -> Markup:
-    """Return a kind's sign, for a legend."""
+    """Draw a series' swatch for a legend."""
     return element(
         "svg",
         textured_rect(kind, x=0, y=0, width=12, height=12),

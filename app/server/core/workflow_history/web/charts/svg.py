@@ -1,4 +1,4 @@
-"""SVG elements: names, attributes and parts in, Markup out; every text is escaped. Pure."""
+"""Build SVG elements as Markup. All texts are escaped. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 from markupsafe import Markup, escape
 
 Value = str | float | None
-"""Of an attribute; None leaves it out."""
+"""Type of an attribute value; None omits the attribute."""
 
-_MOST: Final = 1e6  # no drawing is that large
+_MOST: Final = 1e6  # bound of coordinates, larger than any chart
 _EMPTY: Final = Markup("")
 
 
 def element(name: str, *parts: str, **attributes: Value) -> Markup:
-    """Return one element; `class_` is class, `stroke_width` is stroke-width.
+    """Build an element; `class_` becomes class, `stroke_width` becomes stroke-width.
 
     >>> element("text", "a < b", x=1.50, class_="name")
     Markup('<text x="1.5" class="name">a &lt; b</text>')
@@ -29,21 +29,21 @@ def element(name: str, *parts: str, **attributes: Value) -> Markup:
 
 
 def concat(*parts: str) -> Markup:
-    """Return some parts one after the other."""
+    """Concatenate parts; plain strings are escaped."""
     return _EMPTY.join(escape(part) for part in parts)
 
 
 def tooltip(text: str | None) -> Markup:
-    """Return what is shown of a mark while a pointer rests on it."""
+    """Build the tooltip of a mark; empty without a text."""
     return element("title", text) if text else _EMPTY
 
 
 def svg(
     width: float, height: float, title: str, about: str, *parts: str, class_: str = "", over: str = ""
 ) -> Markup:
-    """Return a whole drawing, told in words to those who do not see it.
+    """Build a chart with a title and a description for screen readers.
 
-    `over`: what lies over it for pointers alone, such as links; keys find the same in the table beside it.
+    `over` is drawn on top for pointers only, such as links. Keyboard users find the same links in the table.
     """
     told = element("g", element("title", title), element("desc", about), *parts, role="img")
     return element(
@@ -57,7 +57,7 @@ def svg(
 
 
 def inline_svg(title: str, *parts: str, class_: str = "", height: float = 12) -> Markup:
-    """Return a drawing that is stretched to the width of its place, 100 wide; it holds no text."""
+    """Build a chart without text that stretches to the width of its container; 100 units wide."""
     return element(
         "svg",
         element("title", title),
@@ -71,7 +71,7 @@ def inline_svg(title: str, *parts: str, class_: str = "", height: float = 12) ->
 
 
 def link(href: str | None, *parts: str) -> Markup:
-    """Return parts that lead somewhere, for pointers; a plain group where there is nowhere to go."""
+    """Wrap parts in a link for pointers, or in a group if there is no URL."""
     return element("a", *parts, href=href, tabindex="-1") if href else element("g", *parts)
 
 
@@ -80,7 +80,7 @@ def _written(value: str | float) -> Markup:
 
 
 def _number(value: float) -> str:
-    """Return a coordinate, to a hundredth.
+    """Format a coordinate with at most two decimals.
 
     >>> _number(2.0), _number(1 / 3), _number(-0.001)
     ('2', '0.33', '0')

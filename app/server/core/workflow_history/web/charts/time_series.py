@@ -1,4 +1,4 @@
-"""Amounts over time: points in their order in, a line or columns with axes out; unknown is a gap. Pure."""
+"""Charts over time: a line or columns with axes. Unknown values are gaps. Pure."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ from .svg import concat, element, link, svg, tooltip
 
 WIDTH: Final = 380.0
 HEIGHT: Final = 170.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 10.0, 10.0, 22.0  # room for the words of the axes
-_LABELS: Final = 5  # of the time axis
-_WIDEST: Final = 26.0  # of one column
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 10.0, 10.0, 22.0  # margins for the axis labels
+_LABELS: Final = 5  # maximum of labels on the time axis
+_WIDEST: Final = 26.0  # maximum width of a column
 
 Kind = Literal["line", "columns"]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One amount at one time."""
+    """One value at one time."""
 
-    label: str  # short, on the axis
-    title: str  # all that is known of it, in words
-    value: float | None  # None: unknown, nothing is drawn
-    thin: bool = False  # it rests on few runs
-    unfinished: bool = False  # its time is not over
-    href: str | None = None  # where it leads
+    label: str  # short, for the axis
+    title: str  # tooltip
+    value: float | None  # None: unknown, not drawn
+    thin: bool = False  # low n: based on few runs
+    unfinished: bool = False  # partial period
+    href: str | None = None  # URL of its link
 
 
 @dataclass(frozen=True, slots=True)
 class PlotArea:
-    """Where things lie in a drawing over time."""
+    """Coordinates of a chart over time."""
 
-    points: int
-    marks: tuple[float, ...]  # of the vertical axis
+    points: int  # number of points in time
+    marks: tuple[float, ...]  # tick values of the vertical axis
     width: float = WIDTH
     height: float = HEIGHT
 
     @property
     def step(self) -> float:
-        """Width of one point's time."""
+        """Width per point."""
         return (self.width - _LEFT - _RIGHT) / max(1, self.points)
 
     def x(self, place: int) -> float:
-        """Return the middle of a point's time."""
+        """Return the x coordinate of a point's middle."""
         return _LEFT + (place + 0.5) * self.step
 
     def y(self, value: float) -> float:
-        """Return the height of a value."""
+        """Return the y coordinate of a value."""
         return self.floor - position(value, self.marks[-1]) * (self.floor - _TOP)
 
     @property
     def floor(self) -> float:
-        """Where zero lies."""
+        """The y coordinate of zero."""
         return self.height - _BOTTOM
 
     def axes(self, unit: AxisUnit, labels: Sequence[str]) -> Markup:
-        """Return lines and words of both axes."""
+        """Draw the lines and labels of both axes."""
         return concat(*self._lines(unit), *self._words(labels))
 
     def hover_targets(self, points: Sequence[Point]) -> Markup:
-        """Return what a pointer meets: the whole height of each point's time."""
+        """Draw invisible areas with tooltip and link, one for each point over the full height."""
         return concat(
             *(
                 link(
@@ -98,7 +98,7 @@ class PlotArea:
 
 
 def over_time(title: str, points: Sequence[Point], unit: AxisUnit, kind: Kind = "line") -> Markup:
-    """Return the drawing."""
+    """Draw a chart of points over time."""
     frame = PlotArea(len(points), tuple(unit.marks(max_known(point.value for point in points))))
     draw = _columns if kind == "columns" else _line
     return svg(
@@ -113,7 +113,7 @@ def over_time(title: str, points: Sequence[Point], unit: AxisUnit, kind: Kind = 
 
 
 def describe(points: Sequence[Point], unit: AxisUnit) -> str:
-    """Return what a drawing shows, in words: the first, the last, the least and the most."""
+    """Describe a chart as text: first, last, minimum and maximum value, and the number of gaps."""
     known = [(point.label, point.value) for point in points if point.value is not None]
     if not known:
         return "Nothing is known."
@@ -124,7 +124,7 @@ def describe(points: Sequence[Point], unit: AxisUnit) -> str:
 
 
 def known_segments(points: Sequence[Point]) -> list[list[int]]:
-    """Return the places of known values, in pieces without a gap."""
+    """Return the indexes of known values, grouped into segments without gaps."""
     pieces: list[list[int]] = []
     for place, point in enumerate(points):
         if point.value is None:
@@ -137,7 +137,7 @@ def known_segments(points: Sequence[Point]) -> list[list[int]]:
 
 
 def lines(points: Sequence[Point], at: Mapping[int, tuple[float, float]]) -> Markup:
-    """Return a line through the known points, `at` their places, broken where one is unknown."""
+    """Draw lines through the known points, with gaps at unknown ones. `at` maps indexes to coordinates."""
     return concat(
         *(
             element("polyline", points=polyline_points([at[place] for place in piece]), class_="line")
@@ -148,12 +148,12 @@ def lines(points: Sequence[Point], at: Mapping[int, tuple[float, float]]) -> Mar
 
 
 def polyline_points(spots: Iterable[tuple[float, float]]) -> str:
-    """Return places as a line's `points`."""
+    """Format coordinates for the `points` attribute of a polyline."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
 
 
 def dot(point: Point, at: tuple[float, float], size: float) -> Markup:
-    """Return one point's dot."""
+    """Draw a point's dot."""
     return element("circle", cx=at[0], cy=at[1], r=size, class_=f"dot{point_classes(point)}")
 
 
@@ -185,5 +185,5 @@ def _columns(frame: PlotArea, points: Sequence[Point]) -> Markup:
 
 
 def point_classes(point: Point) -> str:
-    """Return the classes of what must not be taken at its face."""
+    """Return the CSS classes for low n and partial periods, each with a leading space."""
     return (" thin" if point.thin else "") + (" unfinished" if point.unfinished else "")

@@ -1,4 +1,4 @@
-"""Which kinds of tokens agents took: agents in, stacked bars in percent of the largest out. Pure."""
+"""Stacked bars of agent runs' tokens by kind, in percent of the largest bar. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KINDS: Final = (
     ("input_tokens", "in, uncached"),
     ("output_tokens", "out"),
 )
-"""Every kind of token, by key, and what it is called; in the order of a bar's pieces."""
+"""Kinds of tokens: key and display name, in the order of a bar's segments."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSegment:
-    """One kind of an agent's tokens; places in percent of the width."""
+    """One kind of tokens in a bar; `x` and `width` are in percent of the full width."""
 
     kind: str
     count: float  # tokens
@@ -31,16 +31,16 @@ class TokenSegment:
 
 @dataclass(frozen=True, slots=True)
 class TokenBar:
-    """An agent's tokens."""
+    """Tokens of one agent run."""
 
     agent: Agent
     pieces: tuple[TokenSegment, ...]
     total: float | None  # tokens; None: no kind is known
-    hits: float | None  # 0 to 1: read from the cache, of all that was read
+    hits: float | None  # cache hit rate, 0 to 1; None: unknown
 
 
 def stacks(agents: Sequence[Agent]) -> list[TokenBar]:
-    """Return each agent's tokens, to one scale."""
+    """Build a bar for each agent run, all on one scale."""
     totals = [_total(agent) for agent in agents]
     most = max((total for total in totals if total is not None), default=0.0)
     return [
@@ -50,7 +50,7 @@ def stacks(agents: Sequence[Agent]) -> list[TokenBar]:
 
 
 def cache_hits(counts: Mapping[str, Any]) -> float | None:
-    """Return the share of what was read that came from the cache, 0 to 1; None where a kind is unknown.
+    """Compute the cache hit rate, 0 to 1; None if a kind of input tokens is unknown or all are 0.
 
     >>> cache_hits({"input_tokens": 10, "cache_read_tokens": 80, "cache_creation_tokens": 10})
     0.8

@@ -1,5 +1,6 @@
-"""The live part of a server: an agents folder that is followed in, a history kept up to date and events out.
+"""Watch agents directories, sync them on changes, and send events to open pages.
 
-`following` sees changes, `syncer` has them synced by a process of its own (`worker`, and `apart` inside it),
-`marks` sees that the history changed, and `hub` tells the pages. `assembly` puts them together.
+`folder_watcher` detects changes. `sync_scheduler` syncs them in a subprocess (`sync_process` on the server's
+side, `sync_subprocess` inside it). `change_notifier` detects changes of the history, and `event_broker` sends
+events to the pages. `service` connects them.
 """

@@ -1,6 +1,6 @@
-"""See that the history was written to, by our sync or by anybody: a call with its new mark comes out.
+"""Detect writes to the history, by this server's syncs or by other processes.
 
-It asks once a second, and only while somebody listens.
+The history is polled once a second, and only while a client is subscribed to events.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ...common.errors import WorkflowHistoryError
 
 POLL_INTERVAL: Final = 1.0  # seconds
 
-_SERVER: Final = secrets.token_hex(4)  # marks of two servers have nothing to do with each other
+_SERVER: Final = secrets.token_hex(4)  # prefix, because tokens of different servers aren't comparable
 
 
 class ChangeNotifier:
-    """Compares the history's mark with the one before."""
+    """Poll the history's change token, and call `changed` with each new one."""
 
     def __init__(self, somebody: asyncio.Event, changed: Callable[[str], None]) -> None:
         self._somebody = somebody
@@ -27,11 +27,11 @@ class ChangeNotifier:
         self._hurry = asyncio.Event()
 
     def check_now(self) -> None:
-        """Ask now: something was likely written."""
+        """Poll at once, because something was probably written."""
         self._hurry.set()
 
     async def run(self) -> None:
-        """Tell of each new mark, until cancelled."""
+        """Report each new change token until cancelled. Pauses while no client is subscribed."""
         last = await asyncio.to_thread(current_change_token)
         while True:
             await self._somebody.wait()
@@ -47,8 +47,8 @@ class ChangeNotifier:
 
 
 def current_change_token() -> str:
-    """Return a word that stays as long as nothing is written to the history."""
+    """Return a token that changes whenever the history changes."""
     try:
         return f"{_SERVER}-{database.change_token()}"
-    except WorkflowHistoryError:  # it cannot be read: pages say why
+    except WorkflowHistoryError:  # the history cannot be read; the pages report the reason
         return f"{_SERVER}-unreadable"

@@ -1,6 +1,6 @@
-"""Events for whoever listens: one thing that happened in, one message for each client out. Keeps nothing.
+"""Broadcast server-sent events to all subscribed clients. Events aren't stored.
 
-A client that does not keep up is dropped; it comes again and is told how things stand.
+A client that is too slow is dropped. It reconnects and gets the current state.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import msgspec
 from sse_starlette import ServerSentEvent
 
 MAX_CLIENTS: Final = 100
-MAX_QUEUE: Final = 32  # messages for one client
-RECONNECT_MS: Final = 2_000  # milliseconds after which a browser that lost the connection asks anew
+MAX_QUEUE: Final = 32  # pending messages of one client
+RECONNECT_MS: Final = 2_000  # milliseconds after which a browser reconnects
 
 
 class Subscriber:
-    """One who listens."""
+    """One subscribed client with its queue of messages."""
 
     def __init__(self) -> None:
         self._messages: asyncio.Queue[ServerSentEvent | None] = asyncio.Queue(MAX_QUEUE)
 
     def send(self, name: str, data: Any) -> bool:
-        """Have a message sent; False where too many wait."""
+        """Queue a message with JSON data. Return False if the queue is full."""
         text = msgspec.json.encode(data).decode()
         try:
             self._messages.put_nowait(ServerSentEvent(text, event=name, retry=RECONNECT_MS))
@@ -33,28 +33,28 @@ class Subscriber:
         return True
 
     def close(self) -> None:
-        """Have its stream end, whatever still waits."""
+        """End the client's stream, and discard the pending messages."""
         while not self._messages.empty():
             self._messages.get_nowait()
         self._messages.put_nowait(None)
 
     async def messages(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield what it is told until its end."""
+        """Yield the messages until the stream is closed."""
         while (message := await self._messages.get()) is not None:
             yield message
 
 
 class EventBroker:
-    """All who listen."""
+    """All subscribed clients."""
 
     def __init__(self, most: int = MAX_CLIENTS) -> None:
         self._most = most
         self._clients: set[Subscriber] = set()
         self._closed = False
-        self.somebody = asyncio.Event()  # set while anybody listens
+        self.somebody = asyncio.Event()  # set while at least one client is subscribed
 
     def subscribe(self) -> Subscriber | None:
-        """Let one more listen; None where there are too many, or the server ends."""
+        """Add a client. Return None if there are too many or the server is stopping."""
         if self._closed or len(self._clients) >= self._most:
             return None
         client = Subscriber()
@@ -63,18 +63,18 @@ class EventBroker:
         return client
 
     def unsubscribe(self, client: Subscriber) -> None:
-        """Forget one."""
+        """Remove a client."""
         self._clients.discard(client)
         if not self._clients:
             self.somebody.clear()
 
     def broadcast(self, name: str, data: Any) -> None:
-        """Tell all."""
+        """Send a message to all clients. Clients with a full queue are dropped."""
         for client in [client for client in self._clients if not client.send(name, data)]:
             self._drop(client)
 
     def close(self) -> None:
-        """End all streams, and begin no more."""
+        """End all streams and reject new clients."""
         self._closed = True
         for client in list(self._clients):
             self._drop(client)

@@ -1,6 +1,6 @@
-"""See that something changed below an agents folder: a folder in, a call for each burst of changes out.
+"""Watch an agents directory, and call a function after each burst of changes.
 
-Only reads. The folder need not be there yet, and may vanish and come back.
+It only reads. The directory may not exist yet, and may disappear and return.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ logger = logging.getLogger("workflow_history")
 
 EVENTS, POLLING, WAITING = "events", "polling", "waiting"
 
-_BURST: Final = 800  # milliseconds of changes that are told of at once, at most
+_BURST: Final = 800  # milliseconds of changes that are reported together, at most
 _QUIET: Final = 100  # milliseconds without a change that end a burst
-_LOOKS: Final = 500  # milliseconds between two looks at whether the folder is still the same
-_POLLS: Final = 3_000  # milliseconds between two walks where the system tells of no changes
-_POLLING_WANTED: Final = "WATCHFILES_FORCE_POLLING"  # as the library calls it
+_LOOKS: Final = 500  # milliseconds between checks that the directory still exists and is the same
+_POLLS: Final = 3_000  # milliseconds between scans if the system reports no changes
+_POLLING_WANTED: Final = "WATCHFILES_FORCE_POLLING"  # environment variable of watchfiles
 
 WatchFunction = Callable[..., Iterator[set[tuple[Change, str]]]]
 
 
 class FolderWatcher:
-    """A thread that watches a folder; unless `deep`, not what lies in its folders."""
+    """A thread that watches a directory, with its subdirectories if `deep`.
+
+    Calls `changed` after each burst, and `watched` with EVENTS, POLLING or WAITING when the method changes.
+    """
 
     def __init__(
         self,
@@ -53,11 +56,11 @@ class FolderWatcher:
         self._thread = Thread(target=self._run, name="following", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch; what is there already counts as changed."""
+        """Start watching. Existing content is reported as one change."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when nothing is told any more."""
+        """Stop watching. After it returns, there are no more calls."""
         self._stopped.set()
         self._thread.join()
 
@@ -75,10 +78,10 @@ class FolderWatcher:
                     self._fall_back(error)
 
     def _watch(self, seen: tuple[int, int]) -> None:
-        """Tell of changes until another folder, or none, stands in this one's place."""
+        """Report changes until the directory is removed or replaced by another one."""
         fresh = True
         for changes in self._watching(self._folder, **self._ways()):
-            if fresh:  # the watch stands: what was written before it did is seen by the sync
+            if fresh:  # the watch is active: the sync finds all earlier changes
                 self._say(POLLING if self._polling else EVENTS)
             if fresh or changes:
                 self._changed()
@@ -102,11 +105,11 @@ class FolderWatcher:
         }
 
     def _tells(self, _change: Change, path: str) -> bool:
-        """Return whether a sync would look at a path at all."""
+        """Return whether a sync would read a path at all."""
         return PRUNED.isdisjoint(Path(os.path.relpath(path, self._folder)).parts)
 
     def _fall_back(self, error: Exception) -> None:
-        """Go on without the system's word: it has no watches left, say."""
+        """Fall back to polling if the system can't report changes, for example if it has no watches left."""
         logger.warning("following_by_polling agents_dir=%s reason=%s", self._folder, error)
         if self._polling:
             self._stopped.wait(_POLLS / 1_000)

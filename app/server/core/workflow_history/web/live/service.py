@@ -1,4 +1,4 @@
-"""The live part put together: settings in; it runs beside the app, and handlers ask it how things stand."""
+"""Background service of the app: connects watchers, sync scheduler and event broker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .sync_scheduler import Syncer
 
 
 class LiveService:
-    """What one server does by itself."""
+    """Background tasks of one server: watch, sync and broadcast events."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
@@ -34,7 +34,10 @@ class LiveService:
         self._changes = ChangeNotifier(self.hub.somebody, self._changed)
 
     def subscribe(self, since: str | None) -> Subscriber | None:
-        """Let one more listen, told how things stand; None: too many do. `since`: its mark."""
+        """Subscribe a client, and send it the sync status. Return None if there are too many clients.
+
+        `since` is the client's last change token; if it is outdated, a history event follows.
+        """
         client = self.hub.subscribe()
         if client is not None:
             client.send("sync", _told(self.syncer.now))
@@ -44,7 +47,7 @@ class LiveService:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Follow, sync and tell while the block runs."""
+        """Watch, sync and broadcast while the block runs."""
         tasks = [asyncio.create_task(self.syncer.run()), asyncio.create_task(self._changes.run())]
         followers = self._followers()
         try:
@@ -59,7 +62,7 @@ class LiveService:
             await asyncio.gather(*[asyncio.to_thread(follower.stop) for follower in followers])
 
     def _followers(self) -> list[FolderWatcher]:
-        """Return who watches the folders, begun; those that lie elsewhere are synced at once instead."""
+        """Start and return the watchers of local directories. If any is remote, request a sync at once."""
         folders = self._settings.folders if self._settings.follow else ()
         if any(not isinstance(folder, Path) for folder in folders):
             self.syncer.request_sync()
@@ -74,7 +77,7 @@ class LiveService:
         return followers
 
     def _followers_of(self, folder: Path, beside: Beside | None) -> list[FolderWatcher]:
-        """Return who watches a folder: of a whole project only the folders of its transcripts are watched."""
+        """Build the watchers of a directory; of a whole project, only of its transcript directories."""
         if beside is None or not beside.alone:
             return [self._follower(folder)]
         return [self._follower(folder / shown, deep=bool(shown)) for shown in beside.watched()]
@@ -99,11 +102,11 @@ class LiveService:
 
 
 def _told(now: SyncStatus) -> dict[str, Any]:
-    """Return how a sync stands, with the server's time: a browser's clock may be another."""
+    """Return the sync status as JSON, with the server's time, because a browser's clock may differ."""
     words = None if now.phase is None else phase_label(now.phase)
     return {**to_json(now), "phase_words": words, "at": datetime.now(UTC).isoformat()}
 
 
 def _later(loop: asyncio.AbstractEventLoop, context: Context, call: Any, *values: Any) -> None:
-    with suppress(RuntimeError):  # the loop has ended
+    with suppress(RuntimeError):  # the event loop is closed
         loop.call_soon_threadsafe(call, *values, context=context)

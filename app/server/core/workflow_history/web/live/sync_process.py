@@ -1,6 +1,6 @@
-"""The process that syncs, as the server sees it: an order in, progress and counts out. Started when needed.
+"""Run syncs in a subprocess that is started on demand, and report progress and counts.
 
-Answers stay fast beside a big sync, and a sync that is killed takes no server along.
+Requests stay fast during a big sync, and a killed sync doesn't stop the server.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from ...common.formatting.text import single_line
 _MODULE: Final = f"{__package__}.sync_subprocess"
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Called with a phase's name, how much of it is done, and how much there is as far as is known."""
+"""Called with the name of a sync stage, its completed items, and its total as far as known."""
 
 
 class SyncFailedError(WorkflowHistoryError):
-    """A sync came to no end; the text says why."""
+    """A sync did not complete; the message contains the reason."""
 
 
 class SyncProcess:
-    """A process that does one sync after the other, and keeps what it has loaded between them."""
+    """A subprocess that runs one sync at a time, and keeps its loaded modules and data between syncs."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process's number; None: there is none now."""
+        """Process id, or None if there is no process."""
         return None if self._process is None else self._process.pid
 
     async def run_sync(self, order: Mapping[str, Any], tell: ProgressCallback) -> dict[str, Any]:
-        """Have one sync done and return its counts; raises SyncFailedError."""
+        """Run one sync, report its progress, and return its counts. Raises SyncFailedError."""
         try:
             process = await self._started()
-        except (OSError, WorkflowHistoryError) as error:  # no file handles or processes left, say
+        except (OSError, WorkflowHistoryError) as error:  # for example, no file handles or processes left
             raise SyncFailedError(
                 f"the process that syncs cannot be started: {single_line(str(error))}"
             ) from error
@@ -55,7 +55,7 @@ class SyncProcess:
             raise self._ended(process, await process.wait()) from error
 
     async def stop(self) -> None:
-        """End the process and its own, at once; the next sync starts another."""
+        """Kill the process and its children at once. The next sync starts a new process."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
@@ -71,7 +71,7 @@ class SyncProcess:
                 stdin=PIPE,
                 stdout=PIPE,
                 env={**os.environ, "PYTHONPATH": paths, "WORKFLOW_HISTORY_DB": url},
-                start_new_session=True,  # Ctrl-C is the server's to handle
+                start_new_session=True,  # only the server handles Ctrl-C
             )
         return self._process
 
@@ -79,7 +79,7 @@ class SyncProcess:
         self, process: Process, order: Mapping[str, Any], tell: ProgressCallback
     ) -> dict[str, Any]:
         stdin, stdout = process.stdin, process.stdout
-        assert stdin is not None  # noqa: S101 - asked for above
+        assert stdin is not None  # noqa: S101 - a pipe, see _started
         assert stdout is not None  # noqa: S101
         stdin.write(msgspec.json.encode(order) + b"\n")
         await stdin.drain()
@@ -103,5 +103,5 @@ class SyncProcess:
 def _read(line: bytes) -> dict[str, Any]:
     try:
         return dict(msgspec.json.decode(line))
-    except msgspec.DecodeError:  # it was killed while it wrote
+    except msgspec.DecodeError:  # the process was killed while writing
         return {"error": "the process that syncs was cut off; what it had stored is kept"}

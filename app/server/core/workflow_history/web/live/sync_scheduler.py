@@ -1,7 +1,7 @@
-"""When to sync: wishes come in, one sync runs at a time, and how it stands goes out. Reads no file itself.
+"""Schedule syncs: on request, periodically and after failures, one at a time. It reads no files itself.
 
-Wishes that come while a sync runs are met by exactly one more. A sync that failed is tried again, ever
-more seldom; a wish does not wait for that.
+Requests during a running sync lead to exactly one more sync. A failed sync is retried with exponential
+backoff. A new request doesn't wait for the retry.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ..settings import ServerSettings
 from .folder_watcher import EVENTS, POLLING, WAITING
 from .sync_process import SyncFailedError, SyncProcess
 
-POLL_INTERVAL: Final = 600.0  # seconds: a run that falls silent changes by time alone
-REMOTE_POLL_INTERVAL: Final = 60.0  # seconds: nothing tells of changes in a folder that lies elsewhere
-IDLE_TIMEOUT: Final = 60.0  # seconds without a sync after which its process ends
+POLL_INTERVAL: Final = 600.0  # seconds: a run that stops writing becomes incomplete without a file change
+REMOTE_POLL_INTERVAL: Final = 60.0  # seconds: changes in a remote directory aren't reported
+IDLE_TIMEOUT: Final = 60.0  # seconds without a sync after which the subprocess is stopped
 _LEAST_FIRST: Final = (WAITING, POLLING, EVENTS)
-RETRY_BACKOFF: Final = (1.0, 60.0)  # seconds until a failed sync is tried again: at first, and at most
+RETRY_BACKOFF: Final = (1.0, 60.0)  # seconds until a failed sync is retried: first and maximum
 
 
 class Syncer:
-    """Syncs the agents folders of a project whenever somebody wishes."""
+    """Sync the agents directories of a project on request, and report each change of the sync status."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Syncer:
         place = None if folder is None else str(folder)
         every = tuple(map(str, folders))
         self._order = {"folders": every, "project": project}
-        self._watches: dict[str, str] = {}  # how each folder is followed
+        self._watches: dict[str, str] = {}  # watch mode by directory
         is_remote = isinstance(folder, RemoteFolder)
         self._look_again = (REMOTE_POLL_INTERVAL if is_remote else POLL_INTERVAL) if settings.follow else None
         watch = "listing" if is_remote and settings.follow else None
@@ -55,20 +55,20 @@ class Syncer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a sync runs, or is about to."""
+        """Whether a sync is running or about to start."""
         return self.now.state == "running" or self._wanted.is_set()
 
     def request_sync(self) -> None:
-        """Have a sync start: now, or as soon as the one that runs has ended."""
+        """Request a sync: it starts now, or as soon as the running one has ended."""
         self._wanted.set()
 
     def set_watch_mode(self, folder: str, how: str) -> None:
-        """Note how a folder is followed; of several the one that is followed least counts."""
+        """Store a directory's watch mode. The status shows the weakest mode of all directories."""
         self._watches[folder] = how
         self._say(watch=min(self._watches.values(), key=_LEAST_FIRST.index))
 
     async def run(self) -> None:
-        """Sync whenever it is time to, until cancelled."""
+        """Run the scheduled and requested syncs until cancelled, then stop the subprocess."""
         failures = 0
         try:
             while True:

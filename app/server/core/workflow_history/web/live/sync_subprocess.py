@@ -1,7 +1,7 @@
-"""A sync in a process of its own: orders come in by stdin, progress and results go out by stdout.
+"""Entry point of the sync subprocess: reads orders from stdin, writes progress and results to stdout.
 
-Both are JSON, a line each. It ends with its orders, with the server, or when it is killed: whatever it was
-doing then, the history is whole, and the next sync does the rest.
+Both are JSON Lines. The process ends when stdin is closed, when the server ends, or when it is killed. The
+history stays consistent in each case, and the next sync does the rest.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from ...pipeline.sync_state import Progress
 from ...pipeline.workers.process_pool import die_with_parent
 from ...sync import sync_workflow_history
 
-_TOLD_EVERY: Final = 0.25  # seconds between two words on one phase's progress
+_TOLD_EVERY: Final = 0.25  # seconds between progress messages of one sync stage
 
 SendMessage = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
-    """Do what is ordered until there are no more orders."""
+    """Process orders until stdin is closed."""
     die_with_parent()
-    logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # its problems are in its result
+    logging.getLogger("workflow_history").addHandler(logging.NullHandler())  # problems are part of the result
     remove_leftovers()
-    with suppress(BrokenPipeError), _kept_stdout() as out:  # broken: the server was killed
+    with suppress(BrokenPipeError), _kept_stdout() as out:  # BrokenPipeError: the server was killed
 
         def tell(message: dict[str, Any]) -> None:
             out.write(msgspec.json.encode(message) + b"\n")
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _kept_stdout() -> BinaryIO:
-    """Return stdout for our lines alone: whatever else is printed goes to stderr."""
+    """Return a duplicate of stdout for messages only, and redirect all other output to stderr."""
     kept = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return kept
@@ -66,7 +66,7 @@ def _sync(order: dict[str, Any], tell: SendMessage) -> None:
 
 
 def _folders(named: list[str]) -> list[FolderPath]:
-    """Return the folders to sync: of several only those that are there now."""
+    """Return the existing directories, or the first one if none exists: the sync reports it as missing."""
     folders = [to_path(name) for name in named]
     return [folder for folder in folders if folder.is_dir()] or folders[:1]
 

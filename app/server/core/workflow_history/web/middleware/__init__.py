@@ -1,1 +1,1 @@
-"""What stands between the server and its routes."""
+"""ASGI middleware of the web server."""

@@ -1,7 +1,7 @@
-"""Connections that cannot be held for nothing: a request comes whole in time, and an answer is read in time.
+"""Limits on connections: a request must arrive in time, and a response must be read in time.
 
-The server's library bounds how long a connection is idle after an answer, and how long a head is. It waits
-without end for a request that is sent by halves, and for a client that reads nothing: this ends both.
+uvicorn limits the idle time after a response and the size of the request head. It waits forever for an
+incomplete request and for a client that doesn't read its response. This module ends both.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_HEAD: Final = 256 * 1024  # bytes of a request's first line and headers: an address in the login's
+MOST_HEAD: Final = 256 * 1024  # bytes of request line and headers; a login URL contains an encoded URL
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may take of a server."""
+    """Timeouts and the maximum number of connections."""
 
-    request: float = 20.0  # seconds from a connection, or a request's first byte, to its last one
-    idle: int = 5  # seconds between an answer and the next request
-    reading: float = 30.0  # seconds in which a client takes nothing of what waits for it
-    connections: int = 200  # at the same time; of those above it, the longest without a request is closed
+    request: float = 20.0  # seconds from the connection, or the first byte of a request, to its last byte
+    idle: int = 5  # seconds between a response and the next request
+    reading: float = 30.0  # seconds in which a client reads nothing of a pending response
+    connections: int = 200  # open connections; of more, the one longest without a request is closed
 
 
 def bounded(limits: Limits) -> Callable[..., Connection]:
-    """Return what makes connections with limits, as the server's library asks for it."""
+    """Return a factory of connections with limits, for uvicorn's `http` option."""
     return partial(Connection, limits=limits)
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where its client is too slow."""
+    """A connection that is closed if its client is too slow."""
 
     def __init__(self, *given: Any, limits: Limits, **named: Any) -> None:
         super().__init__(*given, **named)
         self._limits = limits
-        self._coming: TimerHandle | None = None  # runs while a request is not there whole
-        self._leaving: TimerHandle | None = None  # runs while a client does not read
+        self._coming: TimerHandle | None = None  # runs while a request is incomplete
+        self._leaving: TimerHandle | None = None  # runs while the client doesn't read
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin; where there are too many, one that asks for nothing makes room."""
+        """Start the request timeout. If there are too many connections, abort the first by rank."""
         super().connection_made(transport)
         self._watch_request()
         every = (each for each in self.connections if isinstance(each, Connection))
@@ -51,44 +51,47 @@ class Connection(H11Protocol):
             min(held, key=Connection.rank).transport.abort()
 
     def rank(self) -> tuple[int, float]:
-        """Return who makes room first, as the lowest: idle, then without a request; the longest first."""
+        """Return the sort key for closing: idle, then with an incomplete request, each the longest first."""
         if self.timeout_keep_alive_task is not None:
             return 0, self.timeout_keep_alive_task.when()
         return (1, self._coming.when()) if self._coming is not None else (2, 0.0)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Process a part of a request."""
         super().data_received(data)
         self._watch_request()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, and for what was answered to be read."""
+        """Start the timeouts for the next request and for reading the response."""
         self._stop_coming()
         super().on_response_complete()
         self._watch_request()
         self._await_reader()
 
     def pause_writing(self) -> None:
-        """Have an answer wait for its reader, for some time."""
+        """Pause the response, and start the timeout for its reader."""
         super().pause_writing()
         self._await_reader()
 
     def resume_writing(self) -> None:
-        """Go on with an answer."""
+        """Continue the response, and stop the timeout for its reader."""
         super().resume_writing()
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Stop all timeouts."""
         self._stop_coming()
         if self._leaving is not None:
             self._leaving.cancel()
         super().connection_lost(exc)
 
     def _watch_request(self) -> None:
-        """Let time run while a request is not there whole; an idle connection has a time of its own."""
+        """Start the timeout of an incomplete request, or stop it if the request is complete.
+
+        An idle connection has uvicorn's own timeout.
+        """
         if self.transport.is_closing():
             return
         cycle = self.cycle
@@ -109,4 +112,4 @@ class Connection(H11Protocol):
     def _drop_reader(self) -> None:
         self._leaving = None
         if self.transport.get_write_buffer_size():
-            self.transport.abort()  # to close it would wait for what nobody reads
+            self.transport.abort()  # not close(), which would wait for the unread data

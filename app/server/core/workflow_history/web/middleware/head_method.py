@@ -1,4 +1,4 @@
-"""HEAD as GET without its body: a request in, the same answer's status and headers out."""
+"""Answer HEAD requests as GET without a body, and normalize the Accept-Encoding header."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ _HEADER: Final = "accept-encoding"
 
 
 class AcceptEncodingMiddleware:
-    """Leaves one plain word of the header: what comes after looks for `gzip`, and not for its weight."""
+    """Replace the Accept-Encoding header by `gzip` or `identity`.
+
+    The middleware behind it only searches the header for `gzip` and ignores weights such as `gzip;q=0`.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request on with a normalized header."""
         if scope["type"] == "http":
             said = ",".join(Headers(scope=scope).getlist(_HEADER))
-            scope["headers"] = list(scope["headers"])  # ours to change; the scope is looked at afterwards
+            scope["headers"] = list(scope["headers"])  # a copy: the server still uses the original
             MutableHeaders(scope=scope)[_HEADER] = "gzip" if accepts_gzip(said) else "identity"
         await self._app(scope, receive, send)
 
 
 def accepts_gzip(said: str) -> bool:
-    """Return whether a client wants gzip.
+    """Return whether an Accept-Encoding header allows gzip.
 
     >>> (accepts_gzip("br, gzip"), accepts_gzip("gzip;q=0"), accepts_gzip("GZIP; q=0.5"),
     ...  accepts_gzip("gzip;q=x"))
@@ -49,13 +52,13 @@ def _number(text: str) -> float:
 
 
 class HeadMethodMiddleware:
-    """Has every GET answer HEAD too; no route needs to know."""
+    """Answer HEAD on all GET routes except the event stream, which never ends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Pass a HEAD request on as GET, and send its response without a body."""
         if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"] == EVENTS_PATH:
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Figures about the server for Prometheus: requests in, counts and durations out; nothing of a run."""
+"""Prometheus metrics of the server: request counts and durations, without data of individual runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 
 
 class Metrics:
-    """One server's figures, in a registry of its own."""
+    """Metrics of one server, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -43,13 +43,13 @@ class Metrics:
         )
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Note a request; a client's own words never become labels."""
+        """Count a request. Unknown methods share the label `other`, so that clients can't create labels."""
         known = method if method in _METHODS else "other"
         self._requests.labels(route, known, str(status)).inc()
         self._seconds.labels(route, known).observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
-        """Return all figures as Prometheus reads them, and their media type."""
+        """Return all metrics in the Prometheus text format, and their media type."""
         self._runs.set(list_run_summaries(limit=0).total)
         latest = find_syncs(limit=1).syncs
         if latest and latest[0]["started_at"]:
@@ -58,7 +58,7 @@ class Metrics:
 
 
 class MetricsMiddleware:
-    """Counts every request, also those that are refused."""
+    """Count every HTTP request, including rejected ones."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, names: Any) -> None:
         self._app = app
@@ -66,7 +66,7 @@ class MetricsMiddleware:
         self._name = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and note how it went."""
+        """Pass a request on and record its status and duration; 500 if it fails without a response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

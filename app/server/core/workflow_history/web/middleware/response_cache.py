@@ -1,7 +1,7 @@
-"""Answers that are given again for a moment: a GET of the REST part in, its bytes out, nothing asked anew.
+"""Response cache for GET requests of the REST API.
 
-An answer holds while nothing was stored since it was begun, and two seconds at most: some depend on the
-clock, as `since=7d` does. One that says no-store, or has no ETag, is not kept.
+An entry is valid until the history changes, and for two seconds at most, because some responses depend on the
+current time, such as `since=7d`. Responses with `no-store` or without an ETag are not cached.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from ...common.errors import WorkflowHistoryError
 from ..json_response import etag_matches, not_modified
 from ..paths import API_PREFIX, STREAMED_PREFIXES
 
-MAX_CACHE_BYTES: Final = 32 * 1024 * 1024  # of all answers that are kept
-MAX_RESPONSE: Final = 1024 * 1024  # bytes of an answer that is kept
+MAX_CACHE_BYTES: Final = 32 * 1024 * 1024  # bytes of all cached bodies
+MAX_RESPONSE: Final = 1024 * 1024  # bytes of a body; larger ones are not cached
 CACHE_SECONDS: Final = 2.0
 
-_Key = tuple[str, bytes, bool]  # path, query, whether it may be compressed
+_Key = tuple[str, bytes, bool]  # path, query, whether the client accepts gzip
 
 
 class _Answer(NamedTuple):
-    mark: Hashable  # of the history before it was asked
-    until: float  # seconds of the monotonic clock
+    mark: Hashable  # change token of the history before the request
+    until: float  # expiry in seconds of the monotonic clock
     start: Message
     body: bytes
-    route: Any  # that gave it
+    route: Any  # the matched route, for metrics
 
 
 class ResponseCacheMiddleware:
-    """Keeps answers, the latest ones, bounded by their bytes."""
+    """Cache the latest responses up to a total size. Concurrent equal requests are processed once."""
 
     def __init__(self, app: ASGIApp, seconds: float = CACHE_SECONDS) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class ResponseCacheMiddleware:
         self._under_way: dict[_Key, Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, with what is kept where that holds."""
+        """Answer a request from the cache, or pass it on and cache its response."""
         asked = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(API_PREFIX)
         asked = asked and not scope["path"].startswith(STREAMED_PREFIXES)
         mark = _mark() if asked and self._seconds else None
@@ -57,9 +57,7 @@ class ResponseCacheMiddleware:
         headers = Headers(scope=scope)
         key = (scope["path"], scope["query_string"], "gzip" in headers.get("accept-encoding", ""))
         while (kept := self._holding(key, mark)) is None and key in self._under_way:
-            await self._under_way[
-                key
-            ].wait()  # somebody asks the same right now: what takes long is done once
+            await self._under_way[key].wait()  # an equal request is in progress: use its response
             mark = _mark()
         if kept is not None:
             scope["route"] = kept.route
@@ -94,12 +92,15 @@ class ResponseCacheMiddleware:
 
 
 class _BufferedSend:
-    """Passes an answer on once it is made: how slowly its client reads it is nobody else's concern."""
+    """Buffer a cacheable response until it is complete, and send it after it was cached.
+
+    Other requests that wait for the response don't wait for its client to read it.
+    """
 
     def __init__(self, send: Send, ready: Callable[[Message | None, bytes], None]) -> None:
         self._send = send
-        self._ready = ready  # told the answer's start and body, or None where it is not to be kept
-        self._held: list[Message] = []  # what may be kept, until it is whole
+        self._ready = ready  # gets the start message and body, or None if not cacheable
+        self._held: list[Message] = []  # messages of a cacheable response until it is complete
         self._size = 0
 
     async def __call__(self, message: Message) -> None:
@@ -118,7 +119,7 @@ class _BufferedSend:
         start, *pieces = self._held
         self._held = []
         if self._size <= MAX_RESPONSE:
-            # A copy: who passes it on adds headers to the list.
+            # A copy, because outer middleware adds headers to the list.
             kept = {**start, "headers": list(start["headers"])}
             self._ready(kept, b"".join(piece.get("body", b"") for piece in pieces))
         else:
@@ -136,7 +137,7 @@ def _mark() -> Hashable:
     try:
         return database.change_token()
     except WorkflowHistoryError:
-        return None  # who reads it says what is wrong
+        return None  # not cached: the handler reports the error
 
 
 async def _send_cached(kept: _Answer, asked: Headers, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
-"""Ids of runs in addresses: a path in, the id in it out, whatever it holds. Importing it names `{id:run}`.
+"""Parse run ids in URL paths. Importing the module registers the path types `{id:run}` and `{id:whole_run}`.
 
-An id may hold slashes, and end as a question about a run does. Where it is sent in code, as %2F, a slash of
-it is no slash of the address: `/runs/a%2Fforecast` is a run, `/runs/a/forecast` is asked of one.
+A run id may contain slashes and may end like a subresource of a run. A slash encoded as %2F belongs to the
+id: `/runs/a%2Fforecast` is a run, `/runs/a/forecast` is the forecast of a run.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..paths import API_PREFIX
 
 SUBRESOURCES: Final = ("agent-runs", "similar", "explain", "forecast", "progress", "resync")
-"""What may be asked of a run, after its id and a slash."""
+"""Last path segments of a run's subresources, after its id and a slash."""
 
-_ABOUT_RUNS: Final = (b"/runs/", f"{API_PREFIX}/runs/".encode())  # beginnings of paths
-_SLASH: Final = "\0"  # an id's own slash in a path that routes are found by: no path comes with a NUL
+_ABOUT_RUNS: Final = (b"/runs/", f"{API_PREFIX}/runs/".encode())  # path prefixes
+_SLASH: Final = "\0"  # placeholder of an encoded slash while routing: paths never contain NUL
 
 
 class RunIdPathMiddleware:
-    """Keeps the slashes of an id, where they are sent in code, apart from those of the address."""
+    """Replace the encoded slashes (%2F) of a run id by a placeholder, so that routing ignores them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request on with a rewritten path."""
         raw: bytes = scope.get("raw_path") or b""
         if raw.startswith(_ABOUT_RUNS) and b"%2f" in raw.lower():
             parts = (unquote(part.decode("latin-1")) for part in raw.split(b"/"))
@@ -37,21 +37,21 @@ class RunIdPathMiddleware:
 
 
 class _RunId(Convertor[str]):
-    """Any text, with slashes and new lines: an id is what a folder or a file says."""
+    """Path type for any text, including slashes and line breaks: ids come from directory and file names."""
 
     regex = "(?s:.+)"
 
     def convert(self, value: str) -> str:
-        """Return an id."""
+        """Return the id with its slashes restored."""
         return value.replace(_SLASH, "/")
 
     def to_string(self, value: str) -> str:
-        """Return an id as a path has it."""
+        """Return the id unchanged."""
         return value
 
 
 class _WholeRun(_RunId):
-    """The same where the run itself is asked for, and nothing that is asked of it."""
+    """Path type for a run id that isn't followed by a subresource."""
 
     regex = rf"(?s:(?!.+/(?:{'|'.join(SUBRESOURCES)})\Z).+)"
 

@@ -1,7 +1,8 @@
-"""Who may ask what: each request in, let through or refused before anything of the history is read.
+"""Authenticate and validate requests before any data of the history is read.
 
-Loopback is no protection from a page in the same browser: the Host header must be ours (a foreign name that
-resolves to this machine is refused), and what changes something needs a header that no foreign page can send.
+Loopback doesn't protect from a page of another site in the same browser. Therefore the Host header must be
+ours (DNS rebinding: another name may resolve to this machine). Requests that change data need a header that
+pages of other sites can't send.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from ..guesses import Guesses
 from ..settings import ServerSettings
 
 COOKIE: Final = "workflow_history_token"
-UNSAFE_METHODS: Final = "x-workflow-history"  # header of requests that change something; any value
+UNSAFE_METHODS: Final = "x-workflow-history"  # header required in requests that change data; any value
 LOGIN: Final = "/login"
-MAX_BODY: Final = 64 * 1024  # bytes of a request
-MOST_ADDRESS: Final = 64_000  # bytes of a path and its query; the login's holds another's, each byte in three
+MAX_BODY: Final = 64 * 1024  # bytes of a request body
+MOST_ADDRESS: Final = 64_000  # bytes of path and query; 4 times that at the login, for an encoded URL
 _OPEN_PATHS: Final = ("/static/", LOGIN)
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -42,7 +43,7 @@ HEADERS: Final[Mapping[str, str]] = {
 
 
 class SecurityMiddleware:
-    """Asks every request who it is, and every answer to be careful."""
+    """Check host, origin, size and token of each request, and add security headers to each response."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, guesses: Guesses) -> None:
         self._app = app
@@ -50,7 +51,7 @@ class SecurityMiddleware:
         self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it."""
+        """Pass a valid request on, or answer an invalid one with an error."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,7 +68,7 @@ class SecurityMiddleware:
             try:
                 body = await _whole(receive)
             except ClientDisconnect:
-                return  # what came is a part of what was meant
+                return  # the body is incomplete
             if body is None:
                 refused = _too_long()
             else:
@@ -80,7 +81,7 @@ class SecurityMiddleware:
             return problem(421, "this server does not go by that name; serve --name NAME makes it known")
         if "transfer-encoding" in headers and "content-length" in headers:
             both = "a request says its length once: Transfer-Encoding or Content-Length"
-            return problem(400, both, {"Connection": "close"})  # where it ends, and the next begins, is open
+            return problem(400, both, {"Connection": "close"})  # request smuggling: its end is ambiguous
         if scope["method"] not in _SAFE_METHODS and (why := _may_not_change(scope["path"], headers)):
             return problem(403, why)
         if (odd := _odd_address(scope)) is not None:
@@ -91,7 +92,7 @@ class SecurityMiddleware:
         return self._not_known(scope, headers)
 
     def _not_known(self, scope: Scope, headers: Headers) -> Response | None:
-        """Return the answer to who has not shown the token; None: there is none, or it was shown."""
+        """Return the error response if the right token is missing; None if it was sent or isn't required."""
         token = self._settings.token
         if token is None or scope["path"].startswith(_OPEN_PATHS):
             return None
@@ -108,13 +109,13 @@ class SecurityMiddleware:
 
 
 def address_of(scope: Scope) -> str:
-    """Return the address that a request comes from."""
+    """Return the client's IP address, or an empty string if it is unknown."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def token_matches(token: str, given: str | None) -> bool:
-    """Return whether a token is the right one, in the same time whatever is wrong with it."""
+    """Return whether a token is right. The comparison takes constant time."""
     return given is not None and secrets.compare_digest(token.encode(), given.encode())
 
 
@@ -122,9 +123,7 @@ def _given_token(headers: Headers) -> str | None:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
-    return cookie_parser(headers.get("cookie", "")).get(
-        COOKIE
-    )  # pair by pair: others may be no cookies at all
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)  # lenient: other cookies may be malformed
 
 
 def _odd_address(scope: Scope) -> Response | None:
@@ -136,7 +135,7 @@ def _odd_address(scope: Scope) -> Response | None:
 
 
 def _asked_for(scope: Scope) -> str:
-    """Return a path and its query as they were sent."""
+    """Return the path and query as sent, still percent-encoded."""
     path = (scope.get("raw_path") or quote(scope["path"]).encode()).partition(b"?")[0]
     query = scope["query_string"]
     return str((path + b"?" + query if query else path).decode("latin-1"))
@@ -149,23 +148,23 @@ def _ask_for_token(scope: Scope, headers: Headers) -> Response:
 
 
 def _may_not_change(path: str, headers: Headers) -> str | None:
-    """Return why a request may change nothing; None: it may."""
+    """Return the reason why a request may not change data, or None if it may."""
     if not _comes_from_us(headers):
         return "this was sent from a page of another site, or from one that does not say which"
-    if path != LOGIN and UNSAFE_METHODS not in headers:  # a form has no headers of its own
+    if path != LOGIN and UNSAFE_METHODS not in headers:  # the login form can't send custom headers
         return f"what changes something needs the header {UNSAFE_METHODS}: 1"
     return None
 
 
 def _comes_from_us(headers: Headers) -> bool:
-    """Return whether a request was sent by our pages, or by no page at all, as a browser has it."""
+    """Return whether a request comes from our pages or from no page, by Sec-Fetch-Site and Origin."""
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     return all(_place_of(origin) == headers.get("host", "").lower() for origin in headers.getlist("origin"))
 
 
 def _place_of(origin: str) -> str | None:
-    """Return the host and port in an Origin header; None: it names none."""
+    """Return the host and port of an Origin header, or None if it has none."""
     try:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
@@ -173,7 +172,7 @@ def _place_of(origin: str) -> str | None:
 
 
 def _host_name(host: str) -> str:
-    """Return the name in a Host header, without port and brackets.
+    """Return the name in a Host header without port and brackets, or an empty string if it is invalid.
 
     >>> _host_name("localhost:8765"), _host_name("[::1]:80"), _host_name("evil.example")
     ('localhost', '::1', 'evil.example')
@@ -190,7 +189,7 @@ def _too_long() -> Response:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """Return a request's body, however it comes; None: too long. Raises ClientDisconnect: it broke off."""
+    """Return a request's body, or None if it is too long. Raises ClientDisconnect if it is incomplete."""
     body = b""
     while True:
         message = await receive()
@@ -205,7 +204,7 @@ async def _whole(receive: Receive) -> bytes | None:
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read, and then what else comes: that the client has gone."""
+    """Return a receive function that returns a body already read, then waits for the disconnect."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def given() -> Message:

@@ -1,4 +1,4 @@
-"""Pages for people: one router and one template a page; whatever stands in a run is text, never markup."""
+"""HTML pages, each with its own router and template. Content of runs is escaped, never treated as markup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import about_api, compare, forecast, insights, live, login, metrics, patt
 _STATIC: Final = Path(__file__).parent / "static"
 _ROUTERS: Final = (
     runs.router,
-    forecast.router,  # a run's forecast before a run's page, whose id may hold a slash
+    forecast.router,  # before run.router, whose ids may contain slashes, such as "a/forecast"
     run.router,
     trends.router,
     insights.router,
@@ -30,20 +30,20 @@ _WITHOUT_HISTORY: Final = (live.router, login.router, about_api.router)
 
 
 class Assets(StaticFiles):
-    """Files beside the pages. A browser asks whether one still holds: the program may be new."""
+    """Static files. Browsers revalidate them, because the program may have been updated."""
 
     def __init__(self) -> None:
         super().__init__(directory=_STATIC)
 
     def file_response(self, *given: Any, **named: Any) -> Response:
-        """Return a file, or that the browser has it."""
+        """Return a file, or 304 (Not Modified) if the browser already has it."""
         answer = super().file_response(*given, **named)
         answer.headers["Cache-Control"] = "no-cache"
         return answer
 
 
 def pages() -> APIRouter:
-    """Return all of them as one; programs ask the REST part."""
+    """Return one router with all pages. They aren't in the OpenAPI description; programs use the REST API."""
     whole = APIRouter(include_in_schema=False, dependencies=[Depends(remember_change_token)])
     for router in _ROUTERS:
         reading = [] if router in _WITHOUT_HISTORY else [Depends(check_history_exists)]

@@ -1,4 +1,4 @@
-"""The operations of the REST part for people: the description in, each with a line to try out."""
+"""Page that documents the operations of the REST API, each with a curl command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADERS: Final = {"token": "Authorization: Bearer TOKEN", "changing": "X-Workfl
 
 @router.get("/api")
 def list_operations(request: Request, here: ContextDep) -> Response:
-    """Return the page."""
+    """Return the page with all operations, grouped by their first tag."""
     base = f"{request.url.scheme}://{request.headers['host']}"
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for operation in operations_of(request.app).values():

@@ -1,4 +1,4 @@
-"""Two runs side by side, phase by phase; where one of both is missing, what to hold the other against."""
+"""Page that compares two runs phase by phase, and the form to choose them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ..views import comparison
 router = APIRouter()
 
 PARTS: Final = ("text", "status", "cost", "duration")
-"""What a similarity is made of, in the order of its bar."""
+"""Components of a similarity score, in the order of its bar."""
 
-_LIKES: Final = 8
+_LIKES: Final = 8  # similar runs that are offered
 _AT_ONCE: Final = 2_000
-"""Runs without a text vector that are read while a page is waited for; more only where somebody asks."""
+"""Maximum of runs without a text vector to read while loading a page; more only on request (`likes=1`)."""
 
 
 @router.get("/compare")
 def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Response:
-    """Return both side by side, or a form for what is missing."""
+    """Return the comparison of two runs, or the form if one is missing, ambiguous or not found."""
     first, second = a.strip(), b.strip()
     try:
         if not (first and second):
@@ -57,7 +57,7 @@ def compare(request: Request, a: str = "", b: str = "", likes: str = "") -> Resp
 
 
 def _choose(request: Request, name: str, *, wanted: bool) -> Response:
-    """Return the form; with one run, those that are most like it."""
+    """Return the form; if one run is given, with the runs most similar to it."""
     return page(
         request,
         "compare_choose.html",
@@ -71,7 +71,7 @@ def _choose(request: Request, name: str, *, wanted: bool) -> Response:
 
 
 def _again(request: Request, first: str, second: str, error: WorkflowHistoryError) -> Response:
-    """Return the form as it was filled in, with what is wrong and the runs that may be meant."""
+    """Return the form as filled in, with the error and the candidates of an ambiguous id."""
     meant = []
     if isinstance(error, AmbiguousWorkflowError):
         given = {"a": first, "b": second}

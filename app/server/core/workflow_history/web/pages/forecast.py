@@ -1,4 +1,4 @@
-"""What a task will cost and take, whether it will work and why; and the same of a stored run."""
+"""Pages with the forecast of a new task and of a stored run: cost, duration and success."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ..views.filter_form import SelectField
 
 router = APIRouter()
 
-_SHOWN: Final = 30  # past runs that are drawn and named
-_RUNNING: Final = 10
+_SHOWN: Final = 30  # comparable runs that are drawn and listed
+_RUNNING: Final = 10  # running runs that are listed
 _FIELDS: Final = (("template", "Workflow", "template"), ("class", "Class", "issue_class"),
                   ("project", "Project", "project"))  # fmt: skip
-_MOST_WORDS: Final = 300
+_MOST_WORDS: Final = 300  # options of one field
 
 
 @router.get("/forecast")
 def new_task(request: Request, here: ContextDep) -> Response:
-    """Return the page that asks for a task, and what is to be expected of it."""
+    """Return the form for a new task and, if it is filled in, its forecast."""
     given = {name: value.strip() for name, value in request.query_params.items()}
     text = given.get("text") or None
     if text is not None and len(text) > MAX_TEXT_CHARS:
@@ -67,7 +67,7 @@ def new_task(request: Request, here: ContextDep) -> Response:
 
 @router.get("/runs/{id:run}/forecast")
 def stored_run(request: Request, run_id: RunId, project: Project = None) -> Response:
-    """Return what was to be expected of a run when it began, and what is still to come of it."""
+    """Return the forecast from a run's start and, for a running run, the remaining cost and duration."""
     found = forecast_run(qualified_id(run_id, project), shown=_SHOWN)
     flight = found.flight
     return page(
@@ -86,7 +86,7 @@ def stored_run(request: Request, run_id: RunId, project: Project = None) -> Resp
 
 
 def _shown(found: Any, came: tuple[float | None, float | None] = (None, None)) -> dict[str, Any]:
-    """Return what templates draw of a forecast."""
+    """Return the template values of a forecast; `came` is the actual cost in USD and duration in seconds."""
     if found is None:
         return {"plots": [], "chance": None, "phases": [], "rests": [], "weak": ()}
     return {
@@ -99,7 +99,7 @@ def _shown(found: Any, came: tuple[float | None, float | None] = (None, None)) -
 
 
 def _fields(given: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> list[SelectField]:
-    """Return the fields that have something to choose from."""
+    """Return the select fields that have at least one option."""
     fields = []
     for name, label, column in _FIELDS:
         chosen = given.get(name, "")

@@ -1,4 +1,4 @@
-"""What is worth a look: what got worse or better, what to automate, what was spent in vain, the budgets."""
+"""Page with anomalies, patterns to automate, wasted spend and budgets."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from .page_query import PageQuery, question
 router = APIRouter()
 
 _RECENT: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
-_SHOWN: Final = 8  # patterns
+_SHOWN: Final = 8  # patterns, unless all are requested
 _KEEP: Final = ("0", "0.1", f"{DEFAULT_REMAINING:g}", "0.5", "0.75")
 
 
 @router.get("/insights")
 def insights(request: Request, here: ContextDep) -> Response:
-    """Return the page."""
+    """Return the page with all insights."""
     asked = question(request)
     recent, keep = asked.get("recent", "30d"), remaining_text(asked)
     everything, zone = asked.get("all") == "1", zone_named(asked.zone)
@@ -80,12 +80,12 @@ def insights(request: Request, here: ContextDep) -> Response:
 
 
 def remaining_text(asked: PageQuery) -> str:
-    """Return the assumption as it was typed."""
+    """Return the residual cost of a script as typed, or its default."""
     return asked.get("keep", f"{DEFAULT_REMAINING:g}")
 
 
 def parse_remaining(given: str) -> float:
-    """Return the share of the cost that stays with a script; raises InvalidQueryError where it is none."""
+    """Parse the residual cost of a script, a share. Raises InvalidQueryError if it isn't a number."""
     try:
         return float(given)
     except ValueError as error:
@@ -93,7 +93,7 @@ def parse_remaining(given: str) -> float:
 
 
 def remaining_field(keep: str) -> SelectField:
-    """Return the field of the assumption."""
+    """Return the select field for the residual cost of a script."""
     options = dict.fromkeys([*_KEEP, keep])
     return SelectField(
         "keep",
@@ -104,13 +104,13 @@ def remaining_field(keep: str) -> SelectField:
 
 
 def monthly_saving(found: PatternReport) -> str | None:
-    """Return what the worthiest pattern would save: savings of several overlap, and are never added."""
+    """Format the top pattern's monthly savings; None if unknown. Savings overlap and are never added up."""
     first = next((one for one in found.patterns if one.saved_per_month is not None), None)
     return None if first is None else format_estimate(first.saved_per_month, at_least=first.saved_at_least)
 
 
 def _budgets() -> dict[str, Any]:
-    """Return how the budgets stand, or what to do where none can be read."""
+    """Return the template values of the budgets; an error message if the config file can't be read."""
     try:
         report = check_budgets(read_config())
     except ConfigError as error:

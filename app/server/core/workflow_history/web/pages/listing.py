@@ -1,4 +1,4 @@
-"""The list of runs as a view: what its address says in, the addresses of what stands around it out. Pure."""
+"""View of the run list: its state from the query string, and the URLs of its links. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..rendering import url_for
 PAGE_SIZES: Final = (25, 50, 100, 200)  # runs on a page
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGES: Final = 1_000_000
-_MOST_CHIP: Final = 40  # characters
+_MOST_CHIP: Final = 40  # characters of a value in a chip
 
 
 class Column(NamedTuple):
-    """A column of the list."""
+    """A column of the run list."""
 
     key: str
     title: str
-    sort: str | None = None  # as SORT_NAMES or a run calls it
-    first: str = "asc"  # the order of the first click
+    sort: str | None = None  # sort key: an alias in SORT_ALIASES or a key of a run; None: not sortable
+    first: str = "asc"  # order after the first click
 
 
 COLUMNS: Final = (
@@ -39,7 +39,7 @@ COLUMNS: Final = (
     Column("tokens", "tokens", "tokens", "desc"),
 )
 SORTS: Final = (*dict.fromkeys([*SORT_ALIASES, "status", "id", "project", "issue_class"]),)
-"""What the form offers to sort by."""
+"""Sort keys that the form offers."""
 
 VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("All", {}),
@@ -48,22 +48,22 @@ VIEWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("Costliest", {"sort": "cost"}),
     ("Without cost", {"known-cost": "false"}),
 )
-"""Views that everybody has: a name, and what its address says."""
+"""Predefined views: name and query parameters."""
 
 
 class Link(NamedTuple):
-    """Words that lead somewhere."""
+    """A link with its text."""
 
     words: str
     href: str
-    on: bool = False  # it is where we are
+    on: bool = False  # whether it is the current view or an active filter
 
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """How the list is looked at: all of it is in its address."""
+    """State of the run list. All of it is in the URL."""
 
-    given: Mapping[str, Any]  # the filters, as they were typed
+    given: Mapping[str, Any]  # filter parameters as typed
     sort: str = "when"
     order: str = "desc"
     limit: int = DEFAULT_PAGE_SIZE  # runs on a page
@@ -71,7 +71,7 @@ class ListView:
 
     @property
     def query(self) -> dict[str, Any]:
-        """What its address says, but for the page; what goes without saying is left out."""
+        """Query parameters of the view without its page and without default values."""
         said = {
             "sort": (self.sort, "when"),
             "order": (self.order, "desc"),
@@ -81,27 +81,27 @@ class ListView:
 
     @property
     def offset(self) -> int:
-        """Runs before the page."""
+        """Number of runs before the page."""
         return (self.page - 1) * self.limit
 
     def url_with(self, **changes: Any) -> str:
-        """Return the address of this view with some things changed, on its first page."""
+        """Return the URL of the view's first page, with some parameters changed."""
         return url_for("/", self.query, **changes)
 
     def url_without(self, name: str, value: str | None = None) -> str:
-        """Return the address of this view without a filter, or without one of its values."""
+        """Return the URL of the view without a filter, or without one of its values."""
         rest = [] if value is None else [each for each in self.given[name] if each != value]
         return url_for("/", {**self.query, name: rest})
 
     def sorted_by(self, column: Column) -> str:
-        """Return where a click on a column's head leads: to its order, then to the other one."""
+        """Return the URL that sorts by a column, or reverses the order if already sorted by it."""
         turned = "asc" if self.order == "desc" else "desc"
         order = turned if column.sort == self.sort else column.first
         changes = {"sort": None if column.sort == "when" else column.sort}
         return self.url_with(**changes, order=None if order == "desc" else order)
 
     def toggled(self, name: str, value: str) -> Link:
-        """Return a chip that adds a value of a filter, or takes it out."""
+        """Return a chip that adds a filter value, or removes it if it is active."""
         values = list(self.given.get(name, ()))
         on = value in values
         wanted = [each for each in values if each != value] if on else [*values, value]
@@ -109,12 +109,12 @@ class ListView:
 
 
 def views(view: ListView) -> list[Link]:
-    """Return the links to the views that everybody has."""
+    """Return the links to the predefined views."""
     return [Link(name, url_for("/", said), view.query == said) for name, said in VIEWS]
 
 
 def filter_chips(view: ListView) -> list[Link]:
-    """Return the filters that are on, each with the address without it."""
+    """Return the active filters, each with the URL that removes it."""
     found = []
     for one in FILTER_OPTIONS:
         given = view.given.get(one.name)
@@ -138,7 +138,7 @@ def _chip(one: FilterOption, value: str) -> str:
 
 
 class PageLinks(NamedTuple):
-    """The pages that a page leads to; None: there is none."""
+    """URLs of the neighbouring pages; None if there is no such page."""
 
     where: str
     first: str | None
@@ -148,7 +148,7 @@ class PageLinks(NamedTuple):
 
 
 def page_links(view: ListView, found: RunPage) -> PageLinks:
-    """Return the pages around one: on by cursor, so that no run is missed, back and far by number."""
+    """Return the paging links. `next` has a cursor, so that no run is skipped; others have page numbers."""
     pages = max(1, -(-found.total // view.limit))
     back, on = view.page > 1, view.page < pages
     return PageLinks(
@@ -161,7 +161,7 @@ def page_links(view: ListView, found: RunPage) -> PageLinks:
 
 
 def columns(view: ListView, runs: Sequence[Mapping[str, Any]], projects: Sequence[str]) -> list[Column]:
-    """Return the columns that a list shows: its project where there are several, and what it is sorted by."""
+    """Return the visible columns: the project if there are several, and the sort key if a run has it."""
     shown = [column for column in COLUMNS if column.key != "project" or len(projects) > 1]
     key = SORT_ALIASES.get(view.sort, view.sort)
     listed = {SORT_ALIASES.get(column.sort or "", column.sort) for column in shown}

@@ -1,4 +1,4 @@
-"""What goes on: the runs that are not done yet, as a piece of a page, and the syncs."""
+"""Page of the syncs, and the fragment with the running runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.get("/running")
 def running(request: Request) -> Response:
-    """Return the runs that go on, as pages hold them."""
+    """Return the running runs as an HTML fragment that live.js inserts into pages."""
     return page(request, "_running.html", running=running_runs(datetime.now(UTC)))
 
 
@@ -26,7 +26,7 @@ def running(request: Request) -> Response:
 def syncs(
     request: Request, here: ContextDep, after: Annotated[str | None, Query(max_length=20)] = None
 ) -> Response:
-    """Return what was read, what could not be, and how a sync that runs stands."""
+    """Return the page with recorded syncs, read errors and the current sync status."""
     found, problems = find_syncs(limit=20, cursor=after), list_read_errors()
     now = here.live.syncer.now
     return page(request, "syncs.html", found=found, problems=problems, now=now, after=after)

@@ -1,4 +1,4 @@
-"""Asks for the token that a server on the network needs, and keeps it in the browser."""
+"""Login page: checks the token of the server and stores it in a cookie."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Next = Annotated[str, Query(alias="next", max_length=MOST_ADDRESS)]
 
 @router.get(LOGIN)
 def login_form(request: Request, onward: Next = "/") -> Response:
-    """Return the page that asks."""
+    """Return the login form."""
     return page(request, "login.html", onward=_own(onward), wrong=False, wait=0)
 
 
 @router.post(LOGIN)
 async def log_in(request: Request, here: ContextDep, onward: Next = "/") -> Response:
-    """Let the browser in where it knows the token."""
+    """Check the token: redirect with a cookie if it is right, else 403; 429 after too many wrong ones."""
     address = address_of(request.scope)
     if wait := here.guesses.wait(address):
         later = page(request, "login.html", status=429, onward=_own(onward), wrong=False, wait=wait)
@@ -44,7 +44,7 @@ async def log_in(request: Request, here: ContextDep, onward: Next = "/") -> Resp
 
 
 def _own(onward: str) -> str:
-    r"""Return where to go on: a page of ours, whatever the link says.
+    r"""Return the redirect target if it is a path of this server, else the start page.
 
     >>> _own("/runs/a?project=b"), _own("//evil.example"), _own("https://evil.example"), _own("/\\evil")
     ('/runs/a?project=b', '/', '/', '/')

@@ -1,4 +1,4 @@
-"""The server's figures for Prometheus, at the address where that looks for them."""
+"""Route with the server's metrics at `/metrics`, the default path of Prometheus."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ router = APIRouter()
 
 @router.get("/metrics")
 def metrics(here: ContextDep) -> Response:
-    """Return all figures."""
+    """Return all metrics in the Prometheus text format."""
     body, media_type = here.metrics.text()
     return Response(body, headers={"Cache-Control": "no-store", "Content-Type": media_type})

@@ -1,4 +1,4 @@
-"""What the pages that add up share: an address in, the filter that it means and the form for it out."""
+"""Query parameters and filter form shared by the statistical pages."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from ..views.filter_form import FilterForm, SelectField, build_filter_form
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """What a page was asked."""
+    """Parsed query string of a page."""
 
     where: RunFilter
-    given: dict[str, Any]  # what narrows, as it was typed
+    given: dict[str, Any]  # filter parameters as typed
     query: dict[str, str]  # the last value of every parameter
 
     def get(self, name: str, usual: str = "") -> str:
-        """Return one parameter; `usual` where it is not given, or empty."""
+        """Return a parameter, or `usual` if it is missing or empty."""
         return self.query.get(name) or usual
 
     @property
     def zone(self) -> str:
-        """The name of the time zone that days are of."""
+        """Name of the time zone for days."""
         return str(self.given.get("tz", LOCAL_ZONE))
 
     def form(
         self, path: str, here: Context, own: Sequence[SelectField] = (), *, ages: bool = True
     ) -> FilterForm:
-        """Return the form that narrows the page."""
+        """Return the filter form of the page; `own` are its additional fields."""
         return build_filter_form(path, self.given, here.words.all(), own, ages=ages)
 
 
 def question(request: Request) -> PageQuery:
-    """Return what a request asks; raises InvalidQueryError where a filter cannot be read."""
+    """Parse the query string of a request. Raises InvalidQueryError if a filter is invalid."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
     asked = parse_filter_leniently(query)
     if asked.problems:

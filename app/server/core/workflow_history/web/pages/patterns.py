@@ -1,4 +1,4 @@
-"""One pattern: what it costs, what a script in its place would save, when and where it is seen."""
+"""Page of one pattern: cost, estimated savings of a script, occurrences over time and examples."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .page_query import question
 
 router = APIRouter()
 
-_EXAMPLES = 20
+_EXAMPLES = 20  # example runs that are listed
 
 
 @router.get("/patterns/{pattern_id}")
 def pattern(request: Request, pattern_id: str) -> Response:
-    """Return the page."""
+    """Return the page of a pattern."""
     asked = question(request)
     keep, zone = remaining_text(asked), zone_named(asked.zone)
     found = show_pattern(pattern_id, asked.where, keep_share=parse_remaining(keep), examples=_EXAMPLES)

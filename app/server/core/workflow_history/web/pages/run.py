@@ -1,4 +1,4 @@
-"""One run's whole story as a page: what was asked, how it went, what it cost, where each figure stands."""
+"""Page of one run: request, phases and agent runs, cost, and provenance of its values."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ..rendering import page, run_address
 
 router = APIRouter()
 
-REQUEST_LINES: Final = 14  # shown before somebody asks for the rest
-REQUEST_CHARACTERS: Final = 1_200
-MOST_CHARACTERS: Final = 200_000  # of a request; the rest is in its JSON
-MOST_PATTERNS: Final = 8
+REQUEST_LINES: Final = 14  # lines shown before the user expands the rest
+REQUEST_CHARACTERS: Final = 1_200  # characters shown before the user expands the rest
+MOST_CHARACTERS: Final = 200_000  # characters of a request on the page; the rest is only in its JSON
+MOST_PATTERNS: Final = 8  # patterns on the page; the rest is only in its JSON
 
 Project = Annotated[str | None, Query(max_length=400)]
 
 
 @router.get("/runs/{id:run}")
 def run(request: Request, run_id: RunId, project: Project = None) -> Response:
-    """Return a run's page; the beginning of an id leads to the whole one."""
+    """Return a run's page. A unique beginning of an id redirects to the full id."""
     try:
         found = require_run(run_id, project)
     except AmbiguousWorkflowError as error:
@@ -52,21 +52,21 @@ def run(request: Request, run_id: RunId, project: Project = None) -> Response:
 
 
 class TemplateRecord(dict[str, Any]):
-    """A dict for templates: what is not in it is unknown, and they take any other slip for an error."""
+    """A dict for templates that returns None for missing keys; other undefined names stay errors."""
 
     def __missing__(self, key: str) -> None:
         return None
 
 
 def _several(request: Request, error: AmbiguousWorkflowError) -> Response:
-    """Return the page that lists the runs an id stands for."""
+    """Return the page that lists all runs matching an ambiguous id."""
     names = [name.partition("/") for name in error.candidates]
     runs = [{"project": project, "id": run_id} for project, _, run_id in names]
     return page(request, "several.html", status=409, sought=error.workflow_id, runs=runs)
 
 
 def _values(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page shows beside the run itself."""
+    """Return the template values of a run's page."""
     explained = {each.field: each for each in explain_run(qualified_id(run["id"], run["project"])).of}
     agents, silent = _records(run.get("phase_costs")), _records(silent_agents(run))
     return {
@@ -95,7 +95,7 @@ def _values(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _request(run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the request's beginning, and the whole where that is more."""
+    """Return the beginning of the request, and the whole text if it is longer; None without a request."""
     if not run.get("nl_input"):
         return None
     text = sanitize(run["nl_input"][:MOST_CHARACTERS]).strip("\n")
@@ -104,12 +104,12 @@ def _request(run: Mapping[str, Any]) -> dict[str, Any] | None:
         "beginning": beginning,
         "whole": text if len(text) > len(beginning) else None,
         "lines": text.count("\n") + 1,
-        "left": max(0, len(run["nl_input"]) - MOST_CHARACTERS),  # characters
+        "left": max(0, len(run["nl_input"]) - MOST_CHARACTERS),  # characters cut off
     }
 
 
 def _phase(name: str, agents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a phase with its agents, and the sums where there are several."""
+    """Return a phase with its agent runs, total cost and working time in seconds."""
     return {
         "name": name,
         "agents": agents,
@@ -123,6 +123,6 @@ def _records(found: Any) -> list[TemplateRecord]:
 
 
 def _models(run: Mapping[str, Any]) -> list[tuple[TemplateRecord, str]]:
-    """Return what each model took and cost, the costliest first."""
+    """Return the usage and formatted cost of each model, most expensive first."""
     used = run_detail.models_used(run)
     return [(TemplateRecord(each), run_detail.model_cost_words(run, each)) for each in used]

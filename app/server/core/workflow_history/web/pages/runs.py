@@ -1,4 +1,4 @@
-"""The history: a dense table of runs, searched, narrowed, sorted and paged by its address."""
+"""Page with the list of runs. Filters, sort order and page number are in the URL."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from .listing import (
 
 router = APIRouter()
 
-_MOST_WORDS: Final = 200  # of one filter that are offered
+_MOST_WORDS: Final = 200  # options of one filter field
 _ORDERS: Final = ("desc", "asc")
 
 
 @router.get("/")
 def runs(request: Request, here: ContextDep) -> Response:
-    """Return a page of runs; what is wrong with the address stands in the form, beside what was typed."""
+    """Return a page of runs. Invalid parameters lead to status 422, with the errors in the form."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
     asked = parse_filter_leniently(query)
     view, wrong = _view(query, asked)
@@ -74,7 +74,7 @@ def runs(request: Request, here: ContextDep) -> Response:
 def _shown(
     view: ListView, found: RunPage | None, projects: Sequence[str], where: RunFilter
 ) -> dict[str, Any]:
-    """Return what stands around the rows of a page."""
+    """Return the template values for columns, paging, totals and legend."""
     if found is None:
         return {"columns": [], "places": None, "sums": [], "legend": []}
     return {
@@ -86,7 +86,7 @@ def _shown(
 
 
 def _view(query: Mapping[str, Sequence[str]], asked: ParsedFilter) -> tuple[ListView, str | None]:
-    """Return how the list is looked at, and what is wrong with that."""
+    """Parse the view of the list. If it is invalid, return a default view and an error message."""
     try:
         order, sort = _word(query, "order", _ORDERS), _last(query, "sort", "when")
         limit, number = (
@@ -117,18 +117,18 @@ def _whole(query: Mapping[str, Sequence[str]], name: str, usual: int, most: int)
 
 
 def _found(where: RunFilter, view: ListView, cursor: str | None) -> RunPage:
-    """Return the runs of a view's page: by cursor, else by its number."""
+    """Return the runs of a page: by cursor if there is one, else by page number."""
     order: dict[str, Any] = {"sort": view.sort, "order": view.order, "limit": view.limit}
     if cursor and view.page > 1:
         try:
             return list_run_summaries(where, **order, cursor=cursor)
-        except InvalidQueryError:  # somebody changed the address: then the number says where
+        except InvalidQueryError:  # an edited URL: use the page number instead
             return list_run_summaries(where, **order, offset=view.offset)
     return list_run_summaries(where, **order, offset=view.offset)
 
 
 def _words(asked: ParsedFilter, stored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return what each filter by name offers: the history's own words, and those that were asked for."""
+    """Return the options of each filter by name: stored names and those in the query string."""
     known = {name: list(words[:_MOST_WORDS]) for name, words in stored.items()}
     known["class"] = known.pop("issue_class")
     known["status"] = [*KNOWN_STATUSES, *known["status"]]

@@ -1,4 +1,4 @@
-"""How runs change over time: cost, success, time, tokens and cache, in all or side by side in groups."""
+"""Page with runs over time: cost, success, duration, tokens and cache hits, in total or by group."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PERIODS: Final = (("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
 
 @router.get("/trends")
 def trends(request: Request, here: ContextDep) -> Response:
-    """Return the page."""
+    """Return the page with charts, changes and the table of periods."""
     asked = question(request)
     zone = asked.zone
     own = _own(asked, zone)
@@ -68,7 +68,7 @@ def trends(request: Request, here: ContextDep) -> Response:
 
 
 def _own(asked: PageQuery, zone: str) -> tuple[SelectField, ...]:
-    """Return the page's own fields."""
+    """Return the fields that only this page has."""
     period = asked.get("period", "30d")
     periods = _PERIODS if period in dict(_PERIODS) else ((period, period), *_PERIODS)
     zones = dict.fromkeys([LOCAL_ZONE, "UTC", zone])

@@ -1,1 +1,1 @@
-"""Answers made ready for templates: typed answers in, words, links and drawings out. Pure, asks nothing."""
+"""Convert query results to values for templates: texts, links and charts. Pure."""

@@ -1,4 +1,4 @@
-"""What got worse or better as a page shows it: findings in, plots, figures and links out. Pure."""
+"""Prepare anomalies for a page: cards with plots, metrics and links. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNITS: Final[Mapping[str, AxisUnit]] = {
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """One figure of a finding."""
+    """One metric of an anomaly, before and after the change point."""
 
     name: str
     before: str
@@ -36,22 +36,22 @@ class FigureRow:
 
 @dataclass(frozen=True, slots=True)
 class FindingCard:
-    """One lasting change."""
+    """One regression or improvement."""
 
-    head: str  # what matters most of the sentence
+    head: str  # part of the sentence before the first colon
     rest: str
     worse: bool
     chart: Markup
-    money: str | None  # what came of it
+    money: str | None  # excess or saved cost since the change point; None: unknown
     figures: tuple[FigureRow, ...]
-    runs: tuple[tuple[str, str], ...]  # name and address, the most telling first
-    since: str  # address of the runs since then
-    trend: str  # address of the trend of its workflow and phase
+    runs: tuple[tuple[str, str], ...]  # name and URL of example runs, the clearest first
+    since: str  # URL of the runs since the change point
+    trend: str  # URL of the trend page for its workflow and phase
 
 
 @dataclass(frozen=True, slots=True)
 class StandOutRow:
-    """One run far above others."""
+    """One outlier."""
 
     name: str
     href: str
@@ -62,12 +62,12 @@ class StandOutRow:
 
 
 def cards(findings: Sequence[Finding], given: Mapping[str, Any], zone: tzinfo | None) -> list[FindingCard]:
-    """Return a card for each finding; days are of a zone, None: this machine's."""
+    """Build a card for each finding, with days in `zone`; None is the local zone."""
     return [_card(finding, given, zone) for finding in findings]
 
 
 def stand_outs(found: Sequence[OutlierRun]) -> list[StandOutRow]:
-    """Return a row for each run that stands out."""
+    """Build a row for each outlier."""
     return [
         StandOutRow(
             truncate(single_line(one.id), 32),

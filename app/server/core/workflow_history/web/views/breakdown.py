@@ -1,4 +1,4 @@
-"""Groups over time as a page shows them: the answer in, stacked columns and rows of small plots out. Pure."""
+"""Prepare groups of runs over time for a page: stacked columns and rows of small plots. Pure."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ from .periods import Periods
 from .timeline import dated_groups, point
 
 MOST_GROUPS: Final = 12
-"""Rows of small plots: the costliest groups."""
+"""Maximum number of rows of small plots. The most expensive groups are shown."""
 
 SMALL_MULTIPLE_MEASURES: Final = tuple(
     one for one in MEASURES if one.change in {"cost", "cost_per_run", "success_rate", "duration"}
 )
-"""What is drawn of each group."""
+"""Metrics that are plotted for each group."""
 
 NAMES: Final = {"template": "workflow", "issue_class": "class"}
-"""What people call a grouping, where it is not its own name."""
+"""Display names of groupings, if they differ from the key."""
 
 _PARAMETERS: Final = {"template", "model", "phase", "issue_class", "project", "status"}
 
 Cells = dict[str | None, dict[date, GroupStatistics]]
-"""The figures of each group in each period."""
+"""Statistics by group and first day of the period."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One group's small plots."""
+    """One group with its small plots."""
 
     name: str
-    title: str  # whole
+    title: str  # full name
     href: str | None
-    swatch: Markup | None  # None: it is among the others in the drawing above
+    swatch: Markup | None  # None: merged into "others" in the stacked chart
     figures: GroupStatistics
-    cells: tuple[tuple[str, Markup], ...]  # the figure of all its runs, and its line
+    cells: tuple[tuple[str, Markup], ...]  # by metric: value over all its runs, sparkline
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Groups over time."""
+    """Chart, legend and rows of groups over time."""
 
-    name: str  # of the grouping
-    shared: bool  # a run may be in several groups
+    name: str  # display name of the grouping
+    shared: bool  # whether a run may be in several groups
     wide: Markup
     narrow: Markup
     legend: tuple[tuple[Markup, str], ...]
-    titles: tuple[str, ...]  # of the cells
+    titles: tuple[str, ...]  # column titles of the cells
     rows: tuple[GroupRow, ...]
-    hidden: int  # groups that are not shown
+    hidden: int  # number of groups without a row
 
 
 def build_breakdown(found: Timeline, periods: Periods) -> Breakdown | None:
-    """Return the groups over time; None where no second grouping was asked for, or none is there."""
+    """Build the breakdown; None if no second grouping was requested or there are no groups."""
     groups, crossed = found.groups, found.crossed
     if groups is None or crossed is None or not groups.groups:
         return None
@@ -76,7 +76,7 @@ def build_breakdown(found: Timeline, periods: Periods) -> Breakdown | None:
 
 
 class _Splitting:
-    """One answer, cut into groups."""
+    """Builder of the breakdown of one timeline."""
 
     def __init__(
         self, found: Timeline, groups: RunStatistics, crossed: RunStatistics, periods: Periods
@@ -96,7 +96,7 @@ class _Splitting:
         ]
 
     def split(self) -> Breakdown:
-        """Return all of it."""
+        """Build the breakdown."""
         by = self._groups.by
         name, points, series = NAMES.get(by, by), self._points(), self._series()
         return Breakdown(
@@ -115,7 +115,7 @@ class _Splitting:
         return [point(cost, day, one, self._periods) for day, one in self._timed]
 
     def _series(self) -> list[Series]:
-        """Return the costliest groups, and all others as one."""
+        """Return a series for each of the most expensive groups, and one for all others."""
         groups, by = self._groups.groups, self._groups.by
         first = groups[: MAX_SERIES - 1] if len(groups) > MAX_SERIES else groups
         rest = groups[len(first) :]
@@ -125,7 +125,7 @@ class _Splitting:
         return found
 
     def _spent(self, names: Sequence[str | None]) -> tuple[float, ...]:
-        """Return what some groups spent together in each period."""
+        """Return the total cost of some groups in each period, in USD."""
         return tuple(
             sum(minimum_cost(self._cells[name][day]) for name in names if day in self._cells[name])
             for day, _ in self._timed
@@ -149,7 +149,7 @@ class _Splitting:
         )
 
     def _line(self, measure: Measure, end: float, group: str | None, name: str) -> Markup:
-        """Return one group's line; in a period without a run of it nothing was spent, no median is known."""
+        """Return one group's sparkline. In a period without runs, sums are 0, medians and rates unknown."""
         cells, empty = self._cells[group], 0.0 if measure.kind == "columns" else None
         points = [
             point(measure, day, cells[day], self._periods)
@@ -161,7 +161,7 @@ class _Splitting:
 
 
 def name_of(by: str, name: str | None) -> str:
-    """Return a group's name.
+    """Return a group's display name.
 
     >>> name_of("model", "claude-sonnet-4-5-20250929"), name_of("template", None)
     ('sonnet-4-5', 'unknown')

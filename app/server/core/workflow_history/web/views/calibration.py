@@ -1,4 +1,4 @@
-"""How forecasts held, as a page shows it: the answer in, rows with bars out. Pure; shares say of how many."""
+"""Prepare the calibration of forecasts for a page: rows with bars, shares with their number of runs. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ METHOD_LABELS: Final = {
     "median": "median of all runs before",
     "template median": "median of its workflow's runs before",
 }
-"""What each way of forecasting is called."""
+"""Display names of the forecasting methods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Words, and a bar that says the same."""
+    """Cells of a table row, and a bar with the same values."""
 
     cells: tuple[str, ...]
     bar: Markup
@@ -34,21 +34,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FigureView:
-    """How forecasts of one figure held."""
+    """Calibration of the forecasts of one metric."""
 
     title: str
     sentence: str
-    came: tuple[Row, ...]  # where, meant, was, runs
-    errors: tuple[tuple[str, str, str], ...]  # way, off by, runs
+    came: tuple[Row, ...]  # cells: position, nominal share, actual share, runs
+    errors: tuple[tuple[str, str, str], ...]  # method, median absolute error, runs
 
 
 def figures(found: CalibrationReport) -> list[FigureView]:
-    """Return cost and duration."""
+    """Build the calibration of cost and duration."""
     return [_figure("Cost", found.cost, format_usd), _figure("Time", found.duration, format_duration)]
 
 
 def chances(found: CalibrationReport) -> list[Row]:
-    """Return the runs that were told about the same chance, and how many of them succeeded."""
+    """Build a row for each range of predicted success probability, with the actual success rate."""
     return [
         Row(
             (
@@ -69,7 +69,7 @@ def chances(found: CalibrationReport) -> list[Row]:
 
 
 def templates(found: CalibrationReport) -> list[tuple[str, str, str]]:
-    """Return how often the intervals of each template's runs held: name, cost, duration."""
+    """Return the coverage of the intervals by workflow: name, coverage of cost, coverage of duration."""
     return [
         (
             truncate(single_line(one.template), 48) if one.template else "none named",

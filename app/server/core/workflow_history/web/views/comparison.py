@@ -1,4 +1,4 @@
-"""Two runs side by side as a page shows them: the answer in, rows with bars, links and words out. Pure."""
+"""Prepare the comparison of two runs for a page: rows with bars, links and texts. Pure."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from ..charts.inline_charts import Part, bar_pair, stacked_bar
 from ..charts.inline_charts import diverging_bar as drawn
 from ..rendering import run_address, url_for
 
-_FACT: Final = 60  # cells
+_FACT: Final = 60  # maximum width of a text, in terminal cells
 
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """One of both runs."""
+    """Column header for one of the two runs."""
 
     letter: str
     name: str
@@ -46,7 +46,7 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """One word of both."""
+    """One text property of both runs."""
 
     name: str
     a: str
@@ -56,7 +56,7 @@ class FactRow:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """One figure of both."""
+    """One metric of both runs."""
 
     name: str
     a: str
@@ -68,10 +68,10 @@ class FigureRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One phase, or an agent of it."""
+    """One phase, or an agent within a phase."""
 
     name: str
-    inner: bool  # an agent
+    inner: bool  # whether it is an agent within a phase
     a: StepSide
     b: StepSide
     cost: FigureRow
@@ -82,7 +82,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class StepSide:
-    """What one run did there."""
+    """One run's part in a phase or agent."""
 
     there: bool
     outcome: str | None
@@ -91,7 +91,7 @@ class StepSide:
 
 @dataclass(frozen=True, slots=True)
 class ContributionRow:
-    """What one phase adds to a difference."""
+    """One phase's contribution to a difference."""
 
     phase: str
     amount: str
@@ -101,11 +101,11 @@ class ContributionRow:
 
 @dataclass(frozen=True, slots=True)
 class SimilarRow:
-    """A run that is like another, and why."""
+    """One similar run with its score and the reasons for it."""
 
     id: str
-    href: str  # of the comparison with it
-    run: str  # of its page
+    href: str  # URL of the comparison with it
+    run: str  # URL of its page
     score: str
     parts: Markup
     told: str
@@ -117,12 +117,12 @@ class SimilarRow:
 
 
 def heads(found: Comparison) -> tuple[RunHeader, RunHeader]:
-    """Return both runs."""
+    """Build the headers of both runs."""
     return _head("A", found.a, found.request.a), _head("B", found.b, found.request.b)
 
 
 def facts(found: Comparison) -> list[FactRow]:
-    """Return the words of both that are known of one at least, those that differ first."""
+    """Build rows of text properties that at least one run has; those that differ come first."""
     rows = [
         FactRow(_called(fact.name), _word(fact, fact.a), _word(fact, fact.b), fact.same)
         for fact in found.facts
@@ -132,12 +132,12 @@ def facts(found: Comparison) -> list[FactRow]:
 
 
 def figures(found: Comparison) -> list[FigureRow]:
-    """Return the figures of both that are known of one at least."""
+    """Build rows of metrics that are known for at least one run."""
     return [_figure(one) for one in found.figures if one.a is not None or one.b is not None]
 
 
 def steps(found: Comparison) -> list[StepRow]:
-    """Return the phases, and their agents where a phase has several; bars to one scale."""
+    """Build rows of phases, and of agents if a phase has several. All bars share one scale."""
     listed = [(step, inner) for phase in found.phases for step, inner in _listed(phase.step, phase.agents)]
     ends = {
         name: max_known(value for step, _ in listed for value in (_of(step, name).a, _of(step, name).b))
@@ -147,7 +147,7 @@ def steps(found: Comparison) -> list[StepRow]:
 
 
 def contribution_rows(parts: Sequence[Contribution], unit: str) -> list[ContributionRow]:
-    """Return what each phase adds to a difference, to one scale."""
+    """Build rows of the phases' contributions to a difference, with bars of one scale."""
     most = max_known(abs(part.difference) for part in parts)
     write = format_usd if unit == "USD" else format_duration
     rows = []
@@ -161,7 +161,7 @@ def contribution_rows(parts: Sequence[Contribution], unit: str) -> list[Contribu
 
 
 def similarity(found: Comparison) -> Markup:
-    """Return how alike both are, as a bar of its parts; one that is unknown takes its place with nothing."""
+    """Return the similarity as a bar of its score components; an unknown one has zero width."""
     weights = sum(part.weight for part in found.similarity_parts if part.value is not None) or 1.0
     gave = [
         (part.name, None if part.value is None else part.weight * part.value / weights)
@@ -171,7 +171,7 @@ def similarity(found: Comparison) -> Markup:
 
 
 def similar_rows(found: Sequence[SimilarRun], a: str) -> list[SimilarRow]:
-    """Return the runs most like one, each with what gave how much of its score."""
+    """Build rows of the similar runs, each with the components of its score."""
     return [_like(one, a) for one in found]
 
 
@@ -183,7 +183,7 @@ def _head(letter: str, side: RunRef, request: str | None) -> RunHeader:
 
 
 def _of_it(part: float | None) -> str:
-    """Return a share of a difference; none where parts that cancel out would mislead."""
+    """Format a share of a difference; empty if contributions cancel out so that it would mislead."""
     if part is None or abs(part) > CANCELLED:
         return ""
     said = format_fraction(abs(part))

@@ -1,4 +1,4 @@
-"""The form that narrows a page to some runs: what is given in, its fields and chips out. Pure."""
+"""Build the filter form of a page: select fields, chips and hidden parameters. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PERIOD_CHOICES: Final = {
     "365d": "last year",
 }
 _WORDS: Final = {"project": "Project", "template": "Workflow", "model": "Model"}
-_MOST_CHIP: Final = 40  # cells
-_MOST_WORDS: Final = 300  # of one field
+_MOST_CHIP: Final = 40  # maximum width of a value in a chip, in terminal cells
+_MOST_WORDS: Final = 300  # options of one field
 
 
 class SelectField(NamedTuple):
-    """One field: values with their words, and which of them is chosen."""
+    """One select field: options as (value, label), and the chosen value."""
 
     name: str
     label: str
@@ -31,7 +31,7 @@ class SelectField(NamedTuple):
 
 
 class FilterChip(NamedTuple):
-    """A filter that no field shows, and the address without it."""
+    """An active filter without a field, and the URL that removes it."""
 
     words: str
     href: str
@@ -39,13 +39,13 @@ class FilterChip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterForm:
-    """All of the form."""
+    """Fields, chips and hidden parameters of a filter form."""
 
     path: str
     choices: tuple[SelectField, ...]
-    kept: tuple[tuple[str, str], ...]  # parameters that the form repeats
+    kept: tuple[tuple[str, str], ...]  # hidden parameters: name and value
     chips: tuple[FilterChip, ...]
-    clear: str | None  # the address without any filter; None: there is none
+    clear: str | None  # URL without any filter; None: no filter is active
 
 
 def build_filter_form(
@@ -56,7 +56,7 @@ def build_filter_form(
     *,
     ages: bool = True,
 ) -> FilterForm:
-    """Return the form of a page; `words`: what the history knows by filter, `own`: the page's own fields."""
+    """Build a page's form; `words` are the stored names by filter, `own` the page's additional fields."""
     fields = [_age(given)] if ages else []
     fields += [
         field for name, label in _WORDS.items() if (field := _by_name(name, label, given, words)) is not None
@@ -91,7 +91,7 @@ def _age(given: Mapping[str, Any]) -> SelectField:
 def _by_name(
     name: str, label: str, given: Mapping[str, Any], words: Mapping[str, Sequence[str]]
 ) -> SelectField | None:
-    """Return a field for one value; several are chips, and a single project needs no field."""
+    """Build a single-value field; None if several values are active (shown as chips) or only one exists."""
     values = given.get(name, ())
     known = [*dict.fromkeys([*words.get(name, ())[:_MOST_WORDS], *values])]
     if len(values) > 1 or len(known) < 2:

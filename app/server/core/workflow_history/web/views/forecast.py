@@ -1,4 +1,4 @@
-"""Forecasts as pages show them: the answer in, plots, intervals and rows out. Pure; the unknown is said."""
+"""Prepare forecasts for pages: plots, intervals and rows, or the reason if there is no forecast. Pure."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from ..charts.forecast_plot import Dot, forecast_plot
 from ..charts.inline_charts import Bounds, bar, interval_bar
 from ..rendering import run_address
 
-_REQUEST: Final = 160  # cells
+_REQUEST: Final = 160  # maximum width of a request, in terminal cells
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatePlot:
-    """One figure: what it will be, or why that is not to be told."""
+    """Forecast of one metric, or the reason if there is none."""
 
     title: str
     head: str  # the median, or a dash
@@ -42,7 +42,7 @@ class EstimatePlot:
 
 @dataclass(frozen=True, slots=True)
 class SuccessView:
-    """How likely it succeeds."""
+    """Success probability with its interval, or the reason if there is none."""
 
     head: str
     between: str
@@ -53,7 +53,7 @@ class SuccessView:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase."""
+    """Forecast of one phase."""
 
     name: str
     share: str
@@ -68,7 +68,7 @@ class PhaseRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run that a forecast rests on."""
+    """One comparable run that a forecast is based on."""
 
     id: str
     href: str
@@ -83,7 +83,7 @@ class RunRow:
 
 
 def plots(found: Forecast, came: tuple[float | None, float | None] = (None, None)) -> list[EstimatePlot]:
-    """Return cost and duration; `came`: what both were in the end."""
+    """Build the plots of cost and duration; `came` are the actual values, in USD and seconds."""
     return [
         _plot("Cost", found.cost, MONEY, [_dot(run, run.cost, MONEY) for run in found.runs], came[0]),
         _plot(
@@ -97,7 +97,7 @@ def plots(found: Forecast, came: tuple[float | None, float | None] = (None, None
 
 
 def remaining_plots(flight: Remaining) -> list[EstimatePlot]:
-    """Return what a run will have cost and taken in the end, and where it stands."""
+    """Build the plots of a running run's final cost and duration, with the values so far."""
     return [
         _plot("Cost in the end", flight.total_cost, MONEY, [], flight.spent),
         _plot("Time in the end", flight.total_duration, SECONDS, [], flight.elapsed_seconds),
@@ -105,7 +105,7 @@ def remaining_plots(flight: Remaining) -> list[EstimatePlot]:
 
 
 def chance(found: SuccessChance) -> SuccessView:
-    """Return the chance of success, with what it rests on."""
+    """Build the view of the success probability, with the number of runs it is based on."""
     rests = f"{found.completed:,} of {pluralize(found.ended, 'run')} that ended completed"
     if found.share is None or found.low is None or found.high is None:
         return SuccessView(
@@ -123,7 +123,7 @@ def chance(found: SuccessChance) -> SuccessView:
 
 
 def phases(found: Sequence[PhaseForecast]) -> list[PhaseRow]:
-    """Return the phases, the intervals of each column to one scale."""
+    """Build rows of phases. The intervals of each column share one scale."""
     costs = max_known(phase.cost.p90 for phase in found)
     times = max_known(phase.duration.p90 for phase in found)
     return [
@@ -143,7 +143,7 @@ def phases(found: Sequence[PhaseForecast]) -> list[PhaseRow]:
 
 
 def runs(found: Sequence[ComparableRun]) -> list[RunRow]:
-    """Return the past runs, those that count most first."""
+    """Build rows of the comparable runs, highest weight first."""
     most = max_known(run.weight for run in found)
     return [
         RunRow(

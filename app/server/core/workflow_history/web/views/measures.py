@@ -1,4 +1,4 @@
-"""What is drawn of runs over time: measures, each with its unit, value and what it rests on. Pure."""
+"""Metrics that are plotted over time, each with its unit, value and number of runs. Pure."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from ..charts.axis_units import COUNT, MONEY, SECONDS, SHARE, TOKENS, AxisUnit
 from ..charts.time_series import Kind
 
 MIN_RUNS: Final = 5
-"""Runs: a share or a median of fewer is drawn hollow."""
+"""A rate or median of fewer runs is drawn hollow (low n)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing that is drawn over time."""
+    """One metric that is plotted over time."""
 
-    change: str  # the figure of a trend that it is
+    change: str  # key of the same metric in a trend
     title: str
     unit: AxisUnit
     kind: Kind
     value: Callable[[GroupStatistics], float | None]
-    runs: Callable[[GroupStatistics], int]  # that the value rests on
-    say: Callable[[GroupStatistics], str] | None = None  # None: as the unit does
+    runs: Callable[[GroupStatistics], int]  # number of runs that the value is based on
+    say: Callable[[GroupStatistics], str] | None = None  # formatter; None: that of the unit
 
     def format(self, figures: GroupStatistics) -> str:
-        """Return the value in words."""
+        """Format the value."""
         return self.say(figures) if self.say else self.unit.format(self.value(figures))
 
     def has_few_runs(self, figures: GroupStatistics) -> bool:
-        """Return whether it rests on so few runs that chance makes it; a sum never does."""
+        """Return whether the value may be noise because of too few runs (low n); sums never are."""
         return self.kind == "line" and 0 < self.runs(figures) < MIN_RUNS
 
     def describe(self, figures: GroupStatistics, label: str) -> str:
-        """Return all of it in a sentence."""
+        """Format label, value and number of runs as a sentence."""
         few = ", few runs" if self.has_few_runs(figures) else ""
         said = self.format(figures) if self.kind == "columns" else self.unit.format(self.value(figures))
         return f"{label}: {said} ({pluralize(self.runs(figures), 'run')}{few})"
@@ -61,4 +61,4 @@ MEASURES: Final = (
     Measure("cache_hit_share", "Read from the cache", SHARE, "line", lambda f: f.cache_hit_share,
             lambda f: f.runs),
 )  # fmt: skip
-"""In the order of the page."""
+"""All metrics in the order of the page."""

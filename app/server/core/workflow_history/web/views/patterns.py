@@ -1,4 +1,4 @@
-"""What to automate as a page shows it: ranked patterns in, rows with bars, links and commands out. Pure."""
+"""Prepare patterns for a page: rows with bars and links, and facts with explanations. Pure."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class PatternRow:
     short: str
     name: str
     href: str
-    runs: str  # address of the runs that show it
+    runs: str  # URL of the runs with the pattern
     one: RankedPattern
     cost: str
     saved: str
     month: str
-    worth: Markup  # a bar
+    worth: Markup  # bar of the risk-adjusted savings
 
 
 @dataclass(frozen=True, slots=True)
 class PatternFact:
-    """One figure of a pattern, and what it rests on."""
+    """One metric of a pattern, and its explanation."""
 
     name: str
     value: str
@@ -46,7 +46,7 @@ class PatternFact:
 
 @dataclass(frozen=True, slots=True)
 class ExampleRow:
-    """One run that shows a pattern."""
+    """One example run of a pattern."""
 
     run: str
     href: str
@@ -57,7 +57,7 @@ class ExampleRow:
 
 
 def rows(patterns: Sequence[RankedPattern], given: Mapping[str, Any], keep: str) -> list[PatternRow]:
-    """Return the rows of a list, the worthiest first; `keep`: the assumption that links carry on."""
+    """Build the rows of ranked patterns; `keep` is the residual cost that links repeat, as typed."""
     most = max_known(one.worth for one in patterns)
     return [
         PatternRow(
@@ -77,12 +77,12 @@ def rows(patterns: Sequence[RankedPattern], given: Mapping[str, Any], keep: str)
 
 
 def pattern_address(pattern_id: str, given: Mapping[str, Any], keep: str) -> str:
-    """Return where a pattern's page is."""
+    """Return the URL of a pattern's page."""
     return url_for(f"/patterns/{pattern_id}", {**given, "keep": keep})
 
 
 def facts(found: PatternDetail) -> list[PatternFact]:
-    """Return the figures of a pattern, each with what it means."""
+    """Build the metrics of a pattern, each with an explanation."""
     one = found.pattern
     ended = one.successes + one.failures
     each = format_estimate(one.cost_per_time, at_least=one.cost_at_least)
@@ -109,7 +109,7 @@ def facts(found: PatternDetail) -> list[PatternFact]:
 
 
 def example_rows(examples: Sequence[ExampleRun], zone: tzinfo | None = None) -> list[ExampleRow]:
-    """Return the runs that show a pattern, the newest first; times of a zone, None: this machine's."""
+    """Build the rows of example runs, newest first, with times in `zone`; None is the local zone."""
     return [
         ExampleRow(
             truncate(single_line(each.run), 32),
@@ -124,7 +124,7 @@ def example_rows(examples: Sequence[ExampleRun], zone: tzinfo | None = None) -> 
 
 
 def _file_and_line(example: ExampleRun) -> str | None:
-    """Return where an example stands, in its run's folder: the run is named beside it."""
+    """Return an example's file and line, relative to its run's directory; the row already names the run."""
     if example.path is None:
         return None
     path = single_line(example.path.removeprefix(f"{example.run}/"))
@@ -134,7 +134,7 @@ def _file_and_line(example: ExampleRun) -> str | None:
 def related_patterns(
     found: Sequence[PatternRef], given: Mapping[str, Any], keep: str
 ) -> list[tuple[str, str, PatternRef]]:
-    """Return other patterns: name, address and what is known of each."""
+    """Return related patterns as name, URL and reference."""
     return [
         (truncate(single_line(one.signature), 160), pattern_address(one.id, given, keep), one)
         for one in found

@@ -1,4 +1,4 @@
-"""Days, weeks and months as pages name and link them: a first day in, words and an address out. Pure."""
+"""Names and links of days, weeks and months on pages. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..rendering import url_for
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """How the periods of one page are named and where they lead."""
+    """Names and links of the periods on one page. A period is given by its first day."""
 
     by: str  # day, week or month
-    zone: tzinfo | None  # that days are of; None: this machine's
+    zone: tzinfo | None  # time zone of days; None: the local zone
     now: datetime
-    given: Mapping[str, Any]  # parameters that narrow the page
+    given: Mapping[str, Any]  # filter parameters of the page
     where: RunFilter
 
     def short(self, first: date) -> str:
-        """Return a name for an axis.
+        """Return a short name for an axis.
 
         >>> Periods("month", None, datetime.max, {}, RunFilter()).short(date(2026, 3, 1))
         'Mar 2026'
@@ -31,7 +31,7 @@ class Periods:
         return f"{first:%b %Y}" if self.by == "month" else f"{first:%b} {first.day}"
 
     def long(self, first: date) -> str:
-        """Return a whole name."""
+        """Return the full name."""
         return {"month": f"{first:%B %Y}", "week": f"week of {first}"}.get(self.by, f"{first:%a} {first}")
 
     def end(self, first: date) -> date:
@@ -41,11 +41,11 @@ class Periods:
         return first + timedelta(days=7 if self.by == "week" else 1)
 
     def is_unfinished(self, first: date) -> bool:
-        """Return whether a period is not over."""
+        """Return whether a period is partial, because it has not ended yet."""
         return self._begin(self.end(first)) > self.now
 
     def address(self, first: date, **more: Any) -> str:
-        """Return the list of the runs of a period; days that the page leaves out are left out there too."""
+        """Return the URL of the runs in a period, without the days that the page's filter excludes."""
         end = self.end(first)
         where = self.where.at(self.now)
         starts_later = where.created_from is not None and where.created_from > self._begin(first)
@@ -66,5 +66,5 @@ class Periods:
 
 
 def zone_words(name: str) -> str:
-    """Return what is said of a time zone."""
+    """Return the display name of a time zone."""
     return "this machine's" if name == LOCAL_ZONE else name

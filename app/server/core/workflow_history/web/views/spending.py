@@ -1,4 +1,4 @@
-"""Waste and budgets as a page shows them: answers in, rows with bars and links out. Pure."""
+"""Prepare wasted spend and budgets for a page: rows with bars and links. Pure."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from ..charts.stacked import legend_swatch
 from ..rendering import run_address, url_for
 
 _SIGNS: Final = {"passed": "✗", "near": "!", "within": "✓"}
-_PLACES: Final = 6  # templates, and phases
+_PLACES: Final = 6  # maximum of workflows, and of phases
 
 
 @dataclass(frozen=True, slots=True)
 class WasteRow:
-    """One kind of waste, or one place of it."""
+    """One waste category, or the waste of one workflow or phase."""
 
     name: str
     href: str | None
     runs: int | None
     cost: str
-    of: str  # what it is part of, or is counted above
+    of: str  # total spend, or the part already counted in an earlier category
     share: str
     bar: Markup
-    swatch: Markup | None = None  # its sign in the bar of all kinds
+    swatch: Markup | None = None  # legend swatch for the bar of all categories
 
 
 @dataclass(frozen=True, slots=True)
 class WasteView:
-    """All of it."""
+    """Wasted spend by category, workflow and phase."""
 
     kinds: tuple[WasteRow, ...]
-    whole: Markup  # the kinds as one bar
+    whole: Markup  # all categories in one bar
     places: tuple[tuple[str, tuple[WasteRow, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """How one budget stands."""
+    """One budget with its status."""
 
     sign: str
     state: str
     sentence: str
     bar: Markup
-    runs: tuple[tuple[str, str, str], ...]  # name, address and cost of those it went to
+    runs: tuple[tuple[str, str, str], ...]  # name, URL and cost of the most expensive runs; empty if within
 
 
 def waste(found: Waste, given: Mapping[str, Any]) -> WasteView:
-    """Return what was spent in vain, by kind and by place."""
+    """Build the view of wasted spend, by category, workflow and phase."""
     most = max_known(kind.cost or 0.0 for kind in found.kinds)
     kinds = tuple(
         WasteRow(
@@ -90,12 +90,12 @@ def _kind_words(kind: WasteKind) -> str:
 
 
 def budgets(found: BudgetReport) -> list[BudgetRow]:
-    """Return the budgets that are worth a line, those that are passed first."""
+    """Build rows of exceeded budgets, then those near the limit, then the latest ones within it."""
     return [_budget(one) for one in notable_budgets(found.budgets)]
 
 
 def verdict(found: BudgetReport) -> str:
-    """Return how all budgets stand, in a few words."""
+    """Summarize the status of all budgets in a few words."""
     told = [f"{pluralize(found.passed, 'budget')} passed"] if found.passed else []
     told += [f"{found.near:,} near the limit"] if found.near else []
     return ", ".join(told) or f"all within {pluralize(len(found.budgets), 'budget')}"

@@ -1,4 +1,4 @@
-"""Runs over time as a page shows them: the answer in, cards, changes and rows of a table out. Pure."""
+"""Prepare runs over time for a page: charts, changes and table rows. Pure."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from .periods import Periods
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One measure over time."""
+    """Chart of one metric over time."""
 
     measure: Measure
     chart: Markup
-    whole: str  # of all runs of the page
+    whole: str  # value over all runs of the page
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One period in the table."""
+    """Table row of one period."""
 
     name: str
     href: str | None
     figures: GroupStatistics
     cost: str
-    thin: tuple[str, ...]  # titles of what rests on few runs
+    thin: tuple[str, ...]  # titles of the metrics with a low n
     unfinished: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """One figure now and before."""
+    """One metric in the current and the previous period."""
 
     title: str
     now: str
@@ -48,7 +48,7 @@ class ChangeRow:
 
 
 def cards(found: Timeline, periods: Periods) -> list[Card]:
-    """Return a card for every measure."""
+    """Build a card for each metric."""
     timed = dated_groups(found.whole.groups)
     return [
         Card(measure, chart(measure, timed, periods), measure.format(found.whole.total))
@@ -57,14 +57,14 @@ def cards(found: Timeline, periods: Periods) -> list[Card]:
 
 
 def rows(found: Timeline, periods: Periods) -> list[Row]:
-    """Return the periods with a run, the newest first; runs without a time last."""
+    """Build rows of the periods with runs, newest first; runs without a time come last."""
     timed = [(day, one) for day, one in reversed(dated_groups(found.whole.groups)) if one.runs]
     silent = [one for one in found.whole.groups if one.first_day is None]
     return [*(_row(day, one, periods) for day, one in timed), *(_row(None, one, periods) for one in silent)]
 
 
 def changes(found: Timeline) -> list[ChangeRow]:
-    """Return what changed, in the order of the cards."""
+    """Build the changes, in the order of the cards; empty if there is no trend."""
     by_name = {} if found.trend is None else {change.figure: change for change in found.trend.changes}
     return [
         ChangeRow(
@@ -80,12 +80,12 @@ def changes(found: Timeline) -> list[ChangeRow]:
 
 
 def dated_groups(groups: Sequence[GroupStatistics]) -> list[tuple[date, GroupStatistics]]:
-    """Return the groups of a known time, each with its first day."""
+    """Return the groups with a known time, each with its first day."""
     return [(one.first_day, one) for one in groups if one.first_day is not None]
 
 
 def point(measure: Measure, day: date, one: GroupStatistics, periods: Periods) -> Point:
-    """Return what is drawn of one period."""
+    """Build the data point of one period."""
     unfinished = periods.is_unfinished(day)
     told = measure.describe(one, periods.long(day)) if one.runs else f"{periods.long(day)}: no run"
     return Point(
@@ -99,7 +99,7 @@ def point(measure: Measure, day: date, one: GroupStatistics, periods: Periods) -
 
 
 def chart(measure: Measure, timed: Sequence[tuple[date, GroupStatistics]], periods: Periods) -> Markup:
-    """Return the drawing of one measure."""
+    """Draw the chart of one metric."""
     points = [point(measure, day, one, periods) for day, one in timed]
     return over_time(measure.title, points, measure.unit, measure.kind)
 

@@ -1,9 +1,9 @@
-// Before anything is painted: the theme that was chosen last, and that scripts run.
+// Runs before the first paint: applies the saved theme, and marks the page as scripted.
 "use strict";
 {
   const root = document.documentElement;
   root.classList.add("scripted");
   let chosen = null;
-  try { chosen = localStorage.getItem("theme"); } catch { /* a browser that keeps nothing follows the system */ }
+  try { chosen = localStorage.getItem("theme"); } catch { /* without storage, the theme follows the system */ }
   if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
 }

@@ -1,9 +1,9 @@
-// What every page can do with a script: switch the theme, be driven by the keyboard. Pages work without it.
+// Theme switch and keyboard shortcuts of every page. Pages also work without scripts.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
 
-/** Keep a word in this browser; a browser that keeps nothing is no trouble. */
+/** Store a string in localStorage; errors are ignored if the browser blocks storage. */
 const kept = {
   get: (name) => { try { return localStorage.getItem(name); } catch { return null; } },
   set: (name, value) => {
@@ -11,7 +11,7 @@ const kept = {
   },
 };
 
-// --- theme: as the system has it, light, dark, and round again
+// --- theme: system, light, dark, system …
 const THEMES = ["system", "light", "dark"];
 const themeButton = byId("theme");
 
@@ -31,7 +31,7 @@ function nextTheme() {
   showTheme();
 }
 
-// --- rows: one of them is "here"; its link is what Enter opens
+// --- rows: the current one has the class "here"; Enter opens its link
 const rows = () => [...document.querySelectorAll("table.rows tbody tr")].filter((row) => row.querySelector("a[href]"));
 const linkOf = (row) => row.querySelector("a.open") || row.querySelector("a[href]");
 const here = () => document.activeElement?.closest?.("table.rows tbody tr") || document.querySelector("tr.here");
@@ -79,7 +79,7 @@ const KEYS = {
   c: mark,
   n: () => follow("next"), p: () => follow("prev"),
 };
-let waiting = 0; // for the second key of "g r": until this moment, in ms
+let waiting = 0; // deadline for the second key of a shortcut such as "g r", in ms
 
 function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;

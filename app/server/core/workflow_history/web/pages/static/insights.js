@@ -1,9 +1,9 @@
-// Accept and dismiss buttons: what is clicked is sent, and the row says what was decided, or why nothing was.
+// Accept and dismiss buttons of patterns: send the decision, and show it or the error in the row.
 "use strict";
 
 const WORDS = { accepted: "Accepted", dismissed: "Dismissed: not to be shown again", detected: "Open again" };
 
-/** Send what was decided; a sentence for people where that failed, else nothing. */
+/** Send a decision. Returns an error message, or an empty string on success. */
 async function sent(pattern, status) {
   try {
     const answer = await fetch(`/api/v1/patterns/${encodeURIComponent(pattern)}`, {
@@ -28,7 +28,7 @@ async function decide(place, status) {
     return;
   }
   place.dataset.status = status;
-  document.getElementById("decided").textContent = `${WORDS[status]}.`; // looked up: a live page replaces it
+  document.getElementById("decided").textContent = `${WORDS[status]}.`; // looked up again, because live updates replace it
   place.querySelector(`[data-decide="${status === "detected" ? "accepted" : "detected"}"]`).focus();
 }
 

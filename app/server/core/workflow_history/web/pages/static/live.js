@@ -1,6 +1,7 @@
-// Keeps an open page true: what is marked data-live="name" is taken anew when the history changes, and the bar
-// says how the sync stands. Pages work without it. Elements with data-live-from="/path" come from that address,
-// those with data-live-on="sync" follow the sync; "live:updated" is sent on document when some were replaced.
+// Live updates of an open page: elements with data-live="name" are reloaded when the history changes, and the top
+// bar shows the sync status. Pages also work without scripts. Elements with data-live-from="/path" are loaded from
+// that URL; those with data-live-on="sync" are reloaded on sync events instead. After elements were replaced,
+// "live:updated" is dispatched on document.
 "use strict";
 
 (() => {
@@ -8,26 +9,26 @@
   const live = () => [...document.querySelectorAll("[data-live]")];
   if (!status && !live().length) return;
 
-  const APART = 2000; // ms between two updates of a page, at least
-  const SHARE = 5; // updates are so much further apart than one takes: a page that is slow to make burdens no server
-  const LEAVES = 60_000; // ms that another page may take to come, once it was asked for
-  const AGAIN = [1000, 15000]; // ms until a lost connection is tried again: at first, and at most
-  const news = document.createElement("p"); // says politely what a script changed
+  const APART = 2000; // minimum ms between two updates of a page
+  const SHARE = 5; // minimum interval in multiples of an update's duration, so that slow pages don't overload the server
+  const LEAVES = 60_000; // ms that navigation to another page may take
+  const AGAIN = [1000, 15000]; // ms until a lost connection is retried: first and maximum
+  const news = document.createElement("p"); // announces changes to screen readers
   news.className = "hush";
   news.setAttribute("aria-live", "polite");
   document.body.append(news);
-  status?.setAttribute("aria-live", "off"); // it counts seconds: nobody wants to hear that
+  status?.setAttribute("aria-live", "off"); // it counts seconds, which should not be announced
 
   let mark = document.body.dataset.mark || "";
   let source = null;
-  let lost = 0; // connections in a row
+  let lost = 0; // number of failed connections in a row
   let retry = 0;
-  let sync = null; // how the sync stands, and when we heard it
+  let sync = null; // sync status, and when it was received
 
-  // --- words
+  // --- text
   const two = (number) => String(number).padStart(2, "0");
 
-  /** Seconds as the server writes them: 41s, 6m 01s, 1h 12m, 2d 02h. */
+  /** Format seconds like the server: 41s, 6m 01s, 1h 12m, 2d 02h. */
   function duration(seconds) {
     const whole = Math.round(seconds);
     if (whole < 60) return `${whole}s`;
@@ -45,7 +46,7 @@
     return node;
   }
 
-  // --- what the bar says
+  // --- sync status in the top bar
   function showStatus() {
     if (!status) return;
     if (lost) {
@@ -86,16 +87,16 @@
     return parts;
   }
 
-  // --- taking parts of the page anew
-  const shown = new WeakMap(live().map((node) => [node, node.innerHTML])); // as the server gave it
-  const wanted = new Set(); // names that are to be taken anew
+  // --- reloading parts of the page
+  const shown = new WeakMap(live().map((node) => [node, node.innerHTML])); // content as sent by the server
+  const wanted = new Set(); // names of elements to reload
   let busy = false;
-  let last = 0; // when the latest update began
-  let apart = 0; // ms from there to the next
-  let left = -Infinity; // when another page was asked for: a reload would take its place
+  let last = 0; // start of the latest update
+  let apart = 0; // minimum ms from there to the next update
+  let left = -Infinity; // start of a navigation to another page, which a reload would cancel
   addEventListener("beforeunload", () => { left = performance.now(); });
 
-  /** Whether somebody is filling in what would be replaced, or may yet undo what was just decided there. */
+  /** Return whether the user is filling in a field of the element, or may still undo a decision there. */
   function isFilledIn(node) {
     const field = document.activeElement;
     return node.contains(field) && field.matches("input:not([type=checkbox]):not([type=radio]), select, textarea, [data-decide]");
@@ -128,12 +129,12 @@
       for (const [place, those] of places) await take(place, those);
       if (nodes.length) document.dispatchEvent(new CustomEvent("live:updated", { detail: nodes.map((node) => node.dataset.live) }));
     } catch {
-      want(nodes); // a server that is gone is heard of by the events; one that refused is asked again
+      want(nodes); // an unreachable server is noticed by the event stream; a failed request is retried
       pause = AGAIN[1];
     } finally {
       busy = false;
       apart = Math.max(APART, SHARE * (performance.now() - last));
-      if (!lost && wanted.size) setTimeout(schedule, pause); // what somebody fills in, or changed since it was taken
+      if (!lost && wanted.size) setTimeout(schedule, pause); // elements being filled in, or changed since the request
     }
   }
 
@@ -145,18 +146,18 @@
     let changed = false;
     for (const node of nodes) {
       const fresh = page.querySelector(`[data-live="${CSS.escape(node.dataset.live)}"]`);
-      if (!fresh && place === location.href) { // the page has another shape now: the first run came, or the last one went
+      if (!fresh && place === location.href) { // the page's structure has changed: first run added, or last one removed
         if (performance.now() - left < LEAVES) throw new Error("another page is on its way");
         location.reload();
         return;
       }
-      if (fresh && isFilledIn(node)) wanted.add(node.dataset.live); // somebody began meanwhile
+      if (fresh && isFilledIn(node)) wanted.add(node.dataset.live); // the user began meanwhile
       else if (fresh) changed = replace(node, fresh) || changed;
     }
     if (changed) news.textContent = news.textContent === "updated" ? "updated again" : "updated";
   }
 
-  /** Put the new content in, with what the user had done to the old: focus, open details, ticks, scrolling, the place that a link led to. */
+  /** Replace the content and restore the user's state: focus, open details, checkboxes, scroll positions, link target. */
   function replace(node, fresh) {
     const given = fresh.innerHTML;
     if (given === shown.get(node)) return false;
@@ -200,7 +201,7 @@
     pointAt();
   }
 
-  /** Mark the place that the address names: to the browser, what came later is no target of it. */
+  /** Mark the element that the URL's fragment names: :target doesn't match elements that were inserted later. */
   function pointAt() {
     for (const old of document.querySelectorAll(".pointed")) old.classList.remove("pointed");
     document.getElementById(location.hash.slice(1))?.classList.add("pointed");
@@ -232,7 +233,7 @@
     source = null;
   }
 
-  /** A page that nobody sees holds no connection: browsers have only a few for one server. */
+  /** Close the event stream while the page is hidden, because browsers allow few connections per server. */
   function seen() {
     if (document.hidden) close(); else { open(); schedule(); }
   }
@@ -257,7 +258,7 @@
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
   setInterval(showStatus, 1000);
-  setInterval(() => want(live().filter((node) => node.dataset.live === "running" && !node.hidden)), 60_000); // a run that falls silent tells nobody
+  setInterval(() => want(live().filter((node) => node.dataset.live === "running" && !node.hidden)), 60_000); // a run that stops writing sends no event
   want(live().filter((node) => node.dataset.liveFrom && !node.childElementCount));
   open();
 })();

@@ -1,7 +1,7 @@
-// The list of runs with a script: short addresses, views with a name of one's own, two runs marked for a comparison.
+// List of runs: short URLs, saved views, and two runs marked for comparison.
 "use strict";
 
-// --- a field that says nothing does not stand in the address
+// --- omit empty fields from the URL
 byId("filters")?.addEventListener("submit", (event) => {
   for (const field of event.target.elements) if (field.name && !field.value) field.disabled = true;
 });
@@ -9,7 +9,7 @@ addEventListener("pageshow", () => {
   for (const field of byId("filters")?.elements ?? []) field.disabled = false;
 });
 
-// --- an open menu closes when somebody looks elsewhere
+// --- close an open menu on a click outside or on Escape
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
@@ -18,7 +18,7 @@ document.addEventListener("keydown", (event) => {
   if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });
 
-/** Read what this browser keeps: a list, whatever stands there. */
+/** Read a list from storage; empty if the stored value is missing or invalid. */
 function keptList(name, store = kept) {
   try {
     const found = JSON.parse(store.get(name) ?? "[]");
@@ -32,9 +32,9 @@ function element(tag, attributes = {}, ...inside) {
   return made;
 }
 
-// --- views with a name
+// --- saved views
 const savedViews = () => keptList("views").filter((view) => typeof view?.name === "string" && /^\/(\?|$)/.test(view.address));
-const hereNow = () => { // without the place in the list
+const hereNow = () => { // current URL without the page in the list
   const query = new URLSearchParams(location.search);
   query.delete("page");
   query.delete("after");
@@ -67,10 +67,10 @@ byId("name-view").addEventListener("close", (event) => {
   showViews();
 });
 
-// --- two runs side by side; marks outlive a page of the list
+// --- comparison of two runs; marks survive paging
 const tab = {
   get: (name) => { try { return sessionStorage.getItem(name); } catch { return null; } },
-  set: (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* then marks hold for this page */ } },
+  set: (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* then marks only last for this page */ } },
 };
 let marked = keptList("marked", tab).filter((name) => typeof name === "string").slice(0, 2);
 const boxes = () => [...document.querySelectorAll("table.runs .mark input")];
