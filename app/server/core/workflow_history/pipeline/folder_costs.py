@@ -359,7 +359,7 @@ def _groups(
 def _added_up(
     entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
 ) -> list[dict[str, Any]]:
-    """Sum entries by name; `telling`: ids of runs with a non-empty stream or an agent without a stream."""
+    """Sum entries by name; `telling` are ids of runs with a non-empty stream or an agent without a stream."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     runs: dict[str | None, set[str]] = {}
     known: dict[str | None, set[str]] = defaultdict(set)
