@@ -56,7 +56,7 @@ class RankedPattern:
     saved_at_least: bool  # whether the savings are a lower bound: some costs or outcomes are unknown
     saved_per_month: float | None  # estimated savings per month, USD; None: unknown, or under 7 days of runs
     worth: float | None  # risk-adjusted savings, USD: cost * (1 - kept_share) * success_at_least * stability
-    part_of: PatternRef | None  # larger pattern that already covers this one's cost
+    part_of: PatternRef | None  # larger pattern that already covers the cost of this pattern
     parts: tuple[PatternRef, ...]  # patterns covered by this one, highest cost first
 
 
