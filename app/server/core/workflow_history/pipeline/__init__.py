@@ -1,1 +1,1 @@
-"""The parts of a sync: what it is told, how runs are merged, related and learnt from. Called by sync.py."""
+"""The stages of a sync: read, merge, compare and store runs and detect their patterns. Called by sync.py."""

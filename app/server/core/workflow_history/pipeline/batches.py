@@ -1,4 +1,4 @@
-"""Have changed runs read and put them together for storing: folders in, batches of read runs out."""
+"""Read changed runs and group them into batches for storing: folders in, batches of read results out."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .shared_messages import as_if_alone
 from .sync_state import SyncContext
 from .tasks import ReadResult, ReadTask, TaskBatch
 
-MAX_BATCH_RUNS = 2_000  # stored in one transaction at the most
-MAX_BATCH_SECONDS = 5.0  # of reading for one transaction: so much work a kill undoes at the most
+MAX_BATCH_RUNS = 2_000  # maximum number of runs stored in one transaction
+MAX_BATCH_SECONDS = 5.0  # reading time per transaction: the work that a killed sync loses at most
 
 logger = logging.getLogger("workflow_history")
 
 
 def read_in_batches(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[list[ReadResult]]:
-    """Yield what was read, as many runs as one transaction stores; the last batch may be empty."""
+    """Yield batches of read results, each for one transaction; the last batch may be empty."""
     detector, broken = _detector(job)
     common = TaskBatch(job.project, job.agents_dir, job.now, (), job.host, job.keeps_text)
     batch: list[ReadResult] = []
@@ -49,7 +49,7 @@ def read_in_batches(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[
 
 
 def _detector(job: SyncContext) -> tuple[Detector | None, bool]:
-    """Return the host's own detector, and whether there is one that cannot be used; ours is always asked."""
+    """Return the host's detector, or None, and whether loading it failed; the built-in one always runs."""
     try:
         found = load_detector()
     except WorkflowHistoryError as error:
@@ -60,7 +60,7 @@ def _detector(job: SyncContext) -> tuple[Detector | None, bool]:
 
 
 def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask]:
-    """Add to the folders what the history knows of their runs."""
+    """Build the read tasks: folders with the stored state of their runs."""
     met: dict[str, FileTimes] = {}
     around = Neighbourhood(job.file_times.values())
     left = iter(folders)
@@ -68,7 +68,7 @@ def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask
         met |= {folder.id: FileTimes(None, *folder.file_times) for folder in some}
         if (
             job.files_walked == 1 and not job.is_read
-        ):  # all of the folder was met, and how it was written may show
+        ):  # the whole folder was scanned, so it may show how it was written
             around = Neighbourhood((job.file_times | met).values())
         known = {folder.id: job.known[folder.id] for folder in some if folder.id in job.known}
         keys = [run.key for run in known.values()] + [
@@ -82,7 +82,7 @@ def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask
         seen = {names[key]: seen_of(own) for key, own in claims.items() if key in names}
         marks = _marks(job, known.values())
         shown = _shown_around(job, around, some)
-        if not {COPIED, ALONE}.isdisjoint(shown):  # git may date them, and then they are read but once
+        if not {COPIED, ALONE}.isdisjoint(shown):  # if git dates them now, they are read only once
             ask_git(job)
         for folder, around_it in zip(some, shown, strict=True):
             job.ordered += 1
@@ -104,7 +104,7 @@ def _orders(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[ReadTask
 
 
 def _shown_around(job: SyncContext, around: Neighbourhood, some: Sequence[RunFolder]) -> list[str]:
-    """Return what the runs beside each show of its file times; while a folder is read, more may come."""
+    """Judge each run's file times by the runs around it; preliminary until the whole folder is scanned."""
     met = [FileTimes(None, *folder.file_times) for folder in some]
     if job.is_read:
         return [
@@ -126,7 +126,7 @@ def _marks(job: SyncContext, runs: Iterable[StoredRunState]) -> dict[str, dict[s
 
 
 def _twin(job: SyncContext, stored: StoredRunState | None) -> str | None:
-    """Return the folder of another agents folder here that is a run of this project and id too."""
+    """Return the folder of another run with this project and id on this machine, or None."""
     if (
         stored is None
         or not stored.agents_dir
@@ -137,24 +137,24 @@ def _twin(job: SyncContext, stored: StoredRunState | None) -> str | None:
     try:
         twin = to_path(stored.agents_dir) / stored.id
         is_another = twin.exists() and twin.resolve() != (job.root / stored.id).resolve()
-    except (AgentsFolderError, StorageUnreachableError):  # it may well be there
+    except (AgentsFolderError, StorageUnreachableError):  # it may exist
         return join_url(stored.agents_dir, stored.id)
     return str(twin) if is_another else None
 
 
 def _is_foreign(job: SyncContext, stored: StoredRunState | None) -> bool:
-    """Return whether a known run was found on another machine: there, its folder may be another one."""
+    """Return whether a stored run is from another machine, where the same path may be another folder."""
     return stored is not None and stored.found_on not in job.host_names
 
 
 def _is_stored(job: SyncContext, run: ReadResult) -> bool:
-    """Take note of what came of a run; tell whether there is anything to store."""
+    """Record the result of reading a run in the sync state; return whether it has rows to store."""
     job.read += 1
     job.unchanged_ids.discard(run.id)
     if run.conflicting_run is not None:
         job.record_conflict(run.id, run.conflicting_run)
         return False
-    again = job.is_read  # its troubles are counted already
+    again = job.is_read  # its failures are already counted
     troubles = [job.record_failure(run.id, reason, again=again) for reason in run.errors]
     job.stats["unread"] += 0 if again else len(run.access_errors)
     if run.parts is not None:

@@ -1,4 +1,4 @@
-"""Decide what a sync has to read: stored runs and folders as they are now in, answers out. Pure."""
+"""Decide which runs a sync must read, by comparing stored runs with the current folders. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..ingest.runs.status import is_in_future, is_timed_out
 from ..storage.reading.runs import StoredRunState
 
 GROWTH_WINDOW = 2 * 24 * 3600
-"""Seconds after its last line in which a stream is expected to grow, and its mark is kept."""
+"""Seconds after its last line during which a stream may still grow and its checkpoint is kept."""
 
-_LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems know later ones
+_LAST_SECOND = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # some file systems support later times
 
 
 def is_unchanged(
     stored: StoredRunState | None, folder: RunFolder, home: str, now: datetime, copied: str | None = None
 ) -> bool:
-    """Return whether a run needs no reading: nothing was written, and time alone changes nothing.
+    """Return whether a run need not be read: no file changed, and the time since changes no status.
 
-    `copied`: the fingerprint of a copy that was read in this folder, of a run that is found in another.
+    `copied`: if the run is stored under another folder, the fingerprint of its copy in this one.
     """
     if stored is None:
         return False
-    is_there = stored.source_state == "present"  # in the other folder; else this copy stands for it
+    is_there = stored.source_state == "present"  # in the other folder; if not, this copy replaces it
     known = stored.fingerprint if stored.agents_dir == home else copied if is_there else None
     if known is None or not known.endswith(folder.fingerprint):
         return False
@@ -34,7 +34,7 @@ def is_unchanged(
 
 
 def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
-    """Return whether the clock says what it said when the run was judged; clocks may have been wrong."""
+    """Return whether the current time leads to the same status as at the last read; clocks may be wrong."""
     if fingerprint.startswith(NOT_YET):
         return now.timestamp() < float(fingerprint.removeprefix(NOT_YET).partition(" ")[0])
     seconds = written_ns / 1e9
@@ -53,7 +53,7 @@ def _clock_agrees(fingerprint: str, written_ns: int, now: datetime) -> bool:
 def places_left(
     known: Mapping[str, StoredRunState], keys: Mapping[str, int], home: str
 ) -> dict[int, tuple[str, str]]:
-    """Return by key the folder and the fingerprint of runs that were found in another folder until now."""
+    """Return by key the previous folder and fingerprint of runs that were stored under another folder."""
     return {
         keys[run_id]: (stored.agents_dir, stored.fingerprint)
         for run_id in keys
@@ -65,7 +65,7 @@ def places_left(
 
 
 def has_grown(stored: StoredRunState | None, folder: RunFolder, home: str) -> bool:
-    """Return whether something of a run was written since it was read; a new copy writes all of its files."""
+    """Return whether a run was written to since it was read; a new copy, which rewrites all files, is not."""
     if stored is None or stored.agents_dir != home or stored.last_written_ns is None:
         return False
     first, last = folder.file_times
@@ -73,7 +73,7 @@ def has_grown(stored: StoredRunState | None, folder: RunFolder, home: str) -> bo
 
 
 def file_times_of(runs: Iterable[StoredRunState], home: str) -> dict[str, FileTimes]:
-    """Return by id when the files of this agents folder's runs were written, gone ones included."""
+    """Return the file times of this agents folder's stored runs by id, including missing runs."""
     return {
         run.id: FileTimes(run.file_times, run.first_written_ns, run.last_written_ns)
         for run in runs

@@ -1,7 +1,7 @@
-"""Notice runs that another process stored meanwhile: what this sync knew is laid against what is stored.
+"""Detect runs that another process changed since this sync read them.
 
-Syncs of one folder come one after the other, yet two folders may hold a run of the same project and id,
-and histories are merged at any time. What was read in ignorance of that must not be laid over it.
+Syncs of one folder run one after the other. Two folders may still have a run with the same project and id,
+and histories can be merged at any time. A result based on outdated data must not overwrite newer data.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ CONFLICT_MESSAGE = "another process stored this run at the same time; sync again
 
 
 def find_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
-    """Return those of the runs that others stored since this sync looked; it knows them from now on."""
+    """Return ids of runs that others stored since this sync last looked, and load their stored state."""
     version = job.history.data_version()
-    if version == job.version:  # nobody else has stored anything: the usual case
+    if version == job.version:  # nothing else was stored: the usual case
         return set()
     job.version = version
     wanted = {run.id for run in batch if run.parts}
@@ -34,11 +34,11 @@ def find_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
 
 
 def _differs(job: SyncContext, run_id: str, stored: StoredRunState | None) -> bool:
-    if run_id in job.keys:  # this sync stored it; what it read since is of the same folder
+    if run_id in job.keys:  # stored by this sync; later reads are of the same folder
         return stored is None or stored.agents_dir != job.agents_dir
     return stored != job.known.get(run_id)
 
 
 def without(batch: Iterable[ReadResult], names: set[str]) -> list[ReadResult]:
-    """Return the batch without some runs."""
+    """Return the batch without the runs with these ids."""
     return [run for run in batch if run.id not in names]

@@ -1,7 +1,7 @@
-"""Find the runs that are to be dated anew when all of a folder was read: a job in, ids out.
+"""Find the runs whose dates must be computed again after a folder was read: a sync in, run ids out.
 
-Whether file times are a copy's may only show by a run that is read later. Git is asked at most once, and only
-if it may know more than the files' times.
+Only runs that are read later may show that file times are those of a copy. Git is queried at most once, and
+only if a commit may date a run better than its files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .sync_state import SyncContext
 
 
 def to_date_anew(job: SyncContext) -> set[str]:
-    """Return the runs whose file times were misjudged, or that git can date."""
+    """Return ids of runs whose file times were misjudged, or which git can date."""
     wrong = {
         name
         for name in Neighbourhood(job.file_times.values()).misjudged(job.file_times)
@@ -31,7 +31,7 @@ def to_date_anew(job: SyncContext) -> set[str]:
 
 
 def ask_git(job: SyncContext) -> Commits:
-    """Return what git knows of the folder; it is asked but once."""
+    """Return the folder's git commits; git is queried once and the result cached."""
     if job.commits is None:
         job.commits = commits_of(job.root)
     return job.commits

@@ -1,4 +1,4 @@
-"""Bring a sync to its end: a job whose runs are stored in; what is gone, moved or wrong, and sums out."""
+"""Finish a sync: mark missing and restored runs, store problems, and compute the statistics."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .sync_state import Counted, SyncContext, to_error
 
 
 class PendingWrites(NamedTuple):
-    """What there is left to write."""
+    """Changes that remain to be written at the end of a sync."""
 
-    lost: tuple[int, ...]  # keys of runs whose files are no longer there
-    back: tuple[int, ...]  # keys of runs whose files are there again
-    elsewhere: tuple[int, ...]  # keys of runs of which only copies in other folders are left
-    problems: tuple[Problem, ...]  # what is wrong beside the stored runs
-    has_news: bool
+    lost: tuple[int, ...]  # keys of runs whose files are now missing
+    back: tuple[int, ...]  # keys of runs whose missing files are present again
+    elsewhere: tuple[int, ...]  # keys of runs that only exist as copies in other folders now
+    problems: tuple[Problem, ...]  # problems that belong to no stored run
+    has_news: bool  # whether the history must be written
 
 
 def pending_writes(job: SyncContext) -> PendingWrites:
-    """Return what is left to write when all runs of the folder were met."""
+    """Return the changes that remain to be written after all runs of the folder were seen."""
     missing = _missing(job)
     copied = job.history.lying_elsewhere([job.known[run_id].key for run_id in missing])
     missing = [run_id for run_id in missing if job.known[run_id].key not in copied]
@@ -45,7 +45,7 @@ def pending_writes(job: SyncContext) -> PendingWrites:
 
 
 def _count_new(job: SyncContext, found: Iterable[Problem]) -> int:
-    """Return how many of these problems beside stored runs the last sync of the folder did not know."""
+    """Count the problems without a stored run that the last sync of the folder did not store."""
     told = {(sanitize_text(each.path), each.line, redacted_text(each.reason)) for each in found}
     if not told:
         return 0
@@ -54,7 +54,7 @@ def _count_new(job: SyncContext, found: Iterable[Problem]) -> int:
 
 
 def _missing(job: SyncContext) -> list[str]:
-    """Return the runs whose files are not there; an unreadable folder tells nothing."""
+    """Return ids of runs whose files are missing; runs in unreadable folders are not counted as missing."""
     if job.only is not None or not job.root.exists():
         return []
     here = (
@@ -63,13 +63,13 @@ def _missing(job: SyncContext) -> list[str]:
         if run.agents_dir == job.agents_dir and run.found_on in job.host_names
     )
     ours = (run.id for run in here if run.id not in job.seen_ids)
-    if "." in job.unreadable:  # a damaged archive: more may be in it
+    if "." in job.unreadable:  # a damaged archive: it may have more runs
         return []
     return [run_id for run_id in ours if run_id.split("/")[0] not in job.unreadable]
 
 
 def finalize(job: SyncContext, ending: PendingWrites) -> None:
-    """Mark what is gone or back, add up, and note the sync."""
+    """Mark missing and restored runs, compute the statistics and record the sync."""
     if ending.lost:
         job.history.mark_deleted(ending.lost, job.now)
     if ending.back:
@@ -89,7 +89,7 @@ def finalize(job: SyncContext, ending: PendingWrites) -> None:
 
 
 def summarize(job: SyncContext) -> None:
-    """Put the counts together, and say what the runs of this folder cost, as the history knows them now."""
+    """Add the counts, errors and stored costs of the folder's runs to the statistics."""
     known = sum(1 for run_id in job.keys if run_id in job.known)
     job.stats.update(
         scanned=len(job.seen_ids),
@@ -114,9 +114,9 @@ def summarize(job: SyncContext) -> None:
 
 
 def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
-    """Return what these runs cost as the history knows them now, by the names that the statistics use.
+    """Return the stored costs of these runs, by their names in the statistics.
 
-    A run counts once, however many of the folders that were synced hold it.
+    A run counts once, even if several synced folders contain it.
     """
     parts = [history.cost_totals(*part) for part in _each_once(counted)]
     return {
@@ -129,7 +129,7 @@ def costs_now(history: History, counted: Iterable[Counted]) -> dict[str, Any]:
 
 
 def _each_once(counted: Iterable[Counted]) -> list[tuple[str, str, list[int] | None]]:
-    """Return the project, the agents folder and the keys of runs, each run once; None: all of the folder."""
+    """Merge the entries to one per project and agents folder, so that each run counts once."""
     wanted: dict[tuple[str, str], set[int] | None] = {}
     for project, home, keys in counted:
         known = wanted.setdefault((project, home), set())
@@ -138,7 +138,7 @@ def _each_once(counted: Iterable[Counted]) -> list[tuple[str, str, list[int] | N
 
 
 def found_now(history: History, counted: Iterable[Counted], now: datetime) -> dict[str, Any]:
-    """Return what these runs are, as the history knows them now, by the names that the statistics use."""
+    """Return counts, statuses and dates of these stored runs, by their names in the statistics."""
     each = _each_once(counted)
     parts = [row for project, home, keys in each for row in history.runs_found(project, home, now, keys)]
     statuses: Counter[str] = Counter()
@@ -163,7 +163,7 @@ def _time(stored: str | None) -> str | None:
 
 
 def _errors_of_runs(job: SyncContext) -> list[dict[str, Any]]:
-    """Return what is wrong with the runs that the folder holds, changed or not, by path."""
+    """Return the stored problems of the runs in the folder, changed or not, sorted by path."""
     rows = job.history.problems(job.agents_dir)
     if not rows:
         return []

@@ -1,7 +1,7 @@
-"""Tell what the runs of an agents folder cost, without a history: a folder in, sums out. Writes nothing.
+"""Compute the costs of the runs in an agents folder without a history: a folder in, sums out. Writes nothing.
 
-Costs are counted as a sync counts them, of runs that no history knows: what overwritten streams cost
-before, only a history remembers.
+Costs are counted as by the first sync of the folder. Costs of superseded attempts are missing: only a history
+stores them.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from .workers.process_pool import batch_by_size, run_tasks
 from .workers.task_dispatcher import TaskFunction
 
 GROUPINGS = ("phase", "model", "agent", "run")
-"""What costs can be grouped by."""
+"""Keys by which costs can be grouped."""
 
-RUNS_PER_TASK = 64  # runs in one task at the most
-BYTES_PER_TASK = 32 << 20  # bytes of streams from which on a task is full
-SECONDS_PER_RUN = 0.0005  # that one run takes, whatever its size
-SECONDS_PER_BYTE = 1 / 1500e6
+RUNS_PER_TASK = 64  # maximum number of runs in one task
+BYTES_PER_TASK = 32 << 20  # a task is full when its streams have this many bytes
+SECONDS_PER_RUN = 0.0005  # estimated fixed time to read one run
+SECONDS_PER_BYTE = 1 / 1500e6  # estimated time to read one byte of a stream
 
 _OF_AN_AGENT = (
     "phase", "agent", "model", "cost", "cost_basis", "lower_bound_cost", *TOKEN_FIELDS, "unpriced_tokens",
@@ -62,52 +62,53 @@ _OF_AN_AGENT = (
 )  # fmt: skip
 
 NOTHING_SHOWN: Mapping[str, Any] = {}
-"""Stands for an agent that left no stream: a group with it cost at least what the others show."""
+"""Entry of an agent without a stream: it makes the cost of its group a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunCost:
-    """What one run cost, and what else is shown of it; can be sent between processes."""
+    """Cost of one run, with the fields that are shown with it; can be pickled."""
 
     id: str
     created_at: str | None  # ISO 8601 UTC
-    utc_offset_minutes: int | None  # its local time minus UTC; None: not known
-    status: str | None  # None: nothing of it could be read
-    cost_basis: str | None  # as weak as its weakest part
-    agents: list[AgentRun]  # of each stream, the fields that are added up
-    claims: tuple[Claim, ...]  # what each stream spent by itself
-    lean: bool  # some of its streams were read without their messages
-    silent: tuple[str, ...]  # agents that left no stream
-    problems: tuple[Problem, ...]  # what could not be read
-    dated: FileTimes  # when its files were written
-    is_undated: bool = False  # no file reports when it was
-    times_source: str | None = None  # where `created_at` comes from
-    sessions: frozenset[str] = frozenset()  # that its streams show
+    utc_offset_minutes: int | None  # local time minus UTC; None: unknown
+    status: str | None  # None: no file of the run could be read
+    cost_basis: str | None  # the weakest basis of its parts; None: no cost is known
+    agents: list[AgentRun]  # one per stream, with the fields needed for sums
+    claims: tuple[Claim, ...]  # own spending of each stream
+    lean: bool  # whether some streams were read without their messages
+    silent: tuple[str, ...]  # agents without a stream
+    problems: tuple[Problem, ...]  # files or lines that could not be read
+    dated: FileTimes  # times at which its files were written
+    is_undated: bool = False  # whether no file reports its time
+    times_source: str | None = None  # source of `created_at`
+    sessions: frozenset[str] = frozenset()  # session ids in its streams
 
     @property
     def is_partial(self) -> bool:
-        """Whether it may have spent more than is known."""
+        """Whether the run may have spent more than is known."""
         return not is_whole(self.cost_basis, self.agents)
 
     @property
     def copy_of(self) -> str | None:
-        """The run that counts all that this one spent; None: this one counts it."""
+        """The original run that counts all of this run's spending; None: this run counts it itself."""
         return original_of(self.agents) if self.cost_basis is None else None
 
     @property
     def agent_names(self) -> set[str]:
-        """Its agents, with and without a stream."""
+        """Names of the run's agents, with and without a stream."""
         return {*(agent["agent"] for agent in self.agents if agent.get("agent")), *self.silent}
 
 
 def folder_costs(
     *agents_dirs: FolderPath | str, project: str | None = None, kinds: Sequence[str] = GROUPINGS
 ) -> dict[str, Any]:
-    """Return what folders' runs cost: sums, and under `by` the groups of each kind, the costliest first.
+    """Compute the costs of the runs in these folders: sums, and under `by` the groups of each kind.
 
-    Copies of other runs are counted by themselves, and are in no other figure; `by` run they are listed last.
-    Of several folders, paths are named with their folder's address, and so are runs of the same name.
-    Raises AgentsFolderError if one is no folder that can be listed.
+    Groups are sorted by cost, highest first. Copies of other runs are only counted in `copies`; grouped by
+    run they are listed last. If there are several folders, paths start with the path or URL of their folder,
+    and so do the names of runs whose name is already taken.
+    Raises AgentsFolderError if a folder cannot be listed.
     """
     every_root = (root for each in agents_dirs for root in scanner.find_agents_folders(to_path(each)))
     roots = list(dict.fromkeys(every_root))
@@ -150,20 +151,20 @@ def folder_costs(
 
 
 def _is_unknown(run: RunCost) -> bool:
-    """Return whether nothing is known to have been spent by a run that is no copy."""
+    """Return whether a run has neither a recorded cost nor a lower bound."""
     sums = sum_costs(run.agents)
     return sums["recorded_cost"] is None and sums["lower_bound_cost"] is None
 
 
 def _named(problems: Iterable[Problem], root: FolderPath, folders: int) -> list[Problem]:
-    """Return problems with paths that say in which of several folders they are."""
+    """Prefix the paths of problems with their folder, if there are several folders."""
     if folders == 1:
         return list(problems)
     return [replace(each, path=join_url(str(root), each.path)) for each in problems]
 
 
 def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterator[RunCost]:
-    """Yield what each run cost; file times of copies tell nothing of its day and its prices."""
+    """Yield the cost of each run; file times of a copy date no run and select no prices."""
     now = datetime.now(UTC)
     tasks = batch_by_size(folders, lambda folder: folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
     work = TaskFunction(partial(_read, now=now))
@@ -187,9 +188,9 @@ def compute_run_costs(root: FolderPath, folders: Iterable[RunFolder]) -> Iterato
 
 
 def _to_read_whole(runs: Sequence[RunCost]) -> set[str]:
-    """Return the runs whose messages have to be known, since another run may have them as well.
+    """Return ids of runs that must be read with their messages, since another run may have the same ones.
 
-    A stream's messages are its session's own; a transcript may repeat those of any session.
+    A stream only has messages of its own session; a Claude transcript may repeat those of any session.
     """
     if any(claim.facts and claim.facts.format == "claude_transcript" for run in runs for claim in run.claims):
         return {run.id for run in runs if run.lean}
@@ -198,7 +199,7 @@ def _to_read_whole(runs: Sequence[RunCost]) -> set[str]:
 
 
 def _counted_once(runs: Sequence[RunCost]) -> Iterator[RunCost]:
-    """Yield the runs; of several that have a message or a result one counts it."""
+    """Yield the runs with each message and each result counted in one run only."""
     holders: dict[Unit, set[int]] = defaultdict(set)
     for number, run in enumerate(runs):
         for unit in units_of(run.claims):
@@ -258,7 +259,7 @@ def _run_costs_or_trouble(
     *,
     whole: bool = False,
 ) -> RunCost | None:
-    """Read one run; whatever its files do to that, it costs nobody else's data."""
+    """Read the costs of one run; an error becomes a problem of the run and does not affect others."""
     try:
         return _run_costs(folder, now, around, committed, whole=whole)
     except PER_RUN_ERRORS as error:
@@ -267,7 +268,7 @@ def _run_costs_or_trouble(
 
 
 def _without_costs(folder: RunFolder, problems: tuple[Problem, ...]) -> RunCost:
-    """Return a run of which nothing could be read."""
+    """Return the cost record of a run that could not be read."""
     return RunCost(
         folder.id, None, None, None, None, [], (), False, (), problems, FileTimes(OWN, *folder.file_times)
     )
@@ -306,12 +307,12 @@ def _run_costs(
 
 
 def _is_named(problem: Problem) -> bool:
-    """Return whether a problem means that something is not counted."""
+    """Return whether a problem means that some spending is not counted."""
     return problem.severity == "error" or problem.reason == UNKNOWN_KIND
 
 
 def _as_stored(workflow: Workflow) -> str | None:
-    """Return when a run was made as a history gives it back: without a zone if that is unknown."""
+    """Return a run's creation time in the format of a history: without a time zone if that is unknown."""
     made: str | None = workflow["created_at"]
     return None if made is None else _as_shown(made, "Z" if workflow["time_zone_known"] else "")
 
@@ -321,7 +322,7 @@ def _as_shown(utc: str, zone: str = "Z") -> str:
 
 
 def _models(runs: Iterable[RunCost]) -> list[tuple[str | None, str, Mapping[str, Any]]]:
-    """Return each agent's entries by model, where these are unknown the agent itself: name, run, entry."""
+    """Return (model, run id, entry) per model of each agent run, or the agent run if no model is known."""
     agents: list[tuple[str, Mapping[str, Any]]] = [(run.id, agent) for run in runs for agent in run.agents]
     return [
         (entry["model"], run_id, entry) for run_id, agent in agents for entry in agent["models"] or [agent]
@@ -334,7 +335,7 @@ def _groups(
     copies: Sequence[RunCost],
     models: Sequence[tuple[str | None, str, Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Return the sums of each group of a kind, the costliest first; `copies` are listed as runs alone."""
+    """Return the sums of each group of a kind, highest cost first; `copies` are only listed by run."""
     if kind == "run":
         each = map(_run_entry, (*runs, *copies))
         return sorted(each, key=lambda run: (run["copy_of"] is not None, -minimum_cost(run), run["name"]))
@@ -358,7 +359,7 @@ def _groups(
 def _added_up(
     entries: Iterable[tuple[str | None, str, Mapping[str, Any]]], telling: AbstractSet[str]
 ) -> list[dict[str, Any]]:
-    """Return the sums by name; `telling`: runs of which not all streams are empty."""
+    """Sum entries by name; `telling` are ids of runs with a non-empty stream or an agent without a stream."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     runs: dict[str | None, set[str]] = {}
     known: dict[str | None, set[str]] = defaultdict(set)
@@ -374,7 +375,7 @@ def _added_up(
 
 
 def _is_accounted_for(entry: Mapping[str, Any]) -> bool:
-    """Return whether something is known of what an entry spent, be it in another stream."""
+    """Return whether an entry's spending is known, here or in the stream that it duplicates."""
     amounts = (entry.get("cost"), entry.get("lower_bound_cost"), entry.get("duplicate_of"))
     return any(amount is not None for amount in amounts)
 
@@ -382,7 +383,7 @@ def _is_accounted_for(entry: Mapping[str, Any]) -> bool:
 def _group(
     name: str | None, entries: Sequence[Mapping[str, Any]], runs: int, *, all_known: bool
 ) -> dict[str, Any]:
-    """Return the sums of a group; with a run of which nothing is known they are a lower bound."""
+    """Return the sums of a group; they are a lower bound if the spending of some run is unknown."""
     sums = sum_costs(entries)
     return {
         "name": name,

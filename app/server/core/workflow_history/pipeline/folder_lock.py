@@ -1,4 +1,4 @@
-"""One sync of an agents folder at a time: a folder in, a lock held while the caller works. Reads no run."""
+"""Lock an agents folder, so that only one sync of it runs at a time. Reads no run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ..storage.connection.advisory_lock import OnWait, host_name
 from ..storage.history import History
 
 WaitPolicy = bool | float
-"""Whether to wait for another sync of the same folder; a number: so many seconds at most."""
+"""Whether to wait for another sync of the same folder; a number is the maximum wait in seconds."""
 
 
 def lock_folder(
     history: History, folder: FolderPath | str, wait: WaitPolicy = True, told: OnWait | None = None
 ) -> AbstractContextManager[None]:
-    """Keep other syncs of this folder waiting while the block runs; syncs of other folders run beside it.
+    """Lock the folder against other syncs while the block runs; other folders can be synced meanwhile.
 
-    Raises BusyError where another has it, and is not waited for any longer.
+    Raises BusyError if another sync owns the lock and the wait is over.
     """
-    # One folder, however it is called; a path means another one on each machine, a URL the same.
+    # One lock per folder, however its path is written. A path is a different folder on each machine, a URL
+    # is the same everywhere.
     root = str(folder) if is_url(str(folder)) else os.path.realpath(str(folder))
     named = root if is_url(root) else f"{host_name()}\0{root}"
     digest = blake2b(named.encode(errors="surrogateescape"), digest_size=8).hexdigest()

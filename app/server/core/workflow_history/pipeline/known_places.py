@@ -1,7 +1,7 @@
-"""Recognize runs that the history knows by another place: a folder inside or around this one, or a moved one.
+"""Find runs that are stored under another agents folder: one inside or around this one, or a moved one.
 
-A run is the same run whichever folder above it is named, and wherever its project is moved to. Nothing is
-read but names, and for a moved project the first lines of a few of its streams.
+A run stays the same run whichever parent folder is synced and wherever its project is moved to. Only names
+are read, plus the first lines of a few streams if a project was moved.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ..ingest.streams import identity_of
 from ..storage.history import History
 from ..storage.reading.runs import Home
 
-_COMPARED = 20  # runs of a folder whose streams are compared, to tell whether it was moved here
+_COMPARED = 20  # runs of a folder, and streams of a run, that are compared to detect a move
 
 
 class KnownRun(NamedTuple):
-    """Where the history has a run that lies in the folder that is synced."""
+    """Agents folder and id under which the history stores a run of the synced folder."""
 
     home: Home
     id: str
@@ -35,7 +35,7 @@ class KnownRun(NamedTuple):
 def runs_known_elsewhere(
     history: History, root: FolderPath, own: str, machines: set[str | None]
 ) -> dict[str, KnownRun]:
-    """Return by location the runs that the history knows by an agents folder inside or around this one."""
+    """Return by location the runs that are stored under an agents folder inside or around this one."""
     if not isinstance(root, Path):
         return {}
     here = os.path.realpath(root)
@@ -54,7 +54,7 @@ def runs_known_elsewhere(
 
 
 def location(home: str, run_id: str) -> str:
-    """Return where a run lies: its folder, or its file without the ending."""
+    """Return the path of a run: its folder, or its file without the extension."""
     return f"{home}/{run_id}"
 
 
@@ -65,10 +65,10 @@ def _is_inside(path: str, folder: str) -> bool:
 def moved_from(
     history: History, root: FolderPath, own: str, machines: set[str | None], beside: Beside | None
 ) -> Home | None:
-    """Return the agents folder that was moved to `root`, if the history knows its runs by one that is gone.
+    """Return the stored agents folder that was moved to `root`, or None.
 
-    It was if runs of the same name begin with the same lines, at least half of those that are compared: the
-    others were retried since. `beside`: as in `walk_agents_folder`.
+    A folder was moved if it no longer exists and at least half of the compared runs with the same name begin
+    with the same lines here. The others may have been retried since. `beside`: as in `walk_agents_folder`.
     """
     if not isinstance(root, Path):
         return None
@@ -97,7 +97,7 @@ def moved_from(
 
 
 def _are_the_same(history: History, root: Path, home: Home, ids: list[str]) -> bool:
-    """Return whether at least half of the runs here have the streams that the history knows of them."""
+    """Return whether at least half of the compared runs share a stream with their stored run."""
     stored = history.stream_identities(home, ids)
     compared = [
         bool(stored[folder.id] & set(_identities(folder)))

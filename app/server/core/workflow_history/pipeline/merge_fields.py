@@ -1,4 +1,4 @@
-"""Lay what the files say now over what the history knows: two workflow dicts in, one out. Pure."""
+"""Merge the current content of a run's files into its stored record: two workflow dicts in, one out. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..enrichment import COST_FIELDS
 from ..ingest.runs.prompts import FIRST, FIRST_OWN
 
 STATUS_FIELDS = ("status_reason", "error_message", "completed_at", "current_phase")
-"""What belongs to a status: a new status brings its own, or none."""
+"""Fields that belong to the status: a new status replaces all of them, also by None."""
 
 _BY_A_FILE = ("the state ", "there is ", "its summary ")
-"""How the reason of a status begins that a file says, and that nothing inferred replaces."""
+"""Beginnings of status reasons that come from a file; an inferred status does not replace such a status."""
 
 TIME_FIELDS = (
     "created_at",
@@ -30,7 +30,7 @@ TIME_FIELDS = (
     "duration_basis",
     "duration_source",
 )
-"""What is known of a run's times together: a reported time is not given up for a file's."""
+"""Time fields of a run, replaced only together: file times do not replace reported times."""
 
 _BASIS_OF = dict.fromkeys(("duration_seconds", "duration_basis", "duration_source"), "duration_basis")
 
@@ -46,21 +46,21 @@ SCORE_FIELDS = (
 )
 
 REPLACED_FIELDS = ("workflow_template", *STATUS_FIELDS, *TIME_FIELDS, *SCORE_FIELDS, *COST_FIELDS)
-"""Fields that a merged workflow holds whole: what is None in them is unknown now, too."""
+"""Fields that a merged workflow always replaces in the history: None in them overwrites a stored value."""
 
 DERIVED_FIELDS = frozenset({
     "cost_data", "similar_workflows", "problems", "patterns", "pattern_count", "copy_of",
     "first_seen_at", "last_changed_at", "gone_at",
 })  # fmt: skip
-"""Fields of a stored workflow that other tables hold, or that the history writes by itself."""
+"""Fields of a stored workflow that are in other tables or that the history sets itself."""
 
 
 def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False) -> Workflow:
-    """Return what is known of a run now: unknown never hides what was known.
+    """Merge a run's new values into its stored record; an unknown value never replaces a known one.
 
-    A status brings its own reason and error along. Costs, where the files tell some, are complete in
-    themselves: former attempts are in them. `inferred`: no file says the new status, so that it does not
-    replace one that a file said.
+    A new status replaces the stored reason and error too. If the files have costs, these replace all stored
+    costs, since they include superseded attempts. `inferred`: the new status comes from no file, so it does
+    not replace a status that does.
 
     >>> merge_run({"nl_input": "Add x", "status": "failed", "error_message": "e"}, {"status": "completed"})
     {'nl_input': 'Add x', 'status': 'completed', 'error_message': None}
@@ -72,7 +72,7 @@ def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False)
     if known.get("status") != stored.get("status"):
         known.update({name: new.get(name) for name in STATUS_FIELDS if name in known})
     if known.get("status") == "incomplete" and "completed_at" in known:
-        known["completed_at"] = None  # an earlier version kept when its last agent was cut off
+        known["completed_at"] = None  # an earlier version stored the time of the last interruption
     if _says_another_request(stored, known):
         known["workflow_template"] = new.get("workflow_template")
     if new.get("cost_data") is not None:
@@ -81,13 +81,13 @@ def merge_run(stored: Workflow | None, new: Workflow, *, inferred: bool = False)
 
 
 def _says_another_request(stored: Workflow, known: Workflow) -> bool:
-    """Return whether a run was called by what another one was asked: that names no workflow of its own."""
+    """Return whether one request is another run's message, so that the stored workflow name may be wrong."""
     before, now = (str(run.get("nl_input_source")).partition(": ") for run in (stored, known))
     return before[2] != now[2] and {before[2], now[2]} == {FIRST, FIRST_OWN} and before[0] == now[0]
 
 
 def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -> Workflow:
-    """Return what the files say, less what they only say because something of them is gone or broken."""
+    """Return the new values without those that only result from missing or broken files."""
     lost: set[str] = set()
     if stored.get("times_basis") == "reported" and new.get("times_basis") != "reported":
         lost.update(TIME_FIELDS)
@@ -99,41 +99,41 @@ def _without_what_was_lost(stored: Workflow, new: Workflow, *, inferred: bool) -
 
 
 def _news(stored: Workflow, new: Workflow) -> bool:
-    """Return whether the files hold a stream that the history has not seen yet."""
+    """Return whether the files have a stream that is not stored yet."""
     seen = {run.get("identity") for run in stored.get("phase_costs") or ()}
     read = (run for run in new.get("phase_costs") or () if run.get("format") != "unread")
     return any(run.get("identity") not in seen for run in read)
 
 
 def heard_agents(stored: Workflow | None) -> frozenset[str]:
-    """Return the agents of a stored run that left a stream, be it gone since."""
+    """Return the agents of a stored run that had a stream, even if its file is missing now."""
     streams = (stored or {}).get("phase_costs") or ()
     return frozenset(s["agent"] for s in streams if s.get("format") != "unread" and s.get("agent"))
 
 
 def drop_file_times(stored: Workflow) -> Workflow:
-    """Return a stored workflow without what was derived from its files' times: they are those of a copy."""
+    """Return a stored workflow without times derived from file times, which are those of a copy."""
     of_files = ("derived", "lower_bound")
     derived = [name for name in TIME_FIELDS if stored.get(_BASIS_OF.get(name, "times_basis")) in of_files]
     return {**stored, **dict.fromkeys(derived)}
 
 
 def without_impossible_times(stored: Workflow, now: datetime) -> Workflow:
-    """Return a stored workflow without times at which no run was made: an earlier version kept them."""
+    """Return a stored workflow without implausible times, which an earlier version stored."""
     ends = ((name, moment_in_utc(stored.get(name))) for name in ("created_at", "started_at", "completed_at"))
     odd = [name for name, when in ends if when is not None and not is_plausible(when, now)]
     return {**stored, **dict.fromkeys(TIME_FIELDS if "created_at" in odd else odd)} if odd else stored
 
 
 def add_scores(workflow: Workflow) -> Workflow:
-    """Return the workflow with its phase metrics and its four scores, with the parts that explain them."""
+    """Return the workflow with its phase metrics, its four scores and their components."""
     measured = {**workflow, **_phase_metrics(workflow)}
     parts = score_parts(measured)
     return {**measured, **{name: part["value"] for name, part in parts.items()}, "score_parts": parts}
 
 
 def _phase_metrics(workflow: Workflow) -> dict[str, Any]:
-    """Return a run's phase metrics; a phase of which only the state tells counts with its length."""
+    """Return a run's phase metrics; phases known only from the state file count with their duration."""
     costs = workflow.get("cost_data")
     if not costs:
         return {}
@@ -142,10 +142,10 @@ def _phase_metrics(workflow: Workflow) -> dict[str, Any]:
 
 
 def strip_derived(workflow: Workflow) -> Workflow:
-    """Return the workflow without what is made at reading."""
+    """Return the workflow without the fields that are not stored with it (`DERIVED_FIELDS`)."""
     return {name: value for name, value in workflow.items() if name not in DERIVED_FIELDS}
 
 
 def previous_attempts(stored: Workflow | None) -> list[AgentRun]:
-    """Return the stored agent runs that came out of files: they count even when their files are gone."""
+    """Return the stored agent runs that were read from files; they count even if the files are missing."""
     return [run for run in (stored or {}).get("phase_costs") or () if run.get("path")]

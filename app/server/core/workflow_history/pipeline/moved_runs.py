@@ -1,4 +1,4 @@
-"""Follow runs that were moved or renamed: they stay the same runs, and their history goes on."""
+"""Detect moved and renamed runs and update their place in the history, so that they stay the same runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .tasks import ReadResult
 
 
 def find_home(job: SyncContext, *, named: str | None) -> None:
-    """Find out under which project the runs of the folder are stored, and whether it was moved here.
+    """Set the project under which the runs of the folder are stored, also if the folder was moved.
 
-    `named` is the project that the caller named: known runs of the folder are brought to it. A moved folder
-    keeps its project.
+    If the caller names a project (`named`), stored runs of the folder are moved to it. A moved folder keeps
+    its project.
     """
     if named is not None:
         _bring_to_project(job)
@@ -40,10 +40,10 @@ def find_home(job: SyncContext, *, named: str | None) -> None:
 
 
 def _bring_to_project(job: SyncContext) -> None:
-    """Give known runs that lie in the folder the job's project and their name in this folder.
+    """Move stored runs of the folder to the sync's project and rename them relative to this folder.
 
-    A name that a run of the project has already stays that run's. Runs in agents folders inside the folder
-    stay theirs: it is read for the transcripts beside them alone.
+    A run is not moved to a name that another run of the project already has. If only transcripts beside
+    nested agents folders are read, the runs in those agents folders are not moved.
     """
     machines = job.host_names | {job.host}
     known = runs_known_elsewhere(job.history, job.root, job.agents_dir, machines)
@@ -70,10 +70,10 @@ def _bring_to_project(job: SyncContext) -> None:
 
 
 def moved_here(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
-    """Return the runs to read again: the history knew them, or others, by these names until now.
+    """Rename moved runs in the history and return the ids to read again, since the names changed.
 
-    A new run may be known by another name whose files are gone, or under which another run lies now: it is
-    renamed in the history then.
+    A new run may be stored under another name whose files are missing or now belong to another run. Then
+    the stored run gets the new name.
     """
     stale = {run.id for run in batch} & job.moved_away
     job.moved_away -= stale
@@ -103,7 +103,7 @@ def moved_here(job: SyncContext, batch: Sequence[ReadResult]) -> set[str]:
 
 
 def _is_whole(stored: Sequence[Claim], run: ReadResult, parts: AbstractSet[Unit]) -> bool:
-    """Return whether a run has all that the last attempts of a known one had; earlier ones are in no file."""
+    """Return whether a run contains the last attempts of a stored run; earlier attempts are in no file."""
     attempts: dict[str, list[Claim]] = {}
     for claim in stored:
         if claim.spender.parts <= parts:
@@ -111,12 +111,12 @@ def _is_whole(stored: Sequence[Claim], run: ReadResult, parts: AbstractSet[Unit]
     found = [claim for own in attempts.values() for claim in own]
     if not parts_of(found) or attempts.keys() != {claim.path for claim in stored}:
         return False
-    # A fork that goes on has another session.
+    # A fork that was continued has another session.
     return {claim.session for claim in found} <= {claim.session for claim in run.claims}
 
 
 def _with_free_names(job: SyncContext, moved: Mapping[str, WhereStored]) -> dict[str, WhereStored]:
-    """Return the moves without those to the names of runs that stay."""
+    """Return the moves whose new names are free or become free by another move."""
     while True:
         leaving = {stored.id for stored in moved.values() if stored.project == job.project}
         free = {to: stored for to, stored in moved.items() if to not in job.known or to in leaving}
@@ -127,7 +127,7 @@ def _with_free_names(job: SyncContext, moved: Mapping[str, WhereStored]) -> dict
 
 def _rename(job: SyncContext, moved: Mapping[str, WhereStored]) -> None:
     with job.history.transaction():
-        for stored in moved.values():  # two may have changed their names
+        for stored in moved.values():  # two runs may have swapped names
             if stored.project == job.project and stored.id in moved:
                 aside = f"{stored.id} {stored.key}"
                 job.history.move_run(stored.key, job.project, aside, job.agents_dir)
@@ -144,9 +144,9 @@ def _rename(job: SyncContext, moved: Mapping[str, WhereStored]) -> None:
 def _has_left(
     job: SyncContext, stored: WhereStored, claims: Sequence[Claim], others: AbstractSet[str]
 ) -> bool:
-    """Return whether a stored run was on this machine, and its files are there no more.
+    """Return whether a stored run was on this machine and its files are no longer at their place.
 
-    `others`: the runs of this folder of which nothing is there that is known under their names.
+    `others`: ids of runs of this folder whose files share nothing with the run stored under their id.
     """
     if stored.agents_dir is None or is_url(stored.agents_dir):
         return False

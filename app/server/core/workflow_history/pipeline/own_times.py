@@ -1,7 +1,7 @@
-"""Tell when a run did its own work, where its transcripts begin with another run's lines. Pure.
+"""Compute the times of a run's own work if its transcripts begin with another run's lines. Pure.
 
-Each agent run says when its own work began (`costs.accounting.message_claims`); the run's times follow from
-them if its streams' own times date it. Whatever else dates a run (a state, a log, its id) is its own.
+Each agent run has the start of its own work (`costs.accounting.message_claims`). The run's times are computed
+from these if its streams date it. A state file, a log or the run's id always dates the run itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..ingest.runs.run_times import CLOCK, FIRST_TO_LAST, SO_FAR
 
 
 def is_elsewhere(agent: Mapping[str, Any]) -> bool:
-    """Return whether another run counts all that an agent run spent."""
+    """Return whether another run counts all spending of an agent run."""
     return bool(agent.get("duplicate_of")) and ANOTHER_RUN in str(agent["duplicate_of"])
 
 
@@ -28,9 +28,9 @@ def repeats_another(agent: Mapping[str, Any]) -> bool:
 
 
 def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the times of a run that its agent runs' own times change: aware datetimes, and seconds.
+    """Return the time fields that change by the agent runs' own times: aware datetimes, and seconds.
 
-    A run of which others count everything keeps the times of its files.
+    The result is empty if other sources date the run. A full copy keeps the times of its files.
     """
     if run.get("times_source") != CLOCK:
         return {}
@@ -41,7 +41,7 @@ def own_times(run: Workflow, agents: Iterable[Mapping[str, Any]]) -> dict[str, A
     if start is None or end is None:
         return {}
     times: dict[str, Any] = {"created_at": start, "started_at": start}
-    if moment_in_utc(run.get("completed_at")) in _moments(timed, "ended_at"):  # no state or log says it
+    if moment_in_utc(run.get("completed_at")) in _moments(timed, "ended_at"):  # not from a state or log
         times["completed_at"] = end
     return times | _lasted(run, start, end)
 
@@ -51,7 +51,7 @@ def _moments(agents: Iterable[Mapping[str, Any]], name: str) -> list[datetime]:
 
 
 def _lasted(run: Workflow, start: datetime, end: datetime) -> dict[str, Any]:
-    """Return the run's length in seconds, where it is reckoned from its start."""
+    """Return the duration fields, in seconds, if the duration was computed from the start."""
     source, seconds = run.get("duration_source"), run.get("duration_seconds")
     before = moment_in_utc(run.get("started_at"))
     if source == SO_FAR and seconds is not None and before is not None:

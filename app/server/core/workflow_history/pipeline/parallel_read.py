@@ -1,4 +1,4 @@
-"""Have runs read, here or by an engine's workers: orders go in, read runs come out in the same order."""
+"""Read runs in this process or by an executor's workers: read tasks in, results out in the same order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .workers.remote_worker import (
 )
 from .workers.task_dispatcher import TaskFunction
 
-RUNS_PER_TASK = 64  # runs in one task at the most
-BYTES_PER_TASK = 16 << 20  # bytes of streams from which on a task is full
-RUN_SECONDS = 0.001  # that one run takes, whatever its size
-BYTE_SECONDS = 1 / 800e6
+RUNS_PER_TASK = 64  # maximum number of runs in one task
+BYTES_PER_TASK = 16 << 20  # a task is full when its streams have this many bytes
+RUN_SECONDS = 0.001  # estimated fixed time to read one run
+BYTE_SECONDS = 1 / 800e6  # estimated time to read one byte of a stream
 
 
 def read_all(
@@ -33,9 +33,9 @@ def read_all(
     detector: Detector | None = None,
     engine: ExecutorBackend = LOCAL_PROCESSES,
 ) -> Iterator[list[ReadResult]]:
-    """Yield what came of the orders, some runs at a time; `common` is a task without orders.
+    """Yield lists of read results in the order of the read tasks; `common` is a batch without tasks.
 
-    A host's own detector may keep a state of its own: then all is read in this process, one after the other.
+    A host's own detector may keep state. With one, all runs are read in this process, one after the other.
     """
     shares = batch_by_size(orders, lambda order: order.folder.size, RUNS_PER_TASK, BYTES_PER_TASK)
     tasks = (common._replace(orders=tuple(some)) for some in shares)
@@ -56,7 +56,7 @@ def _apart(task: TaskBatch) -> list[TaskBatch]:
 
 
 def _given_up(task: TaskBatch, reason: str) -> list[ReadResult]:
-    """Name the runs that no worker survives: what is known of them stays, and the next sync tries again."""
+    """Return failed results for runs that kill their workers; the stored runs stay, the next sync retries."""
     return [
         ReadResult(order.folder.id, FileTimes(OWN, *order.folder.file_times), errors=[reason])
         for order in task.orders

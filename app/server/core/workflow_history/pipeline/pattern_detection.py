@@ -1,4 +1,4 @@
-"""Find one run's patterns, by our own detection and by the host's: a workflow in, rows of occurrences out."""
+"""Detect one run's patterns with the built-in and the host's detector: a workflow in, rows out."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class DetectorFailedError(WorkflowHistoryError):
 def detect_patterns(
     workflow: Workflow, streams: Sequence[StreamFacts], detector: Detector | None
 ) -> dict[str, list[Row]]:
-    """Return one run's patterns by detector, as `to_pattern_rows` gives them; those that both find are ours.
+    """Return one run's patterns by detector, in the format of `to_pattern_rows`.
 
-    Raises DetectorFailedError where the host's detector does.
+    A pattern that both detectors find belongs to the built-in one. Raises DetectorFailedError if the host's
+    detector raises an error.
     """
     agent_runs = workflow.get("phase_costs") or ()
     ours = tally_patterns(agent_activities(streams, agent_runs))
@@ -57,10 +58,10 @@ def _row(kind: str, signature: str, tally: PatternTally) -> Row:
 
 
 _said = lru_cache(maxsize=8_192)(redacted_text)
-_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand recur from run to run
+_text = lru_cache(maxsize=8_192)(to_text)  # the same few thousand texts recur in many runs
 
 
-@lru_cache(maxsize=256)  # a few agents find thousands of patterns
+@lru_cache(maxsize=256)  # thousands of patterns come from a few sets of agents
 def _names(agents: tuple[str, ...]) -> str:
     return encode_json(sorted(agents))
 

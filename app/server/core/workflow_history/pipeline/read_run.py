@@ -1,6 +1,6 @@
-"""Phases 1 to 3 for some runs, and what there is to learn from them: orders in, read runs out.
+"""Read, price and score runs, and detect their patterns: read tasks in, read results out.
 
-Any process can do it: everything that goes in and comes out can be pickled, and no database is asked.
+Any process can run this: tasks and results can be pickled, and no database is used.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from .tasks import ReadResult, ReadTask, TaskBatch
 
 
 def read_runs(task: TaskBatch, detector: Detector | None = None) -> list[ReadResult]:
-    """Take runs through phases 1 to 3; `detector` is the host's own, where it has one."""
+    """Read, enrich and score each run (stages 1 to 3); `detector` is the host project's own, if any."""
     return [_read_or_fail(task, order, detector) for order in task.orders]
 
 
 def _read_or_fail(task: TaskBatch, order: ReadTask, detector: Detector | None) -> ReadResult:
-    """Read one run; whatever its files do to that, it costs nobody else's data."""
+    """Read one run; an error becomes part of its result and does not affect others."""
     try:
         return _read_run(task, order, detector)
     except PER_RUN_ERRORS as error:
@@ -55,9 +55,9 @@ def _read_or_fail(task: TaskBatch, order: ReadTask, detector: Detector | None) -
 
 
 def prepare_worker() -> None:
-    """Import and load what the first run needs: processes forked from this one then share it.
+    """Import and load the data that the first run needs; processes forked from this one then share it.
 
-    That takes as long as a hundred runs, and no sync without news needs it.
+    Loading takes as long as reading a hundred runs, and a sync without changed runs does not need it.
     """
     from ..analysis.similarity.text_vectors import warm_up  # noqa: PLC0415 - see above
 
@@ -106,16 +106,19 @@ def _read_run(task: TaskBatch, order: ReadTask, detector: Detector | None) -> Re
 
 
 def _is_another(task: TaskBatch, order: ReadTask, before: Workflow, scanned: ScannedRun) -> bool:
-    """Return whether a run of this project and id, known by another folder, is another run than this one."""
+    """Return whether the stored run with this project and id, from another folder, is a different run."""
     here = {**scanned.workflow, "agents_dir": task.home, "found_on": task.host}
     streams = (stream_ids(before), {stream.identity for stream in scanned.streams})
-    if order.twin:  # on one machine only a copy is the same run
+    if order.twin:  # two folders on one machine are the same run only if one is a copy of the other
         return streams[0].isdisjoint(streams[1])
     return not is_same_run(before, here, streams)
 
 
 def _forget_texts(run: ReadResult, workflow: Workflow) -> Workflow:
-    """Take out of a run what was asked, said and typed; its streams are read from their start each time."""
+    """Remove requests, messages and commands from a run.
+
+    Checkpoints go too, so its streams are read from the start each time.
+    """
     run.marks = {}
     run.problems = tuple(replace(problem, reason=strip_quotes(problem.reason)) for problem in run.problems)
     run.errors = list(map(strip_quotes, run.errors))
@@ -138,7 +141,7 @@ def _phase_2_enrich(
     before: Workflow | None,
     order: ReadTask,
 ) -> Workflow:
-    """Add costs; a known run keeps what its former attempts spent."""
+    """Add costs; a stored run keeps the costs of its superseded attempts."""
     try:
         workflow, claims = with_claims(
             scanned.workflow, scanned.streams, previous_attempts(before), order.elsewhere, order.seen
@@ -151,7 +154,7 @@ def _phase_2_enrich(
 
 
 def _phase_3_score(run: ReadResult, workflow: Workflow) -> Workflow:
-    """Add phase metrics and the four scores, with the parts that explain them."""
+    """Add phase metrics and the four scores, with their components."""
     try:
         return add_scores(workflow)
     except PER_RUN_ERRORS as error:
@@ -160,9 +163,9 @@ def _phase_3_score(run: ReadResult, workflow: Workflow) -> Workflow:
 
 
 def _learn(run: ReadResult, workflow: Workflow, scanned: ScannedRun, detector: Detector | None) -> None:
-    """Find the run's patterns; what was learnt of a run stays when its streams are gone.
+    """Detect the run's patterns, without messages that other runs are known to count.
 
-    What other runs count, as far as that is known, is theirs to show.
+    If no stream is left, `run.patterns` stays empty, so that the stored patterns are kept.
     """
     if not scanned.streams:
         return
@@ -188,7 +191,7 @@ def _learn(run: ReadResult, workflow: Workflow, scanned: ScannedRun, detector: D
 
 
 def _take_apart(run: ReadResult, workflow: Workflow, fingerprint: str, task: TaskBatch) -> None:
-    """Turn the run into rows."""
+    """Convert the run to rows and count the redactions in them."""
     whole = {
         **strip_derived(workflow),
         "agents_dir": task.home,

@@ -1,7 +1,7 @@
-"""Return whether two runs of one project and id are one run: what is known of both in, yes or no out. Pure.
+"""Decide whether two records with the same project and id are the same run. Pure.
 
-A folder that was copied or is shared is one run, on however many machines it is read. Machines that count
-their runs from 1, or name them by hand, have different runs of the same name.
+A copied or shared folder is one run, however many machines read it. Machines that number their runs from 1,
+or name them by hand, have different runs with the same name.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 def is_same_run(
     one: Mapping[str, Any], other: Mapping[str, Any], streams: Iterable[Iterable[str | None]] | None = None
 ) -> bool:
-    """Return whether both are the same run: by what their agents said first, else by place, time and request.
+    """Return whether both records are the same run: by stream identities, else by place, time and request.
 
-    `streams`: of both, what tells their streams apart; without it, that is taken from their `phase_costs`.
+    A stream's identity is the hash of its first line. `streams` are the identities of both runs; by default
+    they come from `phase_costs`.
 
     >>> first, grown = ({"phase_costs": [{"identity": name} for name in names]} for names in ("a", "ab"))
     >>> is_same_run(first, grown)
@@ -36,12 +37,12 @@ def is_same_run(
 
 
 def stream_ids(run: Mapping[str, Any]) -> set[str]:
-    """Return what tells a stored run's streams apart from all others."""
+    """Return the identities (hashes of the first lines) of a stored run's streams."""
     return {identity for agent in run.get("phase_costs") or () if (identity := agent.get("identity"))}
 
 
 def _same_machine(one: Mapping[str, Any], other: Mapping[str, Any], *, in_time: bool) -> bool:
-    """Return whether both were found on one machine; where that was not noted, whether it may be."""
+    """Return whether both were found on one machine; if a machine is unknown, compare the creation times."""
     if one.get("found_on") is None or other.get("found_on") is None:
         return in_time
     return _agree(one, other, "found_on")

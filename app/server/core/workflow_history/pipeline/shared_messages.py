@@ -1,10 +1,9 @@
 """Count each message and each result once across all runs of a history.
 
-A copy of a run folder, a forked session or a transcript of a run's session repeats messages that another run
-has. Which run counts them depends on the runs alone (see `costs.accounting.deduplication`), never on the
-order of syncs: whenever one of them changes, the shares of all that are connected by common messages are
-computed again.
-Called in the transaction that changes the runs, so that no message is ever counted twice or not at all.
+A copy of a run folder, a forked session or a transcript of a run's session repeats messages of another run.
+Which run counts them depends on the runs alone (see `costs.accounting.deduplication`), never on the order of
+syncs. If one of these runs changes, the shares of all runs connected by common messages are computed again.
+This happens in the transaction that changes the runs, so that no message is counted twice or not at all.
 """
 
 from __future__ import annotations
@@ -45,29 +44,29 @@ Name = tuple[int, str, str | None]  # key of the run, path of the stream, hash o
 
 
 class Settled(NamedTuple):
-    """What became of some runs that have messages in common."""
+    """Result of settling the shares of runs with messages in common."""
 
-    changed: frozenset[int] = frozenset()  # keys of the runs whose costs are others now
-    unlearnt: frozenset[int] = frozenset()  # keys of runs to be read again for what their own part tells
+    changed: frozenset[int] = frozenset()  # keys of the runs whose costs or times changed
+    unlearnt: frozenset[int] = frozenset()  # keys of runs to read again for their requests and patterns
 
 
 class Reckoned(NamedTuple):
-    """Runs that have messages in common, by key, and what becomes of them."""
+    """Runs with messages in common, by database key, and their recomputed shares."""
 
-    runs: dict[int, Workflow]  # as they are stored
-    changed: dict[int, Workflow]  # those whose costs are others now
-    claims: dict[int, list[Claim]]  # of those whose claims are others now
-    more: list[int]  # runs of whose messages others count more than their patterns were learnt without
-    other: list[int]  # runs that are to be read again: others count others of their messages
-    parts: dict[int, list[tuple[Claim, Share]]]  # the claims of changed runs, and their shares
+    runs: dict[int, Workflow]  # all of these runs, as stored
+    changed: dict[int, Workflow]  # runs whose costs or times changed
+    claims: dict[int, list[Claim]]  # claims of the runs whose claims changed
+    more: list[int]  # runs whose stored patterns include messages that another run counts now
+    other: list[int]  # runs to read again, since other runs count different messages of them now
+    parts: dict[int, list[tuple[Claim, Share]]]  # claims of the changed runs with their shares
 
 
 def settle_shares(history: History, keys: Iterable[int]) -> Settled:
-    """Bring the costs and times of these runs, and of all that have messages in common, up to date.
+    """Update the costs and times of these runs and of all runs that have messages in common with them.
 
-    The scores of runs whose costs changed are computed again; their lists of similar runs are marked as
-    outdated. Patterns that were learnt from messages which another run counts are dropped: they are learnt
-    again without those, as the run's request and its tool calls are.
+    Scores of changed runs are computed again, and their lists of similar runs are marked as outdated.
+    Patterns detected in messages that another run counts are deleted. The runs have to be read again: then
+    their patterns, requests and tool calls are found without those messages.
     """
     found = shares_now(history, keys)
     if not found.runs:
@@ -85,9 +84,9 @@ def settle_shares(history: History, keys: Iterable[int]) -> Settled:
 
 
 def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[int] = frozenset()) -> Reckoned:
-    """Return these runs, all that have messages in common with them, and what they may count; store nothing.
+    """Compute the shares of these runs and of all runs that have messages in common; store nothing.
 
-    `without` these runs, as if they were not there.
+    Runs in `without` are ignored as if they did not exist.
     """
     group = {key: own for key, own in history.connected(keys).items() if key not in without}
     runs = history.read(sorted(group))
@@ -144,7 +143,7 @@ def shares_now(history: History, keys: Iterable[int], *, without: AbstractSet[in
 
 
 def _elsewhere(share: Share, key: int) -> Elsewhere:
-    """Return the units of a stream that other runs than this one count."""
+    """Return the units of a stream that runs other than this one count."""
     both = (share.others, share.repeated)
     return Elsewhere(
         *(packed_units(sorted(u for u, owner in some.items() if owner[0] != key)) for some in both)
@@ -152,12 +151,12 @@ def _elsewhere(share: Share, key: int) -> Elsewhere:
 
 
 def _units(claims: Iterable[Claim]) -> set[tuple[Attempt, Unit]]:
-    """Return the units without which a run's patterns were learnt."""
+    """Return the units that were excluded when a run's patterns were detected."""
     return {(claim.name, unit) for claim in claims for unit in unpacked_units(claim.elsewhere)}
 
 
 def _name_unseen(history: History, key: int, run: Workflow, own: Iterable[tuple[Claim, Share]]) -> None:
-    """Have a run name the sub-agents alone that it called by itself, and whose transcripts are not there."""
+    """Store a problem for each sub-agent without a transcript, but only in the run that called it."""
     gone: list[Problem] = []
     come: list[Problem] = []
     for claim, share in own:
@@ -171,9 +170,9 @@ def _name_unseen(history: History, key: int, run: Workflow, own: Iterable[tuple[
 def runs_to_settle(
     history: History, stored: Mapping[int, Iterable[Claim]], new: AbstractSet[int]
 ) -> set[int]:
-    """Return the keys of the runs whose shares are to be computed after these were stored with their claims.
+    """Return the keys of the runs whose shares must be computed after these runs and claims were stored.
 
-    A run whose messages nobody else has, and which has no former attempts, counts all that it spent.
+    A run with no messages in common with others and no superseded attempts counts all of its spending.
     """
     known = history.claims([key for key in stored if key not in new])
     units = units_of(claim for own in (*stored.values(), *known.values()) for claim in own)
@@ -186,9 +185,9 @@ def runs_to_settle(
 
 
 def as_if_alone(run: Workflow, claims: Iterable[Claim]) -> Workflow:
-    """Return a stored run with what each of its streams spent by itself, whatever other runs count of it.
+    """Return a stored run with the full spending of each of its streams, including parts that others count.
 
-    What its files show now is compared with that.
+    The current content of its files is compared with that.
     """
     alone = {claim.name: claim.alone for claim in claims if claim.alone is not None}
     if not alone:
@@ -201,18 +200,18 @@ def as_if_alone(run: Workflow, claims: Iterable[Claim]) -> Workflow:
 
 
 def _as_read(record: AnyRecord, *names: str) -> AnyRecord:
-    """Return a record with times as a history gives them back, so that equal ones are equal."""
+    """Return a record with times in the format of a history, so that equal times compare as equal."""
     times = {name: from_time(to_timestamp(record[name])) for name in names if record.get(name)}
     return cast("AnyRecord", {**record, **times})
 
 
 def _rank(run: Workflow, name: Name) -> tuple[Any, ...]:
-    """Return what orders equal streams: a copy mostly has the longer name."""
+    """Return the sort key of equal streams, the original first: a copy usually has the longer name."""
     return len(run["id"]), run.get("project") or "", run["id"], name[1], name[2] or ""
 
 
 def _called(name: Name, *, key: int, runs: Mapping[int, Workflow]) -> str:
-    """Return what a stream is called in a record of the run with this key."""
+    """Return the name of a stream in a record of the run `key`: its path, after the run if it is another."""
     owner, path, _ = name
     if owner == key:
         return path

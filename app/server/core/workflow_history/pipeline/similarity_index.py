@@ -1,4 +1,4 @@
-"""All runs of a history in memory, as arrays: changed runs in, the lists that change with them out."""
+"""In-memory index of all runs of a history, as arrays: changed runs in, changed lists of similar runs out."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ LIMIT = 5
 
 Identity = tuple[str, str]  # project, id
 
-_NOT_STORED = -1  # in the place of a key
-_ELSEWHERE = -2  # in the place of a row: a place that is none of ours
-_MANY = 10_000  # lists that are held as Python objects at a time
+_NOT_STORED = -1  # instead of the key of a run that is not stored
+_ELSEWHERE = -2  # instead of the row of a run that is not in the index
+_MANY = 10_000  # number of lists that are Python objects at a time
 
 
 class IndexChanges(NamedTuple):
-    """What becomes of the lists."""
+    """Changed runs and changed lists of similar runs."""
 
     changed: Integers  # rows of the runs that changed
-    listed: Integers  # rows whose lists are not as stored
-    lists: TopK  # of those
-    least: Floats  # score of each full list's last place, row by row; 0: the list has room
+    listed: Integers  # rows of the runs whose lists changed
+    lists: TopK  # new lists of the rows in `listed`
+    least: Floats  # last score of each run's full list, row by row; 0: the list has free places
 
 
 class SimilarityIndex:
-    """What runs are compared by, in the order of project and id."""
+    """Features of all runs, one row per run, sorted by project and id."""
 
     def __init__(
         self, similarity: SimilarityStore, table: SimilarityTable, keys: Integers, least: Floats
     ) -> None:
         self._similarity = similarity
         self._table = table
-        self._keys = keys  # of the database, row by row
-        self._least = least  # score of a full list's last place; 0: the list has room
+        self._keys = keys  # database keys, row by row
+        self._least = least  # last score of a full list; 0: the list has free places
         self.pending: set[Identity] = set()
-        """The runs that changed since the lists were last made."""
+        """Runs that changed since the lists were last computed."""
 
     @classmethod
     def load(cls, similarity: SimilarityStore) -> SimilarityIndex:
-        """Load what the present model made of the runs whose lists are up to date."""
+        """Load the features of the runs whose lists are up to date and made by the current model."""
         codes: Codes = {None: NO_STATUS}
         parts = [_part(rows, codes) for rows in similarity.rows(MODEL_VERSION)] or [_part([], codes)]
         by_key = np.concatenate([part.keys for part in parts])
@@ -79,7 +79,7 @@ class SimilarityIndex:
         return cls(similarity, SimilarityTable(names, vectors, sides, codes), by_key[order], least)
 
     def add(self, changed: Sequence[RunFeatures]) -> None:
-        """Put changed runs in; of two with one name the later counts."""
+        """Add changed runs; of two with the same project and id the later one counts."""
         latest = {run.key: run for run in changed}
         self._table, _, kept = upsert_runs(self._table, latest.values())
         self._keys = reindex(self._keys, kept, _NOT_STORED)
@@ -87,14 +87,14 @@ class SimilarityIndex:
         self.pending.update(latest)
 
     def set_keys(self, keys: Mapping[Identity, int]) -> None:
-        """Note the keys that the database has for runs taken in."""
+        """Set the database keys of the pending runs."""
         for name in self.pending & keys.keys():
             row = self._table.row_of(name)
             if row is not None:
                 self._keys[row] = keys[name]
 
     def compute_changes(self) -> IndexChanges:
-        """Return the lists that the runs taken in change, their own among them."""
+        """Compute the lists that change because of the pending runs, including their own."""
         changed = np.array([self._table.row_of(name) for name in sorted(self.pending)], np.int64)
         moved = np.zeros(len(self._keys), np.bool_)
         moved[changed] = True
@@ -113,7 +113,7 @@ class SimilarityIndex:
         return IndexChanges(changed, listed, news.take(listed), least)
 
     def save(self, similarity: SimilarityStore, found: IndexChanges, keys: Mapping[Identity, int]) -> None:
-        """Store what was found; `keys` names the changed runs, which are stored by now."""
+        """Store the changes; `keys` are the database keys of the changed runs, which are already stored."""
         self.set_keys(keys)
         differs = found.least != self._least
         differs[found.changed] = False
@@ -131,7 +131,7 @@ class SimilarityIndex:
         self.pending.clear()
 
     def _likeness(self, found: IndexChanges) -> Iterator[FeatureRow]:
-        """Yield what the changed runs were compared by."""
+        """Yield the feature rows of the changed runs."""
         words = {code: word for word, code in self._table.codes.items()}
         sides = self._table.sides
         for row in found.changed[self._keys[found.changed] != _NOT_STORED].tolist():
@@ -146,7 +146,7 @@ class SimilarityIndex:
             )
 
     def _pairs(self, found: IndexChanges) -> Iterator[SimilarPairRow]:
-        """Yield the lists place by place; a run that could not be stored is left out."""
+        """Yield one row per list entry; runs that could not be stored are skipped."""
         for start in range(0, len(found.listed), _MANY):
             some = slice(start, start + _MANY)
             columns, scores = found.lists.columns[some], found.lists.scores[some]
@@ -158,7 +158,7 @@ class SimilarityIndex:
             yield from map(SimilarPairRow, *(value.tolist() for value in values))
 
     def _holders(self, moved: Flags, by_key: _ByKey) -> Flags:
-        """Tell on which rows' lists a moved run stands."""
+        """Return a mask of the rows whose stored lists contain a changed run."""
         result = np.zeros(len(moved), np.bool_)
         stored = self._keys[moved & (self._keys != _NOT_STORED)]
         if len(stored) and not moved.all():
@@ -168,7 +168,7 @@ class SimilarityIndex:
         return result
 
     def _stored(self, rows: Integers, by_key: _ByKey) -> TopK:
-        """Return the stored lists of some rows, and empty ones in the place of all others."""
+        """Return the stored lists of some rows; the lists of all other rows are empty."""
         lists = TopK.empty(len(self._keys), LIMIT)
         keys = self._keys[rows]
         for pairs in self._similarity.similar_lists(keys[keys != _NOT_STORED].tolist()):
@@ -185,7 +185,7 @@ class SimilarityIndex:
 
 
 class _Part(NamedTuple):
-    """Some rows as arrays."""
+    """Arrays of some feature rows."""
 
     keys: Integers
     vectors: Vectors
@@ -206,14 +206,14 @@ def _part(rows: Sequence[FeatureRow], codes: Codes) -> _Part:
 
 
 class _ByKey:
-    """Finds rows by the keys of the database."""
+    """Index from database keys to rows."""
 
     def __init__(self, keys: Integers) -> None:
         self._order = np.argsort(keys)
         self._keys = keys[self._order]
 
     def rows(self, wanted: Integers) -> tuple[Integers, Flags]:
-        """Return the row of each key, and whether there is one; the other rows mean nothing."""
+        """Return the row of each key and a mask of found keys; rows of keys not found are arbitrary."""
         if not len(self._keys):
             return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
         at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)

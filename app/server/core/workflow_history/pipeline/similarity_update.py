@@ -1,7 +1,7 @@
-"""Keep stored lists of similar runs up to date: what changed runs are compared by in, changed lists out.
+"""Update stored lists of similar runs incrementally: features of changed runs in, changed lists out.
 
-The lists always equal what a full recomputation gives; only what the changed runs touch is computed,
-and what that takes is loaded when the first run changed.
+The lists always equal those of a full recomputation. Only lists affected by changed runs are computed, and
+the index is loaded when the first run changes.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from ..storage.history import History
 from ..storage.rows.row_codec import WORKFLOW
 from ..storage.writing.similarity_rows import StaleRun
 
-if TYPE_CHECKING:  # numpy and the table of words take longer to import than a sync without news takes
+if TYPE_CHECKING:  # importing numpy and the word table takes longer than a sync without changes
     from ..similarity import RunFeatures
     from .similarity_index import SimilarityIndex
 
 Identity = tuple[str, str]  # project, id
 
 _COMPARED = WORKFLOW.subset(("nl_input", "status", "total_cost", "duration_seconds"))
-_TEXTS = 1_000  # requests that are held at a time
+_TEXTS = 1_000  # number of requests in memory at a time
 
 
 class SimilarityChanges:
-    """What is to be stored after runs changed: lists that are not as stored, and what they were made with."""
+    """Changed lists of similar runs and the features they were computed from, ready to be stored."""
 
     def __init__(self, neighbours: SimilarityIndex | None = None) -> None:
         self._neighbours = neighbours
@@ -36,42 +36,42 @@ class SimilarityChanges:
         return self._found is not None
 
     def save(self, history: History, keys: Mapping[Identity, int]) -> None:
-        """Store the changes; `keys` names the changed runs, which are stored by now."""
+        """Store the changes; `keys` are the database keys of the changed runs, which are already stored."""
         if self._neighbours and self._found:
             self._neighbours.save(history.similarity(), self._found, keys)
 
 
 class SimilarityUpdater:
-    """The runs of a history as one sync compares them: loaded once, then kept up to date in memory."""
+    """Similarity index for one sync: loaded once, then updated in memory."""
 
     def __init__(self, history: History) -> None:
         self._similarity = history.similarity()
         self._neighbours: SimilarityIndex | None = None
-        self._version = 0  # of the history when it was loaded
-        self._outdated: set[int] = set()  # keys of runs whose values in memory are not as stored
+        self._version = 0  # similarity version of the history when the index was loaded
+        self._outdated: set[int] = set()  # keys of runs whose values in memory are outdated
 
     @property
     def is_stale(self) -> bool:
-        """Whether lists are to be made anew, though no run of this sync changed."""
+        """Whether stored lists are outdated, even if no run changed in this sync."""
         return bool(self._similarity.stale_runs(MODEL_VERSION))
 
     def add(self, changed: Sequence[RunFeatures]) -> None:
-        """Take changed runs in; the next `changes_after` compares them.
+        """Add changed runs; the next `compute_changes` compares them.
 
-        They must be stored by then. Until their lists are, the history has them marked as written.
+        They must be stored by then. Until their lists are stored, the history marks these runs as stale.
         """
         if changed:
             self._loaded().add(changed)
 
     def reload(self, keys: Iterable[int]) -> None:
-        """Take these runs' values from the history the next time: they were changed there."""
+        """Load these runs from the history next time, since they were changed there."""
         self._outdated.update(keys)
 
     def compute_changes(self, changed: Sequence[RunFeatures] = ()) -> SimilarityChanges:
-        """Return what becomes of the stored lists once these runs are stored, beside those taken before.
+        """Compute the changes of the stored lists caused by these runs and those added before.
 
-        Runs that others wrote since their lists were made count as changed. The next call comes
-        after the changes are saved.
+        Runs that other processes stored since their lists were made count as changed. Save the result before
+        the next call.
         """
         stale = self._similarity.stale_runs(MODEL_VERSION)
         if not (changed or stale or (self._neighbours and self._neighbours.pending)):
@@ -88,11 +88,11 @@ class SimilarityUpdater:
         return SimilarityChanges(neighbours)
 
     def reset(self) -> None:
-        """Load all anew when it is needed: what was taken in was not stored."""
+        """Discard the index, since the added runs were not stored; it is loaded again when needed."""
         self._neighbours = None
 
     def _loaded(self) -> SimilarityIndex:
-        """Return the runs in memory, loaded anew where another program has written since."""
+        """Return the index, loaded again if another process wrote since."""
         from .similarity_index import SimilarityIndex  # noqa: PLC0415 - see above
 
         version = self._similarity.version()
@@ -112,12 +112,12 @@ class SimilarityUpdater:
 
 
 def run_id_of(workflow: Workflow) -> Identity:
-    """Return the key that a workflow is known by: its project and id."""
+    """Return the identity of a workflow: its project and id."""
     return str(workflow.get("project") or ""), str(workflow["id"])
 
 
 def features_of(workflow: Workflow) -> RunFeatures:
-    """Return what a workflow is compared by, of its values as the history holds them: costs are rounded."""
+    """Compute a workflow's features from its values as stored, with rounded costs."""
     from ..similarity import run_features  # noqa: PLC0415 - see above
 
     values, _ = _COMPARED.encode({key: workflow.get(key) for key in _COMPARED.fields})

@@ -1,4 +1,4 @@
-"""One sync's work order and its tally: where it reads and writes, what it has done and could not do."""
+"""State of one sync: its inputs, progress, statistics and problems."""
 
 from __future__ import annotations
 
@@ -29,84 +29,84 @@ from .workers.executors import LOCAL_PROCESSES, ExecutorBackend
 logger = logging.getLogger("workflow_history")
 
 Progress = Callable[[str, int, int], None]
-"""Called with a phase's name, how much of it is done, and how much there is as far as is known."""
+"""Callback for progress: name of the sync stage, units done, estimated total of units."""
 
 
 class Counted(NamedTuple):
-    """Runs whose costs the statistics add up."""
+    """Runs whose costs are summed in the statistics of a sync."""
 
     project: str
     agents_dir: str
-    keys: list[int] | None  # None: all runs that the folder holds now
+    keys: list[int] | None  # database keys; None: all runs present in the folder
 
 
 @dataclass(slots=True)
 class SyncContext:
-    """One sync."""
+    """State of one sync of one agents folder."""
 
     root: FolderPath
     project: str
     host: str
     history: History
     now: datetime
-    started: float  # seconds of the monotonic clock
+    started: float  # monotonic clock, in seconds
     progress: Progress | None
     stats: dict[str, Any]
     relations: SimilarityUpdater
-    engine: ExecutorBackend = LOCAL_PROCESSES  # who reads
-    beside: Beside | None = NOT_LOOKED  # folders inside of which only transcripts are read
-    version: int = 0  # of the history when its runs were last looked at
-    keeps_text: bool = True  # what was asked, said and typed is stored
-    known: dict[str, StoredRunState] = field(default_factory=dict)  # the project's runs, as they were stored
-    seen_ids: set[str] = field(default_factory=set)  # ids that the folder holds, readable or not
-    unchanged_ids: set[str] = field(default_factory=set)  # of these, the ones whose files are as stored
-    file_times: dict[str, FileTimes] = field(
-        default_factory=dict
-    )  # this folder's runs, stored or read by now
+    engine: ExecutorBackend = LOCAL_PROCESSES  # executor backend that reads the runs
+    beside: Beside | None = NOT_LOOKED  # folders of which only transcripts are read
+    version: int = 0  # data version of the history when its runs were last read
+    keeps_text: bool = True  # whether requests, messages and commands are stored
+    known: dict[str, StoredRunState] = field(default_factory=dict)  # stored runs of the project, by id
+    seen_ids: set[str] = field(default_factory=set)  # ids of runs in the folder, readable or not
+    unchanged_ids: set[str] = field(default_factory=set)  # ids of runs whose files did not change
+    file_times: dict[str, FileTimes] = field(default_factory=dict)  # by id, of stored and read runs
     undated: set[str] = field(
         default_factory=set
-    )  # read runs that only file times date, which may be a copy's
-    is_read: bool = False  # all of the folder was read once: what remains is dated anew
-    commits: Commits | None = None  # what git knows of the folder; None: it was not asked
-    by_commit: set[str] = field(default_factory=set)  # runs that were read with the time of their commit
-    keys: dict[str, int] = field(default_factory=dict)  # of the runs that this sync stored
-    # What this machine is called in stored runs: None is not known, and runs whose files here are as stored
-    # tell more names. A container has another one each time.
+    )  # ids of read runs dated only by file times, maybe a copy's
+    is_read: bool = False  # whether the whole folder was read once; later reads only correct dates
+    commits: Commits | None = None  # git commits of the folder; None: git was not queried yet
+    by_commit: set[str] = field(default_factory=set)  # ids of runs that were dated by their commit
+    keys: dict[str, int] = field(default_factory=dict)  # keys of the runs that this sync stored, by id
+    # Names of this machine in stored runs; None: no name was stored. Runs whose files here are unchanged add
+    # more names, since a container has a different name each time.
     host_names: set[str | None] = field(default_factory=lambda: {None})
-    with_pruned: bool = False  # runs that were taken out of the history on purpose may come back
-    pruned: frozenset[str] = frozenset()  # their ids, else
-    only: frozenset[str] | None = None  # ids: of the runs to look at, in a folder that another sync reads
-    moved_away: set[str] = field(default_factory=set)  # ids of runs that other ones took the places of
-    places: Mapping[str, KnownRun] = field(default_factory=dict)  # by location, runs of other agents folders
-    copied: Mapping[int, str] = field(default_factory=dict)  # by key: fingerprints of copies that lie here
-    unlearnt: set[int] = field(default_factory=set)  # keys of runs to be read again for their patterns
-    elsewhere: dict[Home, set[str]] = field(default_factory=dict)  # ids of those that lie in this folder
-    unreadable: set[str] = field(default_factory=set)  # folders that the system would not show
+    with_pruned: bool = False  # whether runs that were pruned may be stored again
+    pruned: frozenset[str] = frozenset()  # ids of pruned runs, which are skipped
+    only: frozenset[str] | None = None  # ids of runs to look at, in the sync of another folder; None: all
+    moved_away: set[str] = field(default_factory=set)  # former ids of runs that this sync renamed
+    places: Mapping[str, KnownRun] = field(default_factory=dict)  # runs of other agents folders, by location
+    copied: Mapping[int, str] = field(default_factory=dict)  # fingerprints of copies in this folder, by key
+    unlearnt: set[int] = field(default_factory=set)  # keys of runs to read again for their patterns
+    elsewhere: dict[Home, set[str]] = field(
+        default_factory=dict
+    )  # ids of runs here that belong to other homes
+    unreadable: set[str] = field(default_factory=set)  # folders that could not be listed
     other_problems: list[tuple[str | None, Problem]] = field(
         default_factory=list
-    )  # what is wrong beside stored runs
+    )  # problems without a stored run: run id or None, problem
     no_runs: list[tuple[Problem, tuple[Problem, ...]]] = field(
         default_factory=list
-    )  # what is no run: how that is named, and what is wrong in it
-    left_alone: set[str] = field(default_factory=set)  # ids of known runs that are others' or pruned
-    files_walked: float = 0.0  # share of the folder that was looked through
-    counted: list[Counted] = field(default_factory=list)  # whose costs the statistics add up
-    ordered: int = 0  # runs to read, as far as the folder was looked through
-    read: int = 0
+    )  # files and folders that are not runs: the problem that names each, and the problems inside
+    left_alone: set[str] = field(default_factory=set)  # ids of runs that are pruned or belong to other homes
+    files_walked: float = 0.0  # share of the folder that was scanned, 0 to 1
+    counted: list[Counted] = field(default_factory=list)  # runs whose costs are summed in the statistics
+    ordered: int = 0  # number of runs to read found so far
+    read: int = 0  # number of runs read so far
 
     @property
     def agents_dir(self) -> str:
-        """The agents folder as the history names it."""
+        """The agents folder as named in the history."""
         return escape_undecodable(str(self.root.absolute()))
 
     def known_at(self, run_id: str) -> KnownRun | None:
-        """Return where the history has a run of this folder, if it is another agents folder."""
+        """Return the stored place of a run that is stored under another agents folder, or None."""
         if not self.places or run_id in self.known:
             return None
         return self.places.get(location(os.path.realpath(str(self.root)), run_id))
 
     def at(self, home: Home, ids: Iterable[str]) -> SyncContext:
-        """Return the job of looking at some runs of another agents folder, in the same sync."""
+        """Build the state for syncing some runs of another agents folder in the same sync."""
         root = to_path(home.agents_dir)
         stats = empty_stats(root, home.project)
         same = (self.history, self.now, self.started, self.progress, stats, self.relations)
@@ -117,7 +117,7 @@ class SyncContext:
         return other
 
     def add(self, other: SyncContext) -> None:
-        """Add what was done in another agents folder; what runs cost is added up when all are stored."""
+        """Add the counts and errors of another agents folder; costs are summed once all runs are stored."""
         for name, value in other.stats.items():
             if name in _ADDED:
                 self.stats[name] += value
@@ -129,36 +129,36 @@ class SyncContext:
         self.count_redactions(other.stats["secrets"])
 
     def _seen_from_here(self, home: str, path: str) -> str:
-        """Return a path below another agents folder as one below this one; whole where it lies outside."""
+        """Return a path of another agents folder relative to this one, or absolute if it is outside."""
         whole, here = join_url(os.path.realpath(home), path), os.path.realpath(str(self.root))
         return os.path.relpath(whole, here) if whole.startswith(f"{here.rstrip('/')}/") else whole
 
     @property
     def seconds(self) -> float:
-        """How long the sync has taken so far."""
+        """Seconds since the sync began."""
         return time.monotonic() - self.started
 
     @property
     def estimated_total(self) -> int:
-        """How many runs there will be to read, if the rest of the folder is like what was looked through."""
+        """Estimated number of runs to read, extrapolated from the scanned part of the folder."""
         return (
             max(self.ordered, round(self.ordered / self.files_walked)) if self.files_walked else self.ordered
         )
 
     def report_progress(self, phase: str, done: int, total: int) -> None:
-        """Show how far a phase is."""
+        """Report the progress of a sync stage to the callback, if there is one."""
         if self.progress is not None:
             self.progress(phase, done, total)
 
     def add_problem(self, run_id: str | None, problems: Iterable[Problem]) -> None:
-        """Keep what is wrong with something that is no stored run."""
+        """Record and log problems that belong to no stored run."""
         for found in problems:
             problem = replace(found, reason=self._told(found.reason))
             self.other_problems.append((run_id, problem))
             logger.error("unreadable path=%s line=%s reason=%s", problem.path, problem.line, problem.reason)
 
     def name_no_runs(self) -> None:
-        """Name what is no run once all of the folder is read; in a folder of runs the files alone."""
+        """Record skipped paths once the whole folder is read; in a folder of runs only broken files."""
         taken = folders_of((*self.seen_ids, *self.left_alone))
         for problem, inside in self.no_runs:
             if problem.path in taken:
@@ -168,14 +168,14 @@ class SyncContext:
         self.no_runs.clear()
 
     def add_skipped(self, problem: Problem) -> None:
-        """Name what is no run; a folder once, however many files of it were read."""
+        """Record a path that is not a run; a folder is recorded once, however many of its files were read."""
         named = {"path": problem.path, "reason": problem.reason}
         if named not in self.stats["left_out_paths"]:
             self.stats["left_out"] += 1
             self.stats["left_out_paths"].append(named)
 
     def record_failure(self, run_id: str, reason: str, *, again: bool = False) -> Problem:
-        """Count one run's trouble and log it; it stops nothing. Return it as a problem of the run."""
+        """Count and log a failure of one run and return it as a problem; `again`: it was counted before."""
         reason = self._told(reason)
         if again:
             return Problem(run_id, reason)
@@ -184,16 +184,16 @@ class SyncContext:
         return Problem(run_id, reason)
 
     def count_redactions(self, found: Mapping[str, int]) -> None:
-        """Count what was taken out of one run's texts."""
+        """Add the number of redactions in one run's texts, by kind."""
         for kind, count in found.items():
             self.stats["secrets"][kind] = self.stats["secrets"].get(kind, 0) + count
 
     def _told(self, reason: str) -> str:
-        """Return what is wrong without what must not be stored or logged: it may quote a file."""
+        """Remove secrets from a reason, or all quoted text if no text is stored: it may quote a file."""
         return redact_text(reason) if self.keeps_text else strip_quotes(reason)
 
     def record_conflict(self, run_id: str, twin: str) -> None:
-        """Count a run that must not be mixed up with another folder's."""
+        """Count a run that has the project and id of a different run in another folder as failed."""
         reason = f"{twin} is a run of the same project and id: name a project for one of them (--project)"
         self.other_problems.append((run_id, self.record_failure(run_id, reason)))
 
@@ -208,11 +208,11 @@ FOUND = (
     "requests", "statuses", "copies", "repeating", "success_rate", "success_rate_of", "undated",
     "first_created_at", "last_created_at",
 )  # fmt: skip
-"""What the folder's runs are, changed or not; None where the sync did not come to its end."""
+"""Statistics of all runs in the folder, changed or not; None if the sync did not finish."""
 
 
 def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
-    """Return the statistics of a sync that has not begun."""
+    """Return the initial statistics of a sync."""
     counts = ("scanned", "enriched", "inserted", "updated", "unchanged", "changed", "failed", "unread")
     more = ("gone", "newly_gone", "returned", "left_out", "pruned", "patterns", "partial_costs",
             "runs_without_cost", "new_problems")  # fmt: skip
@@ -232,12 +232,12 @@ def empty_stats(root: FolderPath, project: str) -> dict[str, Any]:
 
 
 def has_news(stats: Mapping[str, Any]) -> bool:
-    """Return whether a sync found anything that the history did not know."""
+    """Return whether a sync changed the history or found new problems."""
     return any(stats.get(name) for name in ("inserted", "changed", "newly_gone", "returned", "new_problems"))
 
 
 def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the statistics of several folders' syncs as one; paths then start with their folder's."""
+    """Merge the statistics of syncs of several folders; paths then start with the path of their folder."""
     first, *others = every
     if not others:
         return dict(first)
@@ -262,5 +262,5 @@ def together(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def to_error(run_id: str | None, problem: Problem) -> dict[str, Any]:
-    """Return a problem as the statistics name it."""
+    """Return a problem as an entry of `errors` in the statistics."""
     return {"id": run_id, **problem.as_dict()}

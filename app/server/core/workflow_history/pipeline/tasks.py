@@ -1,4 +1,4 @@
-"""What goes to the readers of a sync and what comes back: all of it can be pickled. No behaviour."""
+"""Tasks for the readers of a sync and their results. All of them can be pickled. No behaviour."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ class ReadTask(NamedTuple):
     """One run to read."""
 
     folder: RunFolder
-    before: Workflow | None = None  # what the history knows of it
-    marks: Mapping[str, Checkpoint] = {}  # from where its streams are read on, by path
-    around: str = OWN  # what the runs beside it show of its file times
-    committed: datetime | None = None  # aware UTC: when git first had its files
-    foreign: bool = False  # what is known of it was found on another machine: it may be another run
-    twin: str | None = None  # another folder of this machine that is a run of this project and id, too
-    grew: bool = False  # it was written to since the last sync
-    elsewhere: Mapping[Attempt, Elsewhere] = {}  # of its streams, what other runs count
-    seen: Seen = NOTHING_SEEN  # what was read of its streams until now
+    before: Workflow | None = None  # the stored run; None: not stored
+    marks: Mapping[str, Checkpoint] = {}  # checkpoints from which its streams are read on, by path
+    around: str = OWN  # judgement of its file times by the runs around it
+    committed: datetime | None = None  # time of the last commit of its files, aware UTC; None: not committed
+    foreign: bool = False  # the stored run is from another machine: it may be a different run
+    twin: str | None = None  # another folder on this machine with a run of this project and id
+    grew: bool = False  # whether it was written to since the last sync
+    elsewhere: Mapping[Attempt, Elsewhere] = {}  # parts of its streams that other runs count
+    seen: Seen = NOTHING_SEEN  # parts of its streams that were read before
 
 
 class TaskBatch(NamedTuple):
-    """Some runs to read, and what they have in common."""
+    """Several runs to read, with their common settings."""
 
     project: str
-    home: str  # the agents folder, as the history names it
+    home: str  # the agents folder as named in the history
     now: datetime  # aware UTC
     orders: tuple[ReadTask, ...]
-    host: str | None = None  # what this machine is called
-    keeps_text: bool = True  # the history holds what was asked, said and typed
+    host: str | None = None  # name of this machine
+    keeps_text: bool = True  # whether requests, messages and commands are stored
 
 
 @dataclass(slots=True)
 class ReadResult:
-    """What came of one order. Without `parts` it is no run, or nothing of it could be read."""
+    """Result of one read task. Without `parts` it is not a run, or it could not be read."""
 
     id: str
     dated: FileTimes
     problems: tuple[Problem, ...] = ()
-    is_undated: bool = False  # no file reports when it was
-    errors: list[str] = field(default_factory=list)  # what went wrong with it in a phase
-    parts: RunRows | None = None  # its rows
-    claims: list[Claim] = field(default_factory=list)  # what each of its streams spent by itself
-    features: Any = None  # what it is compared by
-    patterns: dict[str, list[Row]] = field(default_factory=dict)  # by detector
-    pattern_retry: bool = False  # the next sync reads it again: the host's detector, or a place, failed
-    marks: dict[str, bytes] = field(default_factory=dict)  # from where to read on next time, by path
-    is_none: bool = False  # nothing in it is a run's
-    left_out: Problem | None = None  # how that is named
-    secrets: Mapping[str, int] = field(default_factory=dict)  # taken out of its texts, count by kind
-    is_another: bool = False  # nothing is there any more of what the history knows under its name
-    conflicting_run: str | None = None  # another run of the same project and id, on another machine
+    is_undated: bool = False  # whether no file reports its time
+    errors: list[str] = field(default_factory=list)  # errors in the sync stages
+    parts: RunRows | None = None  # its rows; None: there is nothing to store
+    claims: list[Claim] = field(default_factory=list)  # own spending of each of its streams
+    features: Any = None  # its `RunFeatures` for similarity
+    patterns: dict[str, list[Row]] = field(default_factory=dict)  # rows of patterns by detector
+    pattern_retry: bool = False  # whether the next sync must read it again, since the host's detector failed
+    marks: dict[str, bytes] = field(default_factory=dict)  # checkpoints for the next sync, by path
+    is_none: bool = False  # whether the folder is not a run
+    left_out: Problem | None = None  # the problem that names the skipped path; None: nothing to report
+    secrets: Mapping[str, int] = field(default_factory=dict)  # number of redactions in its texts, by kind
+    is_another: bool = False  # whether it shares no stream with the run stored under its id
+    conflicting_run: str | None = None  # place of a different run with the same project and id
 
     @property
     def access_errors(self) -> list[Problem]:
-        """What of it the system would not show: it is read again the next time."""
+        """Problems of files that could not be accessed; the run is read again next time."""
         return [problem for problem in self.problems if problem.refused]

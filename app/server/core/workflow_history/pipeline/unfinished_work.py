@@ -1,6 +1,6 @@
-"""Finish what a command that was stopped left undone: an open history in, its derived rows up to date.
+"""Finish the work of an interrupted command: update the derived rows of an open history.
 
-Every step of every command leaves a history that `db check` finds whole, and marks in it what is still to do.
+After every step of every command `db check` finds no fault in the history. Remaining work is marked in it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ logger = logging.getLogger("workflow_history")
 
 
 def finish(history: History) -> None:
-    """Bring lists of similar runs and packed figures up to date, and finish a scrub."""
+    """Update the lists of similar runs and the column cache, and finish an interrupted redaction."""
     relations = SimilarityUpdater(history)
     if relations.is_stale or history.column_cache_is_stale():
         with history.transaction():
@@ -25,7 +25,7 @@ def finish(history: History) -> None:
 
 
 def finish_erasing(history: History) -> None:
-    """Erase from the files what a stopped scrub took out; if that fails, the next command tries again."""
+    """Erase redacted text from the database files; if that fails, the next command tries again."""
     try:
         history.finish_erasing()
     except WorkflowHistoryError as error:

@@ -1,5 +1,5 @@
-"""Every question that can be asked of a history, and its typed answer: the one place for Python, CLI and web.
+"""All queries of a history and their typed results, shared by the Python API, the CLI and the web.
 
-Answers are frozen dataclasses: money in US dollars, time in seconds, None for what is unknown, never 0.
-`to_json` gives any of them as JSON, with the `schema_version` of their shape.
+Results are frozen dataclasses: money in US dollars, time in seconds, and None, never 0, for unknown values.
+`to_json` converts each of them to JSON with its `schema_version`.
 """

@@ -1,7 +1,7 @@
-"""What got worse or better lately, and which runs stand out: a filter in, findings with their figures out.
+"""Find regressions, improvements and outliers: a filter in, findings with their measurements out.
 
-"Lately" is counted back from the latest run: the same history gives the same answer. A run that cannot have
-been made when it says is never the latest.
+The recent window is counted back from the latest run, so that the same history gives the same result. A run
+with an implausible date is never the latest run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .check_names import matching_keys
 from .implausible_dates import drop_implausible_dates, from_microseconds, run_names
 
 DEFAULT_RECENT: Final = timedelta(days=30)
-MAX_RUNS: Final = 5  # of each finding
+MAX_RUNS: Final = 5  # runs named per finding
 MAX_OUTLIERS: Final = 20
-SPARKLINE_POINTS: Final = 32  # medians that draw a series
+SPARKLINE_POINTS: Final = 32  # maximum number of medians in a sparkline
 _NANODOLLARS: Final = 1e9
 
 MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_errors"]
@@ -40,85 +40,83 @@ MeasureName = Literal["cost", "failures", "duration", "turns", "cache", "tool_er
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """One run."""
+    """Reference to one run."""
 
-    id: str
-    project: str | None
+    id: str  # id of the run
+    project: str | None  # project of the run; None: no project is named
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureChange:
-    """One measure before and after.
+    """One measure before and after a change.
 
     Cost in USD, duration in seconds, turns as a count; failures, cache and tool_errors as shares, 0 to 1.
     """
 
-    phase: str | None  # None: the run as a whole
-    measure: MeasureName
-    before: float  # median; of failures the share of runs
-    before_runs: int
-    after: float
-    after_runs: int
-    ratio: float | None  # after by before; None: 0 before
-    robust_z: float | None  # how far the median moved, in robust standard deviations; None for failures
+    phase: str | None  # phase; None: the run as a whole
+    measure: MeasureName  # name of the measure
+    before: float  # median before the change; of failures the share of runs
+    before_runs: int  # number of runs before the change
+    after: float  # median after the change; of failures the share of runs
+    after_runs: int  # number of runs after the change
+    ratio: float | None  # after divided by before; None: before is 0
+    robust_z: float | None  # shift of the median in robust standard deviations; None for failures
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One lasting change, with everything that came of it."""
+    """One regression or improvement, with the changes that came with it."""
 
-    template: str | None  # None: runs of no named template
-    worse: bool
-    since: datetime  # when the first run after the change was made
-    main: MeasureChange
-    p: float  # chance of a difference as large anywhere in the series, if nothing had changed
-    along: tuple[
-        MeasureChange, ...
-    ]  # what else moved at that moment: of the same phase, and the whole run's cost
+    template: str | None  # name of the workflow; None: runs without a workflow name
+    worse: bool  # whether this is a regression
+    since: datetime  # change point: creation time of the first run after the change
+    main: MeasureChange  # change of the main measure
+    p: float  # probability of a difference as large anywhere in the series without a real change
+    along: tuple[MeasureChange, ...]  # other changes at that point: of the same phase, or of the run's cost
     others: tuple[MeasureChange, ...]  # changes of other phases at about the same time
-    extra_cost: float | None  # USD more than before, all runs since; below 0: saved; None: no matter of money
-    model_before: str | None  # the usual one just before and since, where it changed; else None
-    model_after: str | None
-    project_before: str | None  # likewise
-    project_after: str | None
-    runs: tuple[RunRef, ...]  # the most telling first, at most 5
+    extra_cost: float | None  # excess cost of all runs since, USD; below 0: savings; None: not about cost
+    model_before: str | None  # usual model just before the change, if it changed; else None
+    model_after: str | None  # usual model since the change, if it changed; else None
+    project_before: str | None  # usual project just before the change, if it changed; else None
+    project_after: str | None  # usual project since the change, if it changed; else None
+    runs: tuple[RunRef, ...]  # runs with the largest change, at most 5
     curve: tuple[float, ...]  # medians of the main measure over time, oldest first, at most 32
-    curve_change: int  # the first entry of the curve after the change
-    sentence: str
+    curve_change: int  # index of the first entry of the curve after the change
+    sentence: str  # description of the finding in one sentence
 
 
 @dataclass(frozen=True, slots=True)
 class OutlierRun:
-    """One recent run far above others of its template and phase."""
+    """One recent run far above the other runs of its workflow and phase."""
 
-    id: str
-    project: str | None
-    template: str | None
-    created_at: datetime
-    phase: str | None  # None: the run as a whole
-    measure: MeasureName
-    value: float  # units as in Figure
-    usual: float  # median of those it is held against
-    like_runs: int  # how many these are
-    modified_z: float  # 3.5 and more is far (Iglewicz and Hoaglin)
-    extra_cost: float | None  # USD above the median; None: no matter of money
-    sentence: str
+    id: str  # id of the run
+    project: str | None  # project of the run; None: no project is named
+    template: str | None  # name of the workflow; None: no workflow is named
+    created_at: datetime  # creation time of the run
+    phase: str | None  # phase; None: the run as a whole
+    measure: MeasureName  # name of the measure
+    value: float  # value of the measure, in the units of MeasureChange
+    usual: float  # median of the runs it is compared with
+    like_runs: int  # number of runs it is compared with
+    modified_z: float  # modified z-score; 3.5 and more is far (Iglewicz and Hoaglin)
+    extra_cost: float | None  # excess cost above the median, USD; None: not about cost
+    sentence: str  # description of the outlier in one sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Anomalies:
-    """What changed lately."""
+    """Recent regressions, improvements and outliers."""
 
-    runs: int  # that were looked at
-    latest: datetime | None  # the last of them; None: there is none with a time
-    recent_since: datetime | None  # from then on runs are recent
-    series: int  # template, phase and measure with enough runs to be judged
-    false_discovery_rate: float  # share of the regressions and improvements that may be chance
-    regressions: tuple[Finding, ...]  # the most money first
-    improvements: tuple[Finding, ...]
-    stand_outs: tuple[OutlierRun, ...]  # single runs, the most money first, at most 20
-    stand_outs_found: int
-    misdated: ImplausibleDates  # left out of all this
+    runs: int  # number of runs analysed
+    latest: datetime | None  # creation time of the latest run; None: no run has a time
+    recent_since: datetime | None  # start of the recent window; None: no run has a time
+    series: int  # number of time series (workflow, phase and measure) with enough runs
+    false_discovery_rate: float  # expected share of reported changes that are due to chance
+    regressions: tuple[Finding, ...]  # regressions, highest excess cost first
+    improvements: tuple[Finding, ...]  # improvements, highest savings first
+    stand_outs: tuple[OutlierRun, ...]  # outliers, highest excess cost first, at most 20
+    stand_outs_found: int  # number of all outliers found
+    misdated: ImplausibleDates  # runs with implausible dates, which are excluded
 
 
 def find_anomalies(
@@ -128,11 +126,11 @@ def find_anomalies(
     tz: str = LOCAL_ZONE,
     now: datetime | None = None,
 ) -> Anomalies:
-    """Return what changed lately among the runs of a filter, and which runs stand out.
+    """Find recent changes and outliers among the runs of a filter.
 
-    `recent` is an age against the latest run, also as text such as 4w, or a number of runs.
-    A filter's phases narrow to these phases. `tz` names the zone that the days in sentences are of.
-    Raises InvalidQueryError where `recent` is not above 0, `tz` names no zone, or `now` has no time zone.
+    `recent` is the recent window: an age relative to the latest run, also as text such as 4w, or a number of
+    runs. Phases in the filter restrict the results. `tz` is the time zone of the days in sentences.
+    Raises InvalidQueryError if `recent` is not above 0, `tz` is unknown, or `now` has no time zone.
     """
     recent = parse_period(recent) if isinstance(recent, str) else recent
     _check(recent)
@@ -175,10 +173,10 @@ def _narrowed(history: History, where: RunFilter) -> tuple[ColumnTable, ColumnTa
 
 
 RunNames = dict[int, tuple[str, str | None]]
-"""Id and project of a run, by its place in the columns."""
+"""Id and project of a run, by its row in the columns."""
 
 
-def _answer(  # noqa: PLR0917 - one part of the answer each
+def _answer(  # noqa: PLR0917 - one part of the result each
     runs: int,
     latest: int | None,
     since: int | None,
@@ -229,7 +227,7 @@ def _figure(change: ChangePoint) -> MeasureChange:
     phase, measure = change.name
     return MeasureChange(
         phase=phase,
-        measure=measure,  # type: ignore[arg-type]  # names are checked where they are made
+        measure=measure,  # type: ignore[arg-type]  # names are checked when they are created
         before=_in_units(measure, change.before),
         before_runs=len(change.before_rows),
         after=_in_units(measure, change.after),
@@ -240,14 +238,14 @@ def _figure(change: ChangePoint) -> MeasureChange:
 
 
 def _in_units(measure: str, value: float) -> float:
-    """Return a value in US dollars, seconds or as a share, without the digits that mean nothing."""
+    """Convert a value to US dollars, seconds or a share, rounded to significant digits."""
     if measure == "cost":
         return round(value / _NANODOLLARS, 9)
     return significant(value) if MEASURES[measure].kind != "amount" else round(value, 6)
 
 
 def _telling(group: ChangeGroup) -> list[int]:
-    """Return the places of the runs that show a change best: those that moved furthest, then the latest."""
+    """Return the rows of the runs with the largest change, among equals the latest first."""
     main = group.main
     sign = 1.0 if main.after > main.before else -1.0
     order = np.lexsort((-main.after_rows, -sign * main.after_values))[:MAX_RUNS]
@@ -256,7 +254,10 @@ def _telling(group: ChangeGroup) -> list[int]:
 
 
 def _curve(group: ChangeGroup) -> tuple[tuple[float, ...], int]:
-    """Return a series as a few medians, and the first of them after the change; no median has both sides."""
+    """Return the series as a few medians, and the index of the first one after the change.
+
+    No median mixes values from before and after the change.
+    """
     main = group.main
     values = group.lane.figures[main.name]
     before, after = values[main.before_rows], main.after_values

@@ -1,4 +1,4 @@
-"""How spending stands against the budgets: settings and the history in, the state of every budget out."""
+"""Check spending against the budgets: settings and the history in, the status of every budget out."""
 
 from __future__ import annotations
 
@@ -28,63 +28,61 @@ from .anomalies import Finding, find_anomalies
 from .implausible_dates import drop_implausible_dates, from_microseconds, run_names
 from .settings_file import Settings
 
-TOP_RUNS: Final = 5  # runs of each budget
-MAX_LOOKBACK: Final = timedelta(days=5_000)  # that are judged, day by day
+TOP_RUNS: Final = 5  # runs named per budget
+MAX_LOOKBACK: Final = timedelta(days=5_000)  # longest period to check, since every day is checked
 _NANODOLLARS: Final = 1e9
 _SECOND_DAY: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRun:
-    """One run that a budget was spent on."""
+    """One run that contributes to the spending of a budget."""
 
-    id: str
-    project: str | None
-    cost: float  # USD
-    at_least: bool  # it cost more, or that may be
+    id: str  # id of the run
+    project: str | None  # project of the run; None: no project is named
+    cost: float  # cost of the run, USD
+    at_least: bool  # whether the cost is a lower bound
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
-    """One budget and how it stands."""
+    """Status of one budget."""
 
-    scope: Scope  # all, template, project
-    name: str | None  # of the template or project
-    span: Span  # run: each run made since; else a calendar day, week or month
-    start: datetime  # of the day, week or month; of the runs that are judged
-    end: datetime  # the first moment after it
-    limit: float  # USD
-    spent: float  # USD at least; for one run: by the costliest
-    share: float | None  # used of the limit, 1: all; None: a limit of 0
-    state: BudgetStateName  # within, near (80% and more), passed
-    at_least: bool  # more may have been spent
-    runs: int  # judged
-    unknown_runs: int  # whose cost is unknown: they count as nothing spent
-    runs_over: int  # above a budget for one run; 0 for a day, week or month
-    never_seen: bool  # the history has no run of this template or project: a slip of the pen?
-    costliest: tuple[BudgetRun, ...]  # that passed a budget for one run; else those it went to, at most 5
-    sentence: str
+    scope: Scope  # scope of the budget: all, template or project
+    name: str | None  # name of the workflow or project; None: all runs
+    span: Span  # run: each run since the start; else a calendar day, week or month
+    start: datetime  # start of the day, week or month, or of the checked runs
+    end: datetime  # end of the period, exclusive
+    limit: float  # limit, USD
+    spent: float  # lower bound of the spending, USD; of a budget per run, the highest cost of a run
+    share: float | None  # spending divided by the limit; None: the limit is 0
+    state: BudgetStateName  # within, near (80% and more) or passed (exceeded)
+    at_least: bool  # whether more may have been spent
+    runs: int  # number of checked runs
+    unknown_runs: int  # number of runs with unknown cost, which count as 0
+    runs_over: int  # number of runs above a budget per run; 0 for a day, week or month
+    never_seen: bool  # whether no run has this workflow or project, maybe because of a typo
+    costliest: tuple[BudgetRun, ...]  # runs above a budget per run, else those of the highest cost, at most 5
+    sentence: str  # description of the status in one sentence
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
-    """All budgets, those that are passed first."""
+    """Status of all budgets, exceeded ones first."""
 
-    ok: bool  # no budget is passed, and nothing got worse that was asked about
-    config: str  # the file
-    since: datetime  # runs made from then on are held against budgets for one run
-    until: datetime  # now; days, weeks and months that lie between are judged
-    time_zone: str | None  # of days, weeks and months; None: this machine's
-    passed: int
-    near: int
-    latest_run: (
-        datetime | None
-    )  # in the history: what was not synced cannot be judged; None: no run has a time
-    undated_runs: int  # runs without a time: no day is known to be theirs
-    misdated: ImplausibleDates  # likewise: before 2000, or after the moment that is judged
-    budgets: tuple[BudgetStatus, ...]
-    regressions: tuple[Finding, ...] | None  # of the latest runs; None: nobody asked
-    series: int | None  # judged for regressions; 0: none could be; None: nobody asked
+    ok: bool  # whether no budget is exceeded and no regression was found, if requested
+    config: str  # path of the settings file
+    since: datetime  # start of the checked period
+    until: datetime  # end of the checked period, usually now
+    time_zone: str | None  # time zone of days, weeks and months; None: local
+    passed: int  # number of exceeded budgets
+    near: int  # number of budgets near the limit
+    latest_run: datetime | None  # creation time of the latest synced run; None: no run has a time
+    undated_runs: int  # number of runs without a date, which count in no day, week or month
+    misdated: ImplausibleDates  # runs dated before 2000 or after the end, which also count in no period
+    budgets: tuple[BudgetStatus, ...]  # status of each budget
+    regressions: tuple[Finding, ...] | None  # recent regressions; None: not requested
+    series: int | None  # number of time series checked for regressions; None: not requested
 
 
 def check_budgets(
@@ -94,11 +92,11 @@ def check_budgets(
     *,
     regressions: bool = False,
 ) -> BudgetReport:
-    """Return how every budget stands: for runs made `since` (a day ago), and the days since then.
+    """Check every budget: for runs created since `since` (default: one day ago), and the periods since then.
 
-    A budget is passed by what was spent at least; exactly at the limit is within.
-    Raises InvalidQueryError where `since` is after `now` or more than 5,000 days before, ConfigError where
-    there is no history.
+    A budget is exceeded if the lower bound of the spending is above the limit, not if it is equal.
+    Raises InvalidQueryError if `since` is after `now` or more than 5,000 days before, and ConfigMissingError
+    if there is no history.
     """
     until = resolve_now(now)
     start = since or max(until, _SECOND_DAY) - timedelta(days=1)
@@ -168,7 +166,7 @@ def _judged(
 
 
 def _shown(one: BudgetState) -> list[int]:
-    """Return the rows of the runs that are named: those over a budget for one run, else the costliest."""
+    """Return the rows of the runs to name: those above a budget per run, else those with the highest cost."""
     least = one.limit if one.span == "run" else 0
     return [
         row
@@ -212,7 +210,7 @@ def _zone_name(config: Settings) -> str | None:
 
 
 def _periods(since: datetime, until: datetime, zone: ZoneInfo | None) -> Iterator[Period]:
-    """Yield every day, week and month that has a moment between the two."""
+    """Yield every month, week and day that overlaps the period."""
     first, last = _local_date(since, zone), _local_date(until, zone)
     for span in ("month", "week", "day"):
         start = _start_of(span, first)
@@ -235,7 +233,7 @@ def _next(span: Literal["day", "week", "month"], start: date) -> date:
 
 
 def _midnight(day: date, zone: ZoneInfo | None) -> int:
-    """Return when a day begins, µs since 1970; on this machine's clock where no zone is given."""
+    """Return the start of a day in µs since 1970, in the local time zone if none is given."""
     begins = (
         datetime.combine(day, time(), tzinfo=zone) if zone else datetime.combine(day, time()).astimezone()
     )

@@ -1,4 +1,4 @@
-"""Names that a question holds: a filter in, nothing out, or the error that tells which names there are."""
+"""Validate the names in a filter; errors list the existing names."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..common.filters import RunFilter
 from ..storage.history import History
 from ..storage.reading.filter_sql import NAME_COLUMNS
 
-if TYPE_CHECKING:  # numpy and the detection come with it
+if TYPE_CHECKING:  # importing it loads numpy and the pattern detection
     from ..analysis.patterns.records import PatternTotals
     from ..common.column_data import Integers
 
 KNOWN_STATUSES: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
-"""What a status usually is; a run may have its state's own word."""
+"""Usual statuses; a run may have another one from its state file."""
 
-_MOST_NAMED: Final = 30  # words in a message
-_MOST_PATTERNS: Final = 10  # patterns in a message
-_LEAST_DIGITS: Final = 4  # of the beginning of a pattern's id
+_MOST_NAMED: Final = 30  # maximum number of names in a message
+_MOST_PATTERNS: Final = 10  # maximum number of patterns in a message
+_LEAST_DIGITS: Final = 4  # minimum length of a prefix of a pattern's id
 
 
 def validate_filter_names(history: History, where: RunFilter, *, found: bool) -> None:
-    """Raise where a filter names what no run has: it is a slip, not an empty answer.
+    """Raise an error if a filter has a name that no run has: this is a typo, not an empty result.
 
-    A pattern, which must be one alone, and a status are always looked at; other names where nothing was
-    `found`.
-    Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which name what is known.
+    The pattern, which must be unique, and the status are always checked, other names only if no run was
+    `found`. Raises InvalidQueryError, PatternNotFoundError or AmbiguousPatternError, which list the names
+    that exist.
     """
     if where.pattern is not None:
         resolve_pattern(history, where.pattern)
@@ -43,7 +43,7 @@ def validate_filter_names(history: History, where: RunFilter, *, found: bool) ->
 
 
 def matching_keys(history: History, where: RunFilter) -> Integers:
-    """Return the keys of the runs that a filter means, rising; raises as `validate_filter_names` does."""
+    """Return the sorted keys of the runs that match a filter; raise the errors of `validate_filter_names`."""
     keys = history.matching_keys(where)
     validate_filter_names(history, where, found=bool(len(keys)))
     return keys
@@ -62,7 +62,7 @@ def _check_known(name: str, words: Sequence[str], known: Sequence[str]) -> None:
 
 
 def resolve_pattern(history: History, given: str) -> PatternTotals:
-    """Return the one pattern that an id, its beginning or a signature stands for.
+    """Return the one pattern with this id, prefix of an id, or signature.
 
     Raises PatternNotFoundError or AmbiguousPatternError.
     """

@@ -1,4 +1,4 @@
-"""Two runs side by side, phase by phase, and where their difference comes from: `compare_runs`."""
+"""Compare two runs phase by phase and explain their difference: `compare_runs`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Comparison", "compare_runs"]
 
 
 def compare_runs(a: str, b: str) -> Comparison:
-    """Return the runs that two references name side by side; every difference is B less A.
+    """Compare the two referenced runs; every difference is B minus A.
 
     Raises WorkflowNotFoundError or AmbiguousWorkflowError.
     """

@@ -1,4 +1,4 @@
-"""From which file, line and rule a figure of a run comes: `explain_run`."""
+"""Explain the provenance of a run's values (file, line and rule): `explain_run`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ __all__ = ["Explanation", "explain_run"]
 
 
 def explain_run(reference: str, field: str | None = None) -> Explanation:
-    """Return where a figure of a run comes from; without `field`, where its main figures come from.
+    """Return the provenance of one value of a run; without `field`, of its main values.
 
-    `field` is any key of the run, a phase or an agent. Whether a file is still there is looked up; none
-    is read. Raises InvalidQueryError, which names the fields, WorkflowNotFoundError or
-    AmbiguousWorkflowError.
+    `field` is any key of the run, a phase or an agent. Files are checked for existence but not read. Raises
+    InvalidQueryError, which lists the fields, WorkflowNotFoundError or AmbiguousWorkflowError.
     """
     with database.open_if_exists() as history:
         if history is None:

@@ -1,4 +1,4 @@
-"""Take a history out: what, where to and in which format in; a file, and what is in it, out."""
+"""Export tables of a history: table, destination and format in, a written file and its description out."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .statistics import GroupStatistics, run_statistics
 
 
 class Table(NamedTuple):
-    """Something that can be taken out."""
+    """A table that can be exported."""
 
     fields: tuple[Field, ...]
-    default_columns: tuple[str, ...]  # names of the fields that are taken where nobody names some
+    default_columns: tuple[str, ...]  # names of the fields exported by default
     batches: Callable[[RunFilter, Sequence[Field]], Generator[ColumnBatch]]
 
 
 def table_from_source(source: ExportSource) -> Table:
-    """Return a table of the database as something that can be taken out."""
+    """Build an exportable table from a source in the database."""
 
     def batches(where: RunFilter, wanted: Sequence[Field]) -> Generator[ColumnBatch]:
         with open_if_exists() as history:
@@ -47,7 +47,7 @@ def table_from_source(source: ExportSource) -> Table:
 def table_from_records(
     record: type, ask: Callable[[RunFilter], Sequence[Any]], money: Sequence[str] = ()
 ) -> Table:
-    """Return the flat dataclasses that an answer holds as a table; fields in `money` hold US dollars."""
+    """Build an exportable table from flat dataclasses; fields named in `money` are in US dollars."""
     meanings = field_descriptions(record)
     fields = tuple(field._replace(meaning=meanings.get(field.name, "")) for field in fields_of(record, money))
 
@@ -59,40 +59,40 @@ def table_from_records(
 
 @dataclass(frozen=True, slots=True)
 class StatisticsRow:
-    """What one group of runs adds up to."""
+    """Statistics of one group of runs."""
 
-    name: str | None  # of the group; null: its runs do not say
-    across: str | None  # of the second grouping
-    first_day: date | None  # of a day, week or month
-    runs: int  # how many, without copies of other runs
-    copies: int  # runs left out: other runs count all that they spent
-    agent_runs: int | None  # attempts that left a stream, by phase and agent
-    completed: int  # runs
-    failed: int  # runs
-    success_rate: float | None  # 0 to 1: completed of those that completed or failed
-    success_rate_of: int  # runs that completed or failed
-    cost: float | None  # USD on record, all runs
-    cost_mean: float | None  # USD a run
-    cost_median: float | None  # USD a run
-    cost_p90: float | None  # USD: nine of ten runs cost at most so much
-    cost_runs: int  # runs whose cost is known
-    lower_bound_cost: float | None  # USD, spent at least beyond `cost`
-    runs_without_cost: int  # of which nothing is known to have been spent
-    runs_costing_more: int  # runs that spent more than is on record
-    input_tokens: int | None  # read uncached
-    output_tokens: int | None  # written by the models
-    cache_read_tokens: int | None  # read from the cache
-    cache_creation_tokens: int | None  # written to the cache
-    total_tokens: int | None  # of all four kinds
-    cache_hit_share: float | None  # 0 to 1: cache read of all tokens read
-    duration_seconds: float | None  # seconds, all runs of which all of their time is known
-    duration_mean_seconds: float | None  # seconds a run
-    duration_median_seconds: float | None  # seconds a run
-    duration_p90_seconds: float | None  # seconds
+    name: str | None  # name of the group; null: unknown
+    across: str | None  # name of the group in the second grouping
+    first_day: date | None  # first day of the day, week or month
+    runs: int  # number of runs, without copies of other runs
+    copies: int  # number of copies of other runs, which count their cost
+    agent_runs: int | None  # number of agent runs with a stream, if grouped by phase or agent
+    completed: int  # number of completed runs
+    failed: int  # number of failed runs
+    success_rate: float | None  # completed divided by completed plus failed runs, 0 to 1
+    success_rate_of: int  # number of runs that completed or failed
+    cost: float | None  # recorded cost of all runs, USD
+    cost_mean: float | None  # mean cost of a run, USD
+    cost_median: float | None  # median cost of a run, USD
+    cost_p90: float | None  # 90th percentile of the cost of a run, USD
+    cost_runs: int  # number of runs with a known cost
+    lower_bound_cost: float | None  # lower bound of the cost beyond `cost`, USD
+    runs_without_cost: int  # number of runs with neither a recorded cost nor a lower bound
+    runs_costing_more: int  # number of runs that spent more than the recorded cost
+    input_tokens: int | None  # number of uncached input tokens
+    output_tokens: int | None  # number of output tokens
+    cache_read_tokens: int | None  # number of cache read tokens
+    cache_creation_tokens: int | None  # number of cache write tokens
+    total_tokens: int | None  # number of tokens of all four kinds
+    cache_hit_share: float | None  # cache hit rate: cache read divided by all input tokens, 0 to 1
+    duration_seconds: float | None  # total duration of runs with a completely known duration, s
+    duration_mean_seconds: float | None  # mean duration of a run, s
+    duration_median_seconds: float | None  # median duration of a run, s
+    duration_p90_seconds: float | None  # 90th percentile of the duration of a run, s
 
 
 def statistics_table(by: str, across: str | None = None, tz: str = LOCAL_ZONE) -> Table:
-    """Return statistics, grouped as `run_statistics` groups them, as something that can be taken out."""
+    """Build an exportable table of statistics, grouped as by `run_statistics`."""
 
     def ask(where: RunFilter) -> list[StatisticsRow]:
         return [_row(group) for group in run_statistics(by, where, across=across, tz=tz).groups]
@@ -135,33 +135,33 @@ def _row(group: GroupStatistics) -> StatisticsRow:
 
 
 ALL_COLUMNS: Final = ("all",)
-STATISTICS: Final = "statistics"  # the one table that is made of a question
+STATISTICS: Final = "statistics"  # the only table that is computed by a query
 DEFAULT_GROUPING: Final = "month"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was taken out."""
+    """Result of an export."""
 
-    what: str  # the table: runs, agent-runs, statistics, …
-    format: str  # csv, jsonl or parquet
-    path: str | None  # of the file; null: an open file was given
-    columns: tuple[str, ...]  # their names, in order
-    rows: int  # without the header
+    what: str  # name of the table: runs, agent-runs, statistics, …
+    format: str  # file format: csv, jsonl or parquet
+    path: str | None  # path of the file; null: an open file was given
+    columns: tuple[str, ...]  # names of the columns, in order
+    rows: int  # number of rows without the header
 
 
 TABLES: Final[Mapping[str, Table]] = {
     **{name: table_from_source(source) for name, source in EXPORT_SOURCES.items()},
     STATISTICS: statistics_table(DEFAULT_GROUPING),
 }
-"""All that can be taken out, by name."""
+"""All tables that can be exported, by name."""
 
 
 def export(
     what: str,
     to: Path | str | IO[bytes],
     *,
-    format: str | None = None,  # noqa: A002 - that is what it is called
+    format: str | None = None,  # noqa: A002 - the usual name
     columns: Sequence[str] | None = None,
     where: RunFilter | None = None,
     raw: bool = False,
@@ -171,14 +171,14 @@ def export(
     across: str | None = None,
     tz: str | None = None,
 ) -> ExportResult:
-    """Write one of TABLES to a file, such as runs, agent-runs or statistics; memory is bounded.
+    """Write one of TABLES, such as runs, agent-runs or statistics, to a file with bounded memory.
 
-    `by`, `across` and `tz` are of statistics, and mean what they do in `run_statistics`; without: by month.
-    `format` is csv, jsonl or parquet; without it, the path's ending says which. `columns` are names,
-    ("all",) for every one. A path gets the whole file or nothing; one that is there raises
-    WorkflowHistoryError without `force`. `raw` leaves CSV cells that a spreadsheet would run; `bom` begins
-    CSV with a byte order mark, by which Excel knows UTF-8.
-    Raises InvalidQueryError where a name is unknown.
+    `by`, `across` and `tz` are for statistics only, with the meaning they have in `run_statistics`; the
+    default is by month. `format` is csv, jsonl or parquet; by default it follows from the path's extension.
+    `columns` are names, ("all",) for all columns. A file at a path is written completely or not at all; if it
+    exists, WorkflowHistoryError is raised unless `force` is set. `raw` does not escape CSV cells that a
+    spreadsheet would run as formulas. `bom` starts CSV with a byte order mark, by which Excel detects UTF-8.
+    Raises InvalidQueryError if a name is unknown.
     """
     table = _table(what, by, across, tz)
     return write_table(
@@ -198,7 +198,7 @@ def write_table(
     bom: bool = False,
     force: bool = False,
 ) -> ExportResult:
-    """Write a table that is called `what` to a file, as `export` does."""
+    """Write a table with the name `what` to a file, like `export`."""
     path = Path(to) if isinstance(to, str | Path) else None
     name = resolve_format(path, format)
     begin = _beginning(name, raw=raw, bom=bom)
@@ -225,9 +225,9 @@ def iter_chunks(
     across: str | None = None,
     tz: str | None = None,
 ) -> Generator[bytes]:
-    """Return the same as bytes, piece by piece as rows are read; what is asked wrongly raises at once.
+    """Return a generator of the bytes of an export in chunks; invalid arguments raise errors immediately.
 
-    The history stays open until the last piece, or until the generator is closed.
+    Rows are read as needed. The history stays open until the last chunk, or until the generator is closed.
     """
     begin = _beginning(resolve_format(None, format), raw=raw, bom=bom)
     source = _table(what, by, across, tz)
@@ -249,7 +249,7 @@ _Begin = Callable[[IO[bytes], Sequence[Field]], Writer]
 
 
 def _beginning(format: str, *, raw: bool, bom: bool) -> _Begin:  # noqa: A002 - as above
-    """Return how a file is begun."""
+    """Return a function that starts a file and returns its writer."""
     if bom and format != "csv":
         raise InvalidQueryError(f"a BOM is for csv, not for {format}")
 
@@ -262,7 +262,7 @@ def _beginning(format: str, *, raw: bool, bom: bool) -> _Begin:  # noqa: A002 - 
 
 
 def parse_columns(words: str | None) -> list[str] | None:
-    """Return the columns that are named with commas between.
+    """Parse comma-separated column names.
 
     >>> parse_columns("id, status,"), parse_columns(None)
     (['id', 'status'], None)
@@ -271,7 +271,7 @@ def parse_columns(words: str | None) -> list[str] | None:
 
 
 def resolve_format(path: Path | None, given: str | None) -> str:
-    """Return the format that is asked for, or that a file's ending says; csv where neither tells."""
+    """Return the given format, or that of the path's extension, or csv if there is neither."""
     if given is not None:
         if given not in FORMATS:
             raise InvalidQueryError(f"no format {given!r}; use one of: {', '.join(FORMATS)}")
@@ -299,12 +299,12 @@ def _table(what: str, by: str | None, across: str | None, tz: str | None) -> Tab
 
 
 def _asked(batches: Iterator[ColumnBatch]) -> Iterator[ColumnBatch]:
-    """Return the batches, the first one made: what is refused is refused before a byte is written."""
+    """Compute the first batch immediately, so that errors are raised before a byte is written."""
     return chain(list(islice(batches, 1)), batches)
 
 
 def _chosen(fields: Sequence[Field], names: Sequence[str]) -> Sequence[Field]:
-    """Return the fields with these names, each once, in this order."""
+    """Return the fields with these names, in this order and without duplicates."""
     if tuple(names) == ALL_COLUMNS:
         return fields
     known = {field.name: field for field in fields}

@@ -1,4 +1,4 @@
-"""Place runs in time: columns and the clock in; the same, and by name those without a possible time, out."""
+"""Remove implausible dates: columns of runs and the current time in, cleaned columns and run names out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def drop_implausible_dates(
     history: History, runs: ColumnTable, now: datetime
 ) -> tuple[ColumnTable, ImplausibleDates]:
-    """Return runs, the time of those that are misdated unknown, and which these are."""
+    """Replace implausible dates by unknown ones; return the runs and the names of those affected."""
     placed, rows = mask_implausible_dates(runs, now)
     return placed, _named(history, runs, rows)
 
@@ -42,18 +42,18 @@ def _named(history: History, runs: ColumnTable, rows: Integers) -> ImplausibleDa
 
 
 def run_names(history: History, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    """Return id and project of some runs by key."""
+    """Return the id and project of some runs by key."""
     read = history.read(sorted(set(keys)))
     return {key: (run["id"], run.get("project") or None) for key, run in read.items()}
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """Return a moment, UTC."""
+    """Convert microseconds since 1970 to an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def mask_implausible_dates(runs: ColumnTable, now: datetime) -> tuple[ColumnTable, Integers]:
-    """Return runs with times that they can have been made at, else unknown, and the rows that were others."""
+    """Replace implausible dates by unknown ones; return the runs and the rows that were changed."""
     made: Integers = runs.integers["created_at"]
     last = to_microseconds(now) + MAX_CLOCK_SKEW // timedelta(microseconds=1)
     odd = is_known(made) & ((made < to_microseconds(EARLIEST)) | (made > last))

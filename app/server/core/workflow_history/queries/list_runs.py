@@ -1,4 +1,4 @@
-"""Find runs: a filter, an order and a place in the list in, one page of whole run dicts out."""
+"""List runs: a filter, a sort order and a position in, one page of complete run dicts out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .check_names import validate_filter_names
 
 SORT_ALIASES: Final = {
     "when": "created_at",
-    "cost": "spent",  # on record and beyond it
+    "cost": "spent",  # recorded cost plus lower bound
     "duration": "duration_seconds",
     "tokens": "total_tokens",
     "model": "model_used",
@@ -24,24 +24,24 @@ SORT_ALIASES: Final = {
     "clarity": "nl_clarity_score",
     "quality": "quality_score",
 }
-"""Short names for what lists show; any other column of a run can be named as it is."""
+"""Short names of the columns in lists; any other column of a run can be used by its own name."""
 
 
 AGENT_SORT_KEYS: Final = {"phase-cost": "phase", "agent-cost": "agent"}
-"""Sorts by what the phases or agents that the filter names cost."""
+"""Sort keys for the cost of the phases or agents in the filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
     """One page of runs."""
 
-    workflows: list[dict[str, Any]]  # whole run dicts, see docs/schema.md
-    total: int  # runs on all pages
-    limit: int
-    offset: int  # 0 where a cursor said the place
-    next_cursor: str | None  # gives the next page, whatever is stored meanwhile; None: this is the last
-    part_costs: list[float | None] | None = None  # USD known of the phases or agents sorted by; else None
-    part_costs_partial: list[bool] | None = None  # of each of these: more may have been spent; else None
+    workflows: list[dict[str, Any]]  # complete run dicts, see docs/schema.md
+    total: int  # number of runs on all pages
+    limit: int  # maximum number of runs per page
+    offset: int  # number of runs before this page; 0 if a cursor was given
+    next_cursor: str | None  # cursor of the next page, stable while runs are added; None: last page
+    part_costs: list[float | None] | None = None  # USD per run of the phases or agents; None: another sort
+    part_costs_partial: list[bool] | None = None  # whether each is a lower bound; None: another sort
 
 
 def find_runs(
@@ -53,12 +53,12 @@ def find_runs(
     offset: int = 0,
     cursor: str | None = None,
 ) -> RunPage:
-    """Return one page of the runs that `where` means; runs whose sort value is unknown come last.
+    """Return one page of the runs that match `where`; runs with an unknown sort value are last.
 
-    `sort` is one of SORT_ALIASES or any column of a run; one of AGENT_SORT_KEYS goes by what the phases or
-    agents of the filter cost, and takes an offset and no cursor. `cursor` is the `next_cursor` of the page
-    before. Raises InvalidQueryError, which names what is allowed; of a pattern PatternNotFoundError or
-    AmbiguousPatternError.
+    `sort` is one of SORT_ALIASES or any column of a run. One of AGENT_SORT_KEYS sorts by the cost of the
+    phases or agents in the filter, and supports an offset but no cursor. `cursor` is the `next_cursor` of the
+    previous page. Raises InvalidQueryError, which lists the allowed values, and for a pattern
+    PatternNotFoundError or AmbiguousPatternError.
     """
     return _page(where, sort, order, limit, offset, cursor, History.page)
 
@@ -72,12 +72,12 @@ def list_run_summaries(
     offset: int = 0,
     cursor: str | None = None,
 ) -> RunPage:
-    """Return the same page with just what a list shows of each run, a RunRow each: many times as fast."""
+    """Return one page like `find_runs` with only the fields shown in lists, which is many times as fast."""
     return _page(where, sort, order, limit, offset, cursor, History.summary_page)
 
 
 def costs_of(where: RunFilter) -> Spending:
-    """Return what all runs together cost that `where` means, on whatever page they are."""
+    """Return the total cost of all runs that match `where`, on all pages."""
     with database.open_if_exists() as history:
         if history is None:
             return Spending(None, None, partial=False)
@@ -86,7 +86,7 @@ def costs_of(where: RunFilter) -> Spending:
     return Spending(*amounts, partial=bool(found.partial), unknown_runs=found.unknown)
 
 
-def _page(  # noqa: PLR0917 - both of the above take them by name
+def _page(  # noqa: PLR0917 - both functions above take these by name
     where: RunFilter | None,
     sort: str,
     order: str,
@@ -113,7 +113,7 @@ def _page(  # noqa: PLR0917 - both of the above take them by name
 
 
 def check_sort(sort: str, where: RunFilter, cursor: str | None = None, called: str = "sort") -> None:
-    """Raise InvalidQueryError if runs cannot be sorted so; `called`: what the caller calls the setting."""
+    """Raise InvalidQueryError if the sort key is invalid; `called` is the caller's name for the option."""
     if sort in AGENT_SORT_KEYS:
         part = AGENT_SORT_KEYS[sort]
         if not getattr(where, part):

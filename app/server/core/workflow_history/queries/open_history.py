@@ -1,7 +1,7 @@
-"""One history as an object: a path or database URL in, a context manager whose methods are the queries out.
+"""Open a history as an object with the queries as methods: a path or database URL in, a context manager out.
 
-The functions of the public API use the configured database; each method here is one of them, with the
-database of its object. Two histories can be open at once, also in one thread.
+The functions of the public API use the configured database. Each method here is one of these functions with
+the database of its object. Two histories can be open at once, also in one thread.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Answer = TypeVar("_Answer")
 
 
 def _method(function: Callable[_P, _Answer]) -> Callable[Concatenate[OpenHistory, _P], _Answer]:
-    """Return a function of the public API as a method of a history."""
+    """Convert a function of the public API to a method of a history."""
 
     @wraps(function)
     def method(self: OpenHistory, /, *args: _P.args, **kwargs: _P.kwargs) -> _Answer:
@@ -48,7 +48,7 @@ def _method(function: Callable[_P, _Answer]) -> Callable[Concatenate[OpenHistory
 
 
 class OpenHistory:
-    """A history and what can be asked of it; one that does not exist yet reads as an empty one."""
+    """A history with the queries as methods; a history that does not exist yet is read as an empty one."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -74,7 +74,7 @@ class OpenHistory:
     similar = _method(similar_runs)
     export = _method(export_table)
 
-    # Figures
+    # Statistics
     analytics = _method(get_history_analytics)
     overview = _method(figures.overview)
     statistics = _method(figures.run_statistics)
@@ -82,7 +82,7 @@ class OpenHistory:
     trend = _method(figures.trend)
     waste = _method(figures.waste)
 
-    # What to expect, and what to look at
+    # Forecasts, anomalies, budgets and patterns
     forecast = _method(forecasts.forecast)
     forecast_run = _method(forecasts.forecast_run)
     calibration = _method(forecasts.calibration)
@@ -94,9 +94,9 @@ class OpenHistory:
 
 @contextmanager
 def open_history(location: Path | str | URL) -> Iterator[OpenHistory]:
-    """Open the history at a path or a database URL, whatever the environment says.
+    """Open the history at a path or a database URL, regardless of the environment variables.
 
-    Nothing is created before something is stored. Connections stay open until the end of the context.
+    No file is created until something is stored. Connections stay open until the end of the context.
 
     >>> with open_history("no/such/history.db") as history:
     ...     history.runs().total

@@ -1,4 +1,4 @@
-"""What the answers about patterns look like: habits in, typed records in US dollars out. Pure."""
+"""Records of pattern queries: scored patterns in, typed records in US dollars out. Pure."""
 
 from __future__ import annotations
 
@@ -17,60 +17,60 @@ _MICROSECONDS: Final = 1e6
 
 @dataclass(frozen=True, slots=True)
 class PatternRef:
-    """One pattern by its name."""
+    """Reference to one pattern."""
 
-    id: str
-    kind: str  # operation or sequence
-    signature: str
-    count: int  # times in all runs
-    cost: float | None  # USD, an estimate; None: unknown
+    id: str  # id of the pattern
+    kind: str  # kind of the pattern: operation or sequence
+    signature: str  # normalized operations of the pattern
+    count: int  # number of occurrences in all runs
+    cost: float | None  # estimated cost of all occurrences, USD; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPattern:
-    """One pattern over many runs, and what is thought of it. Costs overlap: never add them up."""
+    """One pattern over many runs, with its rank and decision. Costs overlap: never add them up."""
 
-    id: str  # 16 hexadecimal digits, the same in every history
-    kind: str  # operation, sequence or phases
-    signature: str  # what recurs, in normal form
-    steps: int  # operations in a row; 1 but for sequences
-    scriptable: bool  # False: phases, and the tools that an agent thinks with
-    status: PatternStatus
-    note: str | None  # why it was accepted or dismissed
-    decided_at: str | None  # ISO 8601 UTC
-    first_seen_at: str | None  # ISO 8601 UTC, when it was first stored
-    runs: int  # runs that show it
-    count: int  # times in all of them
-    successes: int  # times it is known to have ended well
-    failures: int  # times it failed; unknown ends are in neither
-    success_rate: float | None  # successes by those whose end is known; None: none is
-    success_at_least: float | None  # lower end of its 95% interval (Wilson): few times tell little
-    stability: float | None  # 0 to 1: how often it is gone on with once begun; of an operation runs by times
-    cost: float | None  # USD, an estimate; None: unknown
-    cost_at_least: bool  # it cost more: what some runs paid for it is unknown
-    cost_per_time: float | None  # USD; at least, where the cost is
-    seconds: float | None  # an estimate; None: unknown
-    seconds_at_least: bool  # it took longer: how long it took in some runs is unknown
-    kept_share: float | None  # of its cost that stays with a script; None: no script can do it
-    saved: float | None  # USD that a script would have saved, an estimate; None: unknown
-    saved_at_least: bool  # more would have been saved: some costs or ends are unknown
-    saved_per_month: float | None  # USD; None: unknown, or the runs span less than seven days
-    worth: float | None  # USD, what orders: cost * (1 - kept_share) * success_at_least * stability
-    part_of: PatternRef | None  # the pattern that tells this one's work already
-    parts: tuple[PatternRef, ...]  # patterns whose work this one tells, the costliest first
+    id: str  # id of 16 hexadecimal digits, the same in every history
+    kind: str  # kind of the pattern: operation, sequence or phases
+    signature: str  # normalized operations of the pattern
+    steps: int  # number of operations in a row; 1 except for sequences
+    scriptable: bool  # False: phases, and tools that a script cannot replace
+    status: PatternStatus  # decision: detected (none), accepted or dismissed
+    note: str | None  # reason of the decision
+    decided_at: str | None  # time of the decision, ISO 8601 UTC
+    first_seen_at: str | None  # time at which the pattern was first stored, ISO 8601 UTC
+    runs: int  # number of runs with the pattern
+    count: int  # number of occurrences in all of these runs
+    successes: int  # number of successful occurrences
+    failures: int  # number of failed occurrences; unknown outcomes count as neither
+    success_rate: float | None  # successes divided by known outcomes, 0 to 1; None: no outcome is known
+    success_at_least: float | None  # lower end of the 95% interval (Wilson) of the success rate
+    stability: float | None  # share of a sequence's starts that run to the end; else runs by occurrences
+    cost: float | None  # estimated cost of all occurrences, USD; None: unknown
+    cost_at_least: bool  # whether the cost is a lower bound: the cost in some runs is unknown
+    cost_per_time: float | None  # cost per occurrence, USD; a lower bound if the cost is one
+    seconds: float | None  # estimated duration of all occurrences, in seconds; None: unknown
+    seconds_at_least: bool  # whether the duration is a lower bound: the duration in some runs is unknown
+    kept_share: float | None  # residual cost: share that remains with a script; None: no script can do it
+    saved: float | None  # estimated savings by a script, USD; None: unknown
+    saved_at_least: bool  # whether the savings are a lower bound: some costs or outcomes are unknown
+    saved_per_month: float | None  # estimated savings per month, USD; None: unknown, or under 7 days of runs
+    worth: float | None  # risk-adjusted savings, USD: cost * (1 - kept_share) * success_at_least * stability
+    part_of: PatternRef | None  # larger pattern that already covers the cost of this pattern
+    parts: tuple[PatternRef, ...]  # patterns covered by this one, highest cost first
 
 
 @dataclass(frozen=True, slots=True)
 class RunPeriod:
-    """The runs that were asked for."""
+    """Number and period of the runs that were queried."""
 
-    runs: int  # also those that show no pattern
-    first: datetime | None  # when the first was made; None: no run has a time
-    last: datetime | None  # when the last was made
+    runs: int  # number of runs, with or without a pattern
+    first: datetime | None  # creation time of the first run; None: no run has a time
+    last: datetime | None  # creation time of the last run; None: no run has a time
 
     @property
     def duration_us(self) -> int | None:
-        """How long it is from the first to the last; None where no run has a time."""
+        """Time from the first to the last run, in microseconds; None: no run has a time."""
         if self.first is None or self.last is None:
             return None
         return round((self.last - self.first).total_seconds() * _MICROSECONDS)
@@ -78,56 +78,56 @@ class RunPeriod:
 
 @dataclass(frozen=True, slots=True)
 class PatternReport:
-    """What recurs, that first where a script is worth most."""
+    """Recurring patterns, highest risk-adjusted savings first."""
 
-    span: RunPeriod
-    keep_share: float  # the assumption: of each time this share of the cost stays, of a sequence one call
-    found: int  # patterns that were asked for; as many as below, or more where there is a limit
-    folded: int  # others whose work these tell already
-    commands_cost: float | None  # USD, all recurring commands together, each call once; None: unknown
-    commands_cost_at_least: bool  # they cost more: some of it is unknown
-    patterns: tuple[RankedPattern, ...]
+    span: RunPeriod  # number and period of the runs
+    keep_share: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
+    found: int  # number of patterns found, including those beyond the limit
+    folded: int  # number of further patterns that are covered by these
+    commands_cost: float | None  # cost of all recurring commands, each call counted once, USD; None: unknown
+    commands_cost_at_least: bool  # whether the cost of the commands is a lower bound: some of it is unknown
+    patterns: tuple[RankedPattern, ...]  # the patterns, up to the limit
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleRun:
-    """One place that shows a pattern."""
+    """One run with an example of a pattern."""
 
     run: str  # id of the run
-    project: str | None
-    created_at: str | None  # ISO 8601 UTC, when the run was made
-    count: int | None  # times in this run; None: unknown
-    cost: float | None  # USD in this run, an estimate; None: unknown
-    agents_dir: str | None  # agents folder that the run was read from
-    path: str | None  # file with an example, relative to the agents folder
-    line: int | None  # line in it, from 1
+    project: str | None  # project of the run; None: no project is named
+    created_at: str | None  # creation time of the run, ISO 8601 UTC
+    count: int | None  # number of occurrences in this run; None: unknown
+    cost: float | None  # estimated cost in this run, USD; None: unknown
+    agents_dir: str | None  # agents folder from which the run was read
+    path: str | None  # path of a file with an example, relative to the agents folder
+    line: int | None  # line number of the example, from 1
 
 
 @dataclass(frozen=True, slots=True)
 class PatternDetail:
-    """One pattern with places to look at."""
+    """One pattern with examples."""
 
-    span: RunPeriod
-    keep_share: float  # the assumption: of each time this share of the cost stays, of a sequence one call
-    pattern: RankedPattern
-    examples: tuple[ExampleRun, ...]  # of the newest runs that show it
+    span: RunPeriod  # number and period of the runs
+    keep_share: float  # assumed residual cost per occurrence, 0 to 1; of a sequence at least one call
+    pattern: RankedPattern  # the pattern
+    examples: tuple[ExampleRun, ...]  # examples in the newest runs with the pattern
 
 
 @dataclass(frozen=True, slots=True)
 class PatternDecision:
-    """What was decided of a pattern. It holds for all later syncs."""
+    """A decision on a pattern. It stays in force for all later syncs."""
 
-    id: str  # 16 hexadecimal digits
-    kind: str  # operation, sequence or phases
-    signature: str
-    status: PatternStatus  # now
-    before: PatternStatus
-    note: str | None  # why
-    decided_at: str | None  # ISO 8601 UTC; None: nothing is decided
+    id: str  # id of 16 hexadecimal digits
+    kind: str  # kind of the pattern: operation, sequence or phases
+    signature: str  # normalized operations of the pattern
+    status: PatternStatus  # decision now: detected (none), accepted or dismissed
+    before: PatternStatus  # decision before: detected (none), accepted or dismissed
+    note: str | None  # reason of the decision
+    decided_at: str | None  # time of the decision, ISO 8601 UTC; None: no decision
 
 
 def to_ranked_pattern(habit: ScoredPattern, span: RunPeriod, keep_share: float) -> RankedPattern:
-    """Return a habit as an answer says it."""
+    """Convert a scored pattern to a result record."""
     pattern, saved = habit.pattern, habit.saving
     cost = known_cost(pattern)
     return RankedPattern(
@@ -163,10 +163,10 @@ def to_ranked_pattern(habit: ScoredPattern, span: RunPeriod, keep_share: float) 
 
 
 def to_pattern_ref(pattern: PatternTotals) -> PatternRef:
-    """Return a pattern by its name."""
+    """Convert a pattern to a reference."""
     return PatternRef(pattern.id, pattern.kind, pattern.signature, pattern.count, usd(known_cost(pattern)))
 
 
 def usd(nanodollars: int | None) -> float | None:
-    """Return US dollars."""
+    """Convert nanodollars to US dollars."""
     return None if nanodollars is None else nanodollars / _NANODOLLARS

@@ -1,6 +1,6 @@
-"""What agents do again and again, and what a script would save: a filter in, ranked patterns out.
+"""Find recurring patterns and estimate the savings of scripts: a filter in, ranked patterns out.
 
-The one place that knows: Python, the command line and REST all ask here.
+Used by the Python API, the CLI and REST.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PatternKind = Literal["operation", "sequence", "phases"]
 PATTERN_KINDS: Final[tuple[str, ...]] = get_args(PatternKind)
 PATTERN_STATUSES: Final[tuple[str, ...]] = get_args(PatternStatus)
 DEFAULT_STATUSES: Final[tuple[PatternStatus, ...]] = ("detected", "accepted")
-DEFAULT_EXAMPLES: Final = 5  # of one pattern
+DEFAULT_EXAMPLES: Final = 5  # examples per pattern
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,11 +53,13 @@ def find_patterns(
     keep_share: float = DEFAULT_REMAINING,
     everything: bool = False,
 ) -> PatternReport:
-    """Return what recurs in the runs of a filter, that first where a script is worth most.
+    """Return the patterns in the runs of a filter, highest risk-adjusted savings first.
 
-    Without `kinds`: commands and sequences of them. With `kinds` all that is of these kinds: phases, and the
-    tools that an agent thinks with, too. `everything`: all kinds, and what is folded under another pattern.
-    Raises InvalidQueryError where a word, the limit (from 1) or `keep_share` (0 to 1) is not allowed.
+    Without `kinds` only scriptable patterns are returned: commands and their sequences. With `kinds` all
+    patterns of these kinds are returned, also phases and tools that a script cannot replace. `everything`
+    returns all kinds, including patterns covered by another one. `keep_share` is the residual cost.
+    Raises InvalidQueryError if a kind or status is unknown, the limit is below 1, or `keep_share` is not
+    within 0 and 1.
     """
     _check_words("kind", kinds or (), PATTERN_KINDS)
     _check_words("status", statuses, PATTERN_STATUSES)
@@ -92,10 +94,10 @@ def show_pattern(
     keep_share: float = DEFAULT_REMAINING,
     examples: int = DEFAULT_EXAMPLES,
 ) -> PatternDetail:
-    """Return one pattern, over the runs of a filter, with the newest places that show it.
+    """Return one pattern in the runs of a filter, with its newest examples.
 
-    `pattern_id`: an id, four digits or more that only it begins with, or its signature.
-    Raises PatternNotFoundError, also where no run of the filter shows it, or AmbiguousPatternError.
+    `pattern_id` is an id, a unique prefix of it with four digits or more, or a signature. Raises
+    PatternNotFoundError, also if no run of the filter has the pattern, or AmbiguousPatternError.
     """
     _check_numbers(examples, keep_share)
     with _history() as history:
@@ -115,9 +117,9 @@ def show_pattern(
 
 
 def decide_pattern(pattern_id: str, status: PatternStatus, note: str | None = None) -> PatternDecision:
-    """Note that a pattern is accepted or dismissed, and why; `detected` takes that back. Syncs keep it.
+    """Store the decision on a pattern: accepted, dismissed, or `detected` to undo it. Syncs keep it.
 
-    `pattern_id` and errors as in `show_pattern`; InvalidQueryError where there is no such status.
+    `pattern_id` and errors are those of `show_pattern`; raises InvalidQueryError if the status is unknown.
     """
     _check_words("status", (status,), PATTERN_STATUSES)
     with _history() as history:
@@ -138,7 +140,10 @@ def _history() -> Iterator[History]:
 
 
 def _with(history: History, known: PatternTotals, where: RunFilter | None) -> list[PatternTotals]:
-    """Return what recurs, with a pattern that may be seen in one run alone; most are, and are not read."""
+    """Return the recurring patterns and `known`, even if it occurs in one run only.
+
+    Most patterns do, so these are not read in general.
+    """
     found = history.pattern_totals(where)
     if any(one.id == known.id for one in found):
         return found
@@ -148,7 +153,7 @@ def _with(history: History, known: PatternTotals, where: RunFilter | None) -> li
 
 
 def _is_told(habit: ScoredPattern, kinds: Sequence[PatternKind] | None) -> bool:
-    """Return whether another pattern that was asked for tells this one's work already."""
+    """Return whether another requested pattern already covers this one."""
     return habit.part_of is not None and (not kinds or habit.part_of.kind in kinds)
 
 

@@ -1,4 +1,4 @@
-"""Sort runs by what some phases or agents cost in them: a filter in, keys and costs out, unknown last."""
+"""Sort runs by the cost of some phases or agents: a filter in, run keys and costs out, unknown costs last."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _COLUMNS: Final = ("workflow_key", "name", "cost", "lower_bound_cost", "costs_mo
 
 
 class PartCost(NamedTuple):
-    """A run and what the parts asked about cost in it."""
+    """Cost of the selected phases or agents in one run."""
 
-    key: int
-    nanodollars: int | None  # on record and known beyond it; None: unknown
-    partial: bool  # more may have been spent
+    key: int  # database key of the run
+    nanodollars: int | None  # recorded cost plus lower bound; None: unknown
+    partial: bool  # whether more may have been spent
 
 
 def sort_by_part_cost(
     history: History, where: RunFilter, part: str, names: Sequence[str], *, descending: bool
 ) -> list[PartCost]:
-    """Return all runs of a filter in this order; of equal costs the run that was stored last first."""
+    """Return all runs of a filter sorted by the cost of these phases or agents; equal ones newest first."""
     keys = np.sort(np.asarray(history.matching_keys(where), np.int64))
     shares = history.columns(COLUMN_TABLES[part], _COLUMNS)
     asked = np.isin(

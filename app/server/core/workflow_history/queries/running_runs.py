@@ -1,4 +1,4 @@
-"""What runs that go on are doing: the history and the time in, how far they are and what is to come out."""
+"""Report the progress of running runs, with forecasts of the remaining cost and duration."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _RUNNING: Final = "running"
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is, as of the last sync."""
+    """Progress of one run, as of the last sync."""
 
-    id: str
-    project: str  # empty: none named
-    status: str | None
-    request: str | None  # what was asked for
-    template: str | None
-    phase: str | None  # that it is in; null: it has not begun, or nothing tells
-    started_at: datetime | None
-    started_derived: bool | None  # its start was read from ids or file stamps; null: it is unknown
-    elapsed_seconds: float | None  # so far, at its last write; of a run that does not go on: how long it took
-    spent: float | None  # US dollars so far
-    spent_at_least: bool  # more may have been spent, at the latest since the last sync
-    tokens: int | None  # so far, at least
-    flight: Remaining | None  # what is still to come; null: it has ended
+    id: str  # id of the run
+    project: str  # project of the run; empty: no project is named
+    status: str | None  # status of the run
+    request: str | None  # request of the run
+    template: str | None  # name of the workflow
+    phase: str | None  # current phase; null: the run has not begun, or it is unknown
+    started_at: datetime | None  # start of the run
+    started_derived: bool | None  # whether the start was derived from ids or file times; null: it is unknown
+    elapsed_seconds: float | None  # time until the last write of a running run, else its duration, in seconds
+    spent: float | None  # cost so far, US dollars
+    spent_at_least: bool  # whether more may have been spent, always true while running
+    tokens: int | None  # number of tokens so far, a lower bound
+    flight: Remaining | None  # forecast of the remaining work; null: the run has ended
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRuns:
-    """The runs that go on."""
+    """The running runs."""
 
-    at: datetime  # now
-    total: int  # runs that go on
-    runs: tuple[RunProgress, ...]  # the newest of them
+    at: datetime  # current time
+    total: int  # number of running runs
+    runs: tuple[RunProgress, ...]  # the newest running runs
 
 
 def running_runs(now: datetime, *, most: int = MAX_RUNS) -> RunningRuns:
-    """Return the runs that go on at a time, the newest first."""
+    """Return the running runs at a time, newest first."""
     with database.open_if_exists() as history:
         if history is None:
             return RunningRuns(now, 0, ())
@@ -59,7 +59,7 @@ def running_runs(now: datetime, *, most: int = MAX_RUNS) -> RunningRuns:
 
 
 def run_progress(reference: str) -> RunProgress:
-    """Return how far one run is; raises WorkflowNotFoundError or AmbiguousWorkflowError."""
+    """Return the progress of one run; raise WorkflowNotFoundError or AmbiguousWorkflowError."""
     with database.open_if_exists() as history:
         if history is None:
             raise WorkflowNotFoundError(f"no run {reference!r}: there is no history yet; sync makes one")

@@ -1,6 +1,6 @@
-"""The settings file: finds it, reads its TOML, checks every key; budgets or rules out, or a first file.
+"""Find, parse and validate the settings file (TOML), or create a first one: budgets or retention rules out.
 
-A key that means nothing is an error: a budget with a slip of the pen in its name would never be passed.
+An unknown key is an error: a budget with a typo in its name would never be exceeded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TABLES: Final = ("budget", "retention")
 _SCOPES: Final = ("templates", "projects")
 _ALLOWED: Final = (*_SPANS, "time_zone", *_SCOPES)
 _NANODOLLARS: Final = 10**9  # in one US dollar
-_MOST: Final = Decimal(10**9)  # US dollars; no budget is larger, and sums of whole numbers stay exact
+_MOST: Final = Decimal(10**9)  # maximum budget in US dollars: integer sums stay exact
 
 TEMPLATE: Final = """\
 # Budgets in US dollars, for `workflow-history check`. All are optional; take out what you do not need.
@@ -57,15 +57,15 @@ month = 500.00
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the settings file says."""
+    """Budgets from the settings file."""
 
     path: Path
     budgets: Budgets
-    time_zone: ZoneInfo | None  # of days, weeks and months; None: this machine's
+    time_zone: ZoneInfo | None  # time zone of days, weeks and months; None: local
 
 
 def candidate_paths(given: Path | None = None) -> list[Path]:
-    """Return where the file may be, the first that is there wins; a place that was named is the only one."""
+    """Return the possible paths of the file in order of priority; a given path is the only one."""
     if given is not None:
         return [given]
     if named := os.environ.get(ENV_VARIABLE):
@@ -74,19 +74,19 @@ def candidate_paths(given: Path | None = None) -> list[Path]:
 
 
 def read_config(given: Path | None = None) -> Settings:
-    """Return the settings; raises ConfigError where there is no file, or it says what is not allowed."""
+    """Read the budgets; raise ConfigError if there is no file or its content is invalid."""
     path, said = _load(given)
     return _Reader(path).config(said)
 
 
 def read_retention_rules(given: Path | None = None) -> list[RetentionRule]:
-    """Return the rules for what need not be kept; raises ConfigError where there is none, or it is wrong."""
+    """Read the retention rules; raise ConfigError if there is no file, no rule, or a rule is invalid."""
     path, said = _load(given)
     return _Reader(path).retention(said)
 
 
 def _load(given: Path | None) -> tuple[Path, dict[str, Any]]:
-    """Return the file that counts, and what it says."""
+    """Return the path of the file in use and its content."""
     looked = candidate_paths(given)
     path = next((place for place in looked if place.is_file()), None)
     if path is None:
@@ -94,21 +94,21 @@ def _load(given: Path | None) -> tuple[Path, dict[str, Any]]:
         raise ConfigMissingError(f"no settings in {names}; workflow-history check --init writes a first file")
     try:
         return path, tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:  # a number too long to read, too
+    except (ValueError, ArithmeticError, RecursionError) as error:  # also for numbers that are too long
         raise ConfigError(f"{path} is no TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def create_default_config(given: Path | None = None) -> Path:
-    """Write a first settings file and return its path; raises ConfigError where a file is there already."""
+    """Write a first settings file and return its path; raise ConfigError if it exists or writing fails."""
     path = candidate_paths(given)[0]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(path.parent) as folder:
             part = folder / path.name
             part.write_text(TEMPLATE, encoding="utf-8")
-            os.link(part, path)  # all of it or nothing; fails if a file is there
+            os.link(part, path)  # atomic; fails if the file exists
     except FileExistsError as error:
         raise ConfigError(f"{path} is there already; edit it, or name another with --config") from error
     except OSError as error:
@@ -118,7 +118,7 @@ def create_default_config(given: Path | None = None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads the parts of a file; every complaint names the file, the key and what is allowed."""
+    """Parser of a settings file; every error names the file, the key and the allowed values."""
 
     path: Path
 
@@ -184,7 +184,7 @@ class _Reader:
             if isinstance(value, str):
                 return ZoneInfo(value)
         except (ValueError, OSError, LookupError):
-            pass  # a name that no file of the system's zones has
+            pass  # not in the time zone database of the system
         raise self._wrong("budget.time_zone", f'is {_shown(value)}; allowed: a name such as "Europe/Berlin"')
 
     def _table(self, value: object, key: str) -> Mapping[str, Any]:

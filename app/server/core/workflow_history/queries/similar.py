@@ -1,4 +1,4 @@
-"""Which past runs are most like a run, or like a task that has not run yet, and why: `similar_runs`."""
+"""Find the past runs most similar to a run or to the text of a request, with reasons: `similar_runs`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .check_names import matching_keys
 
 DEFAULT_RUN_THRESHOLD: Final = 0.5
 RUN_LIMIT: Final = 5
-"""As the stored lists of similar runs have them."""
+"""Maximum number of similar runs; the threshold and this limit are those of the stored lists."""
 
 DEFAULT_TEXT_THRESHOLD: Final = 0.3
 TEXT_LIMIT: Final = 10
-"""For a text alone, whose score is that of its words; see docs/explaining.md for how they were chosen."""
+"""Maximum number of runs similar to a text, scored by words only; values explained in docs/explaining.md."""
 
 MAX_REQUEST_CHARS: Final = 2_000
 NANODOLLARS: Final = 1e9  # in one US dollar
@@ -37,57 +37,57 @@ NANODOLLARS: Final = 1e9  # in one US dollar
 
 @dataclass(frozen=True, slots=True)
 class SharedWord:
-    """A word of what was asked for, a word of the other run, and what the two bring together."""
+    """A word of the request with its equivalent in the other run's request."""
 
-    word: str
-    other: str  # the same in another form, or a word of like meaning
-    gave: float  # of the likeness of the two texts before its floor is taken off
+    word: str  # word of the request
+    other: str  # same word in another form, or a word with a similar meaning
+    gave: float  # contribution to the similarity of the texts, before its floor is subtracted
 
 
 @dataclass(frozen=True, slots=True)
 class ScorePart:
-    """One part of a score."""
+    """One component of a score."""
 
-    name: str  # text, status, cost, duration
-    weight: float  # 0 to 1, before missing parts are left out
-    value: float | None  # 0 to 1; None: one of the two lacks it
-    gave: float | None  # of the score; the parts' add up to it
+    name: str  # name of the component: text, status, cost, duration
+    weight: float  # weight of the component, 0 to 1, before missing components are left out
+    value: float | None  # similarity, 0 to 1; None: one of the two runs has no value
+    gave: float | None  # contribution to the score; the contributions add up to it
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarRun:
-    """A run, how like it is, and why."""
+    """One similar run with its score and the reasons for it."""
 
-    id: str
-    project: str
-    score: float  # 0 to 1
-    parts: tuple[ScorePart, ...]
-    shared: tuple[SharedWord, ...]  # the same words, the strongest first
-    akin: tuple[SharedWord, ...]  # words of like meaning, the strongest first
-    status: str | None
-    template: str | None
-    request: str | None  # its beginning
-    created_at: str | None  # ISO 8601 UTC
-    cost: float | None  # USD on record
-    cost_basis: str | None
-    lower_bound_cost: float | None  # USD spent at least beyond the record
-    duration_seconds: float | None
+    id: str  # id of the run
+    project: str  # project of the run; empty: no project is named
+    score: float  # similarity score, 0 to 1
+    parts: tuple[ScorePart, ...]  # components of the score
+    shared: tuple[SharedWord, ...]  # words in both requests, highest contribution first
+    akin: tuple[SharedWord, ...]  # related words of the two requests, highest contribution first
+    status: str | None  # status of the run
+    template: str | None  # name of the workflow
+    request: str | None  # beginning of the request
+    created_at: str | None  # creation time of the run, ISO 8601 UTC
+    cost: float | None  # recorded cost, USD; without a recorded cost, the lower bound
+    cost_basis: str | None  # basis of the cost: reported, computed, lower_bound or unpriced
+    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, USD
+    duration_seconds: float | None  # duration of the run, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarRuns:
-    """The runs most like one, best first."""
+    """The most similar runs, best first."""
 
-    id: str | None  # the run asked about; None: a text was given
-    project: str | None
-    request: str | None  # what is compared, its beginning
-    basis: str  # run: all four parts; text: its words alone
-    threshold: float  # the least score, 0 to 1
-    limit: int
-    compared: int  # runs that the request was held against
-    without_request: int  # runs among them without any words to compare
-    runs: tuple[SimilarRun, ...]
-    note: str | None  # what must be said about it
+    id: str | None  # id of the given run; None: a text was given
+    project: str | None  # project of the given run
+    request: str | None  # beginning of the compared request
+    basis: str  # run: all four components are compared; text: only words
+    threshold: float  # minimum score, 0 to 1
+    limit: int  # maximum number of similar runs
+    compared: int  # number of runs that were compared
+    without_request: int  # number of compared runs without words in their request
+    runs: tuple[SimilarRun, ...]  # the similar runs
+    note: str | None  # limitation of the comparison, if there is one
 
 
 def similar_runs(
@@ -97,11 +97,11 @@ def similar_runs(
     limit: int | None = None,
     threshold: float | None = None,
 ) -> SimilarRuns:
-    """Return the runs most like the one that `reference` names, or like a task that is put in words.
+    """Find the runs most similar to the run `reference`, or to the text of a request.
 
-    `where` says among which runs. A text has no status, cost or duration: its words alone are compared.
-    Raises InvalidQueryError where not exactly one of both is given, WorkflowNotFoundError where there
-    is no such run.
+    `where` selects the runs to compare with. A text has no status, cost or duration, so only words are
+    compared. Raises InvalidQueryError unless exactly one of the two is given, and WorkflowNotFoundError if
+    there is no such run.
     """
     _check(reference, text, limit, threshold)
     with database.open_if_exists() as history:
@@ -116,13 +116,13 @@ def similar_runs(
 
 
 def count_unindexed_runs() -> int:
-    """Return how many runs no sync has compared by their texts: `similar_runs` must read them."""
+    """Count the runs without a stored text vector, whose requests `similar_runs` must read."""
     with database.open_if_exists() as history:
         return 0 if history is None else history.similarity().count_without(MODEL_VERSION)
 
 
 class _Asked(NamedTuple):
-    """What is compared."""
+    """The run or text that is compared."""
 
     key: int | None
     run: Workflow | None
@@ -187,9 +187,9 @@ def _found(history: History, asked: _Asked, where: RunFilter, terms: _Terms) -> 
 
 
 def _everyone(history: History) -> tuple[Integers, RunIndex]:
-    """Return the keys of all runs, rising, and what they are compared by.
+    """Return the sorted keys of all runs and their features.
 
-    Runs that were written since their lists were made get their vector now.
+    Vectors of runs that were stored since the last comparison are computed now.
     """
     figures = history.columns("runs", ["key", "status", "total_cost", "duration_seconds"])
     stored = history.similarity().vectors(MODEL_VERSION)
@@ -217,7 +217,7 @@ def _sides(figures: ColumnTable, norms: Integers) -> PairSide:
 
 
 def _words_alone(wanted: bytes) -> PairSide:
-    """Return the side of a task that has not run."""
+    """Return the features of a request that has not run."""
     norms = squared_norms(unpack_vectors([wanted]))
     unknown = np.array([np.nan])
     return PairSide(norms, np.array([NO_STATUS], np.int64), unknown, unknown)
@@ -252,7 +252,7 @@ def _similar(text: str, run: Workflow, score: float, values: Sequence[float]) ->
 
 
 def to_similarity_parts(values: Sequence[float]) -> tuple[ScorePart, ...]:
-    """Return a score's parts; what each gave is its weight's share among the parts that are there.
+    """Build the components of a score; weights are relative to the components with evidence.
 
     >>> [part.gave for part in to_similarity_parts([0.5, 1.0, math.nan, math.nan])]
     [0.3333333333333333, 0.3333333333333333, None, None]

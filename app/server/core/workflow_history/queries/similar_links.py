@@ -1,4 +1,4 @@
-"""The runs that a run's list of similar ones names, as the history knows them now: a run in, pairs out."""
+"""Resolve a run's stored list of similar runs: a run in, pairs of link and current run out."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..storage.history import History
 
 
 class SimilarLink(NamedTuple):
-    """A similar run."""
+    """An entry of a list of similar runs, with its run."""
 
     link: Mapping[str, Any]  # {id, project, similarity_score}
-    run: Workflow | None  # None: the history does not know it any more
+    run: Workflow | None  # None: no longer in the history
 
 
 def resolve_similar(run: Mapping[str, Any]) -> list[SimilarLink]:
-    """Return the runs that are like one, best first."""
+    """Return the runs in a run's list of similar runs, most similar first."""
     with database.open_if_exists() as history:
         return [] if history is None else resolve_similar_in(history, run)
 
 
 def resolve_similar_in(history: History, run: Mapping[str, Any]) -> list[SimilarLink]:
-    """Return the same out of an open history; a link without a project means the run's own."""
+    """Resolve the list in an open history; a link without a project is in the run's own project."""
     links = run.get("similar_workflows") or ()
     names = [(str(link.get("project") or run.get("project") or ""), str(link["id"])) for link in links]
     keys = history.keys_of(names)

@@ -1,4 +1,4 @@
-"""What runs add up to, what was spent in vain and what changed: questions in, typed answers out."""
+"""Compute statistics of runs, wasted spend and trends: a filter in, typed results out."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ __all__ = [
 NO_FILTER = RunFilter()
 DEFAULT_PERIOD = timedelta(days=30)
 TIME_UNITS: Final[Mapping[str, int]] = {"day": 45, "week": 400, "month": 400 * 366}
-"""Units of a time line, and how many days of runs each is for."""
+"""Time units of a timeline, with the maximum number of days each unit is used for by default."""
 
 NON_TIME_GROUPINGS: Final = tuple(name for name in GROUPINGS if name not in TIME_GROUPINGS)
-"""Groupings by something else than time."""
+"""Groupings that are not by time."""
 
 
 def run_statistics(
@@ -102,10 +102,10 @@ def run_statistics(
     tz: str = LOCAL_ZONE,
     now: datetime | None = None,
 ) -> RunStatistics:
-    """Return what runs add up to, grouped by one of GROUPINGS; `across`: by a second one within each.
+    """Compute statistics of runs grouped by one of GROUPINGS, and optionally by a second one (`across`).
 
-    `tz` names the zone that days and hours are of, such as Europe/Berlin; "local" is this machine's.
-    Raises InvalidQueryError where a grouping or zone is unknown, or more groups of time come out than 5,000.
+    `tz` is the time zone of days and hours, such as Europe/Berlin; "local" is that of this machine.
+    Raises InvalidQueryError if a grouping or time zone is unknown, or for more than 5,000 time groups.
     """
     with _asked(where, tz, now) as asked:
         return asked.statistics(by, across)
@@ -120,9 +120,10 @@ def timeline(
     period: timedelta | str = DEFAULT_PERIOD,
     now: datetime | None = None,
 ) -> Timeline:
-    """Return runs over time, by one of UNITS; None: by that which gives some dozens.
+    """Compute statistics over time, by one of TIME_UNITS; None selects a unit that gives a few dozen groups.
 
-    `across`: by a grouping of no time as well; `period` and `now`: as in `trend`. Raises InvalidQueryError.
+    `across` is a second grouping, not by time. `period` and `now` are those of `trend`. Raises
+    InvalidQueryError.
     """
     if by not in (None, *TIME_UNITS):
         raise InvalidQueryError(f"no unit {by!r}; use one of: {', '.join(TIME_UNITS)}")
@@ -141,7 +142,7 @@ def timeline(
 
 
 def waste(where: RunFilter = NO_FILTER) -> Waste:
-    """Return what was spent in vain: failed runs, retries, false successes, errors, cut-off streams."""
+    """Compute the wasted spend: failed runs, retries, false successes, errors, interrupted agent runs."""
     with _asked(where) as asked:
         return asked.waste()
 
@@ -149,7 +150,7 @@ def waste(where: RunFilter = NO_FILTER) -> Waste:
 def trend(
     period: timedelta | str = DEFAULT_PERIOD, where: RunFilter = NO_FILTER, *, now: datetime | None = None
 ) -> Trend:
-    """Return how the runs of the period that ends now differ from those of the equally long one before.
+    """Compare the runs of the period that ends now with those of the equally long period before.
 
     `period` is a timedelta, or text such as 36h, 30d or 4w. Raises InvalidQueryError.
     """
@@ -161,7 +162,7 @@ def trend(
 
 
 def overview(where: RunFilter = NO_FILTER, *, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Overview:
-    """Return the first look: totals, by week, template, model and phase, what was wasted, what changed."""
+    """Compute an overview: totals, groups by week, workflow, model and phase, wasted spend, and trend."""
     with _asked(where, tz, now) as asked:
         weeks, templates, models, phases = (
             asked.statistics(by) for by in ("week", "template", "model", "phase")
@@ -178,7 +179,7 @@ def overview(where: RunFilter = NO_FILTER, *, tz: str = LOCAL_ZONE, now: datetim
 
 
 class _Asked:
-    """The runs that were asked for: what is kept of all of them, else their columns."""
+    """The runs of a query: cached aggregates if it has no filter, else the columns of its runs."""
 
     def __init__(self, history: History | None, where: RunFilter, tz: str, now: datetime) -> None:
         self._history = history
@@ -187,7 +188,7 @@ class _Asked:
         self._now = now
 
     def statistics(self, by: str, across: str | None = None) -> RunStatistics:
-        """Return the figures by one thing, or by two."""
+        """Compute statistics by one or two groupings."""
         names = [get_grouping(name) for name in (by, across) if name is not None]
         parts = [name for name in names if name in PART_GROUPINGS]
         if len(parts) > 1 or len(set(names)) < len(names):
@@ -209,7 +210,7 @@ class _Asked:
 
     @cached_property
     def total(self) -> GroupStatistics:
-        """The figures of all these runs together."""
+        """Statistics of all these runs together."""
         return total_figures(self._digest(ALL))
 
     def _figures(self, names: Sequence[str], part: str | None = None) -> list[GroupStatistics]:
@@ -233,24 +234,24 @@ class _Asked:
         return aggregate(entries, *encode_groups(*groupings), some.read("runs", RUN_COLUMNS))
 
     def unit(self) -> str:
-        """Return the unit of time that gives some dozens of groups."""
+        """Return the time unit that gives a few dozen groups."""
         made = self._placed(self._runs)[0].integers["created_at"]
         made = made[is_known(made)]
         days = (int(made.max()) - int(made.min())) / DAY if len(made) else 0.0
         return next((unit for unit, most in TIME_UNITS.items() if days <= most), "month")
 
     def waste(self) -> Waste:
-        """Return what these runs spent in vain."""
+        """Compute the wasted spend of these runs."""
         partial = bool(self.total.runs_costing_more or self.total.runs_without_cost)
         return build_waste(self._digest(WASTE), partial=partial)
 
     def trend(self, period: timedelta) -> Trend:
-        """Return what changed with these runs."""
+        """Compare these runs by period."""
         runs, misdated = self._placed(self._runs)
         return compare_periods(runs, period, self._now, misdated)
 
     def _placed(self, runs: ColumnTable) -> tuple[ColumnTable, ImplausibleDates]:
-        """Return runs to put into time, and those that no time has."""
+        """Return the runs without implausible dates, and the runs that had one."""
         return (
             (runs, NO_IMPLAUSIBLE_DATES)
             if self._history is None
@@ -258,12 +259,12 @@ class _Asked:
         )
 
     def _digest(self, name: str) -> Aggregate:
-        """Return one of the digests that are kept; of some runs only it is made anew."""
+        """Return a cached aggregate, or compute it if there is a filter or no cache."""
         kept = self._history.digests(name) if self._history is not None and self._where.is_empty else []
         return merge(kept or [compute_aggregate(name, some.read) for some in self._spans(self._runs)])
 
     def _spans(self, runs: ColumnTable) -> Iterator[_Span]:
-        """Yield these runs some at a time; without any, one span of none."""
+        """Yield these runs in spans; if there are none, yield one empty span."""
         keys, spans = runs.integers["key"], [] if self._history is None else self._history.key_ranges()
         found = [(span, np.arange(*np.searchsorted(keys, (span.start, span.stop)))) for span in spans]
         for span, places in [both for both in found if len(both[1])] or [(range(1), np.arange(0))]:
@@ -271,7 +272,7 @@ class _Asked:
 
     @property
     def _named_runs(self) -> ColumnTable:
-        """What these runs are grouped by, and no more where that is read faster."""
+        """Columns for grouping these runs; without a filter no others, which are slower to read."""
         return self._columns("runs", RUN_NAMES) if self._where.is_empty else self._runs
 
     @cached_property
@@ -291,9 +292,9 @@ class _Asked:
 
 
 class _Span(NamedTuple):
-    """Some of the runs that were asked for."""
+    """Some of the runs of a query."""
 
-    places: Integers  # among all of these
+    places: Integers  # positions among the runs of the query
     read: ColumnReader
 
 
@@ -301,14 +302,14 @@ class _Span(NamedTuple):
 def _asked(where: RunFilter, tz: str = LOCAL_ZONE, now: datetime | None = None) -> Iterator[_Asked]:
     if not isinstance(where, RunFilter):
         raise InvalidQueryError(f"where={where!r} is not allowed; use a RunFilter")
-    get_zone(tz)  # an unknown zone is one, also where there is no run
+    get_zone(tz)  # raises an error for an unknown zone, even if there are no runs
     moment = resolve_now(now)
     with database.open_if_exists() as history:
         yield _Asked(history, where.at(moment), tz, moment)
 
 
 def _nothing(family: TableName, names: Sequence[str]) -> ColumnTable:
-    """Return the columns of no rows: no history is answered as an empty one is."""
+    """Return empty columns, so that a missing history gives the same results as an empty one."""
     kinds = {name: COLUMNS[family][name] for name in names}
     words = {name: CategoricalColumn.from_values(()) for name, kind in kinds.items() if kind == "words"}
     real: dict[str, Floats] = {

@@ -1,4 +1,4 @@
-"""How a server's following stands: shapes only; times aware UTC. A server fills them in."""
+"""List recorded syncs and read errors, and define the status of a server's sync. Times are aware UTC."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ MAX_PROBLEMS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ReadErrors:
-    """All that could not be read, or looks wrong."""
+    """Problems found while reading."""
 
-    errors: int  # data is missing
-    warnings: int  # data is doubtful
-    folders: dict[str, list[dict[str, Any]]]  # the first by agents folder: rows of the view
-    left_out: int  # of them that are not named here
+    errors: int  # number of errors: data is missing
+    warnings: int  # number of warnings: data is doubtful
+    folders: dict[str, list[dict[str, Any]]]  # first problems by agents folder: rows of `unreadable`
+    left_out: int  # number of problems that are not included here
 
 
 def list_read_errors(*, most: int = MAX_PROBLEMS) -> ReadErrors:
-    """Return what is wrong, by agents folder; in each errors come first, then paths and lines rise."""
+    """Return the read problems by agents folder: errors first, then sorted by path and line."""
     with database.open_if_exists() as history:
         rows = [] if history is None else history.view("unreadable")
     errors = sum(1 for row in rows if row["severity"] == "error")
@@ -33,24 +33,24 @@ def list_read_errors(*, most: int = MAX_PROBLEMS) -> ReadErrors:
     return ReadErrors(errors, len(rows) - errors, folders, max(0, len(rows) - most))
 
 
-MAX_LIMIT: Final = 2**63 - 1  # the highest number of a sync
-MAX_ERRORS: Final = 100  # of one sync that are named
+MAX_LIMIT: Final = 2**63 - 1  # highest possible number of a sync
+MAX_ERRORS: Final = 100  # maximum number of errors returned per sync
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPage:
-    """One page of the syncs on record."""
+    """One page of the recorded syncs."""
 
-    syncs: list[dict[str, Any]]  # SyncRecord, see given.py
-    total: int  # syncs on all pages
-    limit: int
-    next_cursor: str | None  # gives the next page; None: this is the last
+    syncs: list[dict[str, Any]]  # LoggedSync dicts, see json/types.py
+    total: int  # number of syncs on all pages
+    limit: int  # maximum number of syncs per page
+    next_cursor: str | None  # cursor of the next page; None: this is the last page
 
 
 def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:
-    """Return one page of the recorded syncs, the latest first; a sync that changed nothing is not on record.
+    """Return one page of the recorded syncs, latest first; a sync that changed nothing is not recorded.
 
-    `cursor` is the `next_cursor` of the page before. Raises InvalidQueryError.
+    `cursor` is the `next_cursor` of the previous page. Raises InvalidQueryError.
     """
     before = MAX_LIMIT if cursor is None else _number(cursor)
     with database.open_if_exists() as history:
@@ -63,7 +63,7 @@ def find_syncs(*, limit: int = 20, cursor: str | None = None) -> SyncPage:
 
 
 def _record(sync: dict[str, Any]) -> dict[str, Any]:
-    """Return a sync without the rest of a long list of errors."""
+    """Return a sync with its errors limited to MAX_ERRORS."""
     errors = sync.get("errors") or []
     return {**sync, "errors_found": len(errors), "errors": errors[:MAX_ERRORS]}
 
@@ -76,32 +76,32 @@ def _number(cursor: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """What the last sync did."""
+    """Result of the last sync."""
 
-    ended_at: datetime
-    duration_seconds: float
-    scanned: int  # runs found
-    inserted: int  # runs that are new
-    changed: int  # known runs that were written anew
-    unchanged: int  # known runs that needed no write
-    failed: int  # runs in trouble
-    newly_gone: int  # runs whose files were there at the sync before
-    problems: int  # things that could not be read, or look wrong
+    ended_at: datetime  # time at which the sync ended
+    duration_seconds: float  # duration of the sync, in seconds
+    scanned: int  # number of runs found
+    inserted: int  # number of new runs
+    changed: int  # number of stored runs that were written again
+    unchanged: int  # number of stored runs that needed no write
+    failed: int  # number of runs with a failure
+    newly_gone: int  # number of runs whose files went missing since the sync before
+    problems: int  # number of problems found while reading
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """What a server follows, and how its sync stands."""
+    """Status of a server's sync and the folders it follows."""
 
-    state: str  # off: there is no folder; idle, running, or failed: it is tried again
-    agents_dir: str | None  # folder that is synced; null: none
-    project: str | None  # that its runs are stored under; null: there is no folder
-    watch: str | None  # events, polling, listing (it lies elsewhere), waiting (one is not there); null: no
-    phase: str | None = None  # of the sync that runs: scan, enrich, store ...
-    done: int | None = None  # of the phase, in runs or folders
-    total: int | None = None  # as far as is known; it may grow
-    started_at: datetime | None = None  # of the sync that runs
-    last: LastSync | None = None  # null: none has ended well since the server's start
-    error: str | None = None  # why the last one failed, and what to do; null: it did not
-    next_retry_at: datetime | None = None  # when it is tried again by itself
-    folders: tuple[str, ...] = ()  # all that are synced: agents_dir, and the project's others
+    state: str  # off: there is no folder; idle; running; failed: the sync is retried
+    agents_dir: str | None  # agents folder that is synced; null: none
+    project: str | None  # project under which the runs are stored; null: there is no folder
+    watch: str | None  # events, polling, listing (remote folder), waiting (missing folder); null: off
+    phase: str | None = None  # stage of the running sync: scan, enrich, store ...
+    done: int | None = None  # progress of the sync stage, in runs or folders
+    total: int | None = None  # estimated total of the sync stage; it may grow
+    started_at: datetime | None = None  # start of the running sync
+    last: LastSync | None = None  # last successful sync since the start of the server; null: none
+    error: str | None = None  # reason why the last sync failed, and the remedy; null: it did not fail
+    next_retry_at: datetime | None = None  # time of the next automatic retry
+    folders: tuple[str, ...] = ()  # all synced folders: agents_dir and the project's others

@@ -1,1 +1,1 @@
-"""Where tasks run: in this process, in others, on other machines."""
+"""Run tasks in this process, in other processes or on other machines."""

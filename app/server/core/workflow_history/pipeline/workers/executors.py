@@ -1,4 +1,4 @@
-"""Who reads for a sync: a typed word or an executor in, an engine out. Reads nothing itself."""
+"""Select the executor backend that reads runs for a sync: an engine name or an executor in, a backend out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ...ingest.files import FolderPath, RemoteFolder
 
 
 def cpu_count() -> int:
-    """Return how many there are, fewer where this process is kept to some of them."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-REMOTE_THREADS = 16  # that read a folder which lies elsewhere: they mostly wait
-PREFETCH = 3  # tasks handed out for each worker
-CONNECT_TIMEOUT = 10.0  # seconds for which a cluster may not answer
+REMOTE_THREADS = 16  # threads that read a remote folder: they mostly wait for the network
+PREFETCH = 3  # tasks submitted per worker before their results are needed
+CONNECT_TIMEOUT = 10.0  # seconds to wait for a cluster to answer
 
 _WORDS = re.compile(r"(processes|threads)(?::([1-9]\d{0,3}))?")
 _DASK = re.compile(r"dask://([^/?#@]+:\d+)/?")
@@ -31,14 +31,14 @@ NEEDS_DASK = 'pip install "workflow-history[dask]"'
 
 
 class ExecutorBackend(NamedTuple):
-    """Who reads."""
+    """Executor backend that reads runs."""
 
     name: str
-    workers: int | None = None  # at most so many processes or threads; None: one a core
-    executor: Executor | None = None  # None: this process, and those forked from it
-    is_remote: bool = False  # the executor's workers are other programs, which may be unfit
-    max_pending: int = 0  # tasks that an executor is given before the first is done
-    is_alive: Callable[[], bool] = lambda: True  # tells whether anybody is there to work
+    workers: int | None = None  # maximum number of processes; None: one per CPU
+    executor: Executor | None = None  # None: this process and processes forked from it
+    is_remote: bool = False  # whether the workers are other programs, which may be incompatible
+    max_pending: int = 0  # maximum number of unfinished tasks submitted to the executor
+    is_alive: Callable[[], bool] = lambda: True  # returns whether there are workers
 
 
 LOCAL_PROCESSES = ExecutorBackend("processes")
@@ -47,9 +47,10 @@ SINGLE_PROCESS = ExecutorBackend("processes:1", 1)
 
 @contextmanager
 def open_backend(word: str | None, executor: Executor | None, root: FolderPath) -> Iterator[ExecutorBackend]:
-    """Give the engine that is meant; `executor` is the caller's own, and stays open.
+    """Open the backend for an engine name, or for the caller's own `executor`, which is not closed.
 
-    Raises InvalidQueryError for a word that is none, EngineError where a cluster does not answer.
+    Raises InvalidQueryError if the engine name is invalid or both are given, and ExecutorError if a cluster
+    does not answer.
     """
     if executor is not None:
         if word is not None:
@@ -98,12 +99,12 @@ def _threads(name: str, count: int | None) -> Iterator[ExecutorBackend]:
 
 @contextmanager
 def _dask(name: str, address: str) -> Iterator[ExecutorBackend]:
-    """Connect to a Dask scheduler that has a worker, or say within seconds that there is none."""
+    """Connect to a Dask scheduler; raise ExecutorError within seconds if it or its workers are missing."""
     try:
         from distributed import Client  # noqa: PLC0415 - an extra, and a second to import
     except ModuleNotFoundError as error:
         raise ExecutorError(f"{name} needs {error.name}: {NEEDS_DASK}") from error
-    make_client: Any = Client  # it has no types
+    make_client: Any = Client  # distributed has no type hints
     with _quiet():
         try:
             client: Any = make_client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
@@ -137,8 +138,8 @@ def _alive(client: Any) -> Callable[[], bool]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have what is wrong with a cluster said once, by the error that comes of it."""
-    # Its loggers print by handlers of their own, whatever the program that uses it does with logs.
+    """Disable the loggers of distributed, so that a cluster's problem is reported once, by our error."""
+    # Its loggers print through their own handlers, regardless of the logging setup of the program.
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
     loud = [logger for logger in map(logging.getLogger, names) if not logger.disabled]
     for logger in loud:
@@ -151,6 +152,6 @@ def _quiet() -> Iterator[None]:
 
 
 def task_killed_errors() -> tuple[type[Exception], ...]:
-    """Return the errors by which an executor tells that one task was too much for its workers."""
+    """Return the errors that an executor raises if a single task killed its workers."""
     distributed = sys.modules.get("distributed")
     return (MemoryError, distributed.KilledWorker) if distributed else (MemoryError,)

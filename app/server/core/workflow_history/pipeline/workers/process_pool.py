@@ -1,6 +1,6 @@
-"""Have work done, here or by several processes: tasks go in, what comes of each in the same order out.
+"""Run tasks in this process or in several, and yield their results in order.
 
-Processes pay only where there is much to do, so the first tasks are held back until that shows.
+Processes only pay off for much work, so tasks are collected until their estimated time is long enough.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from .task_dispatcher import ResultT, TaskDispatcher, TaskFunction, TaskT
 
 logger = logging.getLogger("workflow_history")
 
-MIN_PARALLEL_SECONDS = 0.3  # seconds of work
+MIN_PARALLEL_SECONDS = 0.3  # estimated work above which processes are started
 _LOST = (RuntimeError, OSError, MemoryError)
-"""What other processes raise, or starting them does, where the system has no more of something to give."""
+"""Errors of other processes, or of starting them, if the system runs out of a resource."""
 
-_PATIENCE = 1.0  # seconds after which it is looked whether there is anybody to wait for
+_PATIENCE = 1.0  # seconds of waiting between checks that the threads of the pool still run
 
-_THREADS = 2  # of this process, by which a pool hands out tasks and takes in what came of them
-_PARENT_DEATH_SIGNAL = 1  # prctl's name for it, on Linux
+_THREADS = 2  # threads of this process with which a pool submits tasks and receives results
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl, on Linux
 
 
 def run_tasks(
@@ -51,9 +51,9 @@ def run_tasks(
     engine: ExecutorBackend = LOCAL_PROCESSES,
     make_ready: Callable[[], None] = lambda: None,
 ) -> Iterator[ResultT]:
-    """Yield what `work` makes of each task; `seconds` says how long one takes, about.
+    """Run tasks and yield their results in order; `seconds` estimates the time of one task.
 
-    `prepare_worker` loads what every process needs: those forked from this one, and its threads, share it.
+    `make_ready` loads data that every process needs. Forked processes and threads of this one share it.
     """
     if engine.executor is not None:
         make_ready()
@@ -87,7 +87,7 @@ def run_tasks(
 def batch_by_size(
     items: Iterable[TaskT], size: Callable[[TaskT], int], most: int, full_from: int
 ) -> Iterator[list[TaskT]]:
-    """Yield the items in shares of at most `most`, each full when its sizes add up to `full_from`.
+    """Yield the items in lists of at most `most`; a list is full when its sizes add up to `full_from`.
 
     >>> list(batch_by_size([1, 2, 9, 1], lambda number: number, 2, 8))
     [[1, 2], [9], [1]]
@@ -107,9 +107,9 @@ def batch_by_size(
 def _handed_out(
     team: _ProcessPool[TaskT], near: Callable[[TaskT], ResultT], tasks: Iterable[TaskT]
 ) -> Iterator[ResultT]:
-    """Keep every process busy, and no more: what is done waits until it is taken.
+    """Submit just enough tasks to keep every process busy, and yield the results in order.
 
-    Where a process is killed, or has no room for what it did, this one does what is left.
+    If a process is killed or runs out of memory or disk space, this process runs the remaining tasks.
     """
     waiting: deque[tuple[TaskT, Future[str] | None]] = deque()
     team.start()
@@ -124,7 +124,7 @@ def _handed_out(
 def _done(
     team: _ProcessPool[TaskT], near: Callable[[TaskT], ResultT], task: TaskT, handed_out: Future[str] | None
 ) -> ResultT:
-    """Return what came of a task, done here where nothing came of it."""
+    """Return the result of a task; run it in this process if the pool lost it."""
     try:
         done: ResultT = team.result(handed_out)
     except _LOST:
@@ -133,7 +133,7 @@ def _done(
 
 
 class _ProcessPool(Generic[TaskT]):
-    """Processes that work beside this one, for as long as the system lets them."""
+    """Pool of forked processes that stops itself if the system runs out of resources."""
 
     def __init__(self, pool: Executor, far: Callable[[TaskT], str], workers: int) -> None:
         self.works = True
@@ -141,12 +141,12 @@ class _ProcessPool(Generic[TaskT]):
         self._pool = pool
         self._far = far
         self._others = set(multiprocessing.active_children())
-        self._threads = 0  # of this process, as long as all is well
+        self._threads = 0  # expected number of threads of this process
 
     def start(self) -> None:
-        """Have the processes forked, all of them at once."""
+        """Fork all processes at once."""
         with warnings.catch_warnings():
-            # A library's own threads (a linear algebra's) do not mind: they are made anew in the child.
+            # Threads of a library (linear algebra) are no problem: the child starts them again.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._threads = threading.active_count() + _THREADS
             try:
@@ -155,7 +155,7 @@ class _ProcessPool(Generic[TaskT]):
                 self._abandon(error)
 
     def submit(self, task: TaskT) -> Future[str] | None:
-        """Have one of the processes do a task; None: it is to be done here."""
+        """Submit a task to the pool; return None if this process must run it."""
         try:
             return self._pool.submit(self._far, task) if self.works else None
         except _LOST as error:
@@ -163,7 +163,7 @@ class _ProcessPool(Generic[TaskT]):
             return None
 
     def result(self, handed_out: Future[str] | None) -> Any:
-        """Return what came of a task; raises one of _LOST where nothing did."""
+        """Return the result of a task; raise one of _LOST if there is none."""
         if handed_out is None:
             raise BrokenProcessPool
         try:
@@ -173,18 +173,18 @@ class _ProcessPool(Generic[TaskT]):
             raise
 
     def _wait(self, handed_out: Future[ResultT]) -> ResultT:
-        """Wait, but not for ever: a thread that found no memory never brings what a process did."""
+        """Wait for a result; give up if a thread of the pool died, since it can no longer deliver one."""
         while True:
             try:
                 return handed_out.result(timeout=_PATIENCE)
             except TimeoutError:
                 if handed_out.done():
-                    raise  # the task's own
+                    raise  # the TimeoutError of the task itself
                 if threading.active_count() < self._threads:
                     raise BrokenProcessPool from None
 
     def _abandon(self, error: BaseException) -> None:
-        """End the processes: nobody might ever tell them to end."""
+        """Kill the processes, since a broken pool may never end them."""
         if self.works:
             logger.warning("processes_lost error=%r", error)
         self.works = False
@@ -193,9 +193,9 @@ class _ProcessPool(Generic[TaskT]):
 
 
 def _into_file(work: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
-    """Do a task and leave what comes of it in a file; return its name.
+    """Run a task, write its result to a file and return the file's name.
 
-    Through a pipe, a process that is killed while it writes would leave its reader waiting for the rest.
+    With a pipe, a process killed while writing would leave its reader waiting for the rest.
     """
     with NamedTemporaryFile(dir=folder, delete=False) as file:
         pickle.dump(work(task), file, pickle.HIGHEST_PROTOCOL)
@@ -204,7 +204,7 @@ def _into_file(work: Callable[[TaskT], Any], folder: Path, task: TaskT) -> str:
 
 def _out_of_file(name: str) -> Any:
     file = Path(name)
-    done = pickle.loads(file.read_bytes())  # noqa: S301 - our own, in a folder of our own
+    done = pickle.loads(file.read_bytes())  # noqa: S301 - written by our own processes to a private folder
     file.unlink()
     return done
 
@@ -221,7 +221,7 @@ def _processes(workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def _calm_threads() -> Iterator[None]:
-    """Have a thread that the system has nothing left for end with a line in the log: who waits notices."""
+    """Log a thread that ends for lack of resources instead of printing it; `_wait` detects that it ended."""
     usual = threading.excepthook
 
     def told(lost: threading.ExceptHookArgs) -> None:
@@ -238,24 +238,25 @@ def _calm_threads() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Settle into a new process: interrupts are its parent's to handle, and it ends when its parent does."""
+    """Initialize a worker process: ignore interrupts, which its parent handles, and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()
-    gc.freeze()  # what was there before is no garbage
+    gc.freeze()  # inherited objects need no collection
     gc.set_threshold(*GC_THRESHOLDS)
 
 
 def die_with_parent() -> None:
-    """Have the system end this process when the thread that started it ends; only Linux does."""
+    """Let Linux kill this process when the thread that started it ends; no effect on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def can_fork() -> bool:
-    """Return whether this process may be forked: started otherwise, one would run the caller's script again.
+    """Return whether this process can use forked processes: on Linux, with several CPUs and one thread.
 
-    One of a `multiprocessing.Pool` may have no processes of its own.
+    Other start methods would run the caller's script again. A daemonic process, such as a worker of a
+    `multiprocessing.Pool`, must not have child processes.
     """
     alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
     return sys.platform == "linux" and cpu_count() > 1 and alone

@@ -1,7 +1,7 @@
-"""What a sync's worker does, on whatever machine: a packed task in, packed read runs out.
+"""Read runs in a worker on any machine: a pickled task in, pickled results out.
 
-Before the first task it makes sure that it reads as the sync's own process would: the same version, the same
-prices, the same files.
+Before its first task the worker checks that it reads exactly as the sync's own process: the same version,
+the same prices, the same files.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ..read_run import prepare_worker, read_runs
 from ..tasks import ReadResult, ReadTask, TaskBatch
 
 Versions = tuple[tuple[str, str], ...]
-"""What decides how runs are read, by name."""
+"""Names and versions of everything that affects how runs are read."""
 
 Sample = tuple[str, int]
-"""One file that a worker has to see, and its bytes."""
+"""Path of a file that a worker must be able to open, and its size in bytes."""
 
-SAMPLE_SIZE = 8  # files: one that was deleted since says nothing
+SAMPLE_SIZE = 8  # number of files: a single one may have been deleted since
 
 
 def environment_versions() -> Versions:
-    """Return what decides how this process reads runs."""
+    """Return the versions that affect how this process reads runs."""
     return (
         ("workflow-history", _installed()),
         ("its reader", str(READER_VERSION)),
@@ -49,24 +49,24 @@ def _installed() -> str:
 
 
 def sample_files(orders: Sequence[ReadTask]) -> tuple[Sample, ...]:
-    """Return some of the files that are to be read, each of another run."""
+    """Return a sample of the files to read, each from a different run."""
     return tuple((order.folder.files[0].file, order.folder.files[0].size) for order in orders[:SAMPLE_SIZE])
 
 
 def run_remote_task(wanted: Versions, home: str, samples: tuple[Sample, ...], packed: bytes) -> bytes:
-    """Read a packed task's runs; raises EngineError where this worker is not fit for it.
+    """Read the runs of a pickled task; raise ExecutorError if this worker's environment differs.
 
-    All of it is plain tuples, texts and bytes: it goes through other programs, some of another version.
+    Arguments are plain tuples, strings and bytes, since they pass through other programs with other versions.
     """
     if trouble := _unfit(wanted, home, samples):
         raise ExecutorError(trouble)
-    task: TaskBatch = pickle.loads(packed)  # noqa: S301 - the sync's own, by the way that its user named
+    task: TaskBatch = pickle.loads(packed)  # noqa: S301 - our own sync's, by the cluster that its user chose
     return pickle.dumps(read_runs(task), pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(maxsize=64)
 def _unfit(wanted: Versions, home: str, samples: tuple[Sample, ...]) -> str | None:
-    """Return why this process must not read, if so; found out once."""
+    """Return the reason why this process must not read, or None; checked once."""
     who = f"the worker on {socket.gethostname()} (process {os.getpid()})"
     for (name, theirs), (_, ours) in zip(wanted, environment_versions(), strict=True):
         if theirs != ours:
@@ -78,7 +78,7 @@ def _unfit(wanted: Versions, home: str, samples: tuple[Sample, ...]) -> str | No
 
 
 def _unseen(home: str, samples: tuple[Sample, ...]) -> str | None:
-    """Return why the agents folder is another one here, or none; where its place is down, reading tells."""
+    """Return why the agents folder differs here, or None if at least one sample file is as expected."""
     try:
         if not to_path(home).is_dir():
             return "there is no such folder"
@@ -98,11 +98,11 @@ def _trouble(file: str, size: int) -> str | None:
 
 
 def dump_task(task: TaskBatch) -> bytes:
-    """Return a task as bytes."""
+    """Pickle a task."""
     return pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
 
 
 def load_results(done: bytes) -> list[ReadResult]:
-    """Return what a worker read."""
-    runs: Any = pickle.loads(done)  # noqa: S301 - see read_far
+    """Unpickle the results of a worker."""
+    runs: Any = pickle.loads(done)  # noqa: S301 - see run_remote_task
     return list(runs)

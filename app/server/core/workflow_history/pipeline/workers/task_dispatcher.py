@@ -1,6 +1,6 @@
-"""Have an executor do tasks: tasks go in, what comes of each in the same order out, whatever its workers do.
+"""Run tasks on an executor and yield their results in order; survives workers that die.
 
-As many tasks are under way as keep the workers busy: memory does not grow with their number.
+Only as many tasks are submitted at a time as keep the workers busy, so memory use does not grow.
 """
 
 from __future__ import annotations
@@ -34,37 +34,34 @@ def _raised(_task: Any, reason: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TaskFunction(Generic[TaskT, ResultT]):
-    """How a task is done here and elsewhere; tasks, results and `here` can be pickled."""
+    """Functions that run a task locally or remotely; tasks, results and `run_local` can be pickled."""
 
-    run_local: Callable[[TaskT], ResultT]  # in this process, or one forked from it
-    run_remote: Callable[[Any], Any] | None = None  # in another program: packed in, packed out; None: as here
+    run_local: Callable[[TaskT], ResultT]  # in this process or one forked from it
+    run_remote: Callable[[Any], Any] | None = None  # in another program, serialized; None: `run_local`
     serialize: Callable[[TaskT], Any] = _as_it_is
     deserialize: Callable[[Any], ResultT] = _as_it_is
-    split: Callable[[TaskT], list[TaskT]] = _whole  # smaller tasks of one; a smallest one stays as it is
-    on_failure: Callable[[TaskT, str], ResultT] = (
-        _raised  # what comes of a smallest one that no worker survives
-    )
+    split: Callable[[TaskT], list[TaskT]] = _whole  # splits a task; a smallest task is returned as it is
+    on_failure: Callable[[TaskT, str], ResultT] = _raised  # result of a smallest task that kills its workers
 
 
 logger = logging.getLogger("workflow_history")
 
-HEALTH_CHECK_INTERVAL = 60.0  # seconds of waiting after which it is asked whether anybody is left to work
+HEALTH_CHECK_INTERVAL = 60.0  # seconds of waiting between checks that workers are left
 
 
 @dataclass(slots=True)
 class TaskDispatcher(Generic[TaskT, ResultT]):
-    """The tasks that an engine with an executor was given."""
+    """Dispatcher of tasks to a backend with an executor."""
 
     engine: ExecutorBackend
     work: TaskFunction[TaskT, ResultT]
-    waiting: deque[tuple[TaskT, Future[Any]]] = field(default_factory=deque)
+    waiting: deque[tuple[TaskT, Future[Any]]] = field(default_factory=deque)  # submitted tasks, oldest first
 
     def results(self, tasks: Iterable[TaskT]) -> Iterator[ResultT]:
-        """Yield what comes of each task.
+        """Run the tasks and yield their results in order.
 
-        A task that its workers do not survive is taken apart and tried again. Where a pool of processes is
-        broken for good, this process does what is left. Raises EngineError where nobody is left to work, or
-        where a worker is not fit for it.
+        A task that kills its workers is split and tried again. If a process pool is broken, this process runs
+        the remaining tasks. Raises ExecutorError if no worker is left or a worker's environment differs.
         """
         left = iter(tasks)
         at_hand: list[TaskT] = []
@@ -101,7 +98,7 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
         return self.work.run_remote if self.engine.is_remote else None
 
     def _next(self) -> list[ResultT]:
-        """Return what came of the task that was handed out first."""
+        """Return the results of the oldest submitted task."""
         task, future = self.waiting[0]
         try:
             done = [self._result(future)]
@@ -111,7 +108,7 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
         return done
 
     def _again(self, task: TaskT, lost: BaseException) -> list[ResultT]:
-        """Try a task again in its parts, one by one; only those that kill a worker once more are given up."""
+        """Retry the parts of a task one by one; a part that kills a worker again gets a failure result."""
         logger.warning("task_lost engine=%s reason=%s", self.engine.name, lost)
         done = []
         for part in self.work.split(task):
@@ -156,7 +153,7 @@ class TaskDispatcher(Generic[TaskT, ResultT]):
 
 
 def _is_done(future: Future[Any]) -> bool:
-    """Wait for a while; tell whether it is done."""
+    """Wait up to HEALTH_CHECK_INTERVAL seconds and return whether the future is done."""
     try:
         future.exception(timeout=HEALTH_CHECK_INTERVAL)
     except TimeoutError:

@@ -1,6 +1,6 @@
-"""What runs will cost and take, and whether they work: a request or a run in, forecasts out.
+"""Forecast the cost, duration and success probability of runs: a request or a run in, forecasts out.
 
-Every figure rests on past runs, which are named; where they are too few there is none, and it says why.
+Every value is based on past runs, which are listed. If they are too few, a reason replaces the value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How well forecasts hold: every stored run is forecast from those before it and held against what came."""
+"""Backtest forecasts: forecast every stored run from earlier runs and compare with the actual values."""
 
 from __future__ import annotations
 
@@ -39,113 +39,113 @@ __all__ = ["CalibrationReport", "calibration"]
 Comparison = Literal["better", "no better", "worse"]
 
 DEFAULT_RUNS: Final = 2_000
-"""Runs that are forecast, unless all are asked for."""
+"""Default number of runs in a backtest."""
 
-_LEAST_OF_A_TEMPLATE = 10  # forecasts without which a template is not shown by itself
+_LEAST_OF_A_TEMPLATE = 10  # minimum number of forecasts for showing a workflow separately
 _BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 
 
 @dataclass(frozen=True, slots=True)
 class MethodError:
-    """How far off one way of forecasting was."""
+    """Error of one forecasting method."""
 
-    name: str  # forecast; mean, median: of all earlier runs; template median: of the template's
-    count: int  # runs
-    absolute: float  # median of the absolute errors, US dollars or seconds
-    log: float | None  # median of the absolute errors of the natural logarithm: 0.1 is some 10% off
+    name: str  # method: forecast; mean or median of earlier runs; template median of the workflow's
+    count: int  # number of runs
+    absolute: float  # median absolute error, US dollars or seconds
+    log: float | None  # median absolute error of the natural logarithm: 0.1 is about 10% off
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often p10 to p90 held what came; 80% of the time is meant."""
+    """Coverage of the p10-p90 intervals; nominal is 80%."""
 
-    count: int  # runs that were forecast and of which is known what came
-    held: int
-    below: int  # came below p10; a tenth is meant
-    above: int  # came above p90; a tenth is meant
-    share: float  # 0 to 1
-    low: float  # 95% interval of the share
-    high: float
+    count: int  # number of runs with a forecast and an actual value
+    held: int  # number of actual values inside the interval
+    below: int  # number of actual values below p10; nominal is 10%
+    above: int  # number of actual values above p90; nominal is 10%
+    share: float  # coverage, 0 to 1
+    low: float  # lower end of the 95% interval of the coverage
+    high: float  # upper end of the 95% interval of the coverage
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
-    """Whether forecasts came closer than a simpler way of telling, run by run."""
+    """Comparison of forecasts with a simpler method, run by run."""
 
-    against: str  # the name of the other way, as in ErrorOf
-    word: Comparison  # no better: the interval of the share holds one half
-    count: int  # runs
-    share: float  # 0 to 1: of the runs, the forecast was closer; of equal ones half
-    low: float  # 95% interval of the share
-    high: float
+    against: str  # name of the other method, as in MethodError
+    word: Comparison  # verdict; no better: the interval of the share includes 0.5
+    count: int  # number of runs
+    share: float  # share of runs with a closer forecast, 0 to 1; equal ones count half
+    low: float  # lower end of the 95% interval of the share
+    high: float  # upper end of the 95% interval of the share
 
 
 @dataclass(frozen=True, slots=True)
 class FigureCalibration:
-    """How forecasts of one figure held."""
+    """Calibration of the forecasts of cost or duration."""
 
-    forecast: int  # runs that got an interval
-    held: Coverage | None  # None: no run
-    errors: tuple[MethodError, ...]  # of the same runs
-    errors_with_template: tuple[MethodError, ...]  # of those whose template had earlier runs
-    verdicts: tuple[BaselineComparison, ...]  # one for each other way
+    forecast: int  # number of runs with an interval
+    held: Coverage | None  # coverage of the intervals; None: no run
+    errors: tuple[MethodError, ...]  # errors of each method, for the same runs
+    errors_with_template: tuple[MethodError, ...]  # errors for runs whose workflow had earlier runs
+    verdicts: tuple[BaselineComparison, ...]  # comparisons with each of the other methods
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Runs that were given about the same chance, and how many succeeded."""
+    """Runs with about the same predicted success probability."""
 
-    least: float  # 0 to 1
-    most: float  # not included
-    count: int
-    told: float  # mean of the chances
-    completed: float  # share that succeeded
+    least: float  # lowest predicted probability, 0 to 1
+    most: float  # highest predicted probability, not included
+    count: int  # number of runs
+    told: float  # mean predicted probability
+    completed: float  # actual success rate
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessCalibration:
-    """How forecasts of success held."""
+    """Calibration of the forecasts of success."""
 
-    count: int  # runs
-    brier: float | None  # 0 (sure and right) to 1
-    brier_base: float | None  # of telling each run the share of all runs before it
-    bins: tuple[ReliabilityBin, ...]
-    verdict: Comparison | None  # than telling each run the share of all before it
-    gain: float | None  # `brier_base` less `brier`: above 0 is better
-    gain_low: float | None  # 95% interval of the gain
-    gain_high: float | None
+    count: int  # number of runs
+    brier: float | None  # Brier score, 0 (certain and correct) to 1
+    brier_base: float | None  # Brier score of predicting the success rate of all earlier runs
+    bins: tuple[ReliabilityBin, ...]  # runs by predicted probability
+    verdict: Comparison | None  # comparison with predicting the success rate of all earlier runs
+    gain: float | None  # `brier_base` minus `brier`: above 0 is better
+    gain_low: float | None  # lower end of the 95% interval of the gain
+    gain_high: float | None  # upper end of the 95% interval of the gain
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateCalibration:
-    """How forecasts of one template's runs held."""
+    """Calibration of the forecasts of one workflow's runs."""
 
-    template: str | None  # None: the runs that name none
-    cost: Coverage | None
-    duration: Coverage | None
+    template: str | None  # name of the workflow; None: runs without a workflow name
+    cost: Coverage | None  # coverage of the cost intervals
+    duration: Coverage | None  # coverage of the duration intervals
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport:
-    """How forecasts of the stored runs held, each made from the runs that had ended before it began."""
+    """Calibration of forecasts of stored runs, each from runs that had ended before it began."""
 
-    runs: int  # stored runs with a date that have ended
-    tried: int  # the latest of those, for which a forecast was made
-    unlike: int  # of those, no forecast: no template, and too few runs before that ask for the like
-    thin: int  # of those, no interval of the cost: too few runs before
-    undated: int  # stored runs left out: nothing tells when they were
-    cost: FigureCalibration  # US dollars
-    duration: FigureCalibration  # seconds
-    success: SuccessCalibration
-    templates: tuple[TemplateCalibration, ...]  # those with some forecasts, the most frequent first
+    runs: int  # number of stored runs with a date that have ended
+    tried: int  # number of the latest of these runs that were backtested
+    unlike: int  # number of backtested runs without workflow and with too few similar runs
+    thin: int  # number of backtested runs without a cost interval: too few earlier runs
+    undated: int  # number of stored runs left out since their date is unknown
+    cost: FigureCalibration  # calibration of the cost, US dollars
+    duration: FigureCalibration  # calibration of the duration, in seconds
+    success: SuccessCalibration  # calibration of the success probability
+    templates: tuple[TemplateCalibration, ...]  # calibration by workflow, most frequent first
 
 
 def calibration(
     most: int | None = DEFAULT_RUNS, *, told: ProgressCallback | None = None
 ) -> CalibrationReport:
-    """Forecast the latest `most` stored runs (None: all), and tell how that held.
+    """Backtest the latest `most` stored runs (None: all) and report the calibration.
 
-    `told` is called with how many are done, and of how many. Raises InvalidQueryError.
+    `told` is a progress callback with the number of finished runs and of all runs. Raises InvalidQueryError.
     """
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise InvalidQueryError(f"most={most!r} is not allowed; use a number of runs from 1, or None for all")

@@ -1,4 +1,4 @@
-"""Put forecasts into words of the answers: what was read off past runs in, typed figures out."""
+"""Convert estimates to result records: intervals and probabilities of past runs in, typed values out."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ...storage.history import History
 from .records import ComparableRun, Estimate, PhaseForecast, SuccessChance
 
 NANODOLLARS, SECOND = 1_000_000_000, 1_000_000  # nanodollars, microseconds
-_BEGINNING = 200  # characters of a request
+_BEGINNING = 200  # maximum number of characters of a request
 
 
 def cost_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
-    """Return an amount of money; `plus`: nanodollars that are spent already."""
+    """Build an estimate of a cost; `plus` are nanodollars that are already spent."""
     return _figure(read, why, NANODOLLARS, plus)
 
 
 def duration_figure(read: IntervalEstimate | None, why: str | None = None, plus: int = 0) -> Estimate:
-    """Return a length of time; `plus`: microseconds that are over already."""
+    """Build an estimate of a duration; `plus` are microseconds that have already passed."""
     return _figure(read, why, SECOND, plus)
 
 
@@ -56,7 +56,7 @@ def _why_not(read: IntervalEstimate) -> str:
 
 
 def _too_few(runs: int, worth: float, at_least: int = 0) -> str:
-    """Return why some runs are too few; those known only as "at least" are none of those that are needed.
+    """Return the reason why some runs are too few; lower bounds do not count as needed runs.
 
     >>> _too_few(6, 0.0, at_least=6)
     '6 earlier runs tell, but only at least how much; 9 are needed for an interval'
@@ -73,7 +73,7 @@ def _too_few(runs: int, worth: float, at_least: int = 0) -> str:
 
 
 def success_chance(found: SuccessProbability | None, why: str | None = None) -> SuccessChance:
-    """Return a chance of success."""
+    """Build the record of a success probability."""
     if found is None:
         return SuccessChance(None, None, None, 0, 0, 0.0, why)
     if found.share is None and why is None:
@@ -90,14 +90,14 @@ def success_chance(found: SuccessProbability | None, why: str | None = None) -> 
 
 
 def segments_by_row(history: History, past: Past, evidence: WeightedRuns) -> list[list[PhaseSegment]]:
-    """Return the stages of the runs that count, in the order of the evidence."""
+    """Load the phase segments of the weighted runs, in the order of the evidence."""
     keys = past.keys[evidence.rows].tolist()
     agents = history.stage_entries(keys)
     return [split_into_segments(agents.get(key, ())) for key in keys]
 
 
 def phase_forecasts(history: History, past: Past, evidence: WeightedRuns) -> tuple[PhaseForecast, ...]:
-    """Return each phase that some of the runs went through."""
+    """Build a forecast for each phase of the weighted runs."""
     runs = segments_by_row(history, past, evidence)
     told = np.array([bool(stages) for stages in runs])
     if not told.any():
@@ -124,7 +124,7 @@ def _phase(
 
 
 def top_runs(history: History, past: Past, evidence: WeightedRuns, most: int) -> tuple[ComparableRun, ...]:
-    """Return the runs that count most, of equal ones the latest."""
+    """Return the runs with the highest weight, among equals the latest."""
     order = np.lexsort((-evidence.rows, -evidence.weights))[:most]
     keys = past.keys[evidence.rows[order]].tolist()
     known = history.read(keys)

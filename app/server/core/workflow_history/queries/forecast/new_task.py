@@ -1,6 +1,6 @@
-"""What a run that has not run yet will cost and take, and whether it works: a request in, a forecast out.
+"""Forecast the cost, duration and success probability of a new run: a request in, a forecast out.
 
-Every figure rests on past runs, which are named; where they are too few there is none, and it says why.
+Every value is based on past runs, which are listed. If they are too few, a reason replaces the value.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from .records import Basis, Forecast, ForecastRequest
 __all__ = ["Forecast", "forecast"]
 
 DEFAULT_EXAMPLES: Final = 10
-"""Runs that a forecast names, unless more are asked for."""
+"""Default number of comparable runs listed in a forecast."""
 
 NO_FIGURE = "this history holds no run yet"
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedNeighbours:
-    """A question with the runs that speak to it."""
+    """A forecast target with its weighted comparable runs."""
 
     question: ForecastTarget
     evidence: WeightedRuns
-    why_not: str | None  # why nothing at all can be said
-    weak: tuple[str, ...]
+    why_not: str | None  # reason why no forecast is possible; None: it is possible
+    weak: tuple[str, ...]  # limitations, one sentence each
 
 
 def forecast(
@@ -63,10 +63,10 @@ def forecast(
     before: datetime | None = None,
     shown: int = DEFAULT_EXAMPLES,
 ) -> Forecast:
-    """Forecast a run that has not run yet, from its request, its template or both.
+    """Forecast a new run from its request, its workflow or both.
 
-    `before`: look only at runs that had ended by then. Raises InvalidQueryError, also for a template or a
-    class of issue that no run has; a project may be new.
+    `before` restricts the past runs to those that had ended by then. Raises InvalidQueryError, also for a
+    workflow or an issue class that no run has; a project may be new.
     """
     text, template, issue_class, project = _checked(text, template, issue_class, project)
     asked = ForecastRequest(text, template, issue_class, project, before)
@@ -92,7 +92,7 @@ def forecast(
 def weighted_neighbours(
     history: History, past: Past, question: ForecastTarget, vector: Vectors
 ) -> WeightedNeighbours:
-    """Weigh the past for a question; `vector`: of its request, zero where there is none."""
+    """Weight the past runs for a target; `vector` is the vector of its request, zero if there is none."""
     rows = select_candidates(past, question)
     texts = load_text_vectors(history, past, rows)
     alike = cosine_similarity(vector, texts.vectors)[0].astype(np.float64)
@@ -104,7 +104,7 @@ def weighted_neighbours(
 
 
 def _of_unknown_date(past: Past, question: ForecastTarget) -> list[str]:
-    """Say what is made of the runs without a possible date: a task of now comes after all of them."""
+    """Describe the treatment of runs without a plausible date; a forecast for now counts them as oldest."""
     what = "count as the oldest" if question.at == NOW else "are left out: nothing tells what was before"
     kinds = (("without a date", past.undated), ("dated before 2000 or in the future", past.misdated))
     return [f"{count:,} stored runs {kind} {what}" for kind, count in kinds if count]
@@ -113,7 +113,7 @@ def _of_unknown_date(past: Past, question: ForecastTarget) -> list[str]:
 def build_forecast(
     history: History, past: Past, asked: ForecastRequest, found: WeightedNeighbours, shown: int
 ) -> Forecast:
-    """Return what the weighed runs say."""
+    """Build the forecast from the weighted runs."""
     if found.why_not is not None:
         return _only_known(history, past, asked, found, shown)
     evidence = found.evidence
@@ -135,7 +135,7 @@ def build_forecast(
 def _only_known(
     history: History, past: Past, asked: ForecastRequest, found: WeightedNeighbours, shown: int
 ) -> Forecast:
-    """Return no forecast, with what is known of the few runs that ask for the like."""
+    """Build a forecast without estimates, but with the range of the few runs with a similar request."""
     why = found.why_not or ""
     nothing = no_forecast(asked, why, found.weak)
     alike = found.evidence.alike > MIN_SIMILARITY
@@ -158,14 +158,14 @@ def _only_known(
 
 
 def _basis(evidence: WeightedRuns) -> Basis:
-    """Return the kind of runs that the forecast uses: recent runs fill up where few are similar."""
+    """Return the kind of runs that the forecast uses: recent runs are added if few are similar."""
     if evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY:
         return "latest"
     return "alike" if evidence.neighbours >= ENOUGH_NEIGHBOURS else "alike and latest"
 
 
 def no_forecast(asked: ForecastRequest, why: str, weak: tuple[str, ...] = ()) -> Forecast:
-    """Return a forecast that says why there is none."""
+    """Build an empty forecast with the reason."""
     silent, mute = cost_figure(None, why), success_chance(None, why)
     return Forecast(asked, silent, silent, mute, (), (), 0, None, 0.0, weak)
 
@@ -182,7 +182,7 @@ def _checked(*words: str | None) -> tuple[str | None, str | None, str | None, st
 
 
 def _full(past: Past, template: str | None) -> str | None:
-    """Return a template as runs have it, where its short name was given."""
+    """Expand the short name of a workflow (without `adw_`) if runs have its full name."""
     full = f"adw_{template}"
     return (
         full if template not in past.templates.categories and full in past.templates.categories else template
@@ -214,7 +214,7 @@ def _why_not(past: Past, question: ForecastTarget, evidence: WeightedRuns) -> st
 
 
 def _weak(past: Past, asked: ForecastRequest, evidence: WeightedRuns) -> list[str]:
-    """Return what a reader must know about the evidence."""
+    """Describe the limitations of the evidence."""
     weak = []
     if asked.text is not None and _basis(evidence) == "latest":
         recent = f"recent runs of {asked.template}" if asked.template else "recent runs"

@@ -1,4 +1,4 @@
-"""Read the past that forecasts are made from: an open history in, arrays and text vectors out."""
+"""Load the past runs for forecasts: an open history in, arrays and text vectors out."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ...storage.history import History
 from ..implausible_dates import mask_implausible_dates
 
 MAX_VECTORS: Final = 500
-"""Requests without a stored vector that are read at a time, the latest: the next sync does the others."""
+"""Maximum number of latest requests without a stored vector to embed; the next sync embeds the others."""
 
 
 class TextVectors(NamedTuple):
-    """What runs ask for, as far as it can be compared."""
+    """Text vectors of the requests of runs."""
 
-    vectors: Vectors  # a row for each run, of length 1; zero where there is no text
-    missing: int  # runs that were written since the last sync compared them, and are not
+    vectors: Vectors  # one row per run, of length 1; zero if there is no text
+    missing: int  # number of runs without a vector, stored since the last comparison
 
 
 def load_past_runs(history: History, now: datetime | None = None) -> Past:
-    """Return all runs that can have been made when they say."""
+    """Load all runs; those with an implausible date count as misdated."""
     runs, misdated = mask_implausible_dates(history.columns("runs", COLUMNS), resolve_now(now))
     return build_past(runs, len(misdated))
 
 
 def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVectors:
-    """Return the text vectors of some runs, those that are missing made of the requests."""
+    """Load the text vectors of some runs; compute missing ones from the requests."""
     keys = past.keys[rows]
     stored, found = history.similarity().vectors_of(MODEL_VERSION, np.sort(keys).tolist())
     nothing = bytes(dimensions())
@@ -52,7 +52,7 @@ def load_text_vectors(history: History, past: Past, rows: Integers) -> TextVecto
 
 
 def embed_request(text: str) -> Vectors:
-    """Return the vector of a request, of length 1; zero where it has no words."""
+    """Compute the vector of a request, of length 1; zero if it has no words."""
     vector = text_vector(text) or bytes(dimensions())
     return to_float32(np.frombuffer(vector, np.int8).reshape(1, -1))
 

@@ -1,6 +1,6 @@
-"""What a forecast answers with: typed values, money in US dollars, time in seconds. No rule, no number made.
+"""Result records of forecasts: money in US dollars, time in seconds. No computation.
 
-Where too little is known a figure is None, and `why_not` says why.
+If the data is insufficient, a value is None and `why_not` is the reason.
 """
 
 from __future__ import annotations
@@ -12,118 +12,118 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an amount will be: about 8 in 10 of the runs it rests on lie from `p10` to `p90`."""
+    """Estimate of a cost or duration: about 80% of comparable runs are between `p10` and `p90`."""
 
-    median: float | None  # US dollars, or seconds
-    p10: float | None
-    p90: float | None
-    runs: int  # past runs in which it is known
-    at_least: int  # of those, known only as "at least"
-    worth: float  # as many equally weighted, fully known runs would say as much
-    why_not: str | None  # None: there is a figure
-    least: float | None = None  # that any of these runs came to, US dollars or seconds; None: unknown
-    most: float | None = None  # that any of them came to, at least
+    median: float | None  # median, US dollars or seconds
+    p10: float | None  # 10th percentile, US dollars or seconds
+    p90: float | None  # 90th percentile, US dollars or seconds
+    runs: int  # number of past runs with a known value
+    at_least: int  # number of past runs with only a lower bound
+    worth: float  # effective sample size, in equally weighted runs with exact values
+    why_not: str | None  # reason why there is no estimate; None: there is one
+    least: float | None = None  # lowest value of these runs, US dollars or seconds; None: unknown
+    most: float | None = None  # highest value of these runs, a lower bound, US dollars or seconds
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessChance:
-    """How likely it completes, of runs that complete or fail."""
+    """Success probability among runs that complete or fail."""
 
-    share: float | None  # 0 to 1
-    low: float | None  # 80% interval of the share
-    high: float | None
-    completed: int  # past runs
-    ended: int  # past runs that completed or failed
-    worth: float  # as many equally weighted runs would say as much
-    why_not: str | None
+    share: float | None  # success probability, 0 to 1; None: insufficient data
+    low: float | None  # lower end of the 80% interval of the probability
+    high: float | None  # upper end of the 80% interval of the probability
+    completed: int  # number of past runs that completed
+    ended: int  # number of past runs that completed or failed
+    worth: float  # effective sample size, in equally weighted runs
+    why_not: str | None  # reason why there is no probability; None: there is one
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseForecast:
-    """One phase of the run, where it has that phase."""
+    """Forecast of one phase, for runs with this phase."""
 
-    phase: str
-    share: float  # of the runs, 0 to 1, that go through it
-    runs: int  # past runs that did
-    cost: Estimate  # US dollars
-    duration: Estimate  # seconds of work
+    phase: str  # name of the phase
+    share: float  # weighted share of past runs with the phase, 0 to 1
+    runs: int  # number of past runs with the phase
+    cost: Estimate  # cost of the phase, US dollars
+    duration: Estimate  # working time of the phase, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ComparableRun:
-    """One run that a forecast rests on."""
+    """One comparable run that a forecast is based on."""
 
-    id: str
-    project: str  # empty: none named
-    weight: float  # 1: asks for the same, now
-    similarity: float  # of the texts, 0 to 1
-    status: str | None
-    cost: float | None  # US dollars
-    cost_at_least: bool  # more was spent than is known
-    duration_seconds: float | None
-    created_at: datetime | None
-    template: str | None
-    request: str | None  # its beginning
+    id: str  # id of the run
+    project: str  # project of the run; empty: no project is named
+    weight: float  # weight of the run, 0 to 1; 1: same request, now
+    similarity: float  # similarity of the request texts, 0 to 1
+    status: str | None  # status of the run
+    cost: float | None  # cost of the run, US dollars
+    cost_at_least: bool  # whether the cost is a lower bound
+    duration_seconds: float | None  # duration of the run, in seconds
+    created_at: datetime | None  # creation time of the run
+    template: str | None  # name of the workflow
+    request: str | None  # beginning of the request
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
-    """What a forecast is for."""
+    """Input of a forecast."""
 
-    text: str | None
-    template: str | None
-    issue_class: str | None  # without a slash
-    project: str | None
-    before: datetime | None  # only runs that had ended by then were looked at; None: all
+    text: str | None  # request text
+    template: str | None  # name of the workflow
+    issue_class: str | None  # issue class without a slash
+    project: str | None  # name of the project
+    before: datetime | None  # only runs that had ended by this time are used; None: all
 
 
 Basis = Literal["alike", "alike and latest", "latest"]
-"""Which runs it rests on: those that asked for the like, these filled up with the latest, or the latest."""
+"""Runs a forecast is based on: with similar requests, these plus the latest ones, or only the latest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run will cost, how long it will take and how likely it succeeds."""
+    """Forecast of a run's cost, duration and success probability."""
 
-    asked: ForecastRequest
-    cost: Estimate  # US dollars, all attempts
-    duration: Estimate  # seconds
-    success: SuccessChance
-    phases: tuple[PhaseForecast, ...]  # in the usual order
-    runs: tuple[ComparableRun, ...]  # the heaviest of those it rests on
-    rests_on: int  # past runs with any weight; without a forecast those that ask for the like, if any
-    basis: Basis | None  # runs that asked for the like, the latest of its template, or both; None: none
-    neighbours: float  # what the runs with a like text count together
-    weak: tuple[str, ...]  # what must be known about it, a sentence each
+    asked: ForecastRequest  # input of the forecast
+    cost: Estimate  # cost, US dollars, including all attempts
+    duration: Estimate  # duration, in seconds
+    success: SuccessChance  # success probability
+    phases: tuple[PhaseForecast, ...]  # forecasts of the phases, in the usual order
+    runs: tuple[ComparableRun, ...]  # comparable runs with the highest weight
+    rests_on: int  # number of weighted past runs; without a forecast, of those with a similar request
+    basis: Basis | None  # basis: runs with a similar request, the latest runs, or both; None: no forecast
+    neighbours: float  # combined weight of the runs with a similar request
+    weak: tuple[str, ...]  # limitations of the forecast, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What is still to come of a run that has not ended."""
+    """Forecast of the remaining work of a run that has not ended."""
 
-    phase: str | None  # that it is in; None: it has not begun
-    spent: float | None  # US dollars so far
-    spent_at_least: bool
-    elapsed_seconds: float | None  # so far, at the last sync
-    rest_cost: Estimate
-    rest_duration: Estimate  # seconds of work
-    total_cost: Estimate
-    total_duration: Estimate
-    success: SuccessChance
-    runs: int  # past runs that came as far
+    phase: str | None  # current phase; None: the run has not begun
+    spent: float | None  # cost so far, US dollars
+    spent_at_least: bool  # whether the cost so far is a lower bound
+    elapsed_seconds: float | None  # elapsed time at the last sync, in seconds
+    rest_cost: Estimate  # remaining cost, US dollars
+    rest_duration: Estimate  # remaining working time, in seconds
+    total_cost: Estimate  # total cost at the end, US dollars
+    total_duration: Estimate  # total duration at the end, in seconds
+    success: SuccessChance  # success probability
+    runs: int  # number of past runs that reached this phase
 
 
 @dataclass(frozen=True, slots=True)
 class RunForecast:
-    """What would have been forecast before a stored run, beside what came or is still to come."""
+    """Forecast of a stored run as of its start, with its actual values or remaining work."""
 
-    id: str
-    project: str  # empty: none named
-    status: str | None
-    cost: float | None  # US dollars spent
-    cost_at_least: bool
-    duration_seconds: float | None
-    cost_was: str | None  # below, within or above the forecast; None: not known or not to be said yet
-    duration_was: str | None
-    forecast: Forecast  # from the runs that had ended before it began
-    flight: Remaining | None  # None: it has ended
+    id: str  # id of the run
+    project: str  # project of the run; empty: no project is named
+    status: str | None  # status of the run
+    cost: float | None  # actual cost so far, US dollars
+    cost_at_least: bool  # whether the actual cost is a lower bound
+    duration_seconds: float | None  # actual duration so far, in seconds
+    cost_was: str | None  # actual cost: below, within or above the interval; None: unknown or too early
+    duration_was: str | None  # actual duration: below, within or above the interval; None: unknown, too early
+    forecast: Forecast  # forecast from the runs that had ended before this one began
+    flight: Remaining | None  # forecast of the remaining work; None: the run has ended

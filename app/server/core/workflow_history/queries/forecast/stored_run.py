@@ -1,4 +1,4 @@
-"""Was a stored run as forecast, and what is still to come of it: a run's name in, both out."""
+"""Forecast a stored run for comparison with its actual values, and forecast its remaining work."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from .records import Estimate, Forecast, ForecastRequest, Remaining, RunForecast
 __all__ = ["RunForecast", "forecast_remaining", "forecast_run"]
 
 RUNNING_STATUSES: Final = frozenset({"running", "incomplete"})
-"""Statuses of runs that may go on."""
+"""Statuses of runs that may continue."""
 
 
 class _Asker(NamedTuple):
-    """A stored run as the one that asks."""
+    """A stored run as the target of a forecast."""
 
     history: History
     past: Past
     run: dict[str, Any]
     key: int
-    place: int | None  # in the past; None: nothing tells when it was
+    place: int | None  # row in the past runs; None: the run has no date
 
     def question(self, at: int) -> ForecastTarget:
         template, issue_class, project = self.words()
@@ -52,7 +52,7 @@ class _Asker(NamedTuple):
 
 
 def forecast_run(reference: str, *, shown: int = DEFAULT_EXAMPLES) -> RunForecast:
-    """Forecast a stored run from the runs that had ended before it began, and what is still to come of it.
+    """Forecast a stored run from the runs that ended before it began, and forecast its remaining work.
 
     Raises WorkflowNotFoundError or AmbiguousWorkflowError.
     """
@@ -69,7 +69,7 @@ def forecast_run(reference: str, *, shown: int = DEFAULT_EXAMPLES) -> RunForecas
 def forecast_remaining(
     history: History, keys: Sequence[int]
 ) -> list[tuple[dict[str, Any], Remaining | None]]:
-    """Return runs with what is still to come of each; None for one that has ended."""
+    """Return runs with the forecast of their remaining work; None if the run has ended."""
     past, found = load_past_runs(history), []
     for key, workflow in history.read(keys).items():
         run = dict(workflow)
@@ -79,7 +79,7 @@ def forecast_remaining(
 
 
 def _before(asker: _Asker, shown: int) -> Forecast:
-    """Return what would have been forecast when the run began."""
+    """Compute the forecast as of the start of the run."""
     text, words = asker.run.get("nl_input"), asker.words()
     if asker.place is None:
         why = "nothing tells when it began, and so which runs were before it"
@@ -122,7 +122,7 @@ def _spent(asker: _Asker) -> tuple[float | None, bool]:
 
 
 def _came(amount: float | None, told: Estimate, *, unfinished: bool) -> str | None:
-    """Return where an amount lies; of one that may grow only that it is above can be said."""
+    """Compare an actual value with its interval; an unfinished one can only be above or unknown."""
     if amount is None or told.p10 is None or told.p90 is None:
         return None
     if amount > told.p90:
@@ -133,7 +133,7 @@ def _came(amount: float | None, told: Estimate, *, unfinished: bool) -> str | No
 
 
 def _flight(asker: _Asker) -> Remaining:
-    """Return what is still to come, by all runs that have ended."""
+    """Forecast the remaining work of a run from all runs that have ended."""
     agents = asker.history.stage_entries([asker.key]).get(asker.key, [])
     own = split_into_segments(agents)
     stage = current_segment(own, asker.run.get("current_phase"))

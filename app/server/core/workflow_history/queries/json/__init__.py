@@ -1,1 +1,1 @@
-"""The JSON form of every answer, and its schema."""
+"""Convert query results to JSON and generate their JSON Schemas."""

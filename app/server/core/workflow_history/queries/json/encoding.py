@@ -1,4 +1,4 @@
-"""Answers as JSON: a frozen dataclass in, plain values out, with the version of the shape they have."""
+"""Convert results to JSON: a frozen dataclass in, plain values with the schema version out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ...exporting.schema_version import SCHEMA_VERSION
 
 
 def field_descriptions(record: type) -> dict[str, str]:
-    """Return the comment of each field that has one, those of its bases too.
+    """Return the comments of the fields of a class and its bases, by field name.
 
-    Nothing where the source is not at hand, as in a program that was frozen into one file.
+    Without source code, as in a program frozen into one file, the result is empty.
     """
     try:
         source = textwrap.dedent(inspect.getsource(record))
@@ -36,7 +36,7 @@ def field_descriptions(record: type) -> dict[str, str]:
 
 
 def _bases(defined: ast.stmt, record: type) -> list[type]:
-    """Return the classes that a class names as its bases; a TypedDict does not know them any more."""
+    """Return the bases in a class statement; a TypedDict does not keep them at run time."""
     around = vars(sys.modules[record.__module__])
     named = defined.bases if isinstance(defined, ast.ClassDef) else []
     found = [around.get(base.id) for base in named if isinstance(base, ast.Name)]
@@ -61,24 +61,24 @@ SCHEMA_VERSION_SCHEMA: Final = {"const": SCHEMA_VERSION, "description": "version
 
 
 def to_json(answer: Any) -> dict[str, Any]:
-    """Return an answer as JSON can hold it, its `schema_version` first.
+    """Convert a result to values that JSON supports, with `schema_version` first.
 
-    Every field is there, unknown ones as null; money in US dollars, times in ISO 8601.
+    Every field is present, unknown ones as null. Money is in US dollars, times are in ISO 8601.
     """
     return with_schema_version(to_builtins(answer))
 
 
 def with_schema_version(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given as JSON with the version of its shape first.
+    """Return a JSON object with its schema version as first key.
 
-    A list has no place for it: give it a name in an object.
+    A list cannot have a version: put it into an object under a name.
     """
-    # The version first, and last too: a run's state file may have a key of this name.
+    # Set twice: first for its position, then to overrule a key of this name from a run's state file.
     return {"schema_version": SCHEMA_VERSION} | {**given, "schema_version": SCHEMA_VERSION}
 
 
 def to_builtins(value: Any) -> Any:
-    """Return dataclasses, tuples, times and decimals as JSON can hold them."""
+    """Convert dataclasses, tuples, times and decimals to values that JSON supports."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_builtins(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
@@ -93,7 +93,7 @@ def to_builtins(value: Any) -> Any:
 
 
 def json_schema(answer: type) -> dict[str, Any]:
-    """Return the JSON Schema of an answer, its `schema_version` included; comments are descriptions."""
+    """Build the JSON Schema of a result with `schema_version`; comments of fields become descriptions."""
     _, components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     classes = {found.__name__: found for found in _classes_in(answer)}
     parts = {name: _described(part, classes[name]) for name, part in components.items()}
@@ -114,7 +114,7 @@ def _holds_itself(record: type) -> bool:
 
 
 def _classes_in(hint: Any) -> set[type]:
-    """Return the classes with fields that a type is made of; a class may hold itself."""
+    """Return all dataclasses and TypedDicts in a type, at any depth; a class may contain itself."""
     found: set[type] = set()
     waiting = [hint]
     while waiting:
@@ -127,9 +127,9 @@ def _classes_in(hint: Any) -> set[type]:
 
 
 def _described(schema: dict[str, Any], record: type) -> dict[str, Any]:
-    """Return a class's schema with the meaning of its fields; what is always given is required.
+    """Return a class's schema with descriptions; fields that are always present are required.
 
-    A field without a comment is called as its name says.
+    The description of a field without a comment is its name.
     """
     said, parts = field_descriptions(record), schema["properties"]
     properties = {

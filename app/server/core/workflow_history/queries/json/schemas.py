@@ -1,4 +1,4 @@
-"""JSON Schemas of all that commands give with --json: a name in, a schema out."""
+"""JSON Schemas of the output of all commands with --json: a name in, a schema out."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ _TYPES: Final[Mapping[str, Schema]] = {
 
 
 def get_schema(name: str) -> Schema:
-    """Return the JSON Schema with this name; raises InvalidQueryError, which names all of them."""
+    """Return the JSON Schema with this name, or raise InvalidQueryError, which lists all names."""
     if name not in SCHEMAS:
         raise InvalidQueryError(f"no schema {name!r}; use one of: {', '.join(SCHEMAS)}")
     return {"$schema": JSON_SCHEMA_DIALECT, **SCHEMAS[name](), "title": name}
 
 
 def _answer(answer: type) -> Callable[[], Schema]:
-    """Return what makes the schema of a typed answer."""
+    """Return a function that builds the schema of a typed result."""
     return partial(_with_runs, answer)
 
 
 def _with_runs(answer: type) -> Schema:
-    """Return an answer's schema, its runs spelled out."""
+    """Build a result's schema, with the fields of runs and agent runs from the tables."""
     schema = json_schema(answer)
     parts = schema["$defs"]
     if types.Run.__name__ in parts:
@@ -121,7 +121,7 @@ def _parts_of_a_run() -> Schema:
 
 
 def _part(record: type) -> Schema:
-    """Return a class's schema as a part of another's, which has the version."""
+    """Build a class's schema for embedding in another schema, without the schema version."""
     whole = json_schema(record)
     return {
         "description": whole["description"],
@@ -132,7 +132,7 @@ def _part(record: type) -> Schema:
 
 
 def _line(what: str) -> Schema:
-    """Return the schema of one line of JSON Lines; which columns it has was asked for."""
+    """Build the schema of one line of JSON Lines; columns are optional, since users select them."""
     schema = _object(f"One line of export {what} as JSON Lines.", TABLES[what].fields)
     properties = {"schema_version": SCHEMA_VERSION_SCHEMA, **schema["properties"]}
     return {**schema, "properties": properties, "required": ["schema_version"]}
@@ -204,4 +204,4 @@ SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
     "db-scrub": _answer(types.RedactionResult),
     "completion": _answer(types.CompletionScript),
 }
-"""What there is a schema of: a command's name, with what is special about it; one line for each."""
+"""Functions that build the schemas, by name: the command, with its variant if it has several."""

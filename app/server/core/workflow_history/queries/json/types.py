@@ -1,426 +1,427 @@
-"""The dicts that commands give as JSON, written down as types; a schema is made of each.
+"""Types of the dicts that commands return as JSON; a JSON Schema is generated from each.
 
-Annotations are evaluated here: as text, a TypedDict would not see which keys are not required.
+Comments become the descriptions in the schemas. Annotations are evaluated here: as strings, a TypedDict would
+not recognize which keys are not required.
 """
 
 from typing import Any, Literal, TypedDict
 
 
 class Run(TypedDict):
-    """One run; its keys are those of the tables."""
+    """One run, with the keys of the tables."""
 
 
 class RunSummary(TypedDict):
-    """What a list shows of a run."""
+    """One run as shown in a list."""
 
-    project: str  # empty: none named
-    id: str  # unique in its project
-    status: str | None  # completed, failed, stopped, running, incomplete, unknown
-    status_reason: str | None  # what the status was read from
-    created_at: str | None  # ISO 8601, UTC
-    started_at: str | None  # ISO 8601, UTC
-    completed_at: str | None  # ISO 8601, UTC
-    times_basis: str | None  # reported: times stand in the files; derived: from ids or file stamps
-    utc_offset_minutes: int | None  # the run's local time less UTC
-    time_zone_known: bool | None  # false: its times were written without a zone
-    duration_seconds: float | None  # length of the run
-    duration_basis: str | None  # reported, derived, or lower_bound: an agent's work may not be in it
-    issue_number: str | None  # issue worked on
-    issue_class: str | None  # such as /feature
-    workflow_template: str | None  # workflow that was run
-    model_used: str | None  # the costliest model
+    project: str  # project of the run; empty: no project is named
+    id: str  # id of the run, unique in its project
+    status: str | None  # status of the run: completed, failed, stopped, running, incomplete, unknown
+    status_reason: str | None  # source of the status
+    created_at: str | None  # time at which the run was created, ISO 8601, UTC
+    started_at: str | None  # time at which the run started, ISO 8601, UTC
+    completed_at: str | None  # time at which the run completed, ISO 8601, UTC
+    times_basis: str | None  # reported: from times in the files; derived: from ids or file times
+    utc_offset_minutes: int | None  # local time of the run minus UTC, in minutes
+    time_zone_known: bool | None  # false: the times were written without a time zone
+    duration_seconds: float | None  # duration of the run, in seconds
+    duration_basis: str | None  # reported, derived, or lower_bound: some agent runs may be missing
+    issue_number: str | None  # number of the issue worked on
+    issue_class: str | None  # issue class, such as /feature
+    workflow_template: str | None  # name of the workflow
+    model_used: str | None  # model with the highest cost
     branch_name: str | None  # branch worked on
-    current_phase: str | None  # phase that the state names
-    total_cost: float | None  # US dollars on record; of a run without any record, its lower bound
-    cost_basis: str | None  # reported, computed, lower_bound or unpriced: the weakest of the parts
-    lower_bound_cost: float | None  # spent at least beyond the record, US dollars
-    retry_count: int | None  # attempts after the first
-    total_tokens: int | None  # of all four kinds
-    nl_clarity_score: float | None  # 0 to 100
-    cost_efficiency_score: float | None  # 0 to 100
-    performance_score: float | None  # 0 to 100
-    quality_score: float | None  # 0 to 100
-    source_state: str | None  # present, or gone: its files are no longer there
-    agents_dir: str | None  # folder it was read from
-    nl_input: str | None  # the beginning of its request
-    error_message: str | None  # the beginning of what went wrong
-    copy_of: str | None  # the run, with its project, that counts all that this one spent; null: it is no copy
+    current_phase: str | None  # current phase according to the state file
+    total_cost: float | None  # recorded cost in US dollars; without a recorded cost, the lower bound
+    cost_basis: str | None  # weakest basis of all parts: reported, computed, lower_bound or unpriced
+    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, in US dollars
+    retry_count: int | None  # number of attempts after the first
+    total_tokens: int | None  # number of tokens of all four kinds
+    nl_clarity_score: float | None  # clarity score of the request, 0 to 100
+    cost_efficiency_score: float | None  # cost efficiency score, 0 to 100
+    performance_score: float | None  # performance score, 0 to 100
+    quality_score: float | None  # quality score, 0 to 100
+    source_state: str | None  # present, or gone: the files of the run are missing
+    agents_dir: str | None  # agents folder from which the run was read
+    nl_input: str | None  # beginning of the request
+    error_message: str | None  # beginning of the error message
+    copy_of: str | None  # run, with its project, that counts all spending of this copy; null: not a copy
 
 
 class RunSummaryPage(TypedDict):
-    """One page of the history, a row for each run."""
+    """One page of the history, with a summary of each run."""
 
-    workflows: list[RunSummary]  # the runs of this page
-    total: int  # runs on all pages
-    limit: int  # runs on a page at the most
-    offset: int  # runs before this page
-    next_cursor: str | None  # what the next page is asked for with; null: there is none
+    workflows: list[RunSummary]  # runs on this page
+    total: int  # number of runs on all pages
+    limit: int  # maximum number of runs per page
+    offset: int  # number of runs before this page
+    next_cursor: str | None  # cursor of the next page; null: this is the last page
 
 
 class SimilarRun(TypedDict):
-    """A run that is like another."""
+    """A run that is similar to another one."""
 
-    id: str
-    project: str  # empty: none named
-    similarity_score: float  # 0 to 1
+    id: str  # id of the similar run
+    project: str  # project of the similar run; empty: no project is named
+    similarity_score: float  # similarity of the two runs, 0 to 1
 
 
 class RunPage(TypedDict):
     """One page of the history."""
 
-    workflows: list[Run]  # the runs of this page
-    total: int  # runs on all pages
-    limit: int  # runs on a page at the most
-    offset: int  # runs before this page
-    next_cursor: str | None  # what the next page is asked for with; null: there is none
-    part_costs: list[float | None] | None  # US dollars known of the phases or agents sorted by; else null
-    part_costs_partial: list[bool] | None  # of each of these: more may have been spent; else null
+    workflows: list[Run]  # runs on this page
+    total: int  # number of runs on all pages
+    limit: int  # maximum number of runs per page
+    offset: int  # number of runs before this page
+    next_cursor: str | None  # cursor of the next page; null: this is the last page
+    part_costs: list[float | None] | None  # USD per run of the phases or agents sorted by; null: another sort
+    part_costs_partial: list[bool] | None  # whether each of these is a lower bound; null: another sort
 
 
 class Problem(TypedDict):
-    """Something that could not be read, or looks wrong."""
+    """Something that could not be read, or that looks wrong."""
 
-    path: str  # the file, relative to the agents folder
-    line: int | None  # from 1; null: the whole file
-    reason: str  # what is wrong
+    path: str  # path of the file, relative to the agents folder
+    line: int | None  # line number, from 1; null: the whole file
+    reason: str  # description of the problem
     severity: Literal["error", "warning"]  # error: data is missing; warning: data is doubtful
 
 
 class RunProblem(Problem):
-    """Something wrong with a stored run."""
+    """A problem of a stored run."""
 
-    workflow_key: int | None  # number of the run in this database
+    workflow_key: int | None  # key of the run in this database
 
 
 class RunPattern(TypedDict):
-    """Work that recurs, as one run shows it."""
+    """A pattern as it occurs in one run."""
 
-    kind: str  # operation or sequence
-    signature: str  # what recurs, in normal form
-    status: str  # detected, accepted or dismissed
-    count: int | None  # times seen in this run
-    failures: int | None  # times it failed in this run
-    cost: float | None  # spent on it in this run, US dollars
-    workflows: int  # runs that show it
-    example_path: str | None  # stream with an example, relative to the run's folder
-    example_line: int | None  # line of the example, from 1
+    kind: str  # kind of the pattern: operation or sequence
+    signature: str  # normalized operations of the pattern
+    status: str  # status of the pattern: detected, accepted or dismissed
+    count: int | None  # number of occurrences in this run
+    failures: int | None  # number of failed occurrences in this run
+    cost: float | None  # cost of the pattern in this run, US dollars
+    workflows: int  # number of runs with the pattern
+    example_path: str | None  # path of a stream with an example, relative to the run's folder
+    example_line: int | None  # line number of the example, from 1
 
 
 class RunDetails(TypedDict):
-    """What `show` says beside a run's own keys."""
+    """Fields that `show` adds to a run's own keys."""
 
-    patterns: list[RunPattern]  # what recurs in other runs, too
-    problems: list[RunProblem]  # what could not be read of its files
+    patterns: list[RunPattern]  # patterns of the run that recur in other runs
+    problems: list[RunProblem]  # problems with the run's files
 
 
 class SyncError(Problem):
-    """Something that could not be read, and whose it is."""
+    """A problem found by a sync, with its run."""
 
-    id: str | None  # the run; null: no run's
+    id: str | None  # id of the run; null: the problem belongs to no run
 
 
 class SkippedFolder(TypedDict):
-    """A folder that is no run."""
+    """A folder that is not a run."""
 
-    path: str  # relative to the agents folder
-    reason: str  # why it was left out
+    path: str  # path of the folder, relative to the agents folder
+    reason: str  # reason why the folder was skipped
 
 
 class SyncResult(TypedDict):
-    """What a sync did."""
+    """The result of a sync."""
 
-    project: str  # that the runs are stored under
-    agents_dir: str  # that was read; of several the first
-    folders: list[str]  # every agents folder that was read
-    scanned: int  # runs found
-    enriched: int  # of them, runs whose cost is known
-    inserted: int  # runs that are new
-    updated: int  # known runs that are up to date now, those included that needed no write
-    unchanged: int  # of them, runs that needed no write
-    changed: int  # of them, runs whose record changed
-    failed: int  # runs in trouble
-    unread: int  # files and folders that the system would not show; the next sync tries again
-    gone: int  # known runs whose files are not there
-    newly_gone: int  # of them, runs whose files were there at the last sync
-    returned: int  # runs whose files are there again
-    left_out: int  # folders that are no runs
-    pruned: int  # runs that stay out of the history, since they were pruned
-    left_out_paths: list[SkippedFolder]  # which
-    patterns: int  # findings of what recurs that were stored
-    partial_costs: int  # runs of which nothing shows all that they spent
-    runs_without_cost: int  # of them, runs of which nothing is known to have been spent
-    repeating: int  # of the folder's runs: of whose messages another run counts some, changed or not
-    total_cost: float | None  # of the folder's runs, US dollars on record
-    lower_bound_cost: float | None  # spent at least beyond that, US dollars
-    requests: int  # runs whose request was found
-    statuses: dict[str, int]  # how the folder's runs stand, count by status; without copies of other runs
-    copies: int  # of the folder's runs: other runs count all that they spent
-    success_rate: float | None  # 0 to 1: completed of those that completed or failed; null: none did
-    success_rate_of: int  # runs that completed or failed
-    undated: int  # runs whose date is not known
+    project: str  # project under which the runs are stored
+    agents_dir: str  # agents folder that was read, the first one if there are several
+    folders: list[str]  # all agents folders that were read
+    scanned: int  # number of runs found
+    enriched: int  # number of runs with a known cost
+    inserted: int  # number of new runs
+    updated: int  # number of stored runs that are up to date now, changed or unchanged
+    unchanged: int  # number of stored runs that needed no write
+    changed: int  # number of stored runs whose record changed
+    failed: int  # number of runs with a failure
+    unread: int  # number of files and folders that could not be accessed; the next sync tries again
+    gone: int  # number of stored runs whose files are missing
+    newly_gone: int  # number of runs whose files went missing since the last sync
+    returned: int  # number of runs whose missing files are present again
+    left_out: int  # number of skipped folders, which are not runs
+    pruned: int  # number of runs that are not stored again, since they were pruned
+    left_out_paths: list[SkippedFolder]  # the skipped folders
+    patterns: int  # number of patterns stored, counted per run
+    partial_costs: int  # number of runs whose cost is a lower bound or unknown
+    runs_without_cost: int  # number of runs with neither a recorded cost nor a lower bound
+    repeating: int  # number of runs in the folder with messages that another run counts
+    total_cost: float | None  # recorded cost of the folder's runs, US dollars
+    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, US dollars
+    requests: int  # number of runs with a request
+    statuses: dict[str, int]  # number of the folder's runs by status, without copies of other runs
+    copies: int  # number of runs in the folder that are copies of other runs, which count their cost
+    success_rate: float | None  # completed by completed plus failed runs, 0 to 1; null: no such run
+    success_rate_of: int  # number of runs that completed or failed
+    undated: int  # number of runs with an unknown date
     first_created_at: str | None  # date of the earliest run, ISO 8601, UTC; null: no date is known
-    last_created_at: str | None  # date of the latest run, ISO 8601, UTC
-    duration_seconds: float  # length of the sync, seconds
-    errors: list[SyncError]  # what could not be read
-    new_problems: int  # of them, those of no stored run that the last sync did not know
-    secrets: dict[str, int]  # taken out of the texts of the runs that were read, count by kind
+    last_created_at: str | None  # date of the latest run, ISO 8601, UTC; null: no date is known
+    duration_seconds: float  # duration of the sync, in seconds
+    errors: list[SyncError]  # problems found in the folder
+    new_problems: int  # number of problems without a stored run that the last sync did not find
+    secrets: dict[str, int]  # number of redactions in the texts of the runs that were read, by kind
 
 
 class LoggedSync(TypedDict):
-    """One sync on record."""
+    """One recorded sync."""
 
-    number: int  # rises with each
-    started_at: str | None  # ISO 8601, UTC
-    duration_seconds: float | None  # its length
-    agents_dir: str | None  # folder that was read
-    project: str | None  # that the runs are stored under
-    scanned: int | None  # runs found
-    enriched: int | None  # of them, runs whose cost is known
-    inserted: int | None  # runs that were new
-    updated: int | None  # known runs that were brought up to date
-    unchanged: int | None  # known runs that needed no write
-    failed: int | None  # runs in trouble
-    errors_found: int  # what could not be read, how many
-    errors: list[SyncError]  # the first of them, at most 100
+    number: int  # number of the sync, in ascending order
+    started_at: str | None  # time at which the sync started, ISO 8601, UTC
+    duration_seconds: float | None  # duration of the sync, in seconds
+    agents_dir: str | None  # agents folder that was read
+    project: str | None  # project under which the runs are stored
+    scanned: int | None  # number of runs found
+    enriched: int | None  # number of runs with a known cost
+    inserted: int | None  # number of new runs
+    updated: int | None  # number of stored runs that are up to date after the sync, changed or unchanged
+    unchanged: int | None  # number of stored runs that needed no write
+    failed: int | None  # number of runs with a failure
+    errors_found: int  # number of problems found
+    errors: list[SyncError]  # the first problems found, at most 100
 
 
 class SyncRecords(TypedDict):
-    """One page of the syncs on record, the latest first."""
+    """One page of the recorded syncs, latest first."""
 
-    syncs: list[LoggedSync]  # those of this page
-    total: int  # syncs on all pages
-    limit: int  # syncs on a page at the most
-    next_cursor: str | None  # what the next page is asked for with; null: there is none
+    syncs: list[LoggedSync]  # syncs on this page
+    total: int  # number of syncs on all pages
+    limit: int  # maximum number of syncs per page
+    next_cursor: str | None  # cursor of the next page; null: this is the last page
 
 
 class AgentRun(TypedDict):
-    """One agent's work; its keys are those of the tables."""
+    """One agent run, with the keys of the tables."""
 
 
 class AgentRuns(TypedDict):
-    """All that a run's agents did."""
+    """All agent runs of a run."""
 
-    project: str  # empty: none named
-    id: str  # of the run
-    phase_costs: list[AgentRun]  # each agent's work, former attempts too
+    project: str  # project of the run; empty: no project is named
+    id: str  # id of the run
+    phase_costs: list[AgentRun]  # agent runs, including superseded attempts
 
 
 class Health(TypedDict):
-    """Whether the server can answer."""
+    """Health of the server."""
 
-    ok: bool  # the history can be read
-    database_version: str | None  # revision of its tables; null: there is no history yet
+    ok: bool  # whether the history can be read
+    database_version: str | None  # revision of the database tables; null: there is no history yet
 
 
 class SchemaNames(TypedDict):
-    """Which schemas there are."""
+    """Names of the JSON Schemas."""
 
-    names: list[str]  # of what is given as JSON
+    names: list[str]  # names of all schemas
 
 
 class CostTotals(TypedDict):
-    """What some agent runs add up to."""
+    """Total cost and tokens of some agent runs."""
 
-    recorded_cost: float | None  # reported or computed, US dollars
-    lower_bound_cost: float | None  # spent at least beyond that, US dollars
-    partial: bool  # more may have been spent
-    input_tokens: int | None  # uncached
-    output_tokens: int | None  # written by the model
-    cache_read_tokens: int | None  # read from the cache
-    cache_creation_tokens: int | None  # written to a cache, the sum of the next two
-    cache_creation_5m_tokens: int | None  # written to the 5-minute cache
-    cache_creation_1h_tokens: int | None  # written to the 1-hour cache
-    web_searches: int | None  # requests
-    total_tokens: int | None  # cached or not
-    unpriced_tokens: int  # of models without a known price
+    recorded_cost: float | None  # reported plus computed cost, US dollars
+    lower_bound_cost: float | None  # lower bound of the cost beyond the recorded cost, US dollars
+    partial: bool  # whether more may have been spent
+    input_tokens: int | None  # number of uncached input tokens
+    output_tokens: int | None  # number of output tokens
+    cache_read_tokens: int | None  # number of cache read tokens
+    cache_creation_tokens: int | None  # number of cache write tokens, 5 min and 1 h together
+    cache_creation_5m_tokens: int | None  # number of cache write tokens, 5 min
+    cache_creation_1h_tokens: int | None  # number of cache write tokens, 1 h
+    web_searches: int | None  # number of web search requests
+    total_tokens: int | None  # number of all tokens, cached or not
+    unpriced_tokens: int  # number of tokens of models without a known price
 
 
 class GroupCosts(CostTotals):
-    """What one phase, agent or model cost."""
+    """Cost of one phase, agent or model."""
 
-    name: str | None  # null: unknown
-    runs: int  # that had it
-    agent_runs: int  # streams
+    name: str | None  # name of the phase, agent or model; null: unknown
+    runs: int  # number of runs with this phase, agent or model
+    agent_runs: int  # number of streams
 
 
 class RunCost(CostTotals):
-    """What one run cost."""
+    """Cost of one run."""
 
-    name: str  # its id
-    created_at: str | None  # ISO 8601, UTC
-    utc_offset_minutes: int | None  # its local time minus UTC; null: not known
-    status: str | None  # null: nothing of it could be read
-    cost_basis: str | None  # reported, computed, lower_bound or unpriced: the weakest of the parts
-    copy_of: str | None  # of a copy: the run that counts all that it spent
-    agent_runs: int  # streams
+    name: str  # id of the run
+    created_at: str | None  # time at which the run was created, ISO 8601, UTC
+    utc_offset_minutes: int | None  # local time of the run minus UTC, in minutes; null: unknown
+    status: str | None  # status of the run; null: no file of it could be read
+    cost_basis: str | None  # weakest basis of all parts: reported, computed, lower_bound or unpriced
+    copy_of: str | None  # run that counts all spending of this copy; null: not a copy
+    agent_runs: int  # number of streams
 
 
 class CostsByKind(TypedDict, total=False):
-    """Costs by kind, the costliest first."""
+    """Costs by kind of group, highest first."""
 
-    phase: list[GroupCosts]
-    agent: list[GroupCosts]
-    model: list[GroupCosts]
-    run: list[RunCost]
+    phase: list[GroupCosts]  # cost by phase
+    agent: list[GroupCosts]  # cost by agent
+    model: list[GroupCosts]  # cost by model
+    run: list[RunCost]  # cost by run
 
 
 class UnpricedTokens(TypedDict):
     """Tokens of a model without a known price."""
 
-    name: str | None  # of the model; null: its streams name none
-    tokens: int
+    name: str | None  # name of the model; null: the streams name none
+    tokens: int  # number of tokens
 
 
 class FolderCosts(CostTotals):
-    """What an agents folder's runs cost."""
+    """Cost of the runs in agents folders."""
 
-    agents_dir: str  # that was read; of several the first
-    folders: list[str]  # every agents folder that was read
-    project: str  # that a sync would store the runs under
-    runs: int  # found, without copies of other runs
-    copies: int  # of other runs of these folders, which count all that they spent
-    agent_runs: int  # streams
-    runs_without_cost: int  # of which nothing shows what they spent
-    unpriced_models: list[str]  # models without a known price
-    unpriced_by_model: list[UnpricedTokens]  # how many tokens of each, last of a model that is not named
-    by: CostsByKind  # the kinds that were asked for
-    problems: list[Problem]  # what could not be read
+    agents_dir: str  # agents folder that was read, the first one if there are several
+    folders: list[str]  # all agents folders that were read
+    project: str  # project under which a sync would store the runs
+    runs: int  # number of runs, without copies of other runs
+    copies: int  # number of copies of other runs in these folders, which count their cost
+    agent_runs: int  # number of streams
+    runs_without_cost: int  # number of runs with neither a recorded cost nor a lower bound
+    unpriced_models: list[str]  # names of models without a known price
+    unpriced_by_model: list[UnpricedTokens]  # number of unpriced tokens per model; an unnamed model is last
+    by: CostsByKind  # costs by the requested kinds of groups
+    problems: list[Problem]  # problems found in the folders
 
 
 class ResyncResult(TypedDict):
-    """How counting one run's costs anew went."""
+    """Result of repricing one run."""
 
-    success: bool
-    workflow_id: str  # the run
-    updated: bool  # something changed
-    message: str  # what was done, or why not
+    success: bool  # whether the repricing succeeded
+    workflow_id: str  # id of the run
+    updated: bool  # whether something changed
+    message: str  # description of the change, or reason of the failure
 
 
 class ResyncBatchResult(TypedDict):
-    """How counting many runs' costs anew went."""
+    """Result of repricing many runs."""
 
-    total_processed: int  # runs
-    successful: int  # of them
-    failed: int  # of them
-    workflows: list[ResyncResult]  # each run
+    total_processed: int  # number of runs processed
+    successful: int  # number of runs whose repricing succeeded
+    failed: int  # number of runs whose repricing failed
+    workflows: list[ResyncResult]  # result of each run
 
 
 class DemoResult(TypedDict):
-    """Where the demo lies."""
+    """Location of the demo."""
 
-    folder: str  # its agents folder
-    database: str  # its history
-    sync: dict[str, Any]  # what its sync gave, as in the schema `sync`
+    folder: str  # path of the demo's agents folder
+    database: str  # path or URL of the demo's history
+    sync: dict[str, Any]  # result of the demo's sync, in the schema `sync`
 
 
 class ServerInfo(TypedDict):
-    """Where a server answers."""
+    """Address of a server."""
 
-    address: str  # of its first page
-    token: str | None  # that it asks for; null: none
-    agents_dir: str | None  # folder that it follows, the first one of several; null: none
-    folders: list[str]  # all that it follows
+    address: str  # URL of the start page
+    token: str | None  # access token that the server requires; null: none
+    agents_dir: str | None  # agents folder that is followed, the first one if there are several; null: none
+    folders: list[str]  # all agents folders that are followed
 
 
 class ConfigCreated(TypedDict):
-    """A settings file that was written."""
+    """A settings file that was created."""
 
-    config: str  # where it lies
+    config: str  # path of the settings file
 
 
 class DatabasePath(TypedDict):
-    """Where the history lies."""
+    """Location of the history."""
 
-    path: str  # a file's path, or a URL without its password
+    path: str  # path of the database file, or database URL without its password
 
 
 class DatabaseVersion(TypedDict):
-    """Which shape the history's tables have."""
+    """Version of the database tables."""
 
-    database_version: str | None  # revision of the tables; null: there is no history yet
+    database_version: str | None  # revision of the database tables; null: there is no history yet
 
 
 class DatabaseCheck(TypedDict):
-    """Whether the history is sound."""
+    """Integrity check of the history."""
 
-    ok: bool
-    problems: list[str]  # what is damaged, a sentence each
+    ok: bool  # whether the history has no faults
+    problems: list[str]  # faults found, one sentence each
 
 
 class DuplicateStream(TypedDict):
-    """Two runs that have a stream in common; what it cost counts in one of them."""
+    """Two runs with a stream in common, whose cost counts in one of them."""
 
-    run: str  # project/id
-    other: str  # project/id
+    run: str  # first run, as project/id
+    other: str  # second run, as project/id
 
 
 class MergeResult(TypedDict):
-    """What bringing another history over came to."""
+    """Result of merging another history into this one."""
 
-    source: str  # the other history
-    dry_run: bool  # nothing was stored
-    runs: int  # of the other history
-    inserted: int  # runs that are new
-    updated: int  # known runs that it knew more of
-    unchanged: int  # of its runs, those that brought nothing
-    renamed: int  # runs that got a name of their own, since a different run has theirs
-    pruned: int  # of its runs, those left out since they were pruned here
-    patterns_decided: int  # patterns on which it had the later word
-    syncs: int  # syncs on record that are new
-    shared: list[DuplicateStream]  # new runs with streams that another run has, too
-    duration_seconds: float
+    source: str  # path or URL of the other history
+    dry_run: bool  # true: nothing was stored
+    runs: int  # number of runs in the other history
+    inserted: int  # number of new runs
+    updated: int  # number of stored runs that the other history had more data for
+    unchanged: int  # number of runs of the other history that changed nothing
+    renamed: int  # number of runs stored under a new name, since a different run has theirs
+    pruned: int  # number of runs that were not merged, since they were pruned here
+    patterns_decided: int  # number of patterns whose later decision was in the other history
+    syncs: int  # number of new recorded syncs
+    shared: list[DuplicateStream]  # new runs that have streams in common with another run
+    duration_seconds: float  # duration of the merge, in seconds
 
 
 class BackupResult(TypedDict):
-    """A copy of the history."""
+    """A backup of the history."""
 
-    file: str  # the copy
-    source: str  # the history
-    runs: int  # that it holds
-    bytes: int  # that it takes
-    duration_seconds: float
+    file: str  # path of the backup
+    source: str  # path or URL of the history
+    runs: int  # number of runs in the backup
+    bytes: int  # size of the backup in bytes
+    duration_seconds: float  # duration of the backup, in seconds
 
 
 class VacuumResult(TypedDict):
-    """How much space the history takes."""
+    """Size of the history before and after a vacuum."""
 
-    bytes_before: int
-    bytes_after: int
-    duration_seconds: float
+    bytes_before: int  # size before the vacuum, in bytes
+    bytes_after: int  # size after the vacuum, in bytes
+    duration_seconds: float  # duration of the vacuum, in seconds
 
 
 class PreviouslyPruned(TypedDict):
-    """What was pruned earlier."""
+    """Runs that were pruned earlier."""
 
-    runs: int
-    spent: float | None  # US dollars at least; null: unknown
+    runs: int  # number of runs pruned earlier
+    spent: float | None  # lower bound of the cost of runs pruned earlier, US dollars; null: unknown
 
 
 class PruneResult(TypedDict):
-    """What was taken out of the history, or would be."""
+    """Runs that were deleted from the history, or would be."""
 
-    dry_run: bool  # nothing was taken out
-    runs: int  # that the rules mean
-    spent: float | None  # by them, US dollars; null: unknown
-    spent_is_exact: bool  # false: that is what they spent at least
-    unpriced: int  # of them, runs of unknown cost
-    oldest: str | None  # when the first of them was made, ISO 8601 UTC
-    newest: str | None  # when the last of them was made, ISO 8601 UTC
-    projects: dict[str, int]  # how many of each project
-    pruned_before: PreviouslyPruned  # which no statistics count any more, either
-    duration_seconds: float
+    dry_run: bool  # true: nothing was deleted
+    runs: int  # number of runs that match the rules
+    spent: float | None  # cost of these runs, US dollars; null: unknown
+    spent_is_exact: bool  # false: the cost of these runs is a lower bound
+    unpriced: int  # number of these runs with an unknown cost
+    oldest: str | None  # creation time of the oldest of these runs, ISO 8601, UTC
+    newest: str | None  # creation time of the newest of these runs, ISO 8601, UTC
+    projects: dict[str, int]  # number of these runs by project
+    pruned_before: PreviouslyPruned  # runs pruned earlier, which no statistics include
+    duration_seconds: float  # duration of the pruning, in seconds
 
 
 class RedactionResult(TypedDict):
-    """What was taken out of the history."""
+    """Redactions in the history."""
 
-    rows_changed: int  # in all tables
-    secrets: dict[str, int]  # that were taken out, count by kind
-    text_kept: bool  # what was asked, said and typed is still stored
+    rows_changed: int  # number of changed rows in all tables
+    secrets: dict[str, int]  # number of redacted secrets, by kind
+    text_kept: bool  # whether requests, messages and commands are still stored
 
 
 class CompletionScript(TypedDict):
-    """What teaches a shell to complete."""
+    """Completion script of a shell."""
 
-    shell: str  # its name
-    script: str  # to be run by it at its start
+    shell: str  # name of the shell
+    script: str  # script that the shell runs at its start
