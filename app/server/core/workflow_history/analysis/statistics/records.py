@@ -113,7 +113,7 @@ class Waste:
     doubtful_cost: float  # US dollars that the doubtful runs cost at least; not part of the waste
     doubtful_partial: bool  # true if the doubtful runs cost more
     by_template: tuple[WasteLocation, ...]  # waste by workflow, most wasteful first
-    by_phase: tuple[WasteLocation, ...]  # waste by phase, most wasteful first; name None: no agent run shows it
+    by_phase: tuple[WasteLocation, ...]  # waste by phase, most wasteful first; name None: no agent's cost
 
 
 @dataclass(frozen=True, slots=True)
