@@ -12,7 +12,7 @@ Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag
 """Kinds of columns, as in the store: money in whole nanodollars, time as UTC text; None is unknown.
 
 A clock is a time whose zone may be unknown: then its text ends without a Z.
-A float is money as a float, for formats that have both.
+A float is money as a floating-point number, for formats that have both.
 """
 
 ColumnBatch = Sequence[Sequence[Any]]

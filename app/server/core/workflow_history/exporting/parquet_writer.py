@@ -21,8 +21,8 @@ _INSTALL = "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or t
 class ParquetWriter:
     """Writer for Parquet; combines batches into row groups.
 
-    Money is decimal128 with nine decimal places. Each such column is followed at the end of the schema by a
-    float column with the suffix `_usd`, because data frames add up floats many times as fast.
+    Money is decimal128 with nine decimal places. After all fields, there is a float column for each money
+    column, with the suffix `_usd`: data frames add up floats many times as fast.
     """
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], arrow: Any, files: Any) -> None:

@@ -16,7 +16,7 @@ from .fields import ColumnBatch, Field
 
 @contextmanager
 def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """Yield a temporary file that replaces `path` when the block ends; only its owner may read it.
+    """Yield a temporary file that replaces `path` after a block without errors; only its owner may read it.
 
     Raises WorkflowHistoryError if `path` cannot be written, is not a file, or exists already without `force`.
     """
