@@ -1,4 +1,4 @@
-"""The demo's own agents folder: a seed and an end date in, realistic run folders on the disk out."""
+"""Generate an agents directory for demos: a seed and an end date in, realistic runs on disk out."""
 
 from .folder import DemoFolder, PlantedFindings, make_agents_folder
 

@@ -1,4 +1,4 @@
-"""Which agents a workflow runs, and what each is like: tables of roles and templates. Data only."""
+"""Agents of the demo's workflows: tables of roles and templates. Data only."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,22 @@ from .spending import TokenProfile
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What agents of one kind have in common."""
+    """Properties of all agents of one role."""
 
-    command: str  # slash command of its prompt; "" for the class of the issue
-    size: float  # length of its stream against the average one
-    spending: TokenProfile
-    heavy: bool = False  # uses the big model where the run has one
+    command: str  # slash command of its prompt; "": the issue class
+    size: float  # length of its stream, relative to the average
+    spending: TokenProfile  # token usage of its messages
+    heavy: bool = False  # uses the larger model if the run has one
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent of a template, in the order of work."""
+    """One agent of a template, listed in order of execution."""
 
-    name: str  # folder under the run
+    name: str  # directory inside the run's directory
     role: str  # key of ROLES
-    chance: float = 1.0  # how often it is needed
-    file: str = "raw_output.jsonl"
+    chance: float = 1.0  # probability that it is needed, 0 to 1
+    file: str = "raw_output.jsonl"  # name of its stream's file
 
 
 ROLES = {
@@ -79,4 +79,4 @@ TEMPLATE_WEIGHTS = {
     "adw_quick": 6,
     "adw_complete": 4,
 }
-"""How often a template is chosen, out of a hundred."""
+"""Relative weight of each template in the random choice; the sum is 100."""

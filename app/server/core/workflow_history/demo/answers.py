@@ -1,4 +1,4 @@
-"""What tools answer: a step and a size in, the user line of a stream out. Pure, but for the random source."""
+"""Generate tool results: a step and a size in, the user line of a stream out. Pure, given a random source."""
 
 import base64
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from .filler import generate_text, numbered
 from .lines import PROJECT_PATH, Line, Session, tool_result_content, tool_result_line
 from .scripts import ToolStep
 
-# A result stands in its line twice, once for the model and once as the CLI's own record of the call.
+# A line contains its result twice, once for the model and once as the CLI's own record of the call.
 _COPIES = {"Bash": 2.05, "Read": 2.3, "Grep": 1.15}
 
 
 def answer_line(session: Session, tool_id: str, step: ToolStep, size: int) -> Line:
-    """Return the line that answers `step`; `size` is about how long it may become, in characters."""
+    """Return the result line of `step`; `size` is its approximate maximum length in characters."""
     length = max(80, int(size / _COPIES.get(step.tool, 1.0)))
     text = generate_text(session.source, step.filler, length) if step.filler else step.output
     return _ANSWERS[step.tool](session, tool_id, step, text)
 
 
 def image_line(session: Session, tool_id: str, path: str, size: int) -> Line:
-    """Return the answer to reading a screenshot of `size` bytes: two copies of base64 on one line."""
+    """Return the result line of reading a screenshot of `size` bytes, which contains its base64 twice."""
     data = base64.b64encode(session.source.randbytes(size)).decode("ascii")
     source = {"type": "base64", "data": data, "media_type": "image/png"}
     content = tool_result_content(tool_id, [{"type": "image", "source": source}])

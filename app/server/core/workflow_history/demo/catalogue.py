@@ -1,6 +1,6 @@
-"""Name the models in use on a day and what they cost then: a date in, model ids and rates out.
+"""Models in use on a day and their prices: a date in, model ids and rates out.
 
-Prices come from the genai-prices snapshot that is installed; no call to a network.
+The prices are those of the installed genai-prices package; no network access.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from genai_prices import Usage, calc_price
 
 from ..common.models import TokenUsage
 
-# First day of use in the made-up project, a few days after each model came out at the earliest.
+# First day of use in the fictional project, at the earliest a few days after the release of each model.
 _IN_USE_SINCE: dict[str, tuple[tuple[date, str], ...]] = {
     "base": (
         (date(2025, 2, 27), "claude-3-7-sonnet-20250219"),
@@ -42,7 +42,7 @@ _IN_USE_SINCE: dict[str, tuple[tuple[date, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """US dollars a token of one model on one day, below any tier for long contexts."""
+    """US dollars per token of one model on one day, below any tier for long contexts."""
 
     input: Decimal
     output: Decimal
@@ -50,7 +50,7 @@ class Rates:
     cache_write: Decimal  # 5-minute cache
 
     def cost(self, usage: TokenUsage) -> Decimal:
-        """Return what `usage` costs in US dollars; 1-hour cache writes never occur in the demo."""
+        """Return the cost of `usage` in US dollars; 1-hour cache writes never occur in the demo."""
         return (
             self.input * usage.input
             + self.output * usage.output
@@ -71,7 +71,7 @@ def model_on(day: date, role: str) -> str:
 def rates_on(day: date, model: str) -> Rates:
     """Return the rates of `model` on `day`.
 
-    Raises LookupError where genai-prices does not know the model.
+    Raises LookupError if genai-prices has no price for the model.
     """
     return Rates(
         input=_price(day, model, Usage(input_tokens=1000)),
@@ -84,7 +84,7 @@ def rates_on(day: date, model: str) -> Rates:
 def _has_price(model: str, day: date) -> bool:
     try:
         rates_on(day, model)
-    except LookupError:  # an older genai-prices does not know newer models
+    except LookupError:  # an older genai-prices lacks newer models
         return False
     return True
 

@@ -1,14 +1,14 @@
-"""Say why an agent failed: a random source and a moment in, the CLI's last words out. Pure."""
+"""Generate error messages of failed agents: a random source and a time in, the CLI's final text out. Pure."""
 
 from datetime import datetime, timedelta
 from random import Random
 
 _WEIGHTS = {"limit": 8, "overloaded": 5, "too_long": 3, "timeout": 2, "credit": 1}
-"""How often an agent fails for what, out of 19."""
+"""Relative frequency of each cause of failure; the sum is 19."""
 
 
 def failure_text(source: Random, moment: datetime) -> str:
-    """Return what Claude Code says when it ends with an error at about `moment`, which is aware."""
+    """Return the error message with which Claude Code ends at about `moment`, an aware time."""
     cause = source.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
     if cause == "limit":
         reset = (moment + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Plausible tool output of any length: a random source and a size in, text out. No file, no clock."""
+"""Generate plausible tool output of any length: a random source and a size in, text out. No file or clock."""
 
 from functools import lru_cache
 from random import Random
@@ -49,7 +49,7 @@ _KINDS = {"code": _CODE, "tests": _TESTS, "build": _BUILD, "diff": _DIFF, "paths
 
 
 def generate_text(source: Random, kind: str, size: int) -> str:
-    """Return about `size` characters of `kind` ("code", "tests", "build", "diff" or "paths"), whole lines.
+    """Return at most `size` characters in whole lines, of `kind` "code", "tests", "build", "diff" or "paths".
 
     >>> text = generate_text(Random(1), "tests", 400)
     >>> 200 < len(text) <= 400
@@ -74,7 +74,7 @@ def numbered(text: str) -> str:
 
 @lru_cache(maxsize=8)
 def _pool(kind: str) -> str:
-    """Return a long text of one kind, the same in every process."""
+    """Build a long text of one kind, the same in every process."""
     source = Random(kind)  # noqa: S311 - filler text, no secret
     templates = _KINDS[kind]
     return "\n".join(_line(source, templates[turn % len(templates)]) for turn in range(_POOL_LINES)) + "\n"

@@ -1,6 +1,6 @@
-"""Write a realistic agents folder for demos and benchmarks: how many runs in, a folder on the disk out.
+"""Write a realistic agents directory for demos and benchmarks.
 
-Equal parameters give equal bytes and file times. Nothing outside the target is ever written.
+Equal parameters give equal bytes and file times. Nothing is written outside the target.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOT_RUNS = ("security_logs", "context_bundles", "_archived")
 
 
 def make_noise_files(seed: int, end: datetime) -> list[GeneratedFile]:
-    """Return the files of the folders in NOT_RUNS, and one stray file between the runs."""
+    """Return the files of the directories in NOT_RUNS, and one stray file among the runs."""
     source = Random(f"{seed}:clutter")  # noqa: S311 - a demo's dice, no secret
     day = end - timedelta(days=3)
     return [
@@ -58,36 +58,36 @@ def _archived_state() -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlantedFindings:
-    """What is hidden in the folder for people and tests to find."""
+    """Findings that the demo contains on purpose, for users and tests to detect."""
 
-    regression_start: datetime  # aware; from here on the plan phase costs about 2.5 times as much
-    regression_template: str
-    regression_agent: str
-    costs_before: tuple[Decimal, ...]  # US dollars of that agent's streams, oldest first
-    costs_after: tuple[Decimal, ...]
+    regression_start: datetime  # aware; since then the plan phase costs about 2.5 times as much
+    regression_template: str  # template with the regression
+    regression_agent: str  # agent with the regression
+    costs_before: tuple[Decimal, ...]  # US dollars of that agent's streams before it, oldest first
+    costs_after: tuple[Decimal, ...]  # US dollars of that agent's streams since then, oldest first
     build_loop: tuple[str, ...]  # commands that reviewers repeat in this order
-    build_loop_runs: tuple[str, ...]  # ids of the runs with two rounds of it or more
-    family: tuple[str, ...]  # ids of the runs with the same task in other words, oldest first
-    mishaps: dict[FailureKind, tuple[str, ...]]  # what went wrong: ids of the runs
-    odd_streams: dict[str, str]  # run id: its stream that a mishap made odd, relative to the folder
-    not_runs: tuple[str, ...]  # folders beside the runs that are none
+    build_loop_runs: tuple[str, ...]  # ids of the runs with at least two rounds of it
+    family: tuple[str, ...]  # ids of the runs with the same task in different words, oldest first
+    mishaps: dict[FailureKind, tuple[str, ...]]  # ids of the runs by kind of failure
+    odd_streams: dict[str, str]  # stream that is unusual because of a failure, relative path by run id
+    not_runs: tuple[str, ...]  # directories next to the runs that are not runs
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
-    """What was written."""
+    """Summary of the written directory."""
 
-    path: Path
-    runs: int
-    streams: int
-    bytes: int
-    reported_cost: Decimal  # US dollars, what all results add up to
-    planted: PlantedFindings
+    path: Path  # the agents directory
+    runs: int  # number of runs
+    streams: int  # number of streams
+    bytes: int  # total size of the files
+    reported_cost: Decimal  # sum of the costs in all result messages, US dollars
+    planted: PlantedFindings  # findings that the demo contains on purpose
 
 
 @dataclass(slots=True)
 class _Ledger:
-    """Counts and findings while runs are being written."""
+    """Counts and findings of the runs written so far."""
 
     runs: int = 0
     streams: int = 0
@@ -111,13 +111,13 @@ def make_agents_folder(
     base64_share: float = 0.01,
     progress: Callable[[int, int], None] | None = None,
 ) -> DemoFolder:
-    """Fill `target` with `runs` run folders of the `months` before `end`, and say what was planted.
+    """Write `runs` runs of the `months` before `end` to `target`, and return a summary.
 
-    `end` is aware; its time zone is the local one of the runs. `stream_kb` is the average stream in
-    KiB; what the lines need anyway keeps it at about 10 or more. `base64_share` is the share of
-    streams (0 to 1) with a screenshot on one long line. `progress` gets the number of written runs
-    and of all. Raises AgentsFolderError where `target` is there and not empty, ValueError where a
-    number makes no sense.
+    `end` is aware; its time zone is the local one of the runs. `stream_kb` is the average size of a stream
+    in KiB; it is at least about 10, as the lines need that much in any case. `base64_share` is the share of
+    streams (0 to 1) with a screenshot on one long line. `progress` is called with the number of written runs
+    and of all runs. Raises AgentsFolderError if `target` is a file or not empty, and ValueError if a number
+    is less than 1 or `end` has no time zone.
     """
     _check(target, runs, end, months, stream_kb)
     target.mkdir(parents=True, exist_ok=True)

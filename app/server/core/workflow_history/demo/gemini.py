@@ -1,4 +1,4 @@
-"""Write the stream of another CLI, Gemini's: a request and times in, text out. It tells no cost."""
+"""Generate the stream of another CLI, Gemini's: a request and times in, text out. It contains no cost."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from .tasks import Request
 
 
 def gemini_stream(source: Random, request: Request, started: datetime, seconds: float) -> str:
-    """Return a session of `seconds` that reviews `request`; its first line is plain text, no JSON."""
+    """Return a session of `seconds` that reviews `request`; its first line is plain text, not JSON."""
     calls = source.randint(3, 5)
     step = timedelta(seconds=seconds / (calls + 2))
     session = random_uuid(source)

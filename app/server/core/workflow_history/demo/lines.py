@@ -1,4 +1,4 @@
-"""The JSON shapes of a Claude Code stream's lines: parts in, one dict a line out. Nothing is written.
+"""Build the JSON lines of a Claude Code stream: values in, one dict per line out. Nothing is written.
 
 Ids come from the random source of the stream, so equal seeds give equal lines.
 """
@@ -28,12 +28,12 @@ _COMMANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What all lines of one stream share."""
+    """Values that all lines of one stream share."""
 
     source: Random
     model: str
     session_id: str
-    compact: bool  # no spaces after separators, as the CLI itself writes; else as json.dumps does
+    compact: bool  # without spaces after separators, as the CLI writes; otherwise as json.dumps does
 
     def uuid(self) -> str:
         """Return the next random UUID."""
@@ -44,20 +44,20 @@ class Session:
         return f"{prefix}_01{''.join(self.source.choices(_ALPHABET, k=22))}"
 
     def encode(self, line: Line) -> str:
-        """Return `line` as one line of text, its line feed included."""
+        """Encode `line` as one line of text, including its line feed."""
         if self.compact:
             return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
         return json.dumps(line) + "\n"
 
 
 def random_uuid(source: Random) -> str:
-    """Return a version 4 UUID out of `source`."""
+    """Return a version 4 UUID from `source`."""
     digits = f"{source.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def hook_line(session: Session) -> Line:
-    """Return the answer of a session-start hook, which can come before init."""
+    """Return the response line of a session-start hook, which can come before init."""
     return {
         "type": "system",
         "subtype": "hook_response",
@@ -115,7 +115,7 @@ def assistant_line(session: Session, message_id: str, content: Line, usage: Toke
 
 
 def tool_result_line(session: Session, content: Line, details: Any) -> Line:
-    """Return the user line that answers a tool call; `details` is the CLI's own record of it."""
+    """Return the user line with a tool result; `details` is the CLI's own record of it."""
     return {
         "type": "user",
         "message": {"role": "user", "content": [content]},
@@ -128,23 +128,23 @@ def tool_result_line(session: Session, content: Line, details: Any) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a result line reports."""
+    """Values that a result line reports."""
 
-    models: Mapping[str, tuple[TokenUsage, Decimal]]  # cumulative, US dollars
-    main_usage: TokenUsage  # main thread of this segment only
-    duration_ms: int
-    turns: int
-    text: str
-    is_error: bool = False
+    models: Mapping[str, tuple[TokenUsage, Decimal]]  # cumulative usage and US dollars, by model
+    main_usage: TokenUsage  # usage of the main thread in this segment only
+    duration_ms: int  # milliseconds
+    turns: int  # number of turns
+    text: str  # final text
+    is_error: bool = False  # whether the session ended with an error
 
     @property
     def cost(self) -> Decimal:
-        """US dollars, all models together."""
+        """Total cost of all models, US dollars."""
         return sum((cost for _, cost in self.models.values()), Decimal())
 
 
 def result_line(session: Session, totals: Totals) -> Line:
-    """Return the last line of a session that came to its end."""
+    """Return the last line of a session that was not interrupted."""
     return {
         "type": "result",
         "subtype": "success",
@@ -167,7 +167,7 @@ def result_line(session: Session, totals: Totals) -> Line:
 
 
 def text_content(text: str) -> Line:
-    """Return the content part for plain words."""
+    """Return the content part for plain text."""
     return {"type": "text", "text": text}
 
 

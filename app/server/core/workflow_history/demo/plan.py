@@ -1,6 +1,6 @@
-"""Decide what every run of the demo will be: runs, seed, end and months in, one plan per run out. Pure.
+"""Plan the runs of the demo: number, seed, end and months in, one plan per run out. Pure.
 
-Here stands what is planted for people to find, and how much goes wrong. Nothing is written.
+This module defines the findings that the demo contains on purpose, and the number of failures.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from .agents import TEMPLATE_WEIGHTS
 from .tasks import Request, family_tasks, ordinary_tasks
 
 FailureKind = Literal[
-    "failed",  # an error ends the run: a usage limit, an overloaded service, too long a prompt ...
-    "cut_committer",  # a committer's stream has no result, the run went on
-    "half_line",  # the same, and the last line is half written
+    "failed",  # an error ends the run: a usage limit, an overloaded service, a too long prompt ...
+    "cut_committer",  # a committer's stream has no result, and the run continued
+    "half_line",  # like cut_committer, and the last line is only half written
     "empty_stream",
-    "false_success",  # "Unknown skill", no cost, called a success
+    "false_success",  # "Unknown skill" without cost, reported as a success
     "resumed",  # several cumulative results in one file
     "gemini",  # another CLI's stream
     "damaged_state",
@@ -38,7 +38,7 @@ _PER_240_RUNS: tuple[tuple[FailureKind, int], ...] = (
     ("gemini", 1),
     ("damaged_state", 1),
 )
-# These need a reviewer and committers, and must not blur what is planted in the other templates.
+# These need a reviewer and committers, and must not obscure the findings in the other templates.
 _REVIEWED: frozenset[FailureKind] = frozenset(
     ("cut_committer", "half_line", "empty_stream", "resumed", "gemini", "running", "false_success")
 )
@@ -46,21 +46,21 @@ _REVIEWED: frozenset[FailureKind] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What one run will be, before any of its files is made up."""
+    """Plan of one run, before any of its files is generated."""
 
     run_id: str
-    seed: str  # of the run's own random source
+    seed: str  # seed of the run's own random source
     started: datetime  # aware
     template: str
     model_set: Literal["base", "heavy"]
     request: Request
     mishap: FailureKind | None = None
-    regressed: bool = False  # its planner costs about 2.5 times what it did
-    build_loops: int = 0  # how often reviewers repeat build, lint and typecheck
+    regressed: bool = False  # its planner costs about 2.5 times as much as before
+    build_loops: int = 0  # number of times reviewers run build, lint and typecheck
 
 
 def plan_runs(*, runs: int, seed: int, end: datetime, months: int) -> Iterator[RunPlan]:
-    """Yield `runs` plans in order of time, the last one still running at `end`."""
+    """Yield `runs` plans in order of time; the last run is still running at `end`."""
     source = Random(f"{seed}:plan")  # noqa: S311 - a demo's dice, no secret
     starts = _starts(source, runs, end, months)
     mishaps = _mishaps(source, runs)
@@ -86,12 +86,12 @@ def plan_runs(*, runs: int, seed: int, end: datetime, months: int) -> Iterator[R
 
 
 def family_size(runs: int) -> int:
-    """Return how many runs ask for the planted task: eight of 240, at least two where there is room."""
+    """Return the number of runs with the planted task: one in 30, at least 8, but at most a quarter."""
     return min(max(8, runs // 30), runs // 4)
 
 
 def _starts(source: Random, runs: int, end: datetime, months: int) -> list[datetime]:
-    """Return when runs start: mostly weekdays, mostly by day, a little denser towards the end."""
+    """Return the start times of runs: mostly on weekdays and by day, a little denser towards the end."""
     span = timedelta(days=30.44 * months)
     latest = end - timedelta(hours=4)
     moments = [
@@ -114,7 +114,7 @@ def _working_hour(source: Random, moment: datetime) -> datetime:
 
 
 def _mishaps(source: Random, runs: int) -> dict[int, FailureKind]:
-    """Return which run meets what; at most a third of all, each kind at least once where there is room."""
+    """Assign failures to runs: to a third of them at most, each kind at least once if possible."""
     wanted: list[FailureKind] = []
     for rank in range(max(count for _, count in _PER_240_RUNS) * (runs // 240 + 1)):
         wanted += [kind for kind, count in _PER_240_RUNS if rank < max(1, count * runs // 240)]
@@ -124,7 +124,7 @@ def _mishaps(source: Random, runs: int) -> dict[int, FailureKind]:
 
 
 def _requests(source: Random, runs: int, mishaps: dict[int, FailureKind]) -> list[Request]:
-    """Return the request of each run; what failed is sometimes asked for once more."""
+    """Return the request of each run; the request of a failed run is sometimes repeated in the next one."""
     requests = ordinary_tasks(source, runs)
     for turn in range(runs - 1):
         if mishaps.get(turn) == "failed" and turn + 1 not in mishaps and source.random() < 0.5:
@@ -152,7 +152,7 @@ def _template(source: Random, mishap: FailureKind | None, request: Request) -> s
 
 
 def _model_set(source: Random, template: str, request: Request) -> Literal["base", "heavy"]:
-    """Return the run's models; what is planted stays on one set, so that only the planted thing changes."""
+    """Return the run's model set; runs with planted findings use one set, so that nothing else changes."""
     if request.family or template in {REGRESSED_TEMPLATE, "adw_quick", "adw_complete"}:
         return "base"
     return source.choice(("base", "heavy"))

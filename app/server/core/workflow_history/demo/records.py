@@ -1,6 +1,6 @@
-"""The small files of a run: its plan and its times in, texts of state, prompts and log out. Pure.
+"""Generate the small files of a run: its plan and times in, texts of state, prompts and log out. Pure.
 
-Times in these files are naive and local, as the real ones are; local is the time zone of `started`.
+Times in these files are naive and local, like the real ones; local is the time zone of `started`.
 """
 
 import json
@@ -17,23 +17,23 @@ from .tasks import Request
 
 @dataclass(frozen=True, slots=True)
 class AgentWork:
-    """One agent's work with its times, aware and in the run's time zone."""
+    """One agent run with its times, aware and in the run's time zone."""
 
     agent: Agent
     started: datetime
     ended: datetime
-    good: bool
-    error: str | None = None  # the CLI's last words
+    good: bool  # whether it succeeded
+    error: str | None = None  # final error message of the CLI
 
 
 def branch_name(plan: RunPlan) -> str:
-    """Return the run's branch, as the branch generator would name it."""
+    """Return the name of the run's branch, in the format of the branch generator."""
     request = plan.request
     return f"{request.kind_word}-issue-{request.number}-adw-{plan.run_id}-{request.slug}"
 
 
 def plan_file(plan: RunPlan) -> str:
-    """Return where the planner writes its plan."""
+    """Return the path of the planner's plan."""
     return f"specs/issue-{plan.request.number}-adw-{plan.run_id}-sdlc_planner-{plan.request.slug}.md"
 
 
@@ -43,7 +43,7 @@ def request_text(request: Request) -> str:
 
 
 def prompt(plan: RunPlan, agent: Agent) -> tuple[str, str]:
-    """Return the command and the whole prompt that an agent was started with."""
+    """Return the command and the whole prompt of an agent."""
     command = ROLES[agent.role].command or plan.request.kind_word
     return command, f"/{command}{_arguments(plan, agent)}"
 
@@ -65,7 +65,7 @@ def _arguments(plan: RunPlan, agent: Agent) -> str:
 
 
 def final_answer(plan: RunPlan, agent: Agent) -> str:
-    """Return the agent's answer, in the form that the workflow script parses."""
+    """Return the agent's final answer, in the format that the workflow script parses."""
     request = plan.request
     return {
         "classifier": request.issue_class,
@@ -79,13 +79,13 @@ def final_answer(plan: RunPlan, agent: Agent) -> str:
 
 
 def state_text(plan: RunPlan, done: Sequence[AgentWork]) -> str:
-    """Return the state file's text; a damaged one ends in the middle, as after a full disk."""
+    """Return the text of the state file; a damaged one is truncated in the middle, as by a full disk."""
     text = json.dumps(_state(plan, done), indent=2)
     return text[: len(text) // 2] if plan.mishap == "damaged_state" else text
 
 
 def _state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
-    """Return the state in the shape that the run's workflow writes."""
+    """Return the state in the format of the run's workflow."""
     if plan.template == "adw_quick":
         return _phases_state(plan, done)
     if plan.template == "adw_complete":
@@ -158,7 +158,7 @@ def _complete_state(plan: RunPlan, done: Sequence[AgentWork]) -> dict[str, Any]:
 
 
 def execution_log(plan: RunPlan, done: Sequence[AgentWork]) -> str:
-    """Return the workflow script's log; a failed or running workflow has no line of completion."""
+    """Return the workflow script's log; a failed or running workflow has no completion line."""
     issue = json.dumps(json.loads(plan.request.issue_json()), indent=2)
     lines = [
         _log(plan.started, "INFO", f"ADW Logger initialized - ID: {plan.run_id}"),

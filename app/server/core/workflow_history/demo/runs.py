@@ -1,4 +1,4 @@
-"""Make up one run: its plan in, its files with their times out. Decides nothing new and writes nothing."""
+"""Generate one run: its plan in, its files with their times out. Nothing is written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -30,15 +30,15 @@ _LAST_ENDINGS = frozenset({"failed", "false_success"})
 
 @dataclass(frozen=True, slots=True)
 class StreamSizes:
-    """How long streams are made."""
+    """Sizes of the generated streams."""
 
-    stream_kb: int  # the average stream, in units of 1,024 characters
+    stream_kb: int  # average size of a stream, in units of 1,024 characters
     base64_share: float  # share of streams with a screenshot, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFile:
-    """A file to be written; its path is relative to the agents folder."""
+    """A file to write; its path is relative to the agents directory."""
 
     path: str
     text: str
@@ -47,19 +47,19 @@ class GeneratedFile:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedRun:
-    """One run, complete in memory."""
+    """One generated run with all its files, in memory."""
 
     plan: RunPlan
     files: tuple[GeneratedFile, ...]
     streams: int
-    reported: Decimal  # US dollars, what the results of its streams add up to
-    odd_stream: str | None = None  # path of the stream that a mishap made odd
-    plan_cost: Decimal | None = None  # US dollars of sdlc_planner, where the run has one
+    reported: Decimal  # sum of the costs in the result messages of its streams, US dollars
+    odd_stream: str | None = None  # path of the stream that is unusual because of a failure
+    plan_cost: Decimal | None = None  # US dollars of sdlc_planner; None if the run has none
 
 
 @dataclass(slots=True)
 class _Work:
-    """What has been made up so far; `clock` is when the next agent starts."""
+    """State of the generation so far; `clock` is the start of the next agent."""
 
     plan: RunPlan
     sizes: StreamSizes
@@ -73,7 +73,7 @@ class _Work:
 
 
 def make_run(plan: RunPlan, sizes: StreamSizes, *, end: datetime) -> GeneratedRun:
-    """Return the run's files; a running one writes its last line at `end`."""
+    """Generate a run; a running one writes its last line at `end`."""
     source = Random(plan.seed)  # noqa: S311 - a demo's dice, no secret
     work = _Work(plan, sizes, source, clock=plan.started)
     for agent, ending in _cast(source, plan):
@@ -85,7 +85,7 @@ def make_run(plan: RunPlan, sizes: StreamSizes, *, end: datetime) -> GeneratedRu
 
 
 def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, StreamEnding]]:
-    """Yield the agents that get to work, with how each one's stream ends."""
+    """Yield the agents that run, each with the ending of its stream."""
     agents = [agent for agent in TEMPLATES[plan.template] if _needed(source, plan, agent)]
     failing = _failing(source, agents) if plan.mishap == "failed" else None
     odd_name, odd_ending = _ENDINGS.get(plan.mishap or "", ("", "done"))
@@ -98,7 +98,7 @@ def _cast(source: Random, plan: RunPlan) -> Iterator[tuple[Agent, StreamEnding]]
 
 
 def _failing(source: Random, agents: list[Agent]) -> Agent:
-    """Return who fails: in the second half of the work, and no mere committer."""
+    """Choose the agent that fails: from the second half of the agents, but not a committer."""
     late = agents[len(agents) // 2 :]
     return source.choice([agent for agent in late if agent.role != "committer"])
 
@@ -110,7 +110,7 @@ def _needed(source: Random, plan: RunPlan, agent: Agent) -> bool:
 
 
 def _run_agent(work: _Work, agent: Agent, ending: StreamEnding) -> None:
-    """Add one agent's prompt and stream to `work` and move the clock on."""
+    """Add one agent's prompt and stream to `work`, and advance the clock."""
     plan, started = work.plan, work.clock
     stream = _stream(work, agent, ending)
     ended = started + timedelta(seconds=stream.seconds)
@@ -168,12 +168,12 @@ def _answer(work: _Work, agent: Agent, ending: StreamEnding) -> str:
 
 
 def _failure(work: _Work) -> str:
-    """Return the last words of the agent that starts now and fails; a random source of its own says why."""
+    """Return the error message of the failing agent that starts now; the cause has its own random source."""
     return failure_text(Random(f"{work.plan.seed}:failure"), work.clock)  # noqa: S311 - see make_run
 
 
 def _steps(work: _Work, agent: Agent, ending: StreamEnding) -> list[ToolStep]:
-    """Return the agent's steps, fewer where streams shall be short, half of them where it was stopped."""
+    """Return the agent's steps: fewer for short streams, and half of them for a failing agent."""
     plan, stream_kb = work.plan, work.sizes.stream_kb
     turns = min(1.0, max(0.15, stream_kb / 15))
     if plan.regressed and agent.role == "planner":
@@ -192,7 +192,7 @@ def _is_gemini(plan: RunPlan, agent: Agent) -> bool:
 
 
 def _shifted(work: _Work, shift: timedelta) -> _Work:
-    """Return the work moved in time; no line of a Claude stream names a time, so files can move."""
+    """Shift the work in time; this is possible because no line of a Claude stream contains a time."""
     files = [replace(file, modified=file.modified + shift) for file in work.files]
     done = [replace(item, started=item.started + shift, ended=item.ended + shift) for item in work.done]
     plan = replace(work.plan, started=work.plan.started + shift)
@@ -200,7 +200,7 @@ def _shifted(work: _Work, shift: timedelta) -> _Work:
 
 
 def _state_files(work: _Work) -> list[GeneratedFile]:
-    """Return the state file, if the run has one; its time is the end of the last finished agent."""
+    """Return the state file if the run has one; it was modified at the end of the last finished agent."""
     plan = work.plan
     if plan.mishap == "stateless":
         return []

@@ -1,6 +1,6 @@
-"""What each agent does: an agent's name and a request in, its tool calls in order out. Pure.
+"""Scripts of the demo's agents: a role and a request in, its tool calls in order out. Pure.
 
-A script is a list of steps; the stream writer turns every step into a tool call with its result.
+A script is a list of steps. The stream writer converts every step to a tool call with its result.
 """
 
 from collections.abc import Callable
@@ -11,36 +11,36 @@ from typing import Any
 from .tasks import Request
 
 BUILD_LOOP = ("npm run build", "npm run lint", "npm run typecheck")
-"""The planted expensive habit: reviewers run these three, in this order, again and again."""
+"""The planted expensive pattern: reviewers run these three commands repeatedly, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolStep:
-    """One tool call and what comes back."""
+    """One tool call and its result."""
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    output: str = ""  # literal text, or with `filler` the words before it
-    filler: str | None = None  # kind of text that pads the stream to its size
-    weight: float = 1.0  # share of the padding, against the other steps
-    failed: bool = False
+    output: str = ""  # literal text; not used if `filler` is set
+    filler: str | None = None  # kind of generated text that pads the stream to its size; None: use `output`
+    weight: float = 1.0  # share of the padding, relative to the other steps
+    failed: bool = False  # whether the call fails
 
 
 def steps_for(source: Random, role: str, request: Request, *, turns: float, loops: int) -> list[ToolStep]:
-    """Return the steps of an agent of `role`; `turns` scales how many, `loops` is a reviewer's habit."""
+    """Return the steps of an agent; `turns` scales their number, `loops` is a reviewer's build loops."""
     if role == "reviewer":
         return _review(source, request, loops)
     return _SCRIPTS[role](source, request, turns)
 
 
 def bash(command: str, *, filler: str | None = None, output: str = "", failed: bool = False) -> ToolStep:
-    """Return a shell call."""
+    """Return a step that runs a shell command."""
     words = {"command": command, "description": f"Run {command.partition(' && ')[0][:40]}"}
     return ToolStep("Bash", words, output=output, filler=filler, failed=failed)
 
 
 def read(path: str) -> ToolStep:
-    """Return a look into a source file."""
+    """Return a step that reads a source file."""
     return ToolStep("Read", {"file_path": path}, filler="code", weight=1.5)
 
 

@@ -1,7 +1,7 @@
-"""What the messages of a stream spend: a profile and a random source in, token counts out.
+"""Generate the token usage of a stream's messages: a profile and a random source in, token counts out.
 
-The context grows from message to message; what was sent before is read from the cache, or, where the
-cache is missed, written anew, which costs twelve times as much.
+The context grows with each message. The previous context is read from the cache; if the cache is missed,
+it is written again, which costs twelve times as much.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ _LARGEST_CONTEXT = 150_000  # tokens; below every price tier for long contexts
 
 @dataclass(frozen=True, slots=True)
 class TokenProfile:
-    """How freely an agent spends tokens."""
+    """Token usage of an agent."""
 
-    growth: int  # tokens that the context gains a message
-    output: int  # tokens a message
-    missed_cache: float = 0.0  # share of the context that every message writes anew
+    growth: int  # tokens that each message adds to the context
+    output: int  # output tokens per message
+    missed_cache: float = 0.0  # share of the context that every message writes to the cache again, 0 to 1
 
 
 def message_usages(source: Random, spending: TokenProfile, count: int) -> list[TokenUsage]:
-    """Return what each of `count` messages spends, in order."""
+    """Return the usage of each of `count` messages, in order."""
     context = _SYSTEM_PROMPT
     usages = []
     for turn in range(count):
@@ -43,9 +43,9 @@ def message_usages(source: Random, spending: TokenProfile, count: int) -> list[T
 
 
 def partial_outputs(source: Random, usage: TokenUsage, lines: int) -> list[TokenUsage]:
-    """Return the usage that each line of one message shows: output barely begun, then fuller.
+    """Return the usage in each line of one message, with output tokens that increase from 1.
 
-    Even the last one understates the output, as streams do.
+    Even the last line understates the output, as in real streams.
     """
     last = max(2, int(usage.output * source.uniform(0.3, 0.6)))
     outputs = [1 + (last - 1) * turn // max(1, lines - 1) for turn in range(lines)]
@@ -55,12 +55,12 @@ def partial_outputs(source: Random, usage: TokenUsage, lines: int) -> list[Token
 
 
 def helper_usage(source: Random) -> TokenUsage:
-    """Return what the small helper model spends beside a session."""
+    """Return the usage of the small helper model in a session."""
     return TokenUsage(input=source.randint(3_500, 15_000), output=source.randint(80, 360))
 
 
 def sub_agent_usage(source: Random, spending: TokenProfile) -> TokenUsage:
-    """Return what a sub-agent spends on the main model; no message of the main thread shows it."""
+    """Return the usage of a sub-agent on the main model, which no message of the main thread shows."""
     return sum(message_usages(source, spending, source.randint(3, 5)), TokenUsage())
 
 

@@ -1,4 +1,4 @@
-"""Write one Claude Code stream: a job in, its text, duration and cost out. Touches no file and no clock."""
+"""Generate one Claude Code stream: a job in, its text, duration and cost out. No file or clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,42 +27,42 @@ from .spending import TokenProfile, helper_usage, message_usages, partial_output
 
 StreamEnding = Literal["done", "failed", "false_success", "cut", "half_line", "empty"]
 
-_OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need beside tool output
+_OVERHEAD = {"step": 1_650, "stream": 2_900}  # characters that lines need in addition to tool output
 _SLOW = ("npm ", "uv run pytest")
 
 
 @dataclass(frozen=True, slots=True)
 class StreamJob:
-    """Everything that decides what a stream looks like."""
+    """All parameters of a stream."""
 
     source: Random
     steps: Sequence[ToolStep]
-    answer: str  # the agent's last words, or the CLI's where it failed
+    answer: str  # final text of the agent, or of the CLI if it failed
     model: str
-    helper: str | None  # the small model beside it
+    helper: str | None  # the small helper model; None: not used
     day: date  # UTC, for the prices
     spending: TokenProfile
-    size: int  # characters aimed at
+    size: int  # approximate size in characters
     ending: StreamEnding = "done"
-    segments: int = 1  # sessions in one file, each with a result
-    compact: bool = False
-    hook: bool = False
-    sub_agent: bool = False
+    segments: int = 1  # number of sessions in one file, each with a result
+    compact: bool = False  # whether JSON has no spaces after separators
+    hook: bool = False  # whether it starts with a hook line
+    sub_agent: bool = False  # whether a sub-agent adds usage
     image: int = 0  # bytes of a screenshot; 0: none
 
 
 @dataclass(frozen=True, slots=True)
 class StreamText:
-    """A stream as it would be written."""
+    """Text of a stream, with its duration and cost."""
 
     text: str
     seconds: float
-    reported: Decimal  # US dollars of the last result; 0 where there is no result
+    reported: Decimal  # US dollars in the last result; 0 without a result
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """The lines of one session up to its result, and what they spent."""
+    """The lines of one session up to its result, with their usage."""
 
     lines: list[Line]
     usage: TokenUsage
@@ -71,7 +71,7 @@ class _Segment:
 
 
 def write_stream(job: StreamJob) -> StreamText:
-    """Return the stream of `job`, as the agent would have left it."""
+    """Generate the stream of `job`."""
     session = Session(job.source, job.model, random_uuid(job.source), job.compact)
     if job.ending == "empty":
         return StreamText("", job.source.uniform(2, 5), Decimal())
@@ -92,7 +92,7 @@ def write_stream(job: StreamJob) -> StreamText:
 
 
 def _write_segment(session: Session, job: StreamJob, steps: Sequence[ToolStep]) -> _Segment:
-    """Return one session: init, rounds of tool calls, last words."""
+    """Generate one session: init, rounds of tool calls, final text."""
     rounds = _rounds(job.source, steps)
     usages = message_usages(job.source, job.spending, len(rounds) + 1)
     budget = max(0, job.size // job.segments - _OVERHEAD["stream"] - _OVERHEAD["step"] * len(steps))
@@ -111,7 +111,7 @@ def _write_segment(session: Session, job: StreamJob, steps: Sequence[ToolStep]) 
 def _round_lines(
     session: Session, calls: Sequence[ToolStep], usage: TokenUsage, padding: float
 ) -> list[Line]:
-    """Return one message with its tool calls, a line each under one id, and then their results."""
+    """Return one message, a line per tool call with the same id, followed by the results."""
     message_id = session.short_id("msg")
     ids = [session.short_id("toolu") for _ in calls]
     parts = [
@@ -131,14 +131,14 @@ def _image_lines(session: Session, size: int) -> list[Line]:
     path = "agents/review_img/01_page.png"
     tool_id = session.short_id("toolu")
     call = tool_content(tool_id, "Read", {"file_path": path})
-    # Its tokens are part of the last message's: the sums must not depend on a picture being there.
+    # The last message includes its tokens: the sums must not depend on whether there is a picture.
     asked = assistant_line(session, session.short_id("msg"), call, TokenUsage(output=1))
     return [asked, image_line(session, tool_id, path, size)]
 
 
 def _last_words(session: Session, job: StreamJob, usage: TokenUsage) -> list[Line]:
     if job.ending == "failed":
-        # The CLI speaks for itself here, not the model: no tokens, and no model's name.
+        # This text is from the CLI, not from the model: no tokens and no model name.
         synthetic = replace(session, model="<synthetic>")
         return [assistant_line(synthetic, session.short_id("msg"), text_content(job.answer), TokenUsage())]
     shown = partial_outputs(job.source, usage, 1)[0]
@@ -146,7 +146,7 @@ def _last_words(session: Session, job: StreamJob, usage: TokenUsage) -> list[Lin
 
 
 def _side_spending(job: StreamJob) -> dict[str, TokenUsage]:
-    """Return what no message of the main thread shows: a sub-agent and the helper model."""
+    """Return the usage that no message of the main thread shows: of a sub-agent and the helper model."""
     spent = (
         {job.model: sub_agent_usage(job.source, job.spending)} if job.sub_agent else {job.model: TokenUsage()}
     )
@@ -167,14 +167,14 @@ def _totals(job: StreamJob, spent: dict[str, TokenUsage], segment: _Segment) -> 
 
 
 def _false_success(session: Session, job: StreamJob) -> StreamText:
-    """Return a session that did nothing and calls that a success."""
+    """Return a session that did nothing and reports success."""
     totals = Totals({}, TokenUsage(), 41, 0, job.answer)
     lines = [session.encode(line) for line in (init_line(session), result_line(session, totals))]
     return StreamText("".join(lines), 1.0, Decimal())
 
 
 def _cut(lines: list[str], job: StreamJob) -> tuple[str, bool]:
-    """Return the text as far as it was written, and whether its result is in it."""
+    """Return the text up to its interruption, and whether it includes the result."""
     if job.ending == "cut":
         return "".join(lines[:-2]), False
     if job.ending == "half_line":
@@ -183,7 +183,7 @@ def _cut(lines: list[str], job: StreamJob) -> tuple[str, bool]:
 
 
 def _rounds(source: Random, steps: Sequence[ToolStep]) -> list[Sequence[ToolStep]]:
-    """Group steps into messages; two looks can go out in one message, a shell call goes alone."""
+    """Group steps into messages; a message can have two Read or Grep calls, or one call of any kind."""
     rounds: list[Sequence[ToolStep]] = []
     turn = 0
     while turn < len(steps):

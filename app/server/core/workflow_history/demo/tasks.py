@@ -1,6 +1,6 @@
-"""Write the demo's issues: a random source in, requests with title and body out. No file, no clock.
+"""Generate the demo's issues: a random source in, requests with title and body out. No file or clock.
 
-Most tasks are a kind of task applied to a subject; one family asks for the same thing in ever other words.
+Most tasks are a kind of task applied to a subject. One family requests the same thing in different words.
 """
 
 import json
@@ -46,30 +46,30 @@ CLOSINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One issue, as a person would write it."""
+    """One issue in the words of a user."""
 
     number: int
     title: str
     body: str
-    issue_class: str  # with its slash
+    issue_class: str  # with a leading slash
     slug: str
     subject: Subject
-    size: float  # how much work it is; 1.0 is usual
+    size: float  # amount of work, relative to the usual 1.0
     family: bool = False  # one of the planted similar tasks
 
     @property
     def kind_word(self) -> str:
-        """Return the class without its slash, as branch names and commits have it."""
+        """The issue class without its slash, as in branch names and commits."""
         return self.issue_class.removeprefix("/")
 
     def issue_json(self) -> str:
-        """Return the issue as prompts quote it: compact JSON of number, title and body."""
+        """Return the issue in the format of prompts: compact JSON of number, title and body."""
         issue = {"number": self.number, "title": self.title, "body": self.body}
         return json.dumps(issue, ensure_ascii=False, separators=(",", ":"))
 
 
 def ordinary_tasks(source: Random, count: int) -> list[Request]:
-    """Return `count` requests; no pair of kind and subject comes twice before all have come once."""
+    """Return `count` requests; no pair of kind and subject repeats before all pairs have occurred."""
     pairs: list[tuple[Kind, Subject]] = []
     while len(pairs) < count:
         fresh = list(product(FEATURES + BUGS + CHORES, SUBJECTS))
@@ -79,7 +79,7 @@ def ordinary_tasks(source: Random, count: int) -> list[Request]:
 
 
 def family_tasks(source: Random, count: int) -> list[Request]:
-    """Return `count` requests for one and the same kind of task, each on another page in other words."""
+    """Return `count` requests for the same kind of task, on different pages and in different words."""
     subjects = source.sample(SUBJECTS, len(SUBJECTS))
     return [_family_request(source, subjects[turn % len(subjects)], turn) for turn in range(count)]
 
@@ -117,7 +117,7 @@ def _fill(text: str, subject: Subject) -> str:
 
 
 def with_articles(text: str) -> str:
-    """Return text in which `a` and `an` fit the sound of the words after them.
+    """Replace `a` and `an` in a text according to the sound of the following words.
 
     >>> with_articles("Attach an file to a invoice, as an user of an CSV or a XLSX file")
     'Attach a file to an invoice, as a user of a CSV or an XLSX file'
@@ -127,7 +127,7 @@ def with_articles(text: str) -> str:
 
 def _article(found: re.Match[str]) -> str:
     word = found[3]
-    spelt = _SPELT.fullmatch(word)  # an abbreviation is said letter by letter
+    spelt = _SPELT.fullmatch(word)  # an abbreviation is pronounced letter by letter
     vowel = word[0] in "AEFHILMNORSX" if spelt else _VOWEL.match(word) is not None
     return f"{found[1]}{'n' if vowel else ''}{found[2]}{word}"
 

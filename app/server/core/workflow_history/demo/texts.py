@@ -1,22 +1,22 @@
-"""The words of the demo's issues: subjects and kinds of task. Data only, nothing runs.
+"""Texts of the demo's issues: subjects and kinds of task. Data only.
 
-The made-up product is `stockroom`, the back office of a small online shop.
+The fictional product is `stockroom`, the back office of a small online shop.
 """
 
 from typing import NamedTuple
 
 
 class Subject(NamedTuple):
-    """What an issue is about: a table and its page."""
+    """Subject of an issue: a table and its page, in plural and singular."""
 
     many: str
     one: str
 
 
 class Kind(NamedTuple):
-    """A kind of task; `{many}` and `{one}` in its texts stand for the subject."""
+    """A kind of task; `{many}` and `{one}` in its texts are placeholders for the subject."""
 
-    issue_class: str  # with its slash, as the state file has it
+    issue_class: str  # with a leading slash, as in the state file
     slug: str
     titles: tuple[str, ...]
     body: str

@@ -1,4 +1,4 @@
-"""Rows as CSV: a header, one row a line, quoted as in RFC 4180, UTF-8; cells never run as formulas."""
+"""Write rows as CSV: header, one row per line, quoted as in RFC 4180, UTF-8; formulas are escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 from .fields import ColumnBatch, Field
 from .value_encoding import date_and_time, decode_json, encode_float, encode_money, to_ascii_json
 
-# What a reader may skip before the sign, then the signs; the last four as East Asian keyboards type them.
+# Characters that a spreadsheet may skip before the sign, then the signs; the last four are full-width.
 _FORMULA: Final = re.compile(
     r"[\s\"'`\u00ab\u00ad\u00b4\u00bb\u2018-\u201f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
     r"[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]"
@@ -20,7 +20,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 
 
 def strip_control_chars(text: str) -> str:
-    r"""Return text without control characters but tabs and line breaks, which become "\n".
+    r"""Remove control characters from text, except tabs and line breaks, which become "\n".
 
     >>> strip_control_chars("one\r\ntwo\x1b[2J")
     'one\ntwo[2J'
@@ -31,7 +31,7 @@ def strip_control_chars(text: str) -> str:
 
 
 def escape_formula(text: str) -> str:
-    r"""Return text that no spreadsheet runs as a formula; taking the apostrophe away gives the text back.
+    r"""Prefix text that a spreadsheet may run as a formula with an apostrophe; removing it restores the text.
 
     >>> escape_formula("=HYPERLINK(1)"), escape_formula(' "+1'), escape_formula("a=b")
     ("'=HYPERLINK(1)", '\' "+1', 'a=b')
@@ -40,12 +40,12 @@ def escape_formula(text: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Return whether a spreadsheet may run this text, quotes and blanks before it or not."""
+    """Return whether a spreadsheet may run this text as a formula, also after leading quotes and blanks."""
     return _FORMULA.match(text) is not None
 
 
 class CsvWriter:
-    """Writes CSV; an unknown value is an empty cell."""
+    """Writer for CSV; an unknown value is an empty cell."""
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], *, raw: bool) -> None:
         self._file = file
@@ -54,14 +54,14 @@ class CsvWriter:
         self._put([[field.name for field in fields]])
 
     def write(self, batch: ColumnBatch) -> None:
-        """Write some rows."""
+        """Write a batch of rows."""
         columns = [
             _column(kind, cell, values) for (kind, cell), values in zip(self._cells, batch, strict=True)
         ]
         self._put(zip(*columns, strict=True))
 
     def finish(self) -> None:
-        """Nothing has to come last."""
+        """Do nothing: CSV has no footer."""
 
     def _put(self, rows: Iterable[Iterable[Any]]) -> None:
         text = StringIO(newline="")
@@ -70,12 +70,12 @@ class CsvWriter:
 
 
 def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> CsvWriter:
-    """Begin a CSV file."""
+    """Create a CSV writer, which writes the header; `raw` leaves formulas unescaped."""
     return CsvWriter(file, fields, raw=raw)
 
 
 def _column(kind: str, cell: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    if kind == "text":  # mostly a few words over and over
+    if kind == "text":  # mostly few distinct values
         written = {value: cell(value) for value in set(values) - {None}}
         return [written.get(value) for value in values]
     return [None if value is None else cell(value) for value in values]
@@ -99,4 +99,4 @@ _CELLS: Final[dict[str, Callable[[Any], Any]]] = {
     "dict": lambda value: to_ascii_json(decode_json(value)),
     "list": lambda value: to_ascii_json(decode_json(value)),
 }
-"""How a known value of each kind is written; JSON begins with a bracket and is no formula."""
+"""Converters of known values, by kind; JSON starts with a bracket and is never a formula."""

@@ -1,4 +1,4 @@
-"""What is taken out of a table: for each column its name, kind, unit and meaning. Pure."""
+"""Fields of an export: name, kind, unit and meaning of each column. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 Kind = Literal["text", "whole", "real", "money", "float", "time", "clock", "flag", "dict", "list"]
-"""As columns are marked in the store: money in whole nanodollars, time as UTC text; None is unknown.
+"""Kinds of columns, as in the store: money in whole nanodollars, time as UTC text; None is unknown.
 
 A clock is a time whose zone may be unknown: then its text ends without a Z.
-A float is money as a number, for formats that also have it so.
+A float is money as a floating-point number, for formats that have both.
 """
 
 ColumnBatch = Sequence[Sequence[Any]]
-"""Some rows, column by column, in the order of the table's fields."""
+"""A batch of rows, column by column, in the order of the table's fields."""
 
 _NANODOLLARS = 1_000_000_000  # in one US dollar
 
@@ -32,7 +32,7 @@ _KINDS: dict[type, Kind] = {str: "text", bool: "flag", int: "whole", float: "rea
 
 
 class Field(NamedTuple):
-    """One column of what is taken out."""
+    """One exported column."""
 
     name: str
     kind: Kind
@@ -40,7 +40,7 @@ class Field(NamedTuple):
 
     @property
     def unit(self) -> str | None:
-        """What its numbers count.
+        """Unit of the column's numbers or times; None if it has none.
 
         >>> Field("duration_seconds", "real").unit, Field("cost", "money").unit, Field("turns", "whole").unit
         ('seconds', 'US dollars', None)
@@ -50,9 +50,9 @@ class Field(NamedTuple):
 
 
 def fields_of(record: type, money: Collection[str] = ()) -> tuple[Field, ...]:
-    """Return the fields of a flat dataclass; those named in `money` hold US dollars.
+    """Return the fields of a flat dataclass; those named in `money` are in US dollars.
 
-    What is neither a number, a text, a time nor a truth value is taken out as JSON.
+    Values other than numbers, text, times and booleans are exported as JSON.
     """
     hints = get_type_hints(record)
     return tuple(
@@ -77,13 +77,13 @@ def _kind(hint: Any) -> Kind:
 
 
 def to_batch(records: Iterable[Any], wanted: Sequence[Field]) -> ColumnBatch:
-    """Return dataclasses as one batch of the columns that are wanted."""
+    """Convert dataclasses to one batch of the wanted columns."""
     rows = list(records)
     return [[_stored(getattr(row, field.name), field.kind) for row in rows] for field in wanted]
 
 
 def _stored(value: Any, kind: Kind) -> Any:
-    """Return a dataclass's value as the store would hold it."""
+    """Convert a dataclass's value to the form in which it would be stored."""
     if value is None:
         return None
     if kind == "money":

@@ -1,4 +1,4 @@
-"""The formats there are, by name: how each is begun, and which endings of a file mean it."""
+"""Registry of the export formats: writer factory of each format, and format of each file extension."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMATS: Final[Mapping[str, WriterFactory]] = {
     "jsonl": jsonl_writer.writing,
     "parquet": parquet_writer.writing,
 }
-"""Every format and how to begin writing it."""
+"""Writer factory of each format."""
 
 EXTENSIONS: Final[Mapping[str, str]] = {
     ".csv": "csv",
@@ -21,4 +21,4 @@ EXTENSIONS: Final[Mapping[str, str]] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
-"""The format that a file's ending stands for."""
+"""Format of each file extension."""

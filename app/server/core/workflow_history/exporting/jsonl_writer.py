@@ -1,4 +1,4 @@
-"""Rows as JSON Lines: one object a line in ASCII, each with the version of its shape; unknown is null."""
+"""Write rows as JSON Lines: one ASCII object per line, each with the schema version; unknown is null."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .value_encoding import decode_json, encode_float, encode_money, to_ascii_js
 
 
 class JsonLinesWriter:
-    """Writes JSON Lines; text is as it was, money a number with all its digits, a time has microseconds."""
+    """Writer for JSON Lines: unchanged text, money as numbers with all digits, times with microseconds."""
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
         self._file = file
         self._fields = fields
 
     def write(self, batch: ColumnBatch) -> None:
-        """Write some rows."""
+        """Write a batch of rows."""
         columns = [_column(field.kind, values) for field, values in zip(self._fields, batch, strict=True)]
         names = ("schema_version", *(field.name for field in self._fields))
         for row in zip(*columns, strict=True):
@@ -28,11 +28,11 @@ class JsonLinesWriter:
             self._file.write(line.encode() + b"\n")
 
     def finish(self) -> None:
-        """Nothing has to come last."""
+        """Do nothing: JSON Lines has no footer."""
 
 
 def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> JsonLinesWriter:  # noqa: ARG001 - see Writing
-    """Begin a file of JSON Lines."""
+    """Create a JSON Lines writer; it ignores `raw`."""
     return JsonLinesWriter(file, fields)
 
 
@@ -48,4 +48,4 @@ _SAID: Final[dict[str, Callable[[Any], Any]]] = {
     "dict": decode_json,
     "list": decode_json,
 }
-"""How a known value is said where it is not said as it is stored."""
+"""Converters of known values, by kind; all other kinds are written as stored."""

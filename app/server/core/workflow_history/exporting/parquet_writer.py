@@ -1,4 +1,4 @@
-"""Rows as Parquet: typed columns, each with its unit and meaning; needs pyarrow, which is an extra."""
+"""Write rows as Parquet: typed columns with unit and description; needs pyarrow, an optional extra."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .fields import ColumnBatch, Field
 from .schema_version import SCHEMA_VERSION
 from .value_encoding import decode_json, encode_float, to_ascii_json
 
-ROW_GROUP_SIZE: Final = 2_000  # fewer make a larger file, and more take memory
-FLOAT_ENDING: Final = "_usd"  # of the names of columns of money as floats
+ROW_GROUP_SIZE: Final = 2_000  # rows; fewer make a larger file, more need more memory
+FLOAT_ENDING: Final = "_usd"  # suffix of the columns with money as floats
 _INSTALL = "Parquet needs pyarrow: pip install 'workflow-history[parquet]', or take out csv or jsonl"
 
 
 class ParquetWriter:
-    """Writes Parquet, some batches a row group.
+    """Writer for Parquet; combines batches into row groups.
 
-    Money is decimal128 with nine places, and beside it a float column that ends in `_usd`: data frames add up
-    floats many times as fast.
+    Money is decimal128 with nine decimal places. After all fields, there is a float column for each money
+    column, with the suffix `_usd`: data frames add up floats many times as fast.
     """
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field], arrow: Any, files: Any) -> None:
@@ -41,10 +41,10 @@ class ParquetWriter:
             metadata={"schema_version": str(SCHEMA_VERSION)},
         )
         self._file = files.ParquetWriter(file, self._schema, compression="zstd")
-        self._waiting: list[Any] = []  # tables that are not a row group yet
+        self._waiting: list[Any] = []  # tables that are not in a row group yet
 
     def write(self, batch: ColumnBatch) -> None:
-        """Write some rows."""
+        """Write a batch of rows."""
         arrays = [
             self._arrow.array(_column(field.kind, batch[source]), self._schema.field(place).type)
             for place, (source, field) in enumerate(self._sources)
@@ -58,14 +58,14 @@ class ParquetWriter:
         self._waiting.clear()
 
     def finish(self) -> None:
-        """Write what waits, and the footer."""
+        """Write the remaining rows and the footer."""
         if self._waiting:
             self._write_group()
         self._file.close()
 
 
 def writing(file: IO[bytes], fields: Sequence[Field], raw: bool) -> ParquetWriter:  # noqa: ARG001 - see Writing
-    """Begin a Parquet file; raises WorkflowHistoryError where pyarrow is not installed."""
+    """Create a Parquet writer; it ignores `raw`. Raises WorkflowHistoryError if pyarrow is not installed."""
     try:
         arrow, files = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
@@ -80,7 +80,7 @@ def _type(arrow: Any, kind: str) -> Any:
         "money": arrow.decimal128(19, 9),
         "float": arrow.float64(),
         "time": arrow.timestamp("us", tz="UTC"),
-        "clock": arrow.timestamp("us"),  # a zone would be that of all rows
+        "clock": arrow.timestamp("us"),  # no zone: it would apply to all rows
         "flag": arrow.bool_(),
     }
     return types.get(kind) or arrow.string()
@@ -107,4 +107,4 @@ _TURNED: Final[dict[str, Callable[[Any], Any]]] = {
     "dict": lambda value: to_ascii_json(decode_json(value)),
     "list": lambda value: to_ascii_json(decode_json(value)),
 }
-"""How a known value is turned where Arrow does not take it as it is stored."""
+"""Converters of known values, by kind, if Arrow does not accept the stored form."""

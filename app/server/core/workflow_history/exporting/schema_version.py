@@ -1,6 +1,6 @@
-"""The version of every shape that this program gives out."""
+"""Version of all JSON and export schemas."""
 
 from typing import Final
 
 SCHEMA_VERSION: Final = 1
-"""Rises when a key goes or changes its meaning; a new key alone does not raise it."""
+"""Increased when a key is removed or changes its meaning, but not when a key is added."""

@@ -1,4 +1,4 @@
-"""Single values on their way out: as the store holds them in, exact text and JSON out. Pure."""
+"""Convert single stored values for export: stored value in, exact text, number or JSON out. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_ASCII = re.compile("[^\x00-\x7e]+")
 
 
 def encode_money(nanodollars: int) -> str:
-    """Return whole nanodollars as US dollars, to the last digit.
+    """Format whole nanodollars as US dollars, with all digits.
 
     >>> encode_money(1_500_000_000), encode_money(1), encode_money(-20_000_000), encode_money(7_000_000_000)
     ('1.5', '0.000000001', '-0.02', '7')
@@ -24,7 +24,7 @@ def encode_money(nanodollars: int) -> str:
 
 
 def date_and_time(stored: str) -> str:
-    """Return stored time text as spreadsheets and pandas read it: without a zone, always with microseconds.
+    """Format stored time text for spreadsheets and pandas: without a zone, always with microseconds.
 
     >>> date_and_time("2026-03-01T10:00:00.123456Z"), date_and_time("2026-03-01T10:00:00.000000")
     ('2026-03-01 10:00:00.123456', '2026-03-01 10:00:00.000000')
@@ -33,17 +33,17 @@ def date_and_time(stored: str) -> str:
 
 
 def encode_float(value: float) -> float | None:
-    """Return a number that every format can hold; None for what is none."""
+    """Return a finite number, which every format supports; None for infinity and NaN."""
     return value if math.isfinite(value) else None
 
 
 def decode_json(value: Any) -> Any:
-    """Return an object or array as Python holds it; the store may hold it as JSON text."""
+    """Return an object or array as a Python value; the store may keep it as JSON text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def to_ascii_json(value: Any) -> str:
-    r"""Return a value as JSON in ASCII: no text in it can reach a terminal as a control code.
+    r"""Encode a value as ASCII JSON, so that no text in it can reach a terminal as a control code.
 
     >>> to_ascii_json({"request": "caf\u00e9 \x1b[2J"})
     '{"request":"caf\\u00e9 \\u001b[2J"}'

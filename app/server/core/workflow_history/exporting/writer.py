@@ -1,4 +1,4 @@
-"""What every format offers: begin with fields and a file, write batches, finish. Knows no format."""
+"""Interface of the export formats: create a writer for fields and a file, write batches, finish."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .fields import ColumnBatch, Field
 
 @contextmanager
 def atomic_write(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """Give a file that takes the place of `path` when all is written; only its owner may read it.
+    """Yield a temporary file that replaces `path` after a block without errors; only its owner may read it.
 
-    Raises WorkflowHistoryError where something is there already, which `force` overwrites.
+    Raises WorkflowHistoryError if `path` cannot be written, is not a file, or exists already without `force`.
     """
     _check(path, force=force)
     with ExitStack() as stack:
@@ -44,7 +44,7 @@ def _check(path: Path, *, force: bool) -> None:
 
 
 class DrainableBuffer(RawIOBase, IO[bytes]):
-    """A file that is taken away piece by piece while it is written."""
+    """Writable file in memory whose content can be removed piece by piece while it is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,36 +52,36 @@ class DrainableBuffer(RawIOBase, IO[bytes]):
         self._place = 0
 
     def writable(self) -> bool:
-        """Say that it can be written."""
+        """Return True."""
         return True
 
     def write(self, data: Any) -> int:
-        """Take some bytes."""
+        """Append bytes and return their number."""
         piece = bytes(data)
         self._pieces.append(piece)
         self._place += len(piece)
         return len(piece)
 
     def tell(self) -> int:
-        """Return how many bytes were written."""
+        """Return the number of bytes written so far."""
         return self._place
 
     def drain(self) -> bytes:
-        """Return what was written since it was last taken."""
+        """Return and remove the bytes written since the last call."""
         found = b"".join(self._pieces)
         self._pieces.clear()
         return found
 
 
 class Writer(Protocol):
-    """Writes batches of rows to an open file, which the caller closes."""
+    """Writer of batches of rows to an open file, which the caller closes."""
 
     def write(self, batch: ColumnBatch) -> None:
-        """Write some rows."""
+        """Write a batch of rows."""
 
     def finish(self) -> None:
-        """Write what has to come last."""
+        """Write remaining rows and the footer, if the format has one."""
 
 
 WriterFactory = Callable[[IO[bytes], Sequence[Field], bool], Writer]
-"""How to begin: a file, the fields, and whether cells stay as they are that a spreadsheet would run."""
+"""Creates a writer from a file, the fields and `raw`: whether to leave spreadsheet formulas unescaped."""

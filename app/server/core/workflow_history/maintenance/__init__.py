@@ -1,1 +1,1 @@
-"""Care of a history: merging, backing up, pruning and making it smaller; one file each."""
+"""Maintenance of a history: back up, restore, merge, prune and vacuum."""

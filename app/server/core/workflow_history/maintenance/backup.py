@@ -1,7 +1,7 @@
-"""Copy the history in use into one file, while others write to it: a place goes in, a checked copy comes out.
+"""Back up the history in use to one file, while other processes may write to it; also vacuum it.
 
-The copy is whole or not there: it is written beside its place, looked through, and then given its name.
-What a killed backup left behind, the next command removes.
+A backup is complete or missing: it is written next to its target, checked, and then moved to its name.
+The next command removes the leftovers of a killed backup.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from .merge.merge_history import Merge
 
 
 def vacuum_history() -> dict[str, Any]:
-    """Return {bytes_before, bytes_after, duration_seconds}; WorkflowHistoryError where there is none."""
+    """Vacuum the history in use and return {bytes_before, bytes_after, duration_seconds}.
+
+    Raises WorkflowHistoryError if there is no history.
+    """
     started = time.monotonic()
     with database.open_required() as history:
         before = history.size()
-        finish(history)  # it makes new rows, and drops old ones
+        finish(history)  # first, because it inserts and deletes rows
         history.vacuum()
         after = history.size()
     seconds = time.monotonic() - started
@@ -37,10 +40,10 @@ def vacuum_history() -> dict[str, Any]:
 
 
 def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
-    """Write a copy of the history in use to `file`, an SQLite database, whatever the history lies in.
+    """Write a copy of the history in use to `file`, as an SQLite database, from any kind of database.
 
-    Returns {file, source, runs, bytes, duration_seconds}. A file that is there is only replaced with `force`.
-    Raises WorkflowHistoryError where there is no history, or its copy is not sound.
+    Returns {file, source, runs, bytes, duration_seconds}. An existing file is only replaced with `force`.
+    Raises WorkflowHistoryError if there is no history, its copy is damaged, or the file cannot be written.
     """
     started = time.monotonic()
     target = Path(file).expanduser().absolute()
@@ -72,7 +75,7 @@ def backup_history(file: Path | str, *, force: bool = False) -> dict[str, Any]:
 
 @contextmanager
 def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
-    """Give a file that gets the name of `target` in the end, all of it on the disk; else nothing is left."""
+    """Yield a temporary file that becomes `target` once it is flushed to disk; on errors nothing is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target.parent) as folder:
         part = folder / "history.db"
@@ -82,7 +85,7 @@ def _written_beside(target: Path, *, force: bool) -> Iterator[Path]:
         if force:
             part.replace(target)
         else:
-            os.link(part, target)  # fails where another file got this name meanwhile
+            os.link(part, target)  # fails if another file got this name meanwhile
         to_disk(target.parent)
 
 
@@ -95,7 +98,7 @@ def _copy(history: History, part: Path) -> None:
 
 
 def sound(part: Path) -> int:
-    """Return how many runs a copy holds; raises WorkflowHistoryError where it is damaged."""
+    """Check a copy and return its number of runs; raises WorkflowHistoryError if it is damaged."""
     with History.open(part) as copy:
         wrong = copy.check()
         runs = len(copy.merge_store().refs())
@@ -107,9 +110,9 @@ def sound(part: Path) -> int:
 
 
 def to_disk(path: Path) -> None:
-    """Have the system write a file or folder to the disk."""
+    """Flush a file or directory to disk."""
     if os.name == "nt" and path.is_dir():
-        return  # no folder can be opened there
+        return  # directories cannot be opened there
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

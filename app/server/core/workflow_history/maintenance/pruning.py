@@ -1,7 +1,7 @@
-"""Take old runs out of the history in use, by rule: which in, what that came to out.
+"""Delete old runs from the history in use by retention rules.
 
-What was once in the history stays, unless somebody asks for this. It is remembered which runs were taken
-out, so that no sync of files that are still there brings them back.
+Runs stay in the history unless a user prunes it. The history remembers which runs were deleted, so that no
+sync of files that still exist adds them again.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from ..storage.rows.column_types import to_dollars, to_nanodollars
 from ..storage.writing.bulk_insert import batched
 from .retention_rules import RetentionRule
 
-BATCH_RUNS = 2_000  # taken out in one transaction
+BATCH_RUNS = 2_000  # deleted in one transaction
 
 
 def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> dict[str, Any]:
-    """Take out the runs that any of the rules means; a `dry_run` only tells which.
+    """Delete the runs that match any of the rules; a `dry_run` only reports them.
 
-    Returns runs, spent (US dollars; at least, unless spent_is_exact), unpriced (runs of unknown cost), oldest
-    and newest (when they were made), projects (how many of each), dry_run, and pruned_before: runs and spent
-    (at least) of what was pruned earlier. What a run that stays comes to count of them is not in `spent`: no
-    dollar is both noted and in the sums of what is left. Runs at work stay, unless a rule names their status.
+    Returns runs, spent (US dollars; a lower bound unless spent_is_exact), unpriced (number of runs of unknown
+    cost), oldest and newest (creation times), projects (number of runs by project), dry_run, duration_seconds
+    and pruned_before: runs and spent (lower bound) of earlier prunes. Costs of shared messages that a
+    remaining run counts from now on are not in `spent`: no dollar counts both as pruned and in the remaining
+    runs. Running runs stay, unless a rule names their status. Raises InvalidQueryError without rules, or if a
+    rule matches all runs.
     """
     started = time.monotonic()
     if not rules or any(rule.matches_all for rule in rules):
@@ -46,7 +48,7 @@ def prune_history(rules: Sequence[RetentionRule], *, dry_run: bool = True) -> di
             gone = _without_passed(meant, _passed_on(history, meant))
         else:
             gone = _take_out(history, rules)
-            finish(history)  # also what an earlier command left undone
+            finish(history)  # also work that an earlier command left unfinished
     earlier = {name: before[name] for name in ("runs", "spent")}
     seconds = time.monotonic() - started
     return {
@@ -65,7 +67,7 @@ def runs_pruned() -> int:
 
 
 def _meant(history: History, rules: Sequence[RetentionRule]) -> list[dict[str, Any]]:
-    """Return what is noted of the runs that some rule means, each once."""
+    """Return the pruning fields of the runs that match any rule, each run once."""
     found: dict[int, dict[str, Any]] = {}
     for rule in rules:
         runs = history.merge_store().pruning_fields([int(key) for key in history.matching_keys(rule.wanted)])
@@ -76,7 +78,7 @@ def _meant(history: History, rules: Sequence[RetentionRule]) -> list[dict[str, A
 
 
 def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str, Any]]:
-    """Return the runs but for the newest of each project; one whose age is not known counts as the oldest."""
+    """Return the runs without the `keep` newest of each project; runs of unknown age count as oldest."""
     left: list[dict[str, Any]] = []
     seen: Counter[str] = Counter()
     for run in sorted(runs, key=lambda run: (run["created_at"] or "", run["key"]), reverse=True):
@@ -87,10 +89,10 @@ def _without_newest(runs: Sequence[dict[str, Any]], keep: int) -> list[dict[str,
 
 
 def _take_out(history: History, rules: Sequence[RetentionRule]) -> list[dict[str, Any]]:
-    """Delete the runs that match the rules; return the fields noted of each.
+    """Delete the runs that match the rules; return the pruning fields of each.
 
-    In the same transaction others come to count the messages that they had in common. Where another program
-    wrote meanwhile, it is asked again which are meant; runs that came since are left to the next prune.
+    Messages that they share with remaining runs are counted there from the same transaction on. If another
+    program wrote meanwhile, the rules are matched again; runs added since then are left to the next prune.
     """
     version = history.data_version()
     meant = {run["key"]: run for run in _meant(history, rules)}
@@ -101,7 +103,7 @@ def _take_out(history: History, rules: Sequence[RetentionRule]) -> list[dict[str
                 version = history.data_version()
                 meant = {run["key"]: run for run in _meant(history, rules)}
             keys = [key for key in some if key in meant]
-            runs = history.merge_store().pruning_fields(keys)  # some may count more by now, as others went
+            runs = history.merge_store().pruning_fields(keys)  # read again: costs may have moved to them
             passed = _passed_on(history, runs)
             near = history.connected(keys).keys() - set(keys)
             history.prune(keys, passed)
@@ -111,7 +113,7 @@ def _take_out(history: History, rules: Sequence[RetentionRule]) -> list[dict[str
 
 
 def _passed_on(history: History, leaving: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Return the cost of these runs that runs which stay will count, nanodollars by key."""
+    """Return the cost of these runs that remaining runs will count, in nanodollars by key."""
     spent = {run["key"]: run["spent_nanodollars"] or 0 for run in leaving}
     group = history.connected(spent)
     passed: dict[int, int] = {}
@@ -130,7 +132,7 @@ def _passed_on(history: History, leaving: Sequence[Mapping[str, Any]]) -> dict[i
 
 
 def _together(group: Mapping[int, Sequence[Claim]]) -> Iterator[set[int]]:
-    """Yield the keys of runs that have messages in common, however far."""
+    """Yield sets of keys of runs that share messages, directly or through other runs."""
     of_unit: dict[Unit, int] = {}
     sets: dict[int, set[int]] = {key: {key} for key in group}
     for key, own in group.items():
@@ -157,7 +159,7 @@ def _without_passed(runs: Sequence[dict[str, Any]], passed: Mapping[int, int]) -
 
 
 def _is_exact(run: Mapping[str, Any]) -> bool:
-    """Return whether all that a run spent is on record."""
+    """Return whether the whole cost of a run is recorded."""
     is_copy = run["copy_of"] is not None
     return is_copy or (run["cost_basis"] in RECORDED_BASES and not run["lower_bound_cost_nanodollars"])
 

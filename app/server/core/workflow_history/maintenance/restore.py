@@ -1,6 +1,6 @@
-"""Put a backup in the place of the history in use: a file in, what was done out.
+"""Restore a backup: replace the history in use by a copy of it.
 
-The backup itself stays as it is. The history that it replaces is kept beside it under another name.
+The backup itself stays unchanged. The replaced history is kept in its directory under another name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from .backup import sound, to_disk
 
 
 def restore_history(file: Path | str) -> dict[str, Any]:
-    """Put a copy of the history in `file` in the place of the one in use, once it is found whole.
+    """Replace the history in use by a copy of the history in `file`, after verifying the copy.
 
-    Returns {file, source, runs, bytes, kept, duration_seconds}; `kept` is where the history lies that was
-    there before, None where there was none. Programs that are reading, as a server does, go on with the new
-    one. Raises WorkflowHistoryError where the file holds no whole history, or while another program writes.
+    Returns {file, source, runs, bytes, kept, duration_seconds}; `kept` is the path of the replaced history,
+    None if there was none. Programs that are reading, such as a server, continue with the new history. Raises
+    WorkflowHistoryError if the file has no intact history, or while another program writes, and
+    InvalidQueryError if the history in use is on a server or the file is a directory or the history itself.
     """
     started = time.monotonic()
     source, url = Path(file).expanduser().absolute(), database.current_url()
@@ -64,7 +65,7 @@ def restore_history(file: Path | str) -> dict[str, Any]:
 
 
 def _free_name(target: Path) -> Path:
-    """Return a free path beside the present history, to keep it under."""
+    """Return a free path next to the current history, for keeping it."""
     name, number = f"{target.stem}-until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
     while (free := target.with_name(f"{name}{f'-{number}' * (number > 1)}{target.suffix}")).exists():
         number += 1

@@ -1,6 +1,6 @@
-"""Which runs a history need not keep: words as people type them in, a checked rule out. Pure but for the day.
+"""Retention rules: option values as users type them in, a validated rule out. Pure, except for the clock.
 
-A rule narrows as lists are narrowed, and by age; of what it means, the newest runs may stay.
+A rule selects runs with the filters of lists, and by age. The newest of the selected runs may stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..common.filter_options import FILTER_OPTIONS, build_filter
 from ..common.filters import RunFilter
 
 RULE_KEYS: Final = ("older_than", "keep", *(one.name for one in FILTER_OPTIONS))
-"""What a rule may say, by the options' names."""
+"""Names of the options that a rule may contain."""
 
 _AGE: Final = re.compile(r"(\d{1,6})(d|w|mo|y)")
 _DAYS: Final = {"d": 1, "w": 7}
@@ -26,19 +26,19 @@ _MONTHS: Final = {"mo": 1, "y": 12}
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """Runs that may go."""
+    """Rule that selects the runs to delete."""
 
-    wanted: RunFilter  # which are meant; a run whose age is not known is not meant by its age
-    keep: int = 0  # so many of each project stay, the newest of those that are meant
+    wanted: RunFilter  # the selected runs; a run of unknown age never matches an age
+    keep: int = 0  # number of runs to keep in each project, the newest of the selected ones
 
     @property
     def matches_all(self) -> bool:
-        """Whether all runs are meant: that is more than anybody asks for by a slip."""
+        """Whether all runs are selected, which is too much to request by mistake."""
         return self.wanted.is_empty
 
 
 def parse_rule(said: Mapping[str, Any], now: datetime | None = None) -> RetentionRule:
-    """Return the rule that some values make, each by its option's name.
+    """Parse a rule from option values by name; raises InvalidQueryError if one is invalid.
 
     >>> parse_rule({"older_than": "18mo"}, datetime(2026, 8, 31, tzinfo=UTC)).wanted.created_before.date()
     datetime.date(2025, 2, 28)
@@ -57,7 +57,10 @@ def parse_rule(said: Mapping[str, Any], now: datetime | None = None) -> Retentio
 def with_max_age(
     rule: RetentionRule, older_than: Any, keep: Any = None, now: datetime | None = None
 ) -> RetentionRule:
-    """Return the rule for older runs alone, of which some stay."""
+    """Return the rule limited to runs older than an age such as "18mo", of which the `keep` newest stay.
+
+    None leaves that part of the rule unchanged. Raises InvalidQueryError for an invalid value.
+    """
     wanted = rule.wanted
     if older_than is not None:
         before = _before(older_than, now or datetime.now(UTC))

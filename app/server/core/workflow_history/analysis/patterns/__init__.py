@@ -1,4 +1,4 @@
-"""Find what agents do again and again: agent runs in, pattern occurrences out. Pure, but for `host`."""
+"""Detect recurring operations of agents: agent runs in, patterns out. Pure, except for `host_detector`."""
 
 from .detection import PatternTally, detect_patterns, pattern_id, tally_patterns
 from .records import AgentOperations, PatternOccurrence, agent_activities, operation_records, phases_only

@@ -1,7 +1,8 @@
-"""Share a stream's cost and time out among its operations: one agent run in, its pieces out. An estimate.
+"""Distribute a stream's cost and time over its operations: agent run in, OperationCost list out. Estimates.
 
-A stream's cost goes to its messages by their weighed tokens, a message's evenly to its tool calls, a
-call's evenly to its operations. Every part is rounded down, so that the parts never exceed the whole.
+A stream's cost is split over its messages by weighted tokens, a message's cost evenly over its tool calls,
+and a call's cost evenly over its operations. Every part is rounded down, so that their sum never exceeds
+the whole.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from .records import AgentActivity, OperationCost
 from .tool_operations import classify_call
 
 MONEY_DECIMALS = 9  # a nanodollar is 1e-9 USD
-MAX_AMOUNT = 1e12  # USD or seconds; more is no record of a run
+MAX_AMOUNT = 1e12  # US dollars or seconds; larger amounts are implausible for a run
 
 _NOTHING = Decimal(0)
 
 CostAndTime = tuple[
     Decimal | None, int | None, float | None
-]  # nanodollars, whole ones, seconds; None: unknown
+]  # exact nanodollars, whole nanodollars, seconds; None: unknown
 
 _UNKNOWN: CostAndTime = None, None, None
 
 
 def attribute_costs(run: AgentActivity, seen: AbstractSet[str] = frozenset()) -> list[OperationCost]:
-    """Return the operations of a run in their order, each with its part.
+    """Return the operations of an agent run in order, each with its share of cost and time.
 
-    `seen` are message ids that an earlier stream of the workflow already told: a resumed session repeats
+    `seen` are message ids that an earlier stream of the run already contained: a resumed session repeats
     them, and they count once.
     """
     calls = [call for call in run.calls if call.message_id not in seen]
@@ -51,7 +52,7 @@ def attribute_costs(run: AgentActivity, seen: AbstractSet[str] = frozenset()) ->
 def _parts(
     run: AgentActivity, seen: AbstractSet[str], calls_of: Mapping[str | None, int]
 ) -> dict[str | None, CostAndTime]:
-    """Return what one call of each message has of the stream's cost and time."""
+    """Return the share of the stream's cost and time of one call, by message."""
     weights = _weights(run, seen) if calls_of else {}
     whole = sum(weights.values())
     usd, seconds = valid_amount(run.about.get("cost")), valid_amount(run.about.get("duration_seconds"))
@@ -73,7 +74,7 @@ def _parts(
 
 
 def _shared(part: CostAndTime, operations: int) -> tuple[int | None, float | None]:
-    """Return what each of a call's operations has of its part: whole nanodollars, rounded down; seconds."""
+    """Split a call's share over its operations: whole nanodollars each, rounded down, and seconds."""
     cost, whole, seconds = part
     if operations < 2:
         return whole, seconds
@@ -84,7 +85,7 @@ def _shared(part: CostAndTime, operations: int) -> tuple[int | None, float | Non
 
 
 def valid_amount(amount: float | None) -> float | None:
-    """Return an amount of money or time that can be one, else None: unknown, not 0.
+    """Return a plausible amount of money or time as a float, otherwise None: unknown, not 0.
 
     >>> valid_amount(0.5), valid_amount(float("nan")), valid_amount(-1)
     (0.5, None, None)
@@ -95,12 +96,12 @@ def valid_amount(amount: float | None) -> float | None:
 
 
 def to_decimal(amount: float) -> Decimal:
-    """Return US dollars as Decimal, by the digits that the number shows."""
+    """Convert US dollars to Decimal by the printed digits of the float."""
     return Decimal(str(amount))
 
 
 def _weights(run: AgentActivity, seen: AbstractSet[str]) -> dict[str, Decimal]:
-    """Return what each message of the stream weighs; those of no known weight are left out."""
+    """Return the weight of each message of the stream, without messages of unknown weight."""
     weights: dict[str, Decimal] = {}
     for name, weight in run.weights:
         if weight and 0 < weight < MAX_AMOUNT and name not in seen:

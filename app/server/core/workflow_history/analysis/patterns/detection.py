@@ -1,6 +1,6 @@
-"""Detect patterns: one workflow's agent runs in, its pattern occurrences out. Nothing is stored or compared.
+"""Detect patterns: agent runs of one run in, its pattern occurrences out. Nothing is stored or compared.
 
-Detecting twice says the same twice; it is for the database to count a workflow once.
+Detecting twice returns the same result twice; the database has to count each run once.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ FAILED_OUTCOMES = frozenset({"error", "false_success"})
 
 
 def detect_patterns(runs: Sequence[AgentOperations]) -> list[PatternOccurrence]:
-    """Return every pattern of a workflow, the most frequent of each kind first."""
+    """Return every pattern of a run, the most frequent of each kind first."""
     tallies = tally_patterns([activity_from_record(run) for run in runs])
     found = [_occurrence(kind, name, tally) for (kind, name), tally in tallies.items()]
     return sorted(found, key=lambda pattern: (pattern.kind, -pattern.count, pattern.signature))
 
 
 def pattern_id(kind: str, signature: str) -> str:
-    """Return a pattern's short name, the same on every machine.
+    """Return the id of a pattern, the same on every machine.
 
     >>> pattern_id("operation", "pytest") == pattern_id("sequence", "pytest")
     False
@@ -47,35 +47,35 @@ def pattern_id(kind: str, signature: str) -> str:
 
 
 class PatternTally(msgspec.Struct):
-    """What has been added up of one pattern."""
+    """Running totals of one pattern."""
 
     example_path: str | None
     example_line: int | None
     count: int = 0
     successes: int = 0
     failures: int = 0
-    nanodollars: int | Decimal | None = None  # of the places whose cost is known
-    unpriced: int = 0  # parts whose cost is unknown, count
+    nanodollars: int | Decimal | None = None  # cost of the occurrences with a known cost
+    unpriced: int = 0  # number of parts with an unknown cost
     exact_seconds: float | None = None
-    agents: tuple[str, ...] = ()  # each once
+    agents: tuple[str, ...] = ()  # distinct names
 
     @property
     def cost_nanodollars(self) -> int | None:
-        """The cost to the nanodollar, halves to even."""
+        """The cost, rounded to whole nanodollars, halves to even."""
         return None if self.nanodollars is None else round(self.nanodollars)
 
     @property
     def seconds(self) -> float | None:
-        """The time to the millisecond."""
+        """The duration, rounded to milliseconds."""
         return None if self.exact_seconds is None else round(self.exact_seconds, 3)
 
     def add_agent(self, agent: str | None) -> None:
-        """Note whose work it was."""
+        """Add the name of an agent, once."""
         if agent and agent not in self.agents:
             self.agents = (*self.agents, agent)
 
     def add(self, place: Sequence[OperationCost]) -> None:
-        """Count one place. It succeeded when every part is known not to have failed."""
+        """Count one occurrence. It succeeded if every part is known to have succeeded."""
         failed, succeeded = False, True
         nanodollars, seconds = self.nanodollars, self.exact_seconds
         for piece in place:
@@ -96,7 +96,7 @@ class PatternTally(msgspec.Struct):
 
 
 def tally_patterns(runs: Sequence[AgentActivity]) -> dict[tuple[PatternKind, str], PatternTally]:
-    """Return what each pattern of a workflow adds up to."""
+    """Return the totals of each pattern of a run, by kind and signature."""
     operations: dict[str, PatternTally] = {}
     sequences: dict[str, PatternTally] = {}
     seen: set[str] = set()
@@ -128,9 +128,9 @@ def _count(
 
 
 def _of_phases(runs: Sequence[AgentActivity]) -> PatternTally:
-    """Return the workflow's one walk through its phases.
+    """Return the totals of the run's single phase sequence.
 
-    Its last agent run tells how it ended: an earlier failure was overcome when later agents went on.
+    Its last agent run decides the outcome: if later agents continued, an earlier failure was overcome.
     """
     ended = runs[-1].about.get("outcome")
     tally = PatternTally(
@@ -147,12 +147,12 @@ def _of_phases(runs: Sequence[AgentActivity]) -> PatternTally:
 
 
 def _sum(amounts: list[Amount]) -> Amount | None:
-    """Add up one after the other, as everywhere here; a sum of nothing known is unknown."""
+    """Add up from left to right, as everywhere here; None without amounts."""
     return reduce(add, amounts) if amounts else None
 
 
 def _occurrence(kind: PatternKind, signature: str, tally: PatternTally) -> PatternOccurrence:
-    """Return the sums as a record."""
+    """Convert the totals to a record."""
     spent = tally.nanodollars
     return PatternOccurrence(
         kind=kind,

@@ -1,6 +1,6 @@
-"""Find the host's pattern detector beside the package: a function comes out, or None where there is none.
+"""Load the host application's pattern detector, a function in the module next to this package.
 
-A detector that is there but cannot be imported is an error, never an absence.
+A detector that exists but cannot be imported is an error; it never counts as missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger("workflow_history")
 
 
 class DetectorBrokenError(WorkflowHistoryError):
-    """The host has a pattern detector, and it cannot be imported."""
+    """The host has a pattern detector that cannot be imported or lacks its function."""
 
     def __init__(self, module: str, reason: str) -> None:
         self.module = module
@@ -30,7 +30,7 @@ class DetectorBrokenError(WorkflowHistoryError):
 
 
 def detector_module(package: str = HOST_PACKAGE) -> str:
-    """Return the name of the module that would hold the detector.
+    """Return the name of the module in which the detector is expected.
 
     >>> detector_module("app.server.core.workflow_history")
     'app.server.core.pattern_detector'
@@ -41,9 +41,9 @@ def detector_module(package: str = HOST_PACKAGE) -> str:
 
 
 def load_detector(package: str = HOST_PACKAGE) -> Detector | None:
-    """Return the host's detector, or None where there is none.
+    """Return the host's detector, or None if there is none.
 
-    Raises DetectorBrokenError where its module is there and its import fails, or it lacks the function.
+    Raises DetectorBrokenError if its module exists and the import fails, or the function is missing.
     """
     name = detector_module(package)
     try:
@@ -60,5 +60,5 @@ def load_detector(package: str = HOST_PACKAGE) -> Detector | None:
 
 
 def _is_part_of(missing: str | None, name: str) -> bool:
-    """Return whether the missing module is the detector itself or a package around it."""
+    """Return whether the missing module is the detector itself or a package that contains it."""
     return missing is not None and f"{name}.".startswith(f"{missing}.")

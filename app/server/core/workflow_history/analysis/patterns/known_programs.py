@@ -1,6 +1,6 @@
-"""What is known of programs by name: which ones only wrap another, run a script, or have subcommands.
+"""Tables of known programs: wrappers of other commands, interpreters, and tools with subcommands.
 
-Tables only: a program that is missing here is still an operation, by its own name.
+A program that is missing here is still an operation, by its own name.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ IGNORED_PROGRAMS = _words(
     "local declare typeset readonly alias unalias shopt trap eval shift break continue command builtin hash "
     "umask ulimit let"
 )
-"""Steps of the shell itself; they do no work that a script would save."""
+"""Shell builtins and the like; they do no work that a script would save."""
 
 SHELL_PREFIXES = _words("if then elif else while until do ! { }")
-"""Shell words before which, or after which, a command stands."""
+"""Shell words that precede or follow a command."""
 
 SHELL_KEYWORDS = _words("for case select function in fi done esac coproc")
-"""Shell words that start or end a block and are no command themselves."""
+"""Shell words that start or end a block and are not commands themselves."""
 
 PIPE_FILTERS = _words("head tail tee cat less more")
-"""Programs that, after a pipe, only shorten or keep what another printed."""
+"""Programs that, after a pipe, only shorten or save the output of another one."""
 
 SHELLS = _words("bash sh zsh dash ksh fish")
 
@@ -38,36 +38,36 @@ INTERNAL_TOOLS = _words(
     "SlashCommand read_file read_many_files write_file replace list_directory glob search_file_content "
     "grep_search run_shell_command save_memory write_todos google_web_search web_fetch"
 )
-"""Tools that a coding agent thinks with: reading, editing, planning. No script can take them over."""
+"""Tools of the coding agent itself: reading, editing, planning. No script can replace them."""
 
 
 LOOKING_AROUND = _words(
     "ls dir find fd tree grep egrep fgrep rg ag ack pwd wc stat file which whereis type cat head tail less "
     "more sed awk cut sort uniq nl du realpath basename dirname"
 )
-"""Programs with which an agent looks around. One alone is as short as any script; a sequence may be one."""
+"""Programs for exploring files. A single call is as short as any script; a sequence may become one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A program whose words are another command."""
+    """A program whose arguments are another command."""
 
     run_subcommands: frozenset[str] = (
         frozenset()
-    )  # one of them comes first; empty: the command follows at once
+    )  # subcommands of which one comes first; empty: the command follows directly
     options: frozenset[str] = frozenset()  # options whose value is the next word
-    skip: int = 0  # words before the command that are no options
-    scripts_only: bool = False  # only where a script's file follows; other words are its own scripts' names
+    skip: int = 0  # number of words before the command that are not options
+    scripts_only: bool = False  # a wrapper only if a script file follows; other words name its own scripts
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A program that runs a script's file, or code on the command line."""
+    """A program that runs a script file, or code on the command line."""
 
-    inline: str  # the letter of its option for code
-    long_inline: frozenset[str] = frozenset()
+    inline: str  # letter of its option for inline code
+    long_inline: frozenset[str] = frozenset()  # long options for inline code
     options: frozenset[str] = frozenset()  # options whose value is the next word
-    modules: bool = False  # `-m name` runs a module
+    modules: bool = False  # whether `-m name` runs a module
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Tool:
     """A program with subcommands."""
 
     options: frozenset[str] = frozenset()  # options whose value is the next word
-    nested_subcommands: frozenset[str] = frozenset()  # subcommands that have subcommands; {"*"}: all of them
+    nested_subcommands: frozenset[str] = frozenset()  # subcommands with subcommands of their own; {"*"}: all
 
 
 _UV = _words(

@@ -1,7 +1,7 @@
-"""Rank what recurs: sums over many runs in, habits out, those first where a script is worth most. Pure.
+"""Rank patterns by the savings of a script: totals over many runs in, scored patterns out. Pure.
 
-A habit's worth is what a script could be trusted to save of such work: its cost, without the share that
-stays, times how often it at least ends well, times how steady it is.
+The priority of a pattern is its risk-adjusted savings: its cost without the residual cost, times the lower
+bound of its success rate, times its stability.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .records import PatternTotals
 from .savings import DEFAULT_REMAINING, Saving, estimate_saving, known_cost, operations_of, remaining_fraction
 
 SUBSUMPTION_THRESHOLD: Final = 80
-"""Percent: as often, beside the one that is folded, must the other one be seen."""
+"""Percent: a covering pattern must occur at least this often, relative to the pattern that it covers."""
 
 
 def find_subsumed(patterns: Iterable[PatternTotals]) -> dict[str, PatternTotals]:
-    """Return by id the sequences and operations that another sequence tells already, and which.
+    """Return the sequences and operations that another sequence covers: by id, the covering sequence.
 
-    The costliest stands for the others; one that was accepted stands for itself, before all others. Of a
-    sequence two thirds of the steps, and two, must stand side by side in the other one, or in that one done
-    again and again, and the other one must be seen nearly as often or more. Of an operation most times must
-    lie in the sequence.
+    The most expensive sequence covers the others. An accepted pattern is never covered, and covers others
+    first. A sequence is covered if two thirds of its steps, at least two, occur in a row in the other one (or
+    in its repetition), and the other one occurs nearly as often or more often. An operation is covered if
+    most of its occurrences are in the sequence.
     """
     order = sorted(patterns, key=_first_to_stand)
-    kept: dict[tuple[str, ...], list[PatternTotals]] = defaultdict(list)  # by two steps in a row
-    holding: dict[str, list[PatternTotals]] = defaultdict(list)  # by one of their steps
+    kept: dict[tuple[str, ...], list[PatternTotals]] = defaultdict(list)  # by pair of steps in a row
+    holding: dict[str, list[PatternTotals]] = defaultdict(list)  # sequences by step
     under: dict[str, PatternTotals] = {}
     for one in (pattern for pattern in order if pattern.kind == "sequence"):
         steps = operations_of(one)
@@ -63,7 +63,7 @@ def _first_to_stand(pattern: PatternTotals) -> tuple[bool, int, int, int, str]:
 
 
 def _tells(other: PatternTotals, one: PatternTotals) -> bool:
-    """Return whether a sequence says what another one says."""
+    """Return whether a sequence covers another one."""
     if 100 * other.count < SUBSUMPTION_THRESHOLD * one.count:
         return False
     steps = operations_of(one)
@@ -72,13 +72,13 @@ def _tells(other: PatternTotals, one: PatternTotals) -> bool:
 
 
 def _holds(other: PatternTotals, operation: PatternTotals) -> bool:
-    """Return whether most times of an operation lie in a sequence."""
+    """Return whether most occurrences of an operation are in a sequence."""
     within = other.count * operations_of(other).count(operation.signature)
     return 100 * within >= SUBSUMPTION_THRESHOLD * operation.count
 
 
 def longest_common_run(steps: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many steps in a row are also found in the other ones, done again and again.
+    """Return the length of the longest run of steps that also occurs in `other`, repeated without end.
 
     >>> longest_common_run("cab", "abc"), longest_common_run("xab", "abc"), longest_common_run("abab", "abc")
     (3, 2, 2)
@@ -97,25 +97,25 @@ def _alike_from(steps: Sequence[str], start: int, other: Sequence[str], place: i
 
 @dataclass(frozen=True, slots=True)
 class ScoredPattern:
-    """One pattern with what is thought of it."""
+    """One pattern with its scores."""
 
     pattern: PatternTotals
-    scriptable: bool  # False: phases, and the tools that an agent thinks with
-    stability: float | None  # 0 to 1, see `compute_stability`; None: unknown, or it is the phases
-    success_rate: float | None  # of the times whose end is known; None: of none
-    success_at_least: float | None  # lower end of Wilson's 95% interval: few times tell little
-    saving: Saving
-    priority: int | None  # nanodollars; None: something it is made of is unknown, or no script can do it
-    part_of: PatternTotals | None  # what it is folded under
-    parts: tuple[PatternTotals, ...]  # what is folded under it, the costliest first
+    scriptable: bool  # whether a script could replace it, see `is_automatable`
+    stability: float | None  # stability, 0 to 1, see `compute_stability`; None: unknown, or a phase sequence
+    success_rate: float | None  # success rate of the occurrences with a known outcome; None: of none
+    success_at_least: float | None  # lower bound of the success rate: Wilson's 95% interval
+    saving: Saving  # estimated savings
+    priority: int | None  # risk-adjusted savings, nanodollars; None: unknown, or not scriptable
+    part_of: PatternTotals | None  # sequence that covers the pattern
+    parts: tuple[PatternTotals, ...]  # patterns that it covers, most expensive first
 
 
 def rank_patterns(
     patterns: Sequence[PatternTotals], keep_share: float = DEFAULT_REMAINING
 ) -> list[ScoredPattern]:
-    """Return all patterns as habits, the worthiest first; those of no known worth come last, by their cost.
+    """Score all patterns and sort them by descending priority; those of unknown priority last, by cost.
 
-    The list must be whole: how steady a sequence is shows beside its operations.
+    The list must be complete: the stability of a sequence is computed from the counts of its operations.
     """
     counts = {pattern.signature: pattern.count for pattern in patterns if pattern.kind == "operation"}
     under = find_subsumed([pattern for pattern in patterns if is_automatable(pattern)])
@@ -131,9 +131,9 @@ def rank_patterns(
 
 
 def is_automatable(pattern: PatternTotals) -> bool:
-    """Return whether a script could take this over: commands, yes.
+    """Return whether a script could replace the pattern.
 
-    Phases, the agent's own tools and a single look around, such as one `grep`, no.
+    True for commands; false for phases, the agent's own tools and single exploring commands such as `grep`.
     """
     if pattern.kind == "operation":
         return pattern.signature not in INTERNAL_TOOLS and pattern.signature not in LOOKING_AROUND
@@ -141,12 +141,12 @@ def is_automatable(pattern: PatternTotals) -> bool:
 
 
 def compute_stability(pattern: PatternTotals, counts: Mapping[str, int]) -> float | None:
-    """Return how steady a pattern is, 0 to 1.
+    """Return the stability of a pattern, 0 to 1; None if unknown, and for phase sequences.
 
-    Of a sequence: how often an agent went on to its end, of the times that it did the first operation. An
-    operation that is repeated in a row counts each time, so that this is rather too low than too high. Of an
-    operation: runs by times. 1 when every run does it once, as a step of the workflow; the more often a run
-    does it, the more it is an answer to what the agent saw.
+    For a sequence: its occurrences divided by those of its first operation. Each repetition of that operation
+    in a row counts, so that the result is rather too low than too high. For an operation: runs divided by
+    occurrences. It is 1 if every run does the operation once, as a step of the workflow. The more often a run
+    does it, the more it depends on the agent's findings.
     """
     if pattern.kind == "operation":
         return min(1.0, pattern.runs / pattern.count) if pattern.count else None
@@ -155,7 +155,7 @@ def compute_stability(pattern: PatternTotals, counts: Mapping[str, int]) -> floa
 
 
 def cost_sort_key(pattern: PatternTotals) -> tuple[int, int, str, str]:
-    """Return what sorts patterns by known cost, then by how often they are seen."""
+    """Return a sort key: known cost, then number of occurrences, both descending."""
     return -(known_cost(pattern) or 0), -pattern.count, pattern.kind, pattern.signature
 
 

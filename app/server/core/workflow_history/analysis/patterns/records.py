@@ -1,4 +1,4 @@
-"""Records of pattern detection, in the order in which they come to be, and the shape that a hook is given."""
+"""Records of pattern detection, in order of processing, and the input format of a detector hook."""
 
 from __future__ import annotations
 
@@ -16,113 +16,113 @@ PatternStatus = Literal["detected", "accepted", "dismissed"]
 
 @dataclass(frozen=True, slots=True)
 class PatternTotals:
-    """One pattern over many runs. Sums of sequences overlap with those of operations: never add them up."""
+    """Totals of one pattern over many runs. Sums of sequences and operations overlap: never add them up."""
 
-    id: str  # 16 hexadecimal digits: `pattern_id` of kind and signature, the same in every history
-    kind: str  # operation, sequence, phases
-    signature: str
-    status: PatternStatus
-    note: str | None  # why it was accepted or dismissed
-    decided_at: str | None  # ISO 8601 UTC
-    first_seen_at: str | None  # ISO 8601 UTC, when it was first stored
-    runs: int  # runs that show it
-    count: int  # times in all of them
-    successes: int
-    failures: int  # unknown outcomes are in neither
-    nanodollars: int  # an estimate, of the runs whose part is known
-    unpriced_runs: int  # runs whose part is unknown; runs == unpriced_runs: the cost is unknown, not 0
-    seconds: float  # likewise
-    untimed_runs: int
+    id: str  # id of the pattern, 16 hexadecimal digits of kind and signature, the same in every history
+    kind: str  # kind of the pattern: operation, sequence, phases
+    signature: str  # readable name, such as `git add → git commit`
+    status: PatternStatus  # decision on the pattern: detected, accepted, dismissed
+    note: str | None  # reason of the decision
+    decided_at: str | None  # time of the decision, ISO 8601 UTC
+    first_seen_at: str | None  # time when the pattern was first stored, ISO 8601 UTC
+    runs: int  # number of runs with the pattern
+    count: int  # number of occurrences in all runs
+    successes: int  # number of successful occurrences
+    failures: int  # number of failed occurrences; those of unknown outcome are in neither
+    nanodollars: int  # estimated cost of the occurrences, in runs where it is known
+    unpriced_runs: int  # number of runs with an unknown cost; if equal to `runs`, the total is unknown, not 0
+    seconds: float  # estimated duration of the occurrences, in runs where it is known
+    untimed_runs: int  # number of runs with unknown duration of the pattern
 
 
 PatternKind = Literal["operation", "sequence", "phases"]
 
 INPUT, OUTPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H = 1.0, 5.0, 0.1, 1.25, 2.0
-"""What a token of each kind typically costs beside an uncached input token. Proportions, no money."""
+"""Typical price of a token of each kind, relative to an uncached input token. Ratios, not money."""
 
 
 class CallRecord(TypedDict):
-    """One tool call, as JSON can hold it; the fields of ToolCall."""
+    """One tool call, JSON-serializable; the fields of ToolCall."""
 
-    tool: str
-    detail: str | None
-    line: int  # 1-based
-    message_id: str | None
-    failed: bool | None  # None: no tool result was seen
+    tool: str  # name of the tool
+    detail: str | None  # argument of the call: command line, file path or skill name
+    line: int  # line of the call in the transcript, 1-based
+    message_id: str | None  # id of the message with the call
+    failed: bool | None  # whether the call failed; None: no tool result was found
 
 
 class MessageShare(TypedDict):
-    """One message's part of its stream, to be held against the stream's other messages."""
+    """Weight of one message, relative to the other messages of its stream."""
 
-    message_id: str
-    weight: float  # tokens, weighed by kind
+    message_id: str  # id of the message
+    weight: float  # tokens of the message, weighted by kind
 
 
 class AgentOperations(TypedDict):
-    """One agent run as pattern detection needs it: JSON-able, and the same for a hook and for the sync."""
+    """Input of pattern detection for one agent run: JSON-serializable, the same for a hook and the sync."""
 
-    phase: str | None
-    agent: str | None
-    path: str | None  # the stream, relative to the run's folder
-    cost: float | None  # USD; None: unknown
-    duration_seconds: float | None
-    outcome: str | None  # success, error, false_success, stopped, incomplete, empty
-    timestamp: str | None  # start, ISO 8601 UTC
-    calls: list[CallRecord]
-    messages: list[MessageShare]
+    phase: str | None  # phase of the agent run
+    agent: str | None  # name of the agent
+    path: str | None  # path of the transcript, relative to the run's directory
+    cost: float | None  # cost of the agent run, US dollars; None: unknown
+    duration_seconds: float | None  # duration of the agent run; None: unknown
+    outcome: str | None  # outcome: success, error, false_success, stopped, incomplete, empty
+    timestamp: str | None  # start of the agent run, ISO 8601 UTC
+    calls: list[CallRecord]  # tool calls, in order
+    messages: list[MessageShare]  # weights of the messages
 
 
 class AgentActivity(NamedTuple):
-    """One agent run as detection reads it: a RunOperations entry, or what such an entry is made of."""
+    """One agent run in the internal form of detection, from an AgentOperations entry or from its sources."""
 
-    about: Mapping[str, Any]  # the fields of RunOperations but the last two
+    about: Mapping[str, Any]  # the fields of AgentOperations except calls and messages
     calls: Sequence[ToolCall]
-    weights: Sequence[tuple[str, float]]  # message id, weight
+    weights: Sequence[tuple[str, float]]  # message id and weight of each message
 
 
 class OperationCost(msgspec.Struct, frozen=True, gc=False):
-    """One operation of one call with its part of the stream's cost and time, or equal ones in a row."""
+    """One operation, or equal ones in a row, with its share of the stream's cost and time."""
 
     operation: str
-    command: bool  # a shell command, MCP tool or skill; else work on files and notes
-    failed: bool  # one of them
-    succeeded: bool  # all of them, as far as is known
-    line: int  # of the first, 1-based
-    nanodollars: int | None  # an estimate, of those whose cost is known
-    unpriced: int  # those whose cost is unknown, count
-    seconds: tuple[float, ...]  # estimates, of each whose time is known
+    command: bool  # whether it is a shell command, MCP tool or skill; otherwise work on files and notes
+    failed: bool  # whether any of the operations failed
+    succeeded: bool  # whether all of the operations are known to have succeeded
+    line: int  # line of the first operation in the transcript, 1-based
+    nanodollars: int | None  # estimated cost of the operations with a known cost
+    unpriced: int  # number of operations with an unknown cost
+    seconds: tuple[float, ...]  # estimated duration of each operation with a known duration
 
 
 @dataclass(frozen=True, slots=True)
 class PatternOccurrence:
-    """What one workflow says of one pattern. Costs of sequences overlap: never add them up over patterns."""
+    """Occurrences of one pattern in one run. Costs of sequences overlap: never add them up over patterns."""
 
-    kind: PatternKind
-    signature: str  # for people: `git add → git commit`, `plan > build`
-    key: str  # 16 hex digits, the same wherever the same kind and signature occur
-    count: int  # times in this workflow
-    successes: int  # times in which nothing failed
-    failures: int  # times in which a call failed; unknown outcomes are in neither
-    cost: Decimal | None  # USD, an estimate, of the places whose cost is known; None: of none
-    cost_complete: bool  # the cost of every place is known
-    seconds: float | None  # an estimate, of the places whose time is known; None: of none
-    agents: tuple[str, ...]  # in alphabetical order
-    example_path: str | None  # the first place: a stream, relative to the run's folder
-    example_line: int | None  # 1-based
+    kind: PatternKind  # kind of the pattern
+    signature: str  # readable name, such as `git add → git commit` or `plan > build`
+    key: str  # id of the pattern, 16 hexadecimal digits of kind and signature
+    count: int  # number of occurrences in this run
+    successes: int  # number of occurrences in which nothing failed
+    failures: int  # number of occurrences in which a call failed; those of unknown outcome are in neither
+    cost: Decimal | None  # estimated cost of the occurrences with a known cost, US dollars; None: of none
+    cost_complete: bool  # whether the cost of every occurrence is known
+    seconds: float | None  # estimated duration of the occurrences with a known duration; None: of none
+    agents: tuple[str, ...]  # names of the agents, in alphabetical order
+    example_path: str | None  # path of the first occurrence's transcript, relative to the run's directory
+    example_line: int | None  # line of the first occurrence, 1-based
 
 
 def operation_records(
     streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]
 ) -> list[AgentOperations]:
-    """Return what `agent_activities` does as a hook is given it."""
+    """Return the agent runs of `agent_activities` in the input format of a hook."""
     return [_record(work) for work in agent_activities(streams, agent_runs)]
 
 
 def agent_activities(streams: Iterable[StreamFacts], agent_runs: Iterable[AgentRun]) -> list[AgentActivity]:
-    """Return what detection needs of a workflow, in the order in which its agents ran.
+    """Return the agent runs of a run for detection, in the order in which they ran.
 
-    An agent run without a stream (its file is gone) keeps its phase and cost, and has no calls. Attempts
-    that a later one overwrote, and copies of another stream, are left out.
+    An agent run whose stream is missing keeps its phase and cost, and has no calls. Superseded attempts and
+    copies of another stream are skipped.
     """
     by_path = {stream.path: stream for stream in streams}
     current = [run for run in agent_runs if not run.get("superseded")]
@@ -136,13 +136,13 @@ def agent_activities(streams: Iterable[StreamFacts], agent_runs: Iterable[AgentR
 
 
 def phases_only(phase_costs: Iterable[Mapping[str, Any]]) -> list[AgentOperations]:
-    """Return what `phase_costs` alone tell: phases with their cost and time, and no calls."""
+    """Build the input of detection from `phase_costs` only: phases with cost and duration, without calls."""
     current = [_work(None, run) for run in phase_costs if not run.get("superseded")]
     return [_record(work) for work in _in_time_order(current)]
 
 
 def activity_from_record(run: AgentOperations) -> AgentActivity:
-    """Return what an entry tells of its agent run."""
+    """Convert an AgentOperations entry to the internal form."""
     calls = [
         ToolCall(call["tool"], call["detail"], call["line"], call["message_id"], call["failed"])
         for call in run["calls"]
@@ -151,14 +151,14 @@ def activity_from_record(run: AgentOperations) -> AgentActivity:
 
 
 def _in_time_order(runs: list[AgentActivity]) -> list[AgentActivity]:
-    """Sort by start, where every start is known; else the given order stands, rather than a mixture."""
+    """Sort by start if every start is known; otherwise keep the given order instead of mixing both."""
     if all(run.about.get("timestamp") for run in runs):
         return sorted(runs, key=lambda run: str(run.about["timestamp"]))
     return runs
 
 
 def message_weight(usage: TokenUsage) -> float:
-    """Return how much a message weighs in its stream.
+    """Return the weight of a message: its tokens, weighted by their relative price.
 
     >>> message_weight(TokenUsage(input=100, output=10, cache_read=1000))
     250.0
@@ -169,7 +169,7 @@ def message_weight(usage: TokenUsage) -> float:
 
 
 def _work(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentActivity:
-    """Put one agent run and its stream together."""
+    """Combine one agent run and its stream."""
     if stream is None:
         return AgentActivity(run, (), ())
     return AgentActivity(
@@ -178,7 +178,7 @@ def _work(stream: StreamFacts | None, run: Mapping[str, Any]) -> AgentActivity:
 
 
 def _record(work: AgentActivity) -> AgentOperations:
-    """Return an agent run as JSON can hold it."""
+    """Convert an agent run to its JSON-serializable form."""
     run = work.about
     return {
         "phase": run.get("phase"),

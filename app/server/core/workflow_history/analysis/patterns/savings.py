@@ -1,7 +1,7 @@
-"""What a script in an agent's place would have saved: a pattern and an assumption in, an estimate out. Pure.
+"""Estimate the savings of a script in place of an agent: pattern and residual cost in, estimate out. Pure.
 
-The assumption: of each time that ended well a share of the cost stays, because the script must still be
-called and its answer read. Of a sequence at least one call of its steps stays.
+The assumption: a share of the cost of each successful occurrence remains, because the script must still be
+called and its output read. Of a sequence, the cost of at least one of its steps remains.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from .records import PatternTotals
 from .sequences import SEPARATOR
 
 DEFAULT_REMAINING: Final = 0.25
-"""The share that stays where nobody says otherwise: one call of four."""
+"""Default residual cost: one call of four."""
 
 MIN_PERIOD: Final = 7 * 86_400_000_000
-"""Microseconds; from fewer than seven days nothing is said of a month."""
+"""Seven days in microseconds: the shortest span from which a monthly amount is estimated."""
 
 _MONTH: Final = 2_629_800_000_000  # microseconds, a twelfth of 365.25 days
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What would have been saved; an estimate."""
+    """Estimated savings of a pattern."""
 
-    nanodollars: int | None  # None: no cost is known, or of no time how it ended
-    at_least: bool  # more would have been saved: some cost or some endings are unknown
+    nanodollars: int | None  # saved nanodollars; None: no cost or no outcome is known
+    at_least: bool  # whether it is a lower bound: some costs or some outcomes are unknown
 
 
 def operations_of(pattern: PatternTotals) -> tuple[str, ...]:
-    """Return the operations that a pattern is made of; an operation is one."""
+    """Return the operations of a pattern: the steps of a sequence, otherwise its signature."""
     return _parted(pattern.signature) if pattern.kind == "sequence" else (pattern.signature,)
 
 
-@lru_cache(maxsize=8_192)  # each is held against many others
+@lru_cache(maxsize=8_192)  # each pattern is compared with many others
 def _parted(signature: str) -> tuple[str, ...]:
     return tuple(signature.split(SEPARATOR))
 
 
 def remaining_fraction(pattern: PatternTotals, keep_share: float) -> Fraction:
-    """Return the share of the cost that stays: `keep_share`, and of a sequence no less than one call."""
+    """Return the residual cost as a share: `keep_share`, but at least one step of a sequence."""
     kept = Fraction(str(keep_share))
     return max(kept, Fraction(1, len(operations_of(pattern)))) if pattern.kind == "sequence" else kept
 
 
 def known_cost(pattern: PatternTotals) -> int | None:
-    """Return the known part of the cost in nanodollars; None where nothing is known."""
+    """Return the known part of the cost in nanodollars; None if nothing is known."""
     return None if pattern.unpriced_runs >= pattern.runs else pattern.nanodollars
 
 
 def estimate_saving(pattern: PatternTotals, keep_share: float) -> Saving:
-    """Return what a script would have saved, to the nanodollar, rounded down.
+    """Estimate the savings of a script, to the nanodollar, rounded down.
 
-    Times that failed are not cheaper with a script: somebody must look into them. Where it is unknown how a
-    time ended, nothing of it counts as saved.
+    A failed occurrence is not cheaper with a script, because a person must examine it. An occurrence of
+    unknown outcome counts as not saved.
     """
     cost, known = known_cost(pattern), pattern.successes + pattern.failures
     if cost is None or not known:
@@ -67,7 +67,7 @@ def estimate_saving(pattern: PatternTotals, keep_share: float) -> Saving:
 
 
 def per_month(nanodollars: int | None, span: int | None) -> int | None:
-    """Return an amount of a span of microseconds as that of a month; None where the span tells too little.
+    """Convert an amount over a span of microseconds to one per month; None if the span is too short.
 
     >>> per_month(12_000_000_000, 365_250_000 * 86_400_000)
     1000000

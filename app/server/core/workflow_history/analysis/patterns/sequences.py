@@ -1,4 +1,4 @@
-"""Find what an agent does one after the other: a run's pieces in, its command sequences out. No judgement."""
+"""Find sequences of commands: the operations of an agent run in, its sequences out. Nothing is ranked."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .records import OperationCost
 
 SEPARATOR = " → "
 TIMES = " > "
-MIN_LENGTH, MAX_LENGTH = 2, 4  # steps of a sequence within a run
-MAX_WHOLE_LENGTH = 8  # steps of a run whose whole sequence is one pattern
-MAX_PHASES = 12  # phases a signature names
+MIN_LENGTH, MAX_LENGTH = 2, 4  # steps of a sequence within an agent run
+MAX_WHOLE_LENGTH = 8  # steps of an agent run whose whole sequence is one pattern
+MAX_PHASES = 12  # phases in a signature
 
 
 def command_steps(pieces: Iterable[OperationCost]) -> list[OperationCost]:
-    """Return the run's commands as steps; work on files and notes is left out.
+    """Return the commands of an agent run as steps, without work on files and notes.
 
-    Equal operations in a row are one step: an agent that runs `git diff` three times takes one.
+    Equal operations in a row are one step, such as `git diff` three times.
     """
     steps: list[OperationCost] = []
     last = None
@@ -48,9 +48,9 @@ def _joined(step: OperationCost, piece: OperationCost) -> OperationCost:
 
 
 def find_sequences(steps: Sequence[OperationCost]) -> Iterator[tuple[str, Sequence[OperationCost]]]:
-    """Return each sequence's signature with its steps, once per place.
+    """Yield each occurrence of a sequence: its signature and its steps.
 
-    Places of one signature don't overlap, so that one sequence never counts a call twice; places of
+    Occurrences of one signature don't overlap, so that a sequence never counts a call twice. Occurrences of
     different signatures do.
     """
     names = [step.operation for step in steps]
@@ -62,13 +62,13 @@ def find_sequences(steps: Sequence[OperationCost]) -> Iterator[tuple[str, Sequen
                 yield _signature(words), steps[start : start + length]
 
 
-@lru_cache(maxsize=8_192)  # the same few thousand recur from run to run
+@lru_cache(maxsize=8_192)  # the same few thousand recur in all runs
 def _signature(operations: tuple[str, ...]) -> str:
     return SEPARATOR.join(operations)
 
 
 def phase_signature(phases: Iterable[str | None]) -> str | None:
-    """Return the phases that a workflow went through, or None where none is known.
+    """Return the signature of a run's phases, in order, or None if no phase is known.
 
     >>> phase_signature(["plan", "build", "build", None, "review"])
     'plan > build > review'
@@ -80,7 +80,7 @@ def phase_signature(phases: Iterable[str | None]) -> str | None:
 
 
 def _lengths(steps: int) -> list[int]:
-    """Return the lengths of the sequences that a run of so many steps is searched for.
+    """Return the lengths of the sequences to search for among this many steps.
 
     >>> _lengths(3), _lengths(6), _lengths(9)
     ([2, 3], [2, 3, 4, 6], [2, 3, 4])
@@ -90,7 +90,7 @@ def _lengths(steps: int) -> list[int]:
 
 
 def drop_subsequences(patterns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the patterns without sequences that only ever occur inside a longer one of the same list.
+    """Return the patterns without sequences that only occur inside a longer one of the list.
 
     >>> rows = [("a → b", 2), ("a → b → c", 2), ("b → c", 5)]
     >>> [row["signature"] for row in drop_subsequences(

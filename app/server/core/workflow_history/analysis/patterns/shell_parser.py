@@ -1,7 +1,7 @@
-"""Take a shell command line apart: text in, its simple commands as words out. Nothing is run or expanded.
+"""Parse a shell command line into its simple commands, each a tuple of words. Nothing is run or expanded.
 
-Quotes, here-documents, comments, redirections and `$(...)` are read as a shell reads them. Broken text
-(an open quote, a cut here-document) is read to its end; nothing raises.
+Quotes, here-documents, comments, redirections and `$(...)` are parsed as a shell does. Malformed text
+(an open quote, a truncated here-document) is parsed to its end; nothing raises.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-MAX_TEXT = 8000  # characters of a command that are looked at
-MAX_DEPTH = 8  # substitutions inside substitutions; deeper ones are skipped whole
+MAX_TEXT = 8000  # characters of a command that are parsed
+MAX_DEPTH = 8  # nested substitutions; deeper ones are skipped entirely
 
 _PLAIN = re.compile(r"[^\s\\'\"`$<>&|;()#]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
@@ -27,17 +27,17 @@ _SEPARATOR = re.compile(r"&&?|\|[|&]?|;+&?")
 class Word:
     """One word of a command."""
 
-    text: str  # quotes taken off, substitutions left as they stand
-    quoted: bool = False  # any part of it was in quotes
+    text: str  # quotes removed, substitutions unchanged
+    quoted: bool = False  # whether any part of it was in quotes
     substitutions: tuple[Command, ...] = ()  # the commands of its `$(...)`
-    piped: bool = False  # the first word of a command that reads another's output
+    piped: bool = False  # whether it is the first word of a command that reads a pipe
 
 
 Command = tuple[Word, ...]
 
 
 def simple_commands(text: str) -> list[Command]:
-    """Return the simple commands of a command line, in the order in which they stand.
+    """Return the simple commands of a command line, in order.
 
     >>> [[word.text for word in command] for command in simple_commands("cd x && git tag -m 'a && b' >log")]
     [['cd', 'x'], ['git', 'tag', '-m', 'a && b']]
@@ -47,27 +47,27 @@ def simple_commands(text: str) -> list[Command]:
 
 @dataclass(slots=True)
 class _Level:
-    """What has been gathered at one level of parentheses."""
+    """Parser state of one level of parentheses."""
 
     commands: list[Command] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     pieces: list[str] | None = None  # of the word being read; None between words
     quoted: bool = False
-    inner: list[Command] = field(default_factory=list)
-    expects: str = ""  # what the next word is: "", a redirection's "target", "<<" or "<<-"
+    inner: list[Command] = field(default_factory=list)  # commands of the word's substitutions
+    expects: str = ""  # role of the next word: "", "target" of a redirection, "<<" or "<<-"
     heredocs: list[tuple[str, bool]] = field(default_factory=list)  # delimiter, are leading tabs dropped
-    open: int = 0  # subshell parentheses
-    piped: bool = False  # a pipe leads to the command being read
+    open: int = 0  # number of open subshell parentheses
+    piped: bool = False  # whether the command being read follows a pipe
 
     def add(self, text: str, *, quoted: bool = False) -> None:
-        """Put text at the end of the word being read."""
+        """Append text to the word being read."""
         if self.pieces is None:
             self.pieces = []
         self.pieces.append(text)
         self.quoted |= quoted
 
     def end_word(self) -> None:
-        """Close the word being read, and put it where it belongs."""
+        """Finish the word being read, and add it to the command or to the here-document delimiters."""
         if self.pieces is None:
             return
         piped = self.piped and not self.words
@@ -80,28 +80,28 @@ class _Level:
         self.expects = ""
 
     def drop_word(self) -> None:
-        """Forget the word being read."""
+        """Discard the word being read."""
         self.pieces, self.quoted, self.inner = None, False, []
 
     def end_command(self, separator: str = "") -> None:
-        """Close the command being read."""
+        """Finish the command being read."""
         self.end_word()
         if self.words:
             self.commands.append(tuple(self.words))
         elif self.piped and not separator:
-            return  # a line's end after a pipe: the command is still to come
+            return  # a line break after a pipe: the command follows on the next line
         self.words, self.expects, self.piped = [], "", separator in ("|", "|&")
 
 
 class _Scanner:
-    """A place in a text, moving forward only."""
+    """Scanner over a text, forward only."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
     def commands(self, depth: int) -> list[Command]:
-        """Read to the end of the text, or past the parenthesis that closes this depth."""
+        """Parse to the end of the text, or past the parenthesis that closes this depth."""
         level = _Level()
         while self.at < len(self.text):
             if depth and not level.open and self.text[self.at] == ")":
@@ -112,7 +112,7 @@ class _Scanner:
         return level.commands
 
     def _step(self, level: _Level, depth: int) -> None:
-        """Read what starts here: a piece of a word, or what ends one."""
+        """Parse the next token: a piece of a word, or a separator."""
         char = self.text[self.at]
         if plain := self._take(_PLAIN):
             level.add(plain)
@@ -132,7 +132,7 @@ class _Scanner:
             self._literal(level)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
-        """Move past what the pattern finds here, and return it."""
+        """Return the match of a pattern at this position, and move past it; empty if there is none."""
         found = pattern.match(self.text, self.at)
         if not found:
             return ""
@@ -144,7 +144,7 @@ class _Scanner:
         self.at += 1
 
     def _space(self, level: _Level, char: str) -> None:
-        """End a word; at a line's end also the command, and read the here-documents that follow."""
+        """End the word; at a line break also the command, and skip the here-documents that follow."""
         self.at += 1
         if char != "\n":
             level.end_word()
@@ -163,7 +163,7 @@ class _Scanner:
                 return
 
     def _piece(self, level: _Level, char: str, depth: int) -> None:
-        """Read a quoted, escaped or substituted piece of a word."""
+        """Parse a quoted, escaped or substituted piece of a word."""
         if char == "'":
             level.add(self._take(_SINGLE).strip("'"), quoted=True)
         elif char == '"':
@@ -178,7 +178,7 @@ class _Scanner:
             self._dollar(level, depth)
 
     def _escaped(self, level: _Level) -> None:
-        """Take the next character as it is; before a line's end the two stand for nothing."""
+        """Append the escaped character; an escaped line break is dropped."""
         following = self.text[self.at + 1 : self.at + 2]
         if following != "\n":
             level.add(following)
@@ -202,7 +202,7 @@ class _Scanner:
                 self._dollar(level, depth)
 
     def _dollar(self, level: _Level, depth: int) -> None:
-        """Read `$(...)`, `$((...))`, `${...}`, or the bare sign."""
+        """Parse `$(...)`, `$((...))`, `${...}`, or a literal `$`."""
         if self.text.startswith("$((", self.at):
             level.add(self._balanced("(", ")"))
         elif self.text.startswith("$(", self.at):
@@ -213,7 +213,7 @@ class _Scanner:
             self._literal(level)
 
     def _substitution(self, level: _Level, depth: int) -> None:
-        """Read `$(...)`, `<(...)` or `>(...)` with the commands inside."""
+        """Parse `$(...)`, `<(...)` or `>(...)` with the commands inside."""
         start = self.at
         if depth >= MAX_DEPTH:
             level.add(self._balanced("(", ")"))
@@ -224,7 +224,7 @@ class _Scanner:
         level.inner += inner
 
     def _balanced(self, opening: str, closing: str) -> str:
-        """Move past the bracket that closes the next opening one, and return what stands between."""
+        """Move past the bracket that closes the next opening one, and return the text up to it."""
         start, depth = self.at, 0
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -235,7 +235,7 @@ class _Scanner:
         return self.text[start : self.at]
 
     def _redirection(self, level: _Level, depth: int) -> None:
-        """Drop a redirection: its number before, its target after; remember a here-document."""
+        """Skip a redirection, its number before and its target after; note a here-document."""
         if self.text[self.at + 1 : self.at + 2] == "(":
             self._substitution(level, depth)
             return
@@ -246,7 +246,7 @@ class _Scanner:
         level.expects = operator if operator in ("<<", "<<-") else "target"
 
     def _parenthesis(self, level: _Level, char: str) -> None:
-        """Tell a subshell from a function's name, an array, arithmetic and a pattern of `case`."""
+        """Distinguish a subshell from a function definition, an array, arithmetic and a pattern of `case`."""
         if char == ")":
             if not level.open:
                 level.words = []

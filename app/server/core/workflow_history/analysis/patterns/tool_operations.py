@@ -1,7 +1,7 @@
-"""Name what an agent did: a tool call in, its operations out. Paths, flags, messages and ids stay behind.
+"""Normalize a tool call to its operations, without paths, flags, messages and ids.
 
-Two calls have one operation when a script could do them alike: `uv run pytest -q tests/x.py` and
-`python -m pytest` are both `pytest`. Any text is taken; nothing raises.
+Two calls have the same operation if one script could do both: `uv run pytest -q tests/x.py` and
+`python -m pytest` are both `pytest`. Any text is accepted; nothing raises.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .shell_parser import Command, Word, simple_commands
 SHELL_TOOLS = frozenset({"Bash", "run_shell_command"})
 SKILL_TOOLS = frozenset({"Skill", "SlashCommand"})
 MAX_OPERATION_CHARS = 200  # characters
-MAX_NESTING = 4  # `bash -c "bash -c ..."`
+MAX_NESTING = 4  # levels of `bash -c "bash -c ..."`
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^\]]*\])?\+?=", re.ASCII)
 _NAME = re.compile(r"(@[A-Za-z0-9._-]{1,40}/)?[A-Za-z0-9_*][A-Za-z0-9_.+*-]{0,59}")
@@ -42,7 +42,7 @@ _EXECUTABLE = re.compile(r"(\.exe)+$", re.IGNORECASE)
 
 
 def operations_of(call: ToolCall) -> tuple[str, ...]:
-    """Return the operations of a call, in their order; empty where the call did none worth a name.
+    """Return the operations of a call, in order; empty if it has none, such as a mere `cd`.
 
     >>> operations_of(ToolCall("Bash", "cd app && FORCE=1 uv run pytest -q tests/x.py | tail -5", 1))
     ('pytest',)
@@ -53,7 +53,7 @@ def operations_of(call: ToolCall) -> tuple[str, ...]:
 
 
 def classify_call(call: ToolCall) -> tuple[tuple[str, ...], bool]:
-    """Return a call's operations, and whether they are commands: shell, MCP tool, skill; else file work."""
+    """Return a call's operations, and whether they are commands (shell, MCP tool, skill) or file work."""
     tool = call.tool
     if tool in SHELL_TOOLS:
         return shell_operations(call.detail or ""), True
@@ -62,7 +62,7 @@ def classify_call(call: ToolCall) -> tuple[tuple[str, ...], bool]:
     return _of_tool(tool)
 
 
-@lru_cache(maxsize=512)  # few tools, called by the thousand
+@lru_cache(maxsize=512)  # few tools, thousands of calls
 def _of_tool(tool: str) -> tuple[tuple[str, ...], bool]:
     name = " ".join(redact_text(tool).split())[:MAX_OPERATION_CHARS]
     return (name,) if name else (), tool.startswith("mcp__")
@@ -75,7 +75,7 @@ def shell_operations(text: str) -> tuple[str, ...]:
     >>> shell_operations('git add -A && git commit -m "fix: a | b"')
     ('git add', 'git commit')
     """
-    return _of_text(redact_text(text), 0)  # a key may be cut and folded below until nobody knows it as one
+    return _of_text(redact_text(text), 0)  # first, as a truncated secret would not be recognized
 
 
 def _of_text(text: str, nesting: int) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _of_text(text: str, nesting: int) -> tuple[str, ...]:
 
 
 def _of_command(command: Command, nesting: int) -> tuple[str, ...]:
-    """Return what one simple command comes to, with everything that only wraps it taken off."""
+    """Return the operations of one simple command, without programs that only wrap it."""
     words = _bare(command)
     while words:
         name = program_name(words[0])
@@ -104,7 +104,7 @@ def _of_command(command: Command, nesting: int) -> tuple[str, ...]:
 def _bare(words: Command) -> Command:
     """Drop shell words and assignments before a command.
 
-    Inside `[[ ... ]]` stand no commands, whatever stands between its `&&`.
+    The parts of a condition `[[ ... ]]` between its `&&` are not commands.
     """
     at = 0
     while at < len(words) and not words[at].quoted and words[at].text in SHELL_PREFIXES:
@@ -124,7 +124,7 @@ def _of_assignments(command: Command, nesting: int) -> tuple[str, ...]:
 
 
 def program_name(word: Word) -> str | None:
-    """Return a program's name without folder, version and ids, or None where the word cannot be one.
+    """Return a program's name without directory, version and ids, or None if the word cannot be one.
 
     >>> [program_name(Word(text)) for text in ("/usr/bin/python3.11", "$TOOL", "run_8f3a2b1c.sh")]
     ['python', None, 'run_*.sh']
@@ -140,7 +140,7 @@ def program_name(word: Word) -> str | None:
 
 
 def _unwrapped(name: str, rest: Command) -> Command | None:
-    """Return the command that a wrapper or interpreter runs, or None where the program works itself."""
+    """Return the command that a wrapper or interpreter runs, or None if the program does its own work."""
     if (wrapper := WRAPPERS.get(name)) and (inner := _wrapped(wrapper, rest)) is not None:
         return inner
     if interpreter := INTERPRETERS.get(name):
@@ -161,7 +161,7 @@ def _wrapped(wrapper: Wrapper, rest: Command) -> Command | None:
 
 
 def _without_options(words: Command, with_value: frozenset[str]) -> Command:
-    """Drop the options that come first, with their values."""
+    """Drop leading options with their values."""
     at = 0
     while at < len(words) and words[at].text.startswith("-"):
         at += 2 if words[at].text in with_value else 1
@@ -169,14 +169,14 @@ def _without_options(words: Command, with_value: frozenset[str]) -> Command:
 
 
 def _interpreted(interpreter: Interpreter, rest: Command) -> Command | None:
-    """Return the script or module that an interpreter runs; None: inline code, or nothing named."""
+    """Return the script or module that an interpreter runs; None: inline code, or no script named."""
     if _is_inline(interpreter, rest):
         return None
     return _without_options(rest, interpreter.options) or None
 
 
 def _is_inline(interpreter: Interpreter, rest: Command) -> bool:
-    """Look for the option that brings code, among the options before the first other word."""
+    """Return whether an option for inline code is among the leading options."""
     at = 0
     while at < len(rest) and (text := rest[at].text).startswith("-"):
         short = not text.startswith("--") and text[1:].isalpha() and interpreter.inline in text
@@ -189,7 +189,7 @@ def _is_inline(interpreter: Interpreter, rest: Command) -> bool:
 
 
 def _of_shell(name: str, rest: Command, nesting: int) -> tuple[str, ...]:
-    """Return the operations of `bash -c text`, or the name of the script that a shell runs."""
+    """Return the operations of `bash -c text`, or of the script that a shell runs."""
     at = 0
     while at < len(rest) and rest[at].text.startswith("-"):
         at += 1
@@ -201,7 +201,7 @@ def _of_shell(name: str, rest: Command, nesting: int) -> tuple[str, ...]:
 
 
 def _named(name: str, rest: Command) -> str:
-    """Return the operation of a program that works itself: its name, and its subcommand where it has one."""
+    """Return the operation of a program that is not a wrapper: its name, and its subcommand if it has one."""
     if (interpreter := INTERPRETERS.get(name)) and _is_inline(interpreter, rest):
         return f"{name} -{interpreter.inline}"
     if tool := TOOLS.get(name):
@@ -210,7 +210,7 @@ def _named(name: str, rest: Command) -> str:
 
 
 def _subcommands(tool: Tool, rest: Command) -> list[str]:
-    """Return the subcommand, and the one below it where the tool has such."""
+    """Return the subcommand, and its own subcommand if the tool has nested ones."""
     found: list[str] = []
     while len(found) < 2:
         rest = _without_options(rest, tool.options)
@@ -226,7 +226,7 @@ def _subcommands(tool: Tool, rest: Command) -> list[str]:
 
 
 def _skill(detail: str | None) -> str | None:
-    """Return a skill's name with its slash, without its arguments."""
+    """Return a skill's name with a slash, without arguments."""
     words = (detail or "").split(maxsplit=1)
     name = words[0].lstrip("/") if words else ""
     return f"/{name}" if _SKILL.fullmatch(name) else None

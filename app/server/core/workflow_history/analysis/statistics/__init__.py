@@ -1,1 +1,1 @@
-"""What runs add up to, by what they have in common: columns in, figures out. No file, SQL or clock."""
+"""Statistics of runs by group: columns in, statistics out. No file, SQL or clock."""

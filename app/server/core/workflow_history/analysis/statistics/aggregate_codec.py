@@ -1,6 +1,6 @@
-"""The digests that are kept with a history: columns in, digests out; a digest in, its bytes out, and back.
+"""Cached aggregates: compute them from columns, encode them as bytes and decode them.
 
-They are kept for some runs at a time, and merged when they are asked for.
+The cache stores them for blocks of runs, and a query merges them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from .waste import AGENT_COLUMNS, SILENT_COLUMNS, aggregate_waste
 
 ALL, WASTE = "all", "waste"
 CACHED: Final = (ALL, *PART_GROUPINGS, WASTE)
-"""What is kept: of all runs together, by each grouping that shares runs out, and what was spent in vain.
+"""Names of the cached aggregates: all runs together, each grouping by part, and wasted cost.
 
-By time is not: which day it was depends on who asks. Other groupings are as fast from the columns of runs.
+Groupings by time are not cached: the day of a run depends on the requested time zone. Other groupings are
+as fast from the columns of runs.
 """
 
 ColumnReader = Callable[[TableName, Sequence[str]], ColumnTable]
-"""Gives some columns of some runs, at least those that are named."""
+"""Returns columns of a table, for some runs: at least the named ones."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -36,7 +37,7 @@ class _Packed(msgspec.Struct, array_like=True):
 
 
 def compute_aggregate(name: str, read: ColumnReader) -> Aggregate:
-    """Return one of the digests KEPT, of the runs that `read` gives."""
+    """Compute one of the CACHED aggregates, for the runs that `read` returns."""
     runs = read("runs", RUN_COLUMNS)
     if name == ALL:
         return aggregate_all(runs)
@@ -47,13 +48,16 @@ def compute_aggregate(name: str, read: ColumnReader) -> Aggregate:
 
 
 def aggregates_by_part(by: str, read: ColumnReader) -> tuple[Measurements, Grouping]:
-    """Return what each run spent in each of its phases, agents or models, and the groups of these entries."""
+    """Return the measurements of each run by phase, agent or model, and their grouping."""
     shares = read(PART_GROUPINGS[by], tuple(COLUMNS[PART_GROUPINGS[by]]))
     return measurements_by_part(shares, read("runs", RUN_COLUMNS).integers["key"])
 
 
 def encode_aggregate(digest: Aggregate) -> bytes:
-    """Return a digest as bytes; none where it holds numbers beyond 64 bits: it is made anew each time."""
+    """Encode an aggregate as bytes.
+
+    The result is empty if a number exceeds 64 bits: such an aggregate is computed again each time.
+    """
     values = [(np.asarray(each.sizes), _least(each.values)) for each in digest.values]
     if any(array.dtype == object for array in (digest.sums, *(array for both in values for array in both))):
         return b""
@@ -66,7 +70,7 @@ def encode_aggregate(digest: Aggregate) -> bytes:
 
 
 def decode_aggregate(data: bytes) -> Aggregate:
-    """Return the digest that bytes hold."""
+    """Decode an aggregate from the bytes of `encode_aggregate`."""
     packed = _DECODER.decode(data)
     return Aggregate(
         tuple(packed.groups),
@@ -82,6 +86,6 @@ _DECODER = msgspec.msgpack.Decoder(_Packed)
 
 
 def _least(values: Any) -> Any:
-    """Return whole numbers in half the bits where those hold them."""
+    """Return 64-bit integers as 32 bits if they fit."""
     fits = values.dtype == np.int64 and values.max(initial=0) <= np.iinfo(np.uint32).max
     return values.astype(np.uint32) if fits else values

@@ -1,7 +1,7 @@
-"""What runs add up to by group, so that it adds up again: entries in, digests out; many digests in, one out.
+"""Mergeable aggregates: measurements in, sums and values by group out.
 
-A median needs every value, so a digest keeps them; all else is whole numbers. The digests of some runs and of
-others make, merged, the very digest of them all.
+A median needs every value, so an aggregate keeps the values; everything else is a sum of whole numbers.
+Merging the aggregates of disjoint sets of runs gives exactly the aggregate of all these runs.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ SUMS: Final = (
     "runs", "copies", "completed", "failed", "without_cost", "more", "attempts", "attempts_known",
     "beyond", "beyond_known",
     *_ALL_TOKENS, *(f"{name}_known" for name in _ALL_TOKENS),
-    *(f"prompt_{name}" for name in _PROMPT),  # of entries that know all three
+    *(f"prompt_{name}" for name in _PROMPT),  # of measurements in which all three are known
 )  # fmt: skip
-"""The rows of a digest of entries."""
+"""Names of the rows of an aggregate of measurements."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedValues:
-    """Known values: those of the first group, then those of the second, and so on."""
+    """Known values, ordered by group: those of the first group, then those of the second, and so on."""
 
-    sizes: Integers  # how many each group has
-    values: Any  # whole numbers or seconds
+    sizes: Integers  # number of values in each group
+    values: Any  # whole nanodollars, or seconds
 
     def by_group(self) -> list[Any]:
-        """Return each group's values."""
+        """Return one array of values for each group."""
         ends = np.cumsum(self.sizes).tolist()
         return [self.values[end - size : end] for end, size in zip(ends, self.sizes.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Sums by group, and the values of which a place in their order is asked for."""
+    """Sums by group, and the values that medians and percentiles are computed from."""
 
     groups: tuple[Group, ...]  # distinct
-    sums: Any  # a row for each sum, a column for each group; Python's own numbers where 64 bits might fail
-    values: tuple[GroupedValues, ...] = ()  # of a digest of entries: nanodollars and seconds
+    sums: Any  # one row per sum, one column per group; Python integers if 64 bits might overflow
+    values: tuple[GroupedValues, ...] = ()  # costs in nanodollars, durations in seconds; empty for waste
 
 
 def aggregate(entries: Measurements, codes: Codes, groups: Sequence[Group], runs: ColumnTable) -> Aggregate:
-    """Return what entries add up to; `codes` tell each one's group, `runs` are those that they are of.
+    """Aggregate measurements of `runs` by group; `codes` has the group of each measurement.
 
-    Copies of other runs are counted by themselves, and are in no other figure.
+    Copies of other runs are only counted in the row `copies`, and in no other figure.
     """
     copies = np.zeros(len(groups), np.int64)
     copied = runs.integers["is_copy"][entries.runs] == 1
@@ -90,7 +90,7 @@ def aggregate(entries: Measurements, codes: Codes, groups: Sequence[Group], runs
 
 
 def merge(digests: Sequence[Aggregate]) -> Aggregate:
-    """Return the digest of all runs of one digest or more, each run of which is in one only."""
+    """Merge one or more aggregates of disjoint sets of runs into one."""
     places: dict[Group, int] = {}
     found = [places.setdefault(group, len(places)) for digest in digests for group in digest.groups]
     codes = np.array(found, np.int64)
@@ -115,7 +115,7 @@ def merge(digests: Sequence[Aggregate]) -> Aggregate:
 
 
 class _SortedGroups:
-    """Entries as they lie group by group."""
+    """Measurements sorted by group."""
 
     def __init__(self, codes: Codes, groups: int) -> None:
         codes = narrow_codes(codes, groups)
@@ -125,7 +125,7 @@ class _SortedGroups:
         self._order = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
 
     def sum(self, values: Any) -> Any:
-        """Return each group's sum."""
+        """Return the sum of each group."""
         laid = self._laid(as_summable(values))
         found = np.zeros(len(self.sizes), laid.dtype)
         if len(self._starts):
@@ -133,18 +133,18 @@ class _SortedGroups:
         return found
 
     def count(self, flags: Flags) -> Integers:
-        """Return how many of each group are flagged."""
+        """Return the number of flagged measurements in each group."""
         if not flags.any():
             return np.zeros_like(self.sizes)
         return self.sizes if flags.all() else self.sum(flags.astype(np.int64))
 
     def known_sum(self, values: Integers) -> tuple[Any, Integers]:
-        """Return each group's sum of what is known, and how many are."""
+        """Return the sum of the known values in each group, and their number."""
         there = is_known(values)
         return self.sum(values if there.all() else np.where(there, values, 0)), self.count(there)
 
     def values(self, values: Integers | Floats) -> GroupedValues:
-        """Return what is known, group by group."""
+        """Return the known values, ordered by group."""
         there, laid = is_known(values), self._laid(values)
         return GroupedValues(self.count(there), laid if there.all() else laid[is_known(laid)])
 
@@ -153,7 +153,7 @@ class _SortedGroups:
 
 
 def _all_kinds(kinds: Sequence[tuple[Any, Integers]]) -> tuple[Any, Integers]:
-    """Return all tokens; some are known where those of a kind are."""
+    """Return the sum of all kinds of tokens; its count is the largest count of any kind."""
     total = np.add.reduce([widen_for_sum(each, len(kinds)) for each, _ in kinds])
     return total, np.maximum.reduce([there for _, there in kinds])
 
@@ -161,7 +161,7 @@ def _all_kinds(kinds: Sequence[tuple[Any, Integers]]) -> tuple[Any, Integers]:
 def _prompt(
     entries: Measurements, lying: _SortedGroups, tokens: dict[str, tuple[Any, Integers]]
 ) -> list[Any]:
-    """Return the sums of all tokens read, where every kind of them is known."""
+    """Return the sums of the input token kinds, over measurements in which all of them are known."""
     kinds: list[Integers] = [entries.tokens[name] for name in _PROMPT]
     there: Flags = np.logical_and.reduce([is_known(kind) for kind in kinds])
     if there.all():

@@ -1,8 +1,8 @@
-"""What each run spent in each of its phases, agents or models: their rows in, a row for each of these out.
+"""Cost of each run by phase, agent or model: agent runs or model shares in, one row per run and part out.
 
-An agent that left no stream is a row of which nothing is known: what its phase spent is a lower bound. What
-the attempts of one phase of a run spent is put together, so that a median is one over runs. The rows are
-kept, for they take longest of all: whoever changes how they are made gives their blocks another name
+An agent without a stream becomes a row of unknown values: the cost of its phase is a lower bound. The
+attempts of one phase of a run are added up, so that a median is over runs. The rows are cached, because
+they take longest of all to compute. If you change how they are computed, give their blocks another name
 (`storage.column_cache.blocks.STORED_AS`).
 """
 
@@ -36,18 +36,21 @@ PART_TABLES: Final[Mapping[TableName, tuple[TableName, str]]] = {
     "run_agents": ("agent_runs", "agent"),
     "run_models": ("models", "model"),
 }
-"""Of which family's rows each of these is made, and what they are put together by."""
+"""For each table of parts: the table that it is computed from, and the column to group by."""
 
 _OF_A_PART: Final = ("cost", "cost_basis", "lower_bound_cost", *TOKENS)
 PART_COLUMNS: Final[Mapping[TableName, tuple[str, ...]]] = {
     "agent_runs": (*_OF_A_PART, "outcome", "started_at", "duration_seconds", "is_copy"),
     "models": (*_OF_A_PART, "outcome", "is_copy"),
 }
-"""What is needed of these rows beside it."""
+"""Columns needed of these tables, besides the column to group by."""
 
 
 def recorded_and_bound(parts: ColumnTable) -> tuple[Integers, Integers, Flags]:
-    """Return what parts spent on record, at least beyond, and which spent more; a copy spends nothing."""
+    """Return the recorded cost of each part, the lower bound beyond it, and whether more was spent.
+
+    Both costs are in nanodollars. Those of a copy are unknown, and its flag is false.
+    """
     recorded = isin(parts.categorical["cost_basis"], ("reported", "computed"))
     cost, bound = mask_negative(parts.integers["cost"]), mask_negative(parts.integers["lower_bound_cost"])
     beyond = np.where(recorded, bound, _both(cost, bound))
@@ -58,13 +61,13 @@ def recorded_and_bound(parts: ColumnTable) -> tuple[Integers, Integers, Flags]:
 
 
 def _copies(parts: ColumnTable) -> Flags | None:
-    """Tell which parts are copies; None where none is."""
+    """Return which parts are copies; None if there are none."""
     copied = parts.integers["is_copy"] == 1 if "is_copy" in parts.integers else np.zeros(0, np.bool_)
     return copied if copied.any() else None
 
 
 def _spent_nothing(parts: ColumnTable) -> Flags:
-    """Tell which parts spent nothing of their own: copies, and empty streams of runs that show more."""
+    """Return which parts spent nothing of their own: copies, and empty streams of runs that have others."""
     copied: Flags = parts.integers["is_copy"] == 1
     empty = parts.categorical["outcome"].equals("empty")
     if not empty.any():
@@ -75,14 +78,14 @@ def _spent_nothing(parts: ColumnTable) -> Flags:
 
 
 def are_unknown(parts: ColumnTable) -> Flags:
-    """Tell of which parts nothing shows what they spent; an empty stream spent nothing, nor does a copy."""
+    """Return which parts have an unknown cost; empty streams and copies spent nothing."""
     unknown = parts.categorical["cost_basis"].codes == MISSING_CODE
     found: Flags = unknown & (parts.integers["is_copy"] != 1) & ~parts.categorical["outcome"].equals("empty")
     return found
 
 
 def _with_silent(parts: ColumnTable, by: str, silent: ColumnTable) -> ColumnTable:
-    """Return the parts and a row for each agent that left no stream; which model it used is unknown."""
+    """Return the parts with one more row for each agent without a stream, whose model is unknown."""
     nothing = CategoricalColumn(np.full(len(silent), MISSING_CODE, np.int32), ())
     more = {**silent.integers, "is_copy": np.zeros(len(silent), np.int64)}
     unknown = np.full(len(silent), MISSING_INT)
@@ -100,7 +103,7 @@ def _with_silent(parts: ColumnTable, by: str, silent: ColumnTable) -> ColumnTabl
 
 
 def cost_by_part(parts: ColumnTable, by: str, family: TableName, silent: ColumnTable) -> ColumnTable:
-    """Return what each run spent by `by`, group by group; `silent`: its agents that left no stream."""
+    """Compute the cost of each run by `by`, ordered by group; `silent` are the agents without a stream."""
     heard = len(parts)
     parts = _with_silent(parts, by, silent) if len(silent) else parts
     grouping = group_by_category(parts.categorical[by])
@@ -132,7 +135,7 @@ def cost_by_part(parts: ColumnTable, by: str, family: TableName, silent: ColumnT
 
 
 class _AdjacentSums:
-    """Puts together what lies side by side once rows are in order."""
+    """Sums of adjacent rows of the same run and part, after sorting."""
 
     def __init__(self, order: Integers, starts: Integers) -> None:
         self.sizes: Integers = np.diff(starts, append=len(order))
@@ -141,15 +144,15 @@ class _AdjacentSums:
         self._longest = int(self.sizes.max(initial=0))
 
     def any(self, flags: Flags) -> Flags:
-        """Tell where one is set."""
+        """Return which sums have at least one flagged row."""
         return self._any(flags[self._order]) if flags.any() else np.zeros(len(self._starts), np.bool_)
 
     def count(self, flags: Flags) -> Integers:
-        """Return how many are set."""
+        """Return the number of flagged rows of each sum."""
         return self.sizes if flags.all() else self._sum(flags[self._order].astype(np.int64))
 
     def known(self, values: Integers) -> Integers:
-        """Add up what is known; unknown where nothing is."""
+        """Add up the known values; a sum without any is unknown."""
         if self._longest <= 1:
             return values[self._order]
         there = is_known(values)
@@ -162,7 +165,7 @@ class _AdjacentSums:
         return found
 
     def worked(self, seconds: Floats, started: Integers) -> Floats:
-        """Add up what is known, as `coercion.worked_seconds` does: side by side counts once."""
+        """Add up the known durations as `coercion.worked_seconds` does: overlapping time counts once."""
         laid = self._one_after_the_other(seconds[self._order], started[self._order])
         there = is_known(laid)
         if there.all():
@@ -170,12 +173,12 @@ class _AdjacentSums:
         return np.where(self._any(there), self._sum(np.where(there, laid, 0.0)), np.nan)
 
     def _one_after_the_other(self, seconds: Floats, started: Integers) -> Floats:
-        """Take out of each duration, all in order, what another of its group has worked already."""
+        """Subtract from each duration the time that others of its group already cover; all rows sorted."""
         timed = is_known(seconds) & is_known(started)
         if self._longest <= 1 or not timed.any():
             return seconds
         group = np.repeat(np.arange(len(self._starts)), self.sizes)
-        order = np.lexsort((started, ~timed, group))  # in each group those with a start first, by it
+        order = np.lexsort((started, ~timed, group))  # in each group: known starts first, ascending
         left, start, timed = seconds[order], started[order], timed[order]
         lasts = np.rint(np.where(timed, np.minimum(left, LONGEST_SECONDS), 0.0) * 1e6).astype(np.int64)
         end = np.where(timed, start, 0) + lasts
@@ -196,10 +199,10 @@ class _AdjacentSums:
         return self._sum(laid.view(np.int8)) > 0
 
     def _sum(self, laid: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return each entry's sum of values in order."""
+        """Return the sum of each entry's values, which are sorted already."""
         found: npt.NDArray[Any]
         if laid.dtype.kind == "i" and len(laid):
-            # Several times as fast; where 64 bits run over on the way, the difference takes it back.
+            # Several times as fast; if the running sum overflows 64 bits, the difference cancels that out.
             found = np.diff(np.cumsum(laid, dtype=np.int64)[self._lasts], prepend=0)
         else:
             found = np.add.reduceat(laid, self._starts) if len(laid) else laid
@@ -207,7 +210,7 @@ class _AdjacentSums:
 
 
 def _both(one: Integers, other: Integers) -> Integers:
-    """Return the sum where both are known, else the one that is."""
+    """Return the sum if both are known, otherwise the known one."""
     first, second = (np.where(is_known(values), values, 0) for values in (one, other))
     total: Integers = widen_for_sum(first, 2) + widen_for_sum(second, 2)
     return np.where(is_known(one) | is_known(other), total, MISSING_INT)

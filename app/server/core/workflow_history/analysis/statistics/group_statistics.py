@@ -1,4 +1,4 @@
-"""Statistics of runs in groups: a digest in, records of figures out."""
+"""Statistics of runs by group: an aggregate in, GroupStatistics out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .measurements import TOKENS, measurements_by_run
 from .records import Distribution, GroupStatistics, TokenTotals
 
 ALL: Group = ("all", None)
-"""The one group that holds every run."""
+"""The only group of all runs together."""
 
 _Sums = dict[str, int]
 
@@ -27,9 +27,9 @@ _Sums = dict[str, int]
 def build_figures(
     digest: Aggregate, by: Grouping | None = None, across: Grouping | None = None
 ) -> list[GroupStatistics]:
-    """Return the figures of each group: times in their order, else the costliest first; unknown last.
+    """Build the statistics of each group: time groups in order, others by descending cost; unknown last.
 
-    Groupings tell which groups stand in an order of their own, and on which day each begins.
+    The groupings define which groups are in order of time, and the first day of each.
     """
     days = dict(zip(by.names, by.days, strict=True)) if by and by.days else {}
     sums = [dict(zip(SUMS, column, strict=True)) for column in digest.sums.T.tolist()]
@@ -38,25 +38,25 @@ def build_figures(
         _figures(group, days.get(group[0]), *of_group)
         for group, *of_group in zip(digest.groups, sums, costs, seconds, strict=True)
     ]
-    # Time without a run is shown too; but no group of what is unknown, and no empty cell of a cross table.
+    # Periods without runs are shown; an empty unknown group and empty cells of a cross table are not.
     keeps_empty = by is not None and by.keeps_empty and across is None
     shown = [one for one in found if one.runs or (one.name is not None and keeps_empty)]
     return _in_order(shown, _places(by), _places(across))
 
 
 def aggregate_all(runs: ColumnTable) -> Aggregate:
-    """Return the digest of all runs together."""
+    """Aggregate all runs in one group."""
     return aggregate(measurements_by_run(runs), np.zeros(len(runs), np.int8), [ALL], runs)
 
 
 def total_figures(digest: Aggregate) -> GroupStatistics:
-    """Return the figures of all runs together."""
+    """Build the statistics of all runs together."""
     sums, (costs, seconds) = digest.sums.T.tolist()[0], digest.values
     return _figures(ALL, None, dict(zip(SUMS, sums, strict=True)), costs.values, seconds.values)
 
 
 def _places(grouping: Grouping | None) -> dict[str | None, int]:
-    """Return the place of each group that has one in the order of time."""
+    """Return the position of each group of a grouping in order of time; empty for other groupings."""
     return (
         {name: place for place, name in enumerate(grouping.names)} if grouping and grouping.in_order else {}
     )
@@ -65,7 +65,7 @@ def _places(grouping: Grouping | None) -> dict[str | None, int]:
 def _in_order(
     found: Sequence[GroupStatistics], first: dict[str | None, int], second: dict[str | None, int]
 ) -> list[GroupStatistics]:
-    """Put groups in order, those of the second grouping within the first."""
+    """Sort groups, and those of the second grouping within the first."""
     whole: dict[str | None, float] = defaultdict(float)
     for figures in found:
         whole[figures.name] += minimum_cost(figures)
@@ -84,12 +84,11 @@ def _in_order(
 
 
 def minimum_cost(figures: GroupStatistics) -> float:
-    """Return all that is known of what a group spent, US dollars."""
+    """Return the known cost of a group, recorded cost and lower bound, in US dollars."""
     return (figures.cost.total or 0.0) + (figures.lower_bound_cost or 0.0)
 
 
 def _figures(group: Group, first_day: date | None, sums: _Sums, costs: Any, seconds: Any) -> GroupStatistics:
-    """Return the figures of one group."""
     runs, completed, failed = sums["runs"], sums["completed"], sums["failed"]
     name, across = group
     return GroupStatistics(

@@ -1,7 +1,7 @@
-"""Add up by group: values and each one's group in, exact sums and places in the order out.
+"""Exact sums and quantiles by group.
 
-A sum of whole numbers is exact, however large: it is made in parts that floats hold, and put together as
-Python's own whole numbers.
+A sum of whole numbers is exact, however large: it is computed in parts that floats represent exactly, and
+combined as Python integers.
 """
 
 from __future__ import annotations
@@ -15,62 +15,62 @@ import numpy.typing as npt
 from ...common.column_data import MISSING_INT, Floats, Integers, is_known
 
 NANODOLLARS: Final = 1_000_000_000  # in one US dollar
-MEDIAN, P90 = 5, 9  # tenths of the way from the least to the most
+MEDIAN, P90 = 5, 9  # quantiles, in tenths
 _EXACT_IN_A_FLOAT: Final = 1 << 53
-_SAFE: Final = float(1 << 62)  # in 64 bits, also where a float has rounded it
-_PART: Final = 21  # bits: so small that two thousand million parts add up exactly in a float
+_SAFE: Final = float(1 << 62)  # fits into 64 bits even if a float has rounded it
+_PART: Final = 21  # bits: small enough for two thousand million parts to add up exactly in a float
 
 Codes = npt.NDArray[np.integer[Any]]
 
 
 class Sum(NamedTuple):
-    """What a group's known values add up to."""
+    """Sum of a group's known values."""
 
     total: int | float
-    known: int  # how many are
+    known: int  # number of known values
 
 
 def mask_negative(values: Integers) -> Integers:
-    """Return amounts; what is below zero is no amount, but unknown."""
+    """Return amounts with negative ones replaced by unknown."""
     return np.where(values < 0, MISSING_INT, values) if values.min(initial=0) < 0 else values
 
 
 def mask_invalid(values: Floats) -> Floats:
-    """Return durations; what is below zero or without end is unknown."""
+    """Return durations with negative and infinite ones replaced by unknown."""
     return np.where((values >= 0) & np.isfinite(values), values, np.nan)
 
 
 def widen_for_sum(values: Integers, times: int) -> Any:
-    """Return values of which `times` can be added up: as Python's own numbers where 64 bits might fail."""
+    """Return values as Python integers if the sum of `times` of them might exceed 64 bits."""
     return values.astype(object) if _largest(values) * times > np.iinfo(np.int64).max else values
 
 
 def as_summable(values: Any) -> Any:
-    """Return whole numbers from 0 on all of which can be added up: Python's own where 64 bits might fail."""
-    if int(values.max(initial=0)) * values.size <= _SAFE:  # as nearly always
+    """Return non-negative integers, as Python integers if the sum of all might exceed 64 bits."""
+    if int(values.max(initial=0)) * values.size <= _SAFE:  # nearly always
         return values
     return values.astype(object) if np.add.reduce(values, axis=None, dtype=np.float64) > _SAFE else values
 
 
 def to_int64_or_object(rows: Sequence[Sequence[int]]) -> Any:
-    """Return whole numbers as an array of 64 bits, or of Python's own where those do not hold them."""
+    """Return rows as an int64 array, or as Python integers if a number exceeds 64 bits."""
     numbers = np.array(rows, object)
     return numbers if max(map(max, rows)) > np.iinfo(np.int64).max else numbers.astype(np.int64)
 
 
 def narrow_codes(codes: Codes, groups: int) -> Codes:
-    """Return groups in as few bits as hold them: numbers of 16 bits are sorted in one go."""
+    """Return group codes in 16 bits if they fit, else in 32: NumPy sorts 16 bits by radix sort."""
     return codes.astype(np.int16 if groups <= np.iinfo(np.int16).max else np.int32)
 
 
 def grouped_counts(codes: Codes, groups: int) -> list[int]:
-    """Return how many rows each group has."""
+    """Return the number of rows in each group."""
     found: list[int] = np.bincount(codes, minlength=groups).tolist()
     return found
 
 
 def grouped_sums(values: Integers | Floats, codes: Codes, groups: int) -> list[Sum]:
-    """Return the sum of each group's known values: exact, where they are whole numbers.
+    """Return the sum of each group's known values; exact for whole numbers.
 
     >>> grouped_sums(np.array([2, MISSING_INT, 2**62, 2**62]), np.array([0, 0, 1, 1]), 3)
     [Sum(total=2, known=1), Sum(total=9223372036854775808, known=2), Sum(total=0, known=0)]
@@ -111,9 +111,9 @@ def _largest(values: Integers) -> int:
 
 
 def quantiles(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float | None]:
-    """Return for each of `tenths` the value so far up in rising values, in units; None where there is none.
+    """Return a quantile of ascending values for each of `tenths`, divided by `unit`; None without values.
 
-    Between two values the line between them is taken, as `statistics.quantiles` with "inclusive" does.
+    Interpolates linearly between two values, as `statistics.quantiles` with method "inclusive" does.
 
     >>> quantiles(np.array([1, 2, 4]), [MEDIAN, P90])
     [2.0, 3.6]
@@ -131,7 +131,7 @@ def quantiles(values: Any, tenths: Sequence[int], unit: int = 1) -> list[float |
 
 
 def _between(low: float, high: float, tenths: int, unit: int) -> float:
-    """Return the value so many tenths of the way from one to the other.
+    """Interpolate `tenths` tenths of the way from `low` to `high`, and divide by `unit`.
 
     >>> _between(1, 2, 5, 10)
     0.15
@@ -144,7 +144,7 @@ def _between(low: float, high: float, tenths: int, unit: int) -> float:
 
 
 def to_usd(nanodollars: float) -> float:
-    """Return US dollars.
+    """Convert nanodollars to US dollars.
 
     >>> to_usd(1_500_000_000)
     1.5

@@ -1,4 +1,4 @@
-"""Put rows into groups: columns and what to group by in, each row's group and the groups' names out."""
+"""Group rows: columns and a grouping's name in, the group of each row and the groups' names out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .grouped_sums import Codes
 from .time_zones import DAY, HOUR, to_local
 
 MAX_GROUPS: Final = 5_000
-"""Of time: more can neither be read nor drawn."""
+"""Maximum number of time groups: more can be neither read nor drawn."""
 
 RUN_GROUPINGS: Final[Mapping[str, str]] = {
     "status": "status",
@@ -31,24 +31,24 @@ RUN_GROUPINGS: Final[Mapping[str, str]] = {
     "template": "workflow_template",
     "issue_class": "issue_class",
 }
-"""Groupings by a word of the run, and its column."""
+"""Groupings by a property of the run, with its column."""
 
 PART_GROUPINGS: Final[Mapping[str, TableName]] = {
     "phase": "run_phases",
     "agent": "run_agents",
     "model": "run_models",
 }
-"""Groupings that share a run out, and the family that does."""
+"""Groupings that split a run into parts, with the table of the parts."""
 
 TIME_GROUPINGS: Final = ("day", "week", "month", "hour", "weekday")
 
 GROUPINGS: Final = (*TIME_GROUPINGS, *RUN_GROUPINGS, *PART_GROUPINGS)
-"""Everything that can be grouped by."""
+"""All groupings."""
 
 Group = tuple[str | None, str | None]
-"""The name of a group, and that of the second grouping's group within it."""
+"""Name of a group, and name of the second grouping's group within it."""
 
-_IN_A_TABLE: Final = 1 << 18  # pairs of groups
+_IN_A_TABLE: Final = 1 << 18  # maximum number of pairs of groups for a lookup table
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIRST_DAY: Final = date.min.toordinal() - date(1970, 1, 1).toordinal()  # days since 1970
 _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
@@ -56,21 +56,21 @@ _LAST_DAY: Final = date.max.toordinal() - date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Which group each row is in."""
+    """The group of each row."""
 
-    codes: Codes  # place in `names`
-    names: tuple[str | None, ...]  # None: unknown, always the last
-    days: tuple[date | None, ...] | None = None  # first day of each group; None: no grouping by day
-    in_order: bool = False  # the groups stand in the order of time
-    keeps_empty: bool = False  # a group without a row is there too
+    codes: Codes  # index into `names`
+    names: tuple[str | None, ...]  # None: the unknown group, always last
+    days: tuple[date | None, ...] | None = None  # first day of each group; None: not grouped by date
+    in_order: bool = False  # the groups are in order of time
+    keeps_empty: bool = False  # groups without rows are kept
 
     def take(self, rows: Integers) -> Grouping:
-        """Return the grouping of the rows that numbers name."""
+        """Return the grouping of the rows at these positions."""
         return replace(self, codes=self.codes[rows])
 
 
 def get_grouping(by: str) -> str:
-    """Return the grouping that is meant; raises InvalidQueryError where there is none.
+    """Return the full name of a grouping; raises InvalidQueryError if there is none.
 
     >>> get_grouping("class")
     'issue_class'
@@ -82,25 +82,25 @@ def get_grouping(by: str) -> str:
 
 
 def group_by_category(words: CategoricalColumn) -> Grouping:
-    """Group by a word."""
+    """Group rows by category."""
     codes = np.where(words.codes == MISSING_CODE, len(words.categories), words.codes)
     return Grouping(codes, (*words.categories, None))
 
 
 def group_runs(runs: ColumnTable, by: str, zone: str) -> Grouping:
-    """Group runs by what each of them is or when it was made."""
+    """Group runs by a property, or by their time of creation in the time zone `zone`."""
     if by in RUN_GROUPINGS:
         return group_by_category(runs.categorical[RUN_GROUPINGS[by]])
     return _by_time(to_local(runs.integers["created_at"], zone), by)
 
 
 def encode_groups(by: Grouping, across: Grouping | None = None) -> tuple[Codes, list[Group]]:
-    """Return each row's group and the groups, by one thing or two that are crossed: then only what occurs."""
+    """Return the group code of each row, and the groups; of two crossed groupings only pairs that occur."""
     if across is None:
         return by.codes, [(name, None) for name in by.names]
     width = len(across.names)
     pairs = by.codes.astype(np.int64) * width + across.codes
-    if len(by.names) * width <= _IN_A_TABLE:  # far faster than to put them in order
+    if len(by.names) * width <= _IN_A_TABLE:  # far faster than sorting
         occurring = np.flatnonzero(np.bincount(pairs))
         table = np.zeros(len(by.names) * width, np.int64)
         table[occurring] = np.arange(len(occurring))
@@ -157,7 +157,7 @@ _NUMBERED: Mapping[str, tuple[Callable[[Integers], Integers], Callable[[int], da
     "week": (lambda days: (days + 3) // 7, lambda number: _day(number * 7 - 3)),
     "month": (_months, _month),
 }
-"""How the groups of a unit of time are numbered without a gap, and on which day each begins."""
+"""By unit of time: a function that numbers its groups without gaps, and one for the first day of each."""
 
 _NAMES: Mapping[str, Callable[[date], str]] = {
     "day": date.isoformat,

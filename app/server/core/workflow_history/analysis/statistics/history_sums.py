@@ -1,4 +1,4 @@
-"""The sums that analytics of a whole history are made of: the columns of all runs in, sums by group out."""
+"""Totals for the analytics of a whole history: columns of all runs in, GroupTotals out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COLUMNS: Final = (
     "status", "model_used", "workflow_template", "cost_basis", "created_at", "total_cost",
     "lower_bound_cost", *TOKENS, "total_tokens", "duration_seconds", "is_copy",
 )  # fmt: skip
-"""What is needed of runs."""
+"""Columns needed of runs."""
 
 _NAMES: Final = COLUMNS[:4]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def group_totals(runs: ColumnTable) -> list[GroupTotals]:
-    """Return what the runs of each status, model, template and cost basis add up to, without copies."""
+    """Return the totals of runs by status, model, template and cost basis, without copies."""
     runs = runs.take(runs.integers["is_copy"] != 1)
     groups, codes = np.unique(_combined([runs.categorical[name] for name in _NAMES]), return_inverse=True)
     if not len(groups):
@@ -49,16 +49,16 @@ def group_totals(runs: ColumnTable) -> list[GroupTotals]:
 
 
 def _combined(words: list[CategoricalColumn]) -> Integers:
-    """Return one number for each combination of words."""
+    """Return one number for each combination of categories."""
     combined = np.zeros(len(words[0]), np.int64)
     for column in words:
-        _, combined = np.unique(combined, return_inverse=True)  # so that it never grows beyond 64 bits
+        _, combined = np.unique(combined, return_inverse=True)  # keeps the numbers within 64 bits
         combined = combined * (len(column.categories) + 1) + column.codes - MISSING_CODE
     return combined
 
 
 def _by_group(words: CategoricalColumn, codes: Codes, groups: int) -> list[str | None]:
-    """Return each group's word."""
+    """Return the category of each group."""
     found = np.full(groups, MISSING_CODE, np.int32)
     found[codes] = words.codes
     return CategoricalColumn(found, words.categories).to_list()
@@ -72,7 +72,7 @@ def _money(values: Integers, codes: Codes, groups: int) -> list[tuple[Decimal, i
 
 
 def _bounded(found: Sum) -> tuple[float, int]:
-    """Hold a sum at the largest float."""
+    """Limit a sum to the largest float."""
     return min(found.total, sys.float_info.max), found.known
 
 
@@ -81,7 +81,7 @@ def _real(values: Integers) -> Floats:
 
 
 def _tokens(kinds: dict[str, Floats]) -> Floats:
-    """Return all tokens, or the four kinds added up where all are known."""
+    """Return total tokens, or the sum of the four kinds if the total is unknown and all kinds are known."""
     stated, total = kinds["total_tokens"], np.sum([kinds[name] for name in TOKENS], axis=0)
     return np.where(is_known(stated), stated, total)
 
@@ -94,7 +94,7 @@ def _cache_percent(kinds: dict[str, Floats]) -> Floats:
 
 
 def _moments(values: Integers, codes: Codes, groups: int) -> list[tuple[datetime | None, datetime | None]]:
-    """Return the first and the last moment of each group."""
+    """Return the first and last time of each group."""
     there = is_known(values)
     order = np.argsort(codes[there], kind="stable")
     of, moments = codes[there][order], values[there][order]

@@ -1,4 +1,4 @@
-"""What is added up: each run once, or what each run spent in each of its phases, agents or models."""
+"""Input of statistics: one measurement per run, or one per run and phase, agent or model."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_cr
 RUN_NAMES: Final = (
     "key", "status", "project", "workflow_template", "issue_class", "created_at", "is_copy",
 )  # fmt: skip
-"""What runs are grouped by, and which of them count."""
+"""Columns that group and select runs."""
 
 RUN_COLUMNS: Final = (
     *RUN_NAMES, "total_cost", "lower_bound_cost", "cost_basis", *TOKENS, "total_tokens", "duration_seconds",
 )  # fmt: skip
-"""What statistics need of runs."""
+"""Columns of runs that statistics need."""
 
 PARTIAL_BASES: Final = ("lower_bound", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """Amounts, each of one run in one group."""
+    """Amounts of runs, one row for each run or part of a run."""
 
-    runs: Integers  # each entry's run, its place among all runs asked for
-    cost: Integers  # nanodollars on record
-    lower_bound: Integers  # nanodollars, spent at least beyond
-    is_partial: Flags  # more was spent than is on record
-    copies: Flags  # others count all of it, or it spent nothing
-    tokens: dict[str, Integers]  # TOKENS; of runs total_tokens too
+    runs: Integers  # position of each measurement's run among the selected runs
+    cost: Integers  # recorded cost, nanodollars
+    lower_bound: Integers  # lower bound of the cost beyond the recorded cost, nanodollars
+    is_partial: Flags  # more was spent than is recorded
+    copies: Flags  # counted entirely elsewhere, or nothing was spent
+    tokens: dict[str, Integers]  # by TOKENS; for whole runs also total_tokens
     duration: Floats  # seconds
-    attempts: Integers | None = None  # agent runs
+    attempts: Integers | None = None  # number of agent runs; None: not counted
 
     def take(self, rows: Flags) -> Measurements:
-        """Return the entries that a mask names."""
+        """Return the measurements that a mask selects."""
         return Measurements(
             self.runs[rows],
             self.cost[rows],
@@ -61,7 +61,7 @@ class Measurements:
 
 
 def measurements_by_run(runs: ColumnTable) -> Measurements:
-    """Return each run once."""
+    """Return one measurement for each run."""
     beyond = mask_negative(runs.integers["lower_bound_cost"])
     return Measurements(
         runs=np.arange(len(runs)),
@@ -75,11 +75,11 @@ def measurements_by_run(runs: ColumnTable) -> Measurements:
 
 
 def measurements_by_part(shares: ColumnTable, wanted: Integers) -> tuple[Measurements, Grouping]:
-    """Return what each run wanted spent in each of its phases, agents or models, and which one that is."""
+    """Return the measurements of the wanted runs by phase, agent or model, and their grouping."""
     runs, there = row_of(shares.integers["workflow_key"], wanted)
     if not there.all():
         shares, runs = shares.take(there), runs[there]
-    unknown = np.full(len(shares), np.nan)  # how long a model took
+    unknown = np.full(len(shares), np.nan)  # durations, which models do not have
     found = Measurements(
         runs=runs,
         cost=shares.integers["cost"],
@@ -94,18 +94,18 @@ def measurements_by_part(shares: ColumnTable, wanted: Integers) -> tuple[Measure
 
 
 def row_of(keys: Integers, wanted: Integers) -> tuple[Integers, Flags]:
-    """Return of each row's run its place among those wanted, which rise, and whether it is one."""
+    """Return the position of each row's run in `wanted`, which is ascending, and whether it is there."""
     if not len(wanted):
         return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
     first, number = int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
-    table = np.full(number + 2, -1)  # by key, with a place before and one behind for all others
+    table = np.full(number + 2, -1)  # by key, with one entry before and one after for all other keys
     table[wanted - (first - 1)] = np.arange(len(wanted))
     found: Integers = table[np.clip(keys - (first - 1), 0, number + 1)]
     return found, found >= 0
 
 
 def isin(words: CategoricalColumn, wanted: Sequence[str]) -> Flags:
-    """Tell which rows hold one of some words."""
-    table = np.array([*(word in wanted for word in words.categories), False])  # the last: of no word
+    """Return which rows have one of these categories."""
+    table = np.array([*(word in wanted for word in words.categories), False])  # the last entry: unknown
     found: Flags = table[words.codes]
     return found

@@ -1,4 +1,4 @@
-"""What statistics say: the records that hold their figures. Money in US dollars, None for what is unknown."""
+"""Result records of statistics. Money in US dollars; None is unknown."""
 
 from __future__ import annotations
 
@@ -10,147 +10,147 @@ from ...common.plausible_dates import ImplausibleDates
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How an amount lies over runs: US dollars of a cost, seconds of a duration."""
+    """Distribution of an amount over runs: cost in US dollars, duration in seconds."""
 
-    total: float | None  # 0.0 where there was no run: nothing ran, nothing was spent
-    mean: float | None  # of the runs that know it
-    median: float | None
-    p90: float | None  # nine of ten runs stay at or below it; between two runs, linear
-    runs: int  # that know it: what mean, median and p90 rest on
+    total: float | None  # sum of the known values; 0.0 if there are no runs
+    mean: float | None  # mean of the known values
+    median: float | None  # median of the known values
+    p90: float | None  # 90th percentile of the known values, linearly interpolated
+    runs: int  # number of runs with a known value, the base of mean, median and p90
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTotals:
-    """Tokens by kind; runs that do not know a kind are left out of it."""
+    """Total tokens by kind, over the runs in which that kind is known."""
 
-    input: int | None  # read uncached
-    output: int | None
-    cache_read: int | None
-    cache_creation: int | None
-    total: int | None
+    input: int | None  # uncached input tokens
+    output: int | None  # output tokens
+    cache_read: int | None  # cache read tokens
+    cache_creation: int | None  # cache write tokens
+    total: int | None  # tokens of all kinds
 
 
 @dataclass(frozen=True, slots=True)
 class GroupStatistics:
-    """What one group of runs adds up to."""
+    """Statistics of one group of runs."""
 
-    name: str | None  # of the group; None: its runs do not say
-    across: str | None  # of the second grouping, where one was asked for
-    first_day: date | None  # of a day, week or month, in the time zone asked for
-    runs: int  # without copies of other runs, which are in none of these figures
-    copies: int  # runs left out: other runs count all that they spent
-    agent_runs: int | None  # attempts that left a stream, by phase and agent; None in other groupings
-    completed: int
-    failed: int
-    success_rate: float | None  # 0 to 1: completed of those that completed or failed
-    success_rate_of: int  # runs that completed or failed; the others are of unknown end, stopped or at work
-    cost: Distribution  # USD on record
-    lower_bound_cost: float | None  # USD, spent at least beyond `cost`; never the same dollar
-    runs_without_cost: int  # of which nothing is known to have been spent
-    runs_costing_more: int  # runs that spent more than is on record: cut off, without a stream or a price
-    tokens: TokenTotals
-    cache_hit_share: float | None  # 0 to 1: cache read of all tokens read, where all three kinds are known
-    duration: Distribution  # seconds
+    name: str | None  # name of the group; None: unknown
+    across: str | None  # name of the second grouping's group; None: unknown, or no second grouping
+    first_day: date | None  # first day of the day, week or month, in the requested time zone
+    runs: int  # number of runs without copies of other runs, which are in no other figure
+    copies: int  # number of skipped runs, whose whole cost other runs count
+    agent_runs: int | None  # number of agent runs with a transcript; None unless by phase or agent
+    completed: int  # number of completed runs
+    failed: int  # number of failed runs
+    success_rate: float | None  # completed runs divided by completed plus failed runs, 0 to 1; None if none
+    success_rate_of: int  # number of completed and failed runs; others are running, incomplete or unknown
+    cost: Distribution  # recorded cost, US dollars
+    lower_bound_cost: float | None  # US dollars spent at least beyond the recorded cost
+    runs_without_cost: int  # number of runs without any known cost
+    runs_costing_more: int  # number of runs that cost more than recorded: interrupted, no transcript or price
+    tokens: TokenTotals  # total tokens by kind
+    cache_hit_share: float | None  # cache hit rate, 0 to 1, over runs with all input token kinds known
+    duration: Distribution  # duration of the runs, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatistics:
-    """The figures of some runs, in groups."""
+    """Statistics of selected runs, by group."""
 
-    by: str
-    across: str | None
-    time_zone: str | None  # that days and hours are of; None: no grouping by time
-    total: GroupStatistics  # every run once
-    groups: tuple[GroupStatistics, ...]  # time in its order, else the costliest first; what is unknown last
-    misdated: ImplausibleDates | None  # among the unknown ones; None: no grouping by time
+    by: str  # name of the grouping
+    across: str | None  # name of the second grouping; None: not requested
+    time_zone: str | None  # time zone of days and hours; None: not grouped by time
+    total: GroupStatistics  # statistics of all runs, each counted once
+    groups: tuple[GroupStatistics, ...]  # groups in order of time, or by descending cost; unknown last
+    misdated: ImplausibleDates | None  # runs with invalid timestamps; None: not grouped by time
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Some runs over time, and what they are made of."""
+    """Statistics of selected runs over time, and by a second grouping."""
 
-    by: str  # day, week or month
-    whole: RunStatistics  # by time
-    groups: RunStatistics | None  # by the second grouping alone; None: none was asked for
-    crossed: RunStatistics | None  # the second grouping within each time
-    trend: Trend | None  # None where the runs asked for are of certain days already
+    by: str  # unit of time: day, week or month
+    whole: RunStatistics  # statistics by period
+    groups: RunStatistics | None  # statistics by the second grouping alone; None: not requested
+    crossed: RunStatistics | None  # statistics by period and second grouping; None: not requested
+    trend: Trend | None  # comparison of the last period with the previous one; None if dates are filtered
 
 
 @dataclass(frozen=True, slots=True)
 class WasteKind:
-    """Money that one kind of mishap cost."""
+    """Wasted cost of one category."""
 
-    kind: str  # failed_runs, retries, false_successes, errors, cut_off
-    runs: int  # that have some of it, whether or not it is known what that cost
-    cost: float | None  # USD, at least; without what a kind above has counted already; None: unknown
-    counted_above: float  # USD that this kind has too, but one above has counted
-    partial: bool  # it cost more than that, and no kind above has counted it
+    kind: str  # waste category: failed_runs, retries, false_successes, errors, cut_off
+    runs: int  # number of runs with waste of this category, of known cost or not
+    cost: float | None  # US dollars, lower bound, without costs of earlier categories; None: unknown
+    counted_above: float  # US dollars of this category that an earlier category counts
+    partial: bool  # true if it cost more, which no earlier category counts
 
 
 @dataclass(frozen=True, slots=True)
 class WasteLocation:
-    """Where waste sits."""
+    """Wasted cost of one workflow or phase."""
 
-    name: str | None  # of the template or phase
-    wasted: float  # USD, at least
-    spent: float  # USD, at least: all that was spent there
-    share: float | None  # 0 to 1; None: nothing is known to have been spent
-    wasted_partial: bool  # more was wasted there than that
-    partial: bool  # more was spent there than that
+    name: str | None  # name of the workflow or phase; None: unknown
+    wasted: float  # wasted US dollars, lower bound
+    spent: float  # US dollars spent in the workflow or phase, lower bound
+    share: float | None  # wasted share of the spent dollars, 0 to 1; None: no known cost
+    wasted_partial: bool  # true if more was wasted
+    partial: bool  # true if more was spent
 
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """What was spent on work that had to be done again or came to nothing; no dollar twice."""
+    """Wasted cost: spent on work that failed or had to be repeated; each dollar is counted once."""
 
-    runs: int
-    wasted: float  # USD, at least: the sum of the kinds
-    spent: float  # USD, at least: on record, and lower bounds beyond
-    partial: bool  # more was spent than that
-    share: float | None  # 0 to 1; None: nothing is known to have been spent
-    kinds: tuple[WasteKind, ...]  # in the order in which a dollar is counted
-    doubtful_runs: int  # completed runs in which an agent said success and did nothing
-    doubtful_cost: float  # USD that those cost at least; beside the waste, not in it
-    doubtful_partial: bool  # they cost more than that
-    by_template: tuple[WasteLocation, ...]  # the most wasteful first
-    by_phase: tuple[WasteLocation, ...]  # the same; None: money of runs that no agent run shows
+    runs: int  # number of runs, without copies
+    wasted: float  # wasted US dollars, lower bound: the sum over all categories
+    spent: float  # US dollars spent, lower bound: recorded costs plus lower bounds beyond them
+    partial: bool  # true if more was spent
+    share: float | None  # wasted share of the spent dollars, 0 to 1; None: no known cost
+    kinds: tuple[WasteKind, ...]  # waste by category, in the order in which a dollar is counted
+    doubtful_runs: int  # number of completed runs with a false success
+    doubtful_cost: float  # US dollars that the doubtful runs cost at least; not part of the waste
+    doubtful_partial: bool  # true if the doubtful runs cost more
+    by_template: tuple[WasteLocation, ...]  # waste by workflow, most wasteful first
+    by_phase: tuple[WasteLocation, ...]  # waste by phase, most wasteful first; name None: no agent's cost
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure in a period and in the one before."""
+    """One metric in a period and in the previous one."""
 
-    figure: str  # runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_share
-    unit: str  # runs, share (0 to 1), USD, seconds, tokens
-    now: float | None
-    before: float | None
-    change: float | None  # now less before, in the unit; None where one is unknown
-    change_percent: float | None  # of before; None where that is 0 or unknown
-    runs_now: int  # what `now` rests on
-    runs_before: int  # what `before` rests on
-    thin: bool  # one of the two rests on so few runs that chance may have made the change
+    figure: str  # metric: runs, success_rate, cost, cost_per_run, duration, tokens, cache_hit_share
+    unit: str  # unit of the values: runs, share (0 to 1), USD, seconds, tokens
+    now: float | None  # value in the period; None: unknown
+    before: float | None  # value in the previous period; None: unknown
+    change: float | None  # `now` minus `before`, in the unit; None if one is unknown
+    change_percent: float | None  # change in percent of `before`; None if that is 0 or unknown
+    runs_now: int  # number of runs that `now` is based on
+    runs_before: int  # number of runs that `before` is based on
+    thin: bool  # true if one value is based on so few runs that the change may be noise
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A period held against the equally long one before."""
+    """Comparison of a period with the previous one of equal length."""
 
-    begins: datetime  # UTC; runs made from then on
-    ends: datetime  # UTC; and before then
-    before_begins: datetime  # UTC, of the period before, which ends where this one begins
-    before_is_whole: bool  # False: the first run is younger, so the period before is not all there
-    changes: tuple[Change, ...]
-    misdated: ImplausibleDates  # in neither period
+    begins: datetime  # start of the period, UTC, inclusive
+    ends: datetime  # end of the period, UTC, exclusive
+    before_begins: datetime  # start of the previous period, UTC; it ends when this one begins
+    before_is_whole: bool  # false if the first run is later than the start of the previous period
+    changes: tuple[Change, ...]  # changes by metric
+    misdated: ImplausibleDates  # runs with invalid timestamps, in neither period
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The first look: what there is, where it went, what was lost and what changed."""
+    """Overview of selected runs: totals, statistics by group, waste and trend."""
 
-    total: GroupStatistics
-    weeks: RunStatistics
-    templates: RunStatistics
-    models: RunStatistics
-    phases: RunStatistics
-    waste: Waste
-    trend: Trend | None  # None where the runs asked for are of certain days already
+    total: GroupStatistics  # statistics of all runs
+    weeks: RunStatistics  # statistics by week
+    templates: RunStatistics  # statistics by workflow
+    models: RunStatistics  # statistics by model
+    phases: RunStatistics  # statistics by phase
+    waste: Waste  # wasted cost
+    trend: Trend | None  # comparison of the last period with the previous one; None if dates are filtered

@@ -1,7 +1,7 @@
-"""Days and hours in a time zone, of many moments at once: µs since 1970 in, µs of local time out. No clock.
+"""Convert many UTC times to local time at once: µs since 1970 in, µs of local time out. No clock.
 
-A zone's offset is asked for at both ends of each day that occurs; only on a day on which it changes is the
-moment of the change looked for. So a hundred thousand runs take milliseconds.
+The zone's offset is computed at both ends of each day that occurs. Only if the two differ, the time of the
+change is searched. So a hundred thousand runs take milliseconds.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _FIRST: Final = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microsecon
 _LAST: Final = (datetime(9998, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 OffsetFunction = Callable[[int], int]
-"""Offset from UTC at a moment, both in µs."""
+"""Returns the offset from UTC at a given time, both in µs."""
 
 
 def to_local(moments: Integers, zone: str) -> Integers:
-    """Return moments (µs since 1970, UTC) as they are on a zone's clock; unknown stays unknown.
+    """Convert times (µs since 1970, UTC) to local time in a zone; unknown stays unknown.
 
-    Raises InvalidQueryError where there is no such zone.
+    Raises InvalidQueryError if there is no such zone.
 
     >>> to_local(np.array([0, DAY]), "Asia/Kolkata").tolist()
     [19800000000, 106200000000]
@@ -43,13 +43,13 @@ def to_local(moments: Integers, zone: str) -> Integers:
 
 
 def get_zone(zone: str) -> OffsetFunction:
-    """Return what tells a zone's offset from UTC; raises InvalidQueryError where there is no such zone."""
+    """Return the offset function of a zone; raises InvalidQueryError if there is no such zone."""
     info = zone_named(zone)
     return lambda moment: _microseconds(_datetime(moment).astimezone(info).utcoffset())
 
 
 def _offsets(moments: Integers, offset: OffsetFunction) -> Integers:
-    offset = cache(offset)  # one day's end is mostly the next one's beginning
+    offset = cache(offset)  # the end of a day is mostly the start of the next one
     days, places = np.unique(moments // DAY, return_inverse=True)
     first = np.array([offset(day * DAY) for day in days.tolist()], np.int64)
     last = np.array([offset((day + 1) * DAY) for day in days.tolist()], np.int64)
@@ -61,7 +61,7 @@ def _offsets(moments: Integers, offset: OffsetFunction) -> Integers:
 
 
 def _change(day: int, offset: OffsetFunction) -> int:
-    """Return the first moment of a day that has the offset of its end."""
+    """Return the first time of a day with the offset of its end, found by bisection."""
     before, after, new = day, day + DAY, offset(day + DAY)
     while after - before > 1:
         middle = (before + after) // 2
@@ -73,7 +73,7 @@ def _change(day: int, offset: OffsetFunction) -> int:
 
 
 def _datetime(moment: int) -> datetime:
-    """Return a moment, held where its local time is still in the calendar."""
+    """Convert µs since 1970, limited so that the local time in any zone is a valid date."""
     return _EPOCH + timedelta(microseconds=min(max(moment, _FIRST), _LAST))
 
 

@@ -1,4 +1,4 @@
-"""Hold a period against the equally long one before: runs and the two periods in, changes out. No clock."""
+"""Compare a period with the previous one of equal length: runs and a period in, changes out. No clock."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .group_statistics import aggregate_all, total_figures
 from .records import Change, GroupStatistics, Trend
 
 MIN_RUNS: Final = 10
-"""Runs: a figure that rests on fewer may have changed by chance."""
+"""Number of runs: the change of a metric that is based on fewer may be noise."""
 
 
 class _Figure(NamedTuple):
-    """A figure that is compared."""
+    """A metric to compare."""
 
     name: str
     unit: str
     value: Callable[[GroupStatistics], float | None]
-    runs: Callable[[GroupStatistics], int]  # that it rests on
+    runs: Callable[[GroupStatistics], int]  # number of runs that the value is based on
 
 
 _FIGURES: Final = (
@@ -34,11 +34,14 @@ _FIGURES: Final = (
     _Figure("tokens", "tokens", lambda f: f.tokens.total, lambda f: f.runs),
     _Figure("cache_hit_share", "share", lambda f: f.cache_hit_share, lambda f: f.runs),
 )
-"""What is compared: cost per run and duration by their medians, which one odd run does not move."""
+"""Metrics to compare: cost per run and duration by their medians, which one outlier does not move."""
 
 
 def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdated: ImplausibleDates) -> Trend:
-    """Return how the period that ends now differs from the one before; `misdated` runs are in neither."""
+    """Compare the period that ends at `now` with the previous one; `misdated` runs are in neither.
+
+    Raises InvalidQueryError if the period is not positive or starts before the calendar does.
+    """
     if period <= timedelta(0):
         raise InvalidQueryError(f"a period of {period} has no length; say a number of days above 0")
     try:
@@ -59,7 +62,7 @@ def compare_periods(runs: ColumnTable, period: timedelta, now: datetime, misdate
 
 
 def _between(runs: ColumnTable, begin: datetime, end: datetime) -> GroupStatistics:
-    """Return the figures of the runs made from `begin` on and before `end`."""
+    """Return the statistics of the runs created from `begin` (inclusive) to `end` (exclusive)."""
     moments: Integers = runs.integers["created_at"]
     there = runs.take((moments >= to_microseconds(begin)) & (moments < to_microseconds(end)))
     return total_figures(aggregate_all(there))

@@ -1,9 +1,9 @@
-"""Tell what was spent in vain: runs and agent runs in, a digest out; that in, a record out. No dollar twice.
+"""Compute wasted cost: aggregate runs and agent runs, and build a Waste record from the aggregate.
 
-A dollar may be wasted in several ways. It is counted in the first that holds, in this order: its run failed;
-it was spent on doing work again; its agent said success and did nothing; its agent ended with an error; its
-stream was cut off in a run that did not end well. What a user
-stopped is not counted: it may have been enough.
+A dollar may be wasted in several ways, but it is counted only once, in the first category that applies:
+its run failed; it was spent on a retry; its agent had a false success; its agent ended with an error; its
+agent run was interrupted, in a run that is neither completed nor running. Work that a user stopped is not
+counted: it may have been sufficient.
 """
 
 from __future__ import annotations
@@ -32,29 +32,30 @@ AGENT_COLUMNS: Final = (
     "is_retry",
     "is_copy",
 )
-"""What is needed of agent runs, beside what statistics need of runs."""
+"""Columns needed of agent runs, besides the columns of runs that statistics need."""
 
 SILENT_COLUMNS: Final = ("workflow_key", "phase")
-"""What is needed of agents that left no stream."""
+"""Columns needed of agents without a stream."""
 
 FAILED, RETRIES, FALSE, ERRORS, TRUNCATED = KINDS = (
     "failed_runs", "retries", "false_successes", "errors", "cut_off",
 )  # fmt: skip
-"""Every kind of waste, in the order in which a dollar is counted."""
+"""All waste categories, in the order in which a dollar is counted."""
 
 ALL_RUNS: Final[Group] = ("runs", None)
 SUSPICIOUS: Final[Group] = ("doubtful", None)
 _KIND, _TEMPLATE, _PHASE = "kind", "template", "phase"
 
 _Row = tuple[int, int, int, int, int]
-"""Runs; nanodollars in vain; those that a kind above has counted, or all that was spent in that place; how
-many runs or agent runs lost more than is known, which no kind above has counted; how many spent more."""
+"""Number of runs; wasted nanodollars; nanodollars counted in an earlier category, or spent in total in that
+workflow or phase; number of runs or agent runs that wasted more than is known and than earlier categories
+count; number of runs or agent runs that spent more than is known."""
 
 _OUTCOMES: Final = {FALSE: "false_success", ERRORS: "error", TRUNCATED: "incomplete"}
 
 
 class _Agents:
-    """The agent runs of the runs asked for, each with what it spent in nanodollars."""
+    """The agent runs of the selected runs, each with its cost in nanodollars."""
 
     def __init__(self, agents: ColumnTable, runs: ColumnTable) -> None:
         run, there = row_of(agents.integers["workflow_key"], runs.integers["key"])
@@ -68,7 +69,7 @@ class _Agents:
         self.may_be_well = status.equals("running") | status.equals("completed")
 
     def has(self, kind: str) -> Flags:
-        """Tell which agent runs have some of a kind, whether or not it is known what that cost."""
+        """Return which agent runs have waste of a category, whether or not its cost is known."""
         if kind == RETRIES:
             again: Flags = (self.columns.integers["is_retry"] == 1) | (
                 self.columns.integers["retry_cost"] > 0
@@ -77,18 +78,18 @@ class _Agents:
         ended_so: Flags = self.columns.categorical["outcome"].equals(_OUTCOMES[kind]) & (
             self.columns.integers["is_copy"] != 1
         )
-        # At work it may yet end well; in a run that did, the record was cut off and not the work.
+        # A running run may still succeed; in a completed run the transcript was cut off, not the work.
         return ended_so & ~self.may_be_well if kind == TRUNCATED else ended_so
 
     def matching_cost(self) -> dict[str, Integers]:
-        """Return by kind what each agent run has of it, whatever the others say; never more than it spent."""
+        """Return the waste of each agent run by category, without deduplication; at most its own cost."""
         retried = mask_negative(self.columns.integers["retry_cost"])
         again = np.minimum(np.where(is_known(retried), retried, 0), self.spent)
         found = {FAILED: np.where(self.failed, self.spent, 0), RETRIES: again}
         return found | {kind: np.where(self.has(kind), self.spent, 0) for kind in _OUTCOMES}
 
     def lost_more(self, kind: str) -> Flags:
-        """Tell which agent runs lost more of a kind than is known; of a failed run all is of that kind."""
+        """Return which agent runs wasted more of a category than is known; failed runs have FAILED only."""
         if kind == FAILED:
             return self.spent_more & self.failed
         unknown = self.spent_more
@@ -98,7 +99,7 @@ class _Agents:
         return found
 
     def doubtful(self) -> Integers:
-        """Return the runs in which an agent said success and did nothing."""
+        """Return the positions of the runs with a false success."""
         copied = self.columns.integers["is_copy"] == 1
         found: Integers = np.unique(
             self.run[self.columns.categorical["outcome"].equals("false_success") & ~copied]
@@ -107,10 +108,10 @@ class _Agents:
 
 
 def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable) -> Aggregate:
-    """Return what was spent in vain, by kind, and where: a row for each; `silent`: agents of no stream."""
+    """Aggregate waste, one row per category, workflow and phase; `silent`: agents without a stream."""
     runs = runs.take(runs.integers["is_copy"] != 1)
     each = _Agents(agents, runs)
-    # A run spent at least what its agent runs did, whatever its own total says.
+    # A run cost at least as much as its agent runs, even if its own total is lower.
     own = np.maximum(
         _at_least(runs.integers["total_cost"], runs.integers["lower_bound_cost"]),
         _by_run(each.spent, each.run, len(runs)),
@@ -121,7 +122,7 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable)
     run_lost_more[each.run[agent_lost_more]] = True
     touched = each.matching_cost()
     counted = _once(touched, each)
-    # A failed run's whole cost is wasted, also what no agent run shows.
+    # The whole cost of a failed run is wasted, including costs that no agent run shows.
     has_failed = runs.categorical["status"].equals("failed")
     failed = np.where(has_failed, own, 0)
     in_agents = sum(counted.values(), np.zeros(len(each.run), np.int64))
@@ -160,7 +161,7 @@ def aggregate_waste(runs: ColumnTable, agents: ColumnTable, silent: ColumnTable)
 
 
 def build_waste(losses: Aggregate, *, partial: bool = False) -> Waste:
-    """Return what was spent in vain as a record; `partial`: more was spent than is known."""
+    """Build the Waste record of an aggregate; `partial`: more was spent than is known."""
     rows = dict(zip(losses.groups, losses.sums.T.tolist(), strict=True))
     runs, wasted, whole, *_ = rows[ALL_RUNS]
     doubtful_runs, doubtful_cost, _, _, doubtful_more = rows[SUSPICIOUS]
@@ -169,7 +170,7 @@ def build_waste(losses: Aggregate, *, partial: bool = False) -> Waste:
         {name: row[1:] for (what, name), row in rows.items() if what == place}
         for place in (_TEMPLATE, _PHASE)
     )
-    # The money of runs that no agent run shows is in no known phase.
+    # Costs of runs that no agent run shows belong to no known phase.
     lost, there = (sum(row[place] for row in phases.values()) for place in (0, 1))
     here, spent_here, *more = phases.get(None, (0, 0, 0, 0))
     phases[None] = [here + max(0, wasted - lost), spent_here + max(0, whole - there), *more]
@@ -189,7 +190,7 @@ def build_waste(losses: Aggregate, *, partial: bool = False) -> Waste:
 
 
 def _once(touched: dict[str, Integers], each: _Agents) -> dict[str, Integers]:
-    """Return by kind what no kind before it has counted."""
+    """Return the waste by category, without dollars that an earlier category counts."""
     left, counted = each.spent, {}
     for kind in KINDS:
         counted[kind] = np.minimum(touched[kind], left)
@@ -203,7 +204,7 @@ def _kind(kind: str, runs: int, cost: int, above: int, more: int) -> WasteKind:
 
 
 def _spent_more(runs: ColumnTable) -> Flags:
-    """Tell which runs, none of them a copy, spent more than is known, or an unknown sum."""
+    """Return which runs, none of them a copy, have an incomplete or unknown cost."""
     known = is_known(runs.integers["total_cost"])
     found: Flags = (
         isin(runs.categorical["cost_basis"], PARTIAL_BASES)
@@ -218,7 +219,7 @@ def _count(flags: Flags) -> int:
 
 
 def _at_least(recorded: Integers, beyond: Integers) -> Integers:
-    """Return all that is known to have been spent, with room to add it up; 0 where nothing is."""
+    """Return recorded cost plus lower bound, in a type that can be added up; 0 if unknown."""
     one, other = (as_summable(np.where(values < 0, 0, values)) for values in (recorded, beyond))
     total: Integers = one + other
     return total
@@ -234,7 +235,7 @@ def _by_run(values: Integers, run: Integers, runs: int) -> Integers:
 def _places(
     what: str, names: CategoricalColumn, amounts: tuple[Integers, Integers], more: tuple[Flags, Flags]
 ) -> dict[Group, _Row]:
-    """Return a row for each name; `amounts` and `more`: wasted, and spent."""
+    """Return one row per name; `amounts` and `more` are pairs of wasted and spent."""
     groups = group_by_category(names)
     size = len(groups.names)
     lost, whole = (grouped_sums(values, groups.codes, size) for values in amounts)
@@ -246,7 +247,7 @@ def _places(
 
 
 def _with_silent(phases: dict[Group, _Row], silent: ColumnTable, runs: ColumnTable) -> dict[Group, _Row]:
-    """Return the phases' rows with agents that left no stream: they spent more, in failed runs in vain."""
+    """Add agents without a stream to the rows of phases: unknown cost, wasted in failed runs."""
     run, there = row_of(silent.integers["workflow_key"], runs.integers["key"])
     failed = runs.categorical["status"].take(run[there]).equals("failed")
     nothing = np.zeros(len(failed), np.int64)

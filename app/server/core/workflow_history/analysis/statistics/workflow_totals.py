@@ -1,7 +1,7 @@
-"""Sum a history up: workflow dicts in, counts, averages and distributions out.
+"""Summarize a history: workflow dicts in, counts, averages and distributions out.
 
-One odd row never empties the answer: what a row does not tell is left out of that figure alone.
-Money is summed exactly, to the nano-dollar; None is "unknown" and never 0. No clock, file or SQL.
+One malformed row never empties the result: a missing value is left out of that figure only.
+Costs are added up exactly, to the nanodollar; unknown is None, never 0. No clock, file or SQL.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...common.spending import has_recorded_cost, is_copy
 
 UNKNOWN: Final = "unknown"
 _NANO_DOLLAR: Final = Decimal("1e-9")
-_EXACT: Final = Context(prec=400)  # digits: the largest float to the nano-dollar, and room for the sum
+_EXACT: Final = Context(prec=400)  # digits: enough for the largest float to the nanodollar, and for sums
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 
@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 class GroupTotals(NamedTuple):
-    """What some runs of one status, model, template and cost basis add up to: sums, each with its count."""
+    """Totals of runs of one status, model, template and cost basis: sums, each with its number of values."""
 
     status: str | None
     model_used: str | None
@@ -50,7 +50,7 @@ class GroupTotals(NamedTuple):
 
 
 def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
-    """Sum up a list of workflow dicts; copies of other runs, and entries that are no dict, are left out.
+    """Summarize workflow dicts, without copies of other runs and without entries that are not dicts.
 
     >>> figures = summarize_workflows([{"status": "completed", "total_cost": 0.1}, {"total_cost": 0.2}])
     >>> figures["total_cost"], figures["success_rate_percent"], figures["by_status"]
@@ -60,7 +60,7 @@ def summarize_workflows(workflows: Iterable[object]) -> dict[str, Any]:
 
 
 def summarize_groups(groups: Sequence[GroupTotals]) -> dict[str, Any]:
-    """Do the same for runs that are summed up in groups already; names that mean one are put together."""
+    """Summarize groups of runs; groups whose names are equal after normalization are merged."""
     statuses = _counts(groups, "status")
     return {
         "total_workflows": sum(group.runs for group in groups),
@@ -120,7 +120,7 @@ def _measured(value: float | None) -> tuple[float, int]:
 def temporal_distributions(workflows: Iterable[object]) -> dict[str, Any]:
     """Count runs by hour of day (0 to 23) and weekday, both in the run's own local time.
 
-    `unknown` counts the runs without a time of day; `peak_hours` holds all hours with the most runs.
+    `unknown` is the number of runs without a known time; `peak_hours` lists all hours with the most runs.
     """
     rows = _rows(workflows)
     times = [time for row in rows if (time := _local_time(row)) is not None]
@@ -140,7 +140,7 @@ def _rows(workflows: Iterable[object]) -> Sequence[Row]:
 
 
 def _name(group: GroupTotals, key: str) -> str:
-    """Read a name without outer spaces, a status in lower case too; what is no text is "unknown"."""
+    """Return a name without outer spaces, a status also in lower case; "unknown" if there is no text."""
     value = getattr(group, key)
     if key == "status":
         return coerce_word(value) or UNKNOWN
@@ -148,7 +148,7 @@ def _name(group: GroupTotals, key: str) -> str:
 
 
 def _counts(groups: Sequence[GroupTotals], key: str) -> dict[str, int]:
-    """Count runs by name: the most frequent first, equals by name."""
+    """Count runs by name, the most frequent first, equal counts by name."""
     counts: Counter[str] = Counter()
     for group in groups:
         counts[_name(group, key)] += group.runs
@@ -156,7 +156,7 @@ def _counts(groups: Sequence[GroupTotals], key: str) -> dict[str, int]:
 
 
 def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, Any]]:
-    """Tell count, cost and success by name, in the order of the counts."""
+    """Return count, cost and success rate by name, the most frequent first."""
     counts = _counts(groups, key)
     by_name: dict[str, list[GroupTotals]] = {name: [] for name in counts}
     for group in groups:
@@ -174,19 +174,19 @@ def _breakdown(groups: Sequence[GroupTotals], key: str) -> dict[str, dict[str, A
 
 
 def _success_rate(groups: Sequence[GroupTotals]) -> float | None:
-    """Give the completed runs as percent of those that completed or failed."""
+    """Return completed runs in percent of completed and failed runs; None if there are none."""
     ended = _ended(groups)
     return 100.0 * _counts(groups, "status").get("completed", 0) / ended if ended else None
 
 
 def _ended(groups: Sequence[GroupTotals]) -> int:
-    """Count the runs that completed or failed: of the others' success nothing is known."""
+    """Count the completed and failed runs; the success of all others is unknown."""
     statuses = _counts(groups, "status")
     return statuses.get("completed", 0) + statuses.get("failed", 0)
 
 
 def _costs(row: Row) -> tuple[tuple[Decimal, int], tuple[Decimal, int]]:
-    """Return what a run spent on record, and at least beyond: each an amount and whether it is known."""
+    """Return the recorded cost of a run and the lower bound beyond it: each an amount, and 1 if known."""
     total, beyond = _amount(row, "total_cost"), _amount(row, "lower_bound_cost")
     agents = list_agent_runs(row)
     return (total, beyond) if has_recorded_cost({**row, "phase_costs": agents}) else (_NOTHING, total)
@@ -196,18 +196,18 @@ _NOTHING: Final = (Decimal(0), 0)
 
 
 def _amount(row: Row, key: str) -> tuple[Decimal, int]:
-    """Read an amount of money; the text of a float is what was meant, its bits are not."""
+    """Read an amount of money, and 1 if it is known; a float by its decimal text, as its bits are inexact."""
     return (Decimal(0), 0) if coerce_number(row.get(key)) is None else (Decimal(str(row[key])), 1)
 
 
 def _sum_cost(amounts: Sequence[tuple[Decimal, int]]) -> float | None:
-    """Sum up the known amounts in US dollars; None where none is known."""
+    """Add up the known amounts in US dollars; None if none is known."""
     known = [amount for amount, count in amounts if count]
     return _dollars(_exact_sum(known)) if known else None
 
 
 def _average_cost(groups: Sequence[GroupTotals]) -> float | None:
-    """Average the known costs in US dollars; runs without a cost are not in the count."""
+    """Return the mean of the known costs in US dollars; None if none is known."""
     count = sum(group.total_cost[1] for group in groups)
     amount = _exact_sum(group.total_cost[0] for group in groups if group.total_cost[1])
     return _dollars(_EXACT.divide(amount, Decimal(count))) if count else None
@@ -221,19 +221,19 @@ def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def _dollars(amount: Decimal) -> float | None:
-    """Round to the nano-dollar; None where a float cannot hold it."""
+    """Round to the nanodollar; None if a float cannot represent the amount."""
     rounded = float(_EXACT.quantize(amount, _NANO_DOLLAR))
     return rounded if isfinite(rounded) else None
 
 
 def _mean(sums: Sequence[tuple[float, int]]) -> float | None:
-    """Average what is known; None where nothing is."""
+    """Return the mean of the known values; None if there are none."""
     count = sum(known for _, known in sums)
     return sum_floats(amount for amount, known in sums if known) / count if count else None
 
 
 def _tokens(row: Row) -> float | None:
-    """Read all tokens of a run, or add the four kinds up where all are known."""
+    """Return the total tokens of a run, or the sum of the four kinds if all are known; else None."""
     stated = coerce_number(row.get("total_tokens"))
     kinds = [value for name in _TOKEN_FIELDS if (value := coerce_number(row.get(name))) is not None]
     if stated is not None or len(kinds) < len(_TOKEN_FIELDS):
@@ -242,7 +242,7 @@ def _tokens(row: Row) -> float | None:
 
 
 def _cache_percent(row: Row) -> float | None:
-    """Give the cached share of a prompt as percent; None where a count is missing or all are 0."""
+    """Return the cache hit rate in percent; None if a count is missing or all are 0."""
     names = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
     read, fresh, written = (coerce_number(row.get(name)) for name in names)
     if read is None or fresh is None or written is None:
@@ -252,7 +252,7 @@ def _cache_percent(row: Row) -> float | None:
 
 
 def _local_time(row: Row) -> datetime | None:
-    """Read when a run started, on its own clock: a stored time is UTC, with the offset beside it."""
+    """Return the start of a run in its own local time; stored times are UTC, with a separate offset."""
     time, minutes = _first_time(row, "started_at", "created_at"), row.get("utc_offset_minutes")
     if time is None or time.tzinfo is None or not isinstance(minutes, int):
         return time
@@ -260,24 +260,24 @@ def _local_time(row: Row) -> datetime | None:
 
 
 def _first_time(row: Row, *keys: str) -> datetime | None:
-    """Read the first of these fields that holds a time."""
+    """Return the first of these fields that is a valid time."""
     return next((time for key in keys if (time := parse_timestamp(row.get(key))) is not None), None)
 
 
 def _date_range(groups: Sequence[GroupTotals]) -> dict[str, str | None]:
-    """Give the first and the last time that a run was created, as ISO 8601 with the offset it came with."""
+    """Return the first and last creation time, as ISO 8601 with their original offsets."""
     first = min((group.first for group in groups if group.first), key=_sort_time, default=None)
     last = max((group.last for group in groups if group.last), key=_sort_time, default=None)
     return {"start": first.isoformat() if first else None, "end": last.isoformat() if last else None}
 
 
 def _sort_time(time: datetime) -> datetime:
-    """Order times with and without an offset; one without stands where UTC would put it."""
+    """Return a sort key for times with and without an offset; one without counts as UTC."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def cost_totals(workflows: Iterable[object]) -> dict[str, float | None]:
-    """Sum up what runs cost, on record and apart from it at least: US dollars, None where none is known.
+    """Add up recorded costs, and lower bounds beyond them, in US dollars; None if none is known.
 
     >>> cost_totals([{"total_cost": 0.1}, {"total_cost": 0.2, "lower_bound_cost": 0.05}])
     {'total_cost': 0.3, 'lower_bound_cost': 0.05}

@@ -1,1 +1,1 @@
-"""Bring another history's runs into this one."""
+"""Merge the runs of another history into the history in use."""

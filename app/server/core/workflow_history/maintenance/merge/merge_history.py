@@ -1,7 +1,7 @@
-"""Bring another history's runs into the history in use: its database in, what was done out.
+"""Merge another history into the history in use.
 
-The other history is only read. Every run is stored once, however often and in whatever order histories
-are merged, and on however many machines it was seen; different runs of one name are both kept.
+The other history is only read. Every run is stored once, however often and in any order histories are
+merged, and on however many hosts it was found. Different runs with the same id are both kept.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from ...storage.rows.column_types import to_timestamp
 from .name_conflicts import base_name
 from .plan import MergePlan, plan_merge
 
-BATCH_RUNS = 500  # of the other history, stored in one transaction
+BATCH_RUNS = 500  # runs of the other history that are merged in one transaction
 
-Name = tuple[str, str]  # project, plain name
+Name = tuple[str, str]  # project, id without suffix
 
 
 def merge_history(
@@ -50,13 +50,14 @@ def merge_history(
     with_pruned: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Bring the runs of the history at `other`, a path or database URL, into the one in use.
+    """Merge the runs of the history at `other`, a path or database URL, into the history in use.
 
-    The counts are runs (of the other history), inserted, updated, unchanged, renamed (different runs of one
-    name), pruned (left out, since they were pruned here; `with_pruned` takes them in), patterns_decided
-    and syncs; `shared` names runs that have streams of another, whose cost then counts in one of them.
-    `host` says on which machine runs were found of which that was not noted. `dry_run` stores nothing.
-    Raises DatabaseTooNewError where the other history is of a newer program.
+    Returns the counts runs (of the other history), inserted, updated, unchanged, renamed (different runs with
+    the same id), pruned (skipped, because they were pruned here; `with_pruned` adds them), patterns_decided
+    and syncs. Also `shared`: pairs of runs with a common stream, whose cost only one of them counts; source,
+    dry_run and duration_seconds. `host` is stored for runs without a known host. `dry_run` stores nothing.
+    Raises InvalidQueryError if the other history is the one in use, or only one of them stores texts, and
+    DatabaseTooNewError if a newer version of the program wrote the other history.
     """
     source, target = database_url(other), database.current_url()
     if source == target:
@@ -71,7 +72,7 @@ def merge_history(
 
 @contextmanager
 def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
-    """Open the history in use; a dry run makes none."""
+    """Open the history in use; a dry run does not create it, but opens an empty temporary one."""
     if not dry_run or exists(target):
         with History.open(target) as history:
             yield history
@@ -81,7 +82,7 @@ def _ours(target: URL, *, dry_run: bool) -> Iterator[History]:
 
 
 class Merge:
-    """One merge: two open histories, and what was done so far."""
+    """One merge of two open histories, with its counts so far."""
 
     def __init__(
         self, ours: History, theirs: History, *, host: str | None = None, dry_run: bool = False
@@ -92,9 +93,9 @@ class Merge:
         self._dry_run = dry_run
         self._own, self._other = ours.merge_store(), theirs.merge_store()
         self._with_pruned = False
-        self._version = 0  # of our history when it was looked at
-        self._keys: Mapping[Name, list[int]] = {}  # of its runs
-        self._left_out: AbstractSet[tuple[str, str]] = frozenset()  # runs that were pruned in it
+        self._version = 0  # data version of our history when it was last read
+        self._keys: Mapping[Name, list[int]] = {}  # keys of its runs, by name
+        self._left_out: AbstractSet[tuple[str, str]] = frozenset()  # of the runs that were pruned in it
         self._new: list[int] = []  # keys of the runs that were inserted
         counts = (
             "runs",
@@ -109,7 +110,7 @@ class Merge:
         self.stats: dict[str, Any] = {**dict.fromkeys(counts, 0), "shared": []}
 
     def run(self, *, with_pruned: bool = False, progress: Progress | None = None) -> None:
-        """Bring everything over."""
+        """Merge everything."""
         self._with_pruned = with_pruned
         self._look()
         self._bring_what_was_pruned()
@@ -125,7 +126,7 @@ class Merge:
         self._relate()
 
     def _look(self) -> None:
-        """Note what our history holds; in a transaction, nobody stores anything from then on."""
+        """Read the state of our history; within a transaction, no other process can change it afterwards."""
         self._refuse_what_differs()
         self._version = self._ours.data_version()
         self._keys = {name: [ref.key for ref in some] for name, some in _by_name(self._own.refs()).items()}
@@ -133,16 +134,16 @@ class Merge:
         self._left_out = {(row["project"], row["id"]) for row in pruned}
 
     def _look_again(self) -> bool:
-        """Note it once more where another program has written since; say whether one has."""
+        """Read the state again if another process has written since; return whether one has."""
         if self._ours.data_version() == self._version:
             return False
         self._look()
         return True
 
     def _refuse_what_differs(self) -> None:
-        """Raise InvalidQueryError where one of both keeps the texts of its runs and the other does not."""
+        """Raise InvalidQueryError if only one of the histories stores the texts of its runs."""
         keep = (self._ours.stores_text(), self._theirs.stores_text())
-        if keep[0] is None and not self._ours.check_text_policy():  # an empty one that is to get none
+        if keep[0] is None and not self._ours.check_text_policy():  # empty, and configured not to store any
             keep = (False, keep[1])
         if None not in keep and keep[0] != keep[1]:
             without = "the history in use" if keep[1] else "the other history"
@@ -152,7 +153,7 @@ class Merge:
             )
 
     def _bring(self, some: Mapping[Name, Sequence[RunRef]]) -> None:
-        """Bring the runs of some names over, in one transaction; where there is no news, in none."""
+        """Merge the runs of some names in one transaction, or in none if nothing changes."""
         found = self._other.read([ref.key for refs in some.values() for ref in refs])
         theirs = {
             name: [self._placed(found[ref.key]) for ref in refs if ref.key in found]
@@ -174,7 +175,7 @@ class Merge:
         return (ref.project, ref.id) in self._left_out
 
     def _placed(self, run: CompleteRun) -> CompleteRun:
-        """Return a run with the machine that it was found on, where only the caller knows it."""
+        """Return a run with the caller's host, if the host of the run is unknown."""
         if self._host is None or run.workflow.get("found_on") is not None:
             return run
         return replace(run, workflow={**run.workflow, "found_on": self._host})
@@ -211,10 +212,10 @@ class Merge:
         self._new += saved.new
 
     def _bring_what_was_pruned(self) -> None:
-        """Have what was pruned there stay out here too: this history takes the other one's place.
+        """Copy the other history's list of pruned runs if our history is new, as it replaces the other one.
 
-        That comes first. After the first run it would no longer show that this history was new, and a merge
-        that is stopped would never bring it over.
+        This comes first: after the first run our history would no longer count as new, and an interrupted
+        merge would never copy the list.
         """
         pruned = self._other.pruned()
         if not pruned or self._dry_run or not self._is_new():
@@ -228,7 +229,7 @@ class Merge:
         return not self._keys and not self._left_out
 
     def _bring_the_rest(self) -> None:
-        """Bring over what was decided on patterns, which syncs there were, and what could not be read."""
+        """Merge decisions on patterns, syncs, and the problems of directories."""
         rest = (
             self._other.pattern_decisions(),
             [self._synced(row) for row in self._other.syncs()],
@@ -236,7 +237,7 @@ class Merge:
         )
         decided, syncs, wrong = self._news(*rest)
         if not self._dry_run and (decided or syncs or wrong):
-            with self._ours.transaction():  # others may have stored the same since
+            with self._ours.transaction():  # another process may have stored the same meanwhile
                 decided, syncs, wrong = self._news(*rest)
                 self._own.adopt_decisions(decided)
                 self._own.add(syncs=syncs, wrong=wrong, pruned=[])
@@ -249,7 +250,7 @@ class Merge:
         syncs: Sequence[dict[str, Any]],
         wrong: Sequence[dict[str, Any]],
     ) -> tuple[Decisions, list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return the part of this that is not stored in our history yet."""
+        """Return the rows that our history does not have yet."""
         return (
             self._own.later_decisions(decisions),
             _missing(self._own.syncs(), syncs),
@@ -260,7 +261,7 @@ class Merge:
         return {**row, "host": row["host"] or self._host}
 
     def _relate(self) -> None:
-        """Bring the lists of similar runs up to date, and pack what is summed up."""
+        """Update the lists of similar runs and the cached aggregates, and find runs with common streams."""
         if self._dry_run:
             return
         finish(self._ours)
@@ -292,7 +293,7 @@ def _batches(names: Mapping[Name, Sequence[RunRef]]) -> Iterator[dict[Name, Sequ
 
 
 def _storable(run: CompleteRun) -> dict[str, Any]:
-    """Return the run without what this history finds out by itself."""
+    """Return the fields of a run without those that this history computes itself."""
     return {name: value for name, value in run.workflow.items() if name not in _FOUND_OUT}
 
 
@@ -302,7 +303,7 @@ _FOUND_OUT = frozenset({
 
 
 def _missing(own: Sequence[Mapping[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows that are not among ours, each once."""
+    """Return the rows that are not in `own`, each once."""
     seen = {repr(sorted(row.items())) for row in own}
     found = {name: row for row in theirs if (name := repr(sorted(row.items()))) not in seen}
     return list(found.values())

@@ -1,7 +1,7 @@
-"""Name different runs that have one name: what is known of each in, a name for each out. Pure.
+"""Rename different runs with the same id: the runs in, a distinct id for each out. Pure.
 
-The one that was made first keeps the name. The others are called after the place where they were found:
-`a1b2~3f9c01de` is another run a1b2 than `a1b2`, and so in every history it is merged into.
+The run that was created first keeps the id. The others get a suffix made of the host and the agents directory
+where they were found: `a1b2~3f9c01de` is another run than `a1b2`, in every history that it is merged into.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SUFFIX: Final = re.compile(r"~[0-9a-f]{8}\Z")
 
 
 def base_name(run_id: str) -> str:
-    """Return what a run was called before it met others of its name.
+    """Return the id of a run without the suffix of a name conflict.
 
     >>> base_name("a1b2~3f9c01de"), base_name("a1b2")
     ('a1b2', 'a1b2')
@@ -26,7 +26,7 @@ def base_name(run_id: str) -> str:
 
 
 def assign_names(runs: Sequence[Mapping[str, Any]], called: Sequence[Sequence[str]]) -> list[str]:
-    """Return a name for each of some different runs; `called`: what the versions of each are called now.
+    """Return an id for each of some different runs; `called`: the current ids of the versions of each.
 
     >>> one, other = {"created_at": "1", "found_on": "x"}, {"created_at": "2", "found_on": "y"}
     >>> assign_names([other, one], [["a"], ["a"]])

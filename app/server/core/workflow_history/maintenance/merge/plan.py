@@ -1,4 +1,4 @@
-"""Decide what a merge does with some runs of one name: those of two histories in, what to store out. Pure."""
+"""Plan the merge of runs with the same name: runs of two histories in, a MergePlan out. Pure."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from .versions import canonical_json, merge_versions, version_sort_key
 
 @dataclass(slots=True)
 class MergePlan:
-    """What becomes of some runs of this history; its runs go by their keys."""
+    """Changes of a merge to this history; its runs are identified by their keys."""
 
     inserted: list[CompleteRun] = field(default_factory=list)
     updated: dict[int, CompleteRun] = field(default_factory=dict)
     renamed: dict[int, str] = field(default_factory=dict)
-    removed: list[int] = field(default_factory=list)  # they are one with another
-    first_seen: dict[int, str] = field(default_factory=dict)  # earlier than was known, ISO 8601
-    unchanged: int = 0  # runs of the other history that bring nothing
-    renamed_count: int = 0  # runs that got a name of their own, since another run has theirs
+    removed: list[int] = field(default_factory=list)  # runs that are the same as another one
+    first_seen: dict[int, str] = field(default_factory=dict)  # earlier times than the stored ones, ISO 8601
+    unchanged: int = 0  # number of runs of the other history that change nothing
+    renamed_count: int = 0  # number of runs with a new id, because another run has theirs
 
     @property
     def has_changes(self) -> bool:
-        """Whether there is anything to store."""
+        """Whether the plan has anything to store."""
         return bool(self.inserted or self.updated or self.renamed or self.removed or self.first_seen)
 
     def extend(self, other: MergePlan) -> None:
-        """Take what becomes of other runs in."""
+        """Add the changes of another plan."""
         self.inserted += other.inserted
         self.updated |= other.updated
         self.renamed |= other.renamed
@@ -56,7 +56,7 @@ class MergePlan:
 
 @dataclass(slots=True)
 class _Group:
-    """One run, as both histories have it."""
+    """The versions of one run in both histories."""
 
     own: dict[int, CompleteRun] = field(default_factory=dict)  # by key
     theirs: list[CompleteRun] = field(default_factory=list)
@@ -67,7 +67,7 @@ class _Group:
 
 
 def plan_merge(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) -> MergePlan:
-    """Return what to do with runs of one project and one name, apart from what was added to it."""
+    """Plan the merge of runs of one project that have the same name, apart from suffixes."""
     groups = [group for group in _groups(own, theirs) if group.runs]
     wholes = [_whole(group) for group in groups]
     called = [[str(run.workflow["id"]) for run in group.runs] for group in groups]
@@ -80,7 +80,7 @@ def plan_merge(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) ->
 
 
 def _groups(own: Mapping[int, CompleteRun], theirs: Sequence[CompleteRun]) -> list[_Group]:
-    """Put versions of the same run together: also two that only a third shows to be one."""
+    """Group versions of the same run, also two that are only connected by a third."""
     groups: list[_Group] = []
     for key, run in [*own.items(), *((None, run) for run in theirs)]:
         near = [group for group in groups if any(_same(run, other) for other in group.runs)]
@@ -103,7 +103,7 @@ def _same(one: CompleteRun, other: CompleteRun) -> bool:
 
 
 def _whole(group: _Group) -> CompleteRun:
-    """Return all that is known of one run. What it did again and again is as its latest version learnt it."""
+    """Combine all versions of one run; the patterns are those of the latest version with patterns."""
     runs = _told_apart(sorted(group.runs, key=lambda run: version_sort_key(run.workflow)))
     latest = runs[-1]
     learner = next((run for run in reversed(runs) if run.patterns), latest)
@@ -117,7 +117,7 @@ def _whole(group: _Group) -> CompleteRun:
 
 
 def _told_apart(runs: Sequence[CompleteRun]) -> list[CompleteRun]:
-    """Return versions of a run; an attempt of which the latest has something else is another one."""
+    """Return versions of a run; an attempt that differs from the latest one of its name is an earlier one."""
     latest = {claim.name: claim for run in runs for claim in run.claims}
     return [_with_earlier(run, latest) for run in runs]
 
@@ -143,7 +143,7 @@ def _with_earlier(run: CompleteRun, latest: Mapping[Attempt, Claim]) -> Complete
 
 
 def _claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
-    """Return each attempt's claim that saw most of it, with the earliest time at which that was written."""
+    """Return the most complete claim of each attempt, with its earliest time of writing."""
     every: dict[Attempt, list[Claim]] = defaultdict(list)
     for claim in (claim for run in runs for claim in run.claims):
         every[claim.name].append(claim)
@@ -151,7 +151,7 @@ def _claims(runs: Iterable[CompleteRun]) -> dict[Attempt, Claim]:
 
 
 def _knowledge(claim: Claim) -> tuple[int, int, bool, bytes]:
-    """Return what orders claims of one attempt: the one that saw more of it is the greater."""
+    """Return a sort key for claims of one attempt; the most complete one sorts last."""
     told = packed(structs.replace(claim, written=None))
     return claim.naming, len(claim.units), claim.alone is not None, told
 

@@ -1,8 +1,8 @@
-"""Lay what several histories know of one run together: its versions in, one run out. Pure.
+"""Merge the versions of one run from several histories into one. Pure.
 
-Whatever order they come in, the same run comes out. The version whose files were written last counts, and
-unknown never hides what another knows. An agent's attempt counts once, however many versions have it;
-attempts are in the order of their own times, else of their files'.
+The result does not depend on the order of the versions. The version whose files were written last has
+priority, but its unknown values never replace known ones. An agent's attempt counts once, however many
+versions have it. Attempts are ordered by their own times, or else by those of their files.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ LOCAL_FIELDS: Final = frozenset({
     "similar_workflows", "pattern_count", "copy_of", "patterns", "problems", "first_seen_at",
     "last_changed_at",
 })  # fmt: skip
-"""What a history says of a run that no other needs to agree with."""
+"""Fields of a run that may differ between histories."""
 
 Written = Mapping[Attempt, float | None]  # when the streams of attempts were written, seconds since 1970
 
 
 def merge_versions(versions: Iterable[Workflow], written: Written) -> Workflow:
-    """Return what is known of a run by all its versions."""
+    """Merge all versions of a run into one."""
     first, *rest = sorted(versions, key=version_sort_key)
     found = first
     for newer in rest:
@@ -38,7 +38,7 @@ def merge_versions(versions: Iterable[Workflow], written: Written) -> Workflow:
 
 
 def version_sort_key(version: Workflow) -> tuple[Any, ...]:
-    """Return what orders versions of a run, the latest last: the state of the files that was read."""
+    """Return a sort key for versions of a run, the latest last, by the state of the files that were read."""
     return (
         version.get("last_written_ns") or -1,
         version.get("source_state") == "gone",
@@ -50,9 +50,9 @@ def version_sort_key(version: Workflow) -> tuple[Any, ...]:
 
 
 def canonical_json(version: Mapping[str, Any]) -> str:
-    """Return all that a version says as text, equal for equal ones; unknown is as good as not there."""
+    """Serialize a version to text that is equal for equal versions; unknown fields count as missing."""
     said = {key: value for key, value in version.items() if key not in LOCAL_FIELDS and value is not None}
-    said.pop("cost_data", None)  # made of the rest
+    said.pop("cost_data", None)  # computed from the other fields
     return json.dumps(said, sort_keys=True, default=str)
 
 
@@ -68,7 +68,7 @@ def _laid_over(older: Workflow, newer: Workflow, written: Written) -> Workflow:
 def _attempts(
     older: Sequence[AgentRun], newer: Sequence[AgentRun], written: Written
 ) -> list[AgentRun] | None:
-    """Return the attempts of both; None where the newer has them so, or they cannot be told apart."""
+    """Merge the attempts of two versions; None if the newer has the same ones, or some have no identity."""
     if not older or not newer or not all(map(_name, (*older, *newer))):
         return None
     best: dict[Attempt | None, AgentRun] = {}
@@ -85,19 +85,19 @@ def _name(run: AgentRun) -> Attempt | None:
 
 
 def _knowledge(run: AgentRun) -> tuple[Any, ...]:
-    """Return what orders two records of one attempt: whichever saw more of its stream is the greater one."""
+    """Return a sort key for records of one attempt; the one that covers most of its stream sorts last."""
     told = {key: value for key, value in run.items() if key not in ("attempt", "superseded")}
     return (*completeness_key(run), json.dumps(told, sort_keys=True, default=str))
 
 
 def _in_order(runs: Iterable[AgentRun]) -> list[tuple[Any, ...]]:
-    """Return what is said of each stream's attempts, one after the other, whatever their numbers are."""
+    """Return comparable records of each stream's attempts in order, without their numbers."""
     ordered = sorted(runs, key=lambda run: (run.get("path") or "", run.get("attempt") or 1))
     return [(_name(run), bool(run.get("superseded")), _knowledge(run)) for run in ordered]
 
 
 def _numbered(runs: Iterable[AgentRun], written: Written) -> list[AgentRun]:
-    """Return the attempts with numbers, by stream and time; all but the last were overwritten."""
+    """Return the attempts of each stream, numbered by time; all but the last are superseded."""
     by_path: dict[str | None, list[AgentRun]] = defaultdict(list)
     for run in runs:
         by_path[run.get("path")].append(run)
@@ -113,9 +113,9 @@ def _numbered(runs: Iterable[AgentRun], written: Written) -> list[AgentRun]:
 
 
 def _time(run: AgentRun, written: Written) -> tuple[Any, ...]:
-    """Return what orders the attempts of one stream.
+    """Return a sort key for the attempts of one stream.
 
-    Their numbers count by what one history saw: they only tell where no time is known.
+    Their numbers depend on the attempts that one history saw, so they only matter if no time is known.
     """
     name, moment = _name(run), moment_in_utc(run.get("timestamp") or run.get("ended_at"))
     file_time = None if name is None else written.get(name)
