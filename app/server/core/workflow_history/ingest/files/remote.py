@@ -326,7 +326,7 @@ def _told(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
 
 
 def open_remote(address: str, stamp: FileStamp | None) -> tuple[BinaryIO, RemoteStatus]:
-    """Open a remote file, whose bytes are requested as they are read; `stamp` saves a request for its status."""
+    """Open a remote file; bytes are requested as they are read. `stamp` saves a request for its status."""
     system, path = _system(address)
     if stamp is not None:
         size, written = stamp.size, stamp.mtime_ns
