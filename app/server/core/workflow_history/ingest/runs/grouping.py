@@ -1,10 +1,10 @@
 """Group the files of a directory into runs. Pure, except that `session_of` reads subagents' first lines.
 
-A run depends only on its own files, never on the number of files beside it:
+A run depends only on its own files, never on the number of files next to it:
 
 - A directory with a state file is one run, including everything below it.
 - A session's loose transcript (`<id>.jsonl`) is a run. Its subagents' transcripts belong to it:
-  `<id>/subagents/…`, and `agent-….jsonl` beside it, which contains the session's id.
+  `<id>/subagents/…`, and `agent-….jsonl` next to it, which contains the session's id.
 - A loose stream in a directory without a run's state, log or agents is a run if its name is that of a run.
 - Any other directory with streams, a log or a summary is one run, unless it only contains run directories.
 """
@@ -99,7 +99,7 @@ def split_sessions(
 
 
 def is_session(name: str) -> bool:
-    """Return whether the name of a transcript, or of the directory beside it, is or ends in a session's id.
+    """Return whether the name of a transcript, or of the directory next to it, is or ends in a session id.
 
     >>> is_session("rollout-2026-01-01T10-00-00-8c5b0a1e-0000-4000-8000-000000000001"), is_session("a1b2c3d4")
     (True, False)
