@@ -1,1 +1,1 @@
-"""Reading: folders, streams, and the runs in them."""
+"""Read agents directories: files, agent streams, and the runs built from them."""

@@ -1,7 +1,7 @@
-"""Where files lie: an address in, folders, listings and open files out. Only reads.
+"""Read-only access to directories and files, by local path or URL.
 
-Everything that is read of agents folders goes through here, from this machine's disk as directly as can be
-(`local.py`), from anywhere else through fsspec (`remote.py`).
+All reads of agents directories go through this package. Local files are read directly (in this module), all
+others through fsspec (`remote.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from .remote import RemoteEntry, RemoteFolder, RemoteListing, find_entry, open_r
 
 
 def open_no_follow(file: str) -> tuple[BinaryIO, os.stat_result]:
-    """Open without following a link that was put in the file's place, and without waiting for a pipe."""
+    """Open a regular file for reading, unbuffered, and return it with its `fstat`.
+
+    A symbolic link that replaced the file isn't followed, and a named pipe doesn't block.
+    Raises OSError if it is not a regular file.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     number = os.open(file, flags | getattr(os, "O_BINARY", 0))
     status = os.fstat(number)
@@ -34,9 +38,9 @@ def open_no_follow(file: str) -> tuple[BinaryIO, os.stat_result]:
 
 
 def born_ns(file: str) -> int | None:
-    """Return when a file was made, in nanoseconds since 1970; None if the system does not know.
+    """Return a file's creation time in nanoseconds since 1970, or None if the system does not provide it.
 
-    macOS, FreeBSD and Windows give it with `os.stat`, Linux by its own call, which Python lacks before 3.15.
+    `os.stat` has it on macOS, FreeBSD and Windows. Linux needs `statx`, which Python lacks before 3.15.
     """
     try:
         status: Any = os.stat(file, follow_symlinks=False)  # noqa: PTH116 - a name may be no valid text
@@ -57,7 +61,7 @@ class _Moment(ctypes.Structure):
 
 
 class _Statx(ctypes.Structure):
-    """`struct statx` of linux/stat.h, as far as the time of birth; the rest is left room for."""
+    """`struct statx` of linux/stat.h: fields up to the creation time; padding for the rest."""
 
     _fields_: ClassVar = [
         ("mask", ctypes.c_uint32),
@@ -73,7 +77,7 @@ _AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME = -100, 0x100, 0x800
 
 @cache
 def _statx() -> Any:
-    """Return the C library's function; None where there is none."""
+    """Return the C library's `statx` function, or None if it has none."""
     try:
         return ctypes.CDLL(None, use_errno=True).statx
     except (AttributeError, OSError, TypeError):
@@ -108,21 +112,25 @@ __all__ = [
 ]
 
 FolderPath = Path | RemoteFolder
-"""A folder or file, there or not; both kinds have `name`, `/`, `exists`, `is_dir`, `is_file`, `absolute`."""
+"""Path of a directory or file that may not exist.
+
+Both types have `name`, `/`, `exists`, `is_dir`, `is_file` and `absolute`.
+"""
 
 FileEntry = DirEntry[str] | RemoteEntry
-"""One entry of a folder that was listed."""
+"""One entry of a directory listing."""
 
 DirLister = Callable[[str], AbstractContextManager[Iterable[FileEntry]]]
-"""Lists a folder by its address, as `os.scandir` does."""
+"""Function that lists a directory by its address, as `os.scandir` does."""
 
 _HERE = ("file://", "local://")
 
 
 def to_path(address: Path | str | FolderPath) -> FolderPath:
-    """Return what an address names; also a `UPath`, by its text.
+    """Parse an address into a local or remote path; a `UPath` is parsed by its text.
 
-    Raises AgentsFolderError for a URL that nothing here can read, or that holds a password.
+    Raises AgentsFolderError for a URL that cannot be read or that contains a password, and for a `UPath` with
+    its own storage options.
     """
     if isinstance(address, Path | RemoteFolder):
         return address
@@ -144,36 +152,39 @@ def _refuse_own_settings(address: object) -> None:
 
 
 def join(folder: str, name: str) -> str:
-    """Return the address of an entry of a folder."""
+    """Return the address of an entry of a directory."""
     return join_url(folder, name) if is_url(folder) else str(Path(folder) / name)
 
 
 def lister(root: FolderPath) -> DirLister:
-    """Return what lists the folders below `root`: those of this machine one by one, others all at once."""
+    """Return the function that lists directories below `root`.
+
+    Local directories are listed one by one. Remote ones are all requested with the first listing.
+    """
     return scandir if isinstance(root, Path) else RemoteListing()
 
 
 def open_file(file: Path | str, stamp: FileStamp | None = None) -> tuple[BinaryIO, OpenFileStat]:
-    """Open a regular file for reading, unbuffered, and tell what is known of it; close it afterwards.
+    """Open a regular file for reading, unbuffered, and return it with its status. The caller closes it.
 
-    Of a file that lies elsewhere `stamp` saves asking for its size.
-    Raises OSError where the file itself is the trouble, PlaceUnreachableError where its whole place is.
+    For a remote file, `stamp` saves a request for its size and time.
+    Raises OSError if the file cannot be read, StorageUnreachableError if its storage cannot be reached.
     """
     address = str(file)
     return open_remote(address, stamp) if is_url(address) else open_no_follow(address)
 
 
 def born(file: Path | str) -> int | None:
-    """Return when a file was made, in nanoseconds since 1970; None if its place or system does not know."""
+    """Return a file's creation time in nanoseconds since 1970; None if unavailable, as for every URL."""
     address = str(file)
     return None if is_url(address) else born_ns(address)
 
 
 def file_exists(address: str) -> bool | None:
-    """Return whether a file is there now; None where its place does not answer."""
+    """Return whether a file exists now; None if its storage cannot be reached or read."""
     try:
         return to_path(address).is_file()
     except (AgentsFolderError, StorageUnreachableError):
         return None
-    except (OSError, ValueError):  # no permission, or no path at all
+    except (OSError, ValueError):  # no permission, or not a valid path
         return False

@@ -1,7 +1,8 @@
-"""Remember what is in an archive from one process to the next: a word for its state in, a list of files out.
+"""Cache the file lists of archives on disk, keyed by the archive's address and state.
 
-To list a tar file all of it has to be read, and unpacked where it is packed. The lists lie in the user's
-cache folder; without them archives are only slower. They hold names, sizes and times, nothing that files say.
+Listing a tar file takes reading all of it, and decompressing it if it is compressed. The lists are in the
+user's cache directory; without them, archives are only slower. They contain names, sizes and times, but no
+file contents.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from typing import Any
 import msgspec
 from platformdirs import user_cache_path
 
-MOST = 64  # lists that are kept: the one that was not written for longest goes first
+MOST = 64  # lists to keep; the one written longest ago is deleted first
 
 
 class Index(msgspec.Struct):
-    """What is in one archive."""
+    """List of the files in one archive."""
 
-    state: str  # of the archive, and of how it was read
-    files: list[tuple[int, int, dict[str, Any]]]  # of each its bytes, unpacked and packed, and what is known
+    state: str  # fingerprint of the archive and of the settings it was read with
+    files: list[tuple[int, int, dict[str, Any]]]  # per file: unpacked bytes, packed bytes, fsspec info
     names: list[str]
-    trouble: str  # why not all files are here
+    trouble: str  # why files are missing from the list; "" if none are
 
 
 _INDEX = msgspec.msgpack.Decoder(Index)
 
 
 def kept_index(address: str, state: str) -> Index | None:
-    """Return the list of an archive in this state; None where there is none."""
+    """Load the cached list of an archive in this state; None if there is none."""
     try:
         index = _INDEX.decode(_file_of(address).read_bytes())
     except (OSError, msgspec.MsgspecError):
@@ -40,7 +41,7 @@ def kept_index(address: str, state: str) -> Index | None:
 
 
 def keep_index(address: str, index: Index) -> None:
-    """Keep the list of an archive in the place of an older one; where nothing can be written, don't."""
+    """Store the list of an archive, replacing an older one; do nothing if the cache is not writable."""
     file = _file_of(address)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

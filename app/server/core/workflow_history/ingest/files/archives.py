@@ -1,8 +1,8 @@
-"""Archives as folders: the address of a zip or tar file in, its files listed and opened out. Only reads.
+"""Read-only access to zip and tar files as directories, by their address.
 
-Each archive is opened once, not once for each of its files. What is packed as a whole (tar.gz, tar.xz …) is
-unpacked once, in sequence, into a temporary file without a name. What unpacks to absurd sizes is left.
-What is in a tar file that did not change is known from the last time: it is read when a file of it is.
+Each archive is opened once, not once per file. Archives compressed as a whole (tar.gz, tar.xz …) are
+decompressed once, in sequence, into an unnamed temporary file. Files that unpack to absurd sizes are skipped.
+The file list of an unchanged tar file comes from a cache; its bytes are read when one of its files is opened.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ from typing import Any, BinaryIO, cast
 from .archive_index import Index, keep_index, kept_index
 
 KINDS = ("zip", "tar")
-"""The first part of an archive's address."""
+"""URL schemes of archive addresses."""
 
-MOST_TIMES = 200  # a file may unpack to so many times the bytes that it takes in its archive
-FREE = 64 << 20  # bytes: up to this sum files that unpack to more times are read as well
-MOST_UNPACKED = 4 << 30  # bytes: an archive packed as a whole is unpacked at least as far
+MOST_TIMES = 200  # maximum ratio of a file's unpacked to its packed bytes
+FREE = 64 << 20  # bytes: total of files above that ratio that are read nevertheless
+MOST_UNPACKED = 4 << 30  # bytes: minimum limit for decompressing an archive compressed as a whole
 
 _TELLING = ("size", "mtime", "created", "ino", "ETag", "etag", "LastModified")
-"""What shows that an archive is another one; on this machine `created` is when it was last changed at all."""
+"""fsspec info fields that change when an archive does; for local files, `created` is the `st_ctime`."""
 
 _SETTLED = (
-    2.0  # seconds: a file that was written later may be written again within the same tick of its clock
+    2.0  # seconds: a more recent file may be written again within the same tick of its file system's clock
 )
-_INDEX_VERSION = 1  # raised when archives are read otherwise
+_INDEX_VERSION = 1  # increase whenever archives are read differently
 
-_OPEN_AT_ONCE = 2  # archives that are kept open
+_OPEN_AT_ONCE = 2  # archives kept open
 _PIECE = 1 << 20  # bytes unpacked at a time
-_READ_AHEAD = 128 << 10  # bytes of an archive that may be taken in for the file before
-_SLOWLY = 4096  # bytes: bzip2 and xz inside a zip file unpack all that they are given at once
+_READ_AHEAD = 128 << 10  # bytes of an archive that the decompressor may already have read for the file before
+_SLOWLY = 4096  # bytes per read: bzip2 and xz inside a zip file unpack all their input at once
 _UNPACKERS: tuple[tuple[bytes, Callable[[Any], BinaryIO]], ...] = (
     (b"\x1f\x8b", lambda packed: cast("BinaryIO", gzip.GzipFile(fileobj=packed))),
     (b"BZh", lambda packed: cast("BinaryIO", bz2.BZ2File(packed))),
     (b"\xfd7zXZ", lambda packed: cast("BinaryIO", lzma.LZMAFile(packed))),  # noqa: SIM115
 )
-"""What is packed as a whole, by its first bytes."""
+"""Decompressors of archives compressed as a whole, by the archive's first bytes."""
 
 DAMAGES = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
-"""What a damaged, encrypted or unknown packing raises."""
+"""Exceptions raised for damaged, encrypted or unsupported archives."""
 
 
 class ArchiveChangedError(Exception):
-    """An archive is another one than when it was listed."""
+    """An archive changed after it was listed."""
 
 
 class TooLargeError(Exception):
-    """An archive unpacks to more than is read of it."""
+    """An archive unpacks to more than the limit."""
 
 
 @dataclass(slots=True)
@@ -72,39 +72,39 @@ class Member:
     """One file of an archive."""
 
     size: int  # bytes, unpacked
-    packed: int  # bytes that it takes in the archive
-    info: dict[str, Any]  # as fsspec's file systems give it
-    source: Any  # by which it is opened
+    packed: int  # bytes in the archive
+    info: dict[str, Any]  # as returned by fsspec's file systems, and `refused`: why it is not read
+    source: Any  # argument of the archive's `opener` that opens it
 
     @property
     def times(self) -> int:
-        """How many times larger it becomes."""
+        """Ratio of unpacked to packed bytes, rounded down."""
         return self.size // max(self.packed, 1)
 
 
 @dataclass(slots=True)
 class Archive:
-    """The files of one archive, by path, with as much of fsspec's interface as is needed."""
+    """Files of one archive, by path; implements the part of fsspec's interface that is needed."""
 
     members: dict[str, Member]
     opener: Callable[[Any], BinaryIO]
-    handle: Any  # of the archive, or of what was unpacked
-    trouble: str = ""  # why not all of its files are here
+    handle: Any  # open file of the archive or of its decompressed copy
+    trouble: str = ""  # why files are missing; "" if none are
     folders: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note the folders that its files are in."""
+        """Collect the directories of its files."""
         self.folders = {""}
         for name in self.members:
             while (name := name.rpartition("/")[0]) not in self.folders:
                 self.folders.add(name)
 
     def __del__(self) -> None:
-        """Close it when nobody reads it any more."""
+        """Close the file when the archive is no longer used."""
         self.handle.close()
 
     def find(self, path: str, *, detail: bool = True) -> dict[str, dict[str, Any]]:  # noqa: ARG002 - as fsspec's
-        """Return the files below a folder."""
+        """Return the info of the files below a directory, by path."""
         below = f"{path}/" if path else ""
         return {
             name: member.info
@@ -113,7 +113,7 @@ class Archive:
         }
 
     def info(self, path: str) -> dict[str, Any]:
-        """Return what is known of a file or folder; raises FileNotFoundError."""
+        """Return the info of a file or directory; raises FileNotFoundError."""
         if path in self.members:
             return self.members[path].info
         if path in self.folders:
@@ -121,10 +121,10 @@ class Archive:
         raise FileNotFoundError(path)
 
     def invalidate_cache(self) -> None:
-        """Do nothing: whoever looks for an archive gets it as it is now."""
+        """Do nothing: `archive_of` already checks whether the archive changed."""
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file; reading it on is cheap, going back is not."""
+        """Open a file; reading forward is cheap, seeking back is not. Raises FileNotFoundError."""
         if path not in self.members:
             raise FileNotFoundError(path)
         return self.opener(self.members[path].source)
@@ -135,9 +135,10 @@ _lock = threading.Lock()
 
 
 def archive_of(kind: str, target: str, find: Callable[[str], tuple[Any, str]], *, anew: bool) -> Archive:
-    """Return the archive at an address; `anew`: as it is now, else as it was when it was last looked at.
+    """Return the archive at an address, from the cache if it is open.
 
-    `find` returns the file system of an address and the path that it knows it by.
+    With `anew`, an open archive is checked first, and read again if it changed.
+    `find` returns the file system of an address and the path within it.
     """
     with _lock:
         known = _open.get((kind, target))
@@ -155,7 +156,7 @@ def archive_of(kind: str, target: str, find: Callable[[str], tuple[Any, str]], *
 
 
 class _Found:
-    """An archive where it lies, in the state in which it is found now."""
+    """An archive file in its current state, before its files are listed."""
 
     def __init__(self, kind: str, target: str, system: Any, path: str) -> None:
         self._kind, self._target, self._system, self._path = kind, target, system, path
@@ -167,7 +168,7 @@ class _Found:
         return dict(self._system.info(self._path))
 
     def listed(self) -> Archive:
-        """Return its files; a tar file that is known to be as it was is unpacked when one of them is read."""
+        """Return the archive's files; an unchanged tar file is read only when one of them is opened."""
         if self._kind == "zip":
             return self._read()
         address, state = f"{self._kind}://::{self._target}", self._state()
@@ -183,7 +184,7 @@ class _Found:
         return archive
 
     def _state(self) -> str:
-        """Return a word for all that its list depends on; nothing where another state may have the same."""
+        """Return a fingerprint of everything the file list depends on; "" if it could be ambiguous."""
         times = [
             when for name in ("mtime", "created") if isinstance(when := self._info.get(name), int | float)
         ]
@@ -212,7 +213,7 @@ def _version(info: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 class _Later:
-    """An archive that is read when the first of its files is."""
+    """An archive that is read when its first file is opened."""
 
     def __init__(self, read: Callable[[], Archive]) -> None:
         self._read = read
@@ -220,7 +221,7 @@ class _Later:
         self._archive: Archive | None = None
 
     def open(self, name: str) -> BinaryIO:
-        """Open one of its files."""
+        """Open one of the archive's files."""
         with self._lock:
             if self._archive is None:
                 self._archive = self._read()
@@ -228,7 +229,7 @@ class _Later:
 
 
 def _name(path: str) -> str:
-    """Return a path as it is asked for, without what means nothing in it.
+    """Normalize a path: drop empty and "." parts.
 
     >>> _name("./agents//a1/"), _name("/agents/a1")
     ('agents/a1', 'agents/a1')
@@ -260,7 +261,7 @@ def _in_zip(archive: zipfile.ZipFile, found: zipfile.ZipInfo) -> BinaryIO:
 
 
 class _Slowly(io.RawIOBase):
-    """Reads little at a time, however much is asked for."""
+    """File that reads at most `_SLOWLY` bytes at a time, however many are requested."""
 
     def __init__(self, opened: Any) -> None:
         self._opened = opened
@@ -281,7 +282,7 @@ class _Slowly(io.RawIOBase):
 
 
 def _refuse(members: Iterable[Member], size: int) -> None:
-    """Note which files are left: those that become too many times larger, the largest first."""
+    """Mark files to skip because they unpack to too many bytes; the largest are skipped first."""
     absurd = whole = 0
     limit = max(FREE, size * MOST_TIMES)
     for member in sorted(members, key=lambda member: member.size):
@@ -312,22 +313,22 @@ def _read_tar(handle: BinaryIO, size: int) -> Archive:
 
 
 class _Tar:
-    """Reads what is in a tar file; what is damaged or too large ends it, and what came before stays."""
+    """Reads the files of a tar file; damage or excessive size ends the list, files before it are kept."""
 
     def __init__(self, handle: BinaryIO, size: int) -> None:
         self._handle, self._size = handle, size
         self._members: dict[str, Member] = {}
         self._damage: list[str] = []
-        self._absurd = 0  # bytes of files that became too many times larger, and are read
+        self._absurd = 0  # bytes of files that exceed MOST_TIMES and are read nevertheless
 
     def plain(self) -> Archive:
-        """Return the files of a tar file that is not packed; each is read where it is."""
+        """Return the files of an uncompressed tar file; each is read in place."""
         with tarfile.open(fileobj=self._handle, mode="r:", tarinfo=self._noting()) as tar:
             self._take_all(tar, lambda found: self._add(found, found.size, found.offset_data))
         return self._archive(self._handle)
 
     def unpacked(self, unpacker: Callable[[Any], BinaryIO]) -> Archive:
-        """Unpack all of it once, into a file that is gone when this process is."""
+        """Decompress the whole tar file once, into a temporary file, and return its files."""
         packed = _Counted(self._handle)
         whole = _Unpacked(unpacker(packed), max(MOST_UNPACKED, self._size * MOST_TIMES))
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the archive is
@@ -358,7 +359,7 @@ class _Tar:
             for found in tar:
                 last = found.name
                 take(found)
-                tar.members = []  # type: ignore[attr-defined]  # it would keep a record of every file
+                tar.members = []  # type: ignore[attr-defined]  # tarfile would keep a TarInfo of every file
         except TooLargeError as error:
             self._damage.append(f"{error} than {last}")
         except DAMAGES as error:
@@ -367,7 +368,7 @@ class _Tar:
             self._damage[:] = [f"it is damaged after {last}: {reason}" for reason in self._damage]
 
     def _unpack(self, tar: tarfile.TarFile, found: tarfile.TarInfo, packed: _Counted, spool: Any) -> None:
-        """Copy a file's bytes, as long as they are not too many for what they take in the archive."""
+        """Copy a file's bytes to `spool`; skip the file if it exceeds MOST_TIMES and FREE is used up."""
         source = cast("BinaryIO", tar.extractfile(found))
         begin, before = spool.tell(), packed.count
         done = 0
@@ -388,7 +389,7 @@ class _Tar:
                     return
                 spool.write(piece)
         except DAMAGES:
-            self._add(found, done, begin)  # what there is of it
+            self._add(found, done, begin)  # keep the part before the damage
             raise
         takes = packed.count - before + _READ_AHEAD
         self._absurd += done if done > takes * MOST_TIMES else 0
@@ -396,7 +397,7 @@ class _Tar:
 
     def _add(self, found: tarfile.TarInfo, size: int, at: int, refused: str = "") -> None:
         name = _name(found.name)
-        if found.islnk():  # a second name of a file before it
+        if found.islnk():  # a hard link to an earlier file
             if (same := self._members.get(_name(found.linkname))) is not None:
                 self._members[name] = same
             return
@@ -423,7 +424,7 @@ class _Tar:
         damage = self._damage
 
         class Noting(tarfile.TarInfo):
-            """Notes a damaged header, which would else pass for the archive's end."""
+            """TarInfo that records damaged headers, which tarfile takes for the archive's end."""
 
             @classmethod
             def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
@@ -438,21 +439,21 @@ class _Tar:
 
 
 class _Counted:
-    """Counts the bytes that are read of a file."""
+    """File that counts the bytes read from it."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         self.count = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the file does."""
+        """Read from the file."""
         some: bytes = self._handle.read(size)
         self.count += len(some)
         return some
 
 
 class _Unpacked:
-    """What an unpacker gives, up to a limit; a damage ends it, and what came before is not lost."""
+    """Decompressed bytes up to a limit; damage ends the file, and the bytes before it are kept."""
 
     def __init__(self, unpacker: Any, limit: int) -> None:
         self._unpacker, self._limit = unpacker, limit
@@ -460,7 +461,7 @@ class _Unpacked:
         self.damage: Exception | None = None
 
     def read(self, size: int = -1) -> bytes:
-        """Return some bytes, maybe fewer; raises TooLargeError beyond the limit."""
+        """Return at most `size` bytes; raises TooLargeError beyond the limit."""
         try:
             some: bytes = self._unpacker.read1(size)
         except DAMAGES as error:
@@ -473,7 +474,7 @@ class _Unpacked:
 
 
 class _Slice(io.RawIOBase):
-    """A stretch of a file that others read as well."""
+    """Byte range of a shared file, as a file; a lock guards the shared position."""
 
     def __init__(self, handle: Any, lock: threading.Lock, begin: int, size: int) -> None:
         self._handle, self._lock = handle, lock

@@ -1,4 +1,4 @@
-"""What tells whether a file changed, as a listing and as an open file show it. No behaviour."""
+"""Types for the size and modification time of a file, from a listing or from an open file."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from typing import NamedTuple, Protocol
 
 
 class FileStamp(Protocol):
-    """A file's size and time, as a listing told them."""
+    """Size and modification time of a file, from a listing."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
 
     @property
     def mtime_ns(self) -> int:
-        """When it was written: nanoseconds since 1970."""
+        """Modification time in nanoseconds since 1970."""
 
 
 class OpenFileStat(Protocol):
-    """What is known of an open file; `os.stat_result` is one."""
+    """Status of an open file; `os.stat_result` implements it."""
 
     @property
     def st_size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
 
     @property
     def st_mtime(self) -> float:
-        """When it was written: seconds since 1970."""
+        """Modification time in seconds since 1970."""
 
     @property
     def st_ino(self) -> int:
-        """The number by which its disk knows it; 0: it has none."""
+        """Inode number, or 0 if the storage has none."""
 
 
 class RemoteStatus(NamedTuple):
-    """What is known of a file that lies elsewhere."""
+    """Status of an open remote file."""
 
     st_size: int
     st_mtime: float
-    st_ino: int = 0  # its place has no numbers: its bytes alone tell whether it is the same file
+    st_ino: int = 0  # remote storage has no inodes: only its bytes identify the file

@@ -1,4 +1,4 @@
-"""Folders and files that lie elsewhere, through fsspec: URLs in, listings and open files out. Only reads.
+"""Read-only access to remote directories, files and archives by URL, through fsspec.
 
 Keys and endpoints come from the environment or fsspec's configuration, never from a URL.
 """
@@ -24,13 +24,16 @@ from .file_stat import FileStamp, RemoteStatus
 _NAMES = (
     "mtime", "LastModified", "last_modified", "updated", "modified", "time", "date_time", "created",
 )  # fmt: skip
-"""What fsspec's file systems call it."""
+"""Names of the modification time in the info of fsspec's file systems, in order of preference."""
 
 UNKNOWN = -1
 
 
 def mtime_ns(system: Any, path: str, info: Mapping[str, Any]) -> int:
-    """Return when a file was written, or UNKNOWN; asks for it where the listing does not say."""
+    """Return a file's modification time in nanoseconds since 1970, or UNKNOWN.
+
+    Requests it from the file system if `info` has none.
+    """
     told = next((info[name] for name in _NAMES if info.get(name) is not None), None)
     if told is None:
         try:
@@ -41,7 +44,7 @@ def mtime_ns(system: Any, path: str, info: Mapping[str, Any]) -> int:
 
 
 def _nanoseconds(told: Any) -> int:
-    """Return a time in whatever form; without a zone it is UTC.
+    """Convert a time in any of fsspec's forms to nanoseconds since 1970; a time without a zone is UTC.
 
     >>> _nanoseconds("2026-01-31T12:00:00Z"), _nanoseconds((2026, 1, 31, 12, 0, 0)), _nanoseconds(1.5)
     (1769860800000000000, 1769860800000000000, 1500000000)
@@ -58,12 +61,12 @@ def _nanoseconds(told: Any) -> int:
 
 REQUIRED_EXTRAS = 'pip install "workflow-history[remote]"'
 
-MIN_READ_AHEAD, MAX_READ_AHEAD = 1 << 20, 8 << 20  # bytes asked for at a time
+MIN_READ_AHEAD, MAX_READ_AHEAD = 1 << 20, 8 << 20  # bytes per request
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFolder:
-    """A folder or file elsewhere: its URL, with as much of a path's interface as a sync needs."""
+    """URL of a remote directory or file, with the part of `Path`'s interface that a sync needs."""
 
     address: str
 
@@ -80,35 +83,38 @@ class RemoteFolder:
 
     @property
     def parent(self) -> RemoteFolder:
-        """The folder that holds it."""
+        """The directory that contains it."""
         return RemoteFolder(parent_url(self.address))
 
     def absolute(self) -> RemoteFolder:
-        """Return itself: a URL is absolute."""
+        """Return the URL itself, which is always absolute."""
         return self
 
     def resolve(self) -> RemoteFolder:
-        """Return itself: no links are followed."""
+        """Return the URL itself: links are not followed."""
         return self
 
     def is_symlink(self) -> bool:
-        """Tell that it is no link."""
+        """Return False: links are not detected here."""
         return False
 
     def exists(self) -> bool:
-        """Return whether anything is there; raises PlaceUnreachableError."""
+        """Return whether a file or directory exists; raises StorageUnreachableError."""
         return self._kind() is not None
 
     def is_dir(self) -> bool:
-        """Return whether it is a folder, or the beginning of others' names; raises PlaceUnreachableError."""
+        """Return whether it is a directory or a prefix of other names; raises StorageUnreachableError."""
         return self._kind() == "directory"
 
     def is_file(self) -> bool:
-        """Return whether it is a file; raises PlaceUnreachableError."""
+        """Return whether it is a file; raises StorageUnreachableError."""
         return self._kind() == "file"
 
     def _kind(self) -> str | None:
-        """Return what it is. fsspec's own questions answer no where a place does not answer at all."""
+        """Return "file" or "directory", or None if it does not exist; raises StorageUnreachableError.
+
+        fsspec's own `exists`, `isdir` and `isfile` return False even if the storage cannot be reached.
+        """
         try:
             system, path = _system(self.address, anew=True)
             with _troubles(self.address):
@@ -121,7 +127,7 @@ class RemoteFolder:
 
 
 def remote_folder(address: str) -> RemoteFolder:
-    """Return the folder that a URL names; raises AgentsFolderError where nothing here can read it."""
+    """Parse a URL into a remote path; raises AgentsFolderError if it cannot be read or has a password."""
     if has_password(address):
         raise AgentsFolderError(
             "the address of the agents folder holds a password: keep it in the environment or in fsspec's "
@@ -135,7 +141,7 @@ def remote_folder(address: str) -> RemoteFolder:
 
 
 def _from_the_root(address: str) -> str:
-    """Return an address whose archive on this machine is called by its whole path, however it is typed."""
+    """Return the address with the path of a local archive in it made absolute."""
     *links, last = address.split("::")
     if not links or ("://" in last and not last.startswith("file://")):
         return address
@@ -152,9 +158,9 @@ def _upath(address: str) -> Any:
 
 
 def _system(address: str, *, anew: bool = False) -> tuple[Any, str]:
-    """Return the file system of a URL, and the path that it knows it by.
+    """Return the file system of a URL and the path within it.
 
-    An archive is opened for that, if it is not open or `anew` and changed; else this connects to nothing.
+    An archive is opened if it isn't open, or if it changed and `anew` is set. Otherwise nothing is requested.
     """
     kind, target = _archive_in(address)
     if not kind:
@@ -165,7 +171,7 @@ def _system(address: str, *, anew: bool = False) -> tuple[Any, str]:
 
 
 def _archive_in(address: str) -> tuple[str, str]:
-    """Return the kind of archive that an address looks into, and the archive's own address."""
+    """Return the kind and the address of the archive that an address points into; "" and "" if none."""
     first, _, target = address.partition("::")
     kind = first.partition("://")[0]
     return (kind, target) if target and kind in KINDS else ("", "")
@@ -188,7 +194,7 @@ def _usable(address: str) -> Iterator[None]:
 
 
 class FileDamagedError(OSError):
-    """A file of an archive cannot be unpacked."""
+    """A file in an archive cannot be unpacked."""
 
 
 _OF_A_FILE = (
@@ -198,36 +204,36 @@ _OF_A_FILE = (
 
 @contextmanager
 def _troubles(address: str) -> Iterator[None]:
-    """Tell a file's own trouble, an OSError, from that of its whole place, a PlaceUnreachableError."""
+    """Let a single file's errors (OSError, MemoryError) pass; turn others into StorageUnreachableError."""
     try:
         yield
     except _OF_A_FILE:
         raise
-    except Exception as error:  # each file system raises what its own library does
+    except Exception as error:  # each file system raises its own library's exceptions
         reason = str(error).strip() or type(error).__name__
         raise StorageUnreachableError(f"{address} cannot be reached: {reason}") from error
 
 
 class RemoteStat(NamedTuple):
-    """What a listing tells of a file, under the names that `stat` has for it."""
+    """Status of a file in a listing, with the field names of `os.stat_result`."""
 
     st_size: int
     st_mtime_ns: int
-    st_ino: int  # a digest of its version, where there is one: other bytes, another number
+    st_ino: int  # digest of the file's version (ETag …), which changes with its bytes; 0 if it has none
     st_mode: int
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteEntry:
-    """One entry of a remote folder, with the interface of `os.DirEntry`."""
+    """One entry of a remote directory, with the interface of `os.DirEntry`."""
 
     name: str
     path: str
-    found: RemoteStat | None  # None: a folder
-    refused: str = ""  # why it is not read
+    found: RemoteStat | None  # None: a directory
+    refused: str = ""  # why the file is not read; "" if it is
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
-        """Return whether it is a folder."""
+        """Return whether it is a directory."""
         return self.found is None
 
     def is_symlink(self) -> bool:
@@ -235,7 +241,7 @@ class RemoteEntry:
         return self.found is not None and stat.S_ISLNK(self.found.st_mode)
 
     def stat(self, *, follow_symlinks: bool = True) -> RemoteStat:  # noqa: ARG002 - as os.DirEntry has it
-        """Return what the listing told; raises OSError if that is nothing usable, or too much to read."""
+        """Return the status from the listing; raises OSError if it has no time or the file is refused."""
         if self.refused:
             raise OSError(0, self.refused)
         if self.found is None or self.found.st_mtime_ns < 0:
@@ -244,16 +250,16 @@ class RemoteEntry:
 
 
 class RemoteListing:
-    """Lists folders of one place: all below the first is asked for at once, and let go as it is read."""
+    """Lists the directories below one root: the first call requests them all, each is dropped when read."""
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, RemoteEntry]] = {}
         self.trouble = ""
-        """Why not all files of an archive are listed."""
+        """Why files of an archive are missing from the listing; "" if none are."""
 
     @contextmanager
     def __call__(self, folder: str) -> Iterator[Iterable[RemoteEntry]]:
-        """Give a folder's entries; raises OSError where there is no such folder."""
+        """Return a directory's entries; raises OSError if there is no such directory."""
         address = str(folder)
         if address not in self._folders:
             self._load(address)
@@ -265,13 +271,13 @@ class RemoteListing:
         with _troubles(root):
             system.invalidate_cache()
             found: dict[str, dict[str, Any]] = system.find(path, detail=True)
-            system.invalidate_cache()  # it would hold all of this a second time
+            system.invalidate_cache()  # it would keep a second copy of the listing
             if not found and system.info(path)["type"] != "directory":
                 raise FileNotFoundError(errno.ENOENT, "No such folder")
         if path in found:
             raise NotADirectoryError(errno.ENOTDIR, "Not a folder")
         self._folders[root] = {}
-        met = {"": root}  # folders, by their paths below the root
+        met = {"": root}  # addresses of directories, by their paths below the root
         start = len(path.rstrip("/")) + 1 if path.strip("/") else len(path)
         while found:
             name, info = found.popitem()
@@ -282,7 +288,7 @@ class RemoteListing:
                 self._folders[home][own] = RemoteEntry(own, file, told, info.get("refused", ""))
 
     def _folder(self, met: dict[str, str], inside: str) -> str | None:
-        """Return the address of a folder, which is put into its own; None: its names are no folder's."""
+        """Add a directory to its parent's entries and return its address; None if a part is no valid name."""
         if (address := met.get(inside)) is not None:
             return address
         above, _, own = inside.rpartition("/")
@@ -300,7 +306,7 @@ def _is_name(name: str) -> bool:
 
 
 def find_entry(folder: RemoteFolder, name: str) -> RemoteEntry | None:
-    """Return one file of a folder without listing the others; None: there is no such file."""
+    """Return one file of a directory without listing the others; None if there is no such file."""
     file = folder / name
     system, path = _system(file.address)
     with _troubles(file.address):
@@ -320,7 +326,7 @@ def _told(system: Any, path: str, info: Mapping[str, Any]) -> RemoteStat:
 
 
 def open_remote(address: str, stamp: FileStamp | None) -> tuple[BinaryIO, RemoteStatus]:
-    """Open a file elsewhere: what is read of it is asked for as it is read."""
+    """Open a remote file; bytes are requested as they are read. `stamp` saves a request for its status."""
     system, path = _system(address)
     if stamp is not None:
         size, written = stamp.size, stamp.mtime_ns
@@ -332,42 +338,45 @@ def open_remote(address: str, stamp: FileStamp | None) -> tuple[BinaryIO, Remote
 
 
 class RemoteFile(io.RawIOBase):
-    """A file elsewhere, of a size known before; its first and its last piece are kept, and pieces grow."""
+    """Remote file of known size.
+
+    The first and the latest piece are kept in memory. Pieces double in size while it is read in sequence.
+    """
 
     def __init__(self, address: str, size: int) -> None:
         super().__init__()
         self._address, self._size = address, size
         self._system, self._path = _system(address)
-        self._member: BinaryIO | None = None  # a file of an archive is unpacked in sequence
+        self._member: BinaryIO | None = None  # open file of an archive: it is unpacked in sequence
         self._at, self._piece, self._begin, self._fetch = 0, b"", 0, MIN_READ_AHEAD
-        self._head = b""  # by its begin a stream is known again: it is asked for more than once
+        self._head = b""  # first piece, kept because a stream's beginning is read again to identify it
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that it can be read from anywhere."""
+        """Return True: reading can start anywhere."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(base + offset, 0)
         return self._at
 
     def tell(self) -> int:
-        """Return the place at which it is read next."""
+        """Return the position of the next read."""
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, to its end or the file's."""
+        """Fill a buffer up to its end or the file's; return the number of bytes read."""
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view) and self._at < self._size:
             piece, begin = self._piece_here()
             if not piece:
-                break  # it is shorter than it was
+                break  # the file is shorter than when it was listed
             start = self._at - begin
             some = piece[start : start + len(view) - done]
             view[done : done + len(some)] = some
@@ -376,7 +385,7 @@ class RemoteFile(io.RawIOBase):
         return done
 
     def _piece_here(self) -> tuple[bytes, int]:
-        """Return a piece that goes on from here, and where it begins; an empty one where there is no more."""
+        """Return a piece that contains the current position, and its offset; an empty piece at the end."""
         if self._at < len(self._head):
             return self._head, 0
         if not self._begin <= self._at < self._begin + len(self._piece):
@@ -396,7 +405,7 @@ class RemoteFile(io.RawIOBase):
         self._head = self._head or (self._piece if self._begin == 0 else b"")
 
     def _unpacked(self, size: int) -> bytes:
-        """Return the next bytes of a file in an archive; raises FileDamagedError."""
+        """Return the next `size` bytes of a file in an archive; raises FileDamagedError."""
         try:
             if self._member is None:
                 self._member = self._system.open(self._path)
@@ -410,7 +419,7 @@ class RemoteFile(io.RawIOBase):
             raise FileDamagedError(0, f"it is damaged in the archive: {error}") from error
 
     def close(self) -> None:
-        """Close what was opened in an archive."""
+        """Close the file, and its archive member if one is open."""
         if self._member is not None:
             self._member.close()
         super().close()

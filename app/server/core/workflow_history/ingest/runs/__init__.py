@@ -1,4 +1,4 @@
-"""Find runs below an agents folder and read them: a path in, scanned runs out. Never writes there."""
+"""Find the runs in an agents directory and read them. Never writes there."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Scan:
-    """What one scan found."""
+    """Result of one scan of an agents directory."""
 
     root: FolderPath
     runs: list[ScannedRun] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)  # ids of folders that hold nothing readable
-    left_out: list[Problem] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)  # ids of directories without any readable run data
+    left_out: list[Problem] = field(default_factory=list)  # skipped directories and files, with reasons
     problems: list[Problem] = field(default_factory=list)
 
 
 def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> Scan:
-    """Return all runs below `root`, read whole.
+    """Read all runs below `root` completely.
 
-    Raises AgentsFolderError where `root` is no folder that can be listed.
+    Raises AgentsFolderError if `root` is not a directory that can be listed.
     """
     walk = walk_agents_folder(root)
     found = Scan(root)
@@ -44,7 +44,7 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
         facts.append(read_run(folder))
         if progress is not None:
             progress(number, len(folders))
-    # A copied tree shows only when all of it is read.
+    # A copied tree is only recognized when all of it is read.
     around = Neighbourhood(_dated(run) for run in facts)
     commits = commits_of(root) if any(map(_asks_git, facts)) else NO_COMMITS
     none = [run for run in facts if not _sort(found, run, (around, commits), now)]
@@ -61,7 +61,7 @@ def scan(root: FolderPath, now: datetime, progress: Progress | None = None) -> S
 
 
 def folders_of(ids: Iterable[str]) -> set[str]:
-    """Return the folders in which runs lie: what else is in them is no reason to call them left out.
+    """Return the directories that contain runs, which are not reported as skipped for their other contents.
 
     >>> sorted(folders_of(["a1", "logs/may/b2"]))
     ['logs', 'logs/may']
@@ -70,7 +70,7 @@ def folders_of(ids: Iterable[str]) -> set[str]:
 
 
 def _sort(found: Scan, run: RunFacts, around: tuple[Neighbourhood, Commits], now: datetime) -> bool:
-    """Return whether it is a run, or may be one, and put it where it belongs."""
+    """Add a run to the scan's runs or failed ids; return False if it is not a run."""
     if shows_a_run(run):
         found.runs.append(_described(run, around, now))
     elif run.is_broken:
@@ -99,12 +99,12 @@ def _dated(run: RunFacts) -> FileTimes:
 
 
 def _asks_git(run: RunFacts) -> bool:
-    """Return whether a run's file times cannot be trusted by themselves."""
+    """Return whether git is needed because a run's own files don't prove their times."""
     return run.evidence != LIVE
 
 
 def not_a_run_problem(run: RunFacts) -> Problem | None:
-    """Return why what was read is left out; None for a loose `.json` file that is no stream of a run."""
+    """Return why a folder is skipped; None for a loose `.json` file in the root that is not a stream."""
     reason = "neither a state, an agent's stream nor a failed log"
     home, _, _ = run.id.rpartition("/")
     if not run.folder.files and [f"{run.id}.json"] == [found.shown for found in run.folder.others or ()]:
@@ -115,15 +115,15 @@ def not_a_run_problem(run: RunFacts) -> Problem | None:
 
 
 def read_one(root: FolderPath, run_id: str, now: datetime) -> ScannedRun | None:
-    """Return one run below `root` without opening the others' files; None if it has no such run."""
+    """Read one run below `root` without opening other runs' files; None if there is no such run."""
     return Surroundings(root).read(run_id, now)
 
 
 @dataclass(slots=True)
 class Surroundings:
-    """An agents folder of which runs are read one by one: what they share is found but once.
+    """Reader of single runs of an agents directory; data that they share is computed only once.
 
-    A folder that lies elsewhere is listed but once as well: its runs are those of that moment.
+    A remote directory is also listed only once, so its runs are those at the time of the listing.
     """
 
     root: FolderPath
@@ -133,14 +133,14 @@ class Surroundings:
     def read(
         self, run_id: str, now: datetime, known_agents: AbstractSet[str] = frozenset()
     ) -> ScannedRun | None:
-        """Return one run, or None if there is no such run; `known_agents`: as in `build_run`."""
+        """Read one run; None if there is no such run. `known_agents`: see `build_run`."""
         folder = find_run(self.root, run_id) if isinstance(self.root, Path) else self._all().get(run_id)
         facts = read_run(folder) if folder is not None else None
         if facts is None or not shows_a_run(facts):
             return None
         if not _asks_git(facts):
             return _described(facts, (Neighbourhood(()), NO_COMMITS), now, known_agents)
-        if self._around is None:  # how a run itself was judged makes no difference to how it is
+        if self._around is None:  # without evidence: a run's own doesn't matter here, others aren't read
             every = (FileTimes(None, *folder.file_times) for folder in self._all().values())
             self._around = Neighbourhood(every), commits_of(self.root)
         return _described(facts, self._around, now, known_agents)

@@ -1,4 +1,4 @@
-"""Turn one run's files into a workflow: a RunFolder is read, a ScannedRun comes out. Nothing is written."""
+"""Read a RunFolder and build a ScannedRun from its files. Writes nothing."""
 
 from __future__ import annotations
 
@@ -55,27 +55,27 @@ from .status import (
 )
 
 RUNNING_PREFIX, SILENT_PREFIX, FUTURE_PREFIX, NOT_YET = "running ", "silent ", "early ", "not yet "
-"""Before a fingerprint, where the clock had a say: the run is judged again when the clock says otherwise.
+"""Prefixes of a fingerprint if the status depends on the present time: the run is judged again later.
 
-Running: its agents may be at work. Silent: they would be, had they not been silent for long. Early: its
-files were written after now. Not yet: a time in its files lies in the future, and counts from a moment on:
-seconds since 1970, and a blank.
+Running: its agents may still be running. Silent: they would count as running, but have written nothing for
+long. Early: its files have times in the future. Not yet: a time in its files is in the future; the prefix
+continues with the time from which it counts, in seconds since 1970, and a blank.
 """
 
 _ENDED = frozenset({"completed", "failed", "stopped"})
-_APART = timedelta(seconds=10)  # between files that no copy wrote one after the other
-_AHEAD = timedelta(minutes=2)  # that another machine's clock may be
+_APART = timedelta(seconds=10)  # time between two files which shows that no copy wrote them
+_AHEAD = timedelta(minutes=2)  # tolerance for another machine's clock
 
-_UNTOLD = ("unreadable", "unread")  # formats of streams that tell nothing
-_SHOWN = 200  # characters of a state's own words in what is said of it
-_END_OF_LOG = 20_000  # characters of an error log in which its last line is understood
+_UNTOLD = ("unreadable", "unread")  # formats of streams without any data
+_SHOWN = 200  # characters of a state's value quoted in a problem
+_END_OF_LOG = 20_000  # characters at the end of an error log that are redacted to get its last line
 _SUCCESS = ("overall_success", "success")
 STATE_FIELDS = frozenset({
     "id", "adw_id", "status", "nl_input", "created_at", "started_at", "completed_at", "duration_seconds",
     "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
     "current_phase", "error_message",
 })  # fmt: skip
-"""The vocabulary that a state file may fill itself; its other keys are kept beside it."""
+"""Fields of a run that are taken from the state file; its other keys are kept as extra fields."""
 
 COMPUTED_FIELDS = frozenset({
     "total_cost", "cost_basis", "cost_data", "phase_costs", "input_tokens", "output_tokens",
@@ -83,12 +83,12 @@ COMPUTED_FIELDS = frozenset({
     "nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score", "phase_durations",
     "bottleneck_phase", "idle_time_seconds", "similar_workflows", "copy_of", "files_folder",
 })  # fmt: skip
-"""Fields that only we may fill: a state file's own value of this name is kept under `state_<name>`."""
+"""Computed fields of a run: a state file's own value of this name is kept as `state_<name>`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """All that was read of one run, before it is judged."""
+    """All facts read from one run's files, before it is judged."""
 
     id: str
     folder: RunFolder
@@ -102,19 +102,17 @@ class RunFacts:
     marks: dict[str, Checkpoint]  # by the stream's path in the run
     problems: tuple[Problem, ...]
     window: FileTimeSpan | None
-    asks: bool  # the request is looked for
-    births: dict[
-        str, int
-    ]  # when its streams' files, or all if it has none, were made, nanoseconds since 1970, by path in the run
+    asks: bool  # whether streams are searched for the request
+    births: dict[str, int]  # creation times of streams (if none, of all files) in ns since 1970, by path
 
     @property
     def evidence(self) -> str | None:
-        """What its own files show of their times: contradicted, live, kept; None: nothing."""
+        """Verdict on file times from the run's own files: contradicted, live, kept; None if unclear."""
         return evidence_of(self.folder, self.streams, self.births)
 
     @property
     def born(self) -> datetime | None:
-        """When the first stream that has no end yet was made by the agent that writes it."""
+        """When an agent created the first stream without an end; None without one or if not LIVE."""
         if self.evidence != LIVE:
             return None
         open_ones = [s.path for s in self.streams if stream_duration(s) is None and s.path in self.births]
@@ -123,7 +121,7 @@ class RunFacts:
 
     @property
     def is_broken(self) -> bool:
-        """Whether anything that should be readable is not."""
+        """Whether any file or line could not be read."""
         return any(problem.severity == "error" for problem in self.problems)
 
 
@@ -134,10 +132,10 @@ def read_run(
     growing_from: float | None = None,
     asks: bool = True,
 ) -> RunFacts:
-    """Read every telling file of one run; streams that only grew are read on from their marks.
+    """Read all data files of one run; streams that only grew are read from their checkpoints (`marks`).
 
-    Streams written to after `growing_from` (seconds since 1970) get a mark for the next time. Without
-    `asks` the request is not looked for in the beginnings of streams.
+    Streams written to after `growing_from` (seconds since 1970) get a checkpoint for the next time. Without
+    `asks`, the beginnings of streams are not searched for the request.
     """
     read = {
         found.path: read_stream(found, (marks or {}).get(found.path), growing_from)
@@ -158,9 +156,9 @@ def read_side_files(
     asks: bool = True,
     unknown: Sequence[Problem] = (),
 ) -> RunFacts:
-    """Read every other telling file of a run whose streams are read; without `prompts`, not those.
+    """Read all other data files of a run whose streams have been read; prompts only with `prompts`.
 
-    `unknown` names the JSONL files that are no known kind of stream.
+    `unknown` has the problems of JSONL files that are not a known kind of stream.
     """
     streams = without_copies(streams)
     folder = folder.settled({facts.path for facts in streams})
@@ -194,9 +192,9 @@ def read_side_files(
 
 
 def shows_a_run(facts: RunFacts) -> bool:
-    """Return whether the folder has signs of a run: a readable state, an agent's stream, or a log's error.
+    """Return whether a folder is a run: it has a readable state, summary, stream, error or completion.
 
-    A workflow may fail before its first agent: then its log is all that is there.
+    A workflow may fail before its first agent: its log is then its only file.
     """
     ended = facts.error_log is not None or any(log.completed or _error_of(log) for log in facts.logs)
     telling = (facts.has_state, bool(facts.summaries), ended)
@@ -215,12 +213,12 @@ def build_run(
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
     known_agents: AbstractSet[str] = frozenset(),
 ) -> ScannedRun:
-    """Judge what was read: one workflow in the public vocabulary.
+    """Build a run from its facts: status, times, request and the other fields of the public vocabulary.
 
-    `written` says what its file times are. If they are a copy's, or nothing shows that they are its own,
-    `committed`, when git first had the files, bounds its end. `grew`: something was written since the run
-    was looked at before. `elsewhere`: the units of its streams that other runs count, packed; what was asked
-    in them is no request of this run. `known_agents`: their streams are in the history.
+    `written` is the verdict on its file times. If they are a copy's, or can't be verified, `committed`, the
+    time of the first commit of its files, is an upper bound of its end. `grew`: files were written since the
+    last read. `elsewhere`: units of its streams that other runs count, packed; prompts in them are not this
+    run's request. `known_agents`: agents whose streams are in the history.
     """
     kept = _kept_keys(facts.state)
     summaries = tuple((path, without_unknown(summary)) for path, summary in facts.summaries)
@@ -322,7 +320,7 @@ def _request(facts: RunFacts, clues: Clues, elsewhere: Mapping[Attempt, Elsewher
 
 
 def _files_folder(folder: RunFolder) -> str:
-    """Return the folder below the agents folder in which the run's paths start."""
+    """Return the directory, relative to the agents directory, that the run's paths are relative to."""
     if not folder.files:
         return folder.id
     found = folder.files[0]
@@ -332,7 +330,7 @@ def _files_folder(folder: RunFolder) -> str:
 def _by_the_clock(
     evidence: StatusEvidence, verdict: StatusDecision, window: FileTimeSpan | None, now: datetime
 ) -> str:
-    """Return what is to stand before the fingerprint."""
+    """Return the fingerprint's prefix; "" if the status does not depend on the present time."""
     if window is not None and is_in_future(window.last, now):
         return FUTURE_PREFIX
     if verdict.status == "running":
@@ -344,26 +342,26 @@ def _by_the_clock(
 
 
 def without_file_times(streams: Sequence[StreamFacts]) -> tuple[StreamFacts, ...]:
-    """Return the streams without their files' times, where these tell nothing."""
+    """Return the streams without their file times, for file times that can't be trusted."""
     return tuple(replace(stream, modified_at=None) for stream in streams)
 
 
 def read_stream(
     found: ScannedFile, mark: Checkpoint | None = None, growing_from: float | None = None
 ) -> StreamRead:
-    """Read one stream of a run whole, or on from its mark; a growing one gets a mark for the next time."""
+    """Read one stream of a run, whole or from its checkpoint; a growing one gets a new checkpoint."""
     wanted = growing_from is not None and found.mtime_ns / 1e9 > growing_from
     read = resume_stream(found.file, found.shown, agent_name(found.path), mark, wanted=wanted, stamp=found)
     return read if read.facts is None else read._replace(facts=relative_to_run(read.facts, found))
 
 
 def relative_to_run(facts: StreamFacts, found: ScannedFile) -> StreamFacts:
-    """Return facts with the path below the run's folder; problems keep the one below the agents folder."""
+    """Return facts with the path relative to the run; problems keep that relative to the agents directory."""
     return replace(facts, path=found.path)
 
 
 def _with_prompted_agent(folder: RunFolder, streams: Sequence[StreamFacts]) -> Sequence[StreamFacts]:
-    """Give the only stream in a run's root the name of the only agent that has a prompt and no stream."""
+    """Name the only loose stream of a run after the only agent that has a prompt and no stream."""
     loose = [stream for stream in streams if "/" not in stream.path]
     heard = {stream.agent for stream in streams}
     asked = {found.path.split("/prompts/")[0] for found in folder.files if "/prompts/" in found.path} - heard
@@ -384,24 +382,24 @@ def _prompt(found: ScannedFile, problems: list[Problem]) -> Prompt | None:
 
 
 def _broken_issue(text: str) -> bool:
-    """Return whether a slash command's issue was cut: it opens as JSON and does not close."""
+    """Return whether the JSON of a slash command's issue is cut off."""
     if not text.startswith("/") or '{"number"' not in text:
         return False
     _, closed, after = text.rpartition("}")
-    return not closed or len(after.split(maxsplit=5)) > 4  # words after it: ids and a path
+    return not closed or len(after.split(maxsplit=5)) > 4  # up to four words may follow: ids and a path
 
 
 def _error_log(folder: RunFolder, problems: list[Problem]) -> tuple[str, str] | None:
     for found in folder.files_named(LOG_FILES[1]):
         text = read_text(found, problems)
         if text and text.strip():
-            whole = redact_text(text.strip()[-_END_OF_LOG:])  # its last line alone may be a part of a key
+            whole = redact_text(text.strip()[-_END_OF_LOG:])  # the last line alone may be a part of a key
             return found.path, last_error(text) or whole.splitlines()[-1][:500]
     return None
 
 
 def _log_error(facts: RunFacts) -> LogError | None:
-    """Return the error that the log written last ends with; without an agent any error that it has last."""
+    """Return the error that the latest log ends with; without streams, also an error before its end."""
     log = _last_log(facts.logs)
     if log is None:
         return None
@@ -420,7 +418,7 @@ def _last_log(logs: Sequence[Log]) -> Log | None:
 
 
 def _scripts(facts: RunFacts) -> list[str]:
-    """Return the names of the workflow's scripts that the state and the logs know."""
+    """Return the names of the workflow's scripts in the state and the logs."""
     stated = [facts.state.get("workflow_template"), facts.state.get("adw_name")]
     every = facts.state.get("all_adws")
     names = [*stated, *(every if isinstance(every, list) else ()), *(log.workflow for log in facts.logs)]
@@ -428,27 +426,27 @@ def _scripts(facts: RunFacts) -> list[str]:
 
 
 def _shows_writing(facts: RunFacts, window: FileTimeSpan) -> bool:
-    """Return whether the files were not written at once: a young file shows nothing, a copy's are young."""
-    born = facts.born  # by the agent that writes it
+    """Return whether the files were not all written at once; recent files may also be a copy's."""
+    born = facts.born  # creation by an agent, not by a copy
     was_open = born is not None and window.last - born >= _APART
     return was_open or window.last - window.first >= _APART or _grew_in_its_folder(facts)
 
 
 def _has_fresh_clock(facts: RunFacts, told: RunTimes, now: datetime) -> bool:
-    """Return whether a clock in the files is of a few minutes ago, which no copy of an old run has."""
+    """Return whether a time in the files is within SILENCE_TIMEOUT, which rules out a copy of an old run."""
     clocks = [*(stream.ended_at for stream in facts.streams), *(log.last for log in facts.logs)]
     told_at = [when.replace(tzinfo=None) for when in (*clocks, told.created_at, told.started_at) if when]
-    # A time without a zone is this machine's or UTC.
+    # A time without a zone is local time or UTC.
     here = (now.astimezone(UTC).replace(tzinfo=None), now.astimezone().replace(tzinfo=None))
     return any(-_AHEAD <= clock - when <= SILENCE_TIMEOUT for when in told_at for clock in here)
 
 
 def _grew_in_its_folder(facts: RunFacts) -> bool:
-    """Return whether the newest file was written to long after its folder got its last entry."""
+    """Return whether the newest file was written to long after the last entry was added to its directory."""
     newest = max(facts.folder.files, key=lambda found: found.mtime_ns)
     try:
         made = Path(newest.file).parent.stat().st_mtime_ns
-    except (OSError, ValueError):  # it lies elsewhere
+    except (OSError, ValueError):  # a remote file
         return False
     return timedelta(microseconds=(newest.mtime_ns - made) // 1000) >= _APART
 
@@ -461,7 +459,7 @@ def _window(folder: RunFolder) -> FileTimeSpan | None:
 
 
 def _summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, bool | None] | None:
-    """Return the summary that decides: one that says the run failed, else the first."""
+    """Return path and success of the summary that decides: one that reports a failure, else the first."""
     told = [
         (path, next((word for key in _SUCCESS if isinstance(word := summary.get(key), bool)), None))
         for path, summary in summaries
@@ -470,7 +468,7 @@ def _summary(summaries: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, bool
 
 
 def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
-    """Return the completion line of the log that was written last."""
+    """Return path and completion line of the log that was written last; None if it has none."""
     log = _last_log(logs)
     if log is None or (line := log.completed) is None:
         return None
@@ -478,7 +476,7 @@ def _completion(logs: Sequence[Log]) -> tuple[str, str] | None:
 
 
 def _kept_keys(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state's keys that are no vocabulary of ours; a name of ours is kept as state_<name>."""
+    """Return the state's extra keys; one with the name of a computed field is kept as `state_<name>`."""
     kept: dict[str, Any] = {}
     for key, value in state.items():
         if key not in STATE_FIELDS:
@@ -505,7 +503,7 @@ def _time_fields(times: RunTimes, verdict: StatusDecision, window: FileTimeSpan 
 
 
 def _so_far(times: RunTimes, window: FileTimeSpan | None) -> dict[str, Any]:
-    """Return how long a run has gone on until its last write: the one length that every answer shows."""
+    """Return the fields of a running run's duration until its last write, the same in every output."""
     if times.started_at is None or window is None or not times.zone_known:
         return {}
     lasted = window.last - times.started_at
@@ -526,7 +524,7 @@ def _phase(streams: Sequence[StreamFacts], *, in_order: bool) -> str | None:
 
 
 def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
-    """Say once that a state claims another id than its folder's; the folder's is the key."""
+    """Report that a state has another id than its directory; the directory's name is the key."""
     claimed = workflow["adw_id"]
     if claimed is None or claimed == facts.id or facts.folder.state is None:
         return []
@@ -536,14 +534,14 @@ def _other_id(facts: RunFacts, workflow: Workflow) -> list[Problem]:
 
 
 def _odd_words(facts: RunFacts) -> Iterator[Problem]:
-    """Name what a state says and what cannot be taken so."""
+    """Yield a problem for each value of the state that can't be used as it is."""
     if facts.folder.state is not None:
         for reason in odd_words(facts.state):
             yield Problem(facts.folder.state.shown, reason, None, "warning")
 
 
 def _odd_times(facts: RunFacts, given: Possible, times: RunTimes) -> Iterator[Problem]:
-    """Name times that cannot be read, those at which no run was made, and lengths that are of none."""
+    """Yield problems for unreadable times, impossible times, and durations that are too long for a run."""
     path = facts.folder.state.shown if facts.folder.state else facts.id
     for field, value in unread_times(facts.state):
         yield Problem(path, f"{field} cannot be read as a time: {quoted(value)}", None, "warning")
@@ -557,7 +555,7 @@ def _odd_times(facts: RunFacts, given: Possible, times: RunTimes) -> Iterator[Pr
 
 
 def _without_stream(facts: RunFacts, heard: AbstractSet[str]) -> list[tuple[str, Problem]]:
-    """Return the agents that were given a prompt and left no stream: what they spent is unknown."""
+    """Return the agents with a prompt and no stream, whose cost is unknown, each with a problem."""
     silent: dict[str, Problem] = {}
     for found in facts.folder.files:
         agent, inside, _ = found.path.rpartition("/prompts/")
@@ -568,14 +566,14 @@ def _without_stream(facts: RunFacts, heard: AbstractSet[str]) -> list[tuple[str,
 
 
 def _unseen_subagents(facts: RunFacts) -> Iterator[Problem]:
-    """Name the sub-agents that answered, and of which no transcript is there."""
+    """Yield a problem for each subagent that answered and has no transcript."""
     shown = {found.path: found.shown for found in facts.folder.files}
     for path, agents in unseen_subagents(facts.streams).items():
         yield from (unseen_problem(agent, shown[path]) for agent in agents[:MAX_PROBLEMS])
 
 
 def _unheard_phases(facts: RunFacts, agents: AbstractSet[str]) -> dict[str, tuple[str, Problem]]:
-    """Return the phases that the state says were done, and of which no stream is there, by their name."""
+    """Return the phases that are done according to the state and have no stream, by name, with problems."""
     heard = {*agents, *map(classify_phase, agents)}
     unheard: dict[str, tuple[str, Problem]] = {}
     for entry in state_phases(facts.state):
@@ -590,7 +588,7 @@ def _unheard_phases(facts: RunFacts, agents: AbstractSet[str]) -> dict[str, tupl
 
 
 def _timed(name: str, facts: RunFacts, times: RunTimes) -> dict[str, Any]:
-    """Return what the state tells of a phase without a stream: its name and its length in seconds."""
+    """Return a phase without a stream, its times and its duration in seconds, according to the state."""
     entry = next(entry for entry in state_phases(facts.state) if word(entry.get("phase")) == name)
     start = parse_local_time(entry.get("started_at"), times.offset_minutes)
     end = parse_local_time(entry.get("completed_at"), times.offset_minutes)

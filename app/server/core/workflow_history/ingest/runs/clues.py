@@ -1,7 +1,7 @@
-"""Find what a run was about beside its state: summaries, prompts, logs, answers in; words out. Pure.
+"""Find a run's workflow, issue, branch and plan in its files. Pure.
 
-A state file comes first. Without one, the same words stand in the workflow's summaries, in the slash commands
-that its agents were given, and in the answers of the agents that classified, branched and planned.
+The state file comes first. Without one, the same data is in the workflow's summaries, in the slash commands
+given to its agents, and in the answers of the agents that classified, branched and planned.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _ISSUE_OF_LOG = re.compile(r"\bissue(?:[ _-]number)?\s*[:#]\s*#?(\d{1,9})\b", re
 
 
 def _without_secrets(branch: str) -> str:
-    """Return a branch without secrets: those of the whole name, and those that its words alone show.
+    """Redact secrets in a branch name: those found in the whole name, and those found in its words.
 
     >>> _without_secrets("fix/db-password-hunter2x9")
     'fix/db-password-[secret: password]'
     """
-    clean = redact_text(branch)  # its words become a request, and no rule knows a key by its words
+    clean = redact_text(branch)  # first, as no rule recognizes a key split into words, which become a request
     words = _BETWEEN_WORDS.sub(" ", clean)
     kept = set(redact_text(words).split())
     for secret in (part for part in words.split() if part not in kept):
@@ -47,7 +47,7 @@ def _without_secrets(branch: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """All that may say what a run was about; the request is found by `request.py`."""
+    """Data from a run's files that describes its task; the request itself is found by `request_text.py`."""
 
     state: dict[str, Any]
     summaries: Sequence[tuple[str, dict[str, Any]]]
@@ -56,7 +56,7 @@ class Clues:
     streams: Sequence[StreamFacts]
 
     def workflow(self, request: str) -> str | None:
-        """Return the workflow script that ran: as stated, as logged, or as the request names it."""
+        """Return the workflow's name from the state, the logs, the summaries or the request; else None."""
         if stated := _first(self.state, ("workflow_template", "adw_name", "workflow_name", "workflow")):
             return stated
         scripts = self.state.get("all_adws")
@@ -70,7 +70,7 @@ class Clues:
         return named.group(1) if named else None
 
     def issue_class(self) -> str | None:
-        """Return the class of the issue, with its slash: as stated, as answered, or as the command says."""
+        """Return the issue class with its slash from the state, summaries, answers or commands; else None."""
         stated = word(self.state.get("issue_class")) or self._of_summaries(("issue_class",))
         if stated:
             return stated
@@ -86,7 +86,7 @@ class Clues:
         return None
 
     def issue_number(self) -> str | None:
-        """Return the issue's number or key: as stated, or of the issue that an agent was given."""
+        """Return the issue's number or key from the state, summaries, prompts, logs or branch; else None."""
         stated = word(self.state.get("issue_number")) or self._of_summaries(("issue_number",))
         if stated:
             return stated
@@ -105,7 +105,7 @@ class Clues:
         return named[1] if named else None
 
     def branch(self) -> str | None:
-        """Return the branch without secrets: as stated, or as the agent that named it answered."""
+        """Return the redacted branch from the state, the summaries or the branch agent's answer, or None."""
         stated = word(self.state.get("branch_name")) or self._of_summaries(("branch_name", "branch"))
         if stated:
             return _without_secrets(stated)
@@ -116,7 +116,11 @@ class Clues:
         return None
 
     def plan(self) -> str | None:
-        """Return the plan's file without secrets: as stated, as answered, or as a later agent was given."""
+        """Return the plan's file from the state, summaries, answers or build prompts; None if unknown.
+
+        Secrets are redacted (in state and summaries, on reading). An answer, arguments or a prompt count only
+        if they contain a single path.
+        """
         stated = word(self.state.get("plan_file")) or self._of_summaries(
             ("plan_file", "plan_path", "spec_file", "spec_path")
         )
@@ -134,7 +138,7 @@ class Clues:
         return next((text for text in found if text), None)
 
     def _answers(self, phase: str) -> Iterator[str]:
-        """Yield the answers of the agents of a phase that ended well."""
+        """Yield the answers of the agents of a phase that succeeded."""
         for stream in self.streams:
             if (
                 classify_phase(stream.agent) == phase

@@ -1,4 +1,4 @@
-"""Read of one run what it cost and when it was, and as little else as can be: files in, RunFacts out."""
+"""Read only the data of a run that its cost and times need."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .records import RunFolder, ScannedFile, agent_name
 
 
 def read_spending(folder: RunFolder) -> RunFacts:
-    """Return what is needed for a run's costs and times; its request is not looked for.
+    """Read the facts that a run's cost and times need, without its request.
 
-    Streams whose results tell what they cost come without their messages and tools, and cost the same.
+    Streams whose result lines are sufficient are read without messages and tools; their cost is the same.
     """
     return read_side_files(folder, _streams(folder), prompts=False)
 
 
 def _streams(folder: RunFolder) -> list[StreamFacts]:
-    """Read results alone; where they do not tell all of one stream it is read whole, or all of them are."""
+    """Read only result lines if they are sufficient; otherwise read that stream, or all streams, whole."""
     by_results = {found: _by_results(found) for found in folder.streams}
     every = {found: facts or _whole(found) for found, facts in by_results.items()}
     streams = [facts for facts in every.values() if facts is not None]

@@ -1,7 +1,7 @@
-"""Find runs below an agents folder by their files' names and stamps. Opens hardly a file, follows no link.
+"""Find runs in an agents directory by file names and stats. Opens few files, follows no link.
 
-Only beginnings are read: of a sub-agent's transcript that lies loose beside others, which names its session,
-and of a loose file whose name does not say if it is a stream.
+Only the beginnings of two kinds of files are read: loose transcripts of subagents, which contain their
+session's id, and loose files whose name doesn't show whether they are streams.
 """
 
 from __future__ import annotations
@@ -34,52 +34,52 @@ from .records import (
 )
 
 NON_RUN_FOLDERS = frozenset({"security_logs", "context_bundles"})
-MAX_DEPTH = 6  # folders below a run: an agent's own checkout is not its record
+MAX_DEPTH = 6  # levels below a run's directory: deeper files belong to an agent's checkout, not to the run
 
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
-"""Errors that are no fault of the folder's."""
+"""Error codes caused by the system's state, not by the directory."""
 
-_HEAD = 65_536  # bytes at the beginning of a loose file in which its session or its kind is looked for
-_LINES = ".ndjson"  # another ending of streams
-_TEXTS = (".log", ".out", ".txt")  # endings of files into which streams are often written
+_HEAD = 65_536  # bytes read from a loose file to find its session or its kind
+_LINES = ".ndjson"  # another extension of streams
+_TEXTS = (".log", ".out", ".txt")  # extensions of text files that often contain streams
 _SET_ASIDE = re.compile(r"\.(?:jsonl|ndjson)[.~]|~$")
 _SESSION = re.compile(rb'"session(?:Id|_id|ID)"\s*:\s*"([0-9A-Za-z_-]{1,200})"')
 
 
 @dataclass(slots=True)
 class FolderScan:
-    """One walk over an agents folder: runs come out as they are met; what is no run is noted."""
+    """One walk over an agents directory, which yields candidates for runs and records skipped entries."""
 
     root: FolderPath
-    listing: DirLister  # of any folder below
+    listing: DirLister  # lists any directory below `root`
     groups: list[list[FileEntry]] = field(default_factory=list)  # entries that belong together
-    left_out: list[Problem] = field(default_factory=list)  # no runs, and why
+    left_out: list[Problem] = field(default_factory=list)  # skipped entries, with reasons
     problems: list[Problem] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[RunFolder]:
-        """Yield the candidates for runs, folder by folder in the order of their names."""
+        """Yield the candidates for runs, directory by directory, sorted by name."""
         for group in self.groups:
             yield from self.iter_runs(group)
 
     def iter_runs(self, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
-        """Yield the candidates for runs that entries which belong together are or hold."""
+        """Yield the candidates for runs in a group of entries that belong together."""
         return _take(self, group)
 
     def add_problem(self, shown: str, error: OSError) -> None:
-        """Note a folder or file that the system would not show."""
+        """Record a directory or file that cannot be read."""
         self.problems.append(Problem(shown, f"cannot be read: {error.strerror or error}", refused=True))
 
     def add_skipped(self, shown: str, reason: str) -> None:
-        """Note what is left out, and why."""
+        """Record a skipped entry and the reason."""
         self.left_out.append(Problem(shown, reason, severity="warning"))
 
 
 def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> FolderScan:
-    """Return the walk over the candidates for runs below `root`; only their names are known yet.
+    """List `root` and return the walk over its candidates for runs, whose directories are not yet listed.
 
-    Raises AgentsFolderError where `root` is no folder that can be listed, WorkflowHistoryError where the
-    system is short of what that takes. `beside`: as `transcripts_beside` returns it, where the caller has
-    looked.
+    `beside` is the result of `transcripts_beside` if the caller already has it.
+    Raises AgentsFolderError if `root` is not a directory that can be listed, WorkflowHistoryError if the
+    system lacks memory or file handles, or has an I/O error.
     """
     listing = lister(root)
     try:
@@ -103,9 +103,9 @@ def walk_agents_folder(root: FolderPath, beside: Beside | None = NOT_LOOKED) -> 
 
 
 def transcripts_beside(root: FolderPath) -> Beside | None:
-    """Return the folders inside one of which only transcripts are read; None: there are none.
+    """Return the directories inside `root` of which only transcripts are read; None if there are none.
 
-    Of a folder that holds agents folders, which are read by themselves, nothing else is read.
+    If `root` contains agents directories, only transcripts are read: these directories are read separately.
     """
     if not isinstance(root, Path) or root.name == AGENTS_FOLDER:
         return None
@@ -116,12 +116,12 @@ def transcripts_beside(root: FolderPath) -> Beside | None:
 
 
 def usual_folders(project: FolderPath) -> list[FolderPath]:
-    """Return where a project's agents folder usually is: such a folder is one even while it is empty."""
+    """Return the usual paths of a project's agents directory, which count as one even while empty."""
     return [project / AGENTS_FOLDER, project / "adws" / AGENTS_FOLDER]
 
 
 def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
-    """Return the agents folders of a project: the usual ones, and those others that may hold runs."""
+    """Return the agents directories of a project: the usual ones, and others that may contain runs."""
     usual = usual_folders(project)
     others = (each for each in inside.agents if each not in usual)
     held = sorted(each for each in others if next(iter(walk_agents_folder(each)), None) is not None)
@@ -129,7 +129,7 @@ def agents_folders_inside(project: Path, inside: Inside) -> list[FolderPath]:
 
 
 def _transcripts_among(groups: list[list[FileEntry]]) -> Iterator[list[FileEntry]]:
-    """Yield the loose transcripts of a project's folder, each with its sub-agents' folder."""
+    """Yield the loose transcripts of a project directory, each with its subagents' directory."""
     for group in groups:
         if found := [entry for entry in group if _is_of_sessions(entry)]:
             yield found
@@ -141,7 +141,7 @@ def _folders_of_transcripts(root: FolderPath, beside: Beside) -> Iterator[list[F
 
 
 def _grouped(entries: Iterable[FileEntry]) -> list[list[FileEntry]]:
-    """Return the entries of the agents folder, those of one session that lies loose in it together."""
+    """Group the entries of the agents directory; the files of a loose session form one group."""
     groups: dict[str, list[FileEntry]] = {}
     for entry in entries:
         name = entry.name
@@ -154,21 +154,21 @@ def _grouped(entries: Iterable[FileEntry]) -> list[list[FileEntry]]:
 
 
 def find_run(root: FolderPath, run_id: str) -> RunFolder | None:
-    """Return one run's files without walking the others; None where `root` holds no such run."""
+    """Return one run's files without walking the others; None if `root` has no such run."""
     return next(find_runs(root, {run_id}), None)
 
 
 def find_runs(
     root: FolderPath, ids: AbstractSet[str], beside: Beside | None = NOT_LOOKED
 ) -> Iterator[RunFolder]:
-    """Yield some runs' files, in the order of ids; of other runs no folder is listed.
+    """Yield the files of the runs with these ids, sorted by id, without listing other runs' directories.
 
-    `beside`: as in `walk_agents_folder`.
+    `beside`: see `walk_agents_folder`.
     """
     names = {run_id.split("/", maxsplit=1)[0] for run_id in ids}
     found = {run.id: run for run in _among(root, names, beside) if run.id in ids}
     homes = {run_id.rpartition("/")[0] for run_id in ids - found.keys()} - {""}
-    if isinstance(root, Path) and homes:  # they may lie beside agents folders, where folders make no runs
+    if isinstance(root, Path) and homes:  # maybe transcripts next to agents directories: folders aren't runs
         folders = tuple([home for home in homes if "\0" not in home and (root / home).is_dir()])
         walk = FolderScan(root, lister(root), list(_folders_of_transcripts(root, Beside(folders))))
         found |= {run.id: run for run in walk if run.id in ids - found.keys()}
@@ -176,7 +176,7 @@ def find_runs(
 
 
 def _among(root: FolderPath, names: AbstractSet[str], beside: Beside | None) -> FolderScan:
-    """Return the walk over those entries of the agents folder alone that these names may stand for."""
+    """Return a walk over only the entries of the agents directory that these names may refer to."""
     if isinstance(root, Path) and all(_is_plain_folder(root, name) for name in names):
         walk = FolderScan(root, lister(root))
         walk.groups = [[_Folder(name, str(root / name))] for name in sorted(names)]  # type: ignore[list-item]
@@ -190,7 +190,7 @@ def _among(root: FolderPath, names: AbstractSet[str], beside: Beside | None) -> 
 
 
 def _is_plain_folder(root: Path, name: str) -> bool:
-    """Return whether a name stands for a folder alone, so that nothing else needs to be listed."""
+    """Return whether a name refers to just one directory, so that nothing else needs to be listed."""
     folder = root / name
     if "\0" in name or folder.is_symlink() or not folder.is_dir():
         return False
@@ -199,30 +199,30 @@ def _is_plain_folder(root: Path, name: str) -> bool:
 
 
 class _Folder(NamedTuple):
-    """A folder that was not listed, with the interface of `os.DirEntry`."""
+    """Directory entry built from a known path, with the interface of `os.DirEntry`."""
 
     name: str
     path: str
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - as os.DirEntry has it
-        """Return True: it is a folder."""
+        """Return True: it is a directory."""
         return True
 
     def is_symlink(self) -> bool:
-        """Return False: it is no link."""
+        """Return False: it is not a link."""
         return False
 
 
 class _Transcripts(NamedTuple):
-    """A folder of which only the sessions are read that lie loose in it, as an entry of the folder around."""
+    """Directory of which only loose sessions are read, as an entry of the outer directory."""
 
-    name: str  # of the entry
+    name: str  # first part of `shown`
     path: str
-    shown: str  # its path below the folder around
+    shown: str  # path below the outer directory
 
 
 def _take(walk: FolderScan, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
-    """Sort entries that belong together: a run, a folder of runs, a session, or none of these."""
+    """Yield the runs of a group of entries: a run, a directory of runs, a session, or none of these."""
     if isinstance(group[0], _Transcripts):
         yield from _take_sessions(walk, group[0])
         return
@@ -239,7 +239,7 @@ def _take(walk: FolderScan, group: Sequence[FileEntry]) -> Iterator[RunFolder]:
 
 
 def _is_usable(walk: FolderScan, entry: FileEntry) -> bool:
-    """Return whether an entry may be or hold a run; note why it may not."""
+    """Return whether an entry may be or contain a run; record why if not."""
     name = escape_undecodable(entry.name)
     if entry.is_symlink():
         walk.add_skipped(name, "a symbolic link: links are not followed")
@@ -251,7 +251,7 @@ def _is_usable(walk: FolderScan, entry: FileEntry) -> bool:
 
 
 def _loose_stream(walk: FolderScan, entry: FileEntry) -> ScannedFile | None:
-    """Return a file that lies loose if it may be a stream; note why one is left out that could be."""
+    """Return a loose file if it may be a stream, else None; record why a possible stream is skipped."""
     name = escape_undecodable(entry.name)
     if is_stream_by_name(entry.name):
         return _found(walk, entry, name, name)
@@ -299,7 +299,7 @@ def _begins_as_stream(walk: FolderScan, entry: FileEntry, name: str) -> bool:
 
 
 def _without_copies(entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """Return entries by name; a `.json` file beside the `.jsonl` file of its name repeats that one."""
+    """Return entries sorted by name, without a `.json` file that repeats the `.jsonl` file of its name."""
     by_name = {entry.name: entry for entry in entries}
     return [
         by_name[name] for name in sorted(by_name) if not (name.endswith(".json") and f"{name}l" in by_name)
@@ -311,7 +311,7 @@ def _is_no_run(name: str) -> bool:
 
 
 def _take_folder(walk: FolderScan, entry: FileEntry, loose: list[ScannedFile]) -> Iterator[RunFolder]:
-    """Yield the runs of a folder; files of a session that lies loose beside it join `loose` instead."""
+    """Yield the runs of a directory; its files are added to `loose` instead if they belong to that run."""
     name, files = escape_undecodable(entry.name), list[ScannedFile]()
     _collect(walk, entry.path, name, "", files)
     files.sort()
@@ -328,7 +328,7 @@ def _take_folder(walk: FolderScan, entry: FileEntry, loose: list[ScannedFile]) -
 
 
 def _take_sessions(walk: FolderScan, folder: _Transcripts) -> Iterator[RunFolder]:
-    """Yield the sessions that lie loose in a folder beside agents folders; name the other streams there."""
+    """Yield the loose sessions in a directory next to agents directories; record other streams as skipped."""
     shown = escape_undecodable(folder.shown)
     if any(_is_no_run(part) and not part.startswith(".") for part in folder.shown.split("/")):
         walk.add_skipped(shown, "no run by its name")
@@ -345,7 +345,7 @@ def _take_sessions(walk: FolderScan, folder: _Transcripts) -> Iterator[RunFolder
 
 
 def _name_of(found: ScannedFile | FileEntry) -> str:
-    """Return what a run that lies loose is called: its file without the ending."""
+    """Return the name of a loose run: its file name without extension."""
     path = found.path if isinstance(found, ScannedFile) else escape_undecodable(found.name)
     return stem_of(path)
 
@@ -355,18 +355,18 @@ def _session_of(found: ScannedFile) -> str | None:
 
 
 def _session_in(file: str) -> str | None:
-    """Return the session that a sub-agent's transcript names in its first lines, or None."""
+    """Return the session id in the first lines of a subagent's transcript, or None."""
     try:
         handle, _ = open_file(file)
         with handle:
             named = _SESSION.search(handle.read(_HEAD))
     except (OSError, StorageUnreachableError):
-        return None  # reading it whole names the reason
+        return None  # reading it whole reports the reason
     return named.group(1).decode() if named else None
 
 
 def _is_of_sessions(entry: FileEntry) -> bool:
-    """Return whether an entry may be a transcript that lies loose, or what lies beside one of a session."""
+    """Return whether an entry may be a loose transcript, or a session's directory next to its transcript."""
     is_folder = entry.is_dir(follow_symlinks=False)
     return is_session(entry.name) if is_folder else entry.name.endswith(".jsonl")
 
@@ -380,9 +380,9 @@ def _collect(
     *,
     among: Callable[[FileEntry], bool] = lambda _entry: True,
 ) -> None:
-    """Put the telling files of a folder into the list; `inside` is its path in the run, with its slash.
+    """Add the data files of a directory to the list, recursively.
 
-    `among`: which of its entries are looked at.
+    `inside` is the directory's path in the run, with a final slash. `among` selects the entries to include.
     """
     try:
         with walk.listing(folder) as listed:

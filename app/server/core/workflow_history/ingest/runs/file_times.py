@@ -1,7 +1,7 @@
-"""Judge whether file times are those of the runs or of a copy: stamps, births, durations in. Pure.
+"""Judge whether file times are those of the runs or of a copy of their files. Pure.
 
-A clone, a checkout and `cp -r` write all files anew within moments. A stream that an agent wrote was open
-as long as the agent worked, and the files of a folder that was written by runs are as far apart as those.
+A clone, a checkout and `cp -r` write all files again within moments. A stream written by an agent was open as
+long as the agent worked, and the file times in a directory written by runs are as far apart as the runs.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ KEPT: Final = "kept"
 OWN: Final = "own"
 COPIED: Final = "copied"
 ALONE: Final = "alone"
-"""What file times are.
+"""Verdicts on a run's file times.
 
 Contradicted: a copy's, since the agents worked for longer. Live: the run's own, since a stream's file was
 being written while its agent worked. Checked out: later than the commit that has the same content.
-The others depend on the runs beside it: kept (the run's own, kept by what copied it), own, a copy's, or
-alone: there is nothing to compare them with, so that they date no run.
+The others depend on the other runs of the directory: kept (the run's own, preserved by the copying program),
+own, copied (a copy's), or alone: there is nothing to compare them with, so they date no run.
 """
 
 _SURE: Final = frozenset({CONTRADICTED, LIVE, CHECKED_OUT})
 
 _SECOND: Final = 10**9  # nanoseconds
 _SLACK: Final = 30 * _SECOND
-_AT_ONCE: Final = 2 * _SECOND  # a copy writes the next file sooner
-_EACH: Final = _SECOND // 2  # that a copy needs for a run at most
+_AT_ONCE: Final = 2 * _SECOND  # maximum time between two files that a copy writes
+_EACH: Final = _SECOND // 2  # maximum time that a copy takes per run
 _LEAST: Final = 10.0  # seconds: shorter work proves nothing
-_LEAST_OPEN: Final = 0.1  # seconds: a copy of a stream takes less
+_LEAST_OPEN: Final = 0.1  # seconds: copying a stream takes less
 _LEAST_UNENDED: Final = 1.0  # seconds that a stream without a result must have been open
-_LONGER: Final = 3600.0  # seconds that a stream may be open beyond its work; else it was written over
+_LONGER: Final = 3600.0  # seconds that a stream may be open beyond its agent's work; else it was overwritten
 
 
 class FileTimes(NamedTuple):
-    """When a run's files were written, and what these times were taken for."""
+    """File times of a run, and the verdict on them."""
 
-    file_times: str | None
-    first: int  # nanoseconds since 1970
-    last: int
+    file_times: str | None  # verdict, such as OWN or COPIED; None: not judged
+    first: int  # earliest file time, nanoseconds since 1970
+    last: int  # latest file time, nanoseconds since 1970
 
     @property
     def is_copied(self) -> bool:
@@ -57,14 +57,14 @@ class FileTimes(NamedTuple):
 
     @property
     def is_alone(self) -> bool:
-        """Whether nothing shows that the times are the run's own, or that they are not."""
+        """Whether there is no evidence whether the times are the run's own or a copy's."""
         return self.file_times == ALONE
 
 
 def evidence_of(folder: RunFolder, streams: Sequence[StreamFacts], births: Mapping[str, int]) -> str | None:
-    """Return what a run's own files show of their times: contradicted, live, kept; None: nothing.
+    """Return the verdict that a run's own files allow: CONTRADICTED, LIVE, KEPT, or None if unclear.
 
-    `births` has by path when streams' files were made, in nanoseconds since 1970.
+    `births` has the creation times of files by path, in nanoseconds since 1970.
     """
     stamps = {found.path: found for found in folder.files}
     seconds = {stream.path: stream_duration(stream) for stream in streams if stream.path in stamps}
@@ -86,7 +86,7 @@ def _was_open(opened: float, worked: float | None) -> bool:
 
 
 def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, float]) -> bool:
-    """Return whether agents worked for much longer than the span in which their files were written."""
+    """Return whether agents worked for much longer than the time span in which their files were written."""
     if not worked:
         return False
     span = (max(f.mtime_ns for f in files) - min(f.mtime_ns for f in files)) / _SECOND
@@ -95,15 +95,15 @@ def _contradicts(files: Sequence[ScannedFile], worked: Mapping[ScannedFile, floa
         asked = any("prompts/" in found.path for found in files)
         return asked and longest >= _LEAST and span < longest / 2
     if longest - min(worked.values()) >= _LEAST and span < (longest - min(worked.values())) / 2:
-        return True  # even side by side they cannot have ended so close to each other
+        return True  # even if they ran in parallel, they cannot have ended so close to each other
     return span < min((total - longest) / 10, _AT_ONCE / _SECOND)
 
 
 class Neighbourhood:
-    """What all runs of an agents folder together show of their file times."""
+    """Judge of file times by comparison with all runs of an agents directory."""
 
     def __init__(self, runs: Iterable[FileTimes]) -> None:
-        """Take all runs that are known, those that are gone included."""
+        """Find the time spans in which runs were copied; `runs` are all known runs, including missing."""
         every = list(runs)
         contradicted = [(run.first, run.last) for run in every if run.file_times == CONTRADICTED]
         ordered = sorted([*contradicted, *_bursts(every)])
@@ -113,12 +113,12 @@ class Neighbourhood:
         self._end = max((run.last for run in every), default=0)
 
     def was_copied(self, first: int, last: int) -> bool:
-        """Return whether files were written while the tree was copied, give or take half a minute."""
+        """Return whether files were written while the tree was copied, with a tolerance of 30 seconds."""
         before = bisect_right(self._firsts, first + _SLACK)
         return before > 0 and last <= self._latest[before - 1] + _SLACK
 
     def judge(self, run: FileTimes) -> str:
-        """Return what a run's file times are to be taken for."""
+        """Return the verdict on a run's file times."""
         if run.file_times in _SURE:
             return str(run.file_times)
         if self.was_copied(run.first, run.last):
@@ -128,12 +128,12 @@ class Neighbourhood:
         return OWN if self._end - self._begin >= _AT_ONCE else ALONE
 
     def misjudged(self, runs: Mapping[str, FileTimes]) -> Iterator[str]:
-        """Yield the runs whose file times were taken for something else than they are."""
+        """Yield the ids of runs whose recorded verdict differs from the present one."""
         return (run_id for run_id, run in runs.items() if self.judge(run) != run.file_times)
 
 
 def _bursts(runs: Iterable[FileTimes]) -> Iterator[tuple[int, int]]:
-    """Yield the spans in which several runs were written faster than agents can."""
+    """Yield the time spans in which several runs were written faster than agents can write."""
     begin = end = count = 0
     for first, last in sorted((run.first, run.last) for run in runs if _is_quick(run)):
         if count and first - end <= _AT_ONCE:
@@ -155,7 +155,7 @@ def _is_burst(begin: int, end: int, count: int) -> bool:
 
 
 def taken_for(evidence: str | None, folder: RunFolder, around: str, committed: datetime | None) -> str:
-    """Return what a run's file times are taken for: by its own files, by git, by the runs beside it."""
+    """Return the verdict on a run's file times from its own files, git, and the other runs (`around`)."""
     if evidence in (LIVE, CONTRADICTED):
         return str(evidence)
     if committed is not None and folder.file_times[1] / _SECOND > committed.timestamp() + 2:

@@ -1,7 +1,7 @@
-"""Ask git when the files of an agents folder were committed: a folder in, times by path out. Writes nothing.
+"""Read from git when the files of an agents directory were committed. Writes nothing.
 
-In a clone file times are those of the checkout. A commit that has a file's present content is later than
-the run that wrote it, and so an upper bound of the run's end.
+In a clone, file times are those of the checkout. A commit with a file's present content is later than the run
+that wrote it, and so an upper bound of the run's end.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import NamedTuple
 from ..files import FolderPath
 from .records import RunFolder
 
-SECONDS = 10.0  # for each of git's answers: a history that takes longer dates no run
-MOST_BYTES = 256 << 20  # of one answer
+SECONDS = 10.0  # timeout of each git command: a repository that takes longer dates no run
+MOST_BYTES = 256 << 20  # maximum output of one git command
 
 _COMMAND = (
     "--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
     "-c", "safe.bareRepository=explicit", "-c", "log.showSignature=false",
 )  # fmt: skip
-"""Whoever made the repository may not have git run a program, nor write to it."""
+"""Options that keep git from running programs configured in the repository and from writing to it."""
 
 _ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",  # older versions fetch missing objects, but by no protocol of this name
+    "GIT_ALLOW_PROTOCOL": "none",  # older versions fetch missing objects, but have no protocol of this name
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
@@ -37,21 +37,24 @@ _REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "
 
 
 class _Blob(NamedTuple):
-    """One file of the last commit."""
+    """One file of the HEAD commit."""
 
-    name: str  # of its content
+    name: str  # object name (hash) of its content
     size: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """When git first had the present content of each file, by its path below the agents folder."""
+    """Times of the first commits with each file's present content, by its path below the agents directory."""
 
     times: dict[str, datetime]  # aware UTC
     sizes: dict[str, int]  # bytes
 
     def time_of(self, folder: RunFolder) -> datetime | None:
-        """Return when all that a run's streams say was committed; None if git lacks some of it."""
+        """Return when all of a run's streams were committed; None if one is missing or has another size.
+
+        All files count if the run has no streams.
+        """
         telling = list(folder.streams) or list(folder.files)
         known = [self.times.get(found.shown) for found in telling]
         same = all(self.sizes.get(found.shown) == found.size for found in telling)
@@ -63,7 +66,7 @@ NO_COMMITS = Commits({}, {})
 
 
 def commits_of(root: FolderPath) -> Commits:
-    """Return what git knows of an agents folder; nothing if there is no git, no repository, or no time."""
+    """Return the commits of an agents directory; none if git or a repository is missing, or git fails."""
     git = which("git")
     if git is None or not isinstance(root, Path) or not _is_in_work_tree(root):
         return NO_COMMITS
@@ -74,7 +77,7 @@ def commits_of(root: FolderPath) -> Commits:
 
 
 def _is_in_work_tree(root: Path) -> bool:
-    """Return whether a folder above may be a repository's: asking git takes longer than looking."""
+    """Return whether the directory may be in a repository: checking for `.git` is faster than running git."""
     whole = root.absolute()
     return any((folder / ".git").exists() for folder in (whole, *whole.parents))
 
@@ -94,10 +97,13 @@ def _asked(git: str, root: Path) -> Commits:
 
 
 def _answer(git: str, root: Path, *words: str) -> bytes:
-    """Return what git answers; raises ValueError or SubprocessError if it refuses or takes too long."""
+    """Run a git command and return its output.
+
+    Raises SubprocessError if it fails or times out, ValueError if the output is too long.
+    """
     environment = {key: value for key, value in os.environ.items() if key not in _REPOSITORY}
     with TemporaryFile() as answer:
-        subprocess.run(  # noqa: S603 - git itself, with words that are all ours
+        subprocess.run(  # noqa: S603 - git itself, with constant arguments
             [git, *_COMMAND, *words],
             cwd=root,
             env=environment | _ENVIRONMENT,
@@ -114,7 +120,7 @@ def _answer(git: str, root: Path, *words: str) -> bytes:
 
 
 def _blobs(answer: bytes) -> list[tuple[str, _Blob]]:
-    """Return the files of `ls-tree -l -z`: mode, type, name of the content, size, then the path."""
+    """Parse the files in `ls-tree -l -z`: mode, type, object name, size, then the path."""
     found = []
     for entry in answer.split(b"\0"):
         head, _, path = entry.partition(b"\t")
@@ -125,18 +131,18 @@ def _blobs(answer: bytes) -> list[tuple[str, _Blob]]:
 
 
 def _cut_off(answer: bytes, root: Path) -> frozenset[str]:
-    """Return the commits at which a shallow clone ends: they seem to bring all that was there before."""
+    """Return the boundary commits of a shallow clone, which appear to add all earlier content."""
     file = root / os.fsdecode(answer.rstrip(b"\n"))
     return frozenset(file.read_text().split()) if file.is_file() else frozenset()
 
 
 def _first_times(answer: bytes, wanted: set[str], cut_off: frozenset[str]) -> dict[str, datetime]:
-    """Return by content when the oldest commit with it was made, of `log --raw -z`.
+    """Parse `log --raw -z` into the time of the oldest commit of each content, by object name.
 
     A commit is `^A<name> <seconds>`, then for each file `:<modes> <content before> <content> <kind>`, path.
     """
     first: dict[str, datetime] = {}
-    unknown: set[str] = set()  # brought by a commit at which the history is cut off
+    unknown: set[str] = set()  # contents added by a boundary commit
     commit, when = "", datetime.max.replace(tzinfo=UTC)
     parts = iter(answer.split(b"\0"))
     for part in parts:
@@ -144,7 +150,7 @@ def _first_times(answer: bytes, wanted: set[str], cut_off: frozenset[str]) -> di
         if part.startswith(b"\x01"):
             commit, when = words[0][1:].decode(), datetime.fromtimestamp(int(words[1]), UTC)
         elif len(words) == 5:
-            next(parts, None)  # its path
+            next(parts, None)  # skip its path
             content = words[3].decode()
             if content in wanted and commit in cut_off:
                 unknown.add(content)

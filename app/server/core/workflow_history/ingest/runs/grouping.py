@@ -1,12 +1,12 @@
-"""Decide which files of a folder make up which run: files in, runs out. Pure but for sub-agents' first lines.
+"""Group the files of a directory into runs. Pure, except that `session_of` reads subagents' first lines.
 
-A run is decided by its own files, never by how many others lie beside it:
+A run depends only on its own files, never on the number of files next to it:
 
-- A folder with a state file is one run, with all that lies below it.
-- A session's transcript that lies loose (`<id>.jsonl`) is a run. What its sub-agents wrote belongs to it:
-  `<id>/subagents/…`, and `agent-….jsonl` beside it, which names its session in its lines.
-- A stream that lies loose in a folder without a run's state, log or agents is a run if it is called as one.
-- Any other folder with streams, a log or a summary is one run, unless it only holds folders of runs.
+- A directory with a state file is one run, including everything below it.
+- A session's loose transcript (`<id>.jsonl`) is a run. Its subagents' transcripts belong to it:
+  `<id>/subagents/…`, and `agent-….jsonl` next to it, which contains the session's id.
+- A loose stream in a directory without a run's state, log or agents is a run if its name is that of a run.
+- Any other directory with streams, a log or a summary is one run, unless it only contains run directories.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .records import (
 )
 
 SessionOf = Callable[[ScannedFile], str | None]
-"""Returns the session that a sub-agent's transcript names, or None if it names none."""
+"""Function that returns the session named in a subagent's transcript, or None if it names none."""
 
 AGENTS_FOLDER = "agents"
 
@@ -35,16 +35,16 @@ _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SESSION = re.compile(rf"(?:.*[-_])?{_UUID}", re.IGNORECASE)
 _ID_LIKE = re.compile(r"\d{4,}|[0-9a-f]{8}", re.IGNORECASE)
 _SUB_AGENT = re.compile(r"agent-[0-9a-z]+", re.IGNORECASE)
-_SLUG = re.compile(r"-|[A-Za-z]--")  # a path as Claude Code writes it: -home-me-shop, C--Users-me-shop
+_SLUG = re.compile(r"-|[A-Za-z]--")  # a path in Claude Code's notation: -home-me-shop, C--Users-me-shop
 _DATE = re.compile(r"(?:19|20)\d{6}")
 _RUN_ID = re.compile(rf"[0-9a-f]{{8}}|{_UUID}|adw[-_]\w.*|.*\d{{8,}}.*", re.IGNORECASE)
-_OWN_ID = re.compile(r"[0-9a-f]{8}|adw[-_]\w*\d\w*", re.IGNORECASE)  # inside another folder, too
+_OWN_ID = re.compile(r"[0-9a-f]{8}|adw[-_]\w*\d\w*", re.IGNORECASE)  # a run's id even in a nested directory
 
 
 def runs_in(
     name: str, folder: str, files: Sequence[ScannedFile], session_of: SessionOf
 ) -> Iterator[RunFolder]:
-    """Yield the runs that a folder is or holds; `name` is its path below the agents folder."""
+    """Yield the runs of a directory: itself or inside it; `name` is its path below the agents directory."""
     if any(found.path == STATE_FILE for found in files):
         yield RunFolder(name, folder, tuple(files))
         return
@@ -71,9 +71,9 @@ def runs_in(
 def split_sessions(
     files: Iterable[ScannedFile], session_of: SessionOf, *, by_name: bool = False
 ) -> tuple[dict[str, list[ScannedFile]], list[ScannedFile]]:
-    """Return the files of each session that lies loose in a folder, by its name, and all other files.
+    """Return the files of each loose session in a directory, by its name, and all other files.
 
-    `by_name`: a stream that is called as a run, and names its session, is one, too.
+    With `by_name`, a stream that has a run's name and contains a session id also counts as a session.
     """
     every = list(files)
     sessions: dict[str, list[ScannedFile]] = {}
@@ -99,7 +99,7 @@ def split_sessions(
 
 
 def is_session(name: str) -> bool:
-    """Return whether a transcript, or the folder beside it, is called by a session's id.
+    """Return whether the name of a transcript, or of the directory next to it, is or ends in a session id.
 
     >>> is_session("rollout-2026-01-01T10-00-00-8c5b0a1e-0000-4000-8000-000000000001"), is_session("a1b2c3d4")
     (True, False)
@@ -108,7 +108,7 @@ def is_session(name: str) -> bool:
 
 
 def is_sub_agent(stem: str) -> bool:
-    """Return whether a transcript is a sub-agent's by its name.
+    """Return whether a transcript's name is that of a subagent's transcript.
 
     >>> is_sub_agent("agent-ab12cd3"), is_sub_agent("agent_output")
     (True, False)
@@ -117,7 +117,7 @@ def is_sub_agent(stem: str) -> bool:
 
 
 def _is_run_id(name: str) -> bool:
-    """Return whether a folder is called like a run: such a folder is one run, whatever lies in it.
+    """Return whether a directory has the name of a run: it is then one run, regardless of its contents.
 
     >>> [_is_run_id(name) for name in ("a1b2c3d4", "audit_20260120061706", "-home-me-shop", "20260120")]
     [True, True, False, False]
@@ -127,7 +127,7 @@ def _is_run_id(name: str) -> bool:
 
 
 def _is_worked_in(files: Iterable[ScannedFile]) -> bool:
-    """Return whether a folder has what only one run's folder has: a log, a summary, prompts."""
+    """Return whether files are those of a single run's directory: a log, a summary, prompts."""
     return any(
         found.path.rpartition("/")[2] in TELLING
         or found.path.startswith("prompts/")
@@ -137,7 +137,7 @@ def _is_worked_in(files: Iterable[ScannedFile]) -> bool:
 
 
 def _is_agents(found: ScannedFile) -> bool:
-    """Return whether a stream is an agent's by its name, or by the folder in which it lies."""
+    """Return whether a stream is an agent's, by its name or by being in a subdirectory."""
     stem = stem_of(found.path.rpartition("/")[2])
     if not found.path.endswith(".jsonl") or _ID_LIKE.search(stem) or is_sub_agent(stem):
         return False
@@ -145,7 +145,7 @@ def _is_agents(found: ScannedFile) -> bool:
 
 
 def _hold_logs(children: Mapping[str, Sequence[ScannedFile]]) -> bool:
-    """Return whether folders hold nothing but streams that are called as runs: logs by month, by team."""
+    """Return whether directories contain only streams with names of runs, such as logs by month or team."""
     inner = [(child, list(map(_below, own))) for child, own in children.items() if child]
     logs = [(child, own) for child, own in inner if any(found.path.endswith(".jsonl") for found in own)]
     return bool(logs) and all(
@@ -162,7 +162,7 @@ def _hold_runs(children: Mapping[str, Sequence[ScannedFile]]) -> bool:
 
 
 def _holds_runs(child: str, files: Sequence[ScannedFile]) -> bool:
-    """Return whether a folder inside another is a run of its own or holds some."""
+    """Return whether a subdirectory is a run of its own or contains runs."""
     below = [found.path.partition("/")[2] for found in files]
     if STATE_FILE in below:
         return True
@@ -177,7 +177,7 @@ def _holds_runs(child: str, files: Sequence[ScannedFile]) -> bool:
 
 
 def _children(files: Iterable[ScannedFile]) -> dict[str, list[ScannedFile]]:
-    """Return the files by the folder in which they lie, "" for those that lie loose."""
+    """Group files by their first directory; "" for loose files."""
     children: dict[str, list[ScannedFile]] = {}
     for found in files:
         child, slash, _ = found.path.partition("/")

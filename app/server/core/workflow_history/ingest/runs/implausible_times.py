@@ -1,7 +1,7 @@
-"""Leave out times at which no run can have been made: what tells of times in, the possible ones out. Pure.
+"""Remove impossible times from a run's data. Pure.
 
-Files say 0001-01-01 or 9999-12-31 where they mean nothing, and clocks go wrong. Such a time is as good as
-none: the next place that has one counts. What is left out is named with its file and its value.
+Files contain 0001-01-01 or 9999-12-31 in place of an unknown time, and clocks can be wrong. Such a time
+counts as missing, so the next source of a time is used. Each one is reported with its file and value.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .state_words import quoted
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """What tells when a run was."""
+    """Data that the times of a run come from, without impossible times."""
 
-    run_id: str  # empty where a time in it is impossible
+    run_id: str  # empty if a time in it is impossible
     state: dict[str, Any]
     logs: tuple[Log, ...]
     streams: tuple[StreamFacts, ...]
-    window: FileTimeSpan | None  # of the files that have a possible time
-    refused: tuple[tuple[str, str], ...]  # path in the run, and what is wrong with its times
-    file_time: tuple[str, str] | None  # the same of the newest file, where no file has a possible time
-    again_at: datetime | None  # when the first of what lies in the future becomes possible
+    window: FileTimeSpan | None  # file times of the files that have a possible time
+    refused: tuple[tuple[str, str], ...]  # path in the run, and the problem with a time in it
+    file_time: tuple[str, str] | None  # path and problem of the newest file, if no file has a possible time
+    again_at: datetime | None  # when the earliest time in the future becomes possible
 
 
 def possible(
@@ -43,7 +43,7 @@ def possible(
     streams: Sequence[StreamFacts],
     now: datetime,
 ) -> Possible:
-    """Return what tells when a run was, without impossible times; `now` is aware."""
+    """Return a run's data without impossible times; `now` is aware."""
     looked = _Looked(now)
     likely = [when for found in folder.files if not looked.why_not(when := _written(found.mtime_ns))]
     newest = max(folder.files, key=lambda found: found.mtime_ns, default=None)
@@ -51,7 +51,7 @@ def possible(
     if newest is not None and not likely:
         written = _written(newest.mtime_ns)
         file_time = newest.path, f"its file's time {written} {looked.why_not(written)}"
-    looked.ahead.clear()  # how these go on is judged by the files' times themselves
+    looked.ahead.clear()  # file times in the future are handled separately, by the fingerprint's prefix
     return Possible(
         "" if any(map(looked.why_not, moments_of_id(folder.id))) else folder.id,
         looked.state(state),
@@ -70,14 +70,14 @@ def _written(mtime_ns: int) -> datetime:
 
 @dataclass(slots=True)
 class _Looked:
-    """Times looked at, and those among them at which no run can have been made."""
+    """Filter of impossible times, which records the ones that it removes."""
 
     now: datetime
     refused: list[tuple[str, str]] = field(default_factory=list)  # path in the run, reason
-    ahead: list[datetime] = field(default_factory=list)  # those that may come true
+    ahead: list[datetime] = field(default_factory=list)  # times in the future that become possible
 
     def why_not(self, when: datetime | None) -> str | None:
-        """Return why no run can have been made at a time, naive or aware; None: one can, or it is none."""
+        """Return why a time, naive or aware, is impossible for a run; None if it is possible or None."""
         aware = when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
         if aware is None or is_plausible(aware, self.now):
             return None
@@ -98,12 +98,12 @@ class _Looked:
         return {**holder, **dict.fromkeys(odd)} if odd else holder
 
     def log(self, log: Log) -> Log:
-        """Return a log, without its times where one is impossible."""
+        """Return a log, without its times if one of them is impossible."""
         ends = (log.first, log.last)
         return dataclasses.replace(log, first=None, last=None) if self._clock(log.path, ends) else log
 
     def stream(self, stream: StreamFacts) -> StreamFacts:
-        """Return a stream, without its clock where one of its times is impossible; likewise its file's."""
+        """Return a stream without its own times if one is impossible, and without an impossible file time."""
         if self._clock(stream.path, (stream.started_at, stream.ended_at)):
             stream = replace(stream, started_at=None, ended_at=None)
         written = stream.modified_at
@@ -111,7 +111,7 @@ class _Looked:
         return replace(stream, modified_at=None) if is_odd else stream
 
     def _clock(self, path: str, ends: Iterable[datetime | None]) -> bool:
-        """Return whether one of two times is impossible, and note the first that is."""
+        """Return whether one of two times is impossible, and record the first one that is."""
         odd = next(((when, why) for when in ends if (why := self.why_not(when))), None)
         if odd is not None:
             self.refused.append((path, f"its lines' time {odd[0]} {odd[1]}"))

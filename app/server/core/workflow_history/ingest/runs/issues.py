@@ -1,7 +1,7 @@
-"""Read an issue as trackers write it: one JSON object in; its title, text and number out. Pure.
+"""Parse the title, text and number of an issue from a tracker's JSON. Pure.
 
 GitHub, GitLab, Gitea, Jira, Linear, Azure DevOps, Bitbucket, YouTrack, Redmine, Shortcut, ClickUp, Asana and
-Trello name the same three things differently, some of them one or two objects deeper.
+Trello use different names for these three fields, some of them one or two objects deeper.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AROUND: Final = (
     "object_attributes",
 )
 _NAMELESS: Final = ("name", "summary", "subject")
-"""Titles that other things have too: an issue has a text and a number beside them."""
+"""Title fields of other objects too: an issue also has a number, and a text or an object around it."""
 
 
 class Issue(NamedTuple):
@@ -37,11 +37,11 @@ class Issue(NamedTuple):
 
     title: str
     text: str | None
-    number: str | None  # or its key
+    number: str | None  # number or key, such as "SHOP-7"
 
 
 def issue_in(given: dict[str, Any]) -> Issue | None:
-    """Return the issue that an object is, or that it holds; None if there is none.
+    """Return the issue that an object is or contains; None if there is none.
 
     >>> issue_in({"iid": 7, "title": "Add x", "description": "So that y"})
     Issue(title='Add x', text='So that y', number='7')
@@ -60,7 +60,7 @@ def issue_in(given: dict[str, Any]) -> Issue | None:
 
 
 def _layers(given: dict[str, Any], deep: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield an object and those inside that may be an issue, each after the object around it."""
+    """Yield (outer, inner) pairs of an object and its nested objects that may be an issue."""
     yield given, given
     for name in _AROUND if deep else ():
         if isinstance(inner := given.get(name), dict):
@@ -88,7 +88,7 @@ def _number(given: dict[str, Any]) -> str | None:
 
 
 def _prose(value: Any) -> str | None:
-    """Return text, also of a document of paragraphs as Jira writes it, or of an object around it."""
+    """Return the text of a string, an object with a text field, or Jira's nested paragraphs; else None."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Find the failure of which a log tells: its text in, the message out. Pure.
+"""Find the error message in a log. Pure.
 
-A record's level decides. Below the level of an error only two things tell of one: a traceback, and a last
-record that says that the workflow failed.
+A record's level decides. Below the level of an error, only two things count as one: a traceback, and a last
+record that reports that the workflow failed.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _LEVEL: Final = re.compile(
     rf"[\[(<]?(?P<level>{_LEVELS})\b[\])>]?[\s:|-]*"
     r"(?P<message>.*)"
 )
-"""A line of a log: time, logger's name, level, message. Without a time, a sign follows the level."""
+"""A line of a log: time, logger's name, level, message. Without a time, punctuation follows the level."""
 
 _AFTER_TIME: Final = re.compile(r"[\s\]|:,-]*")
 _ERRORS: Final = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _TRACED: Final = frozenset({None, "INFO", "NOTICE", "SUCCESS", *_ERRORS})
-"""Levels of records with which a traceback is an error: others say that it was none, or quote an agent's."""
+"""Levels at which a traceback is an error; at other levels it is harmless or quoted from an agent."""
 
 _TOLD: Final = frozenset({None, "INFO", "NOTICE", "WARN", "WARNING"})
-"""Levels of records that tell of a failure by their words, where they are the last of a log."""
+"""Levels at which the last record of a log may report a failure by its words."""
 
 _LEAVES: Final = re.compile(
     r"\b(?:exit(?:ing|ed)?|abort(?:ing|ed)?|terminat(?:ing|ed)|shutting down)\b", re.IGNORECASE
 )
-"""What a script may still write after the error that ends it."""
+"""Words that a script may still log after the error that ends it."""
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _INTERRUPTED: Final = "KeyboardInterrupt"
@@ -67,28 +67,28 @@ _SAYS_FAILED: Final = re.compile(
     rf"\b[\s:=]*-?[1-9]\d*\b{_OVERCOME}",
     re.IGNORECASE,
 )
-"""How a message begins that says that the workflow, or the part that it was in, ended in a failure."""
+"""Beginning of a message which reports that the workflow, or a part of it, failed."""
 
-_SAID: Final = 400  # characters of a message in which that stands
+_SAID: Final = 400  # characters of a message that are searched for that
 
 _HINT: Final = re.compile(r"fail|abort|crash|did not|unsuccess|code|status", re.IGNORECASE)
-_AT_END: Final = 20_000  # characters of a log in which its last words are
+_AT_END: Final = 20_000  # characters at the end of a log that contain its last record
 
-_LONGEST: Final = 500  # characters of a message
-_UNDERSTOOD: Final = 20_000  # characters of a traceback in which secrets are found
+_LONGEST: Final = 500  # characters kept of a message
+_UNDERSTOOD: Final = 20_000  # characters of a traceback that are searched for secrets
 
 
 @dataclass(slots=True)
 class _Record:
     """One record of a log."""
 
-    level: str | None  # None: it names none
+    level: str | None  # None: the line has no level
     message: str
-    below: list[str] = field(default_factory=list)  # lines that follow it, without blank ones
+    below: list[str] = field(default_factory=list)  # continuation lines, without blank ones
 
     @property
     def exception(self) -> list[str]:
-        """The lines of its last traceback from the exception on; none: it has none that is an error."""
+        """Lines of its last traceback from the exception on; empty if no traceback is an error."""
         lines = [self.message, *self.below]
         begins = [number for number, line in enumerate(lines) if line.strip().startswith(_TRACEBACK)]
         if not begins or self.level not in _TRACED:
@@ -99,7 +99,7 @@ class _Record:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it shows that work goes on: it does not speak of an end, and is not for debugging."""
+        """Whether it shows that the script continued: it is not a debug record and mentions no exit."""
         return (
             self.level != "DEBUG"
             and not _LEAVES.search(self.message)
@@ -108,17 +108,17 @@ class _Record:
 
     @property
     def says_failed(self) -> bool:
-        """Whether its words alone say that the workflow failed."""
+        """Whether its words alone report that the workflow failed."""
         return self.level in _TOLD and _SAYS_FAILED.match(self.message[:_SAID]) is not None
 
 
 def last_error(text: str, *, survived: bool = True) -> str | None:
-    r"""Return the message of the last error in a log, without its time and level; None: there is none.
+    r"""Return the message of the last error in a log, without its time and level; None if there is none.
 
-    Without `survived` an error counts only if the log ends with it: any record of another level shows that
-    the script went on, unless that is for debugging or says that it leaves. Records of one error follow each
-    other; of a traceback below it only the last line counts. What only says in words that the workflow
-    failed has to be the end of the log in any case.
+    Without `survived`, an error counts only if the log ends with it: any record of another level shows that
+    the script continued, except debug records and those that report an exit. Consecutive error records form
+    one error; of the lines below them (a traceback), only the last one counts. A record that reports a
+    failure only by its words must be the end of the log in any case. Secrets are redacted.
 
     >>> last_error("2026-01-01 10:00:00 - INFO - Start\n2026-01-01 10:00:01 - ERROR - No plan")
     'No plan'
@@ -152,7 +152,7 @@ def last_error(text: str, *, survived: bool = True) -> str | None:
 
 
 def _records(text: str) -> Iterator[_Record]:
-    """Yield the records of a log; where no line names a time or a level, each line is one."""
+    """Yield the records of a log; if no line has a time or a level, each line is a record."""
     record: _Record | None = None
     before: list[str] = []  # lines before the first record
     for line in text.splitlines():
@@ -179,9 +179,9 @@ def _end_of(line: str, at: int) -> int:
 
 
 def _plain(lines: list[str]) -> Iterator[_Record]:
-    """Yield the records of a log without times and levels: its lines, and its tracebacks whole."""
+    """Yield the records of a log without times and levels: each line, and each whole traceback."""
     record: _Record | None = None
-    is_traced = is_open = False  # the record is a traceback; its exception is still to come
+    is_traced = is_open = False  # whether the record is a traceback; whether its exception is still to come
     for line in lines:
         is_inside = is_traced and not line.startswith(_TRACEBACK) and (is_open or line[:1].isspace())
         if record is not None and is_inside:
@@ -197,12 +197,12 @@ def _plain(lines: list[str]) -> Iterator[_Record]:
 
 
 def _message(error: list[_Record]) -> str | None:
-    """Return what the records of one error say: their messages, and the end of what stands below them."""
+    """Return the messages of one error's records and the last line below them, redacted; None if empty."""
     told = [record.message for record in error if record.level in _ERRORS and record.message]
     traced = [line.strip() for record in error for line in _below(record)]
     if not told and not traced:
         return None
-    # Lines are left out after secrets are: the last one alone may be a part of a key.
+    # Redact before dropping lines: the last one alone may be a part of a key.
     lines = redact_text("\n".join([*told, "\n".join(traced)[-_UNDERSTOOD:]])).strip().splitlines()
     below = lines[-1:] if traced and len(lines) > len(told) else []
     return "\n".join([*lines[: len(told)], *below])[:_LONGEST]

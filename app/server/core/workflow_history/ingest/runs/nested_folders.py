@@ -1,4 +1,4 @@
-"""Find agents folders and transcripts inside a project: a folder in, folders out. Opens no file."""
+"""Find agents directories and transcripts inside a project directory. Opens no file."""
 
 from __future__ import annotations
 
@@ -11,59 +11,57 @@ from .grouping import AGENTS_FOLDER, is_session
 from .records import STATE_FILE
 
 DEEPEST: Final = 3
-"""How many folders may stand between a project and what is looked for; folders of dates come on top."""
+"""Maximum number of directories between a project and a directory to find, not counting date directories."""
 
-_DATES: Final = 3  # folders of a year, a month and a day
+_DATES: Final = 3  # maximum number of date directories: year, month and day
 PRUNED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 _NO_PROJECT: Final = PRUNED | {
     ".cache", ".mypy_cache", ".next", ".nox", ".pytest_cache", ".ruff_cache", ".tox", "build", "dist", "env",
     "site-packages", "target", "vendor", "venv",
 }  # fmt: skip
 _ANOTHER: Final = (".git", STATE_FILE)
-"""What shows another repository, a worktree, or a run."""
+"""Entries of a directory that is another repository, a worktree, or a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What a project's folder holds."""
+    """Agents directories and transcripts found inside a project directory."""
 
     agents: list[Path] = field(default_factory=list)
-    """Folders called agents, not those inside one of them, inside a run or inside another repository."""
+    """Directories named "agents", except inside another one, a run or another repository."""
 
     transcripts: list[str] = field(default_factory=list)
-    """Other folders in which sessions lie loose, relative to the project's; "": itself, with any `.jsonl`."""
+    """Other directories with loose sessions, relative to the project; "": the project, with any `.jsonl`."""
 
     @property
     def beside_agents(self) -> Beside | None:
-        """The transcripts to read of a folder that holds agents folders; None: no others."""
+        """Transcripts to read if the project also has agents directories; None if there are none."""
         return Beside(tuple(self.transcripts), alone=True) if self.transcripts else None
 
     @property
     def hidden(self) -> Beside | None:
-        """The transcripts in hidden folders, in which no other runs are looked for; None: none."""
+        """Transcripts in hidden directories, which are not searched for other runs; None if none."""
         found = tuple([shown for shown in self.transcripts if shown.startswith(".")])
         return Beside(found, alone=False) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Folders inside another one of which only transcripts are read."""
+    """Directories inside another directory of which only transcripts are read."""
 
-    folders: tuple[str, ...] = ()  # relative to the folder around; "": itself
-    alone: bool = (
-        False  # nothing else of the folder around is read: its agents folders are read by themselves
-    )
+    folders: tuple[str, ...] = ()  # relative to the outer directory; "": the outer directory itself
+    alone: bool = False  # nothing else in it is read, as its agents directories are read separately
 
     def watched(self) -> list[str]:
-        """Return the folders to watch for transcripts; of a program's own folder all of it.
+        """Return the directories to watch for transcripts; for a hidden one, its topmost directory.
 
-        A session that begins in another folder of the same program is seen so.
+        That way, a session that begins in another directory of the same program is noticed.
         """
         return sorted({self._top(shown) if shown.startswith(".") else shown for shown in self.folders})
 
     @property
     def tops(self) -> set[str]:
-        """The entries of the folder around in which the others lie."""
+        """Entries of the outer directory that contain the directories."""
         return set(map(self._top, self.folders))
 
     @staticmethod
@@ -72,11 +70,11 @@ class Beside:
 
 
 NOT_LOOKED: Final = Beside()
-"""Stands for what is read beside other runs of a folder into which nobody has looked yet."""
+"""Default argument: the caller has not looked for transcripts yet."""
 
 
 def look_inside(folder: Path) -> Inside:
-    """Return what lies up to DEEPEST folders deep; folders that cannot be listed hold nothing."""
+    """Find agents directories and transcripts up to DEEPEST levels deep; ignore unreadable directories."""
     found = Inside()
     _look(str(folder), "", DEEPEST, _DATES, found)
     return found

@@ -1,6 +1,6 @@
-"""Find the first thing that a person asked for in a stream: a stream's file in, the text as it was typed out.
+"""Find the first prompt that a user typed in a stream.
 
-Only a stream's beginning is read, and only if nothing beside the streams says what was asked.
+Only a stream's beginning is read, and only if no other file of the run contains the request.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from ..files import open_file
 from ..streams.claude import is_copied
 from .records import ScannedFile
 
-READ: Final = 8 << 20  # bytes: a person's first message stands before them
+READ: Final = 8 << 20  # bytes that are searched for the user's first message
 
 _ADDED: Final = re.compile(
     r"<(system-reminder|ide_\w+|environment_context|user_instructions|local-command-\w+|command-\w+"
     r"|task-notification|bash-\w+|user-memory-input|user-prompt-submit-hook|teammate-message)\b[^>]*>.*?</\1>",
     re.DOTALL,
 )
-"""What programs put into a person's message."""
+"""Text that programs add to a user's message."""
 
 _NOT_ASKED: Final = (
     "Caveat:", "[Request interrupted", "This session is being continued from a previous conversation",
     "# AGENTS.md instructions", "<INSTRUCTIONS>", "API Error", "[Image: ",
 )  # fmt: skip
-"""How messages begin that no person wrote."""
+"""Beginnings of messages that no user wrote."""
 
 _NAME: Final = re.compile(r"<command-name>\s*/?([\w:.-]+)\s*</command-name>")
 _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
@@ -38,7 +38,7 @@ COMMAND: Final = re.compile(r"/([\w:.-]+)(?!\S)")
 """A slash command at the beginning of a message."""
 
 _OUTPUT: Final = ("<local-command-stdout>", "<local-command-stderr>")
-"""How the message after a command begins that the program itself ran: nothing was asked of the agent."""
+"""Beginnings of the message after a command that the CLI ran itself, without a request to the agent."""
 
 _OWN_COMMANDS: Final = frozenset({
     "add-dir", "agents", "clear", "compact", "config", "context", "cost", "doctor", "effort", "exit",
@@ -46,11 +46,11 @@ _OWN_COMMANDS: Final = frozenset({
     "permissions", "plugin", "quit", "rename", "resume", "rewind", "status", "statusline", "tasks", "theme",
     "usage", "vim",
 })  # fmt: skip
-"""Commands that are about the session, and ask for no work."""
+"""Commands that control the session and request no work."""
 
 FIRST: Final = "its first message"
 FIRST_OWN: Final = "its first own message"
-"""Where in a stream the request stands; own: after messages that are another run's work."""
+"""Place of the request in a stream; own: after messages that are another run's work."""
 
 _FORMATS: Final = frozenset({"claude", "claude_transcript", "gemini", "codex"})
 
@@ -60,10 +60,10 @@ def first_prompt(
     streams: Sequence[StreamFacts],
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
 ) -> tuple[str, str] | None:
-    """Return the first prompt in a run's streams, and where it stands; None if none has one.
+    """Return the first prompt in a run's streams and its place; None if no stream has one.
 
-    Streams of agents that another agent started are asked last. Of a stream that goes on from another run's
-    messages it is the first that follows them, if any does. `elsewhere`: as in `repeated_messages`.
+    Subagents' streams are searched last. If a stream continues another run's messages, the first prompt after
+    them is preferred. `elsewhere`: see `repeated_messages`.
     """
     named = {found.path: found for found in files}
     known = [stream for stream in streams if stream.format in _FORMATS and stream.path in named]
@@ -76,14 +76,14 @@ def first_prompt(
 
 
 class _Asked(NamedTuple):
-    """What a person asked for, and the place of it in the file."""
+    """A user's prompt and its place in the file."""
 
     text: str
     place: str
 
 
 def _inherited_until(stream: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> int:
-    """Return the line of the last message before a stream's own work, 1-based; 0: it begins with its own."""
+    """Return the line (1-based) of the last message before a stream's own work; 0 if there is none."""
     repeated = repeated_messages(stream, elsewhere)
     inherited = takewhile(lambda said: said.message_id in repeated, stream.messages)
     return max((said.line for said in inherited), default=0)
@@ -95,9 +95,9 @@ def _place(stream: StreamFacts) -> tuple[bool, bool, str, str]:
 
 
 def _asked_in(found: ScannedFile, after: int) -> _Asked | None:
-    """Return a person's first message, or slash command, that asks for work and stands after a line.
+    """Return the user's first message or slash command after a line that requests work, or None.
 
-    Lines that say that they are another session's count where no others ask for anything.
+    Lines marked as another session's count only if no other line requests anything.
     """
     copied: _Asked | None = None
     for (message, is_theirs), (following, _) in pairwise(chain(_messages(found, after), (("", False),))):
@@ -116,7 +116,7 @@ def _is_own(command: str, following: str) -> bool:
 
 
 def asked(message: str) -> str | None:
-    """Return what a person typed of a message; None if a program wrote it.
+    """Return the part of a message that the user typed; None if a program wrote it.
 
     >>> asked("<system-reminder>Mind the tests.</system-reminder>Add a logo"), asked("Caveat: The messages")
     ('Add a logo', None)
@@ -131,7 +131,7 @@ def asked(message: str) -> str | None:
 
 
 def _messages(found: ScannedFile, after: int) -> Iterator[tuple[str, bool]]:
-    """Yield the texts that came from outside, in the order of the file, and whether they are another's."""
+    """Yield the user's texts in file order, and whether each is marked as another session's."""
     for record in _records(found, after):
         is_theirs = is_copied(found.path, record.get("sessionId"), record.get("forkedFrom"))
         for text in _texts_of(record):
@@ -140,7 +140,7 @@ def _messages(found: ScannedFile, after: int) -> Iterator[tuple[str, bool]]:
 
 
 def _records(found: ScannedFile, after: int) -> Iterator[dict[str, Any]]:
-    """Yield the records after a line; those of an array from its begin on."""
+    """Yield the user records after a line, from READ bytes; an array is read from the file's beginning."""
     try:
         handle, _ = open_file(found.file, found)
         with handle:
@@ -149,7 +149,7 @@ def _records(found: ScannedFile, after: int) -> Iterator[dict[str, Any]]:
             most = handle.tell() + READ
             raw = b"".join(iter(lambda: handle.read(1 << 20) if handle.tell() < most else b"", b""))
     except OSError:
-        return  # reading the stream said why
+        return  # reading the stream reported the reason
     if raw.lstrip()[:1] == b"[":
         yield from _array(raw.decode("utf-8", "replace"), after)
         return
@@ -165,7 +165,7 @@ def _records(found: ScannedFile, after: int) -> Iterator[dict[str, Any]]:
 
 
 def _array(text: str, after: int) -> Iterator[dict[str, Any]]:
-    """Yield the records of a stream that was saved as one array, those that begin after a line."""
+    """Yield the records of a stream saved as one array, from those that begin after a line."""
     decoder, at, line, counted = json.JSONDecoder(), text.find("{"), 1, 0
     while at >= 0:
         try:
@@ -179,7 +179,7 @@ def _array(text: str, after: int) -> Iterator[dict[str, Any]]:
 
 
 def _texts_of(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the texts of a line that came from outside: of Claude Code, Gemini CLI, Codex."""
+    """Yield the user's texts in a record of Claude Code, Gemini CLI or Codex."""
     if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
         return
     if record.get("parent_tool_use_id") or record.get("isSynthetic"):
@@ -200,7 +200,7 @@ def _texts_of(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _texts(content: Any) -> Iterator[str]:
-    """Yield a message's texts; one that answers a tool has none."""
+    """Yield a message's texts; a message with tool results has none."""
     if isinstance(content, str):
         yield content
     if not isinstance(content, list):

@@ -1,4 +1,4 @@
-"""Files of a run as a listing shows them, and the run that they make up. No behaviour beyond names."""
+"""Listed files of a run, the run folder they form, and rules for file names. Reads nothing."""
 
 from __future__ import annotations
 
@@ -19,64 +19,64 @@ TELLING = frozenset({STATE_FILE, *SUMMARY_FILES, *LOG_FILES})
 STREAMS = (".jsonl", ".json")
 
 MAIN = "main"
-"""The agent of a stream whose name names none."""
+"""Agent name of a stream whose path names no agent."""
 
 _GENERIC: Final = frozenset({"raw", "cc", "output", "stream", "log", "jsonl", "agent", "quick", "json"})
-"""Words of a stream's file name that are part of no agent's name."""
+"""Words of a stream's file name that are never part of an agent's name."""
 
 _FOLDERS_OWN: Final = _GENERIC | {
     "main", "transcript", "session", "conversation", "chat", "event", "events", "message", "messages", "logs",
     "result", "results", "response", "stdout", "trace", "claude", "codex", "gemini", "opencode", "cursor",
 }  # fmt: skip
-"""Words of file names that say nothing of the run: it is called as its folder is."""
+"""Generic words of file names, which don't name a run: it is named after its directory."""
 
-_WORKERS: Final = ("er", "or")  # endings of words for somebody who does something
+_WORKERS: Final = ("er", "or")  # endings of agent nouns such as "builder"
 
 READER_VERSION = 7
-"""Raised when the same files would be read differently: every run is then read anew."""
+"""Increase whenever the same files would be read differently: every run is then read again."""
 
 
 class ScannedFile(NamedTuple):
-    """One file that tells something about a run, as `stat` saw it: enough to know whether it changed."""
+    """One file with data of a run, and its `stat` fields, which show whether it changed."""
 
-    path: str  # relative to the run's folder, POSIX separators
-    shown: str  # relative to the agents folder, POSIX separators: the name in records and problems
-    file: str  # as the system knows it
+    path: str  # relative to the run's directory, POSIX separators
+    shown: str  # relative to the agents directory, POSIX separators: the name in facts and problems
+    file: str  # path or URL to open it by
     size: int  # bytes
-    mtime_ns: int
+    mtime_ns: int  # modification time, nanoseconds since 1970
     inode: int
-    mode: int  # type and permissions: a file that could not be read is tried again when these change
-    is_told: bool = False  # a stream by its first lines, whatever it is called
+    mode: int  # type and permissions: an unreadable file is tried again when these change
+    is_told: bool = False  # recognized as a stream by its first lines, regardless of its name
 
     @property
     def is_of_lines(self) -> bool:
-        """Whether it is a stream of one object a line, by its name or by its first lines."""
+        """Whether it is a stream with one object per line, by its name or by its first lines."""
         return self.is_told or self.path.endswith(".jsonl")
 
     @property
     def is_unsure(self) -> bool:
-        """Whether only the content shows if it is a stream: any `.json` file without a meaning of its own."""
+        """Whether only its content shows if it is a stream: any `.json` file without a predefined meaning."""
         return self.path.endswith(".json") and self.path.rpartition("/")[2] not in TELLING
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One candidate for a run: its id and its telling files, in the order of their paths."""
+    """One candidate for a run: its id and its data files, sorted by path."""
 
     id: str
     folder: str
     files: tuple[ScannedFile, ...]
     others: tuple[ScannedFile, ...] | None = None
-    """`.json` files that are no streams, as reading showed; None: nothing was read yet."""
+    """`.json` files that turned out not to be streams when read; None: nothing was read yet."""
 
     def settled(self, streams: AbstractSet[str]) -> RunFolder:
-        """Return the folder with only those `.json` files that are streams: the others tell nothing."""
+        """Return the folder with the uncertain `.json` files that are not in `streams` moved to `others`."""
         others = tuple(found for found in self.files if found.is_unsure and found.path not in streams)
         return replace(self, files=tuple(found for found in self.files if found not in others), others=others)
 
     @property
     def fingerprint(self) -> str:
-        """One word for the state of the run's files; the same word: nothing was written."""
+        """Digest of the run's file listing, unchanged as long as no file is written."""
         files = sorted((*self.files, *self.others)) if self.others else self.files
         text = "\n".join([f"{f[0]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}" for f in files])
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
@@ -84,14 +84,14 @@ class RunFolder:
 
     @property
     def file_times(self) -> tuple[int, int]:
-        """When the first and the last of its files was written: nanoseconds since 1970."""
+        """Earliest and latest modification time of its files, in nanoseconds since 1970."""
         files = self.files if self.others is not None else [f for f in self.files if not f.is_unsure]
         times = [found[4] for found in files or self.files or self.others or ()]
         return min(times), max(times)
 
     @property
     def size(self) -> int:
-        """The bytes of its files."""
+        """Total size of its files in bytes."""
         return sum([found[3] for found in self.files])
 
     def files_named(self, *names: str) -> Iterator[ScannedFile]:
@@ -100,12 +100,12 @@ class RunFolder:
 
     @property
     def streams(self) -> Iterator[ScannedFile]:
-        """The files that may be streams."""
+        """Files that may be streams."""
         return (found for found in self.files if found.is_unsure or found.is_of_lines)
 
     @property
     def state(self) -> ScannedFile | None:
-        """The state file, where there is one."""
+        """The state file, or None."""
         return next((found for found in self.files if found.path == STATE_FILE), None)
 
 
@@ -115,7 +115,7 @@ def is_stream_by_name(name: str) -> bool:
 
 
 def stem_of(name: str) -> str:
-    """Return a stream's file name without its ending.
+    """Return a stream's file name without its extension.
 
     >>> stem_of("a.b.jsonl"), stem_of("a.json")
     ('a.b', 'a')
@@ -124,7 +124,7 @@ def stem_of(name: str) -> str:
 
 
 def escape_undecodable(text: str) -> str:
-    r"""Return text that any database holds: bytes of a name that are no UTF-8 are written as \xNN.
+    r"""Return text that any database can store: bytes of a name that are not UTF-8 are written as \xNN.
 
     >>> escape_undecodable("caf" + chr(0xDCE9))
     'caf\\xe9'
@@ -133,15 +133,15 @@ def escape_undecodable(text: str) -> str:
         return text
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a pair, which stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate that represents no byte
         return text.encode("utf-8", "replace").decode()
 
 
 def agent_name(path: str) -> str:
-    """Return the agent that wrote a stream: its folder, or a loose file's name where that is an agent's.
+    """Return the agent that wrote a stream: its directory, or a loose file's name if that names an agent.
 
-    It is one if it calls the file an agent's output, or ends in a phase or in somebody who works. Of any
-    other name the words are no phase.
+    A name with a phase in it names an agent if it contains "output", or ends in a phase or an agent noun
+    (-er, -or). Words of other names are not taken for phases: the agent is MAIN.
 
     >>> agent_name("wave_1/builder/raw_output.jsonl"), agent_name("validate_output.jsonl")
     ('wave_1/builder', 'validate')
@@ -164,7 +164,7 @@ def agent_name(path: str) -> str:
 
 
 def is_run_of_its_own(stem: str) -> bool:
-    """Return whether a stream that lies loose in a folder is called as a run, not as an agent or in general.
+    """Return whether a loose stream has the name of a run, rather than of an agent or a generic name.
 
     >>> [is_run_of_its_own(stem) for stem in ("run-05", "fix_login", "planner", "raw_output_2", "transcript")]
     [True, True, False, False, False]

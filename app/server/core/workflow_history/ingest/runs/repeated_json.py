@@ -1,4 +1,4 @@
-"""Leave out `.json` files that repeat other streams of a run: facts in, those that count out. Pure."""
+"""Remove `.json` files that repeat other streams of a run. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...common.models import ResultLine, StreamFacts
 
 
 def without_copies(streams: Sequence[StreamFacts]) -> list[StreamFacts]:
-    """Return the streams without those `.json` files of which all stands in another one.
+    """Return the streams without the `.json` files whose whole content is in another stream.
 
     Some scripts write a stream's last object, or all of it, into a second file.
     """
@@ -22,20 +22,20 @@ def without_copies(streams: Sequence[StreamFacts]) -> list[StreamFacts]:
 
 
 def _repeats(stream: StreamFacts, other: StreamFacts) -> bool:
-    """Return whether all that was spent in one stream is in the other, too."""
+    """Return whether all spending in one stream is also in the other."""
     if stream.format != other.format or not (stream.results or stream.messages):
         return False
     results = set(map(_same, stream.results)) <= set(map(_same, other.results))
     if not results:
         return False
     if stream.results and not other.messages:
-        return True  # of the other, results alone were read
+        return True  # only the results of the other stream were read
     messages = {message.message_id for message in other.messages}
     return messages.issuperset(message.message_id for message in stream.messages)
 
 
 def _same(result: ResultLine) -> tuple[object, ...]:
-    """Return what is alike in a result and its copy, and in no other result."""
+    """Return the fields that a result shares with its copies, and with no other result."""
     return (
         result.uuid, result.session_id, result.total_cost, result.duration_ms, result.turns,
         result.main_usage, result.models, result.is_error, result.text,

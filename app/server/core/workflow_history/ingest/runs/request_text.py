@@ -1,4 +1,4 @@
-"""Find the request of a run: state, summaries, prompts, logs in; its text and where that stands out. Pure."""
+"""Find the request of a run in its state, summaries, prompts, logs or streams. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from .prompts import COMMAND
 from .small_files import Log, extract_json_objects
 from .state_words import MAX_REQUEST, REQUEST_KEYS, shows
 
-_LONGEST_NAME = (
-    1_000  # characters of a branch or a file: each look takes away one more part that says nothing
-)
+_LONGEST_NAME = 1_000  # characters of a branch or file name: noise is removed from it one part at a time
 
 
 class Prompt(NamedTuple):
     """One prompt that was given to an agent."""
 
     phase: str
-    path: str  # relative to the run's folder
+    path: str  # relative to the run's directory
     text: str
 
 
 class Request(NamedTuple):
-    """What was asked, and the place that says so."""
+    """Text of a request, and its source."""
 
     text: str
     source: str
@@ -34,7 +32,7 @@ class Request(NamedTuple):
 
 _SUMMARY_KEYS = ("prompt", "task", "task_description", "nl_input", "request")
 _ASKED_OF = ("other", "build", "review", "validate")
-"""Phases of an agent that may be a run's only one, and was given the request itself."""
+"""Phases of an agent that may be the only one of a run, with the request itself as its prompt."""
 
 _PATH = re.compile(
     r"@?(?:[\w~.-]*[/\\])*[\w@~+.-]+\.(?:md|mdx|markdown|txt|json|jsonl|ya?ml|toml|rst|adoc|html?)"
@@ -63,10 +61,10 @@ def find_request(
     typed: Callable[[], tuple[str, str] | None] = lambda: None,
     names: Sequence[tuple[str | None, str]] = (),
 ) -> Request | None:
-    """Return the request from the best place that has one, or None: unknown.
+    """Return the request from the best source that has one, or None if unknown.
 
-    `typed` looks for the first message of the streams, and where it stands, if nothing before it says more.
-    `names` are a branch and a plan without secrets, each with its source: their words come last.
+    `typed` finds the first prompt in the streams and its place. It is called if better sources have none.
+    `names` are a redacted branch and plan, each with its source: their words are the last resort.
     """
     prompts, summaries = list(prompts), list(summaries)
     places: tuple[Callable[[], Iterator[Request]], ...] = (
@@ -84,12 +82,12 @@ def find_request(
         found = next(place(), None)
         if found is not None:
             whole = found.text if len(found.text) <= MAX_REQUEST else redact_text(found.text)
-            return Request(whole[:MAX_REQUEST], found.source)  # half a key is known by no rule
+            return Request(whole[:MAX_REQUEST], found.source)  # redacted first: no rule matches half a key
     return None
 
 
 def is_path(text: str) -> bool:
-    """Return whether a text is nothing but the path of a file, or several.
+    """Return whether a text consists only of file paths.
 
     >>> is_path("specs/plan-7.md"), is_path("Update docs/README.md"), is_path("./specs/plan")
     (True, False, True)
@@ -99,7 +97,7 @@ def is_path(text: str) -> bool:
 
 
 def paths_in(text: str) -> list[str]:
-    """Return the paths of plans in a text: files of prose in some folder.
+    """Return the paths of plans in a text: Markdown or text files with a directory.
 
     >>> paths_in("/implement specs/issue-7.md"), paths_in("see https://example.org/a.md")
     (['specs/issue-7.md'], [])
@@ -117,7 +115,7 @@ def _from_state(state: dict[str, Any]) -> Iterator[Request]:
 
 
 def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
-    """Yield what a summary calls the prompt; a workflow's own summary comes first."""
+    """Yield the prompts in summaries; a workflow's own summary comes first."""
     for path, summary in sorted(summaries, key=lambda each: each[0].count("/")):
         arguments = summary.get("args")
         inner = arguments if isinstance(arguments, dict) else {}
@@ -130,7 +128,7 @@ def _from_summaries(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator
 
 
 def _from_arguments(summaries: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[Request]:
-    """Yield what slash commands were given, without ids; the path of a plan is no request."""
+    """Yield the arguments of slash commands, without ids; a plan's path is not a request."""
     for path, summary in summaries:
         given = summary.get("args")
         words = given if isinstance(given, list) else [given]
@@ -146,7 +144,7 @@ def _from_prompts(prompts: Iterable[Prompt], phase: str) -> Iterator[Request]:
 
 
 def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
-    """Yield the prompt of a run in which one agent alone was given one."""
+    """Yield the prompt of a run in which only one agent has prompts."""
     agents = {prompt.path.split("prompts/")[0] for prompt in prompts}
     if len(agents) == 1:
         for phase in _ASKED_OF:
@@ -154,7 +152,7 @@ def _from_the_only_agent(prompts: Sequence[Prompt]) -> Iterator[Request]:
 
 
 def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
-    """Yield what was typed first; a slash command without a task in words is the request as it stands."""
+    """Yield the first prompt typed by the user; a slash command without a task is used unchanged."""
     if typed is None:
         return
     text = _text(typed[0])
@@ -163,7 +161,7 @@ def _from_streams(typed: tuple[str, str] | None) -> Iterator[Request]:
 
 
 def prompt_text(prompt: str) -> str | None:
-    r"""Return the task in a prompt: the issue in it, or the text after its command and ids.
+    r"""Return the task in a prompt: its issue, or the text after its command and ids; None if only a path.
 
     >>> prompt_text('/feature 1 bfd1a7d1 {"number": 1, "title": "Add x", "body": "So that y"}')
     'Add x\n\nSo that y'
@@ -184,7 +182,7 @@ def prompt_text(prompt: str) -> str | None:
 
 
 def issue_text(given: dict[str, Any]) -> str | None:
-    """Return an issue's title and text as one, whichever tracker it is from."""
+    """Return an issue's title and text as one string, for any tracker; None if it is not an issue."""
     issue = issue_in(given)
     if issue is None:
         return None
@@ -211,7 +209,7 @@ def _from_slugs(state: dict[str, Any], names: Sequence[tuple[str | None, str]]) 
 
 
 def words_from_slug(name: str) -> str | None:
-    """Return the words of a branch or plan-file name, without issue numbers and ids.
+    """Return the words of a branch or plan file name without issue numbers and ids; None if too few.
 
     >>> words_from_slug("feature-issue-5-adw-e2a5d817-advanced-trading-chart")
     'advanced trading chart'

@@ -1,7 +1,7 @@
-"""Find out when a run was: state, logs, id, streams, file times in; times with their source out. Pure.
+"""Derive a run's times and duration from its state, logs, id, streams and file times. Pure.
 
-Claude's `stream-json` has no clock. If nothing reports a time, the file's own time is the end of what it
-records, and the times are labelled derived. Whether file times are a copy's is judged in `filetimes.py`.
+Claude's `stream-json` has no timestamps. If no file reports a time, a stream's file time is the end of its
+agent's work, and the times are labelled derived. `file_times.py` judges whether file times are a copy's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DurationBasis = Literal["reported", "derived", "lower_bound"]
 
 _EPOCH = re.compile(r"(?:^|[_-])(1[5-9]\d{8}|2[0-4]\d{8})(?:\d{3})?(?=[_-]|$)")
 _STAMP = re.compile(r"(?:^|\D)(20\d\d)(\d\d)(\d\d)[_T-]?(\d\d)(\d\d)(\d\d)(?:\D|$)")
-_QUARTER = 15 * 60  # seconds: every offset from UTC is a multiple of it
+_QUARTER = 15 * 60  # seconds: every UTC offset is a multiple of this
 _LONGEST = MAX_DURATION.total_seconds()
 START_KEYS = ("created_at", "started_at", "start_time", "timestamp")
 END_KEYS = ("completed_at", "end_time", "ended_at", "finished_at")
@@ -37,44 +37,44 @@ FILES_FIRST_TO_LAST: Final = f"{FILE_TIMES}: first agent's start to last agent's
 SO_FAR: Final = "so far: from its start to the last write"
 COMMIT: Final = "commit: it had ended by then"
 ID: Final = "the run's id"
-"""Sources of a run's start and length, besides its files."""
+"""Sources of a run's start and duration, other than its files."""
 
 OF_ITS_STREAMS: Final = (FIRST_TO_LAST, FILES_FIRST_TO_LAST, ADDED_UP)
-"""Sources of a length that know nothing of an agent without a stream."""
+"""Sources of a duration that do not cover agents without a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """When a run was, and how that is known. Times are aware UTC; None is unknown."""
+    """Times and duration of a run, with their sources. Times are aware UTC; None is unknown."""
 
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
     basis: TimeBasis | None = None
-    source: str | None = None  # the place that created_at comes from
-    offset_minutes: int | None = None  # the run's local time minus UTC; None: not known
-    zone_known: bool = True  # False: the times were written without a zone and stand as if they were UTC
+    source: str | None = None  # source of created_at
+    offset_minutes: int | None = None  # local time of the run minus UTC; None: not known
+    zone_known: bool = True  # False: the times were written without a zone and are kept as if they were UTC
     duration: float | None = None  # seconds
     duration_basis: DurationBasis | None = None
     duration_source: str | None = None
-    refused: tuple[tuple[float, str], ...] = ()  # longer than any run, seconds, and where each comes from
+    refused: tuple[tuple[float, str], ...] = ()  # durations too long for a run, in seconds, and their sources
 
 
 @dataclass(frozen=True, slots=True)
 class FileTimeSpan:
-    """The span of the file times of one run."""
+    """Earliest and latest file time of one run."""
 
     first: datetime
     last: datetime
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the span in seconds."""
         return (self.last - self.first).total_seconds()
 
 
 def stream_duration(stream: StreamFacts) -> float | None:
-    """Return how long a stream's agent worked, all its segments together; None: unknown."""
+    """Return the duration of a stream's agent run in seconds, all its results together; None if unknown."""
     known = [segment.duration_ms for segment in stream.results if segment.duration_ms is not None]
     if known:
         return sum(known) / 1000
@@ -85,13 +85,13 @@ def stream_duration(stream: StreamFacts) -> float | None:
 
 
 def is_later(window: FileTimeSpan, times: RunTimes) -> bool:
-    """Return whether all files were written long after the run says it began: they are somebody's copy."""
+    """Return whether all files were written over a day after the reported start, so that they are a copy."""
     began = times.created_at if times.basis == "reported" else None
     return began is not None and began >= EARLIEST and window.first - began > timedelta(days=1)
 
 
 def is_ordered(window: FileTimeSpan, streams: Iterable[StreamFacts]) -> bool:
-    """Return whether files were written far enough apart to show which agent worked last."""
+    """Return whether files were written far enough apart to show which agent ran last."""
     longest = max((stream_duration(stream) or 0.0 for stream in streams), default=0.0)
     return window.seconds >= max(longest / 2, 1.0)
 
@@ -106,10 +106,10 @@ def run_times(
     committed: datetime | None = None,
     born: datetime | None = None,
 ) -> RunTimes:
-    """Return the times of a run.
+    """Compute the times of a run.
 
-    `window` is None if file times tell nothing; `committed` is when git first had what the run left, `born`
-    when a stream's file was made by the agent that wrote it.
+    `window` is None if file times can't be used. `committed` is the time of the first commit of the run's
+    files. `born` is when an agent created the first stream that has no end.
     """
     offset = _offset(run_id, state, logs, window)
     spans = _spans(streams, window)
@@ -123,7 +123,7 @@ def run_times(
         created = started = min(begins, default=window.first if window else None)
         source = None if created is None else CLOCK if timed and spans else FILE_TIMES
         basis = None if created is None else "reported" if source == CLOCK else "derived"
-        completed = completed or max((end for _, end in spans), default=None)  # no end to a reported start
+        completed = completed or max((end for _, end in spans), default=None)  # only if no start is reported
     if created is None and committed is not None:
         created, source, basis = committed, COMMIT, "derived"
     durations = list(
@@ -149,7 +149,7 @@ def run_times(
 
 
 def unread_times(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a state file that should be a time and cannot be read as one, with their values."""
+    """Yield names and values of a state's time fields that cannot be parsed as a time."""
     for key in (*START_KEYS, *END_KEYS):
         if _is_unread(state.get(key)):
             yield key, state[key]
@@ -167,7 +167,7 @@ def _is_unread(value: Any) -> bool:
 def _starts(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], offset: int | None
 ) -> Iterable[tuple[datetime, str]]:
-    """Yield the reported starts, the best place first."""
+    """Yield the reported starts with their sources, the best source first."""
     for key in START_KEYS:
         if when := parse_local_time(state.get(key), offset):
             yield when, f"adw_state.json: {key}"
@@ -182,7 +182,7 @@ def _starts(
 
 
 def moments_of_id(run_id: str) -> Iterator[datetime]:
-    """Yield the times in a run's id: of an epoch, and a naive one of a stamp."""
+    """Yield the times in a run's id: an aware one from an epoch, a naive one from a date and time."""
     if epoch := _EPOCH.search(run_id):
         yield datetime.fromtimestamp(int(epoch.group(1)), UTC)
     if stamp := _stamp(run_id):
@@ -190,7 +190,7 @@ def moments_of_id(run_id: str) -> Iterator[datetime]:
 
 
 def state_phases(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a state file tells of its phases, one dict each."""
+    """Return the phase results of a state file, one dict per phase."""
     results = state.get("phase_results")
     return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
 
@@ -209,7 +209,7 @@ def _completed(state: dict[str, Any], logs: Sequence[Log], offset: int | None) -
 
 
 def _spans(streams: Sequence[StreamFacts], window: FileTimeSpan | None) -> list[tuple[datetime, datetime]]:
-    """Return (start, end) of each stream: its own clock if it has one, else its file's time."""
+    """Return (start, end) of each stream from its own times, else from its file time and duration."""
     spans = []
     for stream in streams:
         if stream.started_at and stream.ended_at:
@@ -227,7 +227,7 @@ def _durations(
     spans: Sequence[tuple[datetime, datetime]],
     streams: Sequence[StreamFacts],
 ) -> Iterator[tuple[float, DurationBasis, str]]:
-    """Yield what tells how long the run took, the best first: seconds, how that is known, and from where."""
+    """Yield durations of the run as (seconds, basis, source), the best source first."""
     given = coerce_number(state.get("duration_seconds"))
     if given is not None:
         yield given, "reported", "adw_state.json: duration_seconds"
@@ -248,7 +248,7 @@ def _durations(
 def _offset(
     run_id: str, state: dict[str, Any], logs: Sequence[Log], window: FileTimeSpan | None
 ) -> int | None:
-    """Return the run's minutes from UTC: told by a time with an offset, an epoch, or a file's time."""
+    """Return the run's UTC offset in minutes, from a time with an offset, the id's epoch, or file times."""
     texts = [state.get(key) for key in ("created_at", "started_at", "completed_at", "timestamp")]
     of_state = [when for text in texts if (when := read_moment(text)) is not None]
     of_logs = [when for log in logs for when in (log.first, log.last) if when is not None]
@@ -266,7 +266,7 @@ def _offset(
 
 
 def _quarter(seconds: float, *, slack: float) -> int | None:
-    """Return the offset, in minutes, that a difference in seconds stands for, if it is one."""
+    """Return the UTC offset in minutes for a difference in seconds; None if it is not close to one."""
     nearest = round(seconds / _QUARTER) * _QUARTER
     plausible = abs(seconds - nearest) <= slack and abs(nearest) <= 14 * 3600
     return nearest // 60 if plausible else None
@@ -283,7 +283,10 @@ def _stamp(run_id: str) -> datetime | None:
 
 
 def parse_local_time(value: Any, offset: int | None) -> datetime | None:
-    """Return aware UTC; a naive time is local, moved by the offset if that is known."""
+    """Parse a time into aware UTC; None if invalid.
+
+    A naive time is local: `offset`, local time minus UTC in minutes, is subtracted if known.
+    """
     when = value if isinstance(value, datetime) else read_moment(value)
     if when is None:
         return None

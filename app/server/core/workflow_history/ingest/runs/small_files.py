@@ -1,4 +1,4 @@
-"""Read the small files of a run: state, summaries, prompts, logs. Trouble is noted, never raised."""
+"""Read the small files of a run: state, summaries, prompts, logs. Problems are recorded, never raised."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..files import open_file
 from .log_failures import LOG_TIME, last_error
 from .records import LOG_FILES, ScannedFile
 
-MAX_BYTES = 8 * 1024 * 1024  # a state file, prompt or log beyond this is none that a workflow wrote
-_MAX_PROBLEMS = 20  # of one run so far: what is no number in its files is named until then
-MAX_DEPTH = 90  # levels: the history stores 100, some of which are its own
+MAX_BYTES = 8 * 1024 * 1024  # no workflow writes a larger state file, prompt or log
+_MAX_PROBLEMS = 20  # problems of a run after which non-finite numbers are no longer reported
+MAX_DEPTH = 90  # nesting levels: the history stores 100, some of which it adds itself
 
 _COMPLETION = re.compile(
     r"\b(?:adw\w*|workflow|sdlc|pipeline|all phases)\b[^\n]{0,80}\b(?:completed|finished)\b"
@@ -32,7 +32,7 @@ _NEXT = re.compile(
     r"\b(?:phase|stage|workflow|agent|tests?|step \d+)\b",
     re.IGNORECASE,
 )
-"""A line that begins the next part of a run."""
+"""Matches a line that begins the next part of a run."""
 
 _BUT = re.compile(
     r"\b(?:completed|finished) (?:with (?:\w+ )?(?:errors?|failures?|problems?)|unsuccessfully)\b"
@@ -45,23 +45,23 @@ _NEGATED = re.compile(r"\b(?:not|never|failed|error|before|until|when)\b", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One execution.log: what a workflow script wrote down while it ran."""
+    """One execution.log, the log of a workflow script."""
 
-    workflow: str  # the folder that holds it: the workflow's name
+    workflow: str  # name of the workflow, from the log's directory; "" if it has none
     text: str = field(repr=False, default="")
-    first: datetime | None = None  # as written: mostly naive, the machine's local time
-    last: datetime | None = None
-    path: str = LOG_FILES[0]  # relative to the run's folder
+    first: datetime | None = None  # first time as written: usually naive, in local time
+    last: datetime | None = None  # last time as written
+    path: str = LOG_FILES[0]  # relative to the run's directory
 
     @property
     def completed(self) -> str | None:
-        """The line that says the workflow or its phase is completed, where one of its last lines does."""
+        """Redacted line near the log's end that reports the workflow or its phase as completed, or None."""
         line = self._completion_line
         return None if line is None else redact_text(line.strip())[:200]
 
     @property
     def completed_at(self) -> datetime | None:
-        """The time of that line, else of the last line, as written; None: it is not completed."""
+        """Time of the completion line, else of the last line, as written; None if not completed."""
         line = self._completion_line
         if line is None:
             return None
@@ -70,7 +70,7 @@ class Log:
 
     @property
     def error(self) -> str | None:
-        """The error that the script ended with; one after which it went on is none."""
+        """Error that the script ended with; None if it has none, continued after it, or completed."""
         return last_error(self.text, survived=False) if self._completion_line is None else None
 
     @property
@@ -86,7 +86,7 @@ class Log:
 
 
 def read_text(found: ScannedFile, problems: list[Problem]) -> str | None:
-    """Return a file's text, or None with a problem noted; bytes that are no UTF-8 are replaced and noted."""
+    """Read a file's text; on failure, add a problem and return None. Replace and report invalid UTF-8."""
     try:
         raw = _read_regular(found)
     except OSError as error:
@@ -112,7 +112,7 @@ def _read_regular(found: ScannedFile) -> bytes | None:
 
 
 def read_object(found: ScannedFile, problems: list[Problem]) -> dict[str, Any] | None:
-    """Return a file's JSON object without secrets, or None with the reason noted."""
+    """Read a file's JSON object and redact its secrets; return None and add a problem on failure."""
     text = read_text(found, problems)
     if text is None:
         return None
@@ -137,14 +137,14 @@ def read_object(found: ScannedFile, problems: list[Problem]) -> dict[str, Any] |
     if _is_deeper(value, MAX_DEPTH):
         problems.append(Problem(found.shown, f"nested more than {MAX_DEPTH} levels deep"))
         return None
-    clean: dict[str, Any] = redact_json(value)  # before anything is made of it: words of a branch, a reason
+    clean: dict[str, Any] = redact_json(value)  # before other texts are derived from it, such as reasons
     if constants:
         clean = _without_constants(clean, found.shown, problems)
     return clean
 
 
 def _without_constants(value: Any, path: str, problems: list[Problem], key: str = "") -> Any:
-    """Return a JSON value with null for what is no number, and name where that stands."""
+    """Return a JSON value with null for NaN and infinite numbers, and report where they are."""
     if isinstance(value, dict):
         inside = {each: f"{key}.{each}" if key else each for each in value}
         return {each: _without_constants(value[each], path, problems, inside[each]) for each in value}
@@ -158,7 +158,7 @@ def _without_constants(value: Any, path: str, problems: list[Problem], key: str 
 
 
 def _is_deeper(value: dict[str, Any], levels: int) -> bool:
-    """Return whether objects and lists stand in each other more than `levels` deep."""
+    """Return whether objects and lists are nested more than `levels` deep."""
     held: list[Any] = [value]
     for _ in range(levels):
         inside = (each.values() if isinstance(each, dict) else each for each in held)
@@ -167,7 +167,7 @@ def _is_deeper(value: dict[str, Any], levels: int) -> bool:
 
 
 def extract_json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects that stand inside a text, outermost ones, in order.
+    """Yield the outermost JSON objects in a text, in order.
 
     >>> list(extract_json_objects('/classify_issue {"title": "Add x", "body": "y"} abc'))
     [{'title': 'Add x', 'body': 'y'}]
@@ -188,7 +188,7 @@ def extract_json_objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def read_log(found: ScannedFile, problems: list[Problem]) -> Log:
-    """Return one execution.log with the times of its first and last stamped lines."""
+    """Read one execution.log and the times of its first and last lines with a timestamp."""
     text = (read_text(found, problems) or "").replace("\r\n", "\n").replace("\r", "\n")
     parts = found.path.split("/")
     first = last = None
@@ -213,9 +213,9 @@ def _moment_of(stamp: re.Match[str]) -> datetime | None:
 
 
 def outermost(logs: Sequence[Log]) -> Log | None:
-    """Return the log of the workflow that started the others; None if there is no log of a named one.
+    """Return the log of the workflow that started the others; None if no log has a workflow's name.
 
-    It lies in no other log's folder, began first and ended last. If none did both, it is the one that began
+    It is the least nested log that began first and ended last. If none did both, it is the one that began
     first.
     """
     named = [log for log in logs if log.workflow and log.workflow != "prompts"]
@@ -231,5 +231,5 @@ def outermost(logs: Sequence[Log]) -> Log | None:
 
 
 def _naive(when: datetime | None) -> datetime:
-    """Return a time of one machine's logs so that it can be compared; an unknown one comes last."""
+    """Return a log's time without zone, for comparison on one machine; an unknown time is the latest."""
     return when.replace(tzinfo=None) if when is not None else datetime.max  # noqa: DTZ901 - logs are naive

@@ -1,4 +1,4 @@
-"""Read the names and texts of a state file: any JSON value in, what can be read and shown out. Pure."""
+"""Clean and validate the names, texts and status of a state file. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from unicodedata import category
 from ...common.coercion import coerce_number
 
 REQUEST_KEYS: Final = ("nl_input", "task_description", "prompt", "task", "user_request")
-"""Where a state file may say what was asked, the best place first."""
+"""Keys of the request in a state file, the best one first."""
 
-MAX_REQUEST: Final = 200_000  # characters: a request beyond this is cut
-_LONGEST_WORD: Final = 10_000  # characters of a name, a branch or a file: a longer one is none
-_LONGEST_STATUS: Final = 100  # characters
-_SHOWN: Final = 200  # characters of a value in what is said of it
+MAX_REQUEST: Final = 200_000  # characters; a longer request is cut
+_LONGEST_WORD: Final = 10_000  # characters; a longer name, branch or path is cut
+_LONGEST_STATUS: Final = 100  # characters; a longer status is cut
+_SHOWN: Final = 200  # characters of a value quoted in a problem
 _NAMES: Final = (
     "issue_number", "issue_class", "workflow_template", "model_used", "branch_name", "plan_file",
     "current_phase",
@@ -37,28 +37,28 @@ _STATED: Final = {
     "abandoned": "stopped",
     "incomplete": "incomplete",
 }  # fmt: skip
-"""How a run stands, by the words that files use for it."""
+"""Status of a run by the words that files use for it."""
 
 _NO_END: Final = frozenset({
     "blocked", "built", "created", "documented", "draft", "implemented", "in_review", "initialized", "new",
     "on_hold", "open", "paused", "planned", "queued", "ready", "ready_for_review", "review", "reviewed",
     "scheduled", "tested", "todo", "waiting",
 })  # fmt: skip
-"""Usual words for a run that has not come to an end: they stand as they are, and nobody need be told."""
+"""Common words for a run that has not ended: they are kept unchanged and not reported as problems."""
 
 _UNKNOWN: Final = frozenset({
     "-", "n/a", "nan", "nil", "none", "null", "pending", "tbd", "undefined", "unknown", "\u2013",
 })  # fmt: skip
-"""How programs write a value that they do not have."""
+"""Words that programs write for a missing value."""
 
 _NO_QUOTES: Final = str.maketrans({"'": "`", '"': "`"})
 _BREAK = re.compile(r"[^\S ]+")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
-_BLANKS: Final = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
+_BLANKS: Final = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # invisible letters and symbols
 
 
 def visible(text: str) -> str:
-    r"""Return a text on one line without what nobody sees: control, zero-width and half characters.
+    r"""Return a text on one line without invisible characters: control, zero-width and lone surrogates.
 
     >>> visible("  done\u200b\n"), visible("\x1b[31mfailed")
     ('done', '[31mfailed')
@@ -69,12 +69,12 @@ def visible(text: str) -> str:
 
 
 def shows(text: str) -> bool:
-    """Return whether a text has anything that is seen."""
+    """Return whether a text has any visible character."""
     return any(not each.isspace() and category(each) not in _UNSEEN and each not in _BLANKS for each in text)
 
 
 def word(value: Any) -> str | None:
-    """Return a name, a number or a path as text; None if it is none."""
+    """Return a string or an integer as visible text; None for any other or an empty value."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -83,7 +83,7 @@ def word(value: Any) -> str | None:
 
 
 def status_word(state: dict[str, Any]) -> str | None:
-    """Return what a state file calls its run's status, at most 100 characters; None if it says nothing.
+    """Return a state file's own word for the status, at most 100 characters; None if it has none.
 
     >>> status_word({"status": " In progress\u200b "}), status_word({"status": 7})
     ('In progress', None)
@@ -94,7 +94,7 @@ def status_word(state: dict[str, Any]) -> str | None:
 
 
 def stated_status(state: dict[str, Any]) -> str | None:
-    """Return a state file's status in our words where they have it, else in its own; None: it says none.
+    """Return a state file's status, normalized if the word is recognized, else unchanged; None if missing.
 
     >>> stated_status({"status": "In progress"}), stated_status({"status": "on hold"})
     ('running', 'on hold')
@@ -108,7 +108,7 @@ def _plain(status: str) -> str:
 
 
 def without_unknown(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a file's object with null for the words that stand for an unknown value, in its phases too.
+    """Return a file's object with None for words that mean a missing value, also in its phases.
 
     >>> without_unknown({"branch_name": " None ", "phase_results": [{"phase": "plan", "error": "null"}]})
     {'branch_name': None, 'phase_results': [{'phase': 'plan', 'error': None}]}
@@ -127,7 +127,7 @@ def _is_unknown(value: Any) -> bool:
 
 
 def quoted(value: Any) -> str:
-    """Return a value between quotes, with no other quotes inside, at most 200 characters; a number as it is.
+    """Return a value in quotes, with no other quotes inside, at most 200 characters; a number without quotes.
 
     >>> quoted(["a", 1])
     "'[`a`, 1]'"
@@ -140,7 +140,7 @@ def quoted(value: Any) -> str:
 
 
 def odd_words(state: dict[str, Any]) -> Iterator[str]:
-    """Yield what cannot be taken as a state file says it: no text, too long, or with what nobody sees."""
+    """Yield a message for each value of a state that is not text, is too long or has invisible characters."""
     if (length := state.get("duration_seconds")) is not None and coerce_number(length) is None:
         yield f"duration_seconds is no length of time: {quoted(length)}"
     for key in ("status", *REQUEST_KEYS, *_NAMES):

@@ -1,6 +1,6 @@
-"""Judge honestly how a run stands: what its files say goes in, a status and the reason for it come out.
+"""Decide the status of a run, with a reason, from the evidence in its files.
 
-Nothing is guessed from words in an agent's answer, and nothing here reads the clock: `now` comes in.
+Nothing is guessed from words in an agent's answer, and nothing here reads the clock: `now` is a parameter.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .run_times import state_phases
 from .state_words import quoted, stated_status, status_word, word
 
 _PREPARING: Final = frozenset({"classify", "branch", "ops"})
-"""Phases that only prepare a run's work: a run of nothing else is not done."""
+"""Phases that only prepare a run's work: a run with no other phases is not completed."""
 
 _UNPLACED: Final = frozenset({"ops", "other"})
 """Phases that may come at any time of a run."""
 
 _WORK: Final = frozenset({"plan", "build", "test", "review", "patch", "document"})
-"""Phases that a workflow's name promises, and that need an agent."""
+"""Phases that need an agent if the workflow's name contains them."""
 
 _BAD: Final = {
     "error": "ended with an error",
@@ -35,12 +35,12 @@ _BAD: Final = {
 
 
 class StatusDecision(NamedTuple):
-    """A run's status, and why it is thought so."""
+    """Status of a run, and the reason for it."""
 
     status: str  # completed, failed, stopped, running, incomplete, unknown, or the state's own word
     reason: str
     error: str | None = None
-    inferred: bool = False  # no file says so: it follows from how the agents ended
+    inferred: bool = False  # True: inferred from how the agents ended, not stated in a file
 
 
 class LogError(NamedTuple):
@@ -48,28 +48,28 @@ class LogError(NamedTuple):
 
     path: str
     text: str
-    is_last: bool = True  # the log ends with it; False: it went on, and no agent worked
+    is_last: bool = True  # whether the log ends with it; False: the log continued, and no agent ran
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEvidence:
-    """All that speaks for a status."""
+    """All evidence for the status of a run."""
 
     state: dict[str, Any]
     streams: Sequence[StreamFacts]
-    summary: tuple[str, bool | None] | None = None  # a workflow summary's path, and its word on success
-    error_log: tuple[str, str] | None = None  # (path, its last error)
+    summary: tuple[str, bool | None] | None = None  # path and success of a workflow summary
+    error_log: tuple[str, str] | None = None  # path and last error of an error log
     log_error: LogError | None = None
-    completion: tuple[str, str] | None = None  # (path, the log line that says so)
-    written_at: datetime | None = None  # aware UTC, the newest file; None: file times tell nothing
-    being_written: bool = False  # more than a young file shows that somebody writes
-    in_order: bool = False  # times tell which agent came last
-    silent_agents: Sequence[str] = ()  # agents that were given a prompt and left no stream
-    scripts: Sequence[str] = ()  # names of the workflow's scripts, as the state and the logs have them
+    completion: tuple[str, str] | None = None  # path of a log and its completion line
+    written_at: datetime | None = None  # aware UTC, of the newest file; None: file times can't be used
+    being_written: bool = False  # whether more than a recent file time shows that files are being written
+    in_order: bool = False  # whether times show which agent ran last
+    silent_agents: Sequence[str] = ()  # agents with a prompt and without a stream
+    scripts: Sequence[str] = ()  # names of the workflow's scripts from the state and the logs
 
 
 def decide_status(evidence: StatusEvidence, now: datetime) -> StatusDecision:
-    """Return the status by the first rule that speaks."""
+    """Return the decision of the first rule that applies; "unknown" if none does."""
     rules = (_stated, _failed, _goes_on, _unfinished, _completed, _ended_well)
     for rule in rules:
         verdict = rule(evidence, now)
@@ -103,13 +103,13 @@ def _stated(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
 
 
 def _failed_phase(state: dict[str, Any]) -> str | None:
-    """Return the last phase that the state says failed."""
+    """Return the last failed phase according to the state, or None."""
     failed = [entry.get("phase") for entry in state_phases(state) if entry.get("success") is False]
     return word(failed[-1]) if failed else None
 
 
 def state_error(state: dict[str, Any]) -> str | None:
-    """Return the error that a state file tells of: its own, or its last failed phase's."""
+    """Return the error in a state file: its own, or that of its last failed phase with one; None if none."""
     for key in ("error_message", "error", "last_error"):
         if said := _message_of(state.get(key)):
             return said
@@ -146,7 +146,7 @@ def _last_words(stream: StreamFacts) -> str:
 
 
 def _failed_by_its_log(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
-    """Believe the workflow's own log that ends with an error, where nothing says that the run went on."""
+    """Decide "failed" if the workflow's own log has an error and nothing shows that the run continued."""
     error = evidence.log_error
     if error is None or evidence.state.get("completed_at") or evidence.summary is not None:
         return None
@@ -157,7 +157,7 @@ def _failed_by_its_log(evidence: StatusEvidence, now: datetime) -> StatusDecisio
 
 
 def _unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
-    """Without a result the last agent is still at work, was stopped, or was cut off."""
+    """Decide "running", "stopped" or "incomplete" for a last agent without a result."""
     if not evidence.streams or evidence.state.get("completed_at"):
         return None
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)
@@ -166,7 +166,7 @@ def _unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecision | Non
         return StatusDecision(
             "stopped", f"{stopped[0].agent} was interrupted by the user ({stopped[0].path})"
         )
-    if any(map(_ends_garbled, last[:1])):  # it may have had a result, so that nobody is at work
+    if any(map(_ends_garbled, last[:1])):  # that line may have been a result, so the agent isn't running
         why = f"the last line of {last[0].agent} cannot be read ({last[0].path})"
         return None if evidence.completion or evidence.summary else StatusDecision("incomplete", why)
     every = _by_time(evidence.streams) if evidence.in_order else sorted(evidence.streams, key=_rank)
@@ -180,8 +180,8 @@ def _unfinished(evidence: StatusEvidence, now: datetime) -> StatusDecision | Non
 
 
 def _goes_on(evidence: StatusEvidence, now: datetime) -> StatusDecision | None:
-    """Return that a run without an agent is at work, where its log went on after an error."""
-    error = evidence.log_error  # the log does not end with it, or the run had failed
+    """Decide "running" for a run without an agent whose log continued after an error."""
+    error = evidence.log_error  # not at the log's end: an earlier rule has decided "failed" for that
     is_over = evidence.streams or evidence.summary is not None or evidence.state.get("completed_at")
     if error is None or is_over or not _is_at_work(evidence, now):
         return None
@@ -203,7 +203,7 @@ def _completed(evidence: StatusEvidence, _now: datetime) -> StatusDecision | Non
 
 
 def _ended_well(evidence: StatusEvidence, _now: datetime) -> StatusDecision | None:
-    """Nothing says that the workflow ended, but its agents did, and nothing says that more was planned."""
+    """Decide "completed" if the last agent succeeded with an answer and no more work was planned."""
     last = furthest_stream(evidence.streams, in_order=evidence.in_order)[-1:]
     if not last or classify_outcome(last[0]) != "success" or not has_answer(last[0]):
         return None
@@ -222,7 +222,7 @@ def _ended_well(evidence: StatusEvidence, _now: datetime) -> StatusDecision | No
 
 
 def _more_planned(evidence: StatusEvidence) -> str | None:
-    """Return the sign that the run was to go on after its agents ended; None: there is none."""
+    """Return the evidence that the run should have continued after its agents ended, or None."""
     if evidence.silent_agents:
         return f"{evidence.silent_agents[-1]} was given a prompt and left no stream"
     heard = {classify_phase(stream.agent) for stream in evidence.streams}
@@ -231,7 +231,7 @@ def _more_planned(evidence: StatusEvidence) -> str | None:
     done, current = evidence.state.get("completed_phases"), evidence.state.get("current_phase")
     if isinstance(done, list) and isinstance(current, str) and current and current not in done:
         return f"the state has not completed its phase {quoted(current)}"
-    if "other" in heard:  # nobody knows what such an agent was for
+    if "other" in heard:  # the purpose of such an agent is unknown: it may have covered a missing phase
         return None
     for script in evidence.scripts:
         missing = [phase for phase in _promised(script) if phase not in heard]
@@ -241,7 +241,7 @@ def _more_planned(evidence: StatusEvidence) -> str | None:
 
 
 def _promised(script: str) -> list[str]:
-    """Return the phases that a workflow's name promises.
+    """Return the phases in a workflow's name that need an agent.
 
     >>> _promised("adw_plan_build_iso"), _promised("adw_sdlc"), _promised("nightly")
     (['plan', 'build'], ['plan', 'build'], [])
@@ -253,7 +253,7 @@ def _promised(script: str) -> list[str]:
 
 
 def _ends_garbled(stream: StreamFacts) -> bool:
-    """Return whether a stream's last line is whole and cannot be read: it may be the result."""
+    """Return whether a stream's last line is complete but unreadable: it may be the result."""
     unread = any(found.line == stream.lines and found.severity == "error" for found in stream.problems)
     return unread and not stream.is_truncated and classify_outcome(stream) == "incomplete"
 
@@ -264,21 +264,21 @@ def _is_at_work(evidence: StatusEvidence, now: datetime) -> bool:
 
 
 def is_in_future(written: datetime, now: datetime) -> bool:
-    """Return whether something was written so far in the future that a clock must be wrong; both aware."""
+    """Return whether a file time is so far in the future that a clock must be wrong; both times are aware."""
     return written > now and not is_plausible(written, now)
 
 
 def is_timed_out(written: datetime, now: datetime) -> bool:
-    """Return whether nothing was written for so long that nobody can be at work; both aware."""
+    """Return whether nothing was written for so long that no agent can be running; both times are aware."""
     return now - written > SILENCE_TIMEOUT or not is_plausible(written, now)
 
 
 def furthest_stream(streams: Sequence[StreamFacts], *, in_order: bool) -> list[StreamFacts]:
-    """Return the stream that the run came furthest with, and a pull request's beside it.
+    """Return the stream of the furthest phase, and without times also those of ship phases (pull requests).
 
-    By times where these tell an order; otherwise by the usual order of phases. A committer's stream is
-    often cut by its own commit: that decides nothing. Neither does a step that prepared or tidied up and
-    did nothing, where others worked.
+    Streams are ordered by their times if `in_order`, otherwise by the usual order of phases. A committer's
+    incomplete stream is ignored, as its own commit often cuts it off. So is a preparing or cleaning step that
+    did nothing, if others worked.
     """
     working = [
         stream
@@ -315,7 +315,7 @@ def _by_time(streams: Iterable[StreamFacts]) -> list[StreamFacts]:
 
 
 def _rank(stream: StreamFacts) -> float:
-    """Return a stream's place in the usual order; a committer comes right after the agent it commits for."""
+    """Return a stream's rank in the usual order of phases; a committer follows the agent it commits for."""
     phase = classify_phase(stream.agent)
     if phase != "commit":
         return PHASES.index(phase)

@@ -1,4 +1,4 @@
-"""Read one stream file: a path in, StreamFacts out, whichever CLI wrote it. Never writes, never prices."""
+"""Parse one agent stream file of any supported CLI into StreamFacts. Never writes, never calculates costs."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ from .result_lines_reader import parse_result_lines
 __all__ = ["Checkpoint", "StreamRead", "identity_of", "read_result_lines", "read_stream", "resume_stream"]
 
 
-_BEGINNING = 64 * 1024  # bytes of a stream that are read for its first line
+_BEGINNING = 64 * 1024  # bytes read to find a stream's first line
 
 UNKNOWN_KIND = "a stream of an unknown kind: nothing of it is counted"
 
 
 class StreamRead(NamedTuple):
-    """What came of reading one stream."""
+    """Result of reading one stream."""
 
-    facts: StreamFacts | None  # None: the file is whole JSON, but no agent's stream
-    checkpoint: Checkpoint | None  # from where to read on, where one was wanted and the stream is long enough
-    problem: Problem | None = None  # a JSONL file that is no known kind of stream
+    facts: StreamFacts | None  # None: the file is valid JSON, but not an agent's stream
+    checkpoint: Checkpoint | None  # where to resume; None if not wanted, or if the stream is short
+    problem: Problem | None = None  # set if a JSONL file is not a known kind of stream
 
 
 def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
-    """Return what the stream says, or None where the file is whole JSON but no agent's stream.
+    """Parse a stream; return None if the file is valid JSON but not an agent's stream.
 
-    `path` is the name that problems and records carry; `agent` is the agent that the layout tells.
-    A file that holds no JSON comes back with format "unreadable", one that cannot be opened with "unread",
-    each with a problem.
+    `path` is the file's name in problems and facts; `agent` is the agent's name according to the file layout.
+    A file without JSON gets the format "unreadable", one that cannot be opened "unread", each with a problem.
     """
     return resume_stream(file, path, agent, None, wanted=False).facts
 
@@ -49,7 +48,7 @@ def read_stream(file: Path | str, path: str, agent: str) -> StreamFacts | None:
 def read_result_lines(
     file: Path | str, path: str, agent: str, stamp: FileStamp | None = None
 ) -> StreamFacts | None:
-    """Return what a stream cost, without its messages and tools; None where it is to be read whole."""
+    """Parse only a stream's result lines, without messages and tool calls; None if it must be read whole."""
     if path.endswith(".json"):
         return None
     try:
@@ -57,11 +56,11 @@ def read_result_lines(
         with handle:
             return parse_result_lines(BlockReader(handle, status.st_size), path, agent, status)
     except OSError:
-        return None  # reading it whole says why
+        return None  # reading it whole reports the reason
 
 
 def identity_of(file: Path | str, path: str) -> str | None:
-    """Return what tells a stream apart, by its beginning alone; None where no whole line is there."""
+    """Return a hash of a stream's first line or object, which identifies it; None if that is not complete."""
     try:
         handle, status = open_file(file)
         with handle:
@@ -74,7 +73,7 @@ def identity_of(file: Path | str, path: str) -> str | None:
 
 
 def _identity(block: bytes) -> str | None:
-    """Return the name of a block's first line; None where the line is not whole."""
+    """Return a hash of a block's first line; None if the line is not complete."""
     line = block[: block.find(b"\n") + 1]
     return hashlib.blake2b(line, digest_size=16).hexdigest() if line else None
 
@@ -88,9 +87,9 @@ def resume_stream(
     wanted: bool = True,
     stamp: FileStamp | None = None,
 ) -> StreamRead:
-    """Return the same, read on from `mark` where the file only grew since, else from its start.
+    """Parse a stream from checkpoint `mark` if the file only grew since then, else from its start.
 
-    `stamp` is what a listing told of it: a file that lies elsewhere is then not asked for it again.
+    `wanted` is whether to return a new checkpoint. A `stamp` from a listing saves a remote request.
     """
     try:
         handle, status = open_file(file, stamp)
@@ -107,13 +106,13 @@ def resume_stream(
 
 
 class _Opened(NamedTuple):
-    """An open file, and what is asked of it."""
+    """An open file and the parameters of reading it."""
 
     handle: BinaryIO
     status: OpenFileStat
     path: str
     agent: str
-    wanted: bool  # a bookmark
+    wanted: bool  # whether to return a checkpoint
 
 
 def _read_on(opened: _Opened, mark: Checkpoint) -> StreamRead:
@@ -129,7 +128,7 @@ def _read(opened: _Opened) -> StreamRead:
     first = next(blocks, b"")
     sniffer = Sniffer()
     kind = sniffer.look(first)
-    if kind is None:  # many lines that tell nothing may stand before the first that does
+    if kind is None:  # many lines without a mark of any dialect may precede the first that has one
         kind = next(filter(None, map(sniffer.look, blocks)), None)
         source = BlockReader(opened.handle, opened.status.st_size)
         blocks, first = iter(source), b""
@@ -164,7 +163,7 @@ def _unreadable(opened: _Opened, reason: str, lines: int, *, cut: bool) -> Strea
 
 
 def _read_json(opened: _Opened) -> StreamRead:
-    """Read a `.json` file whose objects are those of a stream; any other is none of ours."""
+    """Parse a `.json` file whose objects are those of a stream; return no facts for any other file."""
     pieces = BlockReader(opened.handle, opened.status.st_size).pieces()
     begin = next(pieces, b"")
     if not may_tell(begin):
@@ -192,7 +191,7 @@ def _read_json(opened: _Opened) -> StreamRead:
 def _read_elements(
     opened: _Opened, reading: StreamParser, every: Iterable[tuple[int, bytes]], elements: Elements
 ) -> StreamRead:
-    """Take in each object as a line. Its number is the line in which it begins, if no other does."""
+    """Parse each object as a line, numbered by the line in which it begins; numbers always increase."""
     number, identity = 0, None
     for line, raw in every:
         whole = raw + b"\n"
@@ -207,17 +206,17 @@ def _read_elements(
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass over a stream's lines; the last one may be half-written, and is left for the next time."""
+    """One pass over a stream's lines; the last may be half-written, so a checkpoint is set before it."""
 
     opened: _Opened
     source: BlockReader
     kind: str
     reading: StreamParser
     number: int = 0
-    identity: str | None = None  # by the first whole line: another line, another attempt
+    identity: str | None = None  # hash of the first complete line, which differs between attempts
 
     def through(self, blocks: Iterable[bytes]) -> StreamRead:
-        """Take the lines in; return the facts, and the place after the last whole line."""
+        """Parse the lines; return the facts, and a checkpoint after the last complete line."""
         mark = None
         cut = False
         for block in blocks:
@@ -240,12 +239,12 @@ class _Pass:
         self.number = self.reading.feed(block, self.number)
 
     def _take_last(self, block: bytes) -> bool:
-        """Take a line without its end; tell whether it is half-written."""
+        """Parse a line without its line feed; return whether it is half-written."""
         self.number = self.reading.feed(block, self.number)
         return self.reading.begun is not None or self.reading.bad_line == self.number
 
     def _mark(self) -> Checkpoint | None:
-        """Return a bookmark for the lines taken in, where one is wanted and worth it."""
+        """Return a checkpoint after the lines parsed so far; None if not wanted, impossible or too early."""
         offset = self.source.end
         if not self.opened.wanted or not self.source.resumable or offset < MIN_SIZE:
             return None

@@ -1,4 +1,4 @@
-"""Read a file in bounded memory: an open file goes in, blocks of whole lines come out. Knows no record."""
+"""Read the lines of an open file in blocks, in bounded memory, regardless of their content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_OBJECTS = re.compile(rb"(?:[^{\n]*+\n)++")
 
 
 def skip_noise(block: bytes, start: int, *, text: bool) -> int:
-    r"""Return where the lines end that are blank or, with `text`, hold no object; `start`: none is.
+    r"""Return the offset after all blank lines from `start` on, or, with `text`, lines without an object.
 
     >>> skip_noise(b"\n\nx\n{}\n", 0, text=False), skip_noise(b"\n\nx\n{}\n", 0, text=True)
     (2, 4)
@@ -23,8 +23,8 @@ def skip_noise(block: bytes, start: int, *, text: bool) -> int:
     return found.end() if found else start
 
 
-MAX_STRING = 16_384  # bytes of one string: more than any field that is read needs
-MAX_LINE = 8 << 20  # bytes of what is kept of one line; a line beyond it is no record of an agent
+MAX_STRING = 16_384  # bytes kept of one string: more than any parsed field needs
+MAX_LINE = 8 << 20  # bytes kept of one line; a longer one is not an agent's record
 
 _BLANKS = re.compile(rb"[ \t\r\n]{2,}+")
 _STOP = re.compile(rb'["\\]')
@@ -33,23 +33,23 @@ _ESCAPE = 6  # bytes of the longest escape, \uXXXX
 
 
 class TruncatingLine:
-    """One line of JSON, taken in piece by piece; outside its strings all is kept but runs of blanks."""
+    """One line of JSON, fed piece by piece; long strings are cut, and blanks outside strings collapsed."""
 
     def __init__(self) -> None:
         self._kept = bytearray()
-        self._inside = False  # a string
-        self._room = 0  # bytes that may still be kept of this string
-        self._backslash = False  # the last byte of the piece before began an escape
-        self._digits = 0  # of a \uXXXX escape that are still to come
+        self._inside = False  # whether inside a string
+        self._room = 0  # bytes still to keep of this string
+        self._backslash = False  # the previous byte began an escape
+        self._digits = 0  # digits of a \uXXXX escape still to come
 
     def feed(self, piece: bytes) -> None:
-        """Take in the next bytes of the line."""
+        """Add the next bytes of the line."""
         at = 0
         while at < len(piece) and len(self._kept) <= MAX_LINE:
             at = self._in_string(piece, at) if self._inside else self._outside(piece, at)
 
     def truncated(self) -> bytes:
-        """Return what was kept: the line, its long strings cut; its mere beginning where that is too much."""
+        """Return the line with its long strings cut; only its beginning if it still exceeds MAX_LINE."""
         return bytes(self._kept if len(self._kept) <= MAX_LINE else self._kept[:MAX_STRING])
 
     def _outside(self, piece: bytes, at: int) -> int:
@@ -81,12 +81,12 @@ class TruncatingLine:
         return at + 1
 
     def _skip(self, piece: bytes, at: int) -> int:
-        """Pass over the rest of a string of which enough was kept."""
+        """Skip the rest of a string that is already cut."""
         plain = _PLAIN.match(piece, at)
         return self._stop(piece, plain.end() if plain else at)
 
     def _stop(self, piece: bytes, at: int) -> int:
-        """Take in what ends a stretch of text: a quote, a backslash, or the end of the piece."""
+        """Handle the end of a run of plain text: a quote, a backslash, or the end of the piece."""
         if at >= len(piece):
             return at
         if piece[at : at + 1] == b'"':
@@ -95,14 +95,14 @@ class TruncatingLine:
         else:
             self._backslash = True
             if self._room < _ESCAPE:
-                self._room = 0  # an escape is kept whole or not at all
+                self._room = 0  # keep an escape completely or not at all
             self._keep(b"\\")
         return at + 1
 
     def _keep(self, part: bytes) -> None:
         if self._room:
             self._kept += part
-            self._room = max(self._room - len(part), 1)  # an escape that was begun is finished
+            self._room = max(self._room - len(part), 1)  # at least 1, to complete an escape that has begun
 
     def _keep_text(self, text: bytes) -> None:
         if len(text) < self._room:
@@ -114,7 +114,7 @@ class TruncatingLine:
 
 
 def _drop_half_letter(text: bytearray) -> None:
-    """Take away the bytes of a last letter that was cut in two."""
+    """Remove the bytes of an incomplete UTF-8 character at the end."""
     for back in range(1, min(len(text), 4) + 1):
         byte = text[-back]
         if byte & 0xC0 != 0x80:
@@ -125,7 +125,7 @@ def _drop_half_letter(text: bytearray) -> None:
 
 
 BLOCK_SIZE = 1 << 20  # bytes read at a time
-LONG_LINE = 4 << 20  # bytes: of a longer line, long strings are cut while it is read
+LONG_LINE = 4 << 20  # bytes; in a longer line, long strings are cut while it is read
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -133,16 +133,16 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(slots=True)
 class BlockReader:
-    """The lines of an open file, from `start` on; each ends with a line feed, but maybe the file's last."""
+    """Lines of an open file from `start` on; each ends with a line feed, except possibly the last."""
 
     handle: BinaryIO
-    size: int  # bytes of the file, as far as is known: how much to read at first
-    start: int = 0
-    end: int = field(init=False, default=0)  # offset after the last whole line
-    resumable: bool = field(init=False, default=True)  # `end` is a place from which to read on
+    size: int  # expected size of the file in bytes, which limits the first read
+    start: int = 0  # offset in bytes
+    end: int = field(init=False, default=0)  # offset after the last complete line
+    resumable: bool = field(init=False, default=True)  # whether reading can resume at `end`
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield whole lines, many at a time; what stands after the last line feed comes last, alone."""
+        """Yield blocks of complete lines; text after the last line feed comes last, as its own block."""
         pieces = self.pieces()
         piece, rest = next(pieces, b""), b""
         while piece:
@@ -164,7 +164,7 @@ class BlockReader:
             yield rest
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the file's bytes without its byte order mark; UTF-16 of a Windows shell becomes UTF-8."""
+        """Yield the file's bytes as UTF-8 without a byte order mark; Windows shells write UTF-16."""
         self.handle.seek(self.start)
         self.end = self.start
         piece = self.handle.read(min(BLOCK_SIZE, max(self.size - self.start, 0) + 1))
@@ -179,7 +179,7 @@ class BlockReader:
         if self.start == 0 and piece.startswith(_UTF8_BOM):
             self.end = len(_UTF8_BOM)
             piece = piece[self.end :]
-        if self.start == 0 and b"\r" in piece and b"\n" not in piece:  # lines as old Macs end them
+        if self.start == 0 and b"\r" in piece and b"\n" not in piece:  # line ends of classic Mac OS
             self.resumable = False
             while piece:
                 yield piece.replace(b"\r", b"\n")
@@ -189,7 +189,7 @@ class BlockReader:
             piece = self.handle.read(BLOCK_SIZE)
 
     def _long(self, head: bytes, pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
-        """Read a long line to its end; return it with its strings cut, and what was read beyond it."""
+        """Read a long line to its end; return it with its strings cut, and the bytes read after it."""
         line = TruncatingLine()
         line.feed(head)
         length = len(head)

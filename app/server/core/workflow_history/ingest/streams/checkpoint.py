@@ -1,4 +1,4 @@
-"""How far a stream was read, and what it said until there: a reading in, bytes that last out, and back."""
+"""Checkpoints of partly read streams: a file offset and the parser's state, encoded for storage."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ PARSERS: dict[str, type[StreamParser]] = {
     "cursor": CursorParser,
     "opencode": OpencodeParser,
 }
-"""Every dialect that is read, by the name that `sniff` gives it."""
+"""Parsers by the dialect that `Sniffer` detects."""
 
-MIN_SIZE = 256 * 1024  # bytes: a shorter stream is read anew as fast as its bookmark is
-_ENDS = 4096  # bytes at the begin and before the mark by which a file is known again
-_VERSION = 5  # raised when a reading gets other fields or other meanings
+MIN_SIZE = 256 * 1024  # bytes; a shorter stream is read again as fast as its checkpoint
+_ENDS = 4096  # bytes hashed at the file's beginning and before the checkpoint, to recognize the file
+_VERSION = 5  # increase whenever a parser's fields or their meanings change
 
 _DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in PARSERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A place in a file from which to read on."""
+    """Position in a file where reading can resume, with the parser's state."""
 
-    offset: int  # bytes: the begin of the first line that was not read
-    lines: int  # before it
-    inode: int
-    boundary_hash: bytes  # digest of the file's begin and of what stands before the mark
-    identity: str | None  # of the stream, by its first line
-    kind: str  # a key of READINGS
-    state: bytes  # the reading, packed
+    offset: int  # offset in bytes of the first line that was not read
+    lines: int  # number of lines before the offset
+    inode: int  # inode of the file; 0 for remote files
+    boundary_hash: bytes  # digest of the file's first bytes and of those before the offset
+    identity: str | None  # hash of the stream's first line
+    kind: str  # dialect, a key of PARSERS
+    state: bytes  # parser as msgpack
     version: int = _VERSION
 
     def matches(self, handle: BinaryIO, status: OpenFileStat) -> bool:
-        """Return whether the file still begins with what was read: it may have grown, not been replaced."""
+        """Return whether the file still begins with the bytes read: it may have grown, not been replaced."""
         return (
             self.version == _VERSION
             and self.kind in PARSERS
@@ -58,7 +58,7 @@ class Checkpoint:
         )
 
     def restore_parser(self) -> StreamParser:
-        """Return what the stream said until the mark."""
+        """Decode the parser in its state at the checkpoint."""
         return _DECODERS[self.kind].decode(self.state)
 
 
@@ -66,7 +66,7 @@ _BOOKMARK = msgspec.msgpack.Decoder(Checkpoint)
 
 
 def boundary_hash_of(handle: BinaryIO, offset: int) -> bytes:
-    """Return the digest by which the first `offset` bytes of a file are known again."""
+    """Compute the digest that identifies the first `offset` bytes of a file, from their ends alone."""
     handle.seek(0)
     begin = handle.read(min(_ENDS, offset))
     handle.seek(max(offset - _ENDS, 0))
@@ -75,7 +75,7 @@ def boundary_hash_of(handle: BinaryIO, offset: int) -> bytes:
 
 
 def encode_state(reading: StreamParser) -> bytes:
-    """Return a reading as bytes, without the secrets that commands and answers hold."""
+    """Encode a parser as msgpack, with the secrets in its commands and answers redacted."""
     state = msgspec.msgpack.encode(reading)
     said = msgspec.msgpack.decode(state)
     clean = redact_json(said)
@@ -83,10 +83,10 @@ def encode_state(reading: StreamParser) -> bytes:
 
 
 def encode_checkpoint(mark: Checkpoint) -> bytes:
-    """Return a bookmark as bytes that can be stored."""
+    """Encode a checkpoint as msgpack."""
     return msgspec.msgpack.encode(mark)
 
 
 def decode_checkpoint(raw: bytes) -> Checkpoint:
-    """Return the bookmark that was stored."""
+    """Decode a stored checkpoint."""
     return _BOOKMARK.decode(raw)

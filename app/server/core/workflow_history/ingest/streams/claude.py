@@ -1,4 +1,4 @@
-"""Read a Claude Code stream: lines of bytes in, StreamFacts out. Nothing is priced or judged here."""
+"""Parse Claude Code streams and transcripts into StreamFacts. Calculates no costs and judges no outcome."""
 
 from __future__ import annotations
 
@@ -49,38 +49,38 @@ PARSED_TYPES = frozenset({"system", "assistant", "user", "result"})
 SYNTHETIC = "<synthetic>"
 _AGENT_TOOLS = frozenset({"Task", "Agent"})
 _SUBAGENT = msgspec.json.Decoder(SubagentResult)
-MAX_RESULT_CHARS = 2000  # characters kept of an answer
+MAX_RESULT_CHARS = 2000  # characters kept of a result's text
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class ClaudeParser(LineParser):
-    """What has been gathered so far from one stream."""
+    """Parser of one Claude Code stream and the facts collected so far."""
 
     messages: dict[str, MessageUsage] = field(default_factory=dict)
     tools: list[ToolCall] = field(default_factory=list)
     tool_at: dict[str, int] = field(default_factory=dict)
     early: dict[str, tuple[bool, int]] = field(
         default_factory=dict
-    )  # answers before their call: failed, line
+    )  # tool results read before their call, by call id: failed, line
     sessions: dict[str, None] = field(default_factory=dict)
-    opened: dict[str, None] = field(default_factory=dict)  # sessions of which the init line stands here
+    opened: dict[str, None] = field(default_factory=dict)  # sessions whose init line is in this stream
     model: str | None = None
     transcript: bool = False
     first_type: str | None = None
     messages_before_init: bool = False
-    usage: tuple[str, Usage] | None = None  # of the message read last: its next line mostly says the same
+    usage: tuple[str, Usage] | None = None  # id and usage of the latest message, which its next line repeats
     subagents: list[Subagent] = field(default_factory=list)
     agent_ids: dict[str, None] = field(default_factory=dict)
     sidechains: bool = False
-    ended: Ended | None = None  # by the last line that tells of an end
-    side_ended: Ended | None = None  # the same of subagents' lines
-    asked_at: datetime | None = None  # of the last prompt that no message has answered yet
-    has_copied: bool = False  # lines that say that they are another session's
-    own_first: datetime | None = None  # earliest time of what was said or asked in all other lines
+    ended: Ended | None = None  # ending according to the last line that shows one
+    side_ended: Ended | None = None  # ending according to subagents' lines
+    asked_at: datetime | None = None  # time of the latest prompt that has no answer yet
+    has_copied: bool = False  # whether some lines are marked as another session's
+    own_first: datetime | None = None  # earliest time of a message that is not another session's
 
     def feed(self, block: bytes, number: int) -> int:
-        """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
+        """Parse a block of lines, the first of which follows line `number`; return the last line's number."""
         start, find, answers = 0, block.find, ToolResultMatcher()
         while (end := find(b"\n", start)) >= 0 or start < len(block):
             end = end if end >= 0 else len(block)
@@ -102,12 +102,12 @@ class ClaudeParser(LineParser):
         return number
 
     def _after_noise(self, block: bytes, start: int) -> int:
-        """Return where the next line stands that says something; garbled ones do, while they are named."""
+        """Return the offset of the next line to parse; lines without JSON count until MAX_PROBLEMS."""
         text = len(self.problems) >= MAX_PROBLEMS and self.begun is None
         return skip_noise(block, start, text=text)
 
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong."""
+        """Parse one record and add its facts."""
         line = decode_line(raw, PARSED_TYPES)
         if line is not None:
             _take(self, line, number)
@@ -115,20 +115,20 @@ class ClaudeParser(LineParser):
             _check_text(self, raw, number)
 
     def moment(self, line: Line, number: int) -> datetime | None:
-        """Return when a line was written, and note it; None if it does not show."""
+        """Return and record when a line was written; None if it has no valid time."""
         when = None if line.timestamp is None else parse_timestamp(line.timestamp)
         self.note_time(when, line.timestamp, number)
         return when
 
     def note_ending(self, line: Line, ended: Ended | None) -> None:
-        """Note how the stream ends, if this is its last line."""
+        """Record how the stream ends if this is its last line; subagents' lines are kept apart."""
         if ended is not None and line.isSidechain:
             self.side_ended = ended
         elif ended is not None:
             self.ended = ended
 
     def note_said(self, line: Line, ended: Ended | None, when: datetime | None, *, copied: bool) -> None:
-        """Note when something was said or asked; `copied`: the line says that it is another session's."""
+        """Record the time of a message or prompt; `copied`: the line is marked as another session's."""
         if copied:
             self.has_copied = True
         elif when is not None and isinstance(line.message, Message):
@@ -137,13 +137,13 @@ class ClaudeParser(LineParser):
             self.asked_at = when
 
     def add_problem(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
-        """Note what is wrong with a line, up to a bound; how the stream ends is unknown after a lost line."""
+        """Record a problem with a line, up to MAX_PROBLEMS; after a lost line, the ending is unknown."""
         if not doubtful:
             self.ended = self.side_ended = None
         LineParser.add_problem(self, reason, line, doubtful=doubtful)
 
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
         messages = tuple(self.messages.values())
         ending, ending_text = self.ended or self.side_ended or (None, "")
         return StreamFacts(
@@ -174,7 +174,7 @@ class ClaudeParser(LineParser):
         )
 
     def unended(self) -> tuple[str, ...]:
-        """Return the sessions that left no result before another one began here and left one."""
+        """Return the sessions that began before the last one and have no result, if another one has."""
         ended = {result.session_id for result in self.results if result.session_id and is_telling(result)}
         *before, _ = self.opened or (None,)
         return tuple([session for session in before if session and session not in ended]) if ended else ()
@@ -192,7 +192,7 @@ def _check_text(reading: ClaudeParser, raw: bytes, number: int) -> None:
 
 
 def _take(reading: ClaudeParser, line: Line, number: int) -> None:
-    """Put one decoded line's facts where they belong."""
+    """Add one decoded line's facts."""
     session = line.session_id or line.sessionId
     if session:
         reading.sessions[session] = None
@@ -234,7 +234,7 @@ def _assistant(
     message_id = message.id or f"line {number}"
     known = reading.messages.get(message_id)
     if known is not None:
-        message_id = known.message_id  # one text for all that name it: a long stream names it often
+        message_id = known.message_id  # reuse one string: a long stream repeats the id often
     again = known is not None and known.model is not None and reading.usage == (message_id, message.usage)
     if message.usage is not None and (reading.transcript or not again):
         new = _spent(message, message.usage, message_id, number, when)
@@ -271,7 +271,7 @@ def _spent(
 
 
 def _merged(known: MessageUsage, new: MessageUsage, *, whole: bool) -> MessageUsage:
-    """Take a message's lines as one message; in a transcript its last line tells whether it is final."""
+    """Merge two lines of one message; in a transcript, the later one decides whether it is final."""
     if known.usage == new.usage and known.is_final == new.is_final and known.model is not None:
         return known
     merged = known.merged(new, whole=whole)
@@ -291,20 +291,20 @@ def _called(reading: ClaudeParser, block: Block, tool: str, number: int, message
 
 
 def is_copied(path: str, session: object, forked_from: object) -> bool:
-    """Return whether a line of a transcript says that it was copied from another session's."""
+    """Return whether a transcript's line is marked as copied from another session's transcript."""
     own = _session_named(path) if session else None
     return forked_from is not None or (own is not None and session != own)
 
 
 @lru_cache(maxsize=64)
 def _session_named(path: str) -> str | None:
-    """Return the session that a transcript is called after."""
+    """Return the session id in a transcript's file name, or None."""
     stem = path.rpartition("/")[2].partition(".")[0]
     return stem if _SESSION.fullmatch(stem) else None
 
 
 def _is_prompt(line: Line) -> bool:
-    """Return whether a line holds what a person asked for, and no tool's answer."""
+    """Return whether a line is a prompt of the main thread, without tool results."""
     if line.type != "user" or line.isSidechain:
         return False
     content = line.message.content if isinstance(line.message, Message) else None
@@ -313,7 +313,7 @@ def _is_prompt(line: Line) -> bool:
 
 
 def _sidechain(reading: ClaudeParser, line: Line) -> None:
-    """Note whose messages stand here, if a sub-agent's do."""
+    """Record the subagent that wrote the line, if one did."""
     if isinstance(line.agentId, str):
         reading.agent_ids[line.agentId] = None
     elif line.isSidechain is True:
@@ -321,7 +321,7 @@ def _sidechain(reading: ClaudeParser, line: Line) -> None:
 
 
 def _agents_calls(reading: ClaudeParser, blocks: list[Block | str]) -> Iterator[ToolCall | None]:
-    """Yield the calls of tool results that may be a sub-agent's answer; one without its call may be."""
+    """Yield the tool call of each result that may be a subagent's answer; None if the call is missing."""
     for block in blocks:
         at = reading.tool_at.get(block.tool_use_id or "") if isinstance(block, Block) else None
         call = None if at is None else reading.tools[at]
@@ -330,7 +330,7 @@ def _agents_calls(reading: ClaudeParser, blocks: list[Block | str]) -> Iterator[
 
 
 def _subagent(reading: ClaudeParser, call: ToolCall | None, result: msgspec.Raw, number: int) -> None:
-    """Note a sub-agent's answer: what it spent stands in its own transcript."""
+    """Record a subagent's answer; its usage is in its own transcript."""
     try:
         told = _SUBAGENT.decode(result)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -391,7 +391,7 @@ def _result(line: Line, number: int, session: str | None) -> ResultLine:
 
 
 def _out_of_order(reading: ClaudeParser) -> Iterator[Problem]:
-    """Tell what shows that lines are missing or stand in another order than they were written in."""
+    """Yield problems that show missing lines or lines in the wrong order."""
     if len(reading.problems) >= MAX_PROBLEMS:
         return
     for _, number in list(reading.early.values())[:MAX_PROBLEMS]:

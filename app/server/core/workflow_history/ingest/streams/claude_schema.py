@@ -1,7 +1,7 @@
-"""The shapes of a stream's lines: bytes of one line in, a typed record out. Fields nobody needs are skipped.
+"""Schema of Claude Code's stream lines, and functions that decode their fields. Unused fields are skipped.
 
-Two dialects share them: Claude Code's `--output-format stream-json` and its native transcripts, whose
-lines carry `sessionId`, a timestamp and final usage.
+Two formats share the schema: Claude Code's `--output-format stream-json`, and its native transcripts, whose
+lines have `sessionId`, a timestamp and final usage.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from ...common.plausible_dates import is_possible, read_moment
 
 NO_TIME = "timestamp cannot be read as a time with its zone"
 NO_RUNS_TIME = "timestamp is before 2000 or after 2099"
-"""How problems with a line's clock begin."""
+"""First words of problems with a line's timestamp."""
 
 
 class LineUnreadableError(ValueError):
-    """One line cannot be used; its text is the reason."""
+    """A line cannot be used; the message is the reason."""
 
 
 class CacheCreation(msgspec.Struct):
-    """Cache writes by lifetime, tokens."""
+    """Cache write tokens by cache lifetime."""
 
     ephemeral_5m_input_tokens: int | float | None = None
     ephemeral_1h_input_tokens: int | float | None = None
 
 
 class ServerToolUse(msgspec.Struct):
-    """Server-side tools, requests."""
+    """Number of requests to server-side tools."""
 
     web_search_requests: int | float | None = None
 
 
 class Usage(msgspec.Struct):
-    """Token counts as Anthropic's API gives them: input without cache."""
+    """Token counts as reported by Anthropic's API; input tokens exclude cache tokens."""
 
     input_tokens: int | float | None = None
     output_tokens: int | float | None = None
@@ -49,11 +49,11 @@ class Usage(msgspec.Struct):
     speed: Any = None
     inference_geo: Any = None
     service_tier: Any = None
-    iterations: Any = None  # the requests that one message took
+    iterations: Any = None  # API requests of one message
 
 
 class ModelEntry(msgspec.Struct):
-    """One model of a result's modelUsage."""
+    """Usage and cost of one model in a result's modelUsage."""
 
     inputTokens: int | float | None = None  # noqa: N815 - the stream's own spelling
     outputTokens: int | float | None = None  # noqa: N815
@@ -64,7 +64,7 @@ class ModelEntry(msgspec.Struct):
 
 
 class Block(msgspec.Struct):
-    """One block of a message's content; what may be long stays raw until it is needed."""
+    """One block of a message's content; fields that may be long stay raw until they are needed."""
 
     type: str | None = None
     id: str | None = None
@@ -111,9 +111,9 @@ class Line(msgspec.Struct):
     errors: Any = None
     permission_denials: list[msgspec.Raw] | None = None
     agentId: Any = None  # noqa: N815 - the transcript's own spelling
-    isSidechain: Any = None  # noqa: N815 - a transcript's line of a subagent
-    forkedFrom: Any = None  # noqa: N815 - a transcript's line that stands in its parent's, too
-    isMeta: Any = None  # noqa: N815 - written by the program, not by the user
+    isSidechain: Any = None  # noqa: N815 - true on a subagent's lines of a transcript
+    forkedFrom: Any = None  # noqa: N815 - set on lines copied from the parent session's transcript
+    isMeta: Any = None  # noqa: N815 - true if the program wrote the line, not the user
     isCompactSummary: Any = None  # noqa: N815
     isApiErrorMessage: Any = None  # noqa: N815
     error: Any = None
@@ -121,20 +121,20 @@ class Line(msgspec.Struct):
 
 
 class SubagentResult(msgspec.Struct):
-    """What a transcript tells of a sub-agent beside its answer."""
+    """Metadata of a subagent's answer in a transcript."""
 
     agentId: str | None = None  # noqa: N815
     totalTokens: int | None = None  # noqa: N815
 
 
 class TypeOnly(msgspec.Struct):
-    """Just a line's type."""
+    """The type field of a line, without its other fields."""
 
     type: Any = None
 
 
 class ToolInput(msgspec.Struct):
-    """The little of a tool call's input that tells what was done."""
+    """Fields of a tool call's input that describe the call."""
 
     command: Any = None
     file_path: Any = None
@@ -153,9 +153,9 @@ _INPUT_FIELDS = ("command", "file_path", "notebook_path", "skill", "path", "patt
 
 
 def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
-    """Return the line, or None where it is whole but of a type outside `wanted`.
+    """Decode a line; return None if it is valid but its type is not in `wanted`.
 
-    Raises LineUnreadableError with the reason where the line is damaged.
+    Raises LineUnreadableError with the reason if the line is damaged.
     """
     try:
         line = _LINE.decode(raw)
@@ -164,14 +164,14 @@ def decode_line(raw: bytes, wanted: frozenset[str]) -> Line | None:
             raise LineUnreadableError(str(error)) from None
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if raw.isascii() and b"\\u" not in raw:  # of this the standard library reads no more
+        if raw.isascii() and b"\\u" not in raw:  # the standard library couldn't decode it either
             raise LineUnreadableError(str(error)) from None
         line = _tolerant(raw, str(error))
     return line if line.type in wanted else None
 
 
 def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
-    """Return whether a field of unknown shape does harm: not in a line that nobody needs."""
+    """Return whether an invalid field matters: not if the line's type is not in `wanted`."""
     try:
         kind = _HEAD.decode(raw).type
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -180,7 +180,7 @@ def _matters(raw: bytes, wanted: frozenset[str]) -> bool:
 
 
 def _tolerant(raw: bytes, reason: str) -> Line:
-    """Decode with the standard library: cut tool outputs hold lone surrogates, or bytes that are no UTF-8."""
+    """Decode with the standard library: cut tool outputs contain lone surrogates or invalid UTF-8."""
     try:
         return _LINE.decode(normalize_json(raw))
     except (ValueError, RecursionError, msgspec.MsgspecError):
@@ -188,16 +188,16 @@ def _tolerant(raw: bytes, reason: str) -> Line:
 
 
 def normalize_json(raw: bytes) -> bytes:
-    """Return JSON that the standard library reads as JSON that every reader does.
+    """Convert JSON that only the standard library's tolerant decoder accepts into strict JSON.
 
-    Raises ValueError or RecursionError where it is none.
+    Raises ValueError or RecursionError if it is not JSON.
     """
     value = json.loads(raw.decode("utf-8", "replace"))
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
-    """Return what a tool call was about: its command, path, skill, pattern or address."""
+    """Return the main argument of a tool call (command, path, skill, pattern, URL or query), or None."""
     try:
         given = _INPUT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -210,16 +210,16 @@ def tool_detail(raw: msgspec.Raw, limit: int = 4000) -> str | None:
 
 
 def parse_timestamp(value: Any) -> datetime | None:
-    """Return the aware UTC time that a line's timestamp means; None if it is none, or names no zone.
+    """Parse a line's timestamp into an aware UTC time; None if it is invalid or has no time zone.
 
-    A time at which no run can have been made is none.
+    A time at which no run can have been made (before 2000 or after 2099) is also invalid.
     """
     when = read_moment(value)
     return when.astimezone(UTC) if when is not None and when.tzinfo and is_possible(when) else None
 
 
 def parse_duration(value: float | None) -> float | None:
-    """Return a length of time; 0, a negative or an absurd one is unknown.
+    """Return a duration as a float, in its own unit; None if it is 0, negative or absurdly long.
 
     >>> parse_duration(1500), parse_duration(0), parse_duration(2**63)
     (1500.0, None, None)
@@ -228,7 +228,7 @@ def parse_duration(value: float | None) -> float | None:
 
 
 def error_text(error: Any, depth: int = 4) -> str | None:
-    """Return an error's message: text, an object that holds it, JSON in text, or a list of these.
+    """Return the message of an error given as text, object, JSON in text, or a list of these; None if empty.
 
     >>> error_text({"type": "Error", "message": "quota exhausted"})
     'quota exhausted'
@@ -251,7 +251,7 @@ def error_text(error: Any, depth: int = 4) -> str | None:
 
 
 def answer_text(answer: Any) -> str:
-    """Return an answer as text: one that is no text as JSON, none and an empty one as "".
+    """Return an answer as text: a string unchanged, None and empty values as "", other values as JSON.
 
     >>> answer_text({"a": 1}), answer_text(0), answer_text([]), answer_text(None)
     ('{"a":1}', '0', '', '')
@@ -270,7 +270,9 @@ def _parsed(text: str) -> Any:
 
 
 def parse_usd(value: float | None) -> Decimal | None:
-    """Return USD as the line's own decimal digits; None stays unknown.
+    """Return US dollars as a Decimal with the line's own digits; None stays None (unknown).
+
+    Raises LineUnreadableError for a negative, non-finite or absurdly high amount.
 
     >>> parse_usd(0.1)
     Decimal('0.1')
@@ -283,7 +285,7 @@ def parse_usd(value: float | None) -> Decimal | None:
 
 
 def moment(value: float | None) -> datetime | None:
-    """Return an aware UTC time from milliseconds since 1970; what cannot be one is unknown."""
+    """Convert milliseconds since 1970 to an aware UTC time; None if that is not a possible time of a run."""
     try:
         when = datetime.fromtimestamp(value / 1000, UTC) if value is not None and value > 0 else None
     except (OverflowError, OSError, ValueError):
@@ -292,9 +294,9 @@ def moment(value: float | None) -> datetime | None:
 
 
 def parse_count(value: float | None) -> int:
-    """Return a token count; null and missing count as 0.
+    """Return a token count as an int; null and missing count as 0.
 
-    Raises LineUnreadableError for a negative or non-finite number.
+    Raises LineUnreadableError for a number that is negative, non-finite or 2**53 and above.
 
     >>> parse_count(None), parse_count(12.0)
     (0, 12)

@@ -1,8 +1,8 @@
-"""Read a stream of Codex (`codex exec --json`): lines in, StreamFacts out.
+"""Parse streams of Codex (`codex exec --json`) into StreamFacts.
 
-Its usage is the thread's total so far, also of the turns before the thread was resumed. Cached tokens stand
-inside the input tokens; here they are taken out. It gives no time, and mostly no model: one that some line
-names counts from there on, and for the turns of its thread before it.
+Usage is the thread's cumulative total, including turns before the thread was resumed. Input tokens include
+cached tokens, which are subtracted here. Lines have no time and rarely a model. A model that a line names
+applies to the turns after it, and to the earlier turns of its thread.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .reading import LineParser, decoded
 
 
 class CodexUsage(msgspec.Struct):
-    """Token totals of a thread so far."""
+    """Cumulative token counts of a thread."""
 
     input_tokens: int | float | None = None
     cached_input_tokens: int | float | None = None
-    output_tokens: int | float | None = None  # with the tokens of thoughts
+    output_tokens: int | float | None = None  # includes reasoning tokens
 
 
 class CodexItem(msgspec.Struct):
@@ -45,9 +45,9 @@ class CodexLine(msgspec.Struct):
     error: Any = None
     message: Any = None
     model: Any = None
-    thread: Any = None  # what begins: an object that may name the model
-    payload: Any = None  # of a session file's line: session_meta, turn_context, event_msg
-    msg: Any = None  # of an older version's line: session_configured
+    thread: Any = None  # the thread that begins: an object that may name the model
+    payload: Any = None  # content of a session file's line: session_meta, turn_context, event_msg
+    msg: Any = None  # content of an older version's line: session_configured
 
 
 _LINE = msgspec.json.Decoder(CodexLine)
@@ -55,19 +55,19 @@ _LINE = msgspec.json.Decoder(CodexLine)
 
 @dataclass(slots=True)
 class CodexParser(LineParser):
-    """What has been gathered so far from one Codex stream."""
+    """Parser of one Codex stream and the facts collected so far."""
 
     tools: list[ToolCall] = field(default_factory=list)
-    threads: dict[str, int] = field(default_factory=dict)  # in the order of their begin
+    threads: dict[str, int] = field(default_factory=dict)  # numbers of threads by id, in order of appearance
     thread: str | None = None
-    process: int = 0  # which thread, or which count of a thread without an id
-    model: str | None = None  # of the thread; None: not named so far
-    announced: str | None = None  # a model that was named before the thread began
+    process: int = 0  # number of the current thread, or of its token count if that restarted
+    model: str | None = None  # model of the thread; None: not named so far
+    announced: str | None = None  # model named before the thread began
     text: str = ""
-    complaint: str | None = None  # of an error line, which a failed turn may not repeat
+    complaint: str | None = None  # message of an error line, which a failed turn may not repeat
 
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong; plain text is the CLI talking to a person."""
+        """Parse one record and add its facts; plain text is output for the user and is ignored."""
         line = decoded(raw, _LINE)
         if line is None:
             return
@@ -87,7 +87,7 @@ class CodexParser(LineParser):
             self.complaint = None
 
     def _name(self, model: str, *, begins: bool) -> None:
-        """Note the model of the thread, or of the one that begins next."""
+        """Record the model of the current thread, or of the next one (`begins`)."""
         if begins or not self.threads:
             self.announced = model
         if begins:
@@ -110,7 +110,7 @@ class CodexParser(LineParser):
         usage = _usage(line.usage) if line.usage else None
         before = next((r for r in reversed(self.results) if r.models and r.process == self.process), None)
         if usage is not None and before is not None and _total(before.models).field_max(usage) != usage:
-            self.process = len(self.results) + len(self.threads) + 1  # the count began anew
+            self.process = len(self.results) + len(self.threads) + 1  # the count restarted
             before = None
         said = (error_text(line.error) or self.complaint) if failed else None
         return ResultLine(
@@ -130,7 +130,7 @@ class CodexParser(LineParser):
         return named.pop() if len(named) == 1 else None
 
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
             format="codex",
@@ -153,7 +153,7 @@ def _usage(given: CodexUsage) -> TokenUsage:
 
 
 def _model_of(line: CodexLine) -> str | None:
-    """Return the model that a line names, itself or in what it is about."""
+    """Return the model named in a line or in its nested objects, or None."""
     settings = line.payload.get("thread_settings") if isinstance(line.payload, dict) else None
     about = [each for each in (line.thread, line.payload, settings, line.msg) if isinstance(each, dict)]
     named = (line.model, *[each.get("model") for each in about])
@@ -163,7 +163,7 @@ def _model_of(line: CodexLine) -> str | None:
 def _by_model(
     before: tuple[ReportedModelCost, ...], now: TokenUsage | None, model: str | None
 ) -> tuple[ReportedModelCost, ...]:
-    """Return what each model took of a thread's total `now`: what it grew by since `before` is `model`'s."""
+    """Split a thread's total `now` by model; its growth since `before` is attributed to `model`."""
     if now is None:
         return ()
     grown = now.less(_total(before))

@@ -1,7 +1,7 @@
-"""Read a stream of Cursor's CLI (`cursor-agent --output-format stream-json`): lines in, StreamFacts out.
+"""Parse streams of Cursor's CLI (`cursor-agent --output-format stream-json`) into StreamFacts.
 
-Its lines are like those of Claude Code, but give neither a message's usage nor a cost. A result counts its
-process' tokens; its input tokens leave the cache out, as Claude's do.
+Lines are similar to those of Claude Code, but without usage per message and without cost. A result has the
+tokens of its process; input tokens exclude cache tokens, as with Claude.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FAILED = ("error", "rejected", "failure", "permissionDenied")
 
 
 class CursorUsage(msgspec.Struct):
-    """Tokens of one process; input without cache."""
+    """Tokens of one process; input tokens exclude cache tokens."""
 
     inputTokens: int | float | None = None  # noqa: N815 - the stream's own spelling
     outputTokens: int | float | None = None  # noqa: N815
@@ -52,14 +52,14 @@ _LINE = msgspec.json.Decoder(CursorLine)
 
 @dataclass(slots=True)
 class CursorParser(LineParser):
-    """What has been gathered so far from one Cursor stream."""
+    """Parser of one Cursor stream and the facts collected so far."""
 
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
     model: str | None = None
 
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong."""
+        """Parse one record and add its facts."""
         line = decoded(raw, _LINE)
         if line is None:
             return
@@ -100,14 +100,14 @@ class CursorParser(LineParser):
         )
 
     def _ended(self) -> datetime | None:
-        """Return the end: only tools' lines tell a time, and a result how long its process took."""
+        """Return the end time, from the times of tool lines and the durations of results."""
         if self.first is None or self.last is None:
             return None
         took = sum([result.duration_ms or 0.0 for result in self.results])
         return max(self.last, self.first + timedelta(milliseconds=took))
 
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
             format="cursor",

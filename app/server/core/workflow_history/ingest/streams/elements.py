@@ -1,7 +1,7 @@
-"""Split a `.json` file into its objects in bounded memory: pieces of bytes in, one line per object out.
+"""Split a `.json` file into its objects, one line each, in bounded memory.
 
-The objects may stand in an array, in lines or one after the other, packed or indented. A damaged object costs
-itself alone: the next one is found by how an object begins, which no JSON string contains unescaped.
+The objects may be in an array, on lines or one after the other, compact or indented. A damaged object doesn't
+affect the next one, which is found by the way an object begins: no JSON string contains that unescaped.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 
 from .block_reader import LONG_LINE, TruncatingLine
 
-DEEPEST = 10_000  # levels; no reader follows an object that is nested deeper
-MOST_DAMAGES = 1_000  # a file with more is given up: to look for the next object takes time
+DEEPEST = 10_000  # nesting levels; a deeper object counts as damaged, as no JSON decoder reads it
+MOST_DAMAGES = 1_000  # damaged objects after which a file is given up: searching for the next one takes time
 
 _SEPARATORS = re.compile(rb"[\s,\[\]]*+")
 _STRUCTURE = re.compile(
     rb'[\s:,0-9eE+.\-truefalsn]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[\s:,0-9eE+.\-truefalsn]*+)*', re.DOTALL
 )
-"""Whole strings, numbers and literals, up to a bracket, a string without an end, or what is no JSON.
+"""Complete strings, numbers and literals, up to a bracket, an unclosed string, or invalid JSON.
 
-The outer repetition is not possessive: before Python 3.11.5, such a one goes on from within an iteration that
-failed (python/cpython#106052).
+The outer repetition is not possessive: before Python 3.11.5, a possessive one continued from within an
+iteration that failed (python/cpython#106052).
 """
 
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -29,31 +29,31 @@ _START = re.compile(rb'[,\[\n][ \t\r]{0,200}+(?=\{\s{0,200}+")')
 _OBJECT = re.compile(rb'\{\s{0,200}+"')
 _BEFORE = re.compile(rb"[,\[\n][ \t\r]*\Z")
 _SWALLOWED = re.compile(rb'[,\[\n][ \t\r]*(\{\s*"[a-z]*)\Z')
-"""The beginning of an object that an unclosed string before it took in."""
+"""The beginning of an object inside an unclosed string before it."""
 
-_BEHIND = 512  # bytes kept of what was passed: a beginning may be found late
+_BEHIND = 512  # bytes kept before the position: the beginning of an object may be found late
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
 _QUOTE, _BRACE = ord('"'), ord("{")
 _AS_BLANKS = bytes.maketrans(b"\r\n", b"  ")
-_SHOWN = 200  # bytes kept of what is no object
+_SHOWN = 200  # bytes kept of text that is not an object
 
 
 class Elements:
-    """Iterates over the objects of a file, each with the line in which it begins."""
+    """Iterator over the objects of a file, each with the number of the line in which it begins."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._buffer = b""
-        self._at = 0  # what stands before is passed
-        self._line = 1  # of the place `_at`
-        self._open = 0  # arrays
-        self._is_lost = False  # between a damaged object and the next whole one
+        self._at = 0  # position in the buffer
+        self._line = 1  # line number of the position
+        self._open = 0  # number of open arrays
+        self._is_lost = False  # between a damaged object and the next complete one
         self.cut_at: int | None = None
-        """After the last object: the line from which nothing is read, if the file is not read to its end."""
+        """Set after the last object, if the file isn't read to its end: the line where reading stopped."""
         self.cut_reason = "the file is cut off"
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each object as one line without its line feed; a damaged one up to its damage."""
+        """Yield each object as one line without a line feed; a damaged one up to its damage."""
         damages = 0
         while damages <= MOST_DAMAGES and self._skip_separators():
             line, was_lost = self._line, self._is_lost
@@ -72,7 +72,7 @@ class Elements:
             self.cut_at = self._line
 
     def _skip_separators(self) -> bool:
-        """Pass what stands between objects; return whether anything follows."""
+        """Skip the separators between objects; return whether anything follows."""
         while True:
             found = _SEPARATORS.match(self._buffer, self._at)
             end = found.end() if found else self._at
@@ -84,7 +84,7 @@ class Elements:
                 return False
 
     def _skip_garbage(self) -> bytes:
-        """Pass what is no object; return its beginning."""
+        """Skip text that is not an object; return its beginning."""
         text = self._buffer[self._at : self._at + _SHOWN].partition(b"{")[0]
         while (brace := self._buffer.find(b"{", self._at)) < 0:
             self._go_to(len(self._buffer))
@@ -94,16 +94,16 @@ class Elements:
         return _as_line(text)
 
     def _element(self) -> bytes | None:
-        """Return the object that begins here; None if the file ends before it does."""
+        """Return the object that begins here; None if the file ends before the object."""
         kept = _Kept()
         levels = bytearray()
-        inside = False  # a string
+        inside = False  # whether inside a string
         begin = self._at
         while True:
             at, inside, end = _through(self._buffer, self._at, levels, inside=inside)
             if end == "damaged" and len(self._buffer) - at < _BEHIND:
                 passed = self._at
-                self._read_more()  # a beginning here would be half in the next piece
+                self._read_more()  # the beginning of an object may be split between two pieces
                 begin, at = begin + self._at - passed, at + self._at - passed
             kept.add(self._buffer[self._at : at])
             if end == "damaged":
@@ -120,7 +120,7 @@ class Elements:
             begin += self._at - passed
 
     def _find_start(self, begin: int, at: int) -> None:
-        """Go from a damage to where the next object seems to begin."""
+        """Move from a damage to the apparent beginning of the next object."""
         if _OBJECT.match(self._buffer, at) and _BEFORE.search(self._buffer[max(at - 200, 0) : at]):
             self._go_to(at)
             return
@@ -143,7 +143,7 @@ class Elements:
         self._at = at
 
     def _read_more(self) -> bool:
-        """Take in the next piece; return whether there is one."""
+        """Append the next piece to the buffer; return whether there is one."""
         piece = next(self._pieces, b"")
         behind = max(self._at - _BEHIND, 0)
         self._buffer = self._buffer[behind:] + piece
@@ -154,12 +154,13 @@ class Elements:
 def _through(buffer: bytes, at: int, levels: bytearray, *, inside: bool) -> tuple[int, bool, str]:
     """Follow an object through a buffer.
 
-    Return how far it goes, whether a string is open there, and why: it is whole or damaged, or needs more.
+    Return the position reached, whether a string is open there, and the reason for stopping: "whole",
+    "damaged", or "more" if the buffer ends before the object.
     """
     while True:
         if inside:
             at += _length(_REST_OF_STRING, buffer, at)
-            if buffer[at : at + 1] != b'"':  # the end, or a backslash before it
+            if buffer[at : at + 1] != b'"':  # the buffer's end, or a backslash just before it
                 return at, True, "more"
             at += 1
         at += _length(_STRUCTURE, buffer, at)
@@ -192,7 +193,7 @@ def _follows_colon(buffer: bytes, at: int) -> bool:
 
 
 class _Kept:
-    """The bytes of one object, in bounded memory."""
+    """Bytes of one object, kept in bounded memory."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -200,7 +201,7 @@ class _Kept:
         self._long: TruncatingLine | None = None
 
     def add(self, part: bytes) -> None:
-        """Take in the next bytes."""
+        """Append the next bytes."""
         if self._long is None:
             self._parts.append(part)
             self._length += len(part)
@@ -212,7 +213,7 @@ class _Kept:
         self._long.feed(part)
 
     def line(self) -> bytes:
-        """Return the object as one line, its long strings cut."""
+        """Return the object as one line; if it is very long, with its long strings cut."""
         return _as_line(self._long.truncated() if self._long else b"".join(self._parts))
 
 

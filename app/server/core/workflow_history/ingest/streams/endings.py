@@ -1,4 +1,4 @@
-"""Tell how a Claude Code stream ends: its last line in, an ending out. Pure."""
+"""Derive how a Claude Code stream ends from its last line. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...common.models import Ending
 from .claude_schema import Block, Line, Message
 
 Ended = tuple[Ending, str]
-"""How a stream ended, and the text of the error where it was one."""
+"""Ending of a stream, and the error text; "" if it did not end with an error."""
 
 ANSWERED: Final[Ended] = ("answered", "")
 UNANSWERED: Final[Ended] = ("unanswered", "")
@@ -22,23 +22,23 @@ _INTERRUPTED_RAW: Final = b'"' + _INTERRUPTED.encode()
 _SYNTHETIC: Final = "<synthetic>"
 _NO_ANSWER_WANTED: Final = "No response requested"
 _ENDS: Final = frozenset({None, "end_turn", "stop_sequence"})
-"""Stop reasons of an answer; without one an older version wrote the line.
+"""Stop reasons of a complete answer; older versions wrote none.
 
-After others an answer is not whole (`max_tokens`, `model_context_window_exceeded`), or goes on
+With other stop reasons, an answer is incomplete (`max_tokens`, `model_context_window_exceeded`) or continues
 (`pause_turn`).
 """
 
 REFUSAL: Final = "refusal"
-"""The stop reason of a model that would not answer."""
+"""Stop reason of a model that refused to answer."""
 
 _NOT_TYPED: Final = re.compile(r"\s*(?:<(?:command|local-command|bash|user-memory|system)-|Caveat: )")
-"""Texts that the program writes in the user's name: commands of its own and what they printed."""
+"""Texts that Claude Code writes as the user: its own commands and their output."""
 
-_LONGEST: Final = 2_000  # characters of an error
+_LONGEST: Final = 2_000  # characters kept of an error
 
 
 def ending_of(line: Line) -> Ended | None:
-    """Return how a stream ends whose last line this is; None where the line before it decides."""
+    """Return how a stream ends if this is its last line; None if the line before it decides."""
     if line.type == "system":
         return ("error", _message_of(line.error)) if line.subtype == "api_error" else None
     if not isinstance(line.message, Message) or line.isMeta or line.isCompactSummary:
@@ -63,7 +63,7 @@ def _of_assistant(line: Line, message: Message) -> Ended | None:
 
 
 def refused(said: str) -> str:
-    """Return what to say of a refusal.
+    """Format the error text of a refusal.
 
     >>> refused(""), refused("I can't help with that.")
     ('the model refused to answer', "the model refused to answer: I can't help with that.")
@@ -112,7 +112,7 @@ def _text(block: Block) -> str:
 
 
 def _message_of(error: Any) -> str:
-    """Return the innermost message of an error: a text, or an object that has one.
+    """Return the innermost message of an error given as text or as nested objects.
 
     >>> _message_of({"error": {"type": "error", "error": {"message": "Overloaded"}}})
     'Overloaded'

@@ -1,4 +1,4 @@
-"""Find the kind of a file by its first telling object: blocks of lines in, a stream's dialect or none out."""
+"""Detect which CLI wrote a stream, from the first line or object that identifies its dialect."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _KINDS = (
     "system", "assistant", "user", "result", "init", "message", "tool_use", "tool_result", "tool_call",
     "thinking", "step_start", "step_finish", "text", "reasoning",
 )  # fmt: skip
-_KINDS_OF_CODEX = ("thread.", "turn.", "item.")  # each begins the names of several
+_KINDS_OF_CODEX = ("thread.", "turn.", "item.")  # prefixes of Codex's types
 _TELLING = re.compile(
     rb'"type"\s*+:\s*+"(?:(?:%s)"|%s)'
     % ("|".join(_KINDS).encode(), "|".join(map(re.escape, _KINDS_OF_CODEX)).encode())
 )
-"""Stands in every line that can tell a dialect, and in lines that quote one."""
+"""Matches every line that can identify a dialect, and lines that quote one."""
 
 _SOMETHING = re.compile(rb"\S")
 _OBJECT = re.compile(rb"^[ \t\r]*+\{", re.MULTILINE)
 _BEGIN = re.compile(rb'\s*+(?:\[\s*+)?+\{\s*+"type"\s*+:\s*+"(?:system|result)"\s*+,\s*+"subtype"')
-_TRIES = 200  # lines that are parsed only to learn whether the file is JSON at all
+_TRIES = 200  # lines parsed only to check whether the file is JSON
 
 
 class _Traits(msgspec.Struct):
-    """The fields by which the dialects differ."""
+    """Fields that distinguish the dialects."""
 
     type: Any = None
     subtype: Any = None
@@ -61,15 +61,15 @@ _BOOKKEEPING = frozenset({
     "summary", "progress", "attachment", "queue-operation", "file-history-snapshot", "ai-title", "tag",
     "last-prompt", "pr-link", "mode", "permission-mode", "custom-title", "agent-name",
 })  # fmt: skip
-"""Lines of a native Claude transcript that tell nothing of an agent's work."""
+"""Types of lines in a native Claude transcript that record nothing of an agent's work."""
 
 _TRAITS = msgspec.json.Decoder(_Traits)
 
 
 class Sniffer:
-    r"""Looks through a file's blocks until a line tells a dialect, however many lines stand before it.
+    r"""Detector of a file's dialect, fed block by block until a line identifies it.
 
-    Only lines that may tell one are parsed. Feed it block by block.
+    Any number of other lines may come first. Only lines that may identify a dialect are parsed.
 
     >>> Sniffer().look(b'Loaded cached credentials.\n{"type": "init", "session_id": "s", "model": "m"}\n')
     'gemini'
@@ -79,16 +79,16 @@ class Sniffer:
 
     def __init__(self) -> None:
         self.lines = 0
-        self.is_cut = False  # the last line has no end
+        self.is_cut = False  # the last line has no line feed
         self.is_begun = False  # an object begins in the last line
         self.is_empty = True
         self.is_json = False  # at least one line is a JSON object
-        self.is_alike = False  # a line has the shape of Claude Code's, and no mark of another program
-        self.is_agents = False  # a line is an event of some agent's session
+        self.is_alike = False  # a line has the shape of Claude Code's lines, and no mark of another CLI
+        self.is_agents = False  # a line is an event of some agent's session, of a known dialect or not
         self._tries = 0
 
     def look(self, block: bytes) -> Dialect | None:
-        """Return the dialect that a line of this block tells; the counts are of all blocks so far."""
+        """Return the dialect that a line of this block identifies, or None; attributes cover all blocks."""
         self.is_cut = bool(block) and not block.endswith(b"\n")
         self.is_begun = b"{" in block[block.rfind(b"\n") + 1 :]
         self.lines += block.count(b"\n") + self.is_cut
@@ -118,10 +118,10 @@ class Sniffer:
 
 
 def told_by_element(element: bytes) -> Dialect | None:
-    """Return the dialect that one object of a `.json` file tells.
+    """Return the dialect that one object of a `.json` file identifies, or None.
 
-    Much that is no stream is kept in such files, so it takes more than in a JSONL file: conversations of
-    other programs have elements of type user and message too.
+    Many `.json` files are not streams, so this takes more evidence than in a JSONL file: other programs'
+    conversations also have elements of the types user and message.
 
     >>> told_by_element(b'{"type": "user", "message": "Hello"}') is None
     True
@@ -143,24 +143,24 @@ def is_result(element: bytes) -> bool:
 
 
 def may_tell(begin: bytes) -> bool:
-    """Return whether anything in the first bytes of a `.json` file can be an object of a stream."""
+    """Return whether the first bytes of a `.json` file may contain an object of a stream."""
     return begin.lstrip()[:1] in (b"[", b"{") and _TELLING.search(begin) is not None
 
 
 def shows_stream(begin: bytes) -> bool:
-    r"""Return whether an agent's program wrote any line in the first bytes of a file, of a known kind or not.
+    r"""Return whether the first bytes of a file contain a line of an agent CLI, of a known dialect or not.
 
     >>> shows_stream(b'{"type": "thread.started", "thread_id": "t"}\n'), shows_stream(b'{"level": "INFO"}\n')
     (True, False)
     """
-    if b"\n" not in begin.strip():  # one line, which may go on
+    if b"\n" not in begin.strip():  # one line, which may be incomplete
         return _TELLING.search(begin) is not None and begin.lstrip()[:1] == b"{"
     sniffer = Sniffer()
     return sniffer.look(begin) is not None or sniffer.is_alike or sniffer.is_agents
 
 
 def is_begun_stream(begin: bytes) -> bool:
-    """Return whether a `.json` file begins as those that Claude Code writes do, even if it is cut off."""
+    """Return whether a `.json` file begins as Claude Code's `.json` output does, even if it is cut off."""
     return _BEGIN.match(begin) is not None
 
 
@@ -170,13 +170,13 @@ def _line_end(block: bytes, at: int) -> int:
 
 
 def _traits(raw: bytes) -> _Traits | None:
-    """Return what a line shows, as far as it is read at all; None where it is no JSON object."""
+    """Decode the distinguishing fields of a line; None if it is not a JSON object."""
     try:
         try:
             return _TRAITS.decode(raw)
         except msgspec.ValidationError:
             return None
-        except (msgspec.DecodeError, UnicodeDecodeError):  # half a pair, or bytes that are no UTF-8
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a lone surrogate, or invalid UTF-8
             return _TRAITS.decode(normalize_json(raw))
     except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
@@ -193,7 +193,7 @@ def _is_opencodes(line: _Traits) -> bool:
 
 
 def _is_cursors(line: _Traits) -> bool:
-    """Cursor's lines are like Claude's: its tool calls, thoughts, first line and usage differ."""
+    """Return whether a line differs from Claude's as Cursor's do: in tool calls, thoughts, init or usage."""
     if line.type in ("tool_call", "thinking"):
         return bool(line.session_id) and (line.call_id is not None or line.timestamp_ms is not None)
     if line.type == "system":
@@ -204,7 +204,7 @@ def _is_cursors(line: _Traits) -> bool:
 
 
 def _is_claudes(line: _Traits) -> bool:
-    """Return whether a line has a mark of Claude Code, and not only its shape."""
+    """Return whether a line has a mark of Claude Code and not just the shape of its lines."""
     if line.type == "result":
         told = (line.total_cost_usd, line.modelUsage, line.usage)
         return told != (None, None, None) or (line.stats is None and bool(line.subtype and line.session_id))
@@ -243,10 +243,10 @@ _MARKS: tuple[tuple[Dialect, Callable[[_Traits], bool]], ...] = (
     ("gemini", _is_geminis),
     ("codex", _is_codex),
 )
-"""By which marks each program's lines are told; those of the first one that fits count."""
+"""Predicates that identify each dialect's lines; the first that matches decides."""
 
 
 def _is_agents(line: _Traits) -> bool:
-    """Return whether an agent's program may have written the line: an event of some session."""
+    """Return whether an agent CLI may have written the line: it is an event of some session."""
     sessions = (line.session_id, line.sessionId, line.sessionID, line.thread_id, line.conversation_id)
     return isinstance(line.type, str) and line.type not in _BOOKKEEPING and any(sessions)

@@ -1,7 +1,7 @@
-"""Read a stream of Gemini CLI (`--output-format stream-json`): lines in, StreamFacts out.
+"""Parse streams of Gemini CLI (`--output-format stream-json`) into StreamFacts.
 
-A result gives one process' token totals and no cost. Cached tokens stand inside the input tokens; here
-they are taken out. Thoughts stand in the total alone, and are billed as output.
+A result has the token totals of one process and no cost. Input tokens include cached tokens, which are
+subtracted here. Thinking tokens are only in the total, and are billed as output.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .claude_schema import error_text, parse_count, parse_duration, parse_timest
 from .reading import LineParser, decoded
 
 _RESUMED = "the session was resumed: whether this total holds the earlier one is unknown"
-_ANY_MODEL = frozenset({"auto", "auto-gemini-3", "auto-gemini-2.5"})  # the CLI chooses for each request
+_ANY_MODEL = frozenset({"auto", "auto-gemini-3", "auto-gemini-2.5"})  # the CLI chooses a model per request
 
 
 class Counts(msgspec.Struct):
-    """Tokens of a session, or of one model in it."""
+    """Token counts of a session, or of one model in it."""
 
     total_tokens: int | float | None = None
     input_tokens: int | float | None = None
@@ -31,14 +31,14 @@ class Counts(msgspec.Struct):
 
 
 class Stats(Counts):
-    """Totals of a session; tokens, milliseconds."""
+    """Totals of a session: tokens, and duration in milliseconds."""
 
     duration_ms: int | float | None = None
     models: dict[str, Counts] | None = None
 
 
 class Parameters(msgspec.Struct):
-    """What a tool call was about."""
+    """Parameters that describe a tool call."""
 
     command: str | None = None
     file_path: str | None = None
@@ -68,7 +68,7 @@ _LINE = msgspec.json.Decoder(GeminiLine)
 
 @dataclass(slots=True)
 class GeminiParser(LineParser):
-    """What has been gathered so far from one Gemini stream."""
+    """Parser of one Gemini stream and the facts collected so far."""
 
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class GeminiParser(LineParser):
     text: str = ""
 
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong; plain text is the CLI talking to a person."""
+        """Parse one record and add its facts; plain text is output for the user and is ignored."""
         line = decoded(raw, _LINE)
         if line is None:
             return
@@ -106,7 +106,7 @@ class GeminiParser(LineParser):
         failed = line.status not in (None, "success")
         models, lacking = _spent(line.stats, self.model)
         if failed and not _sum(models).total:
-            models = ()  # after an error, zeros only stand for counts that were not made
+            models = ()  # after an error, zeros mean that nothing was counted
         earlier = self._counted_before(models)
         if any(result.process == self.processes for result in self.results):
             self.processes += 1  # a result ends a process
@@ -126,7 +126,7 @@ class GeminiParser(LineParser):
         )
 
     def _counted_before(self, models: tuple[ReportedModelCost, ...]) -> ResultLine | None:
-        """Return the result of the same session that these totals may hold: they are at least as high."""
+        """Return the session's last result if these totals may include it, as they are at least as high."""
         earlier = [r for r in self.results if r.models and r.session_id and r.session_id == self.session]
         total = _sum(models)
         return (
@@ -134,7 +134,7 @@ class GeminiParser(LineParser):
         )
 
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
         return StreamFacts(
             path=self.path,
             format="gemini",
@@ -157,7 +157,7 @@ def _detail(given: Parameters | None) -> str | None:
 
 
 def _spent(stats: Stats | None, model: str | None) -> tuple[tuple[ReportedModelCost, ...], str | None]:
-    """Return what each model took, and why that may not be all."""
+    """Return the usage of each model, and why it may be incomplete; None if it is complete."""
     if stats is None or (stats.input_tokens is None and stats.output_tokens is None and not stats.models):
         return (), None
     name = None if model in _ANY_MODEL else model

@@ -1,8 +1,8 @@
-"""Read a stream of opencode (`opencode run --format json`): lines in, StreamFacts out.
+"""Parse streams of opencode (`opencode run --format json`) into StreamFacts.
 
-Each step gives its tokens and its cost, and counts once, as a message does; mostly no line names a model.
-Input tokens leave the cache out; thoughts stand beside the output, and are billed as such. A cost of 0 is a
-subscription's, or of a model whose price opencode does not know.
+Each step has its tokens and its cost, and counts once, like a message. Usually no line names a model.
+Input tokens exclude cache tokens. Reasoning tokens are separate from output tokens, and are billed as output.
+A cost of 0 means a subscription, or a model that opencode has no price for.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .endings import refused
 from .reading import LineParser, decoded
 
 _COMPLAINTS = {"content-filter": refused(""), "error": "its last step ended with an error"}
-"""By the reason of a last step that answered nothing."""
+"""Error texts by the finish reason of a last step without an answer."""
 
-_GOES_ON = frozenset({"tool-calls", "unknown", None})  # reasons of a step that is not the last one
-_SUBAGENT = "task"  # the tool that starts an agent, whose steps stand in a session of its own
+_GOES_ON = frozenset({"tool-calls", "unknown", None})  # finish reasons of a step that is not the last one
+_SUBAGENT = "task"  # tool that starts a subagent, whose steps are in a separate session
 
 
 class Cache(msgspec.Struct):
-    """Cached tokens of a step."""
+    """Cache tokens of a step."""
 
     read: int | float | None = None
     write: int | float | None = None
 
 
 class Tokens(msgspec.Struct):
-    """Tokens of a step."""
+    """Token counts of a step."""
 
     input: int | float | None = None
     output: int | float | None = None
@@ -43,14 +43,14 @@ class Tokens(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """How a tool call stands."""
+    """State of a tool call."""
 
     status: str | None = None
     input: msgspec.Raw = msgspec.Raw()
 
 
 class Part(msgspec.Struct):
-    """What a line is about."""
+    """Content of a line: a tool call, a text or a step."""
 
     id: str | None = None
     type: str | None = None
@@ -74,7 +74,7 @@ class OpencodeLine(msgspec.Struct):
     sessionID: str | None = None  # noqa: N815
     part: Part | None = None
     error: Any = None
-    info: Any = None  # a message, which names its model
+    info: Any = None  # a message object, which names its model
     model: Any = None
     modelID: Any = None  # noqa: N815
     providerID: Any = None  # noqa: N815
@@ -85,19 +85,19 @@ _LINE = msgspec.json.Decoder(OpencodeLine)
 
 @dataclass(slots=True)
 class OpencodeParser(LineParser):
-    """What has been gathered so far from one opencode stream."""
+    """Parser of one opencode stream and the facts collected so far."""
 
     tools: dict[str, ToolCall] = field(default_factory=dict)
     sessions: dict[str, None] = field(default_factory=dict)
     steps: dict[str, MessageUsage] = field(default_factory=dict)  # each counts once, like a message
-    models: dict[str, str] = field(default_factory=dict)  # the last one that was named, by session
-    last_step: int = 0  # its line
-    reason: str | None = None  # of the last step's end
+    models: dict[str, str] = field(default_factory=dict)  # last named model, by session
+    last_step: int = 0  # line of the last step's end or of an error; 0: none
+    reason: str | None = None  # finish reason of the last step; None while a step runs
     complaint: str | None = None
     text: str = ""
 
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong."""
+        """Parse one record and add its facts."""
         line = decoded(raw, _LINE)
         if line is None:
             return
@@ -134,7 +134,7 @@ class OpencodeParser(LineParser):
             self.complaint, self.last_step = error_text(line.error) or "error", number
 
     def _name(self, model: str, session: str) -> None:
-        """Note the model of a session; the first one is that of the steps before it, too."""
+        """Record a session's model; the first one named in the first session applies to earlier steps."""
         if session not in self.models and len(self.sessions) <= 1:
             self.steps = {
                 key: msgspec.structs.replace(step, model=step.model or model)
@@ -143,7 +143,7 @@ class OpencodeParser(LineParser):
         self.models[session] = model
 
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
         results = (self._result(),) if self.last_step else ()
         return StreamFacts(
             path=self.path,
@@ -211,7 +211,7 @@ def _usage(part: Part) -> TokenUsage:
 
 
 def _model_of(said: Part | OpencodeLine) -> str | None:
-    """Return the model that a part or a line names, with its provider where that is named."""
+    """Return the model that a part or line names, prefixed by its provider if that is named; None if none."""
     info = said.info if isinstance(said, OpencodeLine) else None
     about = [said.model, info, info.get("model") if isinstance(info, dict) else None]
     named = [(said.modelID, said.providerID), (said.model, said.providerID)]
@@ -223,7 +223,7 @@ def _model_of(said: Part | OpencodeLine) -> str | None:
 
 
 def _sum(model: str | None, steps: Sequence[tuple[TokenUsage, Decimal | None]]) -> ReportedModelCost:
-    """Return what a model took; its cost only where every step gives one."""
+    """Return the usage of a model, and its cost if every step has one."""
     costs = [cost for _, cost in steps if cost]
     cost = sum(costs, Decimal(0)) if len(costs) == len(steps) else None
     return ReportedModelCost(model, sum([usage for usage, _ in steps], TokenUsage()), cost)

@@ -1,4 +1,4 @@
-"""Take in a stream's lines, whole or damaged: blocks of lines in, single records out."""
+"""Base class of stream parsers: split blocks of lines into records and repair damaged lines."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from .block_reader import split_lines
 from .claude_schema import NO_RUNS_TIME, NO_TIME, LineUnreadableError
 from .repair import begins_a_record, records_in
 
-MAX_PROBLEMS = 20  # per file: a garbled file of a million lines is named once, with its first lines
-_TRUNCATED = "truncated"  # what msgspec says of a record whose end is missing
-_LONGEST_SPLIT = 256 * 1024  # bytes of a record that stands on several lines
+MAX_PROBLEMS = 20  # per file: of a million garbled lines, only the first ones are reported
+_TRUNCATED = "truncated"  # word in msgspec's error for a record without its end
+_LONGEST_SPLIT = 256 * 1024  # bytes of a record that is split over several lines
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A record that was begun and may go on in the next line."""
+    """An incomplete record that may continue on the next line."""
 
-    line: int  # its first one, 1-based
+    line: int  # number of its first line, 1-based
     text: bytes
     reason: str  # why the first line cannot be read alone
 
 
 @dataclass(slots=True)
 class LineParser(ABC):
-    """What has been gathered so far from one stream, of whatever program."""
+    """Base of the parsers of one stream, with the facts that all dialects share."""
 
     path: str
     problems: list[Problem] = field(default_factory=list)
     results: list[ResultLine] = field(default_factory=list)
     lines: int = 0
-    bad_line: int = 0  # the last one that cannot be read
-    lost_line: int = 0  # the last one on which something is missing
+    bad_line: int = 0  # number of the last unreadable line
+    lost_line: int = 0  # number of the last line with missing data
     begun: Begun | None = None
-    first: datetime | None = None  # earliest time that a line gives
-    last: datetime | None = None  # latest one
+    first: datetime | None = None  # earliest time of a line
+    last: datetime | None = None  # latest time of a line
 
     @abstractmethod
     def take_record(self, raw: bytes, number: int) -> None:
-        """Put one record's facts where they belong; raises LineUnreadableError if it cannot be used."""
+        """Parse one record and add its facts; raises LineUnreadableError if it cannot be used."""
 
     @abstractmethod
     def result(self, agent: str) -> StreamFacts:
-        """Return what the stream says so far."""
+        """Build the facts of the lines read so far."""
 
     def feed(self, block: bytes, number: int) -> int:
-        """Put the facts of lines where they belong; the first follows line `number`. Return the last's."""
+        """Parse a block of lines, the first of which follows line `number`; return the last line's number."""
         for raw in split_lines(block):
             number += 1
             self.take_line(raw, number)
         return number
 
     def take_line(self, raw: bytes, number: int) -> None:
-        """Put the facts of a line where they belong, whatever is left of it."""
+        """Parse a line and add its facts, as many as are left if it is damaged."""
         if not raw or raw.isspace():
             return
         if self.begun is not None and self._goes_on(raw, number):
@@ -72,14 +72,14 @@ class LineParser(ABC):
             self._repair(raw, number, str(error))
 
     def add_problem(self, reason: str, line: int | None, *, doubtful: bool = False) -> None:
-        """Note what is wrong with a line, up to a bound."""
+        """Record a problem with a line, up to MAX_PROBLEMS; `doubtful` makes it a warning."""
         if not doubtful and line is not None:
             self.bad_line = line
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(self.path, reason, line, "warning" if doubtful else "error"))
 
     def note_time(self, when: datetime | None, value: Any, line: int) -> None:
-        """Widen the span of times; report the first value that is no time of a run, or names no zone."""
+        """Extend the time range to `when`; report the first value that is not a possible time with a zone."""
         if when is not None:
             self.first = min(self.first or when, when)
             self.last = max(self.last or when, when)
@@ -91,7 +91,7 @@ class LineParser(ABC):
             self.add_problem(f"{why}: {value!r:.60}", line, doubtful=True)
 
     def all_problems(self) -> list[Problem]:
-        """Return what was wrong, and a record that was begun and never ended."""
+        """Return the problems so far, including an incomplete record that never continued."""
         if self.begun is None or len(self.problems) >= MAX_PROBLEMS:
             return list(self.problems)
         return [*self.problems, Problem(self.path, f"unreadable line: {self.begun.reason}", self.begun.line)]
@@ -99,17 +99,20 @@ class LineParser(ABC):
     def doubtful_results(
         self, results: Sequence[ResultLine] | None = None, *, spent: bool = False
     ) -> Iterator[Problem]:
-        """Yield the results, its own unless given, that cannot be all; `spent`: messages show spending."""
+        """Yield a problem for each result that cannot be a full total; by default, of the parser's results.
+
+        `spent` is whether messages show spending.
+        """
         told = self.results if results is None else results
         for line, reason in doubts(told, spent=spent, at=self.first):
             yield Problem(self.path, reason, line, "warning")
 
     def missing_since(self) -> int:
-        """Return the last line on which something is missing; 0: none."""
+        """Return the number of the last line with missing data, or 0."""
         return max(self.lost_line, self.begun.line if self.begun else 0)
 
     def _repair(self, raw: bytes, number: int, reason: str) -> None:
-        """Take the whole records that stand on a line that is none."""
+        """Parse the complete records on a damaged line, or keep it if it may continue on the next line."""
         if _TRUNCATED in reason and raw.lstrip().startswith(b"{") and b"\0" not in raw:
             self.begun = Begun(number, raw, reason)
             return
@@ -131,7 +134,7 @@ class LineParser(ABC):
             self.add_problem(f"{len(records)} records stand on one line", number, doubtful=True)
 
     def _goes_on(self, raw: bytes, number: int) -> bool:
-        """Return whether the line belongs to the record that was begun before it, and take it in if so."""
+        """Return whether the line continues the incomplete record before it; add it to the record if so."""
         begun, self.begun = self.begun, None
         if begun is None:
             return False
@@ -155,9 +158,9 @@ LineT = TypeVar("LineT")
 
 
 def decoded(raw: bytes, decoder: msgspec.json.Decoder[LineT]) -> LineT | None:
-    """Return a line that is a JSON object; plain text between them is the program talking to a person.
+    """Decode a line; return None for plain text, which is the CLI's output for the user.
 
-    Raises LineUnreadableError if it is damaged, or holds an object beside text.
+    Raises LineUnreadableError if the line is damaged, or if text precedes an object on it.
     """
     if not raw.lstrip().startswith(b"{"):
         if records_in(raw).records:
@@ -170,7 +173,7 @@ def decoded(raw: bytes, decoder: msgspec.json.Decoder[LineT]) -> LineT | None:
 
 
 def _is_whole(raw: bytes) -> bool:
-    """Return whether some text is one whole JSON object."""
+    """Return whether a text is one complete JSON object."""
     try:
         return isinstance(msgspec.json.decode(raw), dict)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

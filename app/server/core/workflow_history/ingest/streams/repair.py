@@ -1,7 +1,7 @@
-"""Find the whole records in a damaged line: a line's bytes in, those of its records out. Decodes no field.
+"""Find the complete records in a damaged line.
 
-Programs that die or write at once leave several records on a line, a piece of one before a whole one, or
-zero bytes in place of text that was never written.
+Programs that die or write concurrently leave several records on a line, a fragment before a complete record,
+or zero bytes in place of text that was never written.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import NamedTuple
 _RECORD = re.compile(
     r'\{\s*"(?:type|parentUuid|sessionId|session_id|sessionID|timestamp|isSidechain|uuid|cwd|message)"\s*:'
 )
-"""How a record may begin."""
+"""Possible beginnings of a record."""
 
 _BEGIN = re.compile(rb"\s*" + _RECORD.pattern.encode())
 
 _PIECE = re.compile(r'\{\s*"|"\s*[:,}\]]')
-"""What text beside the records holds if it is a piece of a record."""
+"""Matches text between records that is a fragment of a record."""
 
 _SCAN = json.JSONDecoder().raw_decode
-_SHORT = 1 << 20  # characters: a longer text is looked through less often
-_TRIES, _TRIES_IF_LONG = 64, 4  # places at which a record that is not whole may seem to begin
+_SHORT = 1 << 20  # characters; a longer text is searched fewer times
+_TRIES, _TRIES_IF_LONG = 64, 4  # maximum number of apparent beginnings of incomplete records
 
 
 class Found(NamedTuple):
-    """What a damaged line holds."""
+    """Records found on a damaged line."""
 
     records: list[bytes]
-    lost: bool  # something was written there that is not whole
+    lost: bool  # whether the line also has fragments of records
 
 
 def begins_a_record(raw: bytes) -> bool:
-    """Return whether a line looks like the begin of a record of its own.
+    """Return whether a line looks like the beginning of a new record.
 
     >>> begins_a_record(b'{"type": "us'), begins_a_record(b'e": 1}')
     (True, False)
@@ -42,7 +42,7 @@ def begins_a_record(raw: bytes) -> bool:
 
 
 def records_in(raw: bytes) -> Found:
-    r"""Return the whole records on a damaged line.
+    r"""Return the complete records on a damaged line.
 
     >>> records_in(b'Notice: hi{"type": "init"}')
     Found(records=[b'{"type": "init"}'], lost=False)
@@ -60,8 +60,8 @@ def records_in(raw: bytes) -> Found:
 
 
 def _search(text: str, records: list[bytes]) -> bool:
-    """Add a text's records to the list; tell whether pieces of others stand beside them."""
-    at = begin = 0  # where to look on; where the text begins that belongs to no record
+    """Add a text's records to the list; return whether it also has fragments of other records."""
+    at = begin = 0  # position of the search; beginning of the text that belongs to no record
     tries = _TRIES if len(text) < _SHORT else _TRIES_IF_LONG
     lost = False
     while tries and (found := _RECORD.search(text, at)):

@@ -1,7 +1,7 @@
-"""Read what a Claude Code stream cost, and little more: blocks in, results out, or None: read it whole.
+"""Parse only the result lines of a Claude Code stream, for its cost, if they are sufficient.
 
-Nearly all bytes of a stream are messages and tools' answers, and its results say what they all cost. So
-the lines of these two kinds are counted and skipped by their first letters; only the others are parsed.
+Nearly all bytes of a stream are messages and tool results, and its result lines report the cost of them all.
+So lines of these two kinds are recognized by their first bytes, counted and skipped. Only others are parsed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SKIPPED = {
     b'{"type":"assis': _ASSISTANT,
     b'{"type": "assi': _ASSISTANT,
 }
-"""By the first letters of a line: what it is, where it need not be parsed."""
+"""Kinds of lines that need not be parsed, by their first bytes."""
 
 _LINE_END = ord("\n")
 _HEAD = len(b'{"type":"user"')
@@ -40,11 +40,11 @@ _OPENINGS = (b'{"type":"system","subtype":"init",', b'{"type": "system", "subtyp
 def parse_result_lines(
     blocks: Iterable[bytes], path: str, agent: str, status: OpenFileStat
 ) -> StreamFacts | None:
-    """Return the facts without messages and tools, where they cost the same as all facts; else None.
+    """Parse a stream's facts without messages and tools; None if their cost could differ from a full parse.
 
-    They do where the last result has every message before it and says what each model took, where a copy
-    of the stream would show by its results, and where the messages, which are not looked at, tell no time.
-    What is wrong with a skipped line is not seen; a file with any other damage is read whole.
+    The cost is the same if no message follows the last result and that result has the usage of each model, if
+    results have ids by which copies of the stream are detected, and if messages have no timestamps.
+    Damage in skipped lines goes undetected; a file with any other damage must be read whole.
     """
     reading = _Results(ClaudeParser(path))
     for block in blocks:
@@ -52,7 +52,7 @@ def parse_result_lines(
             return None
         reading.take(block)
         if reading.needs_messages:
-            return None  # at once: there may be much more of it
+            return None  # stop early: the file may be long
     return reading.facts(agent, status) if reading.tells_all else None
 
 
@@ -62,18 +62,18 @@ def _is_claude(block: bytes) -> bool:
 
 @dataclass(slots=True)
 class _Results:
-    """What has been gathered so far from one stream."""
+    """Facts collected so far from the result lines of one stream."""
 
     claude: ClaudeParser
     lines: int = 0
-    identity: str | None = None  # by the first whole line, as of streams that are read whole
-    last_skipped: int = 0  # line of the last message or answer
-    unlooked: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})
-    needs_messages: bool = False  # no line more tells anything, unless messages are read, too
+    identity: str | None = None  # hash of the first complete line, as in streams that are read whole
+    last_skipped: int = 0  # line of the last message or tool result
+    unlooked: set[str] = field(default_factory=lambda: {_USER, _ASSISTANT})  # kinds to check for timestamps
+    needs_messages: bool = False  # whether the stream must be read whole, with its messages
     is_cut: bool = False
 
     def take(self, block: bytes) -> None:
-        """Parse the lines that matter."""
+        """Parse the lines of a block that are not skipped."""
         if _hides_a_record(block):
             self.needs_messages = True
             return
@@ -105,22 +105,22 @@ class _Results:
     def _parse(self, raw: bytes, number: int) -> None:
         claude = self.claude
         claude.feed(raw, number - 1)
-        # Messages of a shape that is not skipped, or damage that may reach into skipped lines.
+        # The stream has messages of an unexpected shape, or damage that may extend into skipped lines.
         self.needs_messages |= claude.transcript or bool(claude.messages)
         self.needs_messages |= claude.missing_since() > 0
         self.unlooked.update((_USER, _ASSISTANT))
 
     def _look(self, kind: str, block: bytes, start: int, end: int) -> None:
-        """Look for times, by which prices are dated, in the first line of a kind.
+        """Check the first line of a kind for a timestamp, which would date the prices.
 
-        One program writes them into all lines of a kind or into none.
+        A program writes timestamps into all lines of a kind or into none.
         """
         self.unlooked.discard(kind)
         self.needs_messages |= block.find(_TIME, start, end) >= 0
 
     @property
     def tells_all(self) -> bool:
-        """Whether the results leave nothing open."""
+        """Whether the results are sufficient for the cost."""
         claude = self.claude
         if not claude.results or claude.model is None or self.is_cut or claude.unended():
             return False
@@ -130,7 +130,7 @@ class _Results:
         return all(map(_is_known_again, claude.results))
 
     def facts(self, agent: str, status: OpenFileStat) -> StreamFacts:
-        """Return what the results say."""
+        """Build the facts from the result lines."""
         claude = self.claude
         return StreamFacts(
             path=claude.path,
@@ -151,9 +151,9 @@ class _Results:
 
 
 def _hides_a_record(block: bytes) -> bool:
-    """Return whether a result or an init stands behind something else on its line.
+    """Return whether a result or system record follows something else on the same line.
 
-    In a string the quotes of its keys would be escaped.
+    It can't be inside a string, where the quotes of its keys would be escaped.
     """
     at = block.find(_SUBTYPE)
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Turn Anthropic's usage blocks into token counts: a usage block in, counts, terms and requests out."""
+"""Convert Anthropic's usage blocks into token counts, pricing terms and single requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...common.models import LIST_PRICE, Call, Terms, TokenUsage
 from .claude_schema import CacheCreation, LineUnreadableError, ModelEntry, Usage, parse_count
 
 _USUAL = frozenset({"", "standard", "global", "not_available"})
-_MOST_CALLS = 1_000  # of one message
+_MOST_CALLS = 1_000  # requests read per message
 
 
 class _Iteration(msgspec.Struct):
-    """One request of a message."""
+    """One API request of a message."""
 
     type: str | None = None
     model: str | None = None
@@ -28,7 +28,7 @@ class _Iteration(msgspec.Struct):
 
 
 def token_usage(usage: Usage | _Iteration) -> TokenUsage:
-    """Return the counts of one usage block; cache writes without a split count as 5-minute ones."""
+    """Return the token counts of one usage block; cache writes without a split count as 5-minute writes."""
     split = usage.cache_creation
     tools = usage.server_tool_use if isinstance(usage, Usage) else None
     written = parse_count(usage.cache_creation_input_tokens)
@@ -45,7 +45,7 @@ def token_usage(usage: Usage | _Iteration) -> TokenUsage:
 
 
 def entry_usage(entry: ModelEntry) -> TokenUsage:
-    """Return the counts of one model of a result's modelUsage."""
+    """Return the token counts of one model in a result's modelUsage."""
     return TokenUsage(
         input=parse_count(entry.inputTokens),
         output=parse_count(entry.outputTokens),
@@ -56,7 +56,7 @@ def entry_usage(entry: ModelEntry) -> TokenUsage:
 
 
 def terms_of(usage: Usage) -> Terms:
-    """Return on what terms a request was answered."""
+    """Return the pricing terms of a request: speed, region and batch processing."""
     if usage.speed is usage.inference_geo is usage.service_tier is None:
         return LIST_PRICE
     return Terms(
@@ -71,9 +71,9 @@ def _unusual(word: Any) -> str | None:
 
 
 def calls_of(usage: Usage, whole: TokenUsage, terms: Terms) -> tuple[Call, ...]:
-    """Return the requests that a message took, if there was more than the one that `whole` counts.
+    """Return the requests of a message, or () if it took just the one that `whole` counts.
 
-    An advisor's and a compaction's requests are in no count of the message itself.
+    The message's own counts exclude requests of an advisor or a compaction, unless the sum shows otherwise.
     """
     if _is_one(usage.iterations):
         return ()
@@ -97,7 +97,7 @@ def calls_of(usage: Usage, whole: TokenUsage, terms: Terms) -> tuple[Call, ...]:
 
 
 def _is_one(iterations: Any) -> bool:
-    """Tell, as fast as can be, the usual case: one request, which the message counts."""
+    """Return whether it is the usual case, one request that the message counts; a fast check."""
     if not isinstance(iterations, list) or len(iterations) != 1 or not isinstance(iterations[0], dict):
         return False
     return iterations[0].get("type") == "message"
@@ -113,13 +113,13 @@ def _iterations(given: Any) -> list[_Iteration]:
 
 
 def _adds_up(calls: Sequence[Call], whole: TokenUsage) -> bool:
-    """Return whether some requests are what a message counts, but for its web searches."""
+    """Return whether the requests add up to the message's counts, except for its web searches."""
     total = sum([call.usage for call in calls], TokenUsage())
     return total == msgspec.structs.replace(whole, web_searches=0)
 
 
 def _searching(calls: Sequence[Call], whole: TokenUsage) -> tuple[Call, ...]:
-    """Return the requests, the first with the message's web searches."""
+    """Return the requests with the message's web searches added to the first."""
     first, *rest = calls
     usage = msgspec.structs.replace(first.usage, web_searches=whole.web_searches)
     return (msgspec.structs.replace(first, usage=usage), *rest)

@@ -1,8 +1,8 @@
-"""Read tools' answers without parsing them: lines of bytes in, the calls they answer out, or None: parse it.
+"""Match tool result lines without parsing them: return the call's id and whether it failed.
 
-Four fifths of a stream's bytes are tools' outputs, of which nobody needs more than whether the tool
-failed. A key with its quotes cannot stand inside a JSON string, where quotes are escaped, so that finding
-one is proof. Only lines of the one shape that Claude Code writes are taken; every other line is parsed.
+Four fifths of a stream's bytes are tool outputs, of which only success or failure is needed. A key with its
+quotes can't be inside a JSON string, where quotes are escaped, so finding one is proof. Only lines of the
+exact shape that Claude Code writes are matched; every other line is parsed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AFTER = re.compile(
 _END = re.compile(rb'(?:["\]]|"is_error": ?(true|false))\}\]\}, ?\Z')
 _NEXT = b'"parent_tool_use_id":'
 _LONGEST_END = 40  # bytes: `"is_error": false}]}, `
-_LAST_KEYS = 400  # bytes at a line's end in which a time would stand
+_LAST_KEYS = 400  # bytes at a line's end that would contain a timestamp
 _UUID = 36  # bytes
 _ENDS = (b'","tool_use_result":', b'", "tool_use_result":', b'"}')
 _BRACE = ord("}")
@@ -28,18 +28,18 @@ _SUCCEEDED = b'"is_error":false}]},'
 _FAILED = b'"is_error":true}]},'
 
 ToolResult = tuple[str, bool]
-"""The id of a tool call, and whether the tool failed."""
+"""Id of a tool call, and whether the tool failed."""
 
 
 class ToolResultMatcher:
-    """The tools' answers of one stream; what each line repeats is learnt from the first one."""
+    """Matcher of the tool result lines of one stream; it reuses the first line's repeated part."""
 
     def __init__(self) -> None:
-        self.session = ""  # of the last answer
-        self._usual = b""  # what follows the message, up to the uuid
+        self.session = ""  # session of the last match
+        self._usual = b""  # bytes between the message and the uuid, the same on most lines
 
     def match(self, data: bytes, start: int, end: int) -> ToolResult | None:
-        """Return what the line from `start` to `end` says of one tool; None where its shape is any other.
+        """Return the tool result on the line from `start` to `end`; None if it has any other shape.
 
         >>> line = (b'{"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1",'
         ...     b'"type":"tool_result","content":"ok","is_error":true}]},"parent_tool_use_id":null,'
@@ -56,7 +56,7 @@ class ToolResultMatcher:
             return None
         failed = _failed(data, inside, closed)
         if failed is None or data.find(b'"tool_use_id":', inside, closed) >= 0:
-            return None  # of another shape, or several results in one line
+            return None  # another shape, or several results on one line
         return head[1].decode(), failed
 
     def _goes_on_as_usual(self, data: bytes, at: int, end: int) -> bool:
@@ -73,7 +73,7 @@ class ToolResultMatcher:
 
 
 def _failed(data: bytes, inside: int, closed: int) -> bool | None:
-    """Return whether the tool failed, by what closes the message before `closed`; None: not clear."""
+    """Return whether the tool failed, by the end of the message before `closed`; None if unclear."""
     if data.startswith(_SUCCEEDED, closed - len(_SUCCEEDED)):
         return False
     if data.startswith(_FAILED, closed - len(_FAILED)):
