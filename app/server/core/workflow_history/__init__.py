@@ -1,6 +1,6 @@
-"""A lasting history of AI developer workflow runs: folders of runs in, answers out.
+"""Workflow History: store the runs of AI developer workflows, and query, compare and forecast them.
 
-This is the public API. Everything takes and returns dicts in one vocabulary; see docs/schema.md.
+This is the public API. All functions take and return dicts with the same field names; see docs/schema.md.
 
 >>> {"sync_workflow_history", "find_runs", "WorkflowHistoryError"} <= set(__all__)
 True
@@ -9,7 +9,7 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # what type checkers see; at run time a name's module is imported when it is first used
+if TYPE_CHECKING:  # for type checkers; at run time, a name's module is imported on first use
     from .analytics import calculate_phase_metrics, calculate_workflow_scores, get_history_analytics
     from .common.errors import (
         AgentsFolderError,
@@ -153,11 +153,11 @@ _HOMES = {
     "update_workflow": "database",
     "waste": "queries.statistics",
 }
-"""Where each public name lives. Importing them all takes longer than most commands take to run."""
+"""Module of each public name. Importing all of them takes longer than most commands take to run."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name's module when the name is first asked for."""
+    """Import the module of a public name on first access."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""`python -m workflow_history` and the installed command: the command line, and nothing else."""
+"""Entry point of `python -m workflow_history` and of the installed command."""
 
 from __future__ import annotations
 

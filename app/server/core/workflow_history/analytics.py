@@ -1,6 +1,6 @@
-"""The analytics of the contract: workflow dicts in, scores, phase metrics and statistics out.
+"""The contract's analytics functions: scores, phase metrics and statistics of workflow dicts.
 
-Computes nothing itself: it names what `scores` and `statistics` do, and never raises for odd data.
+This module computes nothing itself: it wraps `scores` and `statistics`. Malformed data never raises.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def calculate_phase_metrics(cost_data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Measure phase_durations (seconds by phase), bottleneck_phase and idle_time_seconds of one run.
+    """Compute phase_durations (seconds by phase), bottleneck_phase and idle_time_seconds of one run.
 
     >>> calculate_phase_metrics(None)
     {'phase_durations': {}, 'bottleneck_phase': None, 'idle_time_seconds': None}
@@ -38,15 +38,15 @@ def calculate_phase_metrics(cost_data: Mapping[str, Any] | None) -> dict[str, An
 
 
 def calculate_cost_totals(workflows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Sum up total_cost and, apart from it, lower_bound_cost: US dollars, None where none is known."""
+    """Sum total_cost and, separately, lower_bound_cost: US dollars, None if no cost is known."""
     return cost_totals(workflows)
 
 
 def get_history_analytics(workflows: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """Sum up the runs given, or the whole history: counts, US dollars, seconds, tokens, percent, dates."""
+    """Summarize the given runs, or all stored runs: counts, US dollars, seconds, tokens, percent, dates."""
     return summarize_groups(database.run_totals()) if workflows is None else summarize_workflows(workflows)
 
 
 def get_temporal_analytics(workflows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Count runs by hour of day (0 to 23) and weekday, each in its own local time; name the peak hours."""
+    """Count runs by hour of day (0 to 23) and weekday, in each run's local time, with the peak hours."""
     return temporal_distributions(workflows)

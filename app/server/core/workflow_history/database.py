@@ -1,7 +1,7 @@
-"""The history's database behind five functions: dicts go in and out; each call opens and closes it.
+"""The history database behind five functions that take and return dicts.
 
-Where a server asks for that, it stays open between calls.
-Many workflows at a time go through `storage.history.History`, which these functions use too.
+Each call opens and closes the database; a server can keep it open between calls. To store many workflows
+at once, use `storage.history.History`, which these functions use too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .storage.writing.redact_stored import RedactionResult
 _DB_VARIABLE = "WORKFLOW_HISTORY_DB"
 
 DB_PATH: Path | str | URL | None = default_location(os.environ.get(_DB_VARIABLE))
-"""A path or database URL. Set it to use another database; it is read at each call."""
+"""Path or URL of the database, read on each call. Set it to use another database."""
 
 _DB_PATH_AT_IMPORT = DB_PATH
 
@@ -39,10 +39,10 @@ _KEPT = HistoryPool()
 
 
 class _Chosen(NamedTuple):
-    """The database that a part of the program uses in the place of the configured one."""
+    """A database that a context uses instead of the configured one."""
 
     location: Path | str | URL
-    must_exist: bool  # reading one that is not there is an error, not an empty history
+    must_exist: bool  # a missing database is an error, not an empty history
 
 
 _CHOSEN: ContextVar[_Chosen | None] = ContextVar("workflow_history_database", default=None)
@@ -50,7 +50,7 @@ _CHOSEN: ContextVar[_Chosen | None] = ContextVar("workflow_history_database", de
 
 @contextmanager
 def use_database(location: Path | str | URL, *, must_exist: bool = False) -> Iterator[None]:
-    """Use this database until the end of the context, in this thread and the tasks that it starts."""
+    """Use this database until the context ends, in this thread and the tasks that it starts."""
     token = _CHOSEN.set(_Chosen(location, must_exist))
     try:
         yield
@@ -59,7 +59,7 @@ def use_database(location: Path | str | URL, *, must_exist: bool = False) -> Ite
 
 
 def current_url() -> URL:
-    """Return the database in use: one chosen for the context, a set DB_PATH, else the environment's."""
+    """Return the URL of the database in use: the context's, else an assigned DB_PATH, else the default."""
     if (chosen := _CHOSEN.get()) is not None:
         return database_url(chosen.location)
     if DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT:
@@ -68,20 +68,20 @@ def current_url() -> URL:
 
 
 def init_db() -> None:
-    """Make the database, or bring its tables up to date; harmless where nothing is to be done."""
+    """Create the database or migrate its tables; does nothing if it is up to date."""
     with History.open(current_url()):
         pass
 
 
 def insert_workflow(workflow: Mapping[str, Any]) -> bool:
-    """Store a new workflow; False where its project has one of that id already."""
+    """Store a new workflow; return False if its project already has a workflow with that id."""
     _check_is_dict(workflow)
     with History.open(current_url()) as history:
         return history.insert(workflow)
 
 
 def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
-    """Merge into a stored workflow; False where there is none. None never overwrites a value."""
+    """Merge fields into a stored workflow; return False if it is missing. None never overwrites a value."""
     _check_is_dict(workflow)
     with open_if_exists(may_be_assigned=True) as history:
         if history is None:
@@ -90,9 +90,9 @@ def update_workflow(workflow_id: str, workflow: Mapping[str, Any]) -> bool:
 
 
 def get_workflow_by_id(workflow_id: str) -> Workflow | None:
-    """Return the workflow with this id, or "project/id", or None.
+    """Return the workflow with this id or "project/id", or None.
 
-    Raises AmbiguousWorkflowError where several projects have the id.
+    Raises AmbiguousWorkflowError if several projects have the id.
     """
     with open_if_exists(may_be_assigned=True) as history:
         if history is None:
@@ -102,14 +102,14 @@ def get_workflow_by_id(workflow_id: str) -> Workflow | None:
 
 @contextmanager
 def open_if_exists(*, may_be_assigned: bool = False) -> Iterator[History | None]:
-    """Open the history in use, or give None where there is none yet: reading makes no database.
+    """Open the history in use, or yield None if it does not exist: reading creates no database.
 
-    Raises WorkflowHistoryError if one was named that is not there. With `may_be_assigned`, one that was
-    assigned to DB_PATH need not be there yet: the contract has it so for its functions.
+    Raises WorkflowHistoryError if an explicitly configured history does not exist. With `may_be_assigned`, a
+    missing database is no error if it was assigned to DB_PATH: the contract requires this of its functions.
     """
     url = current_url()
     if not exists(url):
-        if not _KEPT.is_keeping:  # a server shows a history as soon as it is there
+        if not _KEPT.is_keeping:  # a server shows a history as soon as it exists
             require_named_history(may_be_assigned=may_be_assigned)
         yield None
         return
@@ -119,7 +119,7 @@ def open_if_exists(*, may_be_assigned: bool = False) -> Iterator[History | None]
 
 @contextmanager
 def open_required() -> Iterator[History]:
-    """Open the history in use; raises WorkflowHistoryError where there is none yet."""
+    """Open the history in use; raises WorkflowHistoryError if it does not exist."""
     with open_if_exists() as history:
         if history is None:
             raise WorkflowHistoryError(f"there is no history at {database_name()} yet")
@@ -127,23 +127,26 @@ def open_required() -> Iterator[History]:
 
 
 def pooled_connections() -> AbstractContextManager[None]:
-    """Keep the history open between calls, until the end of the context: what serves many asks it often."""
+    """Keep the history open between calls until the context ends; for servers with many requests."""
     return _KEPT.enabled()
 
 
 def change_token() -> Hashable:
-    """Return what is equal as long as nothing was stored in between; None where there is no history yet."""
+    """Return a token that changes whenever the history changes, or None if there is no history."""
     url = current_url()
     return _KEPT.data_version(url) if exists(url) else None
 
 
 def history_exists() -> bool:
-    """Return whether there is a history already."""
+    """Return whether the history database exists."""
     return exists(current_url())
 
 
 def require_named_history(*, may_be_assigned: bool = False) -> None:
-    """Raise WorkflowHistoryError where the history that was named is not there: that is no empty answer."""
+    """Raise WorkflowHistoryError if the configured history does not exist.
+
+    A missing database is an error, never an empty result. `may_be_assigned` is that of `open_if_exists`.
+    """
     assigned = DB_PATH is not None and DB_PATH is not _DB_PATH_AT_IMPORT
     if (chosen := _CHOSEN.get()) is not None:
         named = chosen.must_exist
@@ -161,21 +164,21 @@ def _check_is_dict(workflow: object) -> None:
 
 
 def run_totals() -> list[GroupTotals]:
-    """Return what the stored runs add up to, by status, model, template and cost basis."""
+    """Return totals of the stored runs, grouped by status, model, template and cost basis."""
     with open_if_exists(may_be_assigned=True) as history:
         if history is None:
             return []
-        # numpy takes longer to import than most commands take
+        # importing numpy takes longer than most commands
         from .analysis.statistics import history_sums  # noqa: PLC0415
 
         return history_sums.group_totals(history.columns("runs", history_sums.COLUMNS))
 
 
 def load_workflow(reference: str) -> Workflow | None:
-    """Return the workflow that an id, "project/id" or the beginning of one of its parts means, or None.
+    """Return the workflow with this id, "project/id" or a prefix of either part, or None.
 
-    It carries `patterns` that recur in other runs and the `problems` of its files beside its fields.
-    Raises AmbiguousWorkflowError where several match.
+    Besides its fields it has the recurring `patterns` of the run and the read `problems` of its files.
+    Raises AmbiguousWorkflowError if several workflows match.
     """
     try:
         return the_workflow(reference)
@@ -184,7 +187,7 @@ def load_workflow(reference: str) -> Workflow | None:
 
 
 def the_workflow(reference: str) -> Workflow:
-    """Return the same workflow, or raise WorkflowNotFoundError, which names runs of like ids."""
+    """Return the same as `load_workflow`, or raise WorkflowNotFoundError with similar ids."""
     with open_if_exists() as history:
         if history is None:
             raise not_found(reference)
@@ -195,12 +198,12 @@ def the_workflow(reference: str) -> Workflow:
 
 
 def database_name() -> str:
-    """Return where the history lies: a file's path, or a URL without its password."""
+    """Return the location of the history: a file path, or a URL without its password."""
     return display_name(current_url())
 
 
 def schema_version() -> str | None:
-    """Return the version of the database's tables; None where there is no database yet."""
+    """Return the schema version of the database, or None if there is no database."""
     with open_if_exists() as history:
         if history is None:
             return None
@@ -208,7 +211,7 @@ def schema_version() -> str | None:
 
 
 def check() -> list[str]:
-    """Return what is damaged in the database, one sentence each; an empty list: all is well."""
+    """Verify the database; return one sentence for each fault, an empty list if there is none."""
     with open_if_exists() as history:
         if history is None:
             return []
@@ -216,9 +219,9 @@ def check() -> list[str]:
 
 
 def redact(*, no_text: bool = False) -> RedactionResult:
-    """Take out of the stored runs the secrets that would not be stored today; `no_text`: all texts.
+    """Redact secrets in the stored runs by today's rules; `no_text` removes all texts.
 
-    Raises WorkflowHistoryError where there is no history.
+    Raises WorkflowHistoryError if there is no history.
     """
     with open_required() as history:
         return history.scrub(no_text=no_text)
@@ -232,9 +235,9 @@ def get_workflow_history(  # noqa: PLR0917 - the signature is a contract
     sort_by: str = "created_at",
     sort_order: str = "DESC",
 ) -> dict[str, Any]:
-    """Return one page: {workflows, total, limit, offset}; unknown sort values come last.
+    """Return one page of runs: {workflows, total, limit, offset}; unknown sort values come last.
 
-    `search` finds words, see docs/asking.md. Raises InvalidQueryError, a ValueError that names the
+    `search` finds words, see docs/asking.md. Raises InvalidQueryError, a ValueError whose message lists the
     allowed values.
     """
     if status is not None and not isinstance(status, str):

@@ -1,4 +1,4 @@
-"""Phase 2, cost enrichment: workflows and their streams in, the same workflows with their costs out."""
+"""Phase 2, cost enrichment: add to each workflow the costs that its streams show."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from .costs.accounting.money import RUN_TOTAL_FIELDS, to_decimal, to_usd_float
 from .ingest.runs import read_one
 
 COST_FIELDS = (*RUN_TOTAL_FIELDS, "phase_costs")
-"""What enrichment sets on a workflow, together with `cost_data`, or not at all."""
+"""Fields that enrichment sets on a workflow, together with `cost_data`; it sets all of them or none."""
 
 
 def load_cost_data(workflow_id: str) -> CostData | None:
-    """Return what a run below AGENTS_DIR spent, or None where it has no stream or is not there."""
+    """Return the costs of a run in AGENTS_DIR, or None if the run is missing or has no stream."""
     streams = _streams_of(workflow_id)
     return compute_run_cost(streams, None) if streams else None
 
 
 def enrich_workflow_with_cost_data(workflow: Workflow) -> Workflow:
-    """Return the workflow with its costs; a run without a stream is returned as it was."""
+    """Return a copy of the workflow with its costs; without a stream, a copy with the same fields."""
     streams = _streams_of(str(workflow.get("id") or ""))
     return with_costs(workflow, streams)
 
 
 def enrich_workflows_batch(workflows: Iterable[Workflow]) -> list[Workflow]:
-    """Return every workflow with its costs, in order."""
+    """Return all workflows with their costs, in order."""
     return [enrich_workflow_with_cost_data(workflow) for workflow in workflows]
 
 
@@ -52,7 +52,7 @@ def enrich(run: ScannedRun, former: Sequence[AgentRun] = ()) -> Workflow:
 def with_costs(
     workflow: Workflow, streams: Sequence[StreamFacts], former: Sequence[AgentRun] = ()
 ) -> Workflow:
-    """Return the workflow with the costs of its streams and of former attempts, priced at its start."""
+    """Return the workflow with the costs of its streams and former attempts, priced at the run's start."""
     return with_claims(workflow, streams, former)[0]
 
 
@@ -63,7 +63,11 @@ def with_claims(
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
     seen: Seen = NOTHING_SEEN,
 ) -> tuple[Workflow, list[Claim]]:
-    """Return the same, and what each stream spent by itself; `elsewhere`, `seen`: as in `accounted`."""
+    """Return the workflow with its costs, and the claim of each stream: its own spending.
+
+    `elsewhere` and `seen` are those of `accounted`. A workflow without streams and former attempts is copied
+    unchanged, with no claims.
+    """
     if not streams and not former:
         return dict(workflow), []
     at = moment_in_utc(workflow.get("started_at") or workflow.get("created_at"))
@@ -78,7 +82,10 @@ def with_sums(
     *,
     counted_elsewhere: Container[str] = (),
 ) -> Workflow:
-    """Return the workflow with costs that are added up already; `counted_elsewhere`: as in `run_basis`."""
+    """Return the workflow with costs that are already summed.
+
+    `counted_elsewhere` is that of `run_basis`. Changes the cost basis in `costs`.
+    """
     silent = workflow.get("agents_without_stream") or ()
     costs["cost_basis"] = run_basis(costs["cost_basis"], costs["phase_costs"], silent, counted_elsewhere)
     fields: dict[str, Any] = {name: costs.get(name) for name in COST_FIELDS}
@@ -87,9 +94,9 @@ def with_sums(
 
 
 def calculate_cost_summary(workflows: Iterable[Workflow]) -> dict[str, Any]:
-    """Return {total_cost, total_tokens, workflow_count, average_cost} over the workflows.
+    """Return {total_cost, total_tokens, workflow_count, average_cost} of the workflows.
 
-    Costs are US dollars; the average is over the runs whose cost is known; None where none is.
+    Costs are in US dollars. The average covers runs with a known cost. A sum is None if no value is known.
 
     >>> calculate_cost_summary([{"total_cost": 0.1}, {"total_cost": 0.2}, {}])["average_cost"]
     0.15
@@ -112,7 +119,7 @@ def _streams_of(workflow_id: str) -> tuple[StreamFacts, ...]:
 
 
 def _main_model(costs: CostData, streams: Sequence[StreamFacts]) -> str | None:
-    """Return the model that cost most; where no cost is known, the one that the first stream names."""
+    """Return the most expensive model, or if no cost is known, the first model that a stream names."""
     costliest = next((entry["model"] for entry in costs.get("models") or () if entry["model"]), None)
     return costliest or next((stream.model for stream in streams if stream.model), None)
 

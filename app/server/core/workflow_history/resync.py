@@ -1,4 +1,4 @@
-"""Count stored runs' costs anew, at today's price table: ids, a status or dates in, what was done out."""
+"""Reprice stored runs by id, status or date range: recalculate costs with the installed price table."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ logger = logging.getLogger("workflow_history")
 
 
 def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[str, Any]:
-    """Count one run's costs anew from its files: {success, workflow_id, updated, message}.
+    """Reprice one run from its files; return {success, workflow_id, updated, message}.
 
-    A sync that is at the run's folder is waited for: `wait`, as in `sync_workflow_history`. A run whose
-    files are gone keeps its costs: that is a success without an update.
+    Waits for a sync of the run's directory; `wait` is that of `sync_workflow_history`. A run whose files are
+    missing keeps its costs: that is a success without an update.
     """
     if not isinstance(workflow_id, str):
         return _answer(workflow_id, "an id is text", success=False)
@@ -74,10 +74,10 @@ def resync_workflow_cost(workflow_id: str, *, wait: WaitPolicy = True) -> dict[s
 def resync_all_completed_workflows(
     status_filter: str | None = "completed", batch_size: int = 50, *, wait: WaitPolicy = True
 ) -> dict[str, Any]:
-    """Count the costs of every run with this status anew; None means every status.
+    """Reprice all runs with this status; None means every status.
 
     Returns {total_processed, successful, failed, workflows}. Runs are paged by key, `batch_size` at a
-    time, so that changing them neither repeats nor skips one.
+    time, so that updates neither repeat nor skip a run.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidQueryError(f"batch_size is {batch_size!r}; use a whole number of at least 1")
@@ -87,10 +87,11 @@ def resync_all_completed_workflows(
 def resync_workflows_by_date_range(
     start_date: str | datetime, end_date: str | datetime, *, wait: WaitPolicy = True
 ) -> dict[str, Any]:
-    """Count the costs of the runs created from `start_date` to `end_date` anew.
+    """Reprice the runs created from `start_date` to `end_date`.
 
-    Dates are ISO 8601 or datetimes; without an offset they are UTC. A day as the end (`2026-01-31`)
-    counts whole, a time is not included. Same shape as for all runs.
+    Dates are ISO 8601 strings or datetimes; without an offset they are UTC. An end date without a time
+    (`2026-01-31`) includes the whole day; an end with a time is exclusive. Returns the same as
+    `resync_all_completed_workflows`.
     """
     start, end = _date(start_date), _date(end_date)
     if isinstance(end_date, str) and len(end_date) <= len("2026-01-31"):
@@ -120,7 +121,7 @@ def _resync_batch(
         try:
             answer = _resync(history, relations, folders, stored, wait)
         except ConnectionLostError:
-            raise  # nor could any other run be stored
+            raise  # no other run could be stored either
         except WorkflowHistoryError as error:
             relations.reset()
             logger.error("resync_failed id=%s error=%s", stored["id"], error)  # noqa: TRY400 - told in the answer
@@ -132,9 +133,9 @@ def _resync_batch(
 def _resync(
     history: History, relations: SimilarityUpdater, folders: _Folders, stored: Workflow, wait: WaitPolicy
 ) -> dict[str, Any] | None:
-    """Read one run's streams again and store what they cost, while no sync is at its folder.
+    """Read one run's streams again and store their costs, while no sync of its directory runs.
 
-    None: it was taken out meanwhile.
+    Returns None if the run was deleted in the meantime.
     """
     key = history.keys_of([run_id_of(stored)]).get(run_id_of(stored))
     if key is None:
@@ -147,10 +148,9 @@ def _resync(
 
 
 class _Folders(dict[str, Surroundings]):
-    """Agents folders by their addresses, each looked through but once."""
+    """Agents directories by address; each is listed only once."""
 
     def __missing__(self, folder: str) -> Surroundings:
-        """Take note of one more."""
         self[folder] = Surroundings(to_path(folder))
         return self[folder]
 
@@ -158,10 +158,10 @@ class _Folders(dict[str, Surroundings]):
 def _read_again(
     history: History, relations: SimilarityUpdater, folders: _Folders, key: int
 ) -> dict[str, Any] | None:
-    """Read one run's streams again and store what they cost, with what follows from it.
+    """Read one run's streams again and store their costs and all values derived from them.
 
-    The files are read before the transaction. What they show is laid over what is stored in it: a merge may
-    have brought other attempts of the run by then, or a prune taken it out.
+    The files are read before the transaction. Their values are merged into the run as stored in it: a merge
+    may have added other attempts in the meantime, or a prune may have deleted the run.
     """
     stored = history.read([key]).get(key)
     while stored is not None:
@@ -187,9 +187,9 @@ def _read_again(
 def _counted_anew(
     stored: Workflow, found: ScannedRun, elsewhere: Mapping[Attempt, Elsewhere], seen: Seen
 ) -> tuple[Workflow, list[Claim]]:
-    """Return a stored run with the costs that its files show now, and what each stream spent by itself.
+    """Return a stored run with the current costs from its files, and the claim of each stream.
 
-    `elsewhere`, `seen`: as in `accounted`.
+    `elsewhere` and `seen` are those of `accounted`.
     """
     former = previous_attempts(stored)
     streams = found.streams if not former or _dated(former) else without_file_times(found.streams)
@@ -202,13 +202,13 @@ def _counted_anew(
 def _store(
     history: History, relations: SimilarityUpdater, key: int, stored: Workflow, found: ScannedRun
 ) -> dict[str, Any]:
-    """Store what a run's files show, in the caller's transaction."""
+    """Store the values read from a run's files, in the caller's transaction."""
     keeps_text = history.check_text_policy()
     former = {claim.name: claim for claim in history.claims([key]).get(key, ())}
     elsewhere = elsewhere_of(former.values())
     fresh, found_claims = _counted_anew(stored, found, elsewhere, seen_of(former.values()))
     claims = [
-        with_first_written(claim, former.get(claim.name, claim))  # a merge may know of an earlier time
+        with_first_written(claim, former.get(claim.name, claim))  # a merge may have brought an earlier time
         for claim in to_store(found_claims, found.written, elsewhere, keeps_text=keeps_text)
     ]
     history.save([strip_derived(add_scores(fresh))], replace=REPLACED_FIELDS)
@@ -226,7 +226,7 @@ def _changes(stored: Workflow, fresh: Workflow) -> list[str]:
 
 
 def _dated(former: Iterable[AgentRun]) -> bool:
-    """Return whether the sync trusted the file times; a run of a copied tree may not show that alone."""
+    """Return whether the sync trusted the file times; a single run may not show that its tree was copied."""
     return any(run.get("timestamp") or run.get("ended_at") for run in former)
 
 

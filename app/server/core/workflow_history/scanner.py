@@ -1,4 +1,4 @@
-"""Phase 1, scan: an agents folder in, workflow dicts out; the contract's names for it. Never writes there."""
+"""Phase 1, scan: read the runs of an agents directory as workflow dicts. Never writes there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NAMED = os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents"
 _DEFAULT = _NAMED if is_url(_NAMED) else Path(_NAMED)
 
 AGENTS_DIR: FolderPath | str = _DEFAULT
-"""The agents folder, a path or a URL: a patched value wins; else WORKFLOW_HISTORY_AGENTS, else `agents`."""
+"""The agents directory, a path or a URL.
+
+A patched value takes precedence; otherwise the environment variable WORKFLOW_HISTORY_AGENTS, then `agents`.
+"""
 
 _ARCHIVE = re.compile(r"(?<=.)\.(?:zip|tar|tgz|tar\.\w{1,4})$", re.IGNORECASE)
 _SCRIPTS_FOLDER = re.compile(r"\.?adws?(?:[-_]\w+)?", re.IGNORECASE)
@@ -43,30 +46,34 @@ __all__ = [
 
 
 def agents_dir(given: FolderPath | str | None = None) -> FolderPath:
-    """Return the agents folder that a path means, the first one of a project's; None: the one to scan now."""
+    """Return the first agents directory of a path or project; None means the default one."""
     return find_agents_folders(place_to_scan() if given is None else to_path(given))[0]
 
 
 def place_to_scan() -> FolderPath:
-    """Return the agents folder or project that is scanned if nobody names one, read at call time."""
+    """Return the default agents directory or project, evaluated on each call."""
     if AGENTS_DIR is not _DEFAULT:
         return to_path(AGENTS_DIR)
     return to_path(os.environ.get("WORKFLOW_HISTORY_AGENTS") or "agents")
 
 
 def find_agents_folders(path: FolderPath) -> list[FolderPath]:
-    """Return the agents folders that a path means: itself, or all inside a project's folder, if any.
+    """Return the agents directories of a path: the path itself, or all inside a project directory.
 
-    Inside a project they are called `agents`. Beside `agents` and `adws/agents`, only those count that may
-    hold runs: `.claude/agents` mostly has definitions of agents. A repository inside is another project.
-    Where transcripts lie beside them, the project's folder itself comes last: of it only these are read.
-    Without agents folders the folder itself is read, and the transcripts in hidden folders: `.claude`, say.
+    Inside a project, they are named `agents`. Besides `agents` and `adws/agents`, only those that may contain
+    runs count: `.claude/agents` mostly has definitions of agents. A nested repository is another project.
+    If the project has transcripts outside its agents directories, the project directory itself comes last;
+    only these transcripts are read from it. Without any agents directory, the directory itself is read,
+    and the transcripts in hidden directories such as `.claude`.
     """
     return list(folders_meant(path))
 
 
 def folders_meant(path: FolderPath) -> dict[FolderPath, Beside | None]:
-    """Return the same folders, each with the folders inside it of which only transcripts are read."""
+    """Return the directories of `find_agents_folders`, each with its transcript directories.
+
+    The value lists the directories inside it that are read only for transcripts, or is None.
+    """
     if path.name == "agents":
         return {path: None}
     if not isinstance(path, Path):
@@ -79,10 +86,10 @@ def folders_meant(path: FolderPath) -> dict[FolderPath, Beside | None]:
 
 
 def project_name(agents: FolderPath) -> str:
-    """Return the project of an agents folder: the folder that holds it; its own name if it is no `agents`.
+    """Return the project of an agents directory: its parent's name, or its own if it is not named `agents`.
 
-    Hidden folders and folders of workflow scripts belong to the project around them, a git worktree to its
-    repository's. An archive's name counts without its ending.
+    Hidden directories and directories of workflow scripts belong to the project around them, a git worktree
+    to its repository's project. The file extension of an archive is dropped.
 
     >>> project_name(Path("/home/me/shop/adws/agents")), project_name(Path("/archive/shop-2025"))
     ('shop', 'shop-2025')
@@ -105,7 +112,7 @@ def project_name(agents: FolderPath) -> str:
 
 
 def _in_main_checkout(folder: Path) -> Path:
-    """Return the path that a folder of a git worktree has in the repository's main checkout; else itself."""
+    """Map a directory in a git worktree to its path in the main checkout; others stay unchanged."""
     for parent in folder.parents:
         marker = parent / ".git"
         if marker.is_dir():
@@ -124,7 +131,7 @@ def _in_main_checkout(folder: Path) -> Path:
 
 
 def scan_agents_directory() -> list[Workflow]:
-    """Return every run below AGENTS_DIR; an agents folder that does not exist holds none."""
+    """Return all runs in AGENTS_DIR, or an empty list if the directory does not exist."""
     root = agents_dir()
     if not root.exists():
         return []
@@ -132,7 +139,7 @@ def scan_agents_directory() -> list[Workflow]:
 
 
 def holds_runs(root: FolderPath) -> bool:
-    """Return whether a folder holds a run, or what may be one and cannot be read; stops at the first."""
+    """Return whether a directory contains a run or an unreadable possible run; stops at the first."""
     walk = walk_agents_folder(root)
     for folder in walk:
         facts = read_run(folder)
@@ -142,7 +149,10 @@ def holds_runs(root: FolderPath) -> bool:
 
 
 def unread_files(root: FolderPath) -> list[Problem]:
-    """Return why the streams' files of a folder without runs tell none, else its `.json` files."""
+    """List the files of a directory without runs, each with the reason why no run was found in it.
+
+    These are its stream files, or, if there are none, its `.json` files.
+    """
     files = sorted({found for folder in walk_agents_folder(root) for found in folder.files})
     lines = [found for found in files if found.is_of_lines]
     whys = ((found, read_stream(found).problem) for found in lines)
@@ -152,14 +162,16 @@ def unread_files(root: FolderPath) -> list[Problem]:
 
 
 def parse_workflow_directory(path: FolderPath | str) -> Workflow | None:
-    """Return the run in one folder of an agents folder, or None where it holds none."""
+    """Return the run in one subdirectory of an agents directory, or None if it contains no run."""
     folder = to_path(path)
     run = read_one(folder.parent, folder.name, datetime.now(UTC)) if folder.is_dir() else None
     return run.workflow if run is not None else None
 
 
 def validate_workflow_data(workflow: Workflow) -> bool:
-    """Return whether a workflow dict can be stored: it has an id that is text and no path out of its folder.
+    """Return whether a workflow dict can be stored: its id is nonblank text and a usable name.
+
+    The name of the state file and ids with a NUL character are invalid.
 
     >>> validate_workflow_data({"id": "a1b2c3d4"}), validate_workflow_data({"status": "completed"})
     (True, False)

@@ -1,7 +1,8 @@
-"""Similarity of runs: workflow dicts in, scores from 0 to 1 out. Reads neither files nor the database.
+"""Similarity of runs: compute scores from 0 to 1 for workflow dicts. Reads neither files nor the database.
 
-Text counts .40, equal status .20, the ratios of costs and of durations .20 each, over the parts that
-both runs have, rescaled to 1. Without text on both sides, or where the texts share nothing, the score is 0.
+The weights are 0.40 for text, 0.20 for equal status, and 0.20 each for the ratios of costs and durations.
+Only components known for both runs count, rescaled to 1. The score is 0 if a run has no text or if the
+texts have nothing in common.
 """
 
 from .analysis.similarity.feature_table import RunFeatures, SimilarityTable, build_table

@@ -1,9 +1,9 @@
-"""Bring a history up to date with an agents folder: files in, rows and statistics out.
+"""Update a history from an agents directory: read changed runs and store them.
 
-It calls the five phases in their order. Runs go through them in batches, and what one batch brings is
-stored in one transaction, its patterns included. Lists of similar runs come with the last batch, for all
-of them: made batch by batch, the same lists would be written again and again. A sync that is killed
-leaves a whole history in which the stored runs are marked as not compared yet; the next one does the rest.
+Calls the five phases in order. Runs pass through them in batches, each stored in one transaction together
+with its patterns. The lists of similar runs are stored with the last batch, for all batches: batch by batch,
+the same lists would be rewritten again and again. If a sync is killed, the history stays consistent and
+its stored runs stay marked as not compared; the next sync completes the work.
 """
 
 from __future__ import annotations
@@ -60,29 +60,29 @@ def sync_workflow_history(
     waiting: OnWait | None = None,
     with_pruned: bool = False,
 ) -> dict[str, Any]:
-    """Scan the agents folder and store what is new or changed; return what was done.
+    """Scan the agents directory and store new and changed runs; return statistics of the sync.
 
-    The counts are scanned, enriched, inserted, updated (known runs that are up to date now, of which
-    `unchanged` needed no write and `changed` did), failed, unread (files and folders that the system would
-    not show), gone, left_out, partial_costs (runs of which nothing shows all that they spent) and
-    runs_without_cost (of them, runs of which nothing is known to have been spent); `errors` names what could
-    not be read, and `secrets` counts by kind what was taken out of the texts of the runs that were read.
-    `requests`, `statuses`, `success_rate` (completed of the `success_rate_of` runs that completed or failed),
-    `undated`, `first_created_at` and `last_created_at` say what the folder's runs are, changed or not;
-    `copies` of other runs are in neither the statuses nor the rate, and `repeating` are the runs of whose
-    messages another run counts some.
-    `agents_dir` is a path or a URL, of a project or its agents folder, or a list of such folders. Of a
-    project all agents folders are read, one after the other, and the transcripts beside them last; `folders`
-    names them. `project` is what the runs
-    are stored under, those too that are known by another project. `engine` says who reads:
-    processes[:N], threads[:N] or dask://HOST:PORT; `executor` is one of your own that does. Writing is
-    always done here.
-    `no_text` stores nothing that was asked, said or typed; a history that was begun so goes on so.
-    One sync of a folder runs at a time. `wait` says whether to wait for another that is at it, or for how
-    many seconds; `waiting` is called with who that is. Raises BusyError where it is not waited for.
-    Runs that were pruned stay out; `with_pruned` lets those of this folder in again.
-    `silent` keeps information out of the log, never errors. One run's trouble is counted and stops
-    nothing; a fatal error is logged and raised.
+    Counts: scanned, enriched, inserted, updated (stored runs that are now up to date: `unchanged` needed no
+    write, `changed` did), failed, unread (files and directories that the system refused to read), gone,
+    left_out, partial_costs (runs whose total spending is not known) and runs_without_cost (those among them
+    without any known spending). `errors` lists the read errors, and `secrets` counts redactions by kind in
+    the texts of the runs that were read.
+    `requests`, `statuses`, `success_rate` (completed runs divided by the `success_rate_of` completed and
+    failed ones), `undated`, `first_created_at` and `last_created_at` describe all runs of the directory,
+    changed or not. `copies` of other runs are excluded from the statuses and the rate. `repeating` counts
+    the runs some of whose messages are counted in another run.
+
+    `agents_dir`: a path or URL of a project or its agents directory, or a list of such directories. In a
+    project, all agents directories are read one after the other, then the transcripts outside them; `folders`
+    lists them. `project`: the project under which the runs are stored, including runs already stored under
+    another project. `engine`: where files are read: processes[:N], threads[:N] or dask://HOST:PORT;
+    `executor`: your own executor for this. This process alone writes to the history.
+    `no_text`: store no prompts, responses or commands; a history that was created so stays so.
+    Only one sync per directory runs at a time. `wait`: whether to wait for another sync, or the maximum
+    number of seconds; `waiting` is called with the lock's owner. Raises BusyError if the wait ends without
+    the lock. Pruned runs are skipped; `with_pruned` stores those of this directory again.
+    `silent` suppresses informational log messages, never errors. A failed run is counted and stops nothing;
+    a fatal error is logged and raised.
     """
     named = agents_dir if isinstance(agents_dir, list) else [_meant(agents_dir)]
     folders = {folder: beside for each in named for folder, beside in scanner.folders_meant(each).items()}
@@ -109,13 +109,13 @@ def sync_workflow_history(
             ]
             stats = together([job.stats for job in jobs])
             counted = [part for job in jobs for part in job.counted]
-            if len(jobs) > 1:  # a later folder may count what an earlier one counted first
+            if len(jobs) > 1:  # a later directory may count messages that an earlier one counted
                 stats.update(costs_now(history, counted))
             stats.update(found_now(history, counted, datetime.now(UTC)))
     except BusyError:
         raise
     except Exception as error:
-        # Its catcher tells more.
+        # The caller that catches the error reports the details.
         logger.error("sync_failed agents_dir=%s error=%s", ", ".join(map(str, folders)), error)  # noqa: TRY400
         raise
     stats["duration_seconds"] = time.monotonic() - started
@@ -140,7 +140,7 @@ def _sync_folder(
     waiting: OnWait | None,
     with_pruned: bool,
 ) -> SyncContext:
-    """Sync one agents folder; return what was done. `beside`: as in `folders_meant`."""
+    """Sync one agents directory and return its finished context; `beside` is from `folders_meant`."""
     started = time.monotonic()
     log = logger.debug if silent else logger.info
     stats = empty_stats(
@@ -161,7 +161,7 @@ def _sync_folder(
             _run_phases(other)
             job.add(other)
         _learn_again(job)
-        if job.elsewhere:  # a later folder may count what an earlier one counted first
+        if job.elsewhere:  # a later directory may count messages that an earlier one counted
             stats.update(costs_now(history, job.counted))
         finish_erasing(history)
     counts = [stats[name] for name in ("scanned", "inserted", "updated", "unchanged", "failed")]
@@ -187,8 +187,8 @@ def _run_phases(job: SyncContext) -> None:
         if not fresh and (ending is None or not (ending.has_news or job.relations.is_stale)):
             if is_last:
                 summarize(job)
-            continue  # nothing to write: the history's file stays as it was, and nobody waits for a lock
-        with job.history.transaction():  # what is like what must not change before it is stored
+            continue  # nothing to write: the database file stays unchanged, and no lock is needed
+        with job.history.transaction():  # the similarity lists must not change before they are stored
             batch = _drop_conflicts(job, fresh)
             similar = _phase_3e_relate(job, batch, is_last=is_last)
             shared = _phase_4_store(job, batch, similar)
@@ -199,14 +199,17 @@ def _run_phases(job: SyncContext) -> None:
 
 
 def _reread_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
-    """Return the batch; runs that were moved, or stored by another process meanwhile, are read once more."""
+    """Return the batch after reading again the runs that were moved or that another process stored."""
     names = find_conflicts(job, batch) | moved_here(job, batch)
     again = _read(job, find_runs(job.root, names - job.pruned, job.beside)) if names else iter(())
     return [*without(batch, names), *chain.from_iterable(again)]
 
 
 def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadResult]:
-    """Return the batch, looked at with the database's lock held: nobody can store anything any more."""
+    """Return the batch without conflicting runs, checked under the database lock.
+
+    With the lock, no other process can store runs anymore.
+    """
     names = find_conflicts(job, batch)
     for name in sorted(names - job.pruned):
         job.other_problems.append((name, job.record_failure(name, CONFLICT_MESSAGE)))
@@ -214,9 +217,9 @@ def _drop_conflicts(job: SyncContext, batch: Sequence[ReadResult]) -> list[ReadR
 
 
 def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
-    """Read, enrich and score what changed since the last sync, a batch at a time; the last may be empty.
+    """Read, enrich and score the runs changed since the last sync, batch by batch; the last may be empty.
 
-    Last come runs that others show to be copies: what their file times told of them is told anew.
+    Runs that turn out to be copies come last and are read again, because their file times were misjudged.
     """
     if not job.root.exists():
         missing = Problem(str(job.root), "the agents folder does not exist", None, "warning")
@@ -232,12 +235,12 @@ def _phases_1_to_3(job: SyncContext) -> Iterator[list[ReadResult]]:
     wrong = to_date_anew(job)
     rest = [run for run in waiting if run.id not in wrong]
     again = _read(job, find_runs(job.root, wrong, job.beside)) if wrong else iter([[]])
-    yield [*rest, *next(again)]  # together: a sync of few runs is one transaction
+    yield [*rest, *next(again)]  # in one batch: a sync of few runs is one transaction
     yield from again
 
 
 def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
-    """Walk the folder and yield the runs whose files are not as stored; the others are not opened."""
+    """Walk the directory and yield runs whose files differ from the stored state; others stay unopened."""
     if job.only is not None:
         yield from _new_or_changed(job, find_runs(job.root, job.only, job.beside))
         return
@@ -254,7 +257,10 @@ def _phase_1_scan(job: SyncContext) -> Iterator[RunFolder]:
 
 
 def _new_or_changed(job: SyncContext, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
-    """Yield the runs to read; those of an agents folder inside or around this one are left to it."""
+    """Yield the runs to read.
+
+    Runs stored under an agents directory inside or around this one are left to that directory.
+    """
     for folder in folders:
         if folder.id in job.pruned:
             job.stats["pruned"] += 1
@@ -281,13 +287,13 @@ def _read(job: SyncContext, folders: Iterator[RunFolder]) -> Iterator[list[ReadR
     if first is None:
         yield []
         return
-    # Imported here: prices, scores and patterns take longer to import than a sync that finds nothing new.
+    # Imported here: importing prices, scores and patterns takes longer than a sync without changes.
     batches = import_module(".pipeline.batches", __package__).read_in_batches
     yield from batches(job, chain([first], folders))
 
 
 def _phase_3e_relate(job: SyncContext, batch: Sequence[ReadResult], *, is_last: bool) -> SimilarityChanges:
-    """Return what becomes of the lists of similar runs, those of stored runs too: nothing before the last."""
+    """Compute the changes to all lists of similar runs, stored runs included; empty until the last batch."""
     features = [run.features for run in batch if run.features]
     if not is_last:
         job.relations.add(features)
@@ -298,9 +304,9 @@ def _phase_3e_relate(job: SyncContext, batch: Sequence[ReadResult], *, is_last: 
 
 
 def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: SimilarityChanges) -> set[int]:
-    """Write the runs, the lists of similar ones, what could not be read, and from where to read on.
+    """Store the runs, their lists of similar runs, read errors and the checkpoints to resume reading.
 
-    Return the keys of the runs that have messages in common with others.
+    Returns the keys of the runs whose message shares must be settled (see `runs_to_settle`).
     """
     saved = job.history.save_rows([run.parts for run in batch if run.parts], replace=REPLACED_FIELDS)
     similar.save(job.history, saved.keys)
@@ -316,7 +322,7 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
         job.agents_dir, list(key_of.values()), places_left(job.known, key_of, job.agents_dir)
     )
     if refused := [key_of[run.id] for run in batch if run.access_errors]:
-        job.history.clear_fingerprints(refused)  # what could not be read may be as it was the next time
+        job.history.clear_fingerprints(refused)  # unreadable files may become readable without changing
     claims = {key_of[run.id]: run.claims for run in batch if run.parts}
     job.history.save_claims(claims, new=saved.new)
     job.history.build_column_cache()
@@ -326,7 +332,10 @@ def _phase_4_store(job: SyncContext, batch: Sequence[ReadResult], similar: Simil
 
 
 def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
-    """Let each message count in one run of the history; lists of similar runs follow with the last batch."""
+    """Settle the shares of messages that several runs contain, so that each message counts in one run.
+
+    Lists of similar runs are updated with the last batch.
+    """
     if not shared:
         return
     settled = settle_shares(job.history, shared)
@@ -339,7 +348,7 @@ def _count_once(job: SyncContext, shared: set[int], *, is_last: bool) -> None:
 
 
 def _learn_again(job: SyncContext) -> None:
-    """Read the runs again that repeated others until this sync: they showed no patterns."""
+    """Read runs again that counted as repeating others until this sync: they have no patterns yet."""
     homes: dict[Home, set[str]] = {}
     for stored in job.history.where_stored(sorted(job.unlearnt)):
         if stored.agents_dir is not None and stored.found_on in job.host_names | {job.host}:
@@ -350,12 +359,12 @@ def _learn_again(job: SyncContext) -> None:
 
 
 def _phase_5_learn(job: SyncContext, batch: Sequence[ReadResult]) -> None:
-    """Store each run's patterns, once however often it is seen."""
+    """Store the patterns of each run; each pattern is stored once, however often it occurs."""
     for detector in {name for run in batch for name in run.patterns}:
         found = {job.keys[run.id]: run.patterns[detector] for run in batch if detector in run.patterns}
         job.history.save_pattern_rows(found, detector=detector)
         job.stats["patterns"] += sum(map(len, found.values()))
     if unlearnt := [job.keys[run.id] for run in batch if run.pattern_retry]:
-        job.history.clear_fingerprints(unlearnt)  # the next sync asks the host's detector again
+        job.history.clear_fingerprints(unlearnt)  # the next sync calls the host's detector again
     if any(run.patterns for run in batch):
         job.report_progress("learn", len(job.keys), job.estimated_total)

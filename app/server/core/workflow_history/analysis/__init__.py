@@ -1,1 +1,1 @@
-"""What is derived from runs: pure functions of records."""
+"""Analyses of runs: pure functions of records, without files, clock or database."""

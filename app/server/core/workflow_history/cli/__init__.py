@@ -1,1 +1,1 @@
-"""The command line: words typed go in, tables, bars and JSON come out. It computes nothing itself."""
+"""The command line interface: arguments in, tables, bars and JSON out. It calculates nothing itself."""

@@ -1,6 +1,6 @@
-"""The command `workflow-history`: words in, a command called, an exit code out. The only place errors end.
+"""The `workflow-history` program: parse arguments, run a command, exit with a code. All errors end here.
 
-A command's module is imported when it is called, so that `--help` needs neither database nor prices.
+A command's module is imported only when the command is called, so `--help` loads neither database nor prices.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ COMMAND_GROUPS = {
         "completion": "Print what teaches a shell to complete commands, options and ids.",
     },
 }
-"""Every command and what it does, in the order of the help; `commands/<name>.py` holds it as `app`."""
+"""Summaries of all commands by group, in help order; `commands/<name>.py` defines each command as `app`."""
 
 COMMANDS = {name: summary for commands in COMMAND_GROUPS.values() for name, summary in commands.items()}
 _PANEL_OF = {name: panel for panel, commands in COMMAND_GROUPS.items() for name in commands}
 
 EXIT_OK, FAILED, USAGE, EXIT_PARTIAL, EXIT_BUSY, EXIT_INTERRUPTED, TERMINATED = 0, 1, 2, 3, 75, 130, 143
-"""Exit codes; 75 is what sendmail's family calls a temporary failure: the same will work later."""
+"""Exit codes. 75 is EX_TEMPFAIL of sendmail's sysexits.h: a temporary failure, the same call works later."""
 
 _STOPPED = "stopped; what is stored stays, and the next sync goes on from there"
 
@@ -73,16 +73,16 @@ Examples:
 
 
 class LazyGroup(CommandGroup):
-    """A group that knows its commands by name, and imports one when it is called."""
+    """Command group that imports a command's module only when the command is called."""
 
     listing = False
 
     def list_commands(self, _ctx: Any) -> list[str]:
-        """Return the names in the order of the help."""
+        """Return the command names in help order."""
         return list(COMMANDS)
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """Return a command; while the help is written, its name and summary alone."""
+        """Return a command, or None if it is unknown; while listing, a stub with name and summary only."""
         if cmd_name not in COMMANDS:
             return None
         if not self.listing:
@@ -90,7 +90,7 @@ class LazyGroup(CommandGroup):
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=_PANEL_OF[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is named; one that there is not is answered with those of like names."""
+        """Resolve the named command; for an unknown name, fail and suggest similar names."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = import_module("difflib").get_close_matches(args[0], COMMANDS)
             guess = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -106,7 +106,7 @@ class LazyGroup(CommandGroup):
             self.listing = False
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Return the commands that begin so, without importing them."""
+        """Return the completions of a half-typed word without importing the commands."""
         self.listing = True
         try:
             return super().shell_complete(ctx, incomplete)
@@ -114,7 +114,7 @@ class LazyGroup(CommandGroup):
             self.listing = False
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; whatever goes wrong becomes one calm line and an exit code."""
+        """Run the command; turn expected errors into one line on standard error and an exit code."""
         try:
             return super().invoke(ctx)
         except (AgentsFolderError, ConfigError, InvalidQueryError) as error:
@@ -137,15 +137,15 @@ class LazyGroup(CommandGroup):
 
 
 def _exit_with_message(message: str, code: int) -> typer.Exit:
-    """Print why a command ended, and return what ends it."""
-    screen = import_module(".output", __package__)  # not for --help, which prints by itself
+    """Print the message to standard error and return the exception that exits with `code`."""
+    screen = import_module(".output", __package__)  # imported here: --help prints without it
     tell = screen.print_note if code in {EXIT_INTERRUPTED, TERMINATED} else screen.print_error
     tell(message)
     return typer.Exit(code)
 
 
 def load_command(name: str) -> Any:
-    """Import one command."""
+    """Import the module of a command and return the command."""
     command = get_command(import_module(f".commands.{name}", __package__).app)
     command.name = name
     return command
@@ -158,8 +158,8 @@ def _print_version(asked: bool) -> None:
 
 
 def installed_version() -> str:
-    """Return the version that is installed."""
-    metadata = import_module("importlib.metadata")  # a seventh of the start-up, for one option
+    """Return the installed version, or "(not installed)"."""
+    metadata = import_module("importlib.metadata")  # lazy: a seventh of the start-up time, for one option
     try:
         return str(metadata.version("workflow-history"))
     except metadata.PackageNotFoundError:
@@ -185,14 +185,14 @@ def root(
     ] = False,
 ) -> None:
     """Keep a lasting, priced and searchable history of AI developer workflow runs."""
-    # The commands say themselves what went wrong; a log line on top would say it twice.
+    # Commands print their own errors; a log record would print the same error twice.
     for name in ("workflow_history", "sqlalchemy", "psycopg"):
         logging.getLogger(name).addHandler(logging.NullHandler())
     import_module("..common.temporary_files", __package__).remove_leftovers()  # not for --help
 
 
 class _TerminatedError(SystemExit):
-    """The system, or whoever supervises this program, wants it to end."""
+    """Raised on SIGTERM, which the system or a process supervisor sends."""
 
 
 def _terminate(*_: Any) -> None:
@@ -200,7 +200,10 @@ def _terminate(*_: Any) -> None:
 
 
 def reraise_lost_interrupt(lost: sys.UnraisableHookArgs) -> None:
-    """Stop once more where the first stop met Python cleaning up, which prints what it raises and goes on."""
+    """Send a stop signal again if its exception was lost in a finalizer or a callback.
+
+    Python only prints exceptions that are raised there, and continues.
+    """
     number = next((number for stop, number in _STOPS.items() if isinstance(lost.exc_value, stop)), None)
     if number is None:
         sys.__unraisablehook__(lost)
@@ -209,13 +212,13 @@ def reraise_lost_interrupt(lost: sys.UnraisableHookArgs) -> None:
 
 
 _STOPS = {KeyboardInterrupt: signal.SIGINT, _TerminatedError: signal.SIGTERM}
-_CLEANED = 0.01  # seconds, after which Python has cleaned up
+_CLEANED = 0.01  # seconds until the signal is sent again; Python has finished the cleanup by then
 
 
 def open_closed_streams() -> None:
     """Open the null device for each standard stream that the caller closed (`>&-`).
 
-    Without it the stream is None, and the first file that is opened gets its number and what is printed.
+    Otherwise the stream is None, and the next opened file gets its descriptor and the printed output.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
@@ -230,7 +233,7 @@ def open_closed_streams() -> None:
 
 
 def main() -> None:
-    """Run the command line, or tell a shell what it may complete."""
+    """Run the command line, or print completions if a shell asks for them."""
     open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = reraise_lost_interrupt
@@ -241,6 +244,6 @@ def main() -> None:
     except _TerminatedError:
         _exit_with_message(_STOPPED, TERMINATED)
         raise
-    except OSError as error:  # before a command is reached: one of its own ends in `invoke`
+    except OSError as error:  # raised before a command runs; `invoke` handles the errors of commands
         _exit_with_message(str(error), FAILED)
         raise SystemExit(FAILED) from error

@@ -1,4 +1,4 @@
-"""The options that every command takes: typed words in, settings out. Opens nothing, imports no command."""
+"""Options shared by all commands: arguments in, settings out. Opens no history, imports no command."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMPLETION_VARIABLE = "_WORKFLOW_HISTORY_COMPLETE"
-"""Set by a shell's script while it asks what a word may become."""
+"""Environment variable that a shell's completion script sets to ask for completions."""
 
 _BYTES = re.compile("[\udc80-\udcff]+")
-"""How Python holds bytes of an argument that are no text in the locale's encoding."""
+"""Surrogates that Python uses for argument bytes that the locale's encoding cannot decode."""
 
 
 @dataclass(slots=True)
 class GlobalOptions:
-    """What was asked of every command, wherever on the line it stood."""
+    """Values of the shared options, wherever they are placed on the command line."""
 
     as_json: bool = False
     quiet: bool = False
-    database: str | None = None  # as it was typed
+    database: str | None = None  # path or URL as typed; None if not given
 
 
 def get_global_options(context: typer.Context) -> GlobalOptions:
-    """Return the settings of this call."""
+    """Return the shared options of this call."""
     return context.ensure_object(GlobalOptions)
 
 
@@ -45,7 +45,7 @@ def _quiet(context: typer.Context, given: bool) -> None:
 def _database(context: typer.Context, given: str | None) -> None:
     if given:
         get_global_options(context).database = given
-        # Imported here: most ways to ask for help or completion open no database.
+        # Imported here: most calls for help or completion open no database.
         from ..database import use_database  # noqa: PLC0415
 
         context.with_resource(use_database(given, must_exist=True))
@@ -66,22 +66,22 @@ def declare_global_options(
         bool, typer.Option("--quiet", "-q", help="Print less.", callback=_quiet, expose_value=False)
     ] = False,
 ) -> None:
-    """Take the options of every command."""
+    """Declare the options shared by all commands; their callbacks store the values."""
 
 
 class Command(TyperCommand):
-    """A command that takes the options of every command."""
+    """Command with the shared options."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         self.params.extend(_shared_options())
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options, their types said only where there is a value to type."""
+        """Return the parameters; flags show no metavar in the help."""
         return _taught(ctx, _tidy(super().get_params(ctx)))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words; one that begins with a dash and cannot be options is the id of a run."""
+        """Parse the arguments; a word with a leading dash that cannot be an option is a run id."""
         params = self.get_params(ctx)
         if not any(param.metavar in _IDS for param in params if param.param_type_name == "argument"):
             return list(super().parse_args(ctx, args))
@@ -94,11 +94,11 @@ class Command(TyperCommand):
 
 
 _IDS = {"ID", "[ID]", "A", "B"}
-"""How arguments are called that are ids of runs."""
+"""Metavars of arguments that are run ids."""
 
 
 def _with_ids_last(params: list[Any], args: list[str]) -> list[str]:
-    """Return the words of a command line, ids that begin with a dash after `--`."""
+    """Return the arguments, with run ids moved behind `--` if one of them begins with a dash."""
     options = {name: param for param in params for name in (*param.opts, *param.secondary_opts)}
     left = iter(args)
     given: list[str] = []
@@ -115,7 +115,7 @@ def _with_ids_last(params: list[Any], args: list[str]) -> list[str]:
 
 
 def _takes_next(options: Mapping[str, Any], word: str) -> bool | None:
-    """Return whether a word's option has its value in the next word; None: it is no option, but an id."""
+    """Return whether an option takes the next word as its value, or None if the word is a run id."""
     if word.startswith("--"):
         known = options.get(word)
         return known is not None and _takes_value(known)
@@ -134,38 +134,38 @@ def _takes_value(option: Any) -> bool:
 
 
 class HistoryCommand(Command):
-    """A command that asks a history: one that was named has to be there."""
+    """Command that reads a history; fails if a named history does not exist."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command after checking that a named history exists."""
         require_named_history()
         return super().invoke(ctx)
 
 
 def decode_argument(text: str) -> str:
-    """Return a text from the command line as it was typed, also where the locale knows ASCII only."""
+    """Return a command line argument as typed, even if the locale supports ASCII only."""
     return _BYTES.sub(lambda found: os.fsencode(found[0]).decode("utf-8", "replace"), text)
 
 
 def require_named_history() -> None:
-    """Raise WorkflowHistoryError where a history was named that is not there."""
-    import_module("..database", __package__).require_named_history()  # what opens one is not for --help
+    """Raise WorkflowHistoryError if a named history does not exist."""
+    import_module("..database", __package__).require_named_history()  # lazy: not needed for --help
 
 
 class CommandGroup(TyperGroup):
-    """A group of commands that takes the options of every command."""
+    """Command group with the shared options."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.params.extend(_shared_options())
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options, their types said only where there is a value to type."""
+        """Return the parameters; flags show no metavar in the help."""
         return _taught(ctx, _tidy(super().get_params(ctx)))
 
 
 def _taught(context: Any, params: list[Any]) -> list[Any]:
-    """Have the options complete their words, where a shell asks for some."""
+    """Attach completers to the parameters if a shell asks for completions."""
     if context.resilient_parsing:
         import_module(".shell_completion", __package__).attach_completers(params)
     return params

@@ -1,4 +1,4 @@
-"""Say that there is no run to show, why, and what to type then."""
+"""Explain an empty result: no runs, the reason and the next command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .render.run_list import after_no_runs, render_no_runs
 
 
 def show_no_runs(context: typer.Context) -> None:
-    """Say it for a command that can be narrowed to some runs."""
+    """Print why a command with filter options has no runs to show, and the next command."""
     screen, filtered = get_output(context), not get_filter(context).is_empty
     pruned = 0 if filtered else runs_pruned()
     screen.print(render_no_runs(filtered=filtered, pruned=pruned))

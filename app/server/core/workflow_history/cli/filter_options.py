@@ -1,4 +1,4 @@
-"""The options that narrow an answer to some runs: typed words in, a checked filter out. Opens nothing."""
+"""Filter options of the commands: arguments in, a validated filter out. Opens no history."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .common_options import CommandGroup, HistoryCommand, decode_argument
 
 
 def get_filter(context: typer.Context) -> RunFilter:
-    """Return the runs that were asked for."""
+    """Return the run filter of the given options."""
     return build_filter(context.meta.get(_GIVEN, {}), context.meta.get(_ZONE))
 
 
 def zone_of(context: typer.Context) -> str:
-    """Return the name of the time zone that days are of, in the filter and in what is asked."""
+    """Return the name of the time zone that defines days, in the filter and in the query."""
     return str(context.meta.get(_ZONE, LOCAL_ZONE))
 
 
@@ -31,7 +31,7 @@ _PANEL = "Which runs"
 
 
 class FilteredCommand(HistoryCommand):
-    """A command whose answer can be narrowed to some runs: `get_filter` returns which."""
+    """Command with filter options; `get_filter` returns the filter."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -39,7 +39,7 @@ class FilteredCommand(HistoryCommand):
 
 
 class FilteredGroup(CommandGroup):
-    """A group that answers by itself where none of its commands is named; its answer can be narrowed too."""
+    """Command group with filter options, for a group that also runs without a subcommand."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -53,10 +53,10 @@ def _narrowing_options() -> list[Any]:
 
 
 def _narrowing() -> Callable[..., None]:
-    """Return a function that takes every option of NARROWING, as Typer reads one."""
+    """Return a function whose signature declares every option of FILTER_OPTIONS, and --tz, for Typer."""
 
     def narrowing(**_given: Any) -> None:
-        """Take the options; their callbacks have done all there is to do."""
+        """Accept the options; their callbacks have already stored the values."""
 
     annotations = {f"option_{place}": _annotation(one) for place, one in enumerate(FILTER_OPTIONS)}
     annotations["zone"] = Annotated[

@@ -1,4 +1,4 @@
-"""Find the agents folders that a command is to read: a typed path in, folders out."""
+"""Find the agents directories that a command reads: a typed path in, directories out."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from ..ingest.files import FolderPath, to_path
 from ..ingest.runs.records import STATE_FILE
 from ..presentation.sync_summary import no_runs_words
 
-_HERE = Path("agents")  # where a folder is looked for that nobody named
+_HERE = Path("agents")  # the default agents directory
 
 Directory = Annotated[
-    str | None,  # a Path would take an empty word for the current folder
+    str | None,  # not Path: it turns an empty string into the current directory
     typer.Argument(
         metavar="DIR",
         help="A project or its agents folder, also s3://…. Without: WORKFLOW_HISTORY_AGENTS, else ./agents.",
         show_default=False,
     ),
 ]
-"""What a command that reads a folder is told."""
+"""DIR argument of commands that read an agents directory."""
 
 
 def resolve_agents_folders(given: str | None) -> list[FolderPath]:
-    """Return the agents folders that are meant; raises AgentsFolderError where a named one is none."""
+    """Return the agents directories of a path, or the default ones; raises AgentsFolderError if invalid."""
     return scanner.find_agents_folders(folder_of(given))
 
 
 def folder_of(given: str | None) -> FolderPath:
-    """Return the project or agents folder that is meant; raises AgentsFolderError where it is none."""
+    """Return the given project or agents directory; None: the default one.
+
+    Raises AgentsFolderError if the name is empty, not a directory, or the directory of a single run.
+    """
     if given is not None and not given.strip():
         raise AgentsFolderError("the folder's name is empty; name a project or its agents folder")
     directory = scanner.place_to_scan() if given is None else to_path(given)
@@ -45,14 +48,14 @@ def folder_of(given: str | None) -> FolderPath:
 
 
 def no_runs_in(folder: FolderPath) -> WorkflowHistoryError:
-    """Return the error that says that a folder holds no run, and which files lie there instead."""
+    """Build the error for a directory without runs; it lists files there that are not read."""
     folders = scanner.find_agents_folders(folder)
     unread = [file for each in folders if each.is_dir() for file in scanner.unread_files(each)]
     return WorkflowHistoryError(no_runs_words(folders[0], unread))
 
 
 def resolve_watched_folders(given: str | None) -> list[FolderPath]:
-    """Return the agents folders to follow, if any: one that is named need not be there yet."""
+    """Return the agents directories to watch, possibly none; a named directory need not exist yet."""
     if given is not None:
         is_there = not given.strip() or (folder := to_path(given)).exists()
         return resolve_agents_folders(given) if is_there else [folder]

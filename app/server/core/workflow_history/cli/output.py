@@ -1,4 +1,4 @@
-"""Where the commands print: renderables and dicts go in, terminal output or JSON comes out."""
+"""Output of the commands: renderables and dicts in, terminal text or JSON out."""
 
 from __future__ import annotations
 
@@ -23,72 +23,72 @@ from .common_options import get_global_options
 from .render.symbols import ASCII_FALLBACKS
 from .render.text import render_hints
 
-DEFAULT_WIDTH = 120  # cells, where there is no terminal that would tell
-MAX_ERROR_CHARS = 2_000  # characters of an error
+DEFAULT_WIDTH = 120  # cells, if the output is not a terminal
+MAX_ERROR_CHARS = 2_000  # characters; longer error messages are cut
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The two streams of a command, and how much is wanted on them."""
+    """Output streams of a command, with its output options."""
 
     out: Console
     err: Console
     as_json: bool
     quiet: bool
-    database: str | None = None  # as it was typed
+    database: str | None = None  # path or URL as typed; None if not given
 
     @property
     def width(self) -> int:
-        """The width to lay out for, in cells."""
+        """Layout width in cells."""
         return self.out.width
 
     def print(self, *blocks: RenderableType) -> None:
-        """Print what was asked for."""
+        """Print renderables to standard output; without trailing blanks if it is not a terminal."""
         for block in blocks:
             if self.out.is_terminal:
-                self.out.print(block, crop=False)  # what may not be broken runs over
+                self.out.print(block, crop=False)  # unbreakable lines may exceed the width
                 continue
             with self.out.capture() as printed:
                 self.out.print(block, crop=False)
-            # A table fills its width with blanks, which only a terminal needs.
+            # Tables pad their lines with blanks, which only a terminal needs.
             lines = printed.get().split("\n")
             self.out.file.write("\n".join(line.rstrip(" ") for line in lines))
 
     def print_hints(self, *commands: tuple[str, str]) -> None:
-        """Say what to type next, each with what it is for; nothing when people are not reading."""
+        """Print suggested next commands with their purpose; nothing with --quiet or --json."""
         if self.quiet or self.as_json or not commands:
             return
         self.out.print()
         typed = [(self.as_typed_command(command), purpose) for command, purpose in commands]
-        self.out.print(render_hints(typed, self.width), soft_wrap=True)  # lines to copy are never broken
+        self.out.print(render_hints(typed, self.width), soft_wrap=True)  # never broken, to be copied
 
     def as_typed_command(self, command: str) -> str:
-        """Return a command so that it can be pasted here: this program, and the history in use."""
+        """Return a command that can be pasted: it calls this program with the history in use."""
         name, _, rest = command.partition(" ")
         if not self.database or "--db " in rest:
             return f"{_program(name)} {rest}"
         return f"{_program(name)} --db {shlex.quote(_shown(self.database))} {rest}"
 
     def print_json(self, data: Mapping[str, Any]) -> None:
-        """Print an object as JSON, with the version of its shape."""
+        """Print an object as JSON with its schema version."""
         self.write_json(with_schema_version(data))
 
     def answer(self, found: Any) -> None:
-        """Print an answer as JSON, with the version of its shape."""
+        """Print a query result as JSON with its schema version."""
         self.write_json(to_json(found))
 
     def write_json(self, data: Mapping[str, Any]) -> None:
-        """Print JSON; ASCII only, so that no text of a run can reach the terminal as a control code."""
+        """Print JSON as ASCII, so that text of a run cannot reach the terminal as a control code."""
         self.out.file.write(json.dumps(data, indent=2, default=str) + "\n")
         self.out.file.flush()
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:
-        """Show a bar per phase while the block runs; none when piped or quiet."""
+        """Show a bar per stage while the block runs; yield None when piped, with --quiet or with --json."""
         if self.as_json or self.quiet or not (self.out.is_terminal and self.err.is_terminal):
             yield None
             return
-        # Imported where bars are drawn: for most commands the import would take longer than their work.
+        # Imported here: for most commands the import would take longer than their work.
         from .progress import progress_bars  # noqa: PLC0415
 
         with progress_bars(self.err) as report:
@@ -96,14 +96,14 @@ class Output:
 
 
 def get_output(context: typer.Context) -> Output:
-    """Return the screen of this call."""
+    """Return the output of this call."""
     settings = get_global_options(context)
     out, err = _console(sys.stdout), _console(sys.stderr)
     return Output(out, err, settings.as_json, settings.quiet, settings.database)
 
 
 def _program(name: str) -> str:
-    """Return how this program was called, where its bare name would not find it."""
+    """Return the program's name, or the path it was called by if PATH does not find it by name."""
     called = Path(sys.argv[0])
     found = shutil.which(name)
     if called.name != name or (found is not None and Path(found).resolve() == called.resolve()):
@@ -113,25 +113,25 @@ def _program(name: str) -> str:
 
 
 def print_error(message: str) -> None:
-    """Print an error, one line, to standard error; one that repeats a long text is cut."""
+    """Print an error as one line to standard error; a long message is cut in the middle."""
     half = MAX_ERROR_CHARS // 2
     told = message if len(message) <= MAX_ERROR_CHARS else f"{message[:half]} … {message[-half:]}"
     _console(sys.stderr).print(f"error: {single_line(told)}", style="red", soft_wrap=True)
 
 
 def print_note(message: str) -> None:
-    """Print a calm line to standard error."""
+    """Print a note as one line to standard error."""
     _console(sys.stderr).print(single_line(message), soft_wrap=True)
 
 
 class _Plain:
-    """A stream for terminals that know ASCII only: each sign has a stand-in of the same width."""
+    """Stream for ASCII-only terminals: replaces each sign by an ASCII character of the same width."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the text, its signs replaced."""
+        """Write the text with its signs replaced."""
         return self._stream.write(text.translate(ASCII_FALLBACKS))
 
     def __getattr__(self, name: str) -> Any:
@@ -149,7 +149,7 @@ def _writable(stream: TextIO) -> Any:
 def _console(stream: TextIO) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")  # an old terminal shows ? for what it cannot write
+        reconfigure(errors="replace")  # an old terminal shows ? for characters it cannot encode
     told = stream.isatty() or "COLUMNS" in os.environ
     return Console(
         file=_writable(stream),
@@ -161,7 +161,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _shown(database: str) -> str:
-    """Return how the history in use was named, a URL without the password in it."""
+    """Return the name of the history in use; a URL without its password."""
     if "://" not in database:
         return database
-    return str(import_module("..database", __package__).database_name())  # what opens one is not for --help
+    return str(import_module("..database", __package__).database_name())  # lazy: not needed for --help

@@ -1,4 +1,4 @@
-"""Show how far long work is: a phase's name and counts in, a line per phase on a terminal out."""
+"""Progress bars for long operations: a stage's name and counts in, a terminal line per stage out."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from rich.text import Text
 from ..presentation.sync_summary import phase_label
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Called with a phase's name, how much of it is done, and how much there is so far."""
+"""Function called with a stage's name, the number of finished items and the total so far."""
 
-_REDRAWN = 0.1  # seconds between two redraws of a phase
+_REDRAWN = 0.1  # seconds between two redraws of a stage's line
 
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[ProgressCallback]:
-    """Draw a line per phase while the block runs: its bar, counts, runs per second and time left."""
+    """Draw a line per stage while the block runs: bar, counts, runs per second and time left."""
     columns = (
         TextColumn("{task.description:<16}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         _PaceColumn(),
     )
-    # Without a thread that redraws: a process with several threads should not be forked, and reading forks.
+    # No redraw thread: reading forks worker processes, and a process with several threads should not fork.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as drawn:
         yield progress_callback(drawn)
 
 
 def progress_callback(drawn: Progress, clock: Callable[[], float] = time.monotonic) -> ProgressCallback:
-    """Return what a sync reports its progress to; it may do so for each run, and the total may grow."""
+    """Return a callback for progress reports; it may be called for each run, and the total may grow."""
     tasks: dict[str, TaskID] = {}
     last: dict[str, float] = {}
 
@@ -52,7 +52,7 @@ def progress_callback(drawn: Progress, clock: Callable[[], float] = time.monoton
 
 
 def format_rate(done: float, total: float | None, seconds: float | None) -> str:
-    """Return how fast a phase goes and how long it still takes; nothing before that can be told.
+    """Format the rate of a stage and the time left; "" until the rate is known.
 
     >>> format_rate(500, 2000, 2.0), format_rate(2000, 2000, 8.0), format_rate(0, 10, 1.0)
     ('250/s, 6 s left', '250/s', '')
@@ -70,11 +70,11 @@ def _length(seconds: int) -> str:
 
 
 class _PaceColumn(TextColumn):
-    """The rate of a phase and the time it still takes."""
+    """Column with the rate of a stage and the time left."""
 
     def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Task) -> Text:
-        """Return the text for one phase."""
+        """Return the text of one stage."""
         return Text(format_rate(task.completed, task.total, task.finished_time or task.elapsed), "dim")

@@ -1,6 +1,6 @@
-"""What a shell may complete: a half-typed word in, the words it can become out; nothing on any trouble.
+"""Shell completion: a half-typed word in, its completions out; no completions after any error.
 
-Words of the history are offered only where no shell could take them for more than a word.
+Values from the history are offered only if every shell reads them as a plain word.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typer.completion import completion_init  # type: ignore[attr-defined] # Typ
 from ..common.filters import SCORES
 from .common_options import GlobalOptions
 
-MAX_COMPLETIONS: Final = 50  # words of a history that are offered
+MAX_COMPLETIONS: Final = 50  # maximum number of values from a history
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*")
 
 Complete = Callable[[Any, str], Iterable[str]]
-"""The context so far and the half-typed word in; words out, whether they begin so or not."""
+"""Function of the context and the half-typed word; it may return words that do not match."""
 
 
 def complete_and_exit(app: Callable[..., Any]) -> None:
-    """Tell the shell what it asked for, and end; whatever goes wrong, it hears nothing."""
+    """Print the completions the shell asked for and exit; print nothing after an error."""
     completion_init()
     with contextlib.suppress(Exception), contextlib.redirect_stderr(io.StringIO()):
         app(prog_name="workflow-history")
@@ -35,19 +35,19 @@ def complete_and_exit(app: Callable[..., Any]) -> None:
 
 
 def attach_completers(params: Iterable[Any]) -> None:
-    """Have options and arguments complete what stands in WORDS, by an option's name or a metavar."""
+    """Attach the matching completer of COMPLETERS to each parameter, by option name or metavar."""
     for param in params:
         names = [*(param.opts if param.param_type_name == "option" else ()), param.metavar]
         found = next((COMPLETERS[name] for name in names if name in COMPLETERS), None)
         if found is not None:
-            param._custom_shell_complete = _completer(found)  # noqa: SLF001 - what Typer's own way sets
+            param._custom_shell_complete = _completer(found)  # noqa: SLF001 - Typer sets it so
 
 
 def _completer(complete: Complete) -> Callable[[Any, Any, str], list[str]]:
     def words(context: Any, _param: Any, beginning: str) -> list[str]:
         try:
             return [word for word in complete(context, beginning) if word.startswith(beginning)]
-        except Exception:  # noqa: BLE001 - a shell that completes has no place for trouble
+        except Exception:  # noqa: BLE001 - a completing shell has no place for error messages
             return []
 
     return words
@@ -58,13 +58,13 @@ def _fixed(*words: str) -> Complete:
 
 
 def _of(module: str, name: str) -> Complete:
-    """Return what offers the names of a registry, which is imported when somebody asks."""
+    """Return a completer for the names of a registry, imported only when the completer is called."""
     return lambda _context, _beginning: list(getattr(import_module(module, __package__), name))
 
 
 @contextlib.contextmanager
 def _history(context: Any) -> Iterator[Any]:
-    """Open the history that the line names, else the configured one; yield None where there is none."""
+    """Open the history named on the command line, else the configured one; yield None if there is none."""
     database, options = import_module("..database", __package__), context.find_object(GlobalOptions)
     with contextlib.ExitStack() as stack:
         if options is not None and options.database:
@@ -73,7 +73,7 @@ def _history(context: Any) -> Iterator[Any]:
 
 
 def _runs(context: Any, beginning: str) -> Sequence[str]:
-    """Offer the newest runs that begin so, as ids or as project/id."""
+    """Return the newest runs that start with `beginning`, as id or project/id."""
     with _history(context) as history:
         found = [] if history is None else history.newest(beginning, MAX_COMPLETIONS)
     words = (ref.id if ref.id.startswith(beginning) else f"{ref.project}/{ref.id}" for ref in found)
@@ -81,7 +81,7 @@ def _runs(context: Any, beginning: str) -> Sequence[str]:
 
 
 def _patterns(context: Any, beginning: str) -> Sequence[str]:
-    """Offer the ids of patterns that begin so, the costliest first."""
+    """Return the pattern ids that start with `beginning`, most expensive first."""
     with _history(context) as history:
         found = [] if history is None else history.pattern_totals()
     like = [one for one in found if one.id.startswith(beginning)]
@@ -89,7 +89,7 @@ def _patterns(context: Any, beginning: str) -> Sequence[str]:
 
 
 def _stored(column: str) -> Complete:
-    """Return what offers the words that the history has in a column."""
+    """Return a completer for the stored values of a column."""
 
     def words(context: Any, beginning: str) -> Sequence[str]:
         with _history(context) as history:
@@ -100,7 +100,7 @@ def _stored(column: str) -> Complete:
 
 
 def _columns(_context: Any, beginning: str) -> Sequence[str]:
-    """Offer the columns of all that can be taken out, after those that are named already."""
+    """Return the columns of all exportable tables, prefixed with the column names already typed."""
     tables = import_module("..queries.export", __package__).TABLES
     before = beginning[: beginning.rfind(",") + 1]
     names = dict.fromkeys(field.name for table in tables.values() for field in table.fields)
@@ -129,4 +129,4 @@ COMPLETERS: Final[dict[str, Complete]] = {
     "--phase": _stored("phase"),
     "--agent": _stored("agent"),
 }
-"""What completes the value of an option, or an argument with this metavar. What has choices needs none."""
+"""Completers by option name or argument metavar. Parameters with choices need none."""

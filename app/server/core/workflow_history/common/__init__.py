@@ -1,1 +1,1 @@
-"""The ground: records, errors, filters and values that every layer uses."""
+"""Records, errors, filters and value helpers that every layer uses."""

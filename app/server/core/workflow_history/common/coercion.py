@@ -1,6 +1,6 @@
-"""Read evidence off a workflow dict of any origin: a clean value, or None where there is none.
+"""Read values from a workflow dict of unknown origin: a valid value, or None.
 
-Never guesses and never raises: a text where a number belongs, a NaN or a negative amount is no evidence.
+Never guesses and never raises: text in place of a number, NaN and negative amounts are invalid.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from decimal import Decimal
 from math import fsum, isfinite
 from typing import Any, Final
 
-_NUMBERS = (int, float, Decimal)  # a tuple: `int | float` is put together anew at each call
+_NUMBERS = (int, float, Decimal)  # a tuple, because `int | float` is built again at each call
 _LISTS = (list, tuple)
-_LONGEST_DATE = 10  # characters of a date alone
+_LONGEST_DATE = 10  # length of a date without a time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LONGEST_SECONDS: Final = 1e9
-"""Where it is looked up which agents worked side by side, none lasts longer."""
+"""Maximum duration of an agent run when overlapping agent runs are merged."""
 
 
 def coerce_number(value: object) -> float | None:
-    """Read a finite number from 0 on; everything else, bools too, is None.
+    """Return a finite number of at least 0 as a float; None for everything else, including bools.
 
     >>> (coerce_number(0), coerce_number(1.5), coerce_number(-1), coerce_number(True),
     ...  coerce_number("2"), coerce_number(float("nan")))
@@ -32,13 +32,13 @@ def coerce_number(value: object) -> float | None:
         return None
     try:
         amount = float(value)
-    except (OverflowError, ValueError):  # an int beyond floats; a signalling NaN
+    except (OverflowError, ValueError):  # an int too large for a float, or a signalling NaN
         return None
     return amount + 0.0 if isfinite(amount) and amount >= 0 else None
 
 
 def sum_floats(amounts: Iterable[float]) -> float:
-    """Sum exactly, whatever the order, held at the largest float instead of infinity."""
+    """Sum floats exactly, independent of their order; return the largest float instead of infinity."""
     try:
         amount = fsum(amounts)
     except OverflowError:
@@ -47,12 +47,12 @@ def sum_floats(amounts: Iterable[float]) -> float:
 
 
 def coerce_word(value: object) -> str | None:
-    """Read a name, without outer spaces and in lower case; None where it is empty or no text."""
+    """Return a name stripped and in lower case, or None if it is empty or not a string."""
     return (value.strip().lower() or None) if isinstance(value, str) else None
 
 
 def list_agent_runs(costs: object, key: str = "phase_costs") -> list[Mapping[str, Any]]:
-    """List the agent runs under `key`; what is no dict is left out."""
+    """Return the agent runs under `key`; entries that are not mappings are skipped."""
     entries = costs.get(key) if isinstance(costs, Mapping) else None
     if not isinstance(entries, _LISTS):
         return []
@@ -60,7 +60,7 @@ def list_agent_runs(costs: object, key: str = "phase_costs") -> list[Mapping[str
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """Read the time in an ISO 8601 text, with its offset as given; a date alone is no time.
+    """Parse an ISO 8601 time and keep its offset; return None for anything else, including a date alone.
 
     >>> parse_timestamp("2025-01-01T09:30:00+02:00").hour
     9
@@ -79,7 +79,7 @@ def parse_timestamp(value: object) -> datetime | None:
 
 
 def moment_in_utc(value: object) -> datetime | None:
-    """Read the same time as UTC; one without a zone is taken for UTC, since nothing else is known.
+    """Parse an ISO 8601 time and convert it to UTC; a time without a zone is taken as UTC.
 
     >>> moment_in_utc("2025-01-01T09:30:00").isoformat()
     '2025-01-01T09:30:00+00:00'
@@ -94,16 +94,17 @@ def moment_in_utc(value: object) -> datetime | None:
 
 
 def is_at_least_so_long(run: Mapping[str, Any]) -> bool:
-    """Return whether a run's known duration leaves out the work of some of its agents."""
+    """Return whether a run's duration is known only as a lower bound, as some agents' work is missing."""
     return (
         run.get("duration_basis") == "lower_bound" and coerce_number(run.get("duration_seconds")) is not None
     )
 
 
 def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return how long some agents worked, in seconds; what several did side by side counts once.
+    """Return the total working time of agents in seconds; overlapping time counts once.
 
-    Each works from its start for its own duration; without a start it adds that. None: no duration is known.
+    An agent works from its start for its own duration. The duration of an agent without a start is added.
+    Returns None if no duration is known.
 
     >>> main = {"timestamp": "2026-07-01T09:00:00Z", "duration_seconds": 180}
     >>> worked_seconds([main, {"timestamp": "2026-07-01T09:01:00Z", "duration_seconds": 90}])
@@ -121,7 +122,7 @@ def worked_seconds(agents: Iterable[Mapping[str, Any]]) -> float | None:
 
 
 def _lasted(agent: Mapping[str, Any]) -> float | None:
-    """Return an agent's own duration, else what lies between its start and end."""
+    """Return an agent's own duration, or else the time between its start and end."""
     seconds = coerce_number(agent.get("duration_seconds"))
     if seconds is not None:
         return seconds
@@ -130,7 +131,7 @@ def _lasted(agent: Mapping[str, Any]) -> float | None:
 
 
 def _microseconds(agent: Mapping[str, Any]) -> int | None:
-    """Return when an agent began, in microseconds since 1970."""
+    """Return an agent's start in microseconds since 1970."""
     start = moment_in_utc(agent.get("timestamp"))
     return None if start is None else (start - _EPOCH) // timedelta(microseconds=1)
 

@@ -1,6 +1,7 @@
-"""Many rows as columns: the arrays that statistics and forecasts compute with. No file, SQL or clock.
+"""Column-oriented tables of runs and agent runs for statistics and forecasts. No files, SQL or clock.
 
-Unknown is UNKNOWN among whole numbers, NaN among real ones and NO_WORD among words: never 0.
+An unknown value is MISSING_INT in integer columns, NaN in float columns and MISSING_CODE in
+categorical columns: never 0.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ TableName = Literal["runs", "agent_runs", "models", "silent_agents", "run_phases
 Kind = Literal["words", "money", "time", "whole", "real", "flag"]
 
 MISSING_INT: Final = int(np.iinfo(np.int64).min)
-"""Stands for an unknown whole number, amount of money, time or flag."""
+"""Value of an unknown integer, amount of money, time or flag."""
 
 MISSING_CODE: Final = -1
-"""The code of an unknown word."""
+"""Code of an unknown word."""
 
 _TOKENS: dict[str, Kind] = {
     "input_tokens": "whole",
@@ -34,27 +35,27 @@ _TOKENS: dict[str, Kind] = {
 
 _SHARES: dict[str, Kind] = {
     "workflow_key": "whole",
-    "name": "words",  # of the phase, agent or model
-    "cost": "money",  # on record
-    "lower_bound_cost": "money",  # spent at least beyond
-    "costs_more": "flag",  # more was spent than is on record
-    "is_nothing": "flag",  # other streams count all of it, or its streams are empty
+    "name": "words",  # name of the phase, agent or model
+    "cost": "money",  # recorded cost
+    "lower_bound_cost": "money",  # lower bound of the cost beyond the recorded cost
+    "costs_more": "flag",  # whether more was spent than the recorded cost
+    "is_nothing": "flag",  # whether nothing was spent: counted in other streams, or only empty streams
     **_TOKENS,
 }
 
 COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
     "runs": {
-        "key": "whole",  # the run's number in this database
+        "key": "whole",  # database key of the run
         "project": "words",
         "status": "words",  # in lower case
         "workflow_template": "words",
         "issue_class": "words",
-        "model_used": "words",  # the costliest
+        "model_used": "words",  # most expensive model
         "cost_basis": "words",  # reported, computed, lower_bound, unpriced
         "source_state": "words",  # present, gone
-        "created_at": "time",  # or started, where that alone is known
-        "total_cost": "money",  # spent on record
-        "lower_bound_cost": "money",  # spent at least beyond the record
+        "created_at": "time",  # creation time, or the start time if only that is known
+        "total_cost": "money",  # recorded cost
+        "lower_bound_cost": "money",  # lower bound of the cost beyond the recorded cost
         "retry_cost": "money",
         "retry_count": "whole",
         **_TOKENS,
@@ -64,14 +65,14 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "cost_efficiency_score": "real",
         "performance_score": "real",
         "quality_score": "real",
-        "has_error": "flag",  # something is said to have gone wrong
-        "is_copy": "flag",  # other runs count all that it spent
+        "has_error": "flag",  # whether the run reports an error
+        "is_copy": "flag",  # whether other runs count all of this run's cost
     },
     "agent_runs": {
-        "workflow_key": "whole",  # the run
+        "workflow_key": "whole",  # database key of the run
         "phase": "words",
         "agent": "words",
-        "model": "words",  # the costliest
+        "model": "words",  # most expensive model
         "cost_basis": "words",
         "outcome": "words",  # success, error, false_success, stopped, incomplete, empty
         "started_at": "time",
@@ -84,10 +85,10 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "tool_calls": "whole",
         "tool_errors": "whole",
         "is_retry": "flag",
-        "superseded": "flag",  # a later attempt overwrote the file
-        "is_copy": "flag",  # the same spending is counted in another stream
+        "superseded": "flag",  # whether a later attempt overwrote the file
+        "is_copy": "flag",  # whether another stream counts the same cost
     },
-    # what each model took of an agent run; the agent run itself where its shares are unknown
+    # share of each model in an agent run; the whole agent run if the shares are unknown
     "models": {
         "workflow_key": "whole",
         "model": "words",
@@ -95,35 +96,35 @@ COLUMNS: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "cost": "money",
         "lower_bound_cost": "money",
         **_TOKENS,
-        "outcome": "words",  # of the agent run; None: a share does not say how it ended
+        "outcome": "words",  # outcome of the agent run; None for a share of a model
         "is_copy": "flag",
     },
-    # agents that left no stream: nothing shows what they spent
+    # agents without a stream, whose cost is therefore unknown
     "silent_agents": {
         "workflow_key": "whole",
         "phase": "words",
         "agent": "words",
-        "started_at": "time",  # as the state tells
+        "started_at": "time",  # start time from the run's state file
         "duration_seconds": "real",
     },
-    # what each run spent in each of its phases, agents and models: the attempts are put together
+    # cost of each run by phase, by agent and by model: all attempts summed
     "run_phases": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
     "run_agents": {**_SHARES, "duration_seconds": "real", "attempts": "whole"},
     "run_models": _SHARES,
 }
-"""What there is: by family, each column and its kind. Money in nanodollars, time in µs since 1970."""
+"""Columns of each table with their kinds. Money is in nanodollars, time in µs since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class CategoricalColumn:
-    """A column of words, each row a code."""
+    """A column of words that stores one integer code per row."""
 
-    codes: npt.NDArray[np.int32]  # place in `words`, or NO_WORD
-    categories: tuple[str, ...]  # distinct
+    codes: npt.NDArray[np.int32]  # index in `categories`, or MISSING_CODE
+    categories: tuple[str, ...]  # distinct words
 
     @classmethod
     def from_values(cls, values: Iterable[str | None]) -> Self:
-        """Return the column of some words.
+        """Build a column from words; None is unknown.
 
         >>> CategoricalColumn.from_values(["plan", None, "plan"]).codes.tolist()
         [0, -1, 0]
@@ -136,26 +137,26 @@ class CategoricalColumn:
         return len(self.codes)
 
     def take(self, rows: Integers | Flags) -> Self:
-        """Return the rows that a mask or numbers name."""
+        """Return the rows selected by a boolean mask or by row numbers."""
         return type(self)(self.codes[rows], self.categories)
 
     def code_of(self, word: str) -> int:
-        """Return the code of a word; one that no row has where it is not there."""
+        """Return the code of a word, or -2, which no row has, if the column lacks the word."""
         return self.categories.index(word) if word in self.categories else -2
 
     def equals(self, word: str) -> Flags:
-        """Tell which rows hold a word."""
+        """Return a mask of the rows that are equal to a word."""
         found: Flags = self.codes == self.code_of(word)
         return found
 
     def to_list(self) -> list[str | None]:
-        """Return the words row by row."""
+        """Return the words row by row; None is unknown."""
         return [None if code < 0 else self.categories[code] for code in self.codes.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """Some columns of the same rows."""
+    """Columns of one table, all of the same length."""
 
     family: TableName
     length: int
@@ -167,7 +168,7 @@ class ColumnTable:
         return self.length
 
     def take(self, rows: Integers | Flags) -> ColumnTable:
-        """Return the rows that a mask or numbers name."""
+        """Return the rows selected by a boolean mask or by row numbers."""
         count = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
         return ColumnTable(
             self.family,
@@ -179,7 +180,7 @@ class ColumnTable:
 
 
 def is_known(values: Integers | Floats) -> Flags:
-    """Tell which values are known.
+    """Return a mask of the known values.
 
     >>> is_known(np.array([0, MISSING_INT])).tolist(), is_known(np.array([0.0, np.nan])).tolist()
     ([True, False], [True, False])
@@ -191,7 +192,7 @@ def is_known(values: Integers | Floats) -> Flags:
 
 
 def concat_categories(parts: Sequence[CategoricalColumn]) -> CategoricalColumn:
-    """Return columns of words one after the other, as one."""
+    """Concatenate categorical columns and merge their categories."""
     places: dict[str, int] = {}
     codes = []
     for part in parts:

@@ -1,18 +1,18 @@
-"""Everything that can go wrong, as one family of errors; caught once, at the edge."""
+"""Exceptions of this package, all derived from one base class; caught once, in the entry points."""
 
 from msgspec import MsgspecError
 
 
 class WorkflowHistoryError(Exception):
-    """Base of every error this package raises on purpose; its text says what to do next."""
+    """Base class of every error that this package raises on purpose; its message includes the next step."""
 
 
 class InvalidQueryError(WorkflowHistoryError, ValueError):
-    """A caller's filter, sort key or limit is not one of the allowed values."""
+    """Invalid filter, sort key, limit or other argument of a query; the message lists the allowed values."""
 
 
 class WorkflowNotFoundError(WorkflowHistoryError, LookupError):
-    """No stored workflow has this id."""
+    """No stored run has this id."""
 
 
 class PatternNotFoundError(WorkflowHistoryError, LookupError):
@@ -20,7 +20,7 @@ class PatternNotFoundError(WorkflowHistoryError, LookupError):
 
 
 class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
-    """An id stands for several workflows; `candidates` holds them as "project/id"."""
+    """An id matches several runs; `candidates` lists them as "project/id"."""
 
     def __init__(self, workflow_id: str, candidates: list[str]) -> None:
         self.workflow_id = workflow_id
@@ -29,7 +29,7 @@ class AmbiguousWorkflowError(WorkflowHistoryError, LookupError):
 
 
 class AmbiguousPatternError(WorkflowHistoryError, LookupError):
-    """The beginning of an id stands for several patterns; `candidates` holds their ids."""
+    """The beginning of an id matches several patterns; `candidates` lists their ids."""
 
     def __init__(self, given: str, candidates: list[str], told: str) -> None:
         self.candidates = candidates
@@ -37,11 +37,11 @@ class AmbiguousPatternError(WorkflowHistoryError, LookupError):
 
 
 class PriceUnknownError(WorkflowHistoryError, LookupError):
-    """No dated price is known for a model; an unknown price is never a price of zero."""
+    """A model has no known price on the date; an unknown price is never a price of zero."""
 
 
 class ConnectionLostError(WorkflowHistoryError):
-    """The connection to a database server is gone or cannot be made: it is stopped, or cut it."""
+    """The connection to a database server was lost or cannot be made: the server stopped or closed it."""
 
 
 class DatabaseTooNewError(WorkflowHistoryError):
@@ -49,7 +49,7 @@ class DatabaseTooNewError(WorkflowHistoryError):
 
 
 class BusyError(WorkflowHistoryError):
-    """Another process is at what may be done by one at a time; `holder` says who."""
+    """Another process runs an operation that only one process may run at a time; `owner` names it."""
 
     def __init__(self, what: str, holder: str) -> None:
         self.owner = holder
@@ -57,23 +57,23 @@ class BusyError(WorkflowHistoryError):
 
 
 class ConfigError(WorkflowHistoryError):
-    """The file with the settings is missing or says what is not allowed; names file and key."""
+    """The config file is missing or has an invalid value; the message names the file and the key."""
 
 
 class ConfigMissingError(ConfigError):
-    """There are no settings, or nothing yet that they could be held against."""
+    """No config file or no budget was found, or there is no history yet to check the budgets against."""
 
 
 class AgentsFolderError(WorkflowHistoryError):
-    """The agents folder named by the caller is missing or is no folder."""
+    """The agents directory named by the caller is missing or is not a directory."""
 
 
 class StorageUnreachableError(WorkflowHistoryError):
-    """What holds an agents folder does not answer; it says nothing about the files there."""
+    """The storage of an agents directory does not respond, so the state of its files is unknown."""
 
 
 class ExecutorError(WorkflowHistoryError):
-    """Who was to read for a sync cannot: no scheduler, no worker, or one that is not fit for it."""
+    """The executor of a sync cannot run tasks: no scheduler, no worker, or an incompatible worker."""
 
 
 PER_RUN_ERRORS = (
@@ -87,4 +87,7 @@ PER_RUN_ERRORS = (
     MsgspecError,
     WorkflowHistoryError,
 )
-"""What odd files may raise while one run is read: it is that run's trouble, and stops no other."""
+"""Exceptions that unusual files may cause while one run is read.
+
+They become a problem of that run and do not stop the others.
+"""

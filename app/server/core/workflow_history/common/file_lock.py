@@ -1,6 +1,6 @@
-"""A lock in a file: whoever holds it has the system's lock on the file, and stands in it by name.
+"""File locks that store their owner's name, so that a waiting process can report it.
 
-The system lets go of it when its holder ends, however that ends: no lock outlives its process.
+The operating system releases a lock when its process ends, however it ends: no lock outlives its process.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ else:
 ReleaseLock = Callable[[], None]
 
 _TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-_BEYOND: Final = 1 << 30  # Windows keeps others from reading what is locked: this byte, and no text
-_LONGEST: Final = 8_192  # bytes of what a holder writes into it
+_BEYOND: Final = 1 << 30  # Windows denies reads of locked bytes, so the locked byte is far behind the text
+_LONGEST: Final = 8_192  # bytes; maximum length of the text that an owner writes
 
 
 def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
-    """Take the lock of a file, which is made, and leave `told` in it; None where another holds it.
+    """Lock a file, create it if needed, and write `told` into it; return None if another owner has the lock.
 
-    Without `told`, what stands in it stays. To release the lock removes the file.
+    Without `told`, the file's content stays. The returned function releases the lock and removes the file.
 
-    Raises OSError where the file cannot be made, or its system knows no locks.
+    Raises OSError if the file cannot be created or its file system has no locks.
     """
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -44,7 +44,7 @@ def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
         os.close(handle)
         if not taken:
             return None
-        # Its last holder took the file away between our opening and locking it: once more, with a new one.
+        # The last owner removed the file after we opened it and before we locked it: retry with a new one.
     if told is not None:
         os.ftruncate(handle, 0)
         os.write(handle, os.fsencode(told)[:_LONGEST])
@@ -53,16 +53,16 @@ def try_lock(file: Path, told: str | None = None) -> ReleaseLock | None:
         if sys.platform != "win32":
             file.unlink(missing_ok=True)
             os.close(handle)
-        else:  # there, a file that is open cannot be removed
+        else:  # Windows cannot remove an open file
             os.close(handle)
-            with suppress(OSError):  # another process may have opened it by now
+            with suppress(OSError):  # another process may have opened it in between
                 file.unlink()
 
     return release
 
 
 def read_owner(file: Path) -> str:
-    """Return what the holder of a file's lock left in it; empty where nobody holds it any more."""
+    """Return the text that the owner of a lock wrote into its file, or "" if the file is missing."""
     try:
         return os.fsdecode(file.read_bytes()[:_LONGEST])
     except OSError:
@@ -70,9 +70,10 @@ def read_owner(file: Path) -> str:
 
 
 def has_lock(file: Path, byte: int) -> bool:
-    """Return whether another process has a lock on a byte of a file, as SQLite has of its own.
+    """Return whether another process has locked a byte of a file, as SQLite locks bytes of its database.
 
-    All locks that this process has on the file are lost. Raises OSError where it cannot be opened to write.
+    The check releases all locks that this process has on the file. Raises OSError if the file cannot be
+    opened for writing.
     """
     handle = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     try:
@@ -82,14 +83,14 @@ def has_lock(file: Path, byte: int) -> bool:
 
 
 def _taken(handle: int, byte: int | None = None) -> bool:
-    """Take the lock of an open file, or of a byte of it for this process; False where another has it."""
+    """Lock an open file, or one byte of it for this process; return False if another owner has the lock."""
     try:
         if sys.platform == "win32":
             os.lseek(handle, _BEYOND if byte is None else byte, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             os.lseek(handle, 0, os.SEEK_SET)
         elif byte is None:
-            # Of the open file, not of the process: two threads keep each other out, too.
+            # flock belongs to the open file, not to the process, so it also separates two threads.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)

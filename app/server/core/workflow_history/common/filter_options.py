@@ -1,6 +1,6 @@
-"""What narrows an answer to some runs, in words as people type them: texts in, a checked filter out.
+"""Parse filter options as users type them into a validated RunFilter.
 
-The command line takes these as options, REST and pages as parameters of the same names.
+The command line offers them as options, the REST API and web pages as parameters of the same names.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AMOUNTS = {"k": 1e3, "m": 1e6, "b": 1e9}
 _AGE = re.compile(r"(\d+)([hdw])")
 _WHOLE_DAY = re.compile(r"\d{4}-\d\d-\d\d|today|yesterday", re.IGNORECASE)
-_LONGEST = 100_000  # hours, days, weeks or runs that are recent: more is a slip
+_LONGEST = 100_000  # hours, days, weeks or runs in --recent; a larger number is a typo
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
 OptionParser = Callable[[Any, tzinfo | None], dict[str, Any]]
-"""What was typed, and the zone that days are of (None: this machine's), in; the filter's fields out."""
+"""Parser of an option: typed value and time zone of days (None: local) in, fields of RunFilter out."""
 
 
 class FilterOption(NamedTuple):
-    """One option that narrows."""
+    """One option that filters runs."""
 
-    flags: str  # as it is typed; two words with a slash: yes and no
-    metavar: str | None  # what its value is called; None: yes or no
+    flags: str  # option as typed on the command line; two flags with a slash are yes and no
+    metavar: str | None  # placeholder of the value in help; None for a yes/no option
     parse: OptionParser
     help: str
-    multiple: bool = False  # may be given more than once
+    multiple: bool = False  # whether the option may be repeated
 
     @property
     def name(self) -> str:
-        """What it is called where there are no dashes: `status`, `error`."""
+        """Name of the parameter without dashes, such as `status` or `error`."""
         return self.flags.split()[0].split("/")[0].removeprefix("--")
 
 
@@ -71,7 +71,7 @@ def _since(given: str, zone: tzinfo | None) -> dict[str, Any]:
 
 
 def _until(given: str, zone: tzinfo | None) -> dict[str, Any]:
-    """Return the end of a day, or a moment."""
+    """Return the end of a whole day, or else the time itself, as the upper limit."""
     if is_age(given):
         return {"before_ago": _age(given)}
     end = parse_moment(given, zone=zone)
@@ -84,13 +84,13 @@ def _until(given: str, zone: tzinfo | None) -> dict[str, Any]:
 
 
 def _age(given: str) -> str:
-    """Return an age in one form; raises InvalidQueryError where it is longer than the calendar."""
+    """Return a normalized age; raises InvalidQueryError if it reaches beyond the calendar."""
     parse_moment(given)
     return given.strip().lower()
 
 
 def parse_range(given: str, unit: Callable[[str], float] = float) -> Range:
-    """Read amounts: `1..5`, `1..` (at least), `..5` (at most), `5` (at least).
+    """Parse a range: `1..5`, `1..` (at least), `..5` (at most), `5` (at least).
 
     >>> parse_range("..2.5"), parse_range("90..10m", parse_duration)
     (Range(minimum=None, maximum=2.5), Range(minimum=90.0, maximum=600.0))
@@ -103,7 +103,7 @@ def parse_range(given: str, unit: Callable[[str], float] = float) -> Range:
 
 
 def parse_duration(given: str) -> float:
-    """Read a duration: seconds, or `1h30m`.
+    """Parse a duration in seconds: a number, or text such as `1h30m`.
 
     >>> parse_duration("90"), parse_duration("1h30m")
     (90.0, 5400.0)
@@ -116,7 +116,7 @@ def parse_duration(given: str) -> float:
 
 
 def parse_count(given: str) -> float:
-    """Read a count: `250000`, `250k`, `1.5M`.
+    """Parse a count: `250000`, `250k`, `1.5M`.
 
     >>> parse_count("1.5M")
     1500000.0
@@ -126,21 +126,21 @@ def parse_count(given: str) -> float:
 
 
 def parse_usd(given: str) -> float:
-    """Read an amount of US dollars, its sign or not."""
+    """Parse an amount of US dollars, with or without the dollar sign."""
     return float(given.strip().removeprefix("$"))
 
 
 def parse_moment(given: str, now: datetime | None = None, zone: tzinfo | None = None) -> datetime:
-    """Read a moment: a date or time in ISO 8601, `7d` ago, `today`, `yesterday`; days are of a zone.
+    """Parse a time: an ISO 8601 date or time, an age such as `7d`, `today` or `yesterday`.
 
-    Without a zone they are of this machine's.
+    Days are in `zone`, or in this machine's time zone if it is None. Raises InvalidQueryError.
     """
     try:
         found = _moment(given.strip(), now or datetime.now(UTC), zone)
-        found.astimezone(UTC)  # where that is no moment any more, nothing could be held against it
+        found.astimezone(UTC)  # a time outside the UTC calendar cannot be compared with anything
     except InvalidQueryError:
         raise
-    except (OverflowError, OSError, ValueError) as error:  # the last: a zone's rules have no year 0
+    except (OverflowError, OSError, ValueError) as error:  # ValueError: a zone's rules lack year 0
         raise InvalidQueryError(f"{given!r} is beyond the calendar; say a nearer time") from error
     return found
 
@@ -169,7 +169,7 @@ def _placed(naive: datetime, zone: tzinfo | None) -> datetime:
 
 
 def parse_recent(given: str) -> timedelta | int:
-    """Read an age or a number of runs.
+    """Parse the extent of the recent window: an age, or a number of runs.
 
     >>> parse_recent("2w"), parse_recent("50")
     (datetime.timedelta(days=14), 50)
@@ -209,13 +209,13 @@ FILTER_OPTIONS = (
     FilterOption("--error/--no-error", None, _one("has_error"), "With an error, or without."),
     FilterOption("--gone/--present", None, _one("gone"), "Its files are gone, or still there."),
 )  # fmt: skip
-"""Every option that narrows; each combines with all others."""
+"""All filter options; they can be combined freely."""
 
 
 def build_filter(given: Mapping[str, Any], tz: str | None = None) -> RunFilter:
-    """Return the filter that some values make, each by its option's name; None and () narrow nothing.
+    """Build a filter from option values by option name; None and empty values do not restrict it.
 
-    `tz` names the zone that days are of; without one: this machine's.
+    `tz` names the time zone of days; None is this machine's.
 
     >>> build_filter({"status": ["failed"], "cost": "1.."}).cost
     Range(minimum=1.0, maximum=None)

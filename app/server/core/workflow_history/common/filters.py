@@ -1,6 +1,6 @@
-"""What a caller may narrow an answer to: plain values in, a checked filter out. No SQL, no command line.
+"""Validated filters that select runs by status, cost, date and more. No SQL, no command line.
 
-Everything combines: a run must meet all that is asked for. Several values of one name mean any of them.
+All fields combine with AND: a run must match each of them. Several values of one field combine with OR.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ SCORES: Final[Mapping[str, str]] = {
     "performance": "performance_score",
     "quality": "quality_score",
 }
-"""What the scores are called when asked for, and their keys in a run."""
+"""Score names in filters and the run keys that they refer to."""
 
 HOURS: Final = {"h": 1, "d": 24, "w": 168}
-"""The units of an age or a period, in hours."""
+"""Units of an age or a period, in hours."""
 
 _AGE = re.compile(r"(\d+)([hdw])")
 
 
 class Range(NamedTuple):
-    """Amounts from `least` to `most`, both included; None: open on that side."""
+    """Inclusive range from `minimum` to `maximum`; None leaves that side open."""
 
     minimum: float | None = None
     maximum: float | None = None
 
     def validate(self, name: str) -> None:
-        """Raise InvalidQueryError where it is no range."""
+        """Raise InvalidQueryError if a bound is not a number or the minimum exceeds the maximum."""
         given = [value for value in self if value is not None]
         if not all(_is_number(value) for value in given):
             raise InvalidQueryError(f"{name}={tuple(self)} is no range of numbers")
@@ -47,28 +47,31 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs are meant; without any value: all. Raises InvalidQueryError, which names what is allowed."""
+    """Selection of runs; an empty filter selects all runs.
 
-    search: str | None = None  # full text; see docs/asking.md
+    Raises InvalidQueryError for an invalid value; the message names the allowed ones.
+    """
+
+    search: str | None = None  # full-text query; see docs/asking.md
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     template: tuple[str, ...] = ()
-    issue_class: tuple[str, ...] = ()  # with or without its slash
-    model: tuple[str, ...] = ()  # a part of the name is enough; any agent of the run may have used it
+    issue_class: tuple[str, ...] = ()  # with or without the leading slash
+    model: tuple[str, ...] = ()  # part of a model name; matches if any agent of the run used such a model
     phase: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
-    pattern: str | None = None  # what recurs as it is shown, its id, or the id's first digits (4 or more)
-    cost: Range | None = None  # USD at least: on record and beyond it
-    tokens: Range | None = None  # all tokens
+    pattern: str | None = None  # displayed pattern, its id, or the first digits of the id (4 or more)
+    cost: Range | None = None  # USD, recorded cost plus lower bound
+    tokens: Range | None = None  # total tokens
     duration: Range | None = None  # seconds
-    scores: Mapping[str, Range] = field(default_factory=dict)  # by SCORES, 0 to 100
-    created_from: datetime | None = None  # aware
-    created_before: datetime | None = None  # aware
-    has_cost: bool | None = None  # something is known of its cost
+    scores: Mapping[str, Range] = field(default_factory=dict)  # ranges from 0 to 100, by the names in SCORES
+    created_from: datetime | None = None  # earliest creation time, inclusive, time zone required
+    created_before: datetime | None = None  # latest creation time, exclusive, time zone required
+    has_cost: bool | None = None  # whether any cost of the run is known
     has_error: bool | None = None
-    gone: bool | None = None  # only this history knows the run
-    from_ago: str | None = None  # 12h, 7d or 4w: created in that time until now; excludes created_from
-    before_ago: str | None = None  # likewise: created before that; excludes created_before
+    gone: bool | None = None  # whether the run's files are missing
+    from_ago: str | None = None  # maximum age, such as 12h, 7d or 4w; excludes created_from
+    before_ago: str | None = None  # minimum age, such as 12h, 7d or 4w; excludes created_before
 
     def __post_init__(self) -> None:
         for name in ("status", "project", "template", "issue_class", "model", "phase", "agent"):
@@ -90,7 +93,7 @@ class RunFilter:
         self.at()
 
     def at(self, now: datetime | None = None) -> RunFilter:
-        """Return the same filter with moments instead of ages, which are counted back from now."""
+        """Return the same filter with its ages replaced by times, counted back from `now`."""
         if self.from_ago is None and self.before_ago is None:
             return self
         return replace(
@@ -103,18 +106,18 @@ class RunFilter:
 
     @property
     def has_dates(self) -> bool:
-        """Whether runs are meant by when they were created."""
+        """Whether the filter restricts the creation time."""
         given = (self.created_from, self.created_before, self.from_ago, self.before_ago)
         return any(value is not None for value in given)
 
     @property
     def is_empty(self) -> bool:
-        """Whether all runs are meant."""
+        """Whether the filter selects all runs."""
         return self == RunFilter()
 
 
 def is_age(text: str) -> bool:
-    """Return whether a time is said by how long ago it is.
+    """Return whether a text is an age, such as `7d`, and not a date.
 
     >>> is_age("7d"), is_age("2026-03-01")
     (True, False)
@@ -123,7 +126,7 @@ def is_age(text: str) -> bool:
 
 
 def parse_period(given: str) -> timedelta:
-    """Read a length of time in hours, days or weeks: `36h`, `30d`, `4w`.
+    """Parse a period in hours, days or weeks: `36h`, `30d`, `4w`; raises InvalidQueryError if it is invalid.
 
     >>> parse_period("4w").days
     28
@@ -138,7 +141,7 @@ def parse_period(given: str) -> timedelta:
 
 
 def length_of(given: object, name: str) -> timedelta:
-    """Return a length of time that is given as it is or in words; raises InvalidQueryError for anything else.
+    """Return a period given as a timedelta or as text; raises InvalidQueryError for anything else.
 
     >>> length_of("4w", "period") == length_of(timedelta(days=28), "period")
     True
@@ -160,7 +163,7 @@ def _before(now: datetime | None, age: str) -> datetime:
 
 
 def _is_number(value: object) -> bool:
-    """Return whether a float can hold it."""
+    """Return whether a value is a finite number that fits in a float."""
     try:
         return isinstance(value, int | float) and isfinite(value)
     except OverflowError:

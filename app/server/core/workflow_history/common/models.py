@@ -1,7 +1,8 @@
-"""Records of the data's way, in the order in which they come to be. No behaviour beyond sums.
+"""Data records that pass from the stream readers to storage, in the order in which they are created.
 
-Units stand on each field's line. Money is Decimal US dollars. None is "unknown" and is never 0.
-What a stream has thousands of is a msgspec.Struct: made ten times as fast as a frozen dataclass.
+No behaviour beyond sums. Units are on the line of each field. Money is Decimal US dollars. None is
+"unknown" and is never 0. Records that a stream has by the thousands are a msgspec.Struct, which is created
+ten times as fast as a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 Workflow = dict[str, Any]
-"""One run at the public interface: the vocabulary of docs/schema.md, unknown state keys kept."""
+"""One run at the public interface, with the keys of docs/schema.md; unknown keys of its state are kept."""
 
 CostBasis = Literal["reported", "computed", "lower_bound", "unpriced"]
-"""Where a cost comes from: the agent's own result, tokens x dated price, a cut-off stream, or nowhere."""
+"""Source of a cost: reported result, tokens x dated price, minimum of an interrupted stream, or no price."""
 
 Ending = Literal["answered", "unanswered", "stopped", "error"]
-"""How a stream's last line ends it: an answer; a prompt, a tool call or its result; the user's interruption;
-an error of the API."""
+"""State of a stream after its last line. `answered`: ends with an answer. `unanswered`: ends with a prompt,
+a tool call or its result. `stopped`: interrupted by the user. `error`: ends with an API error."""
 
 StreamFormat = Literal[
     "claude",
@@ -36,32 +37,32 @@ StreamFormat = Literal[
     "unreadable",
     "unread",
 ]
-"""Unknown: of an agent's program that is not known. Unreadable: there is no JSON in it. Unread: the system
-would not show it, and may the next time."""
+"""Format of a stream. `unknown`: JSON of an unsupported agent program. `unreadable`: contains no JSON.
+`unread`: the system denied access, which may succeed in the next sync."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
-    """Token counts; `input` leaves cache reads and writes out, as Anthropic counts (OpenAI includes them).
+    """Token counts; `input` excludes cache reads and writes, as Anthropic counts (OpenAI includes them).
 
     >>> (TokenUsage(input=1) + TokenUsage(input=2, cache_write_1h=3)).total
     6
     """
 
-    input: int = 0  # tokens, uncached
-    output: int = 0  # tokens
-    cache_read: int = 0  # tokens
+    input: int = 0  # uncached input tokens
+    output: int = 0  # output tokens
+    cache_read: int = 0  # cache read tokens
     cache_write_5m: int = 0  # tokens written to the 5-minute cache
     cache_write_1h: int = 0  # tokens written to the 1-hour cache
     web_searches: int = 0  # requests
 
     @property
     def cache_write(self) -> int:
-        """Tokens written to a cache of either lifetime."""
+        """Tokens written to the 5-minute and the 1-hour cache."""
         return self.cache_write_5m + self.cache_write_1h
 
     @property
     def total(self) -> int:
-        """All tokens, cached or not; web searches are no tokens."""
+        """All tokens, cached or not, without web searches."""
         return self.input + self.output + self.cache_read + self.cache_write
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
@@ -75,7 +76,7 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
         )
 
     def less(self, other: TokenUsage) -> TokenUsage:
-        """Return how much each count is above another's; where it is not, 0."""
+        """Subtract another usage field by field, but not below 0."""
         return TokenUsage(
             max(self.input - other.input, 0),
             max(self.output - other.output, 0),
@@ -86,7 +87,7 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
         )
 
     def field_max(self, other: TokenUsage) -> TokenUsage:
-        """Field-wise maximum: a message's partial lines and its final line are one message."""
+        """Return the field-wise maximum, which merges a message's partial lines with its final line."""
         return TokenUsage(
             max(self.input, other.input),
             max(self.output, other.output),
@@ -98,58 +99,58 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """On what terms requests were answered; None is the usual one, which costs the list price."""
+    """Request options that change the price; None is the default option, billed at the list price."""
 
     speed: str | None = None  # fast
-    inference_geo: str | None = None  # us: answered in the United States alone
+    inference_geo: str | None = None  # us: answered only in the United States
     processing: str | None = None  # batch
 
 
 LIST_PRICE = Terms()
-"""The usual terms."""
+"""Default terms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that could not be read, or looks wrong: shown to the user, stops nothing."""
+    """A read error or a warning about doubtful data; it is shown to the user and stops nothing."""
 
-    path: str  # relative to the agents folder, POSIX separators
+    path: str  # relative to the agents directory, POSIX separators
     reason: str
     line: int | None = None  # 1-based
     severity: Literal["error", "warning"] = "error"  # error: data is missing; warning: data is doubtful
-    refused: bool = False  # by the system, which may allow it the next time; not stored
+    refused: bool = False  # whether the system denied access, which may succeed next time; not stored
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the problem as JSON can hold it."""
+        """Return the problem as a JSON-serializable dict."""
         return {"path": self.path, "line": self.line, "reason": self.reason, "severity": self.severity}
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """One request of the several that one message took: an advisor's, a compaction's, or its own."""
+    """One of several requests behind one message: an advisor's, a compaction's or the message's own."""
 
-    model: str | None  # None: the message's
+    model: str | None  # None: the model of the message
     usage: TokenUsage
     terms: Terms = LIST_PRICE
 
 
 class MessageUsage(msgspec.Struct, frozen=True, gc=False):
-    """What one assistant message spent, once per message id, its lines merged."""
+    """Token usage of one assistant message, one record per message id with its lines merged."""
 
     message_id: str
-    model: str | None  # None where the stream names none; "<synthetic>" is never stored
-    usage: TokenUsage  # of its model
+    model: str | None  # None if the stream names no model; "<synthetic>" is never stored
+    usage: TokenUsage  # usage of `model`
     line: int  # 1-based, the first line of the message
-    is_final: bool = False  # usage known to be final (a native transcript's line with a stop reason)
+    is_final: bool = False  # whether the usage is final (native transcript: a line with a stop reason)
     timestamp: datetime | None = None  # aware UTC
     terms: Terms = LIST_PRICE
-    calls: tuple[Call, ...] = ()  # all requests it took, if there were several; none: one of `usage`
+    calls: tuple[Call, ...] = ()  # all requests of the message; empty: a single one with `usage`
     session: str | None = None
-    asked_at: datetime | None = None  # aware UTC, of the prompt that it is the first to answer
-    copied: bool = False  # its lines say that they are another session's
-    cost: Decimal | None = None  # USD, as the stream says; None: it does not, or says 0
+    asked_at: datetime | None = None  # aware UTC, time of the prompt that this message answers first
+    copied: bool = False  # whether its lines name another session as their origin
+    cost: Decimal | None = None  # USD, as reported in the stream; None: not reported, or reported as 0
 
     def merged(self, other: MessageUsage, *, whole: bool = False) -> MessageUsage:
-        """Return one message of two records of it: the largest counts, or the fuller record `whole`."""
+        """Merge two records of one message: maximum of each count, or with `whole` the fuller record's."""
         size = self.usage.output, len(self.calls)
         fuller = other if (other.usage.output, len(other.calls)) > size else self
         usage = fuller.usage if whole else self.usage.field_max(other.usage)
@@ -170,110 +171,110 @@ class MessageUsage(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReportedModelCost(msgspec.Struct, frozen=True):
-    """One model's share, as a result line's modelUsage reports it."""
+    """Cost of one model, as reported in modelUsage of a result line."""
 
-    model: str | None  # None: the stream names none
+    model: str | None  # None: the stream names no model
     usage: TokenUsage
-    cost: Decimal | None  # USD; None where the line gives none
+    cost: Decimal | None  # USD; None: not reported
 
 
 class ResultLine(msgspec.Struct, frozen=True):
-    """One result line. Cost and `models` are cumulative in a process; duration and turns are its own."""
+    """One result line. Cost and `models` are cumulative per process; duration and turns of one segment."""
 
     line: int  # 1-based
     total_cost: Decimal | None  # USD, cumulative since the process started
     models: tuple[ReportedModelCost, ...] = ()
-    main_usage: TokenUsage = TokenUsage()  # main thread only, of this segment
+    main_usage: TokenUsage = TokenUsage()  # usage of the main thread only, of this segment
     duration_ms: float | None = None
     duration_api_ms: float | None = None
     turns: int | None = None
     is_error: bool = False
     subtype: str | None = None
-    text: str = ""  # the first 2,000 characters of the answer
+    text: str = ""  # first 2,000 characters of the answer
     session_id: str | None = None
     uuid: str | None = None
     permission_denials: int = 0
-    terms: Terms = LIST_PRICE  # of the main thread
-    process: int | None = None  # which one of those that wrote the file wrote it; None: the totals tell
-    lacking: str | None = None  # why its totals may be less than what was spent
-    ended: bool = True  # False: the totals so far of a stream without an end
-    is_sum: bool = False  # the sum of the stream's messages, which count by themselves: no total of its own
+    terms: Terms = LIST_PRICE  # terms of the main thread
+    process: int | None = None  # index of the process that wrote the line; None: derived from the totals
+    lacking: str | None = None  # reason why its totals may be too low
+    ended: bool = True  # False: preliminary totals of a stream without an end
+    is_sum: bool = False  # whether the totals only add up the stream's messages, which count by themselves
 
 
 class Subagent(msgspec.Struct, frozen=True):
-    """A sub-agent whose answer stands in a stream; what it spent stands in its own."""
+    """A sub-agent whose answer is in a stream; its own spending is in another stream."""
 
-    line: int  # 1-based, of the answer
+    line: int  # line of the answer, 1-based
     id: str | None
-    tokens: int | None  # of its last request
-    message_id: str | None = None  # that called it; None: its call does not stand here
+    tokens: int | None  # tokens of its last request
+    message_id: str | None = None  # message that called the sub-agent; None: the call is not in this stream
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
-    """One tool call of an agent, with the little that patterns need."""
+    """One tool call of an agent, reduced to the fields that pattern detection needs."""
 
     tool: str  # Bash, Read, Edit, mcp__server__tool ...
-    detail: str | None  # Bash: the command; file tools: the path; Skill and SlashCommand: its name
+    detail: str | None  # Bash: the command; file tools: the path; Skill and SlashCommand: the name
     line: int  # 1-based
     message_id: str | None = None
     failed: bool | None = None  # None: no tool result was seen
 
 
 class StreamFacts(msgspec.Struct, frozen=True):
-    """What one stream file says, read once. Paths are relative to the run's folder, POSIX separators."""
+    """Facts of one stream file, read once. Paths are relative to the run's directory, POSIX separators."""
 
     path: str
     format: StreamFormat
-    agent: str  # the folder that holds the stream, or the file's stem where it lies loose
+    agent: str  # directory that contains the stream, or the file's stem for a loose file
     size: int = 0  # bytes
     modified_at: datetime | None = None  # aware UTC, the file's mtime
-    identity: str | None = None  # hash of the first complete line: another line, another attempt
+    identity: str | None = None  # hash of the first complete line; a different line means a different attempt
     session_ids: tuple[str, ...] = ()
-    model: str | None = None  # the main thread's model
+    model: str | None = None  # model of the main thread
     results: tuple[ResultLine, ...] = ()
     messages: tuple[MessageUsage, ...] = ()
     tools: tuple[ToolCall, ...] = ()
-    started_at: datetime | None = None  # aware UTC, only where lines carry timestamps
-    ended_at: datetime | None = None  # aware UTC, only where lines carry timestamps
+    started_at: datetime | None = None  # aware UTC; None if lines have no timestamps
+    ended_at: datetime | None = None  # aware UTC; None if lines have no timestamps
     last_result_line: int | None = None
-    is_truncated: bool = False  # the last line is not whole
+    is_truncated: bool = False  # whether the last line is incomplete
     lines: int = 0
     problems: tuple[Problem, ...] = ()
-    lost_line: int = 0  # the last one on which something is missing, 1-based; 0: none
-    unended: tuple[str, ...] = ()  # sessions that began here and left no result, where others did
-    subagents: tuple[Subagent, ...] = ()  # that answered here
-    agent_ids: tuple[str, ...] = ()  # sub-agents whose own messages stand here
-    sidechains: bool = False  # messages of sub-agents without an id stand here
-    ending: Ending | None = None  # of Claude Code's streams; None: unknown
-    ending_text: str = ""  # the error that the stream ends with, at most 2,000 characters
+    lost_line: int = 0  # last line with missing data, 1-based; 0: none
+    unended: tuple[str, ...] = ()  # sessions that started here without a result, although others have one
+    subagents: tuple[Subagent, ...] = ()  # sub-agents whose answer is in this stream
+    agent_ids: tuple[str, ...] = ()  # ids of sub-agents whose own messages are in this stream
+    sidechains: bool = False  # whether messages of sub-agents without an id are in this stream
+    ending: Ending | None = None  # state after the last line, only of Claude Code's streams; None: unknown
+    ending_text: str = ""  # error at the end of the stream, at most 2,000 characters
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedRun:
-    """One run read off the disk: what its files say, before any money is counted."""
+    """One run as read from its files, before its cost is calculated."""
 
     workflow: Workflow
     streams: tuple[StreamFacts, ...]
-    fingerprint: str  # one word for its files' stamps
+    fingerprint: str  # reader version and hash of the metadata of the run's files
     problems: tuple[Problem, ...] = ()
-    inferred: bool = False  # no file says how the run stands: that follows from how its agents ended
-    written: Mapping[str, float] = field(default_factory=dict)  # mtimes by path, seconds since 1970
+    inferred: bool = False  # whether the status is derived from agent outcomes, as no file contains it
+    written: Mapping[str, float] = field(default_factory=dict)  # mtimes in seconds since 1970, by path
 
 
 class AgentRun(TypedDict, total=False):
-    """One stream with its cost: an agent's work in one phase. A phase_costs entry is a part of it."""
+    """One agent run with its cost, from one stream. An entry of `phase_costs` is a part of it."""
 
-    phase: str  # plan, build, test, review, document ...; "other" where no word of the name tells
+    phase: str  # plan, build, test, review, document ...; "other" if the agent's name contains no known word
     agent: str
-    model: str | None  # the costliest model
+    model: str | None  # most expensive model
     cost: float | None  # USD; None: unknown
     cost_basis: CostBasis
-    computed_cost: float | None  # USD, tokens x dated price, to hold against a reported cost
-    lower_bound_cost: float | None  # USD spent at least, beyond `cost`, after the last result or without one
-    input_tokens: int | None  # uncached
+    computed_cost: float | None  # USD, tokens x dated price, to compare with a reported cost
+    lower_bound_cost: float | None  # USD, minimum beyond `cost`: after the last result, or without any result
+    input_tokens: int | None  # tokens, not cached
     output_tokens: int | None
     cache_read_tokens: int | None
-    cache_creation_tokens: int | None  # the sum of the next two
+    cache_creation_tokens: int | None  # sum of the 5-minute and 1-hour cache writes
     cache_creation_5m_tokens: int | None
     cache_creation_1h_tokens: int | None
     web_searches: int | None
@@ -291,34 +292,34 @@ class AgentRun(TypedDict, total=False):
     outcome: str  # success, error, false_success, stopped, incomplete, empty, unreadable, unknown
     is_retry: bool
     attempt: int  # 1 for the first content of this file, 2 after it was overwritten ...
-    superseded: bool  # a later attempt overwrote the file
-    path: str | None  # the stream, relative to the run's folder
-    line: int | None  # where the cost stands
+    superseded: bool  # whether a later attempt overwrote the file
+    path: str | None  # path of the stream, relative to the run's directory
+    line: int | None  # line of the stream with the cost, 1-based
     identity: str | None
     session_id: str | None
     format: str
     models: list[dict[str, Any]]  # {model, cost, cost_basis, computed_cost, the token fields}
-    cost_disputed: bool  # our own sum differs from the reported cost by more than 1%
-    cost_difference_percent: float | None  # percent of the reported cost; None: nothing to compare
-    duplicate_of: str | None  # the stream in which the same spending is counted already
+    cost_disputed: bool  # whether the computed cost differs from the reported cost by more than 1%
+    cost_difference_percent: float | None  # difference in percent of the reported cost; None: not comparable
+    duplicate_of: str | None  # stream that already counts the same cost
     inherited: list[
         dict[str, Any]
-    ]  # {stream, messages}: streams of other runs that count some of its messages
-    restarts: int  # processes that wrote into this file after the first one
-    restart_cost: float | None  # USD, the cost of those; None: unknown
-    retries: int  # 1 for a stream that repeats earlier work, and its restarts
-    retry_cost: float | None  # USD of those, 0.0 without any; None: unknown
+    ]  # {stream, messages}: streams of other runs that count some of this stream's messages
+    restarts: int  # number of processes that wrote to this file after the first one
+    restart_cost: float | None  # USD, cost of the restarts; None: unknown
+    retries: int  # number of retries: 1 if the stream repeats earlier work, plus its restarts
+    retry_cost: float | None  # USD, cost of the retries, 0.0 without any; None: unknown
 
 
 class CostData(TypedDict, total=False):
-    """All that is known of what a run spent."""
+    """All known cost data of one run."""
 
-    total_cost: float | None  # USD on record (reported or computed); the lower bound where nothing is
-    cost_basis: CostBasis | None  # of the whole run: the weakest of its parts
-    lower_bound_cost: float | None  # USD spent at least beyond `total_cost`: never the same dollar
-    computed_cost: float | None  # USD, our own sum
-    cost_disputed: bool  # some stream's reported cost is disputed
-    cost_difference_percent: float | None  # percent of the reported sum, of the streams that have both
+    total_cost: float | None  # USD, recorded cost (reported or computed); the lower bound if there is none
+    cost_basis: CostBasis | None  # basis of the whole run's cost: the weakest basis of its parts
+    lower_bound_cost: float | None  # USD, minimum beyond `total_cost`: no dollar is in both
+    computed_cost: float | None  # USD, tokens x dated price
+    cost_disputed: bool  # whether the reported cost of any stream is disputed
+    cost_difference_percent: float | None  # difference in percent of the reported sum of streams with both
     web_searches: int | None
     cache_creation_5m_tokens: int | None
     cache_creation_1h_tokens: int | None

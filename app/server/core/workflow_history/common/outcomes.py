@@ -1,4 +1,4 @@
-"""Tell how one agent's work ended: its stream's facts in, one word out. No guess from an answer's words."""
+"""Classify how an agent run ended, from the facts of its stream. Never guesses from the answer's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from .models import ResultLine, StreamFacts
 
 DID_NOTHING: Final = frozenset({"empty", "false_success"})
-"""Outcomes of agents that left no work behind: nothing that others need was lost with them."""
+"""Outcomes of agents that produced no work; nothing that other agents need was lost with them."""
 
 _FRACTION_OF_A_CENT = Decimal("0.01")  # USD
 _UNKNOWN_COMMAND = re.compile(r"unknown (?:skill|slash command|command)\b", re.IGNORECASE)
@@ -17,7 +17,7 @@ _REFUSED = re.compile(
     r"(?:[\w' -]{0,40}limit reached|api error\b|invalid api key|credit balance is too low|oauth token\b)",
     re.IGNORECASE,
 )
-"""How a CLI that reached no model begins its answer; some versions call that no error."""
+"""Beginning of the answer of a CLI that reached no model; some versions do not mark it as an error."""
 
 _BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 
@@ -25,9 +25,9 @@ _BY_ENDING: Final = {"stopped": "stopped", "error": "error"}
 def classify_outcome(facts: StreamFacts) -> str:
     """Return success, error, false_success, stopped, incomplete, empty, unreadable or unknown.
 
-    The last result decides. A native transcript has none: there the last line does. A false success says
-    that all is well and did nothing: the CLI did not know the command, or never reached a model. It may
-    report a fraction of a cent, as a helper model was asked.
+    The last result line decides. A native transcript has none: its last line decides instead. A false
+    success reports success without any work: the CLI did not recognize the command or never reached a model.
+    It may still report a fraction of a cent, because a helper model was called.
 
     >>> classify_outcome(StreamFacts("a/raw_output.jsonl", "claude", "a", lines=3))
     'incomplete'
@@ -55,7 +55,7 @@ def _of_a_result(result: ResultLine) -> str:
 
 
 def has_answer(facts: StreamFacts) -> bool:
-    """Return whether a stream ends with an agent's answer."""
+    """Return whether a stream ends with an answer of the agent."""
     return bool(facts.results[-1].text.strip()) if facts.results else facts.ending == "answered"
 
 
@@ -68,7 +68,7 @@ def _of_the_last_line(facts: StreamFacts) -> str:
 
 
 def _did_nothing(result: ResultLine) -> bool:
-    """Return whether no model answered: no tokens of the main thread, and no more than a helper's cost."""
+    """Return whether no model answered: no tokens of the main thread, and at most a helper model's cost."""
     if result.total_cost == 0 and not result.models:
         return True
     if result.total_cost is not None and result.process is None:

@@ -1,6 +1,6 @@
-"""Name an agent's phase: its name in, one phase out. Whole words only; what was done is not looked at.
+"""Derive the phase of an agent run from the agent's name. Uses whole words only and ignores the transcript.
 
-A phase is what the work was for, so that phases of one run add up: the commit made after a plan
+A phase is the purpose of the work, so that the phases of one run can be summed: the commit after a plan
 is `commit`, a patch planned by the reviewer is `patch`.
 """
 
@@ -24,7 +24,7 @@ PHASES = (
     "ops",
     "other",
 )
-"""Every phase there is, in the order in which a run goes through them."""
+"""All phases, in the order in which a run passes through them."""
 
 PHASE_KEYWORDS: dict[str, tuple[str, ...]] = {
     "commit": ("commit", "commits", "committer", "committing"),
@@ -62,11 +62,11 @@ PHASE_KEYWORDS: dict[str, tuple[str, ...]] = {
     "plan": ("plan", "plans", "planner", "planning", "spec", "specs", "scout", "researcher", "architect"),
     "ops": ("ops", "install", "installer", "setup", "cleanup", "maintenance"),
 }
-"""The words of each phase. The first phase with a word in the name wins.
+"""Words of each phase. The first phase with a word in the name wins.
 
-Hence the order: what is done with a thing comes before the thing (`sdlc_planner_committer` commits,
-`pr_creator` ships), and a narrower job before a wider one (`review_patch_planner` works on a patch,
-`test_plan` and `e2e_test_runner` are about tests).
+Therefore the order matters. Actions precede their objects: `sdlc_planner_committer` commits and
+`pr_creator` ships. Narrow tasks precede broad ones: `review_patch_planner` works on a patch, and
+`test_plan` and `e2e_test_runner` belong to tests.
 """
 
 _WORD = re.compile(r"e2e|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -74,7 +74,7 @@ _WORD = re.compile(r"e2e|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @lru_cache(maxsize=4_096)
 def split_name(name: str) -> tuple[str, ...]:
-    """Return a name's words in lower case, split at punctuation, digits and capitals.
+    """Split a name into lower-case words at punctuation, digits and capitals.
 
     >>> split_name("e2e_test_runner_0_1"), split_name("planBuilder2")
     (('e2e', 'test', 'runner', '0', '1'), ('plan', 'builder', '2'))
@@ -84,7 +84,7 @@ def split_name(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4_096)
 def classify_phase(agent: str) -> str:
-    """Return the phase an agent of this name works in; `other` where no word of it tells.
+    """Return the phase of an agent with this name, or `other` if no word of the name belongs to a phase.
 
     >>> classify_phase("sdlc_implementor"), classify_phase("latest")
     ('build', 'other')

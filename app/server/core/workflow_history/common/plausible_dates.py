@@ -1,8 +1,8 @@
-"""When a run can have been made at all: times and the clock in; what is plausible, and what not, out. Pure.
+"""Parse times of runs and check whether a run can have been created then. Pure.
 
-Files say 0001-01-01 or 9999-12-31 where they mean nothing, and clocks go wrong. Such a time is unknown. Of a
-run that a history has with such a time, as its files are gone, this is shown. No window, day or week has
-it, and it is never the latest one.
+Files contain 0001-01-01 or 9999-12-31 as placeholders, and clocks go wrong. Such a time counts as unknown.
+A stored run whose files are missing keeps its implausible time, which is shown. But the run is in no time
+window, day or week, and its time is never the latest one.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ from typing import Any, Final
 from .errors import InvalidQueryError
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""No agent is as old."""
+"""Earliest plausible time; no agent is older."""
 
 _NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 MAX_CLOCK_SKEW: Final = timedelta(days=1)
-"""So far after the clock a run may be dated: without a zone, local time stands as if it were UTC."""
+"""Maximum time after now that a run may be dated, because local time without a zone is read as UTC."""
 
 MAX_DURATION: Final = timedelta(days=366)
-"""No run lasts longer: one of its ends is misdated."""
+"""Maximum duration of a run; if it is longer, one of its ends is misdated."""
 
 ADDED_UP: Final = "its agents' own durations added up"
-"""Where the length of a run is from if no clock tells it."""
+"""Source of a run's duration if no timestamps give it."""
 
 SILENCE_TIMEOUT: Final = timedelta(minutes=30)
-"""A tool call may take long; an agent that writes nothing for longer is gone."""
+"""Time without output after which an agent counts as dead; a tool call may take long."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RunWithImplausibleDate:
-    """A run that cannot have been made when it says."""
+    """A run whose creation time is implausible."""
 
     id: str
     project: str | None
-    created_at: datetime  # as its files say, UTC
+    created_at: datetime  # creation time from its files, UTC
 
 
 @dataclass(frozen=True, slots=True)
 class ImplausibleDates:
-    """Runs that cannot have been made when they say: before 2000, or more than a day after now."""
+    """Runs with an implausible creation time: before 2000, or more than a day after now."""
 
-    runs: int  # how many; they are in no window, and in no day, week or month
-    shown: tuple[RunWithImplausibleDate, ...]  # the latest first, at most 5
+    runs: int  # number of these runs; they are in no time window, day, week or month
+    shown: tuple[RunWithImplausibleDate, ...]  # latest of these runs, newest first, at most 5
 
 
 NO_IMPLAUSIBLE_DATES: Final = ImplausibleDates(0, ())
 
 
 def is_possible(moment: datetime) -> bool:
-    """Return whether a run can have been made then, whatever the clock says: from 2000 to 2099.
+    """Return whether a run can have been created at a time, independent of the clock: from 2000 to 2099.
 
     >>> is_possible(datetime(2026, 3, 1)), is_possible(datetime.max), is_possible(datetime.min)
     (True, False, False)
@@ -65,7 +65,7 @@ def is_possible(moment: datetime) -> bool:
 
 
 def is_plausible(moment: datetime, now: datetime) -> bool:
-    """Return whether a run can have been made then; both aware.
+    """Return whether a run can have been created at a time, given the current time; both need a time zone.
 
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     >>> is_plausible(noon, noon), is_plausible(noon + timedelta(days=2), noon)
@@ -75,7 +75,7 @@ def is_plausible(moment: datetime, now: datetime) -> bool:
 
 
 def read_moment(value: Any) -> datetime | None:
-    """Return the moment that a text or a number means; naive if it names no zone, None if it is no time.
+    """Parse a time from text or a number; return None if it is not a time, a naive one if it has no zone.
 
     A number is an epoch in seconds, milliseconds, microseconds or nanoseconds, from September 2001 on.
 
@@ -105,7 +105,7 @@ _DIGITS: Final = re.compile(r"20\d{12}")
 def _read_text(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:  # what people and other languages write is read piece by piece
+    except ValueError:  # formats of people and other languages are parsed piece by piece
         return _read_loosely(text)
 
 
@@ -128,7 +128,7 @@ def _read_loosely(text: str) -> datetime | None:
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     since = timedelta(hours=hours, minutes=int(minute), seconds=seconds, microseconds=micros)
     start = datetime(int(year), int(month), int(day), tzinfo=_offset(zone[1], zone[2]))
-    return start + since  # midnight may be 24:00, and a leap second :60
+    return start + since  # timedelta arithmetic, as midnight may be 24:00 and a leap second :60
 
 
 def _offset(word: str | None, digits: str | None) -> timezone | None:
@@ -146,9 +146,9 @@ def _read_epoch(number: float) -> datetime | None:
 
 
 def resolve_now(now: datetime | None) -> datetime:
-    """Return what the caller takes for now, UTC; the machine's clock where nothing is said.
+    """Return the given current time, or the machine's clock in UTC if it is None.
 
-    Raises InvalidQueryError where it has no time zone.
+    Raises InvalidQueryError if the given time has no time zone.
     """
     if now is None:
         return datetime.now(UTC)
@@ -158,5 +158,5 @@ def resolve_now(now: datetime | None) -> datetime:
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Return a moment in µs since 1970."""
+    """Convert a time to microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""How far a statistic can be trusted: a share's interval, and the digits that are published. Pure."""
+"""Confidence interval of a share, and rounding of published statistics to significant digits. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from math import sqrt
 from typing import Final, overload
 
 Z_80: Final = 1.2815515655446004
-"""Standard deviations to either side that hold 80%."""
+"""Standard deviations to either side that enclose 80% of a normal distribution."""
 
 Z_95: Final = 1.959963984540054
-"""Standard deviations to either side that hold 95%."""
+"""Standard deviations to either side that enclose 95% of a normal distribution."""
 
 
 DIGITS: Final = 6
@@ -17,7 +17,7 @@ DIGITS: Final = 6
 
 
 def wilson(share: float, count: float, deviations: float) -> tuple[float, float]:
-    """Return Wilson's interval of a share that was seen in `count` cases.
+    """Compute the Wilson score interval of a share observed in `count` cases.
 
     >>> [round(bound, 3) for bound in wilson(0.8, 100, Z_95)]
     [0.711, 0.867]
@@ -34,7 +34,7 @@ def significant(value: float) -> float: ...
 @overload
 def significant(value: None) -> None: ...
 def significant(value: float | None) -> float | None:
-    """Return a statistic as it is published: rounded to the digits it supports; None stays None.
+    """Round a statistic for publication to its significant digits; None stays None.
 
     >>> significant(-0.0022345678901), significant(1234567.8), significant(None)
     (-0.00223457, 1234570.0, None)

@@ -1,6 +1,6 @@
-"""Amounts as stored runs hold them: values and dicts of any origin in, exact numbers and spendings out. Pure.
+"""Read costs from stored runs and agent runs, sum them and format them in US dollars. Pure.
 
-What is on record and what was spent at least beyond it stay apart: never the same dollar twice.
+The recorded cost and the lower bound beyond it are kept apart: no dollar is in both.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 from .models import CostBasis
 
 UNKNOWN = "\N{EN DASH}"
-"""In the place of a value that is not known; never 0."""
+"""Displayed in place of an unknown value; never 0."""
 
 ANOTHER_RUN = ": "
-"""Stands between a run and the path of its stream in `duplicate_of`; a path alone is of the same run."""
+"""Separator between run and stream path in `duplicate_of`; a path alone refers to the same run."""
 
 RECORDED_BASES = frozenset({"reported", "computed"})
 _CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
-_BEYOND_ALL = 1e15  # no cost, count or time of a run is that large
+_BEYOND_ALL = 1e15  # every cost, count and time of a run is below this
 
 
 def number(value: Any) -> float | None:
-    """Return a number, or None: text, yes/no, NaN and what is beyond all measure are none.
+    """Return a number as a float; None for text, bools, NaN and values that are too large.
 
     >>> number(2), number(True), number("2"), number(float("nan"))
     (2.0, None, None, None)
@@ -35,7 +35,7 @@ def number(value: Any) -> float | None:
 
 
 def to_decimal(value: Any) -> Decimal | None:
-    """Return the amount in US dollars that a float of the history stands for.
+    """Convert a stored float to the exact decimal amount that it represents; None if it is not a number.
 
     >>> to_decimal(0.1) + to_decimal(0.2)
     Decimal('0.3')
@@ -44,8 +44,9 @@ def to_decimal(value: Any) -> Decimal | None:
 
 
 def format_usd(value: Any) -> str:
-    """Return US dollars: cents, below ten cents up to four decimals; what is not 0 is not shown as 0.
+    """Format US dollars in cents, or with up to four decimals below ten cents.
 
+    An amount other than 0 is never shown as 0.
     >>> (format_usd(2.6302015), format_usd(0.02149245), format_usd(0.012 * 3), format_usd(1234.5),
     ...  format_usd(-0.0))
     ('$2.63', '$0.0215', '$0.036', '$1,234.50', '$0.00')
@@ -69,7 +70,7 @@ def format_usd(value: Any) -> str:
 
 
 def format_fraction(value: Any, digits: int = 0) -> str:
-    """Return a share of 0 to 1 in percent; 0% and 100% only if it is exactly that.
+    """Format a share of 0 to 1 in percent; 0% and 100% are only used for exactly these values.
 
     >>> (format_fraction(0.871), format_fraction(0.999), format_fraction(0.0001), format_fraction(1.0),
     ...  format_fraction(0))
@@ -89,22 +90,22 @@ def format_fraction(value: Any, digits: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a run, or several, spent: what is on record and what is known beyond it, in US dollars."""
+    """Cost of one or several runs in US dollars: recorded cost and the lower bound beyond it."""
 
-    recorded: Decimal | None  # None: nothing is on record
-    lower_bound: Decimal | None  # spent at least beyond the record, in streams without an end
-    partial: bool  # more may have been spent than both say
-    unknown_runs: int = 0  # of several runs: of which nothing is known to have been spent, copies left out
+    recorded: Decimal | None  # None: no recorded cost
+    lower_bound: Decimal | None  # minimum beyond the recorded cost, from streams without a result
+    partial: bool  # whether the actual cost may be higher than both amounts together
+    unknown_runs: int = 0  # number of runs without any known cost, copies excluded
 
     @property
     def minimum(self) -> Decimal | None:
-        """Both amounts together: never the same dollar twice."""
+        """Recorded cost plus lower bound, or None if both are unknown; no dollar is in both."""
         amounts = [amount for amount in (self.recorded, self.lower_bound) if amount is not None]
         return sum(amounts, Decimal(0)) if amounts else None
 
 
 def run_spending(workflow: Mapping[str, Any]) -> Spending:
-    """Return what a run spent; a total that stands for a lower bound alone is not on record.
+    """Return the spending of a run; a total that is only a lower bound is not a recorded cost.
 
     >>> run_spending({"total_cost": 0.07, "cost_basis": "lower_bound"})
     Spending(recorded=None, lower_bound=Decimal('0.07'), partial=True, unknown_runs=0)
@@ -118,7 +119,7 @@ def run_spending(workflow: Mapping[str, Any]) -> Spending:
 
 
 def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
-    """Return whether other streams count all that agent runs spent; an empty stream spent nothing.
+    """Return whether other streams count all cost of these agent runs; an empty stream has no cost.
 
     >>> is_copy([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}, {"outcome": "empty"}]), is_copy([])
     (True, False)
@@ -128,7 +129,7 @@ def is_copy(agents: Collection[Mapping[str, Any]]) -> bool:
 
 
 def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
-    """Return the run that counts what a copy spent, with its project; None where the runs are no copy.
+    """Return the run that counts a copy's cost, as "project/id", or None if the agent runs are not a copy.
 
     >>> original_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]), original_of([])
     ('shop/1', None)
@@ -137,7 +138,7 @@ def original_of(agents: Collection[Mapping[str, Any]]) -> str | None:
 
 
 def originals_of(agents: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the other runs that count what these agent runs spent, each as its project and id.
+    """Return the other runs that count cost of these agent runs, each as "project/id".
 
     >>> originals_of([{"duplicate_of": "shop/1: plan/raw_output.jsonl"}, {"duplicate_of": "other.jsonl"}])
     {'shop/1'}
@@ -147,7 +148,7 @@ def originals_of(agents: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def is_whole(basis: str | None, agents: Collection[Mapping[str, Any]]) -> bool:
-    """Return whether all that a run spent is known, be it in other runs; `basis`: of its own cost.
+    """Return whether a run's cost is completely known, in its own cost of this basis or in other runs.
 
     >>> is_whole("reported", []), is_whole(None, [])
     (True, False)
@@ -161,10 +162,10 @@ def run_basis(
     silent: Iterable[str],
     counted_elsewhere: Container[str] = (),
 ) -> CostBasis | None:
-    """Return the basis of a run's cost from that of its streams; an agent without one spent an unknown sum.
+    """Return the cost basis of a run from that of its streams; an agent without a stream has unknown cost.
 
-    `silent`: the agents that left no stream. `counted_elsewhere`: of a copy, the agents of the run that
-    counts what it spent; that run accounts for them, with or without a stream.
+    `silent` lists the agents without a stream. `counted_elsewhere` only matters for a copy: it contains the
+    agents of the run that counts the copy's cost, which accounts for them with or without a stream.
 
     >>> copy = [{"duplicate_of": "shop/1: plan/raw_output.jsonl"}]
     >>> run_basis(None, copy, ["reviewer"]), run_basis(None, copy, ["reviewer"], {"reviewer"})
@@ -175,7 +176,7 @@ def run_basis(
 
 
 def why_no_cost(agents: Collection[Mapping[str, Any]]) -> str:
-    """Return why a run of these agent runs has no cost of its own.
+    """Explain why a run with these agent runs has no cost of its own.
 
     >>> why_no_cost([{"model": "nova-9", "unpriced_tokens": 20}])
     'tokens were used, and no price of nova-9 is known'
@@ -197,7 +198,7 @@ def _unpriced_parts(parts: Any) -> list[Mapping[str, Any]]:
 
 
 def agent_spending(agent: Mapping[str, Any]) -> Spending:
-    """Return what one agent's stream says that it spent; a copy and an empty stream spent nothing.
+    """Return the spending of one agent run; a copy and an empty stream have no cost.
 
     >>> agent_spending({"cost": 0.5, "cost_basis": "reported", "lower_bound_cost": 0.25}).minimum
     Decimal('0.75')
@@ -211,7 +212,7 @@ def agent_spending(agent: Mapping[str, Any]) -> Spending:
 
 
 def total_spending(every: Sequence[Spending]) -> Spending:
-    """Return several spendings as one."""
+    """Sum several spendings."""
     recorded = [each.recorded for each in every if each.recorded is not None]
     beyond = [each.lower_bound for each in every if each.lower_bound is not None]
     return Spending(
@@ -223,7 +224,7 @@ def total_spending(every: Sequence[Spending]) -> Spending:
 
 
 def has_recorded_cost(workflow: Mapping[str, Any]) -> bool:
-    """Return whether a run's total is on record, not a lower bound in its place."""
+    """Return whether a run's total contains a recorded cost, and is not only a lower bound."""
     if workflow.get("cost_basis") != "lower_bound" or workflow.get("lower_bound_cost") is not None:
         return True
     agents = workflow.get("phase_costs")

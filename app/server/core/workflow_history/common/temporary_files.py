@@ -1,9 +1,9 @@
-"""Folders for work in progress, and the removal of those that killed processes left behind.
+"""Temporary directories, and the removal of those that killed processes left behind.
 
-Each folder is first recorded in the user's state folder. Its process keeps that record locked, and the system
-releases the lock however the process ends. So a record that can be locked names a folder that nobody uses.
-The process holds another lock in the folder itself: where the records are gone, as those of a container are,
-the next one that works in the same place finds it free.
+Each directory is first recorded in the user's state directory. Its process keeps that record locked, and the
+system releases the lock however the process ends. So a record that can be locked names an unused directory.
+The process also locks a file in the directory itself. If the records are lost, as with a container, the
+next process that works in the same place finds the directory unlocked and removes it.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ logger = logging.getLogger("workflow_history")
 _RECORDS: Final = "in-progress"
 _RECORD: Final = re.compile(r"[0-9a-f]{16}")
 _FOLDER: Final = re.compile(r"\.workflow-history-[0-9a-f]{16}\.part")
-_LOCK: Final = ".in-use"  # in each folder: whoever uses it holds the lock of this file
+_LOCK: Final = ".in-use"  # locked file in each directory; the process that uses the directory owns the lock
 
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder that only its owner may read, and remove it at the end of the block.
+    """Create a directory that only its owner may read, and remove it at the end of the block.
 
-    It lies in `parent`, or in the system's folder for temporary files. If the process is killed, the next
-    call of `remove_leftovers` removes it, or the next folder that is made in the same `parent`. Raises
-    OSError if the folder cannot be made.
+    It is created in `parent`, or in the system's directory for temporary files. If the process is killed, the
+    next call of `remove_leftovers` removes it, or the next call with the same `parent`. Raises OSError if the
+    directory cannot be created.
     """
     remove_leftovers()
     if parent is not None:
         _remove_unrecorded(parent)
-    while True:  # once more with another name where a process took this one for a leftover
+    while True:  # retry with another name if another process removed this directory as a leftover
         token = secrets.token_hex(8)
         folder = (parent or Path(tempfile.gettempdir())).absolute() / _name(token)
         forget = _recorded(token, folder)
@@ -62,22 +62,22 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _locked(folder: Path) -> ReleaseLock | None:
-    """Mark a new folder as in use; None where it is gone."""
+    """Lock a new directory as in use; return None if it no longer exists."""
     try:
         return try_lock(folder / _LOCK)
     except FileNotFoundError:
         return None
-    except OSError:  # no locks there: then nobody else takes one to remove it
+    except OSError:  # no locks on this file system: then no other process can lock it and remove it
         return lambda: None
 
 
 def remove_leftovers() -> None:
-    """Remove the folders that dead processes of this user on this machine left behind, and nothing else."""
+    """Remove only the directories that dead processes of this user on this machine left behind."""
     try:
         with os.scandir(_records()) as entries:
             records = [Path(entry.path) for entry in entries if _RECORD.fullmatch(entry.name)]
     except OSError:
-        return  # nothing was ever recorded here
+        return  # nothing was ever recorded on this machine
     for record in records:
         try:
             _remove(record)
@@ -89,23 +89,23 @@ def _remove(record: Path) -> None:
     told = read_owner(record)
     host, _, place = told.partition("\n")
     if told and host != platform.node():
-        return  # another machine's, which has the same home
+        return  # record of another machine with the same home directory
     release = try_lock(record)
     if release is None:
-        return  # its process is alive
+        return  # the process is still alive
     folder = Path(place)
     if place and folder.name == _name(record.name) and _is_ours(folder):
         shutil.rmtree(folder, ignore_errors=True)
     is_unfinished = bool(place) and (folder.exists() or not folder.parent.is_dir())
     release()
-    if is_unfinished:  # its disk may be away: the next command tries again
+    if is_unfinished:  # its disk may be unmounted: the next command retries
         record.write_bytes(os.fsencode(told))
 
 
 def _remove_unrecorded(parent: Path) -> None:
-    """Remove folders in `parent` that nobody uses, also those of which no record is left.
+    """Remove unused directories in `parent`, also those without a record.
 
-    A container leaves what it wrote to a disk, not its records.
+    A container leaves its files on a mounted disk, but not its records.
     """
     try:
         with os.scandir(parent) as entries:
@@ -115,7 +115,7 @@ def _remove_unrecorded(parent: Path) -> None:
     for folder in filter(_is_ours, found):
         with suppress(OSError):
             if not (folder / _LOCK).exists():
-                folder.rmdir()  # killed before it was locked; one that holds anything stays
+                folder.rmdir()  # killed before it was locked; rmdir keeps a directory that is not empty
             elif (unlock := try_lock(folder / _LOCK)) is not None:
                 unlock()
                 shutil.rmtree(folder, ignore_errors=True)
@@ -131,13 +131,13 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _recorded(token: str, folder: Path) -> ReleaseLock:
-    """Record a folder that is to be made; return what takes the record back."""
+    """Record a directory before it is created; return a function that removes the record."""
     record = _records() / token
     try:
         record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         release = try_lock(record, f"{platform.node()}\n{folder}")
     except OSError as error:
-        logger.warning("no_record folder=%s error=%s", folder, error)  # it is removed unless we are killed
+        logger.warning("no_record folder=%s error=%s", folder, error)  # still removed unless we are killed
         release = None
     return release or (lambda: None)
 

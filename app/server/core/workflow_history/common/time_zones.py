@@ -1,4 +1,4 @@
-"""Time zones by name: a word in, a zone out."""
+"""Look up time zones by name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from .errors import InvalidQueryError
 
 LOCAL_ZONE: Final = "local"
-"""The zone of this machine."""
+"""Name of this machine's time zone."""
 
 TZ_HELP: Final = "Times and days are of this time zone: Europe/Berlin, UTC; else of this machine's."
-"""One description for the option and the parameter."""
+"""Shared description of the command line option and the REST parameter."""
 
 
 def zone_named(name: str | None) -> tzinfo | None:
-    """Return the zone of this name; None: this machine's. Raises InvalidQueryError if there is none.
+    """Return the time zone of a name; None is this machine's zone. Raises InvalidQueryError if it is unknown.
 
     >>> zone_named("UTC"), zone_named("local")
     (zoneinfo.ZoneInfo(key='UTC'), None)

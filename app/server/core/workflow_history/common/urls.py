@@ -1,4 +1,4 @@
-"""Addresses of agents folders: text in, what it says out; a path of this machine, or a URL. Pure."""
+"""Parse and join addresses of agents directories: paths of this machine or URLs, also chained ones. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PASSWORD = re.compile(r"://[^/@:]*:(?!:|\d*/)[^@]*@")
 
 
 def is_url(address: str) -> bool:
-    """Return whether an address is a URL, as no path of this machine is: pathlib folds double slashes.
+    """Return whether an address is a URL; local paths never are, because pathlib merges double slashes.
 
     >>> is_url("s3://bucket/agents"), is_url("simplecache::s3://bucket"), is_url("C:/shop/agents")
     (True, True, False)
@@ -20,7 +20,7 @@ def is_url(address: str) -> bool:
 
 
 def has_password(address: str) -> bool:
-    """Return whether an address holds a password; it would stand in the history and in logs.
+    """Return whether an address contains a password, which would end up in the history and in logs.
 
     >>> has_password("sftp://me:secret@host/agents"), has_password("sftp://me@host/agents")
     (True, False)
@@ -31,7 +31,7 @@ def has_password(address: str) -> bool:
 
 
 def parent_url(address: str) -> str:
-    """Return the URL of the folder that holds what a URL names.
+    """Return the URL of the parent directory.
 
     >>> parent_url("s3://bucket/agents/a1b2c3d4"), parent_url("zip://agents::s3://bucket/old.zip")
     ('s3://bucket/agents', 'zip://::s3://bucket/old.zip')
@@ -44,7 +44,7 @@ def parent_url(address: str) -> str:
 
 
 def join_url(home: str, *names: str) -> str:
-    """Return the address of something inside a folder; of chained URLs the first with a path gets it.
+    """Append names to the address of a directory; in a chained URL, to the first link that has a path.
 
     >>> join_url("/shop/agents", "a1b2c3d4"), join_url("s3://bucket/agents", "a1b2c3d4", "plan")
     ('/shop/agents/a1b2c3d4', 's3://bucket/agents/a1b2c3d4/plan')
@@ -66,9 +66,9 @@ def join_url(home: str, *names: str) -> str:
 
 
 def files_folder(run: Mapping[str, Any]) -> str:
-    """Return the folder below the agents folder in which the paths of a run's files start.
+    """Return the directory below the agents directory that the paths of a run's files are relative to.
 
-    It has the run's name, unless the run is one stream that lies loose among others.
+    It is the run's id, unless the run is a single loose stream file among others.
 
     >>> files_folder({"id": "a1"}), files_folder({"id": "night/run_1", "files_folder": "night"})
     ('a1', 'night')
@@ -82,8 +82,9 @@ def _first_with_path(links: list[str]) -> int:
 
 
 def url_path(address: str) -> str:
-    """Return the path that a URL names, its bucket or host first, and its archive's before a path in that.
+    """Return the path in a URL, starting with its bucket or host.
 
+    In a chained URL the path of the archive precedes the path inside the archive.
     >>> url_path("s3://bucket/shop/agents"), url_path("zip://agents::s3://bucket/old.zip")
     ('bucket/shop/agents', 'bucket/old.zip/agents')
     """

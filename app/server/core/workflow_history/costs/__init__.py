@@ -1,1 +1,1 @@
-"""What runs cost: prices of models, and the usage they are applied to."""
+"""Calculate the cost of runs: model prices, and the token usage that they are applied to."""

@@ -1,1 +1,1 @@
-"""Texts and values of the command line and the pages: what both print."""
+"""Texts and values that the command line and the web pages share."""

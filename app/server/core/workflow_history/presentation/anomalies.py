@@ -1,4 +1,4 @@
-"""Say which budgets are worth a line: all of a report in, those that are shown out. Pure."""
+"""Choice of the budgets to show: all budgets of a report in, the notable ones out. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..queries.budgets import BudgetStatus
 
 
 def notable_budgets(budgets: Sequence[BudgetStatus]) -> list[BudgetStatus]:
-    """Return what is not within, and of all that is within the latest day, week and month."""
+    """Return the budgets near or over their limit, and the latest period of every budget."""
     latest = {(budget.scope, budget.name, budget.span): budget.start for budget in budgets}
     for budget in budgets:
         key = budget.scope, budget.name, budget.span

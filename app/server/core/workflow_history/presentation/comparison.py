@@ -1,4 +1,4 @@
-"""Say how two runs differ: a comparison in, names, amounts and sentences out. Pure."""
+"""Differences of two runs in words: a comparison in, names, amounts and sentences out. Pure."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ NAMES: Final = {
     "current_phase": "last phase",
     "error_message": "error",
 }
-"""What figures and facts are called."""
+"""Display names of figures and facts."""
 
 
-CANCELLED: Final = 1.5  # a share from which parts that cancel out make shares mislead
+CANCELLED: Final = 1.5  # above this share, parts cancel each other out and shares mislead
 
 
 def _known(write: Callable[[float], str]) -> Callable[[float | None], str]:
@@ -56,28 +56,28 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
     "tokens": format_tokens,
     "seconds": format_duration,
     "share": _known(lambda part: format_fraction(part, digits=1)),
-    "score": _known(lambda score: f"{score:.1f}"),  # whole ones would hide what the difference says
+    "score": _known(lambda score: f"{score:.1f}"),  # whole numbers would hide small differences
     "count": _known(lambda count: f"{count:,.0f}"),
 }
 
 
 def format_value(figure: NumberComparison, value: float | None) -> str:
-    """Return one run's amount."""
+    """Format one run's value of a figure."""
     return _WRITE[figure.unit](value)
 
 
 def amount_a(figure: NumberComparison) -> str:
-    """Return A's amount, marked where more was spent than is known."""
+    """Format A's value; `≥` if it is a lower bound."""
     return f"{'' if figure.a_certain or figure.a is None else '≥ '}{format_value(figure, figure.a)}"
 
 
 def amount_b(figure: NumberComparison) -> str:
-    """Return B's amount, marked in the same way."""
+    """Format B's value; `≥` if it is a lower bound."""
     return f"{'' if figure.b_certain or figure.b is None else '≥ '}{format_value(figure, figure.b)}"
 
 
 def format_difference(figure: NumberComparison) -> str:
-    """Return B less A with its sign; marked as an estimate where a cost is only a lower bound."""
+    """Format B minus A with its sign; `≈` if a cost is only a lower bound. Shares differ in pp."""
     if figure.difference is None:
         return UNKNOWN
     if figure.unit == "share":
@@ -89,7 +89,7 @@ def format_difference(figure: NumberComparison) -> str:
 
 
 def difference_percent(figure: NumberComparison) -> str:
-    """Return B less A in percent of A, where that says something."""
+    """Format B minus A in percent of A; "" for shares and scores, or if unknown."""
     return (
         ""
         if figure.percent is None or figure.unit in {"share", "score"}
@@ -98,7 +98,7 @@ def difference_percent(figure: NumberComparison) -> str:
 
 
 def describe_cost_difference(found: Comparison) -> str:
-    """Return what the difference in cost comes from, in one sentence."""
+    """Return one sentence on where the cost difference comes from."""
     cost = found.figures[0]
     if cost.difference is None:
         return "unknown which of both cost more: the cost of one is not known"
@@ -116,7 +116,7 @@ def describe_cost_difference(found: Comparison) -> str:
 
 
 def comparison_notes(found: Comparison) -> list[str]:
-    """Return what must be known about a comparison: other models, other prices, and its own notes."""
+    """Return the notes on a comparison: different models, changed prices, and its own notes."""
     return [*_models(found), *_prices(found), *found.notes]
 
 

@@ -1,4 +1,4 @@
-"""Where a figure comes from, in a line: an explanation in, words out; values keep all their digits. Pure."""
+"""Provenance of a value in words: an explanation in, text out; values keep all their digits. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..common.formatting.numbers import format_duration, format_percent_change, 
 from ..common.formatting.text import non_empty_lines, single_line, truncate
 from ..common.spending import RECORDED_BASES, UNKNOWN, number, to_decimal
 
-MOST_REQUEST: Final = 300  # characters of a request
+MOST_REQUEST: Final = 300  # characters; a longer request is cut
 DELETED_FILE_NOTE: Final = "the file is gone: only this history knows"
 TIMES: Final = frozenset(
     {"created_at", "started_at", "completed_at", "gone_at", "first_seen_at", "last_changed_at"}
@@ -19,7 +19,7 @@ TIMES: Final = frozenset(
 
 
 def format_value(value: Any, unit: str | None, field: str = "") -> str:
-    """Return a value with all of its digits: an explanation is there to be checked."""
+    """Format a value with all its digits, so that an explanation can be checked."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
@@ -38,7 +38,7 @@ def _seconds(value: float) -> str:
 
 
 def format_usd_exact(value: float) -> str:
-    """Return US dollars to the last nano-dollar that is there.
+    """Format US dollars with all digits, down to nanodollars.
 
     >>> format_usd_exact(1.4841381), format_usd_exact(0.5), format_usd_exact(-2e-09)
     ('$1.4841381', '$0.50', '-$0.000000002')
@@ -57,21 +57,21 @@ _NUMBERS: Final[dict[str, Callable[[float], str]]] = {
 
 
 def whole_words(found: Explanation) -> str:
-    """Return an explained value with all of its digits; `≥` where it is what is known at least."""
+    """Format an explained value with all its digits; `≥` if it is a lower bound."""
     value = format_value(found.value, found.unit, found.field)
     return f"≥ {value}" if found.at_least else value
 
 
 def format_short(found: Explanation) -> str:
-    """Return a value in a line; of a request its first."""
+    """Format a value in one line; of a request only the first line."""
     lines = non_empty_lines(str(found.value)) if found.field == "nl_input" and found.value else None
     return single_line(lines[0]) if lines else whole_words(found)
 
 
 def total_words(found: Explanation) -> str | None:
-    """Return what the parts make together, and what is not in it; None where they are no sum.
+    """Format the sum of the parts, with the remainder or the number of unknown parts.
 
-    `remainder`: what the parts leave over.
+    Returns None if the parts are not summed. `remainder`: the part of the value that they do not cover.
     """
     if found.total is None:
         return None
@@ -84,7 +84,7 @@ def total_words(found: Explanation) -> str | None:
 
 
 def describe_origin(found: Explanation) -> str:
-    """Return in a few words where a figure is from; its own explanation says more."""
+    """Return a short description of a value's source; its own explanation has the details."""
     if found.why_unknown:
         return f"unknown: {single_line(found.why_unknown)}"
     told = found.inputs
@@ -106,13 +106,13 @@ def describe_origin(found: Explanation) -> str:
 
 
 def format_contribution(part: Component) -> str:
-    """Return what a part gave to a score."""
+    """Format a part's contribution to a score."""
     known = number(part.inputs.get("gave"))
     return UNKNOWN if known is None else f"{known:g}"
 
 
 def describe_rule(part: Component) -> str:
-    """Return a part's rule; what it was made of where that is not the same for all."""
+    """Return a part's rule, or its own inputs if they differ between parts: times or similarities."""
     if "from" in part.inputs:
         begin, end = (format_timestamp(part.inputs[name]) for name in ("from", "to"))
         return f"{begin} to {end}, {single_line(part.rule)}"
@@ -123,13 +123,13 @@ def describe_rule(part: Component) -> str:
 
 
 def format_source(source: Source) -> str:
-    """Return a path that can be opened, with its line."""
+    """Format a source as a path that can be opened, with its line number."""
     line = "" if source.line is None else f":{source.line}"
     return f"{single_line(source.path)}{line}"
 
 
 class PriceRow(NamedTuple):
-    """Tokens of one kind and model, times their rate."""
+    """Tokens of one kind and model, multiplied by their rate."""
 
     model: str | None
     kind: str
@@ -139,16 +139,16 @@ class PriceRow(NamedTuple):
 
 
 class PriceSums(NamedTuple):
-    """Tokens times the price of the day, over all parts of a sum."""
+    """Tokens times the prices on the run's date, over all parts of a sum."""
 
-    table: str  # which table of prices
+    table: str  # name and version of the price table
     rows: list[PriceRow]
-    sums: str  # what they make, beside what the history holds
+    sums: str  # the total of the rows, next to the stored sum
     doubts: list[str]
 
 
 def sum_price_terms(found: Explanation) -> PriceSums | None:
-    """Return tokens times rates, summed over the parts by model, kind and rate; None where there are none."""
+    """Sum tokens times rates over the parts by model, kind and rate; None if there are none."""
     every = [sum_ for part in found.parts if part.adds for sum_ in part.arithmetic]
     if not every or found.prices is None:
         return None
@@ -167,7 +167,7 @@ def sum_price_terms(found: Explanation) -> PriceSums | None:
 
 
 def _meaning(found: Explanation) -> str:
-    """Return what the history calls such a sum: it has an own sum of what is on record alone."""
+    """Return a phrase for the stored sum: a computed cost, a lower bound, or both."""
     recorded = [part.basis in RECORDED_BASES for part in found.parts if part.adds and part.arithmetic]
     if all(recorded):
         return "is our own sum"

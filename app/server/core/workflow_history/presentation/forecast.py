@@ -1,4 +1,4 @@
-"""Say what a forecast tells: the answer in, sentences out. Pure; what is not known is said, never made up."""
+"""Forecasts in words: a forecast in, sentences out. Pure; unknown values are marked, never invented."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..common.spending import UNKNOWN, format_usd
 from ..queries.forecast.records import Estimate, Forecast, RunForecast
 
 Formatter = Callable[[Any], str]
-"""An amount in, the words for it out."""
+"""Function that formats an amount."""
 
 VERDICT_LABELS = {
     "below": "less than was to be expected",
     "within": "as was to be expected",
     "above": "more than was to be expected",
 }
-"""What is said of what came."""
+"""Text for an actual value below, within or above its prediction interval."""
 
 
 def format_interval(figure: Estimate, show: Formatter) -> str:
-    """Return an interval in words; a dash where there is none."""
+    """Format a prediction interval; a dash if there is none."""
     if figure.p10 is None or figure.p90 is None:
         return UNKNOWN
     low, high = show(figure.p10), show(figure.p90)
@@ -30,7 +30,7 @@ def format_interval(figure: Estimate, show: Formatter) -> str:
 
 
 def known_words(figure: Estimate, show: Formatter) -> str:
-    """Return what the runs came to that are too few for an interval; nothing where none tells."""
+    """Format the range of values of runs that are too few for an interval; "" if there is none."""
     if figure.least is None or figure.most is None or figure.median is not None:
         return ""
     low, high = show(figure.least), show(figure.most)
@@ -40,7 +40,7 @@ def known_words(figure: Estimate, show: Formatter) -> str:
 
 
 def headline(found: Forecast) -> str:
-    """Return a forecast in one sentence."""
+    """Format a forecast as one sentence."""
     if found.cost.median is None and found.duration.median is None:
         reasons = dict.fromkeys((found.cost.why_not, found.duration.why_not))
         return f"No forecast: {'; '.join(single_line(why) for why in reasons)}."
@@ -53,7 +53,7 @@ def headline(found: Forecast) -> str:
 
 
 def basis_words(found: Forecast) -> str:
-    """Return which runs a forecast rests on."""
+    """Return a phrase for the runs that a forecast is based on."""
     template = found.asked.template
     if found.basis == "alike":
         return "similar runs"
@@ -62,7 +62,7 @@ def basis_words(found: Forecast) -> str:
 
 
 def run_headline(found: RunForecast) -> str:
-    """Return what matters of a stored run's forecast in one sentence."""
+    """Format a stored run's forecast as one sentence."""
     flight = found.flight
     if flight is None:
         return _normal(found)
@@ -78,7 +78,7 @@ def run_headline(found: RunForecast) -> str:
 
 
 def format_spent(amount: float | None, *, at_least: bool) -> str:
-    """Return an amount of money, `≥` where more was spent."""
+    """Format an amount in US dollars; `≥` if it is a lower bound."""
     return f"≥ {format_usd(amount)}" if amount is not None and at_least else format_usd(amount)
 
 

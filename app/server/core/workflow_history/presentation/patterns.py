@@ -1,4 +1,4 @@
-"""Say what recurs and what a script would save: amounts that are estimates in, words out. Pure."""
+"""Costs and savings of patterns in words: estimated amounts in, text out. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 from ..common.spending import UNKNOWN, format_usd
 from ..queries.pattern_records import RankedPattern
 
-SHORT_ID_LENGTH: Final = 8  # digits that are shown; four and more will do
+SHORT_ID_LENGTH: Final = 8  # digits that are shown; commands accept four or more
 
 
 def short_id(pattern_id: str) -> str:
-    """Return as much of an id as is shown and typed."""
+    """Return the beginning of a pattern id, for display and input."""
     return pattern_id[:SHORT_ID_LENGTH]
 
 
 def format_estimate(amount: float | None, *, at_least: bool = False) -> str:
-    """Return an amount of money that is an estimate, or a lower bound of one.
+    """Format an estimated amount in US dollars, or its lower bound.
 
     >>> format_estimate(1.5), format_estimate(1.5, at_least=True)
     ('≈ $1.50', '≥ $1.50')
@@ -25,7 +25,7 @@ def format_estimate(amount: float | None, *, at_least: bool = False) -> str:
 
 
 def format_minimum(amount: float | None, *, at_least: bool = False) -> str:
-    """Return an amount below a heading that says it is an estimate.
+    """Format an estimated amount for a column whose header marks it as an estimate.
 
     >>> format_minimum(1.5), format_minimum(1.5, at_least=True)
     ('$1.50', '≥ $1.50')
@@ -34,5 +34,5 @@ def format_minimum(amount: float | None, *, at_least: bool = False) -> str:
 
 
 def format_saving(one: RankedPattern) -> str:
-    """Return what a script would have saved."""
+    """Format the estimated savings of a script."""
     return format_estimate(one.saved, at_least=one.saved_at_least)

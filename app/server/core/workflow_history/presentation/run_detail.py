@@ -1,4 +1,4 @@
-"""The facts of one run in words: a workflow dict in, each fact and what is said beside it out. Pure."""
+"""The facts of one run in words: a workflow dict in, facts with notes out. Pure."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ NO_REQUEST: Final = "no request found: unknown what was asked"
 
 
 class FactNote(NamedTuple):
-    """What is said beside a fact."""
+    """Note next to a fact."""
 
     words: str
-    mood: str = ""  # source: where it is from; doubt: what must be looked at; "": part of the fact
+    mood: str = ""  # source: origin of the value; doubt: needs attention; "": part of the fact
 
 
 class RunFact(NamedTuple):
-    """One fact of a run; its value is a dash where it is unknown."""
+    """One fact of a run; its value is a dash if unknown."""
 
     value: str
     notes: tuple[FactNote, ...] = ()
 
 
 def deleted_files_note(run: Run) -> str:
-    """Return what is said of a run whose files are gone."""
+    """Return the note on a run whose files are missing."""
     since = f" since {format_timestamp(run['gone_at'])}" if run.get("gone_at") else ""
     return f"its files are gone{since}: only this history knows the run"
 
 
 def period_fact(run: Run) -> RunFact:
-    """Return from when to when a run went.
+    """Return the start and end of a run.
 
     >>> period_fact({}).notes[0].words
     'its files tell no time that can be trusted; a copy keeps times by cp -a or rsync -a'
@@ -73,7 +73,7 @@ def period_fact(run: Run) -> RunFact:
 
 
 def _zone_words(began: Any, run: Run) -> str:
-    """Return what zone a run's times are shown in, and its own where that is another."""
+    """Return the time zone of the shown times, and the run's own zone if it differs."""
     here, own = offset_at(began), offset_name(run.get("utc_offset_minutes"))
     if run.get("time_zone_known") is False:
         return "time zone unknown"
@@ -81,7 +81,7 @@ def _zone_words(began: Any, run: Run) -> str:
 
 
 def duration_fact(run: Run) -> RunFact:
-    """Return how long a run took."""
+    """Return the duration of a run, with its longest phase and idle time."""
     seconds = run.get("duration_seconds")
     if number(seconds) is None:
         return _unknown("nothing tells how long it ran")
@@ -97,12 +97,12 @@ def duration_fact(run: Run) -> RunFact:
 
 
 def _of_known(run: Run) -> str:
-    """Return a word where the time of an agent without a stream is unknown."""
+    """Return "known " if the duration of an agent without a stream is unknown, else ""."""
     return "known " if any(agent.get("duration_seconds") is None for agent in silent_agents(run)) else ""
 
 
 def cost_fact(run: Run) -> RunFact:
-    """Return what a run cost, what that means, and what is not in it."""
+    """Return the cost of a run, with its basis and the spending that it does not include."""
     spent, basis = run_spending(run), run.get("cost_basis")
     if spent.minimum is None and not basis:
         return _unknown(why_no_cost(run.get("phase_costs") or ()))
@@ -124,13 +124,13 @@ def cost_fact(run: Run) -> RunFact:
 
 
 def models_used(run: Run) -> list[Run]:
-    """Return the sums of each model that a run used, the costliest first."""
+    """Return the totals of each model that a run used, most expensive first."""
     used = [each for each in (run.get("cost_data") or {}).get("models") or () if isinstance(each, Mapping)]
     return sorted(used, key=lambda each: (-(number(each.get("cost")) or 0.0), str(each.get("model"))))
 
 
 def model_cost_words(run: Run, model: Run) -> str:
-    """Return what one of these models cost in a word: `≥` where more was spent than is known.
+    """Format the cost of one of these models; `≥` if it is a lower bound.
 
     >>> cut = {"model": "a", "lower_bound_cost": 0.07, "cost_basis": "lower_bound"}
     >>> model_cost_words({"phase_costs": [{"models": [cut]}]}, {"model": "a", "cost": 0.07})
@@ -149,7 +149,7 @@ def _as_told(model: Run) -> Spending:
 
 
 def tokens_fact(run: Run) -> RunFact | None:
-    """Return how many tokens a run took, by kind; None where that is unknown."""
+    """Return the tokens of a run, in total and by kind; None if unknown."""
     if number(run.get("total_tokens")) is None:
         return None
     parts = (
@@ -165,7 +165,7 @@ def tokens_fact(run: Run) -> RunFact | None:
 
 
 def format_work(run: Run) -> list[str]:
-    """Return what a run worked on: workflow, class, issue, branch and plan, as far as they are known."""
+    """Return the workflow, issue class, issue, branch and plan of a run, as far as known."""
     issue = run.get("issue_number")
     words = (
         single_line(run["workflow_template"]) if run.get("workflow_template") else None,
@@ -191,13 +191,13 @@ def _source(basis: Any, source: Any) -> FactNote | None:
 
 
 def _end(start: str, end: str) -> str:
-    """Return the end of a span; the day is said once."""
+    """Return the end of a period, without the day if it starts on the same day."""
     day, _, hour = end.partition(" ")
     return hour if start.startswith(day) else end
 
 
 def _own_sum(run: Run) -> FactNote | None:
-    """Return tokens times price beside what was reported, and by how much the two differ."""
+    """Return a note on the computed cost and its difference from the reported cost, if there is one."""
     data = run.get("cost_data") or {}
     own, off = run.get("computed_cost"), data.get("cost_difference_percent")
     reported = any(agent.get("cost_basis") == "reported" for agent in run.get("phase_costs") or ())

@@ -1,4 +1,4 @@
-"""What a list says of a run in a word or two: a run dict in, harmless words out. Pure."""
+"""Values of a run in a list: a run dict in, short clean texts out. Pure."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ..common.spending import UNKNOWN, Spending
 Run = Mapping[str, Any]
 
 NO_REQUEST = "no request found"
-_MOST_ORIGINAL = 24  # cells of the name of the run that a copy is of
+_MOST_ORIGINAL = 24  # cells of the name of a copy's original run
 
 
 def qualified_id(run: Run) -> str:
-    """Return a run's id with its project, as every command takes it."""
+    """Return a run's id with its project, as every command accepts it."""
     project = run.get("project")
     return single_line(f"{project}/{run.get('id')}" if project else run.get("id"))
 
 
 def short_ids(ids: Sequence[str], width: int) -> list[str]:
-    """Return ids in about `width` cells, so that each can be typed: none means another of these runs.
+    """Shorten ids to about `width` cells; each can be typed, because it means only one of these runs.
 
-    A long one is its last parts, as few as do, and of these the beginning; where that is not enough, longer.
+    A long id is cut to its last parts, as few as are unique, and to their beginning; it may stay longer.
 
     >>> short_ids(["home/shop/4f1c2a77-1d", "home/desk/4f1c2a78-9e", "a1b2c3d4"], 6)
     ['4f1c2a77…', '4f1c2a78…', 'a1b2c3d4']
@@ -62,12 +62,12 @@ def short_ids(ids: Sequence[str], width: int) -> list[str]:
 
 
 def _parts(run_id: str) -> list[int]:
-    """Return where the parts of an id begin."""
+    """Return the positions at which the parts of an id begin."""
     return [0, *(place + 1 for place, sign in enumerate(run_id) if sign == "/")]
 
 
 def request_summary(run: Run) -> str | None:
-    r"""Return the first line of a run's request that says something, None where there is none.
+    r"""Return the first non-empty line of a run's request, None if there is none.
 
     >>> request_summary({"nl_input": "\n  Add export\nas CSV"}), request_summary({})
     ('Add export', None)
@@ -77,7 +77,7 @@ def request_summary(run: Run) -> str | None:
 
 
 def copy_words(run: Run) -> str | None:
-    """Return of which run a run is a copy; None: of none.
+    """Format the name of a copy's original run; None if the run is not a copy.
 
     >>> copy_words({"copy_of": "shop/a1b2c3d4", "project": "shop"}), copy_words({"copy_of": None})
     ('copy of a1b2c3d4', None)
@@ -90,12 +90,12 @@ def copy_words(run: Run) -> str | None:
 
 
 def copies_words(copies: int) -> str | None:
-    """Return how many copies of other runs are in no figure; None: none."""
+    """Format the number of copied runs that are left out of statistics; None if there are none."""
     return f"{pluralize(copies, 'copy', 'copies')} left out" if copies else None
 
 
 def workflow_summary(run: Run) -> str:
-    """Return a run's workflow and class of issue.
+    """Format a run's workflow and issue class.
 
     >>> workflow_summary({"workflow_template": "adw_patch", "issue_class": "/bug"})
     'patch /bug'
@@ -106,13 +106,13 @@ def workflow_summary(run: Run) -> str:
 
 
 def format_date(run: Run, zone: tzinfo | None = None) -> str:
-    """Return when a run was made, in a time zone (None: this machine's); `~`: by the times of its files."""
+    """Format a run's creation time in a zone (None: local); `~` if derived from its files' times."""
     when = _moment(run, zone)
     return f"~{when}" if is_derived(run) else when
 
 
 def lasted_words(run: Run) -> str:
-    """Return how long a run took; `≥`: the work of some of its agents is not in it.
+    """Format a run's duration; `≥` if the time of some of its agents is missing.
 
     >>> lasted_words({"duration_seconds": 168.0, "duration_basis": "lower_bound"})
     '≥ 2m 48s'
@@ -121,24 +121,24 @@ def lasted_words(run: Run) -> str:
 
 
 def is_derived(run: Run) -> bool:
-    """Whether a run's times are those of its files."""
+    """Return whether a run's times are derived from the times of its files."""
     return run.get("times_basis") == "derived" and run.get("created_at") is not None
 
 
 def is_source_deleted(run: Run) -> bool:
-    """Whether only this history knows the run."""
+    """Return whether a run's files are missing, so that only this history has it."""
     return run.get("source_state") == "gone"
 
 
 def list_footer(shown: int, total: int, spent: Spending) -> list[str]:
-    """Return how many runs a list shows of how many, and what all of them cost."""
+    """Format the number of shown and of all runs, and the cost of all."""
     count = pluralize(total, "run") if shown == total else f"{shown:,} of {pluralize(total, 'run')}"
     first, *more = sum_words(spent)
     return [count, first if shown == total else f"all: {first}", *more]
 
 
 def list_legend(runs: Sequence[Run], *, timed: bool = True, zoned: bool = True) -> list[str]:
-    """Explain the signs that a list shows; `timed`, `zoned`: it shows days, it shows hours."""
+    """Explain the signs in a list. `timed`: it has a column of days; `zoned`: that column has times, too."""
     moments = [_moment(run) for run in runs]
     notes = (
         (

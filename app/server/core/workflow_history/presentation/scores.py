@@ -1,4 +1,4 @@
-"""Scores in words: a score and its stored parts in, what is shown of them out. Pure."""
+"""Scores in words: a score and its stored components in, text out. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SCORES: Final = (
     ("performance_score", "performance"),
     ("quality_score", "quality"),
 )
-"""The four scores and their names."""
+"""Keys and display names of the four scores."""
 
 
 def format_score(value: Any) -> str:
-    """Return a score of 0 to 100.
+    """Format a score from 0 to 100.
 
     >>> format_score(51.5), format_score(None) == UNKNOWN
     ('52', True)
@@ -28,7 +28,7 @@ def format_score(value: Any) -> str:
 
 
 def format_score_parts(score: Any) -> list[str]:
-    """Return a score's parts, each a word and its own value."""
+    """Format each component of a score as its name and value."""
     if not isinstance(score, Mapping):
         return []
     parts = [part for part in score.get("parts") or () if isinstance(part, Mapping)]
@@ -36,7 +36,7 @@ def format_score_parts(score: Any) -> list[str]:
 
 
 def format_missing(score: Any) -> str:
-    """Return what evidence a score lacks, nothing where it lacks none.
+    """Format the evidence that a score lacks; "" if it lacks none.
 
     >>> format_missing({"missing": ["a_request"]})
     'unknown without a request'

@@ -1,4 +1,4 @@
-"""Say what runs add up to and what changed: figures in, words out. Pure."""
+"""Statistics and trends in words: figures in, text out. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TREND_LABELS: Final = {
     "tokens": "tokens",
     "cache_hit_share": "read from the cache",
 }
-"""What each figure of a trend is called."""
+"""Display names of the figures of a trend."""
 
 WASTE_LABELS: Final = {
     "failed_runs": "runs that failed",
@@ -29,7 +29,7 @@ WASTE_LABELS: Final = {
     "errors": "agents that ended with an error",
     "cut_off": "streams cut off",
 }
-"""What each kind of waste is called."""
+"""Display names of the waste categories."""
 
 _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
     "runs": lambda value: UNKNOWN if value is None else f"{value:,.0f}",
@@ -41,19 +41,19 @@ _WRITE: Final[Mapping[str, Callable[[float | None], str]]] = {
 
 
 def spending_of(figures: GroupStatistics) -> Spending:
-    """Return what a group is known to have spent."""
+    """Return the known spending of a group."""
     partial = bool(figures.runs_costing_more or figures.runs_without_cost)
     amounts = to_decimal(figures.cost.total), to_decimal(figures.lower_bound_cost)
     return Spending(*amounts, partial=partial, unknown_runs=figures.runs_without_cost)
 
 
 def format_cost(figures: GroupStatistics) -> str:
-    """Return all that a group is known to have spent; `≥` where it spent more."""
+    """Format the known cost of a group; `≥` if it is a lower bound."""
     return format_minimum(spending_of(figures))
 
 
 def success_of(group: GroupStatistics) -> str:
-    """Return the share of runs that ended well; where the end of others is unknown, of how many it is."""
+    """Format the success rate, with the number of runs it is based on unless that is all runs."""
     rate = format_fraction(group.success_rate)
     if group.success_rate is None or group.success_rate_of == group.runs:
         return rate
@@ -61,7 +61,7 @@ def success_of(group: GroupStatistics) -> str:
 
 
 def success_line(total: GroupStatistics) -> str:
-    """Return the same for all runs, in a sentence's part that names the runs that it leaves out."""
+    """Format the success rate of all runs and the number of runs that it leaves out."""
     others = total.runs - total.success_rate_of
     left_out = f", {pluralize(others, 'run')} neither completed nor failed" if others else ""
     if total.success_rate is None:
@@ -70,12 +70,12 @@ def success_line(total: GroupStatistics) -> str:
 
 
 def minimum_cost(group: GroupStatistics) -> float:
-    """Return all that a group is known to have spent, US dollars; 0 where nothing is."""
+    """Return the known cost of a group in US dollars; 0 if none is known."""
     return (group.cost.total or 0.0) + (group.lower_bound_cost or 0.0)
 
 
 def format_lost(cost: float | None, *, partial: bool) -> str:
-    """Return what a kind or place of waste cost, or all that was spent there; `partial`: at least.
+    """Format the wasted or total cost of a waste category or place; `partial`: it is a lower bound.
 
     >>> format_lost(0.5, partial=True), format_lost(0.0, partial=False)
     ('≥ $0.50', '$0.00')
@@ -84,7 +84,7 @@ def format_lost(cost: float | None, *, partial: bool) -> str:
 
 
 def format_waste(found: Waste) -> str:
-    """Return how much was wasted, and of how much."""
+    """Format the wasted spend and the total cost that it is part of."""
     if not found.spent:
         return "nothing is known of what these runs spent"
     spent = format_minimum(Spending(to_decimal(found.spent), None, found.partial))
@@ -94,7 +94,7 @@ def format_waste(found: Waste) -> str:
 
 
 def format_period(found: Trend) -> str:
-    """Return how long a period is."""
+    """Format the length of a trend's period."""
     span = found.ends - found.begins
     return (
         pluralize(span.days, "day")
@@ -104,17 +104,17 @@ def format_period(found: Trend) -> str:
 
 
 def format_now(change: Change) -> str:
-    """Return what a figure is now."""
+    """Format the current value of a figure."""
     return _WRITE[change.unit](change.now)
 
 
 def format_before(change: Change) -> str:
-    """Return what a figure was before."""
+    """Format the value of a figure in the period before."""
     return _WRITE[change.unit](change.before)
 
 
 def format_change(change: Change) -> str:
-    """Return how a figure changed: a share in points, anything else in percent of what it was."""
+    """Format a change: of a share in percentage points, of other figures in percent of the old value."""
     if change.unit == "share":
         points = format_percent_change(None if change.change is None else 100 * change.change)
         return points if change.change is None else points.replace("%", " points")

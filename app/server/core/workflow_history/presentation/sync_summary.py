@@ -1,4 +1,4 @@
-"""What a sync is at, in words: a phase's name in, what people call it out. Pure."""
+"""Texts about a sync: its stages, the runs it found and their status, and redactions. Pure."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ PHASES: Final[Mapping[str, str]] = {
     "learn": "finding patterns",
     "merge": "bringing over",
 }
-"""The phases in words."""
+"""Display names of the sync stages."""
 
-_MOST_NAMED: Final = 3  # files that are no streams
+_MOST_NAMED: Final = 3  # unread files that are listed
 _READ: Final = (
     "Read are Claude Code's transcripts (name ~/.claude/projects) and streams (claude -p --output-format "
     "stream-json --verbose), codex exec --json and gemini --output-format stream-json: name the folder that "
     "holds such files. The sessions that Codex, Gemini CLI and Copilot CLI keep by themselves are not read"
 )
-"""What can be named instead."""
+"""Supported file formats and the directories to name instead."""
 
 ORDER: Final = ("completed", "failed", "stopped", "running", "incomplete", "unknown")
-"""In which order statuses are named; others come after them."""
+"""Display order of the statuses; others follow by name."""
 
 
 def phase_label(name: Any) -> str:
-    """Return a phase of a sync in words; one that is not known is shown by its own name.
+    """Return the display name of a sync stage; an unknown stage keeps its own name.
 
     >>> phase_label("enrich"), phase_label("polish")
     ('reading', 'polish')
@@ -45,9 +45,9 @@ def phase_label(name: Any) -> str:
 
 
 def no_runs_words(folder: Any, unread: Sequence[Problem] = ()) -> str:
-    """Say that a folder holds no run, what was looked for and what to name instead.
+    """Format the message for a directory without runs: expected files and directories to name instead.
 
-    `unread`: files there that could be streams, and why each is none.
+    `unread`: files there that could be streams, each with the reason why it is not read.
 
     >>> no_runs_words("logs", [Problem("a.jsonl", "not read: no line of it is JSON")])[:75]
     'No runs in logs: 1 file could be a stream, but is of no kind that is read: '
@@ -67,7 +67,7 @@ def no_runs_words(folder: Any, unread: Sequence[Problem] = ()) -> str:
 
 
 def all_pruned_words(runs: int, where: str) -> str:
-    """Say that all runs of a folder or a history were pruned, and how they come back.
+    """Format the message that all runs of a directory or history were pruned, and how to restore them.
 
     >>> all_pruned_words(1, "this history")[:39]
     'The one run of this history was pruned '
@@ -77,9 +77,9 @@ def all_pruned_words(runs: int, where: str) -> str:
 
 
 def found_words(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:
-    """Say when the runs of a folder were made, and how many requests were found.
+    """Format the dates of a directory's runs and the number of requests found.
 
-    `days`: of the first and the last of them, none where no date is known.
+    `days`: of the first and the last run; empty if no date is known.
 
     >>> found_words({"scanned": 5, "requests": 4, "undated": 2}, ["2026-03-01", "2026-03-08"])
     ['2026-03-01 to 2026-03-08 (2 undated)', '4 requests found']
@@ -91,7 +91,7 @@ def found_words(stats: Mapping[str, Any], days: Sequence[str]) -> list[str]:
 
 
 def standing_words(stats: Mapping[str, Any]) -> list[str]:
-    """Say how the runs of a folder stand, and how many of those that ended did so well.
+    """Format the number of a directory's runs by status, their success rate and the copies left out.
 
     >>> three = {"completed": 3, "failed": 1}
     >>> standing_words({"statuses": three, "success_rate": 0.75, "success_rate_of": 4})[1:]
@@ -112,7 +112,7 @@ def standing_words(stats: Mapping[str, Any]) -> list[str]:
 
 
 def describe_redactions(found: Mapping[str, int]) -> str | None:
-    """Say how many secrets were taken out of texts; None: none.
+    """Format the number of redacted secrets by kind; None if there are none.
 
     >>> describe_redactions({"password": 2, "github token": 1})
     '3 secrets taken out of texts (2 password, 1 github token)'

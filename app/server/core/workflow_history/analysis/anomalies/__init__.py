@@ -1,4 +1,4 @@
-"""What changed, what stands out and which budget is passed: columns of runs in, findings out. Pure.
+"""Anomaly detection: regressions, improvements, outliers and budgets from columns of runs. Pure.
 
-Nothing here knows the day: what is recent, and which days a budget is for, is given by the caller.
+Nothing here reads the clock: the caller passes the recent window and the budget periods.
 """

@@ -1,7 +1,7 @@
-"""Hold spending against budgets: columns of runs, limits and periods in, the state of each budget out.
+"""Check spending against budgets: compute the status of each budget from columns of runs. Pure.
 
-Money is whole nanodollars, so that a budget is passed by the first nanodollar above it, and not before.
-What was spent at least counts; a run whose cost is unknown is counted as unknown, and never as 0.
+Money is in whole nanodollars, so that a budget is exceeded by the first nanodollar above it, not earlier.
+Lower bounds count as spending. A run with an unknown cost is counted as unknown, never as 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ...common.column_data import ColumnTable, Flags, Integers, is_known
 from .series import is_recorded
 
-WARNING_THRESHOLD: Final = 0.8  # share of a budget from which on it is said to be near its limit
+WARNING_THRESHOLD: Final = 0.8  # share of a budget from which it counts as near its limit
 BUDGET_COLUMNS: Final = (
     "key", "project", "workflow_template", "cost_basis", "created_at", "total_cost", "lower_bound_cost",
     "is_copy",
@@ -27,9 +27,9 @@ BudgetStateName = Literal["within", "near", "passed"]
 
 
 class BudgetLimits(NamedTuple):
-    """Budgets of one scope, nanodollars; None: no budget."""
+    """Budgets of one scope, in nanodollars; None means no budget."""
 
-    run: int | None = None  # for any one run
+    run: int | None = None  # for each single run
     day: int | None = None
     week: int | None = None
     month: int | None = None
@@ -37,7 +37,7 @@ class BudgetLimits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """All budgets there are."""
+    """All configured budgets."""
 
     overall: BudgetLimits = field(default_factory=BudgetLimits)
     templates: Mapping[str, BudgetLimits] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Budgets:
 
     @property
     def scopes(self) -> list[tuple[Scope, str | None, BudgetLimits]]:
-        """Every scope with its name and its limits."""
+        """All scopes, each with its name and limits."""
         return [
             ("all", None, self.overall),
             *(("template", name, limits) for name, limits in self.templates.items()),
@@ -54,38 +54,38 @@ class Budgets:
 
 
 class Period(NamedTuple):
-    """A day, week or month, µs since 1970."""
+    """A day, week or month; times in µs since 1970."""
 
     span: Literal["day", "week", "month"]
     start: int
-    end: int  # the first moment after it
+    end: int  # exclusive
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:
-    """One budget and what was spent of it."""
+    """One budget and the spending counted against it."""
 
     scope: Scope
-    name: str | None  # of the template or project
+    name: str | None  # name of the template or project
     span: Span
-    period: Period | None  # None: a budget for one run
+    period: Period | None  # None for a per-run budget
     limit: int  # nanodollars
-    spent: int  # nanodollars at least; of a budget for one run: by the costliest
-    at_least: bool  # more may have been spent
-    rows: Integers  # the runs of it, the costliest first
-    costs: Integers  # theirs, nanodollars; 0 where unknown
-    partial: Flags  # whether they cost more, or that may be
-    unknown: int  # runs whose cost is unknown
-    ever: bool  # the history has runs of this scope at all
+    spent: int  # nanodollars, a lower bound; for a per-run budget, by the most expensive run
+    at_least: bool  # True if more may have been spent
+    rows: Integers  # row numbers of the runs, most expensive first
+    costs: Integers  # costs of these runs, nanodollars; 0 if unknown
+    partial: Flags  # mask of the runs that cost more, or may have
+    unknown: int  # number of runs with an unknown cost
+    ever: bool  # whether the history has any runs of this scope
 
     @property
     def share(self) -> float:
-        """The part that is used, 1: all."""
+        """Spending divided by the limit; 1 is the whole budget."""
         return self.spent / self.limit if self.limit else float(self.spent > 0)
 
     @property
     def state(self) -> BudgetStateName:
-        """Whether it is passed; exactly at the limit is within."""
+        """The budget status; spending exactly at the limit is not exceeded."""
         if self.spent > self.limit:
             return "passed"
         return "near" if self.limit and self.spent >= WARNING_THRESHOLD * self.limit else "within"
@@ -93,15 +93,15 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True)
 class _Spent:
-    """What each run spent at least, and how sure that is."""
+    """Known spending of each run, and whether it is complete."""
 
-    cost: Integers  # nanodollars, 0 where unknown
+    cost: Integers  # nanodollars, 0 if unknown
     unknown: Flags
-    partial: Flags  # unknown, or not wholly on record
+    partial: Flags  # unknown, or not completely recorded
 
 
 def evaluate(runs: ColumnTable, budgets: Budgets, periods: Sequence[Period], since: int) -> list[BudgetState]:
-    """Return the state of every budget; budgets for one run are held against the runs made `since`."""
+    """Return the status of all budgets; budgets for one run apply to the runs created from `since` on."""
     spent, created = _spent(runs), runs.integers["created_at"]
     recent = is_known(created) & (created >= since)
     found = []
@@ -137,7 +137,10 @@ def _of_scope(runs: ColumnTable, scope: Scope, name: str | None) -> Flags:
 
 
 def _with_own_limit(runs: ColumnTable, budgets: Budgets, scope: Scope) -> Flags:
-    """Tell which runs a narrower limit holds for: a template's before a project's before that of all."""
+    """Return a mask of the runs to which a narrower per-run limit applies.
+
+    A template's limit takes precedence over a project's, and a project's over that of all runs.
+    """
     narrower: list[tuple[Scope, str]] = []
     if scope != "template":
         narrower += [

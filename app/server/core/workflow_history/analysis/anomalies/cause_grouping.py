@@ -1,7 +1,7 @@
-"""Put changes of one cause together: single changes of a template in, findings with one reason each out.
+"""Group changes with the same cause: merge the changes of one template into findings.
 
-When a planner misses the cache, its cost, its cache hits and the cost of the whole run change at once: that
-is one finding, of the planner.
+If a planner misses the cache, its cost, its cache hit rate and the cost of the whole run change at once:
+that is one finding about the planner.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..similarity.portable_numerics import mean_of
 from .change_points import ChangePoint, co_movement
 from .series import MEASURES, TemplateSeries
 
-SAME_TIME_WINDOW: Final = 0.5  # share of the runs since the earlier change that came since the later one too
-MIN_MAIN_SHARE: Final = 0.6  # of the extra cost, from which on one phase is the reason
-RECENT_BEFORE: Final = 10  # runs that tell what was usual when the change came
+SAME_TIME_WINDOW: Final = 0.5  # minimum share of the runs since the earlier change that follow the later one
+MIN_MAIN_SHARE: Final = 0.6  # minimum share of the excess cost for one phase to be the cause
+RECENT_BEFORE: Final = 10  # number of runs before the change that define the usual value
 _BY_WEIGHT: Final = {name: place for place, name in enumerate(MEASURES)}
 
 
@@ -33,17 +33,17 @@ class ChangeGroup:
     main: ChangePoint
     along: tuple[
         ChangePoint, ...
-    ]  # what else of this phase, and of the whole run's cost, moved at that moment
+    ]  # changes of other measures of this phase, and of the run's cost, at that moment
     others: tuple[ChangePoint, ...]  # changes of other phases at about the same time
-    extra: float | None  # nanodollars more than before, all runs since; None: not a matter of cost
-    models: tuple[str | None, str | None] | None  # usual just before and since, where they differ
+    extra: float | None  # excess cost of all runs since, nanodollars; None: unrelated to cost
+    models: tuple[str | None, str | None] | None  # usual model just before and since; None if equal
     projects: tuple[str | None, str | None] | None
 
 
 def group_changes(
     lane: TemplateSeries, projects: CategoricalColumn, changes: Sequence[ChangePoint]
 ) -> list[ChangeGroup]:
-    """Return the findings of a template."""
+    """Return the findings of one template."""
     return [_group(lane, projects, some) for some in _clusters(lane, changes)]
 
 
@@ -73,7 +73,7 @@ def _group(lane: TemplateSeries, projects: CategoricalColumn, changes: Sequence[
     told = {main.name, *(change.name for change in along)}
     told |= {
         (None, measure) for phase, measure in told if phase is not None
-    }  # the whole run follows its phase
+    }  # the whole run changes with its phase
     return ChangeGroup(
         lane,
         main,
@@ -86,7 +86,7 @@ def _group(lane: TemplateSeries, projects: CategoricalColumn, changes: Sequence[
 
 
 def _priced(lane: TemplateSeries, reason: ChangePoint) -> ChangePoint:
-    """Return a change as one of its phase's cost, where that moved too; the chance stays the reason's."""
+    """Replace a change by the change of its phase's cost if that moved too; the p-value stays the same."""
     cost = None if reason.measure == "cost" else co_movement(lane, (reason.phase, "cost"), reason)
     return reason if cost is None or cost.is_worse != reason.is_worse else cost
 
@@ -96,7 +96,10 @@ def _weight(change: ChangePoint) -> tuple[bool, int, float]:
 
 
 def _reason(changes: Sequence[ChangePoint]) -> ChangePoint:
-    """Return the change the others follow from: a phase's before the whole run's, money before the rest."""
+    """Return the change that causes the others.
+
+    Phases come before the whole run, and cost before other measures.
+    """
     measure = min((change.measure for change in changes), key=_BY_WEIGHT.__getitem__)
     same = [change for change in changes if change.measure == measure]
     parts = [change for change in same if change.phase is not None]
@@ -116,7 +119,7 @@ def _certainty(change: ChangePoint) -> tuple[int, float]:
 
 
 def _extra(lane: TemplateSeries, main: ChangePoint) -> float | None:
-    """Return the money of it: what costs more, or what the additional failures cost."""
+    """Return the excess cost: of the cost change itself, or of the additional failures."""
     if main.measure == "cost":
         return main.excess_cost
     costs = lane.figures.get((main.phase, "cost"))
@@ -128,7 +131,7 @@ def _extra(lane: TemplateSeries, main: ChangePoint) -> float | None:
 
 
 def _switch(words: CategoricalColumn | None, main: ChangePoint) -> tuple[str | None, str | None] | None:
-    """Return what was usual just before and what is now, where that is another."""
+    """Return the usual value just before and since the change, if they differ."""
     if words is None:
         return None
     before = _usual(words, main.before_rows[-RECENT_BEFORE:].tolist())
@@ -137,7 +140,7 @@ def _switch(words: CategoricalColumn | None, main: ChangePoint) -> tuple[str | N
 
 
 def _usual(words: CategoricalColumn, rows: Sequence[int]) -> str | None:
-    """Return what more than half of the runs have."""
+    """Return the value of more than half of the runs, or None."""
     counts = Counter(words.codes[rows].tolist())
     code, count = counts.most_common(1)[0] if counts else (MISSING_CODE, 0)
     return words.categories[code] if code != MISSING_CODE and count * 2 > len(rows) else None

@@ -1,8 +1,8 @@
-"""Where the runs of one series stopped being like those before: a lane in, its latest lasting change out.
+"""Detect change points: find the latest lasting change of each time series.
 
-The series is cut at its most significant split, each side again, until no cut is left that matters;
-what is compared is the stretch since the last cut with the stretch before it. So an older change does not
-blur the comparison, and what was mended since is no news.
+A series is split at its most significant point, and each side again, until no significant split is left.
+The segment since the last split is compared with the segment before it. So an older change does not blur
+the comparison, and a regression that was fixed since is not reported.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from .series import MEASURES, Measure, SeriesKey, TemplateSeries
 
 MIN_BEFORE: Final = 10  # runs
 MIN_AFTER: Final = 5  # runs
-ALPHA: Final = 0.01  # chance below which a series is cut; all series together are judged later
-MIN_ROBUST_Z: Final = 1.0  # robust standard deviations of the runs before, which a median must move at least
-MAD_SCALE: Final = 1.4826  # of a normal distribution
-LEAST_AMOUNT: Final = 2e-9  # smaller ones count as this one: 0 has no logarithm
-MIN_SPREAD: Final = 0.05  # of logarithms and of shares: among equal values every other one is far off
+ALPHA: Final = 0.01  # p-value up to which a series is split; multiple testing is corrected later
+MIN_ROBUST_Z: Final = 1.0  # minimum shift of the median, in robust standard deviations of the runs before
+MAD_SCALE: Final = 1.4826  # standard deviation of a normal distribution divided by its MAD
+LEAST_AMOUNT: Final = 2e-9  # smaller amounts are raised to this one: 0 has no logarithm
+MIN_SPREAD: Final = 0.05  # of logarithms and shares: without it, any deviation from equal values is extreme
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A series, and the stretch that its recent runs belong to."""
+    """A series and its latest segment, to which its recent runs belong."""
 
     name: SeriesKey
-    rows: Integers  # places in the lane of the runs with a known value
+    rows: Integers  # positions in the lane of the runs with a known value
     values: Floats
-    starts_at: int  # the first value of the last stretch
+    starts_at: int  # index of the first value of the last segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +43,43 @@ class ChangePoint:
     """A lasting change among the recent runs of one series."""
 
     name: SeriesKey
-    since: int  # place in the lane of the first run after it
-    chance: float
-    before: float  # median; of yes and no the share
+    since: int  # position in the lane of the first run after the change
+    chance: float  # p-value, 0 to 1
+    before: float  # median before the change; for rates the mean
     after: float
-    before_rows: Integers  # places in the lane, oldest first
+    before_rows: Integers  # positions in the lane, oldest first
     after_rows: Integers
     after_values: Floats
-    distance: float | None  # of the medians, in robust standard deviations before; None: a rate
+    distance: float | None  # shift of the median, in robust standard deviations before; None for rates
 
     @property
     def measure(self) -> str:
-        """What changed."""
+        """The measure that changed."""
         return self.name[1]
 
     @property
     def phase(self) -> str | None:
-        """Where; None: the run as a whole."""
+        """The phase that changed; None for the run as a whole."""
         return self.name[0]
 
     @property
     def is_worse(self) -> bool:
-        """Whether it is a change for the worse."""
+        """Whether the change is a regression."""
         return (self.after > self.before) == (MEASURES[self.measure].worse == "more")
 
     @property
     def ratio(self) -> float | None:
-        """After by before; None where nothing was there before."""
+        """The value after divided by the value before; None if the value before is 0."""
         return self.after / self.before if self.before > 0 else None
 
     @property
     def excess_cost(self) -> float:
-        """What the runs since cost more than before, all together; below 0: less."""
+        """Additional cost of all runs since the change; negative for savings."""
         return (self.after - self.before) * len(self.after_rows)
 
 
 def segments_and_changes(lane: TemplateSeries) -> Iterator[tuple[Segment, ChangePoint | None]]:
-    """Yield every series that is long enough to be judged, and its change among the recent runs."""
+    """Yield each series that is long enough, with its change among the recent runs or None."""
     for name, figures in lane.figures.items():
         rows = np.flatnonzero(~np.isnan(figures))
         if len(rows) < MIN_BEFORE + MIN_AFTER or rows[-1] < lane.recent_from:
@@ -104,7 +104,7 @@ def _change(series: Segment, cuts: list[SplitPoint]) -> ChangePoint:
 def make_change_point(
     name: SeriesKey, rows: Integers, values: Floats, place: int, chance: float
 ) -> ChangePoint:
-    """Return both sides of a place in a series as a change."""
+    """Build the change between the two sides of a split."""
     before, after, measure = values[:place], values[place:], MEASURES[name[1]]
     return ChangePoint(
         name, int(rows[place]), chance, center(before, measure), center(after, measure),
@@ -113,7 +113,7 @@ def make_change_point(
 
 
 def co_movement(lane: TemplateSeries, name: SeriesKey, main: ChangePoint) -> ChangePoint | None:
-    """Return how another measure of the same runs moved at the same moment; None where it hardly did."""
+    """Return the change of another measure of the same runs at the same time; None if it hardly moved."""
     figures = lane.figures.get(name)
     if figures is None:
         return None
@@ -127,7 +127,7 @@ def co_movement(lane: TemplateSeries, name: SeriesKey, main: ChangePoint) -> Cha
 
 
 def significant_splits(values: Floats, measure: Measure) -> list[SplitPoint]:
-    """Return where the series changes by as much as anybody cares for, and how likely that is by chance."""
+    """Return the splits of a series with a relevant and significant difference, with their p-values."""
     cuts = sorted(_cuts(values, measure, 0))
     while cuts:
         edges = [0, *(cut.place for cut in cuts), len(values)]
@@ -137,7 +137,7 @@ def significant_splits(values: Floats, measure: Measure) -> list[SplitPoint]:
         ]
         if not small:
             return cuts
-        del cuts[max(small, key=lambda place: cuts[place].chance)]  # the least certain one first
+        del cuts[max(small, key=lambda place: cuts[place].chance)]  # the least significant one first
     return []
 
 
@@ -152,12 +152,12 @@ def _cuts(values: Floats, measure: Measure, offset: int) -> Iterator[SplitPoint]
 
 
 def _places(count: int) -> Integers:
-    """Return where a series of so many values may be cut."""
+    """Return the possible split positions of a series with this many values."""
     return np.arange(MIN_BEFORE, count - MIN_AFTER + 1)
 
 
 def is_material(before: Floats, after: Floats, measure: Measure) -> bool:
-    """Return whether two stretches differ by as much as anybody cares for, and beyond their usual spread."""
+    """Return whether two segments differ by a relevant amount and by more than their usual spread."""
     old, new = center(before, measure), center(after, measure)
     if measure.kind != "amount":
         large = abs(new - old) >= measure.least
@@ -170,12 +170,12 @@ def is_material(before: Floats, after: Floats, measure: Measure) -> bool:
 
 
 def center(values: Floats, measure: Measure) -> float:
-    """Return the median; of yes and no the share of yes."""
+    """Return the median; for rates, the mean."""
     return float(values.mean() if measure.kind == "rate" else np.median(values))
 
 
 def robust_z(before: Floats, after: Floats, measure: Measure) -> float | None:
-    """Return how far the median moved, in robust standard deviations (MAD) of the values before."""
+    """Return the median's shift in robust standard deviations (MAD) of the values before; None for rates."""
     if measure.kind == "rate":
         return None
     old, new = to_scale(before, measure), to_scale(after, measure)
@@ -183,13 +183,13 @@ def robust_z(before: Floats, after: Floats, measure: Measure) -> float | None:
 
 
 def to_scale(values: Floats, measure: Measure) -> Floats:
-    """Return amounts as logarithms, on which twice and half are as far away; shares as they are."""
+    """Return amounts as logarithms, on which doubling and halving are equal steps; shares unchanged."""
     if measure.kind != "amount":
         return values
     return log(np.maximum(values, LEAST_AMOUNT))
 
 
 def robust_sd(values: Floats) -> float:
-    """Return the robust standard deviation."""
+    """Return the robust standard deviation (scaled MAD), at least MIN_SPREAD."""
     away = np.abs(values - np.median(values))
     return max(MIN_SPREAD, MAD_SCALE * float(np.median(away)))

@@ -1,4 +1,4 @@
-"""Everything that is worth a look in a history: columns and what is recent in, ranked findings out."""
+"""Detect all anomalies of a history: rank regressions, improvements and outliers from columns of runs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .outliers import Outlier, outliers
 from .rank_tests import benjamini_hochberg
 from .series import TemplateSeries, template_series
 
-FALSE_DISCOVERY_RATE: Final = 0.05  # share of the reported changes that may be chance
+FALSE_DISCOVERY_RATE: Final = 0.05  # share of the reported changes that may be due to chance
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What was found."""
+    """All detected anomalies."""
 
-    series: int  # looked at
-    regressions: tuple[ChangeGroup, ...]  # the most money first
+    series: int  # number of series tested
+    regressions: tuple[ChangeGroup, ...]  # largest excess cost first
     improvements: tuple[ChangeGroup, ...]
     outliers: tuple[Outlier, ...]
 
 
 def detect(runs: ColumnTable, agents: ColumnTable, since: int, phases: Collection[str] = ()) -> Detected:
-    """Return what changed for the worse or the better since, and which runs stand out.
+    """Return the regressions and improvements since a time, and the outliers.
 
-    `since` in µs since 1970; `phases` narrows to these phases.
+    `since` is in µs since 1970; `phases` restricts the result to these phases.
     """
     series: list[tuple[TemplateSeries, Segment, ChangePoint | None]] = []
     for lane in template_series(runs, agents, since):
@@ -64,5 +64,5 @@ def detect(runs: ColumnTable, agents: ColumnTable, since: int, phases: Collectio
 
 
 def _rank(group: ChangeGroup) -> tuple[bool, float, float]:
-    """By money, then by certainty; what has no money in it comes last."""
+    """Sort by excess cost, then by p-value; changes without an excess cost come last."""
     return group.extra is None, -abs(group.extra or 0.0), group.main.chance

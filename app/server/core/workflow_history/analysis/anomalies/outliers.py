@@ -1,7 +1,7 @@
-"""Single runs that stand out among their like: steady series in, the runs far above them out.
+"""Detect outliers: find single recent runs far above the others of their series.
 
-The modified z-score of Iglewicz and Hoaglin (1993), on logarithms: 3.5 is far. Only upwards: a run that
-costs unusually little is no trouble.
+Uses the modified z-score of Iglewicz and Hoaglin (1993) on logarithms, with a threshold of 3.5. Only high
+values count: an unusually cheap run is no problem.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from .change_points import MAD_SCALE, Segment, robust_sd, to_scale
 from .series import MEASURES, SeriesKey, TemplateSeries
 
 MIN_MODIFIED_Z: Final = 3.5
-_TO_MODIFIED: Final = 0.6745 * MAD_SCALE  # from robust standard deviations
-MIN_SAMPLE: Final = 20  # runs that a run is held against
-MIN_RATIO: Final = 2.0  # the median: less is not worth anybody's time
+_TO_MODIFIED: Final = 0.6745 * MAD_SCALE  # factor from robust standard deviations to modified z-scores
+MIN_SAMPLE: Final = 20  # minimum number of runs to compare with
+MIN_RATIO: Final = 2.0  # minimum multiple of the median: smaller excesses are not worth a look
 
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """One run far above its like."""
+    """One run far above comparable runs."""
 
     lane: TemplateSeries
-    row: int  # place in the lane
+    row: int  # position in the lane
     name: SeriesKey
     value: float
     usual: float  # median
-    like: int  # runs with this median
+    like: int  # number of runs in the median
     score: float  # modified z
-    also: tuple[SeriesKey, ...]  # where else it stands out
+    also: tuple[SeriesKey, ...]  # other series in which the run is an outlier
 
     @property
     def extra(self) -> float:
-        """What it cost above the median, nanodollars; 0 where it is not the cost that stands out."""
+        """Cost above the median, in nanodollars; 0 if another measure than cost is the outlier."""
         return self.value - self.usual if self.name[1] == "cost" else 0.0
 
 
 def outliers(lane: TemplateSeries, steady: Sequence[Segment]) -> list[Outlier]:
-    """Return the recent runs that stand out, one entry each."""
+    """Return the recent runs that are outliers, one entry per run."""
     by_row: dict[int, list[Outlier]] = {}
     for series in steady:
         if MEASURES[series.name[1]].kind == "amount":
@@ -66,7 +66,7 @@ def _of_series(lane: TemplateSeries, series: Segment) -> list[Outlier]:
 
 
 def _one(found: Sequence[Outlier]) -> Outlier:
-    """Return the entry that tells most: the phase that most of the extra cost comes from."""
+    """Merge the outliers of one run: keep the phase with most of the excess cost."""
     whole = next((one for one in found if one.name == (None, "cost")), None)
     parts = [one for one in found if one.name[0] is not None and one.name[1] == "cost"]
     best = max(parts, key=lambda one: one.extra, default=None)

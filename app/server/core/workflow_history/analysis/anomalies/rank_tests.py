@@ -1,6 +1,6 @@
-"""How surprising a difference between two sides would be if nothing had changed: values in, chances out.
+"""Statistical tests for differences between two sides of a series: compute p-values from values.
 
-Ranks only: a run that cost a hundred times as much counts as one large run, and no more.
+Based on ranks only: a run that cost a hundred times as much counts as one large run and no more.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from ...common.column_data import Floats, Integers
 from ..similarity.portable_numerics import exp, log
 
-EXACT_MAX_N: Final = 20  # runs on the smaller side; the normal curve is good enough beyond
+EXACT_MAX_N: Final = 20  # runs on the smaller side; above, the normal approximation is good enough
 
 
 class SplitPoint(NamedTuple):
-    """The place in a series where its two sides differ most."""
+    """The position in a series at which its two sides differ most."""
 
-    place: int  # values before it
-    chance: float  # of a difference as large anywhere in the series, if nothing changed; 0 to 1
+    place: int  # number of values before the split
+    chance: float  # p-value of a difference as large anywhere in the series, 0 to 1
 
 
 def mid_ranks(values: Floats) -> Floats:
-    """Return the rank of each value from 1 on; equal ones share the mean of theirs.
+    """Return the rank of each value, starting at 1; ties share the mean of their ranks.
 
     >>> mid_ranks(np.array([3.0, 1.0, 3.0])).tolist()
     [2.5, 1.0, 2.5]
@@ -36,9 +36,9 @@ def mid_ranks(values: Floats) -> Floats:
 
 
 def max_rank_split(values: Floats, places: Integers) -> SplitPoint | None:
-    """Return at which of some places the ranks of both sides differ most.
+    """Return the position, among those given, at which the ranks of both sides differ most.
 
-    A maximally selected Mann-Whitney statistic; None where there is no place, or all values are the same.
+    Uses a maximally selected Mann-Whitney statistic; None without positions or if all values are equal.
     """
     scores = _scores(values, places)
     if scores is None:
@@ -48,7 +48,10 @@ def max_rank_split(values: Floats, places: Integers) -> SplitPoint | None:
 
 
 def max_split_p_value(values: Floats, place: int, places: Integers) -> float:
-    """Return the chance that both sides of any of the places differ as much as those of this one do."""
+    """Return the probability that the sides of any position differ as much as at `place` by chance.
+
+    1.0 if all values are equal.
+    """
     own = np.array([place])
     scores = _scores(values, own)
     if scores is None:
@@ -62,7 +65,10 @@ def max_split_p_value(values: Floats, place: int, places: Integers) -> float:
 
 
 def _scores(values: Floats, places: Integers) -> Floats | None:
-    """Return how far the rank sum before each place is from its mean, in standard deviations."""
+    """Return the distance of each position's rank sum from its mean, in standard deviations.
+
+    None without positions or if all values are equal.
+    """
     count = len(values)
     ranked = mid_ranks(values) - (count + 1) / 2
     deviation = float(ranked @ ranked)
@@ -75,7 +81,7 @@ def _scores(values: Floats, places: Integers) -> Floats | None:
 
 
 def best_rate_split(values: Floats, places: Integers) -> SplitPoint | None:
-    """Return at which place the shares of ones on both sides differ most."""
+    """Return the position at which the rates of both sides differ most, or None if none changes."""
     told = _turns(values, places)
     if not len(told):
         return None
@@ -85,21 +91,21 @@ def best_rate_split(values: Floats, places: Integers) -> SplitPoint | None:
 
 
 def rate_split_p_value(values: Floats, place: int, places: Integers) -> float:
-    """Return the chance of such a difference of shares at any of the places: Fisher, and Bonferroni."""
+    """Return the p-value of such a difference in rates at any position: Fisher, with Bonferroni."""
     chance = fisher_exact_p_value(int(values[:place].sum()), place, int(values.sum()), len(values))
     return min(1.0, chance * max(1, len(_turns(values, places))))
 
 
 def _turns(values: Floats, places: Integers) -> Integers:
-    """Return the places where the value changes: the largest difference always stands at one of them."""
+    """Return the positions at which the value changes: the largest difference is always at one of them."""
     found: Integers = places[values[places - 1] != values[np.minimum(places, len(values) - 1)]]
     return found
 
 
 def _chance_of_maximum(score: float, first: float, last: float) -> float:
-    """Return the chance of such a score anywhere from `first` to `last`, as shares of the series.
+    """Return the p-value of a maximal score over positions from `first` to `last`, as shares of the series.
 
-    Miller and Siegmund (1982), as Lausen and Schumacher (1992) use it for ranks.
+    Miller and Siegmund (1982), as applied to ranks by Lausen and Schumacher (1992).
     """
     if score <= 1.0:
         return 1.0
@@ -109,20 +115,20 @@ def _chance_of_maximum(score: float, first: float, last: float) -> float:
 
 
 def rank_sum_p_value(distance: float, one: int, other: int) -> float:
-    """Return the two-sided chance that a rank sum is as far from its mean: exact without equal values.
+    """Return the two-sided p-value of a rank sum at this distance from its mean: exact without ties.
 
-    With equal values it errs on the side of silence.
+    With ties it is conservative: too large rather than too small.
 
     >>> round(rank_sum_p_value(4.5, 3, 3), 6)  # three above three: 2 of 20 orders
     0.1
     """
     few, many = sorted((one, other))
-    lowest = int(few * many / 2 - distance + 1e-9)  # of the Mann-Whitney count, 0 to few * many
+    lowest = int(few * many / 2 - distance + 1e-9)  # Mann-Whitney U, 0 to few * many
     if lowest < 0:
         return 0.0
     ways = np.zeros(lowest + 1)
     ways[0] = 1.0
-    for size in range(1, few + 1):  # a Gaussian binomial, factor by factor
+    for size in range(1, few + 1):  # Gaussian binomial coefficients, factor by factor
         if many + size <= lowest:
             ways[many + size :] -= ways[: lowest + 1 - many - size].copy()
         ways = _every(ways, size)
@@ -130,21 +136,21 @@ def rank_sum_p_value(distance: float, one: int, other: int) -> float:
 
 
 def _every(ways: Floats, step: int) -> Floats:
-    """Add up each entry and those `step`, 2 `step` ... before it."""
+    """Return for each entry the sum of it and all entries `step`, 2 `step`, ... before it."""
     padded = np.append(ways, np.zeros(-len(ways) % step))
     added: Floats = padded.reshape(-1, step).cumsum(axis=0).ravel()[: len(ways)]
     return added
 
 
 def fisher_exact_p_value(hits: int, drawn: int, ones: int, count: int) -> float:
-    """Return the two-sided chance of a table as uneven: `hits` of `ones` among `drawn` of `count`.
+    """Return the two-sided p-value of a table: `hits` of `ones` among `drawn` of `count`.
 
     >>> round(fisher_exact_p_value(3, 4, 4, 8), 4)
     0.4857
     """
     least, most = max(0, drawn - (count - ones)), min(drawn, ones)
-    usual = (drawn + 1) * (ones + 1) // (count + 2)  # the likeliest number of hits
-    weights = {usual: 1.0}  # how likely each number is, by the likeliest one
+    usual = (drawn + 1) * (ones + 1) // (count + 2)  # the most likely number of hits
+    weights = {usual: 1.0}  # probability of each number, relative to the most likely one
     for number in range(usual, most):
         rise = (ones - number) * (drawn - number) / ((number + 1) * (count - ones - drawn + number + 1))
         weights[number + 1] = weights[number] * rise
@@ -156,9 +162,9 @@ def fisher_exact_p_value(hits: int, drawn: int, ones: int, count: int) -> float:
 
 
 def benjamini_hochberg(chances: Sequence[float], rate: float, tested: int) -> list[bool]:
-    """Tell which chances stand when `tested` series were looked at, of which `rate` may be false.
+    """Return for each p-value whether it is significant at the false discovery rate `rate`.
 
-    Benjamini and Hochberg (1995); series that are not given count as chances of 1.
+    Benjamini and Hochberg (1995) for `tested` series; series that are not passed count as p = 1.
 
     >>> benjamini_hochberg([0.001, 0.04, 0.02], 0.05, 3)
     [True, True, True]

@@ -1,6 +1,6 @@
-"""Say in plain sentences what was found: findings and budgets in, words out.
+"""Format findings and budgets as plain English sentences.
 
-Names are as the runs give them: whoever prints a sentence makes it safe to print.
+Names are inserted as stored: the caller must escape the sentence for its output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEASURE_NAMES: Final = {
 
 
 def format_date(microseconds: int, zone: tzinfo | None) -> str:
-    """Return the day in a time zone; None: this machine's.
+    """Format the day in a time zone; None means the local zone.
 
     >>> format_date(0, UTC)
     '1970-01-01'
@@ -38,7 +38,7 @@ def format_date(microseconds: int, zone: tzinfo | None) -> str:
 
 
 def dollars(nanodollars: float) -> str:
-    """Return nanodollars as US dollars.
+    """Format nanodollars as US dollars.
 
     >>> dollars(1_620_000_000), dollars(21_492_450), dollars(10_000), dollars(0)
     ('$1.62', '$0.0215', '<$0.0001', '$0.00')
@@ -47,7 +47,7 @@ def dollars(nanodollars: float) -> str:
 
 
 def span_of(seconds: float) -> str:
-    """Return seconds in short.
+    """Format seconds as a short duration.
 
     >>> span_of(41.2), span_of(130), span_of(5400)
     ('41s', '2m 10s', '1h 30m')
@@ -61,7 +61,7 @@ def span_of(seconds: float) -> str:
 
 
 def format_measure(measure: str, value: float) -> str:
-    """Return a figure with its unit.
+    """Format the value of a measure with its unit.
 
     >>> format_measure("cache", 0.684), format_measure("turns", 13.0)
     ('68%', '13')
@@ -74,7 +74,7 @@ def format_measure(measure: str, value: float) -> str:
 
 
 def describe_subject(template: str | None, phase: str | None) -> str:
-    """Return what a finding is about.
+    """Format the subject of a finding: a phase and its template.
 
     >>> describe_subject("adw_patch", "plan"), describe_subject(None, None)
     ('plan in adw_patch', 'runs of no named template')
@@ -84,15 +84,15 @@ def describe_subject(template: str | None, phase: str | None) -> str:
 
 
 def counted(count: int, noun: str = "run") -> str:
-    """Return a count and its noun."""
+    """Format a count and its noun."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
-# --- what changed
+# --- changes
 
 
 def describe_change(group: ChangeGroup, zone: tzinfo | None) -> str:
-    """Return what changed, since which day of a zone, by how much, and what changed along with it."""
+    """Format a change: since which day of a zone, by how much, and the changes along with it."""
     main = group.main
     since = format_date(int(group.lane.created_at[main.since]), zone)
     subject = describe_subject(group.lane.template, main.phase)
@@ -156,11 +156,11 @@ def _reasons(group: ChangeGroup) -> str:
     )
 
 
-# --- what stands out
+# --- outliers
 
 
 def describe_outlier(one: Outlier, run_id: str, zone: tzinfo | None) -> str:
-    """Return how far above its like a run is."""
+    """Format how far a run is above comparable runs."""
     phase, measure = one.name
     verb = {"cost": "cost", "duration": "took", "turns": "took"}[measure]
     value, usual = format_measure(measure, one.value), format_measure(measure, one.usual)
@@ -180,7 +180,7 @@ def describe_outlier(one: Outlier, run_id: str, zone: tzinfo | None) -> str:
 
 
 def describe_budget(one: BudgetState, start: datetime, over: int) -> str:
-    """Return what was spent of a budget, and what is not known of it."""
+    """Format the spending of a budget, and its unknown part; `over` counts the runs above the limit."""
     return f"{_spent(one, start, over)}{_unknown(one)}"
 
 
@@ -200,9 +200,9 @@ def _spent(one: BudgetState, start: datetime, over: int) -> str:
 
 
 def _percent(one: BudgetState) -> str:
-    """Return the share used; 100% only where it is exactly so, and 0% where nothing was spent.
+    """Format the used share; 100% only if it is exactly so, and 0% only if nothing was spent.
 
-    Below the limit it is rounded down, above it up; hardly above it is >100%.
+    Below the limit it is rounded down, above it up; slightly above it is >100%.
     """
     hundredth = one.spent * 100 // one.limit
     if one.spent > one.limit:

@@ -1,7 +1,7 @@
-"""What is watched: columns of runs and agent runs in, the figures of each run by phase out, oldest first.
+"""Time series for anomaly detection: build each run's measures by phase, oldest first, from columns.
 
-A phase's figures are those of all its agents in a run, former attempts included: that is what it cost.
-What is not wholly on record is unknown here: a part of a cost would look like a saving.
+The value of a phase covers all its agent runs in a run, superseded attempts included: that is its full
+cost. Incompletely recorded values are unknown here: a partial cost would look like a saving.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from ...common.column_data import (
     is_known,
 )
 
-BASELINE_RUNS: Final = (
-    500  # runs of a template before the recent ones: enough to compare with, and not too old
-)
+BASELINE_RUNS: Final = 500  # runs of a template before the recent ones: enough for a comparison, not too old
 
 FAILED_OUTCOMES: Final = ("error", "false_success")
 _ON_RECORD: Final = ("reported", "computed")
@@ -38,26 +36,28 @@ AGENT_COLUMNS: Final = (
     "cache_read_tokens", "cache_creation_tokens", "duration_seconds", "turns", "tool_calls", "tool_errors",
     "is_copy",
 )  # fmt: skip
-"""What is read of a history."""
+"""Columns of agent runs that are read from a history."""
 
 
 class Measure(NamedTuple):
-    """One figure that is watched."""
+    """One measure to test for changes."""
 
-    kind: Literal["amount", "share", "rate"]  # amounts by ratio, shares by points, rates are yes or no
+    kind: Literal[
+        "amount", "share", "rate"
+    ]  # amounts compare by ratio, shares by difference; rates are 0 or 1
     worse: Literal["more", "less"]
-    least: float  # an amount's ratio, a share's or a rate's difference (0 to 1), below which nobody cares
+    least: float  # smallest relevant ratio of amounts, or difference of shares or rates (0 to 1)
 
 
 MEASURES: Final = {
     "cost": Measure("amount", "more", 1.3),  # nanodollars
-    "failures": Measure("rate", "more", 0.15),  # 1.0: failed
+    "failures": Measure("rate", "more", 0.15),  # 1.0 if failed
     "duration": Measure("amount", "more", 1.3),  # seconds
     "turns": Measure("amount", "more", 1.3),
-    "cache": Measure("share", "less", 0.10),  # of the prompt's tokens that came from the cache
-    "tool_errors": Measure("share", "more", 0.10),  # of the tool calls
+    "cache": Measure("share", "less", 0.10),  # cache read tokens divided by all input tokens
+    "tool_errors": Measure("share", "more", 0.10),  # failed tool calls divided by tool calls
 }
-"""By what matters most."""
+"""All measures, most important first."""
 
 SeriesKey = tuple[str | None, str]
 """A phase (None: the run as a whole) and a measure."""
@@ -65,18 +65,18 @@ SeriesKey = tuple[str | None, str]
 
 @dataclass(frozen=True, slots=True)
 class TemplateSeries:
-    """The runs of one template, oldest first, and what was measured on them."""
+    """The runs of one template, oldest first, and their measures."""
 
     template: str | None
-    rows: Integers  # places in the columns of runs
-    created_at: Integers  # µs since 1970, rising
-    recent_from: int  # the first run that is recent
-    figures: dict[SeriesKey, Floats]  # by run; NaN where unknown, or where the run has no such phase
-    models: dict[str | None, CategoricalColumn]  # by phase: each run's costliest model
+    rows: Integers  # positions in the columns of runs
+    created_at: Integers  # µs since 1970, ascending
+    recent_from: int  # position of the first recent run
+    figures: dict[SeriesKey, Floats]  # values by run; NaN if unknown or if the run lacks the phase
+    models: dict[str | None, CategoricalColumn]  # each run's most expensive model, by phase
 
 
 def recent_cutoff(created_at: Integers, recent_us: int | None, recent_runs: int | None) -> int | None:
-    """Return from when on runs are recent: by age against the latest run, or by their number."""
+    """Return the start of the recent window: by age from the latest run, or by number of runs."""
     there = np.sort(created_at[is_known(created_at)])
     if not len(there):
         return None
@@ -86,7 +86,7 @@ def recent_cutoff(created_at: Integers, recent_us: int | None, recent_runs: int 
 
 
 def template_series(runs: ColumnTable, agents: ColumnTable, since: int) -> Iterator[TemplateSeries]:
-    """Yield each template that has recent runs; runs still going on and runs without a time are left out."""
+    """Yield each template that has recent runs, without running runs and runs without a time."""
     created = runs.integers["created_at"]
     ended = is_known(created) & ~runs.categorical["status"].equals("running")
     templates = runs.categorical["workflow_template"]
@@ -122,14 +122,14 @@ def _lane(
 
 
 def _agents_of(keys: Integers, agents: ColumnTable) -> tuple[ColumnTable, Integers]:
-    """Return the agent runs of some runs, and each one's run as its place among the keys."""
-    of = agents.integers["workflow_key"]  # rising
+    """Return the agent runs of some runs, and the position of each agent run's run in the keys."""
+    of = agents.integers["workflow_key"]  # ascending
     starts, ends = np.searchsorted(of, keys, "left"), np.searchsorted(of, keys, "right")
     counts = ends - starts
     places = np.repeat(np.arange(len(keys)), counts)
     first = np.repeat(starts - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
     rows = first + np.arange(len(places))
-    kept = agents.integers["is_copy"][rows] != 1  # a copy's spending is counted where it was made
+    kept = agents.integers["is_copy"][rows] != 1  # the spending of a copy is counted in its original
     return agents.take(rows[kept]), places[kept]
 
 
@@ -139,7 +139,7 @@ def _whole_and(phases: tuple[str, ...]) -> Iterator[tuple[int | None, str | None
 
 
 def _measured(parts: ColumnTable, places: Integers, count: int) -> dict[str, Floats]:
-    """Add up the agents of each run; a sum with an unknown part is unknown."""
+    """Sum the agent runs of each run; a sum with an unknown part is unknown."""
     whole = parts.integers
     outcomes, recorded = parts.categorical["outcome"], is_recorded(parts)
     prompt = ("cache_read_tokens", "input_tokens", "cache_creation_tokens")
@@ -160,7 +160,7 @@ def _measured(parts: ColumnTable, places: Integers, count: int) -> dict[str, Flo
 
 
 def _of_whole_runs(runs: ColumnTable) -> dict[SeriesKey, Floats]:
-    """Return what a run says of itself: its own total is the one people see."""
+    """Return the measures that a run itself reports: users see its own total, not the sum."""
     cost, status = runs.integers["total_cost"], runs.categorical["status"]
     failed, completed = status.equals("failed"), status.equals("completed")
     return {
@@ -171,7 +171,7 @@ def _of_whole_runs(runs: ColumnTable) -> dict[SeriesKey, Floats]:
 
 
 def is_recorded(rows: ColumnTable) -> Flags:
-    """Tell whose cost is wholly on record."""
+    """Return a mask of the rows with a completely recorded cost."""
     basis, beyond = rows.categorical["cost_basis"], rows.integers["lower_bound_cost"]
     told = np.logical_or.reduce([basis.equals(word) for word in _ON_RECORD])
     whole: Flags = told & ~(is_known(beyond) & (beyond > 0))
@@ -184,7 +184,7 @@ def _sums(values: Integers | Floats, there: Flags, places: Integers, count: int)
 
 
 def _whole(there: Flags, places: Integers, count: int) -> Flags:
-    """Tell which runs have parts, all of them known."""
+    """Return a mask of the runs that have parts, all of them known."""
     parts, unknown = np.bincount(places, minlength=count), np.bincount(places, ~there, count)
     found: Flags = (parts > 0) & (unknown == 0)
     return found
@@ -201,7 +201,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 
 def _models(parts: ColumnTable, places: Integers, count: int) -> CategoricalColumn:
-    """Return each run's model in a phase: that of its costliest agent."""
+    """Return each run's model in a phase: that of its most expensive agent run."""
     found = np.full(count, MISSING_CODE, np.int32)
     cost, models = parts.integers["cost"], parts.categorical["model"]
     order = np.argsort(np.where(is_known(cost), cost, -1), kind="stable")

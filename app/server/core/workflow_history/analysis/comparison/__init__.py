@@ -1,4 +1,4 @@
-"""Hold two runs side by side: two workflow dicts in, one Comparison out. No file, clock or database."""
+"""Compare two runs: build one Comparison from two workflow dicts. Uses no file, clock or database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Mapping[str, Any]
 
 
 def compare(a: Run, b: Run) -> Comparison:
-    """Return both runs side by side; every difference is B less A."""
+    """Compare two runs; all differences are B - A."""
     alike = explain_similarity(dict(a), dict(b))
     phases = compare_phases(a, b)
     text = next(part["value"] for part in alike["parts"] if part["name"] == "text")
@@ -71,7 +71,7 @@ def _request(a: str | None, b: str | None, likeness: float | None) -> Request:
 
 
 def _price_changes(a: Run, b: Run) -> tuple[PriceChange, ...]:
-    """Return the rates that changed between the two runs, of models that both used."""
+    """Return the rates that differ between the dates of the two runs, for models that both used."""
     both = [model for model in _models(a) if model in _models(b)]
     found: list[PriceChange] = []
     for model in both:
@@ -87,7 +87,7 @@ def _models(run: Run) -> list[str]:
 
 
 def _rates(model: str, run: Run) -> dict[str, float]:
-    """Return the base rates of a model on the day of a run, USD per million units; none where unknown."""
+    """Return a model's base rates at a run's date, USD per million units; empty if unknown."""
     at = moment_in_utc(run.get("started_at") or run.get("created_at"))
     try:
         units = price_breakdown(model, _ONE_OF_EACH, at)
@@ -97,7 +97,7 @@ def _rates(model: str, run: Run) -> dict[str, float]:
 
 
 def _notes(a: Run, b: Run) -> tuple[str, ...]:
-    """Return what must be known to read the comparison."""
+    """Return the caveats of the comparison."""
     notes = []
     for name, run in (("A", a), ("B", b)):
         spent = run_cost(run)

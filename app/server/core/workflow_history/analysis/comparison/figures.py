@@ -1,4 +1,4 @@
-"""Put two runs' figures side by side: workflow dicts in, differences out. Pure; money is exact inside."""
+"""Compare the numbers and texts of two runs. Pure; money is computed exactly."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ TEXT_FIELDS: Final = (
     "current_phase",
     "error_message",
 )
-"""What both runs are told by in words."""
+"""Text fields to compare."""
 
 TOKENS: Final = (*TOKEN_FIELDS[:4], "total_tokens")
 SCORES: Final = ("nl_clarity_score", "cost_efficiency_score", "performance_score", "quality_score")
 
 
 class Cost(NamedTuple):
-    """What is known to have been spent."""
+    """A known cost, which may be a lower bound."""
 
-    amount: Decimal | None  # USD, on record and beyond it; None: nothing is known
-    certain: bool  # False: more may have been spent
+    amount: Decimal | None  # USD, recorded cost plus lower bound; None if unknown
+    certain: bool  # False if more may have been spent
 
 
 def run_cost(run: Run) -> Cost:
-    """Return what a run spent, at least."""
+    """Return the known cost of a run."""
     amount = sum_known(
         [to_decimal(coerce_number(run.get(key))) for key in ("total_cost", "lower_bound_cost")]
     )
@@ -44,14 +44,14 @@ def run_cost(run: Run) -> Cost:
 
 
 def agents_cost(agents: Iterable[Run]) -> Cost:
-    """Return what agent runs spent, at least."""
+    """Return the known cost of agent runs."""
     sums = sum_costs(agents)
     known = sums["recorded_cost"] is not None or sums["lower_bound_cost"] is not None
     return Cost(minimum_cost(sums) if known else None, not sums["partial"])
 
 
 def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
-    """Return all figures of two runs."""
+    """Compare all numbers of two runs."""
     return (
         compare_cost("cost", run_cost(a), run_cost(b)),
         *(compare_value(name, "tokens", a.get(name), b.get(name)) for name in TOKENS),
@@ -77,7 +77,7 @@ def compare_figures(a: Run, b: Run) -> tuple[NumberComparison, ...]:
 
 
 def compare_facts(a: Run, b: Run) -> tuple[TextComparison, ...]:
-    """Return what both runs say in words; what neither says is left out."""
+    """Compare the text fields of two runs; fields unknown in both are omitted."""
     pairs = [(name, a.get(name), b.get(name)) for name in TEXT_FIELDS]
     return tuple(
         TextComparison(
@@ -91,7 +91,7 @@ def compare_facts(a: Run, b: Run) -> tuple[TextComparison, ...]:
 def compare_value(
     name: str, unit: str, a: object, b: object, *, certain: tuple[bool, bool] = (True, True)
 ) -> NumberComparison:
-    """Return one figure of both.
+    """Compare one number of two runs.
 
     >>> compare_value("turns", "count", 10, 15).percent, compare_value("turns", "count", 0, 15).percent
     (50.0, None)
@@ -99,21 +99,21 @@ def compare_value(
     one, other = coerce_number(a), coerce_number(b)
     if one is None or other is None:
         return NumberComparison(name, unit, one, other, None, None, all(certain), *certain)
-    # By decimals: 0.3 - 0.1 is 0.2 and nothing beside it.
+    # With decimals, 0.3 - 0.1 is exactly 0.2.
     difference = Decimal(repr(other)) - Decimal(repr(one))
     percent = round(float(difference / Decimal(repr(one)) * 100), 3) if one else None
     return NumberComparison(name, unit, one, other, float(difference), percent, all(certain), *certain)
 
 
 def compare_cost(name: str, a: Cost, b: Cost) -> NumberComparison:
-    """Return an amount of both; uncertain where one is only a lower bound."""
+    """Compare a cost of two runs; uncertain if one is only a lower bound."""
     return compare_value(
         name, "USD", to_usd_float(a.amount), to_usd_float(b.amount), certain=(a.certain, b.certain)
     )
 
 
 def cache_hit_share(run: Run) -> float | None:
-    """Return the share, 0 to 1, of the prompt's tokens that came from the cache.
+    """Return the cache hit rate, 0 to 1: cache read tokens divided by all input tokens, or None.
 
     >>> cache_hit_share({"cache_read_tokens": 90, "input_tokens": 4, "cache_creation_tokens": 6})
     0.9
@@ -128,6 +128,6 @@ def cache_hit_share(run: Run) -> float | None:
 
 
 def sum_counts(agents: Iterable[Run], key: str) -> float | None:
-    """Return the sum of a count over the agent runs that know it."""
+    """Sum a count over the agent runs that report it; None if there is none."""
     known = [value for agent in agents if (value := coerce_number(agent.get(key))) is not None]
     return sum(known) if known else None

@@ -1,4 +1,4 @@
-"""Put two runs' phases side by side, tell where a difference comes from: agent runs in, steps out. Pure."""
+"""Compare the phases of two runs, and attribute differences in cost and duration to phases. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TOKENS = TOKEN_FIELDS[:4]
 
 
 def compare_phases(a: Run, b: Run) -> tuple[Phase, ...]:
-    """Return every phase that one of both runs has, in the order in which a run goes through them.
+    """Compare all phases that one of two runs has, in workflow order.
 
-    An agent that left no stream is in its phase: what that cost is then a lower bound, or unknown.
+    An agent without a stream belongs to its phase, whose cost is then a lower bound or unknown.
     """
     ours, theirs = (_grouped([*list_agent_runs(run), *silent_agents(run)], "phase") for run in (a, b))
     names = sorted({**ours, **theirs}, key=lambda name: (_place(name), name))
@@ -31,9 +31,9 @@ def compare_phases(a: Run, b: Run) -> tuple[Phase, ...]:
 
 
 def attribute_cost(a: Run, b: Run, phases: Iterable[Phase]) -> tuple[Contribution, ...]:
-    """Return what each phase adds to the difference in cost, the largest first; empty where one is unknown.
+    """Return each phase's contribution to the difference in cost, largest first; empty if a cost is unknown.
 
-    What the runs cost beyond their agent runs is a contribution without a phase: all add up exactly.
+    Cost outside the agent runs is a contribution without a phase, so that all add up exactly.
     """
     one, other = run_cost(a).amount, run_cost(b).amount
     if one is None or other is None:
@@ -48,7 +48,7 @@ def attribute_cost(a: Run, b: Run, phases: Iterable[Phase]) -> tuple[Contributio
 
 
 def attribute_duration(phases: Iterable[Phase]) -> tuple[Contribution, ...]:
-    """Return what each phase adds to the difference in the agents' own time, the largest first."""
+    """Return each phase's contribution to the difference in working time, largest first."""
     parts: dict[str | None, Decimal] = {}
     for phase in phases:
         seconds = next(each for each in phase.step.figures if each.name == "duration_seconds")
@@ -59,7 +59,7 @@ def attribute_duration(phases: Iterable[Phase]) -> tuple[Contribution, ...]:
 
 
 def model_changes(phases: Iterable[Phase]) -> tuple[ModelChange, ...]:
-    """Return the phases of both runs in which they used other models."""
+    """Return the phases of both runs that used different models."""
     both = [(phase.step.name, phase.step.a, phase.step.b) for phase in phases]
     return tuple(
         ModelChange(name, a.models, b.models)
@@ -95,7 +95,7 @@ def _phase(name: str, a: Agents, b: Agents) -> Phase:
 
 
 def _step(name: str, a: Agents, b: Agents) -> StepComparison:
-    """Return one row; the difference is unknown where one run has no such row."""
+    """Build one row; differences are unknown if one run has no such row."""
     figures = (
         compare_cost("cost", agents_cost(a), agents_cost(b)),
         compare_value("duration_seconds", "seconds", worked_seconds(a), worked_seconds(b)),
@@ -128,7 +128,7 @@ def _work(agents: Agents) -> AgentTotals | None:
 
 
 def _outcome(agents: Agents) -> str | None:
-    """Return the worst outcome of what was not overwritten."""
+    """Return the worst outcome of the agent runs that were not superseded."""
     outcomes = [agent.get("outcome") for agent in agents if agent.get("superseded") is not True]
     known = [outcome for outcome in outcomes if outcome in _WORST]
     return min(known, key=_WORST.index, default=None)

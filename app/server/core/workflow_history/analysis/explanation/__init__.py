@@ -1,4 +1,4 @@
-"""Tell from which file, line and rule a figure comes: a run in, an explanation out. No file or database."""
+"""Explain values of a run: return the file, line and rule behind each. Uses no file or database."""
 
 from .context import ExplanationContext
 from .records import Explanation

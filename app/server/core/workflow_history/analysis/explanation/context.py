@@ -1,4 +1,4 @@
-"""What is known when a figure is explained: the run and the little around it, handed in. Pure."""
+"""Input of an explanation: the run and the data around it, passed in by the caller. Pure."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ Agent = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ExplanationContext:
-    """One run, and what is around it."""
+    """One run and the data needed to explain it."""
 
     run: Mapping[str, Any]
-    file_exists: Callable[[str], bool | None] = bool  # tells whether a path is a file now; None: unknown
-    installed_price_version: str = ""  # version of the price table
+    file_exists: Callable[[str], bool | None] = bool  # whether a path is a file now; None if unknown
+    installed_price_version: str = ""  # version of the installed price table
     similar_links: tuple[
         tuple[Mapping[str, Any], Mapping[str, Any] | None], ...
-    ] = ()  # links and the runs they name
+    ] = ()  # links to similar runs, each with its run
     patterns: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def agents(self) -> list[Agent]:
-        """Its agent runs, former attempts too."""
+        """All agent runs of the run, superseded attempts included."""
         return list_agent_runs(self.run)
 
     @property
     def silent(self) -> list[Agent]:
-        """Its agents that left no stream, as agent runs of which nothing else is known."""
+        """Agents without a stream, as agent runs with no other known data."""
         return [*silent_agents(self.run)]
 
     @property
     def prices(self) -> PriceVersions:
-        """The price tables of then and now."""
+        """Versions of the price table: when the run was stored, and now."""
         stored = self.run.get("price_version")
         return PriceVersions(stored, self.installed_price_version, stored == self.installed_price_version)
 
     def path(self, inside: str) -> str:
-        """Return a path inside the run's folder, absolute where the folder is known."""
+        """Return a path inside the run's directory, absolute if the directory is known."""
         home = self.run.get("agents_dir")
         return join_url(home, files_folder(self.run), inside) if home else inside
 
     def source(self, inside: str, line: int | None, says: str, *, overwritten: bool = False) -> Source:
-        """Return a place in one of its files."""
+        """Return a source location in one of the run's files."""
         path = self.path(inside)
         unknown = overwritten or not self.run.get("agents_dir") or ".." in inside.split("/")
         there = None if unknown else self.file_exists(path)
@@ -59,7 +59,7 @@ class ExplanationContext:
     def explain_value(
         self, name: str, rule: str, *, unit: str | None = None, docs: str = "docs/explaining.md", **more: Any
     ) -> Explanation:
-        """Return the explanation of a field with its stored value."""
+        """Build the explanation of a field, with its stored value by default."""
         given = {"value": to_plain(self.run.get(name)), **more}
         return Explanation(
             id=str(self.run.get("id")),
@@ -74,7 +74,7 @@ class ExplanationContext:
     def explain_sum(
         self, name: str, rule: str, parts: Sequence[Component], *, unit: str, docs: str, **more: Any
     ) -> Explanation:
-        """Return the explanation of a sum: exact, with what the parts leave over."""
+        """Build the explanation of a sum, computed exactly, with the remainder outside its parts."""
         added = sum_parts(parts)
         value = (
             to_decimal(coerce_number(self.run.get(name)))
@@ -100,12 +100,12 @@ class ExplanationContext:
 
 
 def sum_parts(parts: Sequence[Component]) -> Decimal | None:
-    """Return the sum of the parts that add; None where none is known."""
+    """Sum the components that add to the total; None if none is known."""
     return sum_known([to_decimal(coerce_number(part.value)) for part in parts if part.adds])
 
 
 def to_plain(value: Any) -> JsonValue:
-    """Return a value as an explanation can hold it; lists and dicts by their length.
+    """Return a value that an explanation can contain; lists and dicts become their length.
 
     >>> to_plain(0.5), to_plain([1, 2]), to_plain({})
     (0.5, '2 entries', 'none')

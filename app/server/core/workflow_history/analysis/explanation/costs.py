@@ -1,4 +1,4 @@
-"""Explain what a run cost: each agent run that adds to it, its file and line, and its rule in words. Pure."""
+"""Explain costs of a run: each contributing agent run with its file, line and rule. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WORK = (
 
 
 def explain_cost(known: ExplanationContext) -> Explanation:
-    """Explain all that is known to have been spent: what is on record, and what was spent beyond it."""
+    """Explain the known cost: recorded cost plus lower bounds."""
     spent = run_spending(known.run)
     value = to_usd_float(spent.minimum)
     apart = () if known.run.get("lower_bound_cost") is None else ("total_cost", "lower_bound_cost")
@@ -53,7 +53,7 @@ def explain_cost(known: ExplanationContext) -> Explanation:
 
 
 def explain_total_cost(known: ExplanationContext) -> Explanation:
-    """Explain what is on record; where nothing is, the lower bound stands in."""
+    """Explain the recorded cost; if there is none, the lower bound that replaces it."""
     bounds_alone = _bounds_alone(known)
     parts = [
         agent_part(known, agent, _bound(agent) if bounds_alone else _recorded(agent))
@@ -76,7 +76,7 @@ def explain_total_cost(known: ExplanationContext) -> Explanation:
 
 
 def explain_lower_bound(known: ExplanationContext) -> Explanation:
-    """Explain what was spent at least beyond the record."""
+    """Explain the known spending beyond the recorded cost."""
     alone = _bounds_alone(known)
     parts = [agent_part(known, agent, None if alone else _bound(agent)) for agent in known.agents]
     why = (
@@ -97,7 +97,7 @@ def explain_lower_bound(known: ExplanationContext) -> Explanation:
 
 
 def explain_computed_cost(known: ExplanationContext) -> Explanation:
-    """Explain our own sum over the streams of the total."""
+    """Explain the computed cost of the streams in the total."""
     recorded = [agent for agent in known.agents if agent.get("cost_basis") in RECORDED_BASES]
     parts = [agent_part(known, agent, agent.get("computed_cost")) for agent in recorded]
     return known.explain_sum(
@@ -117,7 +117,7 @@ def _why_no_own_sum(known: ExplanationContext, recorded: Sequence[Agent]) -> str
 
 
 def explain_retry_cost(known: ExplanationContext) -> Explanation:
-    """Explain what work done again cost."""
+    """Explain the cost of retries."""
     again = [agent for agent in known.agents if coerce_number(agent.get("retries"))]
     parts = [agent_part(known, agent, agent.get("retry_cost")) for agent in again]
     return known.explain_sum(
@@ -132,7 +132,7 @@ def explain_retry_cost(known: ExplanationContext) -> Explanation:
 
 
 def explain_retry_count(known: ExplanationContext) -> Explanation:
-    """Explain how often work was done again."""
+    """Explain the number of retries."""
     again = [agent for agent in known.agents if coerce_number(agent.get("retries"))]
     parts = [agent_part(known, agent, agent.get("retries")) for agent in again]
     rule = "overwritten attempts, later iterations of one agent, and processes started anew in one file"
@@ -140,7 +140,7 @@ def explain_retry_count(known: ExplanationContext) -> Explanation:
 
 
 def explain_cost_basis(known: ExplanationContext) -> Explanation:
-    """Explain how far the total can be trusted."""
+    """Explain how the total cost was obtained."""
     parts = [
         agent_part(known, agent, agent.get("cost_basis"), adds=False, priced=False) for agent in known.agents
     ]
@@ -156,7 +156,7 @@ def explain_cost_basis(known: ExplanationContext) -> Explanation:
 
 
 def explain_cost_difference(known: ExplanationContext, name: str = "cost_difference_percent") -> Explanation:
-    """Explain how far our own sum is off what was reported."""
+    """Explain the difference between computed and reported cost."""
     both = [
         agent for agent in known.agents if coerce_number(agent.get("cost_difference_percent")) is not None
     ]
@@ -174,12 +174,12 @@ def explain_cost_difference(known: ExplanationContext, name: str = "cost_differe
 
 
 def explain_cost_disputed(known: ExplanationContext) -> Explanation:
-    """Explain whether some own sum is far off."""
+    """Explain whether a computed cost differs much from the reported one."""
     return explain_cost_difference(known, "cost_disputed")
 
 
 def explain_price_version(known: ExplanationContext) -> Explanation:
-    """Explain which price table made the own sums."""
+    """Explain which price table the computed costs use."""
     return known.explain_value(
         "price_version",
         "the version of genai-prices that was installed when the run was last read",
@@ -190,7 +190,7 @@ def explain_price_version(known: ExplanationContext) -> Explanation:
 
 
 def explain_unpriced_tokens(known: ExplanationContext) -> Explanation:
-    """Explain which tokens nobody puts a price on."""
+    """Explain which tokens have no known price."""
     some = [agent for agent in known.agents if coerce_number(agent.get("unpriced_tokens"))]
     parts = [agent_part(known, agent, agent["unpriced_tokens"]) for agent in some]
     rule = "tokens of models that the price table does not know, and whose cost no result gives"
@@ -200,9 +200,9 @@ def explain_unpriced_tokens(known: ExplanationContext) -> Explanation:
 def explain_agents(
     known: ExplanationContext, name: str, agents: Sequence[Agent], silent: Sequence[Agent]
 ) -> Explanation:
-    """Explain what a phase, or an agent, cost: its agent runs, on record and at least beyond it.
+    """Explain the cost of a phase or an agent: recorded cost and lower bounds of its agent runs.
 
-    `silent`: those of its agents that left no stream.
+    `silent` are its agents without a stream.
     """
     parts = _spent_parts(known, agents)
     total = _sum(parts)
@@ -218,7 +218,7 @@ def explain_agents(
 
 
 def _spent_parts(known: ExplanationContext, agents: Sequence[Agent]) -> list[Component]:
-    """Return what each agent run spent, on record and at least beyond it."""
+    """Return the spending of each agent run: recorded cost and lower bound."""
     parts: list[Component] = []
     for agent in agents:
         recorded, bound = _recorded(agent), _bound(agent)
@@ -229,7 +229,7 @@ def _spent_parts(known: ExplanationContext, agents: Sequence[Agent]) -> list[Com
 
 
 def _silent_part(agent: Agent) -> Component:
-    """Return an agent that left no stream as a part of unknown cost."""
+    """Return an agent without a stream as a component of unknown cost."""
     rule = "it left no stream: unknown what it spent"
     return Component(
         name=str(agent["agent"]), value=None, adds=False, rule=rule, inputs={"phase": agent["phase"]}
@@ -237,14 +237,14 @@ def _silent_part(agent: Agent) -> Component:
 
 
 def _unknown(agents: Sequence[Agent]) -> int:
-    """Return of how many agent runs nothing shows what they spent; copies and empty streams spent nothing."""
+    """Count the agent runs with entirely unknown spending; copies and empty streams spent nothing."""
     return sum(spent.minimum is None and spent.partial for spent in map(agent_spending, agents))
 
 
 def agent_part(
     known: ExplanationContext, agent: Agent, value: Any, *, adds: bool = True, priced: bool = True
 ) -> Component:
-    """Return one agent run as a part; one without a value adds nothing and says why."""
+    """Return one agent run as a component; without a value it adds nothing, and its rule is the reason."""
     return Component(
         name=str(agent.get("agent") or "unnamed"),
         value=value,
@@ -265,7 +265,7 @@ def agent_part(
 
 
 def describe_rule(agent: Agent) -> str:
-    """Return in words how an agent run's cost came to be.
+    """Describe how an agent run's cost was obtained.
 
     >>> describe_rule({"explain_cost_basis": None, "duplicate_of": "plan/raw_output.jsonl"})
     'a copy: what it spent is counted in plan/raw_output.jsonl'
@@ -293,7 +293,7 @@ def describe_rule(agent: Agent) -> str:
 
 
 def sources_of(known: ExplanationContext, agent: Agent) -> tuple[Source, ...]:
-    """Return the stream in which an agent run's cost stands."""
+    """Return the stream that contains an agent run's cost."""
     if not agent.get("path"):
         return ()
     says = "its last result line" if agent.get("line") else "its messages"
@@ -306,7 +306,7 @@ def _recorded(agent: Agent) -> Any:
 
 
 def _bound(agent: Agent) -> Any:
-    """Return what an agent run spent at least beyond the record."""
+    """Return the known spending of an agent run beyond its recorded cost."""
     beyond = agent.get("lower_bound_cost")
     if agent.get("cost_basis") != "lower_bound" or agent.get("cost") is None:
         return beyond
@@ -330,7 +330,7 @@ def _beyond(known: ExplanationContext, agent: Agent, bound: Any) -> Component:
 
 
 def _bounds_alone(known: ExplanationContext) -> bool:
-    """Return whether the total is a lower bound because nothing is on record."""
+    """Return whether the total is a lower bound because there is no recorded cost."""
     recorded = any(_recorded(agent) is not None for agent in known.agents)
     return known.run.get("cost_basis") == "lower_bound" and not recorded
 

@@ -1,4 +1,4 @@
-"""Do the arithmetic of an agent's own sum again: tokens and a day in, terms out. Pure."""
+"""Recalculate an agent run's computed cost from its tokens and date, term by term. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MILLION = 1_000_000
 
 
 def price_terms(known: ExplanationContext, agent: Agent) -> tuple[PriceCalculation, ...]:
-    """Return one sum for each model of an agent run, by the installed price table."""
+    """Return the price calculation for each model of an agent run, by the installed price table."""
     at = _priced_at(known, agent)
     entries = agent.get("models") or ([agent] if _usage(agent) != TokenUsage() else [])
     return tuple(_arithmetic(entry, at) for entry in entries)
 
 
 def _priced_at(known: ExplanationContext, agent: Agent) -> datetime | None:
-    """Return the moment whose prices count: the stream's own start, else the run's."""
+    """Return the time whose prices apply: the stream's own start, else the run's."""
     own = agent.get("timestamp") if agent.get("time_basis") == "reported" else None
     return moment_in_utc(own or known.run.get("started_at") or known.run.get("created_at"))
 

@@ -1,4 +1,4 @@
-"""What an explanation is made of. Money in US dollars, times in seconds; None: unknown, never 0."""
+"""Records of an explanation. Money is in US dollars, times in seconds; None is unknown, never 0."""
 
 from __future__ import annotations
 
@@ -10,80 +10,80 @@ JsonValue = str | float | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something stands."""
+    """Source location of a value."""
 
-    path: str  # absolute where the run's folder is known
-    line: int | None  # from 1; None: the whole file
-    there: bool | None  # whether the file is there now; None: what stood there was overwritten, or not known
-    says: str  # what it tells
+    path: str  # path of the file, absolute if the run's directory is known
+    line: int | None  # line number, starting at 1; None for the whole file
+    there: bool | None  # whether the file exists now; None if its content was overwritten or unknown
+    says: str  # short description of the content at this location
 
 
 @dataclass(frozen=True, slots=True)
 class PriceTerm:
-    """Units times a rate."""
+    """One term of a price calculation: units times a rate."""
 
-    kind: str  # input, output, cache read, 5-minute cache write, 1-hour cache write, web search
-    count: int  # tokens; requests of web searches
-    rate: float | None  # USD per million units at that moment; None: the table gives none
-    cost: float | None  # USD
+    kind: str  # units: input, output, cache read, 5-minute cache write, 1-hour cache write, web search
+    count: int  # number of tokens or web search requests
+    rate: float | None  # rate at that time, USD per million units; None if not in the table
+    cost: float | None  # count times rate, USD
 
 
 @dataclass(frozen=True, slots=True)
 class PriceCalculation:
-    """One model's tokens times the rates of the day, by the installed price table."""
+    """Price calculation for one model: tokens times the rates of the date, by the installed price table."""
 
     model: str | None
-    priced_at: str | None  # ISO 8601 UTC; None: no date is known
+    priced_at: str | None  # time whose prices apply, ISO 8601 UTC; None if unknown
     terms: tuple[PriceTerm, ...]
-    total: float | None  # USD, the terms' sum; None: a rate or the model is unknown
-    stored: float | None  # USD, our own sum as the history holds it
-    difference: float | None  # USD, `total` less `stored`
-    why: str | None  # why there is no total, or a difference
+    total: float | None  # sum of the terms, USD; None if a rate or the model is unknown
+    stored: float | None  # computed cost stored in the history, USD
+    difference: float | None  # `total` minus `stored`, USD
+    why: str | None  # reason for a missing total or a difference
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Something that a value is made of."""
+    """One component of a value."""
 
     name: str
-    value: JsonValue  # in the unit of the explanation
-    adds: bool  # whether it is in the sum
-    rule: str  # one sentence
-    basis: str | None = None  # reported, computed, lower_bound, unpriced
-    weight: float | None = None  # of a score's or a similarity's part
+    value: JsonValue  # value of the component, in the unit of the explanation
+    adds: bool  # whether the component is part of the sum
+    rule: str  # rule behind the component, one sentence
+    basis: str | None = None  # cost basis: reported, computed, lower_bound or unpriced
+    weight: float | None = None  # weight of a score or similarity component
     inputs: dict[str, JsonValue] = made(default_factory=dict)
     sources: tuple[Source, ...] = ()
-    arithmetic: tuple[PriceCalculation, ...] = ()  # one for each model
+    arithmetic: tuple[PriceCalculation, ...] = ()  # price calculations, one for each model
 
 
 @dataclass(frozen=True, slots=True)
 class PriceVersions:
-    """Which price tables made the stored sum, and which one does the arithmetic here."""
+    """Price table versions of the stored cost and of this calculation."""
 
-    stored: str | None
-    installed: str
-    same: bool
+    stored: str | None  # price table version of the stored cost
+    installed: str  # version of the installed price table
+    same: bool  # whether both versions are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where one value comes from."""
+    """Provenance of one value of a run."""
 
     id: str
     project: str
     field: str
-    value: JsonValue  # None: unknown, see why_unknown
-    unit: str | None  # USD, tokens, seconds, count, score (0 to 100), percent; None: a word
-    rule: str  # one sentence
-    why_unknown: str | None = None
+    value: JsonValue  # stored value; None if unknown, see why_unknown
+    unit: str | None  # unit: USD, tokens, seconds, count, score (0 to 100) or percent; None for text
+    rule: str  # rule behind the value, one sentence
+    why_unknown: str | None = None  # reason for an unknown value
     inputs: dict[str, JsonValue] = made(default_factory=dict)
     sources: tuple[Source, ...] = ()
     parts: tuple[Component, ...] = ()
-    total: float | None = None  # sum of the parts that add; None: they are no sum
-    remainder: float | None = None  # value less total; None: there is no sum; 0: it adds up
-    at_least: bool = False  # more than the value was spent, or may have been
-    unknown_parts: int = 0  # parts of which nothing shows what they spent; `value` of each is null
-    prices: PriceVersions | None = None  # where prices are in it
+    total: float | None = None  # sum of the components that add; None if the value is not a sum
+    remainder: float | None = None  # `value` minus `total`; None if there is no sum
+    at_least: bool = False  # whether the value is a lower bound
+    unknown_parts: int = 0  # number of components with unknown spending, whose `value` is null
+    prices: PriceVersions | None = None  # price table versions, if the value depends on prices
     notes: tuple[str, ...] = ()
     docs: str = "docs/explaining.md"
-    of: tuple[Explanation, ...] = ()  # of an overview: its fields
+    of: tuple[Explanation, ...] = ()  # explanations of the fields of an overview

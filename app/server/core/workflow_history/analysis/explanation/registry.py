@@ -1,4 +1,4 @@
-"""Every field that can be explained, and what explains it: a name in, an explanation out. Pure."""
+"""Registry of explainable fields: look up and call the explainer of a field. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EXPLAINERS: Final[Mapping[str, Explainer]] = {
     "pattern_count": related_runs.explain_patterns,
     **{name: partial(text_fields.explain_own_field, name=name) for name in text_fields.HISTORY_FIELD_NOTES},
 }
-"""By key of a run, what explains its value."""
+"""Explainer functions by key of a run."""
 
 ALIASES: Final[Mapping[str, str]] = {
     "cost_data": "cost",
@@ -70,7 +70,7 @@ ALIASES: Final[Mapping[str, str]] = {
     "bottleneck": "bottleneck_phase",
     "idle": "idle_time_seconds",
 }
-"""Short names that may be asked for."""
+"""Accepted short names of fields."""
 
 MAIN_FIELDS: Final = (
     "status",
@@ -88,13 +88,13 @@ MAIN_FIELDS: Final = (
     "quality_score",
     "similar_workflows",
 )
-"""What is explained where nobody asks for one field."""
+"""Fields that are explained if no field is given."""
 
 
 def explain_field(known: ExplanationContext, name: str | None = None) -> Explanation:
-    """Return the explanation of a field, a phase or an agent; of the whole run where none is named.
+    """Return the explanation of a field, a phase or an agent, or by default of the whole run.
 
-    Raises InvalidQueryError, which names what can be explained, where there is no such thing.
+    Raises InvalidQueryError, which lists the valid names, if there is no such field.
     """
     if name is None:
         return _overview(known)
@@ -118,7 +118,7 @@ def explain_field(known: ExplanationContext, name: str | None = None) -> Explana
 
 
 def explainable_names(known: ExplanationContext) -> list[str]:
-    """Return everything that can be explained of a run: fields, then its phases and agents."""
+    """Return all explainable names of a run: its fields, then its phases and agents."""
     others_ = {
         str(agent[kind]): None
         for kind in ("phase", "agent")

@@ -1,4 +1,4 @@
-"""Explain what a run has in common with others: similar runs and patterns. Pure."""
+"""Explain scores, similar runs and patterns of a run. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCS = "docs/scores.md"
 
 
 def explain_score(known: ExplanationContext, name: str) -> Explanation:
-    """Explain one score: the weighted mean of the parts for which there was evidence."""
+    """Explain one score: the weighted mean of the components with evidence."""
     stored = (known.run.get("score_parts") or {}).get(name) or {}
     weight = fsum(coerce_number(part.get("weight")) or 0.0 for part in stored.get("parts") or ())
     parts = tuple(_part(part, weight) for part in stored.get("parts") or ())
@@ -62,7 +62,7 @@ def _part(part: dict[str, Any], weights: float) -> Component:
 
 
 def explain_similar_runs(known: ExplanationContext) -> Explanation:
-    """Explain the similar runs: the score of each with its parts."""
+    """Explain the similar runs: the score of each with its components."""
     parts = []
     for link, other in known.similar_links:
         inputs: dict[str, JsonValue] = {"project": link.get("project")}
@@ -82,7 +82,7 @@ def explain_similar_runs(known: ExplanationContext) -> Explanation:
 
 
 def explain_patterns(known: ExplanationContext) -> Explanation:
-    """Explain the patterns that the run shows: those that recur, with an example each."""
+    """Explain the patterns of the run: those that recur in other runs, with an example each."""
     parts = [
         Component(
             str(pattern.get("signature")),

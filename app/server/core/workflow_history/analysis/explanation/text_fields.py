@@ -1,4 +1,4 @@
-"""Explain what a run says in words: its status, its request and the names around it. Pure."""
+"""Explain text fields of a run: its status, its request and its names. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE_FIELD_NOTES = {
     "current_phase": "as the state file gives it, else the phase of the agent that came furthest",
     "error_message": "the state's error, the error log's last line, or the failed agent's answer",
 }
-"""What the state file tells, and what stands in where it does not."""
+"""Rules for the fields from the state file, with their fallbacks."""
 
 HISTORY_FIELD_NOTES = {
     "id": "the name of the run's folder",
@@ -48,11 +48,11 @@ HISTORY_FIELD_NOTES = {
     "phases_without_stream": "phases that the state says were done, and of which no stream is there",
     "score_parts": "what each score is made of; explain a score to see its parts",
 }
-"""What the history says of itself."""
+"""Rules for the fields that the history itself sets."""
 
 
 def explain_status(known: ExplanationContext) -> Explanation:
-    """Explain how the run stands, and why it is thought so."""
+    """Explain the status of the run and the reason for it."""
     reason = known.run.get("status_reason")
     return known.explain_value(
         "status",
@@ -74,7 +74,7 @@ def explain_status(known: ExplanationContext) -> Explanation:
 
 
 def explain_request(known: ExplanationContext) -> Explanation:
-    """Explain where the request was found."""
+    """Explain the source of the request."""
     source = known.run.get("nl_input_source")
     return known.explain_value(
         "nl_input",
@@ -88,7 +88,7 @@ def explain_request(known: ExplanationContext) -> Explanation:
 
 
 def explain_model(known: ExplanationContext) -> Explanation:
-    """Explain which model the run is said to have used."""
+    """Explain the run's main model."""
     used = (known.run.get("cost_data") or {}).get("models") or ()
     parts = tuple(
         Component(
@@ -109,7 +109,7 @@ def explain_model(known: ExplanationContext) -> Explanation:
 
 
 def explain_state_field(known: ExplanationContext, name: str) -> Explanation:
-    """Explain a name that the state file gives."""
+    """Explain a field from the state file."""
     why = (
         None if known.run.get(name) is not None else "neither the state file nor what stands in for it tells"
     )
@@ -123,13 +123,13 @@ def explain_state_field(known: ExplanationContext, name: str) -> Explanation:
 
 
 def explain_own_field(known: ExplanationContext, name: str) -> Explanation:
-    """Explain what the history says of itself."""
+    """Explain a field that the history itself sets."""
     why = None if known.run.get(name) is not None else "it does not apply, or nothing told it"
     return known.explain_value(name, HISTORY_FIELD_NOTES[name], docs="docs/schema.md", why_unknown=why)
 
 
 def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
-    """Explain a key that is none of ours: it was kept as it was given."""
+    """Explain a key that this program does not define: it was stored as given."""
     return known.explain_value(
         name,
         "kept as the state file, or whoever stored the run, gave it",
@@ -140,7 +140,7 @@ def explain_extra_field(known: ExplanationContext, name: str) -> Explanation:
 
 
 def _places(known: ExplanationContext, reason: object) -> tuple[Source, ...]:
-    """Return the files that a reason for a status names."""
+    """Return the files that a status reason names."""
     if not isinstance(reason, str):
         return ()
     if reason.startswith("the state"):

@@ -1,4 +1,4 @@
-"""Explain when a run was and how long it took: the place that tells it, or why it is unknown. Pure."""
+"""Explain times and durations of a run: their source, or why they are unknown. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OF_ITS_AGENTS = {
 
 
 def explain_timestamp(known: ExplanationContext, name: str) -> Explanation:
-    """Explain one of the run's times."""
+    """Explain one timestamp of the run."""
     run = known.run
     return known.explain_value(
         name,
@@ -52,7 +52,7 @@ def explain_timestamp(known: ExplanationContext, name: str) -> Explanation:
 
 
 def explain_duration(known: ExplanationContext) -> Explanation:
-    """Explain how long the run took, beside what its agents took."""
+    """Explain the duration of the run, with the durations of its agent runs."""
     run = known.run
     parts = tuple(
         Component(
@@ -120,7 +120,7 @@ def explain_bottleneck(known: ExplanationContext) -> Explanation:
 
 
 def explain_idle_time(known: ExplanationContext) -> Explanation:
-    """Explain the time in which no agent worked."""
+    """Explain the time in which no agent ran."""
     agents = [agent for agent in known.agents if agent.get("superseded") is not True]
     parts = tuple(
         Component(
@@ -148,7 +148,7 @@ def explain_idle_time(known: ExplanationContext) -> Explanation:
 
 
 def source_file(known: ExplanationContext, source: Any) -> tuple[Source, ...]:
-    """Return the file that a word on a source names; none where it names no file.
+    """Return the file named in a source description, or an empty tuple if it names none.
 
     >>> source_file(ExplanationContext({"id": "a"}), "adw_state.json: created_at")[0].path
     'adw_state.json'

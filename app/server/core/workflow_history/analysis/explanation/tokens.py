@@ -1,4 +1,4 @@
-"""Explain token counts: by agent run, or, of all tokens, by kind. Pure."""
+"""Explain token counts: by agent run, and the total by kind of token. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RULES = {
 
 
 def explain_token_count(known: ExplanationContext, name: str) -> Explanation:
-    """Explain one kind of tokens: the sum over the agent runs that tell it."""
+    """Explain one token count: the sum over the agent runs that report it."""
     parts = [
         Component(
             name=str(agent.get("agent") or "unnamed"),
@@ -44,7 +44,7 @@ def explain_token_count(known: ExplanationContext, name: str) -> Explanation:
 
 
 def explain_total_tokens(known: ExplanationContext) -> Explanation:
-    """Explain all tokens by their kinds."""
+    """Explain the total tokens by kind."""
     parts = [
         Component(name, known.run.get(name), coerce_number(known.run.get(name)) is not None, _RULES[name])
         for name in TOTAL_TOKEN_FIELDS
@@ -55,4 +55,4 @@ def explain_total_tokens(known: ExplanationContext) -> Explanation:
 
 
 TOKEN_KIND_LABELS = TOKEN_FIELDS
-"""Every count that `explain_token_count` explains."""
+"""Names of the counts that `explain_token_count` explains."""

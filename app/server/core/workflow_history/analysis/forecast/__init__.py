@@ -1,1 +1,1 @@
-"""Forecasts: past runs and a request in, intervals and shares out, or why there are none. Pure."""
+"""Forecasts: intervals and success probabilities for a request from past runs. Pure."""

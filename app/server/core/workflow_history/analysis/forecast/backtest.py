@@ -1,6 +1,6 @@
-"""Forecast stored runs from the runs before them alone: the past in, forecasts beside what came out. Pure.
+"""Backtest: forecast stored runs from earlier runs only, and compare with the actual values. Pure.
 
-A run is weighed by the same functions as one that has not run yet, its question asked when it began.
+A stored run is weighed by the same functions as a new one, as of the time it began.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from .past_runs import PartlyKnown, Past, Vectors
 from .prediction_intervals import IntervalEstimate, SuccessProbability, estimate_success, weighted_interval
 
 BLOCK: Final = 64
-"""Runs whose texts are compared at a time: more would only take memory."""
+"""Number of runs whose texts are compared at a time: a larger block would only use more memory."""
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with how many runs are done, and of how many."""
+"""Callback with the number of processed runs and the total."""
 
 
 class Backtest(NamedTuple):
     """One run's forecast from the runs before it."""
 
-    row: int  # its place in the past
+    row: int  # row in the past runs
     evidence: WeightedRuns
     cost: IntervalEstimate
     duration: IntervalEstimate
@@ -43,7 +43,7 @@ class Backtest(NamedTuple):
 
 
 def target_of(past: Past, row: int) -> ForecastTarget:
-    """Return what would have been asked when a stored run began."""
+    """Return the forecast target of a stored run, as of its start."""
     return ForecastTarget(
         int(past.started[row]),
         _word(past.templates, row),
@@ -58,14 +58,14 @@ def _word(words: CategoricalColumn, row: int) -> str | None:
 
 
 def has_no_comparable_runs(question: ForecastTarget, evidence: WeightedRuns) -> bool:
-    """Return whether nothing links a request with the runs: no template, and no text that is like it."""
+    """Return whether the target has neither a template nor enough runs with a similar text."""
     return question.template is None and evidence.neighbours < MIN_NEIGHBOUR_SIMILARITY
 
 
 def backtests(
     past: Past, vectors: Vectors, rows: Integers, told: ProgressCallback | None = None
 ) -> Iterator[Backtest]:
-    """Yield the forecasts of some runs, template by template."""
+    """Yield the forecasts of the given runs, template by template."""
     done = 0
     for code in np.unique(past.templates.codes[rows]).tolist():
         own = rows[past.templates.codes[rows] == code]
@@ -92,7 +92,7 @@ def _backtest(past: Past, row: int, pool: Integers, scores: Vectors) -> Backtest
 def estimate(
     past: Past, question: ForecastTarget, evidence: WeightedRuns
 ) -> tuple[IntervalEstimate, IntervalEstimate, SuccessProbability]:
-    """Return what weighed runs say of cost, duration and success."""
+    """Estimate cost, duration and success probability from weighted runs."""
     rows, weights = evidence.rows, evidence.weights
     if has_no_comparable_runs(question, evidence):
         rows, weights = rows[:0], weights[:0]
@@ -104,7 +104,7 @@ def estimate(
 
 
 def base_rate(past: Past, at: int) -> float:
-    """Return the share of all runs ended before a time that succeeded; half a run of each kind is added."""
+    """Return the success rate of all runs that ended before a time, with half a run of each kind added."""
     before = ended_before(past, at)
     good, bad = np.count_nonzero(past.completed & before), np.count_nonzero(past.failed & before)
     return float((good + 0.5) / (good + bad + 1))
@@ -115,7 +115,7 @@ def _read(amounts: PartlyKnown, rows: Integers, weights: Floats) -> IntervalEsti
 
 
 class Baselines:
-    """What whoever has no forecast would say: means and medians of the earlier runs."""
+    """Baseline forecasts: means and medians of the earlier runs."""
 
     def __init__(self, past: Past, amounts: PartlyKnown) -> None:
         self._past = past
@@ -125,7 +125,7 @@ class Baselines:
         )
 
     def case_for(self, row: int, read: IntervalEstimate) -> ForecastCase | None:
-        """Return a forecast beside what came; None where either is not known."""
+        """Return a forecast with the actual and baseline values; None if forecast or actual is unknown."""
         if read.bounds is None or not self._known[row]:
             return None
         past, began = self._past, self._past.started[row]
@@ -140,7 +140,7 @@ class Baselines:
 
 
 def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
-    """Return a chance beside what became of the run; None where either is not known."""
+    """Return a success probability with the actual outcome; None if either is unknown."""
     row, share = test.row, test.chance.share
     if share is None or not (past.completed[row] or past.failed[row]):
         return None
@@ -148,13 +148,13 @@ def success_outcome(past: Past, test: Backtest) -> OutcomeCase | None:
 
 
 def latest_rows(past: Past, most: int | None) -> Integers:
-    """Return the runs to forecast: the latest `most` that have ended, in the order of time."""
+    """Return the rows to backtest: the latest `most` ended runs, ordered by time."""
     rows = np.flatnonzero((past.ended != MISSING_INT) & past.dated)
     return rows if most is None else rows[-most:]
 
 
 def count_missing(tests: Sequence[Backtest], past: Past) -> tuple[int, int]:
-    """Return how many runs had no like run at all, and how many too few."""
+    """Count the runs without comparable runs, and those with too few."""
     unlike = sum(has_no_comparable_runs(target_of(past, test.row), test.evidence) for test in tests)
     silent = sum(test.cost.bounds is None for test in tests)
     return unlike, silent - unlike

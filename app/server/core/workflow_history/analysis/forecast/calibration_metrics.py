@@ -1,4 +1,4 @@
-"""Hold forecasts against what came: pairs in, shares and errors with their sample sizes out. Pure."""
+"""Calibration metrics: compare forecasts with actual values; shares and errors with sample sizes. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..similarity.portable_numerics import log, mean_of
 
 
 class ForecastCase(NamedTuple):
-    """One figure of one run: what was forecast and what came. In nanodollars or microseconds."""
+    """One forecast number of one run and its actual value, in nanodollars or microseconds."""
 
-    came: int
+    came: int  # actual value
     p10: int
     median: int
     p90: int
-    mean: float  # of all earlier runs
-    plain_median: float  # of all earlier runs
-    template_median: float  # of the earlier runs of its template; NaN where it names none
+    mean: float  # mean of all earlier runs
+    plain_median: float  # median of all earlier runs
+    template_median: float  # median of the earlier runs of its template; NaN without a template
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often an interval held."""
+    """Share of actual values inside the prediction interval."""
 
     count: int
-    held: int
-    below: int  # came below p10
-    above: int  # came above p90
+    held: int  # actual values inside the interval
+    below: int  # actual values below p10
+    above: int  # actual values above p90
     share: float
     low: float  # 95% interval of the share
     high: float
@@ -41,15 +41,15 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ErrorSummary:
-    """How far off one way of forecasting was, over `count` cases."""
+    """Errors of one forecasting method over `count` cases."""
 
     count: int
-    absolute: float  # median of the absolute errors, in the unit of the figure
-    log: float  # median of the absolute errors of the logarithm: 0.1 is about 10% off
+    absolute: float  # median absolute error, in the unit of the values
+    log: float  # median absolute error of the logarithm: 0.1 is about 10%
 
 
 def coverage(cases: Sequence[ForecastCase]) -> Coverage | None:
-    """Return how often the interval held; None without a case."""
+    """Return the coverage of the intervals; None without a case."""
     if not cases:
         return None
     below = sum(case.came < case.p10 for case in cases)
@@ -60,7 +60,7 @@ def coverage(cases: Sequence[ForecastCase]) -> Coverage | None:
 
 
 def error_summary(came: Floats, told: Floats) -> ErrorSummary | None:
-    """Return how far off told amounts were; the logarithm is of amounts above 0. None without a case.
+    """Return the median errors of forecasts; logarithms use values above 0 only. None without a case.
 
     >>> error_summary(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 4.0])).absolute
     0.0
@@ -77,7 +77,7 @@ def error_summary(came: Floats, told: Floats) -> ErrorSummary | None:
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
-    """How often one way of forecasting came closer than another; of equal ones each is closer by half."""
+    """How often one method was closer to the actual value than another; ties count half."""
 
     count: int
     share: float  # 0 to 1
@@ -86,7 +86,7 @@ class WinRate:
 
 
 def win_rate(came: Floats, told: Floats, other: Floats) -> WinRate | None:
-    """Return how often `told` was closer to what came than `other`; None without a case.
+    """Return how often `told` was closer to the actual value than `other`; None without a case.
 
     >>> win_rate(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([1.0, 4.0])).share
     0.75
@@ -99,7 +99,7 @@ def win_rate(came: Floats, told: Floats, other: Floats) -> WinRate | None:
 
 
 class BrierGain(NamedTuple):
-    """How much less Brier's score is than another's, over the same cases."""
+    """Reduction of one Brier score against another over the same cases."""
 
     mean: float
     low: float  # 95% interval of the mean
@@ -107,7 +107,7 @@ class BrierGain(NamedTuple):
 
 
 def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence[bool]) -> BrierGain:
-    """Return how much less the score of `told` is than that of `base`.
+    """Return by how much the Brier score of `told` is lower than that of `base`.
 
     >>> brier_gain([1.0, 0.0], [0.5, 0.5], [True, False])
     BrierGain(mean=0.25, low=0.25, high=0.25)
@@ -120,7 +120,7 @@ def brier_gain(told: Sequence[float], base: Sequence[float], completed: Sequence
 
 
 class OutcomeCase(NamedTuple):
-    """The chance that a run was given, that of all earlier runs, and what became of it."""
+    """The predicted success probability, the rate of all earlier runs, and the actual outcome."""
 
     told: float  # 0 to 1
     base: float  # 0 to 1
@@ -128,7 +128,7 @@ class OutcomeCase(NamedTuple):
 
 
 def brier(told: Sequence[float], completed: Sequence[bool]) -> float:
-    """Return Brier's score, 0 (sure and right) to 1; saying one half always makes 0.25.
+    """Return the Brier score, 0 (certain and right) to 1; predicting one half always scores 0.25.
 
     >>> brier([1.0, 0.5], [True, False])
     0.125

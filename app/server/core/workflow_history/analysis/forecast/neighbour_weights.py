@@ -1,6 +1,6 @@
-"""Weigh past runs for one that is to be forecast: a question in, runs and their weights out. Pure.
+"""Neighbour weights: weigh past runs by their similarity to a forecast target. Pure.
 
-A weight of 1 is a run that asks for the same, now. See docs/forecasts.md for how the constants were found.
+A weight of 1 is a run with the same request, now. See docs/forecasts.md for the choice of the constants.
 """
 
 from __future__ import annotations
@@ -16,73 +16,76 @@ from ..similarity.portable_numerics import halved
 from .past_runs import Past, Vectors
 
 MIN_SIMILARITY: Final = 0.3
-"""Similarity of texts up to which a run is no neighbour: a common vocabulary brings tasks so near."""
+"""Text similarity up to which a run is no neighbour: a common vocabulary alone reaches this."""
 
 SAME_TASK_SIMILARITY: Final = 0.6
-"""Similarity of texts from which a run counts in full."""
+"""Text similarity from which a run counts in full."""
 
 HALF_LIFE: Final = 60 * 86_400 * 1_000_000
 """Age at which a neighbour counts half, µs before the latest candidate: prices, models, prompts change."""
 
 ENOUGH_NEIGHBOURS: Final = 10.0
-"""Sum of weights up to which neighbours are filled up with the level: the latest runs of the template."""
+"""Sum of neighbour weights below which baseline runs are added.
+
+The baseline (level) is the latest runs of the template.
+"""
 
 BASELINE_HALF_LIFE: Final = 30
-"""Runs of the level after which weight is halved: the latest tell most."""
+"""Number of baseline runs after which the weight is halved: the latest are the most informative."""
 
 OTHER_CONTEXT_WEIGHT: Final = 0.5
-"""What a run counts that is of another class of issue, and again of another project."""
+"""Weight factor for a run of another issue class, and again for one of another project."""
 
 MIN_WEIGHT: Final = 0.01
-"""A run that counts less is left out."""
+"""Runs with a smaller weight are dropped."""
 
 MAX_RUNS: Final = 200
-"""Only so many runs are looked at, those that count most: more would hardly change a figure."""
+"""Maximum number of runs used, the heaviest ones: more would hardly change the result."""
 
 MAX_CANDIDATES: Final = 20_000
-"""Only so many runs are weighed, the latest: in so long a history the older ones tell of other times."""
+"""Maximum number of runs weighed, the latest ones: in so long a history, older ones are outdated."""
 
 NOW: Final = int(np.iinfo(np.int64).max)
-"""The moment of a question about a task of now, µs: every stored run is before it, whatever its date."""
+"""Time of a target for a new task, µs: all stored runs are before it, even if dated in the future."""
 
 STEPS: Final = 1 << 20
-"""Weights are whole multiples of 1 / STEPS, so that their sums, and those of their squares, are exact."""
+"""Weights are integer multiples of 1 / STEPS, so that sums of weights and of their squares are exact."""
 
 MIN_NEIGHBOUR_SIMILARITY: Final = 1.0
-"""Sum of the neighbours' weights without which a request of no known template is not forecast."""
+"""Minimum sum of neighbour weights to forecast a request without a known template."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastTarget:
-    """What is to be forecast, and when that is asked."""
+    """The task to forecast, and the time of the forecast."""
 
-    at: int  # µs since 1970, or NOW; only runs that had ended before are looked at
+    at: int  # µs since 1970, or NOW; only runs that ended before are used
     template: str | None = None
     issue_class: str | None = None  # without a slash
     project: str | None = None
-    without: int | None = None  # key of the run itself, where it is stored
+    without: int | None = None  # key of the run itself to exclude, if it is stored
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedRuns:
-    """Past runs and how much each counts, in the order of time."""
+    """Past runs and their weights, ordered by time."""
 
-    rows: Integers  # places in the past
+    rows: Integers  # rows in the past runs
     weights: Floats  # 0 to 1
-    alike: Floats  # similarity of the texts, 0 to 1
-    neighbours: float  # sum of the weights that the texts alone gave
+    alike: Floats  # text similarities, 0 to 1
+    neighbours: float  # sum of the neighbour weights, without the baseline
 
 
 def ended_before(past: Past, at: int) -> Flags:
-    """Tell which runs had ended before a moment; of a run without a date that is known for NOW alone."""
+    """Return a mask of the runs that ended before a time; runs without a date only count for NOW."""
     ended: Flags = (past.ended != MISSING_INT) & (past.ended < at) & (past.started < at)
     return ended if at == NOW else ended & past.dated
 
 
 def select_candidates(past: Past, question: ForecastTarget) -> Integers:
-    """Return the runs that had ended before the question, of its template where it names one.
+    """Return the rows of runs that ended before the target's time, of its template if it has one.
 
-    A run that began at that very moment, or ended at it, is not before it.
+    Runs that began or ended exactly at that time are excluded.
     """
     fit = ended_before(past, question.at)
     if question.template is not None:
@@ -93,9 +96,9 @@ def select_candidates(past: Past, question: ForecastTarget) -> Integers:
 
 
 def cosine_similarity(vectors: Vectors, others: Vectors) -> Vectors:
-    """Return how alike texts are, 0 to 1: a row for each of `vectors`, a column for each of `others`.
+    """Return text similarities, 0 to 1: one row per vector of `vectors`, one column per vector of `others`.
 
-    Two texts are as alike in a table of any size: what is added up are whole numbers, without rounding.
+    The result for two texts does not depend on the table: sums of whole numbers need no rounding.
     """
     cosines = vectors @ others.T
     cosines *= _shrink(vectors)[:, None]
@@ -106,13 +109,13 @@ def cosine_similarity(vectors: Vectors, others: Vectors) -> Vectors:
 
 
 def _shrink(vectors: Vectors) -> Vectors:
-    """Return what makes each vector one of length 1; one without words stays zero."""
+    """Return the factor that scales each vector to length 1; vectors without words stay zero."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     return (1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def weigh_neighbours(past: Past, question: ForecastTarget, rows: Integers, alike: Floats) -> WeightedRuns:
-    """Weigh candidates by text and age, and fill up with the level as far as neighbours are few."""
+    """Weigh candidates by text and age, and add baseline runs if there are few neighbours."""
     context = _context(past.classes, question.issue_class, rows)
     context *= _context(past.projects, question.project, rows)
     near = np.clip((alike - MIN_SIMILARITY) / (SAME_TASK_SIMILARITY - MIN_SIMILARITY), 0.0, 1.0)
@@ -127,13 +130,13 @@ def weigh_neighbours(past: Past, question: ForecastTarget, rows: Integers, alike
 
 
 def _stepped(weights: Floats) -> Floats:
-    """Return weights as multiples of a step."""
+    """Round weights to multiples of 1 / STEPS."""
     found: Floats = np.rint(weights * STEPS) / STEPS
     return found
 
 
 def _heaviest(weights: Floats) -> Integers:
-    """Return what is worth looking at, in the order of time; of equal weights the latest."""
+    """Return the heaviest runs, ordered by time; of equal weights the latest."""
     there = np.flatnonzero(weights >= MIN_WEIGHT)
     order = np.lexsort((-there, -weights[there]))
     return np.sort(there[order[:MAX_RUNS]])

@@ -1,6 +1,6 @@
-"""Past runs as a forecast sees them: columns and text vectors in, arrays in the order of time out. Pure.
+"""Past runs for forecasts: convert columns of runs to arrays ordered by time. Pure.
 
-What a run that was cut off or left no full record spent is known only as "at least": it is kept as that.
+The cost of an interrupted or incompletely recorded run is only a lower bound, and is kept as such.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS: Final = (
     "key", "project", "status", "workflow_template", "issue_class", "cost_basis", "created_at",
     "total_cost", "lower_bound_cost", "duration_seconds", "is_copy",
 )  # fmt: skip
-"""The columns of `runs` that are looked at."""
+"""Columns of `runs` that are read."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,20 +37,20 @@ _MICROSECONDS = 1_000_000  # in a second
 
 @dataclass(frozen=True, slots=True)
 class PartlyKnown:
-    """One figure of many runs."""
+    """One number of many runs, exact or a lower bound."""
 
-    values: Integers  # nanodollars or microseconds; UNKNOWN where nothing is known
-    is_exact: Flags  # False: at least so much
+    values: Integers  # nanodollars or microseconds; MISSING_INT if unknown
+    is_exact: Flags  # False for a lower bound
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Runs in the order in which they began, those without a date first; all arrays are equally long."""
+    """Runs ordered by start, those without a date first; all arrays have equal length."""
 
     keys: Integers
-    dated: Flags  # False: nothing tells when it was
-    started: Integers  # µs since 1970; of runs without a date just before the first that has one
-    ended: Integers  # µs since 1970, as far as is known; UNKNOWN: it runs, or copies a run that tells it
+    dated: Flags  # False if the date is unknown
+    started: Integers  # µs since 1970; runs without a date come just before the first dated one
+    ended: Integers  # µs since 1970, by the known duration; MISSING_INT for running runs and copies
     templates: CategoricalColumn
     classes: CategoricalColumn  # without a slash
     projects: CategoricalColumn
@@ -58,20 +58,20 @@ class Past:
     duration: PartlyKnown  # microseconds
     completed: Flags
     failed: Flags
-    undated: int  # runs of which nothing tells when they were
-    misdated: int  # runs that cannot have been when they say; like those without a date
+    undated: int  # number of runs without a date
+    misdated: int  # number of runs with an invalid timestamp, treated as undated
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def row_of(self, key: int) -> int | None:
-        """Return where a run stands; None where it has no date."""
+        """Return the row of a run; None if it is missing or has no date."""
         found = np.flatnonzero((self.keys == key) & self.dated)
         return int(found[0]) if len(found) else None
 
 
 def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
-    """Return the past that some columns of runs hold; `misdated`: of those without a time."""
+    """Build the past runs from columns; `misdated` is the number of runs with an invalid timestamp."""
     created = runs.integers["created_at"]
     dated = is_known(created)
     undated = len(runs) - int(np.count_nonzero(dated)) - misdated
@@ -108,7 +108,7 @@ def build_past(runs: ColumnTable, misdated: int = 0) -> Past:
 
 
 def total_cost(recorded: Integers, beyond: Integers) -> Integers:
-    """Return what is on record and what is known beyond it together, nanodollars.
+    """Return recorded cost plus lower bound, in nanodollars.
 
     >>> total_cost(np.array([5, MISSING_INT, MISSING_INT]), np.array([2, 3, MISSING_INT])).tolist()[:2]
     [7, 3]
@@ -119,12 +119,12 @@ def total_cost(recorded: Integers, beyond: Integers) -> Integers:
 
 
 def strip_slash(name: str) -> str:
-    """Return a class of issue without its slash."""
+    """Return an issue class without its leading slash."""
     return name.strip().removeprefix("/")
 
 
 def to_float32(vectors: npt.NDArray[np.int8]) -> Vectors:
-    """Return vectors to multiply: whole numbers still, whose products a float of 32 bits holds exactly."""
+    """Convert vectors to float32: still whole numbers, whose products it represents exactly."""
     return vectors.astype(np.float32)
 
 

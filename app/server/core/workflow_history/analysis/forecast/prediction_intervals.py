@@ -1,7 +1,7 @@
-"""Read an interval off weighted amounts, some known only as "at least": arrays in, three amounts out. Pure.
+"""Prediction intervals: compute quantiles of weighted amounts, some of them lower bounds. Pure.
 
-The bounds are conformal: the run to come is counted among the past ones, beyond the bound, so that the
-interval is as wide as a finite sample demands. Where the sample is too small for that there is none.
+The bounds are conformal: the new run counts as one more past run beyond the bound, so that the interval is
+as wide as a finite sample requires. If the sample is too small for that, there is no interval.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from ...common.column_data import MISSING_INT, Flags, Floats, Integers
 from ...common.proportions import Z_80, wilson
 
 PRIOR_STRENGTH: Final = 20.0
-"""As many runs the share of all runs is worth: few runs tell little of how often such work fails."""
+"""Weight of the overall success rate, in runs: a few runs alone are not a reliable rate."""
 
 
 class SuccessProbability(NamedTuple):
-    """A share of runs that succeed, 0 to 1, with its 80% interval; None where too little speaks."""
+    """A success probability, 0 to 1, with its 80% interval; None if there is too little data."""
 
     share: float | None
     low: float | None
     high: float | None
     completed: int
-    ended: int  # completed or failed; what was cut off or runs tells neither
-    worth: float  # as many equally weighted runs would say as much
+    ended: int  # completed or failed runs; running and interrupted runs count as neither
+    worth: float  # effective sample size
 
 
 def estimate_success(
     completed: Flags, failed: Flags, weights: Floats, base: float | None = None
 ) -> SuccessProbability:
-    """Return the chance of success after some endings, drawn towards the share `base` of all runs.
+    """Estimate the success probability from past outcomes, drawn towards the overall rate `base`.
 
-    Without a `base` half a run of each kind is added (Jeffreys), so that the share is never 0 or 1.
+    Without `base`, half a run of each kind is added (Jeffreys), so that the result is never 0 or 1.
 
     >>> estimate_success(np.array([True] * 9), np.array([False] * 9), np.ones(9)).share
     0.95
@@ -52,13 +52,13 @@ TAIL_PROBABILITY: Final = 0.1
 """Share of runs below the lower bound, and above the upper one."""
 
 MIN_RUNS: Final = 9.0
-"""Runs that must speak, in equal runs: of fewer not even the extremes hold 80%: (n - 1) / (n + 1)."""
+"""Minimum effective sample size: of fewer runs, even the extremes cover less than 80%: (n - 1) / (n + 1)."""
 
 _ROUNDING = 1e-9
 
 
 class Interval(NamedTuple):
-    """An interval that holds about 80% of the runs."""
+    """A prediction interval that covers about 80% of the runs."""
 
     p10: int
     median: int
@@ -66,18 +66,18 @@ class Interval(NamedTuple):
 
 
 class IntervalEstimate(NamedTuple):
-    """What some amounts say."""
+    """A prediction interval and the data behind it."""
 
-    bounds: Interval | None  # None: too little speaks
-    runs: int  # with a known amount
-    at_least: int  # of those, known only as "at least"
-    worth: float  # as many equally weighted, fully known runs would say as much
-    least: int | None = None  # of the known amounts
-    most: int | None = None
+    bounds: Interval | None  # None if there is too little data
+    runs: int  # number of runs with a known amount
+    at_least: int  # number of these runs whose amount is a lower bound
+    worth: float  # effective sample size of the exactly known amounts
+    least: int | None = None  # smallest known amount
+    most: int | None = None  # largest known amount
 
 
 def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> IntervalEstimate:
-    """Return the interval of amounts; unknown ones say nothing.
+    """Compute the prediction interval of weighted amounts; unknown amounts are ignored.
 
     >>> values = np.arange(1, 20)
     >>> weighted_interval(values, np.ones(19, bool), np.ones(19)).bounds
@@ -103,7 +103,7 @@ def weighted_interval(values: Integers, exact: Flags, weights: Floats) -> Interv
 
 
 def effective_sample_size(weights: Floats) -> float:
-    """Return how many equally weighted runs say as much: the square of the sum by the sum of squares.
+    """Return the effective sample size: the squared sum of weights divided by the sum of their squares.
 
     >>> effective_sample_size(np.array([1.0, 1.0, 0.0])), effective_sample_size(np.array([]))
     (2.0, 0.0)
@@ -113,10 +113,10 @@ def effective_sample_size(weights: Floats) -> float:
 
 
 def _reached(values: Integers, exact: Flags, weights: Floats, newcomer: float, tail: float) -> int | None:
-    """Return the least value that at most `tail` of the runs exceed (Kaplan and Meier's estimate).
+    """Return the smallest value that at most `tail` of the runs exceed (Kaplan-Meier estimate).
 
-    What is known as "at least" hands its weight on to the larger ones. `newcomer`: weight of a run
-    larger than all; None where only that one would do.
+    Lower bounds pass their weight on to larger values. `newcomer` is the weight of one more run above all
+    others; None if only that run would reach the quantile.
     """
     order = np.lexsort((~exact, values))
     values, exact, weights = values[order], exact[order], weights[order]

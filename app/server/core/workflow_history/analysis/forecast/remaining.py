@@ -1,4 +1,4 @@
-"""What is still to come of a run: how far it came and past runs that came as far in, the rest out. Pure."""
+"""Remaining work: estimate a running run's rest from past runs that reached the same stage. Pure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from .stages import MaybeExact, PhaseSegment, segments_from, to_arrays, totals_o
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run came."""
+    """Progress of a running run."""
 
     phase: str
-    before: int  # stages of this phase that it left behind
+    before: int  # number of completed stages of this phase
     cost: MaybeExact  # nanodollars spent since the stage began
-    duration: MaybeExact  # microseconds, likewise
+    duration: MaybeExact  # microseconds since the stage began
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """What past runs took from there on."""
+    """Remaining cost and duration of past runs from the same stage on."""
 
     cost: IntervalEstimate  # nanodollars
     duration: IntervalEstimate  # microseconds
     chance: SuccessProbability
-    through: Flags  # which of the past runs went through that stage
+    through: Flags  # mask of the past runs that reached the stage
 
 
 def progress_of(stages: Sequence[PhaseSegment], phase: str, before: int, elapsed: int) -> RunProgress:
-    """Return how far a run came that is in a stage, `elapsed` microseconds after it began.
+    """Return the progress of a run in a stage, `elapsed` microseconds after the run began.
 
-    An agent at work does not say how long it has been: it is what its run took less the stages before.
+    A running agent reports no duration: it is computed as the elapsed time less the earlier stages.
     """
     own = segments_from(stages, phase, before) or []
     _, earlier = totals_of(stages[: len(stages) - len(own)])
@@ -51,9 +51,9 @@ def estimate_remaining(
     endings: tuple[Flags, Flags],
     weights: Floats,
 ) -> RemainingWork:
-    """Return what was still to come where past runs had come as far.
+    """Estimate the remaining work from past runs that reached the same stage.
 
-    `whole`: of which the cost and the duration are known, not only "at least"; `endings`: completed, failed.
+    `whole`: masks of the runs with exactly known cost and duration; `endings`: masks completed and failed.
     """
     parts = [segments_from(stages, progress.phase, progress.before) for stages in runs]
     through: Flags = np.array([part is not None for part in parts], np.bool_)
@@ -69,7 +69,7 @@ def estimate_remaining(
 def _beyond(
     amounts: PartlyKnown, so_far: MaybeExact, through: Flags, whole: Flags, weights: Floats
 ) -> IntervalEstimate:
-    """Return what came beyond an amount, of the runs that came to that amount."""
+    """Return the interval of the rest beyond an amount, over the runs that reached that amount."""
     passed = 0 if so_far.value == MISSING_INT else so_far.value
     rows = through & (amounts.values != MISSING_INT) & (amounts.values >= passed)
     return weighted_interval(amounts.values[rows] - passed, (amounts.is_exact & whole)[rows], weights[rows])

@@ -1,4 +1,4 @@
-"""What runs spent phase by phase: entries of agents in, sums by phase or from a phase on out. Pure."""
+"""Stages of runs: sum the cost and duration of agent runs by phase, or from a phase on. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ...common.phases import PHASES, classify_phase
 from .past_runs import PartlyKnown
 
 Agent = Mapping[str, Any]
-"""What one agent spent: phase, cost_nanodollars, lower_bound_cost_nanodollars, duration_seconds ..."""
+"""Fields of one agent run: phase, cost_nanodollars, lower_bound_cost_nanodollars, duration_seconds ..."""
 
 _RECORDED = frozenset({"reported", "computed"})
 
 
 class MaybeExact(NamedTuple):
-    """One figure of one run."""
+    """One number of one run, exact or a lower bound."""
 
-    value: int  # nanodollars or microseconds; UNKNOWN where nothing is known
-    exact: bool  # False: at least so much
+    value: int  # nanodollars or microseconds; MISSING_INT if unknown
+    exact: bool  # False for a lower bound
 
 
 ZERO = MaybeExact(0, True)
@@ -32,15 +32,15 @@ ZERO = MaybeExact(0, True)
 
 @dataclass(frozen=True, slots=True)
 class PhaseSegment:
-    """A stretch of a run in one phase."""
+    """A stage: consecutive agent runs of one phase."""
 
     phase: str
     cost: MaybeExact  # nanodollars
-    duration: MaybeExact  # microseconds of work; waiting between agents is left out
+    duration: MaybeExact  # microseconds of work, without waiting between agents
 
 
 def split_into_segments(agents: Iterable[Agent]) -> list[PhaseSegment]:
-    """Return the stages of a run, one for each stretch of agents of one phase; copies are left out.
+    """Return the stages of a run, one for each sequence of agent runs of one phase, without copies.
 
     >>> [stage.phase for stage in split_into_segments([{"phase": "plan"}, {"phase": "plan"},
     ... {"phase": "build"}])]
@@ -58,7 +58,7 @@ def _stage(phase: str, agents: Sequence[Agent]) -> PhaseSegment:
 
 
 def _sum(amounts: Sequence[MaybeExact]) -> MaybeExact:
-    """Add up what is known; what is not makes the sum an "at least"."""
+    """Sum the known amounts; an unknown one makes the sum a lower bound."""
     there = [amount.value for amount in amounts if amount.value != MISSING_INT]
     return MaybeExact(sum(there) if there else MISSING_INT, all(amount.exact for amount in amounts))
 
@@ -78,7 +78,7 @@ def _duration(agent: Agent) -> MaybeExact:
 
 
 def phases_of(runs: Sequence[Sequence[PhaseSegment]]) -> list[str]:
-    """Return the phases that some of the runs went through, in the usual order."""
+    """Return the phases of the given runs, in workflow order."""
     there = {stage.phase for stages in runs for stage in stages}
     return [phase for phase in PHASES if phase in there] + sorted(there.difference(PHASES))
 
@@ -90,9 +90,9 @@ def totals_in_phase(runs: Sequence[Sequence[PhaseSegment]], phase: str) -> tuple
 
 
 def current_segment(stages: Sequence[PhaseSegment], named: str | None) -> tuple[str, int] | None:
-    """Return the phase a run is in, and how many earlier stages of that phase it went through.
+    """Return the current phase of a run, and how many earlier stages of that phase it completed.
 
-    `named`: what its state calls the phase, if that is more than a guess; else its last agent tells.
+    `named` is the phase in the run's state, unless it is a guess; by default the last agent run's phase.
     """
     phase = classify_phase(named) if named else "other"
     if phase == "other":
@@ -105,7 +105,7 @@ def current_segment(stages: Sequence[PhaseSegment], named: str | None) -> tuple[
 
 
 def segments_from(stages: Sequence[PhaseSegment], phase: str, before: int) -> list[PhaseSegment] | None:
-    """Return a run's stages from its `before`+1st stage of a phase on; None where it has no such one.
+    """Return a run's stages from its `before`+1st stage of a phase on; None if there is no such stage.
 
     >>> stages = split_into_segments([{"phase": "plan"}, {"phase": "commit"}, {"phase": "build"},
     ... {"phase": "commit"}])
@@ -117,7 +117,7 @@ def segments_from(stages: Sequence[PhaseSegment], phase: str, before: int) -> li
 
 
 def totals_of(stages: Sequence[PhaseSegment]) -> tuple[MaybeExact, MaybeExact]:
-    """Return what stages cost and how long they took together; without any stage nothing."""
+    """Return the total cost and duration of stages; zero without any stage."""
     return _totals(stages) if stages else (ZERO, ZERO)
 
 
@@ -126,7 +126,7 @@ def _totals(stages: Sequence[PhaseSegment]) -> tuple[MaybeExact, MaybeExact]:
 
 
 def to_arrays(pairs: Sequence[tuple[MaybeExact, MaybeExact]]) -> tuple[PartlyKnown, PartlyKnown]:
-    """Return costs and durations of many runs as arrays."""
+    """Convert costs and durations of many runs to arrays."""
     return _column([cost for cost, _ in pairs]), _column([duration for _, duration in pairs])
 
 

@@ -1,7 +1,7 @@
-"""The four scores of one run: a workflow dict in, numbers with their reasons out.
+"""The four scores of one run: compute each number and its reasons from a workflow dict.
 
-A score depends on its own run alone, so that a stored score never goes stale. Nothing here knows
-another run, a clock, a file or the database.
+A score depends only on its own run, so that a stored score never becomes outdated. Nothing here reads
+other runs, the clock, files or the database.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ SCORES: Final[Mapping[str, Callable[[Mapping[str, Any]], Score]]] = {
     "performance_score": performance.score,
     "quality_score": quality.score,
 }
-"""Every score by its key in the workflow; a new score is a new file and a new line here."""
+"""Score functions by workflow key; a new score needs a new file and a new line here."""
 
 
 def explain_workflow_scores(workflow: Mapping[str, Any]) -> dict[str, Score]:
-    """Explain every score: its parts, and the evidence that was missing."""
+    """Compute all scores with their components and missing evidence."""
     return {name: score(workflow) for name, score in SCORES.items()}
 
 
 def calculate_workflow_scores(workflow: Mapping[str, Any]) -> dict[str, float | None]:
-    """Score one run four times, 0 to 100 with one decimal; None where the evidence is missing.
+    """Compute the four scores of one run, 0 to 100 with one decimal; None without the needed evidence.
 
     >>> scores = calculate_workflow_scores({"total_cost": 2.0, "duration_seconds": 200})
     >>> scores["nl_clarity_score"], scores["cost_efficiency_score"], scores["performance_score"]
@@ -50,5 +50,5 @@ def calculate_workflow_scores(workflow: Mapping[str, Any]) -> dict[str, float | 
 
 
 def score_parts(workflow: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give every score in JSON's types: version, value, coverage, parts and missing evidence."""
+    """Return all scores as JSON types: version, value, coverage, components and missing evidence."""
     return {name: score.as_dict() for name, score in explain_workflow_scores(workflow).items()}

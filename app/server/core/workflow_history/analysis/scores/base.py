@@ -1,4 +1,4 @@
-"""The shape of a score and its two curves: parts in, one weighted mean out. Reads no workflow."""
+"""Score and component records, their weighted mean, and the two curves. Reads no workflow."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from .constants import SCORE_VERSION
 
 
 class ScorePart(msgspec.Struct, frozen=True):
-    """One reason for a score: what was measured, and how good that is."""
+    """One component of a score: the evidence and its value."""
 
     name: str
-    weight: float  # 0..1, before missing parts are left out
-    value: float  # 0..100
-    inputs: Mapping[str, float | int | str]  # the evidence, in the units of its name
-    reason: str  # one sentence
+    weight: float  # weight, 0 to 1, before missing components are dropped
+    value: float  # value, 0 to 100
+    inputs: Mapping[str, float | int | str]  # evidence by name, in the unit of the name
+    reason: str  # reason, one sentence
 
 
 class Score(msgspec.Struct, frozen=True):
-    """A score with its reasons; `value` is None where the evidence that it cannot do without is missing.
+    """A score with its components; `value` is None if required evidence is missing.
 
     >>> weighted_mean([ScorePart("a", 0.5, 40.0, {}, "."), ScorePart("b", 0.25, 100.0, {}, ".")],
     ... missing=["c"]).value
     60.0
     """
 
-    value: float | None  # 0..100, one decimal
+    value: float | None  # 0 to 100, one decimal
     parts: tuple[ScorePart, ...] = ()
-    missing: tuple[str, ...] = ()  # names of evidence that was not there
+    missing: tuple[str, ...] = ()  # names of missing evidence
 
     @property
     def coverage(self) -> float:
-        """The share, 0..1, of the score's full weight for which there was evidence."""
+        """Share of the score's total weight for which there was evidence, 0 to 1."""
         return round(fsum(part.weight for part in self.parts), 6)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the score in JSON's types, with the version of the formulas."""
+        """Return the score as JSON types, with the version of the formulas."""
         return {
             "version": SCORE_VERSION,
             "value": self.value,
@@ -59,7 +59,7 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def weighted_mean(parts: Iterable[ScorePart | None], missing: Iterable[str] = ()) -> Score:
-    """Take the weighted mean of the parts that are there; the others' weights are shared out."""
+    """Return the weighted mean of the present components; missing weights are redistributed."""
     present = tuple(part for part in parts if part is not None)
     weight = fsum(part.weight for part in present)
     if not weight:
@@ -69,12 +69,12 @@ def weighted_mean(parts: Iterable[ScorePart | None], missing: Iterable[str] = ()
 
 
 def no_score(*missing: str) -> Score:
-    """Give no score, and the names of the evidence that would have made one."""
+    """Return an empty score with the names of the missing evidence."""
     return Score(None, (), missing)
 
 
 def decay_curve(amount: float, half: float) -> float:
-    """Fall from 100 at nothing to 50 at `half` and towards 0 without end.
+    """Return a value that falls from 100 at 0 to 50 at `half`, and towards 0.
 
     >>> decay_curve(0, 2), decay_curve(2, 2), decay_curve(6, 2)
     (100.0, 50.0, 25.0)
@@ -83,7 +83,7 @@ def decay_curve(amount: float, half: float) -> float:
 
 
 def saturation_curve(amount: float, half: float) -> float:
-    """Rise from 0 at nothing to 50 at `half` and 75 at twice that: soon full, never over 100.
+    """Return a value that rises from 0 at 0 to 50 at `half` and 75 at twice that, up to 100.
 
     >>> saturation_curve(0, 3), saturation_curve(3, 3), saturation_curve(6, 3)
     (0.0, 50.0, 75.0)

@@ -1,8 +1,7 @@
-"""Score how clearly a request is put: its text in, a Score out. Knows words, never what is meant.
+"""Clarity score: rate how clearly a request is written, from its words alone, not their meaning.
 
-Detail added at the end never lowers the score, and it makes no difference whether words are parted by
-spaces or line breaks. An action verb that is not found is missing evidence, not a fault: the text may be
-in a language whose verbs are not listed.
+Details added at the end never lower the score, and spaces and line breaks are equivalent. A missing action
+verb is missing evidence, not a fault: the text may be in a language whose verbs are not listed.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from .constants import CLARITY_WEIGHTS, HALF_CONCRETE, HALF_PIECES, HALF_WORDS, 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
 )
-"""Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana and Han."""
+"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han."""
 
 _QUOTED = re.compile(r"""`[^`]{1,80}`|"[^"]{1,80}"|“[^”]{1,80}”|«[^»]{1,80}»|「[^」]{1,80}」""")
 _TOKEN = re.compile(r"(?:[\w./~@#$%:+=-]|\(\))+", re.ASCII)
 _IN_CODE = re.compile(
     r"[a-z][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|\w\w\.\w\w|/[\w-]+\.\w|://|\(\)$|^--[a-z]", re.ASCII
 )
-"""Signs of a name in code: camelCase, snake_case, module.name, folder/file.ext, address, call(), --option."""
+"""Patterns of names in code: camelCase, snake_case, module.name, folder/file.ext, URL, call(), --option."""
 
 _BREAK = re.compile(r"(?:(?<=\s)|^)(?:[-*•+]|#{1,6}|[0-9]{1,2}[.)])(?:\s|$)|[.!?:;](?:\s|$)")
-"""Where a piece ends or begins: a list mark, a heading mark, the end of a sentence."""
+"""Boundaries between pieces: a list mark, a heading mark or the end of a sentence."""
 
 _WIDE_MARKS = str.maketrans({0x3002: ". ", 0xFF01: "! ", 0xFF1F: "? ", 0xFF1A: ": ", 0xFF1B: "; "})
-"""The full-width marks that end a sentence, with the space that they carry in themselves."""
+"""Full-width punctuation at the end of a sentence, mapped to ASCII with the space that it implies."""
 
 _WIDE = re.compile("[\u3002\uff01\uff1f\uff1a\uff1b]")
 
@@ -53,14 +52,14 @@ _VERBS_OR_NOUNS = (
     "|sort|split|store|support|switch|sync|test|update|upgrade|use"
 )
 _BEFORE = "to|please|and|then|should|must|can|will|shall|us|let's"
-_AFTER = r"(?![\w-]|\.\w)"  # `add-on` is no `add`, and `update.py` is no `update`
+_AFTER = r"(?![\w-]|\.\w)"  # excludes `add-on` for `add` and `update.py` for `update`
 _PLAIN = re.compile(rf"(?<![\w./-])({_VERBS}){_AFTER}")
 _ASKED = re.compile(rf"(?:^\W*|(?<![\w-])(?:{_BEFORE}) )({_VERBS_OR_NOUNS}){_AFTER}")
-"""A word that may be a noun is a verb only where it opens a sentence or is asked for."""
+"""A word that may be a noun counts as a verb only at the start of a piece or after a word like `to`."""
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
-    """Score the length (35%), the concreteness (35%), the structure (15%) and the action (15%)."""
+    """Score length (35%), concreteness (35%), structure (15%) and action (15%) of the request."""
     request = workflow.get("nl_input")
     text = _clean(request) if isinstance(request, str) else ""
     words = _words(text)
@@ -73,7 +72,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
 
 def _clean(request: str) -> str:
-    """Give one form to equal-looking texts: every run of white space is one space."""
+    """Normalize a text so that equal-looking texts are equal: each run of white space becomes one space."""
     text = " ".join(request.split())[:MAX_TEXT]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_WIDE_MARKS) if _WIDE.search(text) else text)
@@ -81,7 +80,7 @@ def _clean(request: str) -> str:
 
 
 def _words(text: str) -> float:
-    """Count the different words; two letters of a script without spaces count as one.
+    """Count the distinct words; two letters of a script without spaces count as one.
 
     >>> _words("Fix the fix"), _words("修复登录")
     (2.0, 2.0)
@@ -93,7 +92,7 @@ def _words(text: str) -> float:
 
 
 def _details(text: str) -> set[str]:
-    """List the concrete things named: paths, names in code, numbers, quotations.
+    """Return the concrete details: paths, names in code, numbers and quotations.
 
     >>> sorted(_details('1. Rename foo_bar in src/a.py to "new name" and/or drop 3 of them'))
     ['3', 'foo_bar', 'new name', 'src/a.py']
@@ -104,12 +103,12 @@ def _details(text: str) -> set[str]:
 
 
 def _is_detail(token: str) -> bool:
-    """Return whether a token names one certain thing, in any language.
+    """Return whether a token names a specific thing, in any language.
 
     >>> [_is_detail(t) for t in ("/api", "and/or", "404", "latest", "userId", "e.g", "--force")]
     [True, False, True, False, True, False, True]
     """
-    if token.isalpha() and token[1:].islower():  # nearly all words
+    if token.isalpha() and token[1:].islower():  # shortcut for nearly all words
         return False
     rooted = token.startswith(("/", "./", "../", "~/")) and any(map(str.isalnum, token))
     return rooted or token.count("/") >= 2 or any(map(str.isdigit, token)) or bool(_IN_CODE.search(token))
@@ -148,7 +147,7 @@ def _structure(text: str, pieces: list[str]) -> ScorePart:
 
 
 def _action(text: str, pieces: list[str]) -> ScorePart | None:
-    """Give full marks where a verb says what to do, None where no known one is found."""
+    """Score 100 if a known verb names an action, None if there is none."""
     asked = (_ASKED.search(piece.casefold()) for piece in pieces)
     found = _PLAIN.search(text.casefold()) or next(filter(None, asked), None)
     if found is None:

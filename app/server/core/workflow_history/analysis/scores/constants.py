@@ -1,47 +1,47 @@
-"""The frozen numbers of the scores, each with its reason; nothing is computed or read here.
+"""Frozen constants of the scores, each with its reason; nothing is computed or read here.
 
-Changing any of them changes stored scores: raise SCORE_VERSION with it.
+Changing one of them changes stored scores: increase SCORE_VERSION too.
 """
 
 from typing import Final
 
 SCORE_VERSION: Final = 1
-"""Stored with every score, so that scores of different formulas are never compared unseen."""
+"""Version stored with each score, so that scores of different formulas are never compared unnoticed."""
 
-# Clarity. Weights: how much is said and how concrete it is carry most of what an agent can act on;
-# form helps to read it, and an action verb alone says little.
+# Clarity. An agent needs mostly amount and concreteness of information; form makes it easier to read,
+# and an action verb alone adds little.
 CLARITY_WEIGHTS: Final = {"length": 0.35, "concreteness": 0.35, "structure": 0.15, "action": 0.15}
-HALF_WORDS: Final = 12.0  # different words: about one full sentence is half of what length can give
-HALF_CONCRETE: Final = 2.0  # different details: one says where, a second says what
+HALF_WORDS: Final = 12.0  # distinct words: about one full sentence gives half of the score for length
+HALF_CONCRETE: Final = 2.0  # distinct details: one for the place, one for the change
 HALF_PIECES: Final = 3.0  # sentences, list items and criteria: context, change, acceptance
-MAX_TEXT: Final = 20_000  # characters: every part is full long before, and longer texts only cost time
+MAX_TEXT: Final = 20_000  # characters: all components saturate long before; longer texts only take time
 
-# Cost efficiency. Spend carries the score; the cache share is the one habit that tokens alone show.
+# Cost efficiency. Spending dominates; the cache hit rate is the only way of working that token counts show.
 COST_WEIGHTS: Final = {"spend": 0.8, "cache": 0.2}
 HALF_SPEND: Final = 2.0  # USD: plan, build, test and review of one small feature cost 1 to 4 USD
-PRIOR_CACHE_SHARE: Final = 0.5  # of 0..1: what a run without tokens gets, neither good nor bad
-PRIOR_CACHE_TOKENS: Final = 10_000.0  # tokens: about one system prompt; below it a share says little
+PRIOR_CACHE_SHARE: Final = 0.5  # 0 to 1: the neutral share of a run without tokens
+PRIOR_CACHE_TOKENS: Final = 10_000.0  # tokens: about one system prompt; a share of fewer tokens means little
 
-# Performance. Wall time carries the score; time spent on trying again is named apart.
+# Performance. Wall time dominates; time spent on retries is a separate component.
 PERFORMANCE_WEIGHTS: Final = {"pace": 0.8, "retries": 0.2}
-HALF_SECONDS: Final = 600.0  # seconds: ten minutes is what a small feature takes through all phases
+HALF_SECONDS: Final = 600.0  # seconds: a small feature takes ten minutes through all phases
 HALF_RETRY_SECONDS: Final = 120.0  # seconds: one repeated test or patch phase
 
-# Quality. How the run ended counts as much as everything that happened on the way.
+# Quality. The end of the run counts as much as everything before it.
 QUALITY_WEIGHTS: Final = {"outcome": 0.5, "agents": 0.2, "retries": 0.15, "tools": 0.15}
 STATUS_VALUES: Final = {"completed": 100.0, "incomplete": 25.0, "failed": 0.0}
-"""An incomplete run fell silent without an error: its parts may stand, its end is missing."""
-ERROR_MESSAGE_FACTOR: Final = 0.5  # a run that ended well and still reported an error is half believed
+"""An incomplete run stopped without an error: parts may be usable, but its end is missing."""
+ERROR_MESSAGE_FACTOR: Final = 0.5  # a completed run that also reported an error counts half
 AGENT_VALUES: Final = {
     "success": 1.0,
-    "incomplete": 0.5,  # a stream is often cut because its agent commits the stream itself
+    "incomplete": 0.5,  # a stream is often cut off because its agent commits the stream file itself
     "error": 0.0,
     "false_success": 0.0,
     "empty": 0.0,
 }
-HALF_RETRIES: Final = 2.0  # retries: one is ordinary, several are trouble
-HALF_TOOL_ERRORS: Final = 0.1  # errors per call: ordinary runs stay under 0.03
-PRIOR_TOOL_CALLS: Final = 10.0  # calls: one error in one call is no rate of 1
+HALF_RETRIES: Final = 2.0  # retries: one is normal, several are a problem
+HALF_TOOL_ERRORS: Final = 0.1  # errors per call: normal runs stay below 0.03
+PRIOR_TOOL_CALLS: Final = 10.0  # calls: keeps one error in one call from being a rate of 1
 
 # Phases.
-BOTTLENECK_SHARE: Final = 0.3  # of the summed time: a phase must take more than this to be one
+BOTTLENECK_SHARE: Final = 0.3  # share of the summed time that the bottleneck phase must exceed

@@ -1,7 +1,7 @@
-"""Score what a run spent: its money and tokens in, a Score out. Says nothing of what the money brought.
+"""Cost efficiency score: rate the cost and tokens of a run, not the value of its result.
 
-More cost, more retry cost and more uncached tokens never raise the score. A cost that is only a lower
-bound gives an upper limit of the score, and the score's `missing` says so.
+More cost, retry cost or uncached tokens never raise the score. If the cost is only a lower bound, the score
+is an upper limit, and its `missing` includes the open part of the cost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OPEN_COSTS = {
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
-    """Score the effective spend (80%) and the share of the prompt that came from the cache (20%)."""
+    """Score the effective spend (80%) and the cache hit rate (20%)."""
     cost = coerce_number(workflow.get("total_cost"))
     if cost is None:
         return no_score("total_cost")
@@ -33,7 +33,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
 
 def _spend(cost: float, retry_cost: float | None, *, upper_limit: bool) -> ScorePart:
-    """Count money spent on trying again twice: it is in the cost, and it is added once more."""
+    """Score the spending; retry cost counts twice: it is part of the cost and added once more."""
     spend = sum_floats([cost, retry_cost or 0.0])
     inputs = {"total_cost": cost, "effective_spend": spend}
     if retry_cost is not None:
@@ -49,7 +49,7 @@ def _spend(cost: float, retry_cost: float | None, *, upper_limit: bool) -> Score
 
 
 def _cache(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Take the cached share of the prompt, drawn to the middle where there are few tokens."""
+    """Score the cache hit rate, drawn to the middle if there are few tokens."""
     read, fresh, written = (coerce_number(workflow.get(name)) for name in _CACHE_FIELDS)
     if read is None or fresh is None or written is None:
         return None

@@ -1,6 +1,6 @@
-"""Score how fast a run was: its seconds in, a Score out. Says nothing of how well it ended.
+"""Performance score: rate the speed of a run from its seconds, not its outcome.
 
-More wall time, more idle time and more time in retries never raise the score.
+More wall time, idle time or time in retries never raises the score.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .base import Score, ScorePart, decay_curve, no_score, weighted_mean
 from .constants import HALF_RETRY_SECONDS, HALF_SECONDS, PERFORMANCE_WEIGHTS
 
 _UNKNOWN_WORK = frozenset({"unreadable", "unknown"})
-"""Outcomes of agents of whom no work is known."""
+"""Outcomes of agent runs without known work."""
 
 _SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
 
@@ -22,7 +22,7 @@ _SIGNS_OF_WORK = ("cost", "lower_bound_cost", "output_tokens", "tool_calls")
 def score(workflow: Mapping[str, Any]) -> Score:
     """Score the wall time (80%) and the time spent on retries (20%).
 
-    None while the run goes on, and for a run that did nothing: that is no pace.
+    None for running runs, and for runs that did no work: those have no speed.
     """
     if coerce_word(workflow.get("status")) == "running":
         return no_score("the end of the run")
@@ -42,7 +42,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
 
 def _did_nothing(entry: Mapping[str, Any]) -> bool:
-    """Return whether no work of an agent is known; an error is none without any sign of work before it."""
+    """Return whether no work of an agent run is known; an error counts as work only with signs of work."""
     outcome = coerce_word(entry.get("outcome"))
     if outcome == "error":
         return not any(coerce_number(entry.get(key)) for key in _SIGNS_OF_WORK)
@@ -50,7 +50,7 @@ def _did_nothing(entry: Mapping[str, Any]) -> bool:
 
 
 def _pace(duration: float, idle: float | None) -> ScorePart:
-    """Count time in which no agent worked twice: it is in the duration, and it is added once more."""
+    """Score the wall time; idle time counts twice: it is part of the duration and added once more."""
     seconds = sum_floats([duration, idle or 0.0])
     inputs = {"duration_seconds": duration, "effective_seconds": seconds}
     if idle is not None:
@@ -65,7 +65,7 @@ def _pace(duration: float, idle: float | None) -> ScorePart:
 
 
 def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Sum the seconds in agent runs that tried again; None where no agent run or not every retry tells."""
+    """Score the seconds in retries; None without marked agent runs or if a retry's duration is unknown."""
     known = [entry for entry in list_agent_runs(workflow) if isinstance(entry.get("is_retry"), bool)]
     seconds = [coerce_number(entry.get("duration_seconds")) for entry in known if entry["is_retry"]]
     if not known or None in seconds:

@@ -1,6 +1,6 @@
-"""Measure one run's phases: its cost data in, seconds by phase, bottleneck and idle time out.
+"""Phase metrics of one run: compute seconds by phase, bottleneck and idle time from its cost data.
 
-A duration that is not known stays out of the sums; it is never taken from a neighbour's times.
+An unknown duration is left out of the sums; it is never inferred from neighbouring times.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Interval = tuple[datetime, datetime]
 
 
 def phase_metrics(cost_data: object) -> dict[str, Any]:
-    """Measure the seconds by phase in order of first appearance, the bottleneck, and the idle seconds.
+    """Return the seconds by phase in order of first appearance, the bottleneck, and the idle seconds.
 
     >>> plan = {"phase": "plan", "duration_seconds": 60, "timestamp": "2025-01-01T10:00:00Z"}
     >>> build = {"phase": "build", "duration_seconds": 90, "timestamp": "2025-01-01T10:02:00Z"}
@@ -40,7 +40,7 @@ def phase_metrics(cost_data: object) -> dict[str, Any]:
 
 
 def _durations(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Add repeated phases up, attempts that were overwritten too: their time was spent."""
+    """Sum the seconds of each phase, superseded attempts included: their time was spent."""
     by_phase: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_phase.setdefault(coerce_word(entry.get("phase")) or "other", []).append(entry)
@@ -49,7 +49,7 @@ def _durations(entries: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _bottleneck(durations: Mapping[str, float]) -> str | None:
-    """Name the longest phase where it takes more than 30% of the time; the earlier one of equals."""
+    """Return the longest phase if it takes more than 30% of the time; the earlier one of equals."""
     longest = max(durations, key=lambda phase: durations[phase], default=None)
     if longest is None or durations[longest] <= BOTTLENECK_SHARE * sum_floats(durations.values()):
         return None
@@ -57,16 +57,16 @@ def _bottleneck(durations: Mapping[str, float]) -> str | None:
 
 
 def _idle_seconds(entries: Iterable[Mapping[str, Any]]) -> float | None:
-    """Count the seconds between the first start and the last end in which no agent worked.
+    """Return the seconds without a running agent between the first start and the last end.
 
-    None where any agent's times are missing: its work would pass for idle time.
+    None if times of an agent run are missing: its work would count as idle time.
     """
     found = [_interval(entry) for entry in entries]
     intervals = [interval for interval in found if interval is not None]
     if not intervals or len(intervals) < len(found):
         return None
     if len({start.tzinfo is None for start, _ in intervals}) > 1:
-        return None  # times with and without offset cannot be laid on one line
+        return None  # times with and without an offset cannot be compared
     intervals.sort()
     idle, covered_until = timedelta(), intervals[0][0]
     for start, end in intervals:
@@ -76,7 +76,7 @@ def _idle_seconds(entries: Iterable[Mapping[str, Any]]) -> float | None:
 
 
 def _interval(entry: Mapping[str, Any]) -> Interval | None:
-    """Read start and end; one missing follows from the other and the entry's own duration."""
+    """Return start and end; a missing one is computed from the other and the entry's duration."""
     start, end = parse_timestamp(entry.get("timestamp")), parse_timestamp(entry.get("ended_at"))
     seconds = coerce_number(entry.get("duration_seconds"))
     if start is None:
@@ -89,7 +89,7 @@ def _interval(entry: Mapping[str, Any]) -> Interval | None:
 
 
 def _shifted(time: datetime | None, seconds: float | None, sign: int) -> datetime | None:
-    """Move a time by seconds; None where either is unknown or the calendar ends before."""
+    """Add seconds to a time; None if either is unknown or the result overflows."""
     if time is None or seconds is None:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Score how well a run went: its end, agents, retries and tool errors in, a Score out.
+"""Quality score: rate a run by its status, agent outcomes, retries and tool errors.
 
-More retries, errors or failed agents never raise the score. It reads no text for words of success.
+More retries, errors or failed agent runs never raise the score. No text is searched for words of success.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .constants import (
 
 
 def score(workflow: Mapping[str, Any]) -> Score:
-    """Score the end (50%), the agents (20%), the retries (15%) and the tool errors (15%).
+    """Score the status (50%), the agent runs (20%), the retries (15%) and the tool errors (15%).
 
-    None while the run goes on, and where neither its end nor any agent's outcome is known.
+    None for running runs, and if neither the status nor any agent outcome is known.
     """
     if coerce_word(workflow.get("status")) == "running":
         return no_score("the end of the run")
@@ -45,7 +45,7 @@ def score(workflow: Mapping[str, Any]) -> Score:
 
 
 def _outcome(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Judge how the run ended; None where its status says nothing of that."""
+    """Score the end of the run; None if its status does not determine it."""
     status = coerce_word(workflow.get("status")) or ""
     if status not in STATUS_VALUES:
         return None
@@ -60,7 +60,7 @@ def _outcome(workflow: Mapping[str, Any]) -> ScorePart | None:
 
 
 def _agents(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Take the share of agent runs that succeeded; what was overwritten counts as a retry only."""
+    """Score the share of successful agent runs; superseded attempts count only as retries."""
     values = [
         value
         for entry in list_agent_runs(workflow)
@@ -79,14 +79,13 @@ def _agents(workflow: Mapping[str, Any]) -> ScorePart | None:
 
 
 def _agent_value(entry: Mapping[str, Any]) -> float | None:
-    """Give one agent run 0..1: an error flag outweighs the outcome's name."""
+    """Return the value of one agent run, 0 to 1: an error flag outweighs the outcome."""
     if entry.get("is_error") is True:
         return 0.0
     return AGENT_VALUES.get(coerce_word(entry.get("outcome")) or "")
 
 
 def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Count how often agents had to try again."""
     count = coerce_number(workflow.get("retry_count"))
     if count is None:
         return None
@@ -100,7 +99,7 @@ def _retries(workflow: Mapping[str, Any]) -> ScorePart | None:
 
 
 def _tools(workflow: Mapping[str, Any]) -> ScorePart | None:
-    """Hold tool errors against tool calls, over the agent runs that tell both."""
+    """Score the rate of failed tool calls over the agent runs that report both counts."""
     entries = list_agent_runs(workflow)
     pairs = [
         (coerce_number(entry.get("tool_calls")), coerce_number(entry.get("tool_errors"))) for entry in entries

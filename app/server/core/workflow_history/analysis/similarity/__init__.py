@@ -1,1 +1,1 @@
-"""What similarity is made of: texts into vectors, pairs into scores, tables into best matches. Pure."""
+"""Similarity of runs: turn texts into vectors, score pairs, and find the best matches. Pure."""

@@ -1,4 +1,4 @@
-"""Sentences that templates put around every task: a frozen list, in our own words. Data only."""
+"""Boilerplate sentences that templates add to any task: a frozen list in our own words. Data only."""
 
 SENTENCES = """\
 Thanks for taking the time to fill out this report

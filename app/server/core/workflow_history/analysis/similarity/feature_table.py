@@ -1,4 +1,4 @@
-"""Runs ready to be compared: what each is compared by goes in, arrays in the order of their keys come out."""
+"""Feature table for similarity: store the compared values of many runs as arrays, sorted by key."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ import numpy.typing as npt
 from .pair_scores import NO_STATUS, Integers, PairSide
 
 Key = Any
-"""Hashable, and sortable among its like: a number, a text, a (project, id) pair."""
+"""Run key: hashable and sortable, such as a number, a text or a (project, id) pair."""
 
 Vectors = npt.NDArray[np.int8]  # (runs, dimensions), whole numbers
 
 Flags = npt.NDArray[np.bool_]
 
-Codes = dict[str | None, int]  # of status words
+Codes = dict[str | None, int]  # code by status
 
-_BLOCK = 8_192  # rows whose squares are held at a time
+_BLOCK = 8_192  # rows whose squares are in memory at a time
 
 
 class RunFeatures(NamedTuple):
-    """What one run is compared by."""
+    """Values by which one run is compared."""
 
     key: Key
-    vector: bytes | None  # of vectors.text_vector; None: no text
-    status: str | None  # None: unknown
-    cost: float | None  # USD, 0 or more; None: unknown
-    duration: float | None  # seconds, 0 or more; None: unknown
+    vector: bytes | None  # from text_vectors.text_vector; None without text
+    status: str | None  # None if unknown
+    cost: float | None  # USD, 0 or more; None if unknown
+    duration: float | None  # seconds, 0 or more; None if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityTable:
-    """Runs ready to be compared; a run's row is its place in the order of keys."""
+    """Features of many runs; a run's row is its position in the sorted keys."""
 
-    keys: Sequence[Key]  # rising
+    keys: Sequence[Key]  # ascending
     vectors: Vectors
     sides: PairSide
-    codes: Codes  # of the statuses met
+    codes: Codes  # code by status, for the statuses in the table
 
     def row_of(self, key: Key) -> int | None:
-        """Return the row of a run, None where the table has none of that key."""
+        """Return the row of a run, or None if the table does not contain its key."""
         row = bisect_left(self.keys, key)
         return row if row < len(self.keys) and self.keys[row] == key else None
 
 
 def build_table(runs: Iterable[RunFeatures]) -> SimilarityTable:
-    """Return the table of `runs`. Raises ValueError where two runs have one key."""
+    """Build the table of `runs`. Raises ValueError if two runs have the same key."""
     ordered = sorted(runs, key=lambda run: run.key)
     if any(one.key == other.key for one, other in pairwise(ordered)):
         raise ValueError("two runs have one key")
@@ -74,7 +74,7 @@ def build_sides(
     durations: Sequence[float | None],
     codes: Codes,
 ) -> PairSide:
-    """Return what is compared beside the vectors; statuses that are new get a code."""
+    """Build the values compared besides the vectors; new statuses get a new code in `codes`."""
     return PairSide(
         norms=squared_norms(vectors),
         statuses=np.array([codes.setdefault(status, len(codes)) for status in statuses], np.int64),
@@ -84,7 +84,7 @@ def build_sides(
 
 
 def unpack_vectors(packed: Sequence[bytes | None]) -> Vectors:
-    """Return packed vectors as rows; those of runs without text are all zero."""
+    """Return packed vectors as rows; rows of runs without text are all zero."""
     width = max((len(vector) for vector in packed if vector), default=0)
     empty = bytes(width)
     joined = b"".join([vector or empty for vector in packed])
@@ -92,15 +92,15 @@ def unpack_vectors(packed: Sequence[bytes | None]) -> Vectors:
 
 
 class UpsertResult(NamedTuple):
-    """A table that runs were put into."""
+    """The updated table and its changed rows."""
 
     table: SimilarityTable
-    rows: Integers  # of the runs that were put in, rising
-    kept: Flags  # tells of each row whether the table had it before
+    rows: Integers  # rows of the inserted or replaced runs, ascending
+    kept: Flags  # mask of the rows that the old table already had
 
 
 def upsert_runs(table: SimilarityTable, runs: Iterable[RunFeatures]) -> UpsertResult:
-    """Put `runs` in, in the place of those of their keys. Raises ValueError where two have one key."""
+    """Insert `runs`, or replace those with the same keys. Raises ValueError on duplicate keys in `runs`."""
     new = build_table(runs)
     codes = dict(table.codes)
     recoded = np.array([codes.setdefault(word, len(codes)) for word in new.codes], np.int64)
@@ -127,25 +127,25 @@ def upsert_runs(table: SimilarityTable, runs: Iterable[RunFeatures]) -> UpsertRe
 
 
 def reindex(old: npt.NDArray[Any], kept: Flags, fill: float) -> npt.NDArray[Any]:
-    """Return an array of a table's rows for the table that runs were put into."""
+    """Copy an array of the old table's rows into the rows of the new table; new rows get `fill`."""
     result = np.full((len(kept), *old.shape[1:]), fill, old.dtype)
     result[kept] = old
     return result
 
 
 def _equally_wide(parts: Sequence[Vectors]) -> list[Vectors]:
-    """Return vectors of one width: where no run has text, nothing told it."""
+    """Return vectors of equal width: if no run has text, their width is 0."""
     width = max(part.shape[1] for part in parts)
     return [part if part.shape[1] == width else np.zeros((len(part), width), np.int8) for part in parts]
 
 
 def concat_vectors(parts: Sequence[Vectors]) -> Vectors:
-    """Return the vectors of all parts, one after the other."""
+    """Concatenate the vectors of all parts."""
     return np.concatenate(_equally_wide(parts or [np.zeros((0, 0), np.int8)]))
 
 
 def squared_norms(vectors: Vectors) -> Integers:
-    """Return the squared length of each vector; 0: no text."""
+    """Return the squared length of each vector; 0 for runs without text."""
     norms = np.zeros(len(vectors), np.int64)
     for start in range(0, len(vectors), _BLOCK):
         some = vectors[start : start + _BLOCK].astype(np.int32)

@@ -1,6 +1,6 @@
-"""The runs nearest to one: what all are compared by in, rows and exact scores out. No text, file or SQL.
+"""Nearest neighbours of one run: find the most similar rows with exact scores. Uses no text, file or SQL.
 
-The scores are those of the stored lists to the bit: the same integers, the same formula.
+Scores are identical to those of the stored lists to the last bit: same integers, same formula.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy.typing as npt
 from .feature_table import Flags
 from .pair_scores import COSINE_FLOOR, Floats, Integers, PairSide, pair_parts, pair_scores
 
-_BLOCK = 1_024  # vectors that are held in single precision at a time: they fit a processor's cache
+_BLOCK = 1_024  # vectors converted to single precision at a time: they fit into a CPU cache
 
 
 class RunIndex(NamedTuple):
-    """What all runs are compared by, row by row."""
+    """Features of all runs, row by row."""
 
     vectors: npt.NDArray[np.int8]
     sides: PairSide
 
 
 class Neighbours(NamedTuple):
-    """The best rows, best first; all that score as much as the last one are there."""
+    """The most similar rows, best first, including all ties with the last one."""
 
     rows: Integers
     scores: Floats
@@ -34,7 +34,7 @@ class Neighbours(NamedTuple):
 def nearest_neighbours(
     everyone: RunIndex, meant: Flags, wanted: bytes, mine: PairSide, *, threshold: float, limit: int
 ) -> Neighbours:
-    """Return the `limit` rows most like one run, and those that equal the last, of the `meant` ones.
+    """Return the `limit` rows most similar to one run among the rows of `meant`, with ties of the last.
 
     `wanted` is the vector of that run, `mine` its side.
     """
@@ -53,14 +53,14 @@ def nearest_neighbours(
 
 
 def score_parts(found: Neighbours, place: int, sides: PairSide, mine: PairSide) -> list[float]:
-    """Return the values of PARTS of one pair, NaN where one side lacks the part."""
+    """Return the values of PARTS for one pair; NaN if one side lacks the component."""
     some = slice(place, place + 1)
     values = pair_parts(found.dots[some], mine, sides.take(found.rows[some]))
     return [float(value[0]) for value in values]
 
 
 def _dots(vectors: npt.NDArray[np.int8], wanted: npt.NDArray[np.int8]) -> Floats:
-    """Return the dot products with one vector: whole numbers below 2**24, exact in single precision."""
+    """Return dot products with one vector: whole numbers below 2**24, exact in single precision."""
     dots = np.zeros(len(vectors))
     if not vectors.shape[1]:  # no run has text
         return dots

@@ -1,6 +1,6 @@
-"""The similarity formula, elementwise: pairs in, scores out. One pair or a million, the bits are the same.
+"""The similarity formula, elementwise over arrays of pairs: same bits for one pair or a million.
 
-Only operations that IEEE 754 rounds correctly are used (+ - * / sqrt), on float64, in one order.
+Uses only operations that IEEE 754 rounds correctly (+ - * / sqrt), on float64, in one fixed order.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ PARTS = ("text", "status", "cost", "duration")
 WEIGHTS = (TEXT_WEIGHT, NON_TEXT_WEIGHT, NON_TEXT_WEIGHT, NON_TEXT_WEIGHT)
 
 COSINE_FLOOR = 0.2
-"""Texts whose vectors are no closer than this share nothing: chance alone brings unrelated tasks so near."""
+"""Cosine up to which two texts count as unrelated: chance alone brings different tasks this close."""
 
 NO_STATUS = 0
-"""Code of a status that is missing or "unknown": no evidence, so it equals nothing."""
+"""Code of a missing or "unknown" status: it is no evidence, so it equals nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairSide:
-    """One side of many pairs, all arrays equally long."""
+    """One side of many pairs; all arrays have equal length."""
 
-    norms: Integers  # squared length of the text vector; 0: no text
-    statuses: Integers  # codes, NO_STATUS where unknown
-    costs: Floats  # USD, NaN where unknown
-    durations: Floats  # seconds, NaN where unknown
+    norms: Integers  # squared length of the text vector; 0 without text
+    statuses: Integers  # codes, NO_STATUS if unknown
+    costs: Floats  # USD, NaN if unknown
+    durations: Floats  # seconds, NaN if unknown
 
     @classmethod
     def joined(cls, parts: Sequence[PairSide]) -> PairSide:
-        """Return the entries of all parts, one after the other."""
+        """Concatenate the entries of all parts."""
         return cls(
             np.concatenate([part.norms for part in parts]),
             np.concatenate([part.statuses for part in parts]),
@@ -53,7 +53,10 @@ class PairSide:
 
 
 def pair_parts(dots: Floats, left: PairSide, right: PairSide) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the values of PARTS in 0..1, NaN where one side lacks the part. `dots` are exact integers."""
+    """Return the values of PARTS, 0 to 1; NaN if one side lacks the component.
+
+    `dots` are exact integers.
+    """
     known = (left.statuses != NO_STATUS) & (right.statuses != NO_STATUS)
     status = np.where(known, (left.statuses == right.statuses).astype(np.float64), np.nan)
     return (
@@ -65,9 +68,9 @@ def pair_parts(dots: Floats, left: PairSide, right: PairSide) -> tuple[Floats, F
 
 
 def pair_scores(dots: Floats, left: PairSide, right: PairSide) -> Floats:
-    """Return the scores of pairs: 0 where the texts share nothing or one is missing, 1 for equal runs.
+    """Return the scores of pairs: 0 for unrelated or missing texts, 1 for equal runs.
 
-    The sums of weights and of weighted values run in the same order, so equal runs get 1 to the bit.
+    The sums of weights and of weighted values use the same order, so equal runs get exactly 1.
     """
     parts = pair_parts(dots, left, right)
     total = np.zeros_like(dots)
@@ -81,9 +84,9 @@ def pair_scores(dots: Floats, left: PairSide, right: PairSide) -> Floats:
 
 
 class CoarseSide(NamedTuple):
-    """One side of pairs in single precision, for a quick look."""
+    """One side of pairs in single precision, for a fast upper bound."""
 
-    lengths: Float32Array  # one by the length of the text vector
+    lengths: Float32Array  # reciprocal lengths of the text vectors
     statuses: Integers  # codes
     costs: Float32Array
     durations: Float32Array
@@ -94,7 +97,7 @@ class CoarseSide(NamedTuple):
 
 
 def coarse_side(sides: PairSide) -> CoarseSide:
-    """Return `sides`, all of which have text, in single precision; a clipped amount is only more alike."""
+    """Convert `sides`, all with text, to single precision; clipping amounts can only raise the similarity."""
     return CoarseSide(
         (1.0 / np.sqrt(sides.norms)).astype(np.float32),
         sides.statuses,
@@ -104,9 +107,9 @@ def coarse_side(sides: PairSide) -> CoarseSide:
 
 
 def upper_bound_scores(dots: Float32Array, left: CoarseSide, right: CoarseSide) -> Float32Array:
-    """Return what pairs score at most, rather too high than too low; NaN where neither tells an amount.
+    """Return upper bounds of the scores, never too low; NaN if neither side has an amount.
 
-    A part that one side lacks counts as if it were equal: leaving it out can do no more for a score.
+    A missing component counts as equal: leaving it out cannot raise a score more.
     """
     score = dots * left.lengths
     score *= right.lengths
@@ -126,7 +129,7 @@ def upper_bound_scores(dots: Float32Array, left: CoarseSide, right: CoarseSide) 
 
 
 def min_cosine(score: Floats, known_parts: Integers) -> Floats:
-    """Return the cosine below which no pair reaches `score`, given how many other parts one side has."""
+    """Return the cosine needed to reach `score`, given the number of other components of one side."""
     others = known_parts * NON_TEXT_WEIGHT
     text = (score * (TEXT_WEIGHT + others) - others) / TEXT_WEIGHT
     bound: Floats = COSINE_FLOOR + (1.0 - COSINE_FLOOR) * np.clip(text, 0.0, 1.0)
@@ -141,7 +144,7 @@ def _text(dots: Floats, left: Integers, right: Integers) -> Floats:
 
 
 def _ratio(left: Floats, right: Floats) -> Floats:
-    """Return smaller by larger: 1 where both are 0, NaN where one is unknown."""
+    """Return the smaller divided by the larger value: 1 if both are 0, NaN if one is unknown."""
     larger = np.maximum(left, right)
     nothing = larger == 0.0
     return np.where(nothing, 1.0, np.minimum(left, right) / np.where(nothing, 1.0, larger))

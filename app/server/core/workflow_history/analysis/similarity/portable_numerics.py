@@ -1,7 +1,7 @@
-"""Powers, logarithms and sums that come out the same on every machine. Pure.
+"""Exponentials, logarithms and sums with identical results on all machines. Pure.
 
-`numpy` and the C library choose other code for other processors, whose last digits differ. Only operations
-that IEEE 754 rounds correctly are used here (+ - * /, sqrt), on float64, each by itself and in one order.
+`numpy` and the C library select code by processor, and its last digits differ. This module uses only
+operations that IEEE 754 rounds correctly (+ - * / sqrt), on float64, one by one in a fixed order.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _LN2: Final = 0.6931471805599453
-_LN2_HIGH: Final = 0.693145751953125  # the first bits of it: times a small whole number it is exact
-_LN2_LOW: Final = 1.4286068203094172e-06  # the rest
-_TERMS: Final = 20  # of the series of exp, far below the last bit for |x| <= ln(2) / 2
-_LEAST: Final = -745.2  # exp of less is 0
-_BITS: Final = 10  # of an exponent that one table serves
+_LN2_HIGH: Final = 0.693145751953125  # its leading bits: multiplication by a small whole number is exact
+_LN2_LOW: Final = 1.4286068203094172e-06  # the remaining bits
+_TERMS: Final = 20  # terms of the exp series: its error is far below the last bit for |x| <= ln(2) / 2
+_LEAST: Final = -745.2  # below this, exp is 0
+_BITS: Final = 10  # bits of an exponent per table
 _SIZE: Final = 1 << _BITS
 
 
@@ -43,7 +43,7 @@ def log(values: Floats) -> Floats:
 
 
 def exp(value: float) -> float:
-    """Return e to the power of a number from -745 to 709; of less 0.
+    """Return e to the power of a number from -745 to 709; 0 for smaller numbers.
 
     >>> exp(0.0), round(exp(1.0), 12), exp(-800.0)
     (1.0, 2.718281828459, 0.0)
@@ -59,7 +59,7 @@ def exp(value: float) -> float:
 
 
 def halved(times: Floats) -> Floats:
-    """Return 0.5 to the power of numbers from 0 on, to about six digits.
+    """Return 0.5 to the power of nonnegative numbers, to about six digits.
 
     >>> halved(np.array([0.0, 1.0, 2.5])).round(6).tolist()
     [1.0, 0.5, 0.176777]
@@ -73,7 +73,7 @@ def halved(times: Floats) -> Floats:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    """Return 0.5 to the power of each place by 2**10, and of each place by 2**20."""
+    """Return the powers i / 2**10 and i / 2**20 of 0.5, for all i below 2**10."""
     roots = [0.5]
     for _ in range(2 * _BITS):
         roots.append(sqrt(roots[-1]))
@@ -81,7 +81,7 @@ def _tables() -> tuple[Floats, Floats]:
 
 
 def _products(roots: list[float]) -> Floats:
-    """Return the product of the roots that each place's bits choose, the first root for the highest bit."""
+    """Return for each index the product of the roots selected by its bits, highest bit first."""
     found = np.ones(1)
     for root in roots:
         found = np.repeat(found, 2)
@@ -90,17 +90,17 @@ def _products(roots: list[float]) -> Floats:
 
 
 def exact_sum(values: npt.NDArray[Any]) -> int:
-    """Return what whole numbers add up to, however large they are.
+    """Return the sum of whole numbers of any size.
 
     >>> exact_sum(np.array([2**62, 2**62, 2**62, -1]))
     13835058055282163711
     """
-    if values.dtype == object:  # Python's own numbers, where 64 bits do not hold them
+    if values.dtype == object:  # Python integers, used if 64 bits are too few
         return sum(values.tolist())
     wide = values.astype(np.int64)
     return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFF_FFFF).sum())
 
 
 def mean_of(values: Floats) -> float:
-    """Return the mean of some values, the same to the last bit in whatever order they come."""
+    """Return the mean of values, identical to the last bit in any order."""
     return fsum(values.tolist()) / len(values)

@@ -1,6 +1,6 @@
-"""Find the request in what was typed: raw text in, weighted passages out. No meaning, no words, no file.
+"""Parse a request: split the raw text into weighted passages. Pure.
 
-Issue forms, slash commands, code, tracebacks and ids say how a task was filed, not what it is.
+Issue forms, slash commands, code, tracebacks and ids show how a task was filed, not the task itself.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 import re
 from typing import NamedTuple
 
-MAX_TEXT = 20_000  # characters that are read; a request that long is a log or a dump
+MAX_TEXT = 20_000  # maximum characters read; a request that long is a log or a dump
 _MOST_PASSAGES = 200
-_LONGEST_JSON = 1_000_000  # characters of an issue as JSON, before its body is cut
+_LONGEST_JSON = 1_000_000  # maximum characters of a JSON issue, before its body is cut
 
 
 class WeightedPassage(NamedTuple):
-    """A line or sentence of a request, and how much it counts."""
+    """A line or sentence of a request, and its weight."""
 
     text: str
     weight: int
@@ -45,7 +45,7 @@ _CLUTTER = (
     (_TAG, ("<",)),
     (_COMMAND, ("/",)),
 )
-"""Patterns in their order, and what a text holds where they match: looking for that takes no time."""
+"""Patterns in their order, each with substrings that a match contains: a fast check before the search."""
 _DIGIT = re.compile(r"\d")
 _CHECKBOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*\[[ xX]?\]")
 _HEADING = re.compile(
@@ -120,7 +120,7 @@ def _says_something(line: str) -> bool:
 
 
 def _passages(line: str, section: _Section) -> list[WeightedPassage]:
-    """Return the sentences of `line`, the first by the section's first weight or a label's."""
+    """Split `line` into sentences; the first gets the section's first weight or, after a label, a title's."""
     labelled = _LABELLED.match(line)
     first, *rest = _SENTENCE.split((labelled[1] if labelled else line).strip())
     weight = TITLE_WEIGHT if labelled else section.first
@@ -128,7 +128,7 @@ def _passages(line: str, section: _Section) -> list[WeightedPassage]:
 
 
 def _section(heading: str) -> _Section:
-    """Return what the lines below `heading` count.
+    """Return the weights of the lines below `heading`.
 
     >>> [_section(heading).first for heading in ("Steps to reproduce", "Feature Request", "Order book")]
     [1, 12, 6]
@@ -140,7 +140,7 @@ def _section(heading: str) -> _Section:
 
 
 def _clean(body: str) -> str:
-    """Take out what carries no request: comments, code, tracebacks, tags, links, ids, slash commands."""
+    """Remove parts without a request: comments, code, tracebacks, tags, links, ids, slash commands."""
     for pattern, needles in _CLUTTER:
         if any(needle in body for needle in needles):
             body = pattern.sub(" ", body)
@@ -152,7 +152,7 @@ def _clean(body: str) -> str:
 
 
 def _issue(raw: str) -> tuple[str, str]:
-    """Return title and body of an issue as JSON, after a slash command or bare; else ("", raw)."""
+    """Return title and body of a JSON issue, with or without a slash command before it; else ("", raw)."""
     start = raw.find("{")
     if start < 0 or '"title"' not in raw:
         return "", raw

@@ -1,7 +1,8 @@
-"""Say how alike runs are: workflow dicts in, scores from 0 to 1 out. Never reads a file or the database.
+"""Similarity scores: compare workflow dicts, from 0 to 1. Never reads files or the database.
 
-Text counts .40, equal status .20, the ratios of costs and of durations .20 each, over the parts that
-both runs have, rescaled to 1. Without text on both sides, or where the texts share nothing, the score is 0.
+The weights are 0.40 for text, 0.20 for equal status, and 0.20 each for the ratios of costs and durations.
+Only components known for both runs count, rescaled to 1. The score is 0 if a run has no text or if the
+texts have nothing in common.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ from .top_matches import best_matches
 
 
 class SimilarityPart(TypedDict):
-    """One part of a score; its share of the score is weight x value, over the sum of all weights."""
+    """One component of a score; it contributes weight x value, divided by the sum of all weights."""
 
-    name: str  # text, status, cost, duration
+    name: str  # component: text, status, cost or duration
     weight: float
-    value: float | None  # 0..1; None: one of the runs lacks it
+    value: float | None  # 0 to 1; None if one of the runs lacks it
 
 
 class Explanation(TypedDict):
-    """A score and what it is made of."""
+    """A score and its components."""
 
-    score: float  # 0..1
+    score: float  # 0 to 1
     parts: list[SimilarityPart]
 
 
 def calculate_similarity_score(a: Workflow, b: Workflow) -> float:
-    """Return how alike two runs are, 0 to 1; the same in both directions.
+    """Return the similarity of two runs, 0 to 1; symmetric.
 
     >>> calculate_similarity_score({"nl_input": "Sort the orders"}, {"nl_input": "sort orders"})
     1.0
@@ -48,7 +49,7 @@ def calculate_similarity_score(a: Workflow, b: Workflow) -> float:
 
 
 def explain_similarity(a: Workflow, b: Workflow) -> Explanation:
-    """Return the score of two runs with its parts.
+    """Return the score of two runs with its components.
 
     >>> explain_similarity({"nl_input": "x", "total_cost": 1}, {"nl_input": "x", "total_cost": 4})["parts"][2]
     {'name': 'cost', 'weight': 0.2, 'value': 0.25}
@@ -64,7 +65,7 @@ def explain_similarity(a: Workflow, b: Workflow) -> Explanation:
 def find_similar_workflows(
     workflow: Workflow, workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
 ) -> list[tuple[Workflow, float]]:
-    """Return the runs most like `workflow`, best first, never the run itself (same project and id)."""
+    """Return the runs most similar to `workflow`, best first, excluding itself (same project and id)."""
     me = _identity(workflow)
     others = [
         other for other in workflows if other is not workflow and (me[1] is None or _identity(other) != me)
@@ -80,7 +81,7 @@ def find_similar_workflows(
 def calculate_all_similarities(
     workflows: Iterable[Workflow], threshold: float = 0.5, limit: int = 5
 ) -> dict[str, list[tuple[str, float]]]:
-    """Return every run's most similar runs by id, best first; of two runs with one id the later counts."""
+    """Return each run's most similar runs by id, best first; of duplicate ids, the later run counts."""
     by_id = {str(workflow["id"]): workflow for workflow in workflows if workflow.get("id") is not None}
     ordered = sorted(by_id.values(), key=_order)
     ids = [str(workflow["id"]) for workflow in ordered]
@@ -90,7 +91,7 @@ def calculate_all_similarities(
 
 
 def run_features(key: Key, workflow: Workflow) -> RunFeatures:
-    """Return what `workflow` is compared by; a cost or a duration that is only a lower bound is unknown."""
+    """Return the features of `workflow`; a cost or duration that is only a lower bound is unknown."""
     text, status = workflow.get("nl_input"), workflow.get("status")
     named = str(status).strip().lower() if status is not None else ""
     return RunFeatures(
@@ -103,7 +104,7 @@ def run_features(key: Key, workflow: Workflow) -> RunFeatures:
 
 
 def _amount(value: object) -> float | None:
-    """Return a number of 0 or more; None for everything else, NaN, infinity and bool included."""
+    """Return a number of 0 or more; None for all else, including NaN, infinity and bool."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

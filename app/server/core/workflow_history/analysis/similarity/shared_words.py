@@ -1,7 +1,7 @@
-"""Say what two requests have in common: two texts in, the words that bring them together out. Pure.
+"""Explain a text similarity: find the words that two requests share. Pure.
 
-A vector is a sum over words, so the cosine of two requests falls apart into one amount for each pair of
-words. Only the rounding of vectors to whole numbers is left out of it.
+A vector is a sum over words, so the cosine of two requests is a sum over pairs of words. Only the
+rounding of vectors to whole numbers is ignored.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from .tokenizer import stem
 from .word_embeddings import Floats
 
 MAX_WORDS = 200
-"""Of each text, the heaviest: the others add next to nothing."""
+"""Maximum words per text, the heaviest ones: the others add next to nothing."""
 
 MIN_CONTRIBUTION = 0.01
-"""Of the cosine: what brings less is not worth naming."""
+"""Minimum contribution to the cosine for a pair to be listed."""
 
 _DECIMALS = 9
-"""To which amounts are rounded before they are compared: the last digits differ between processors."""
+"""Decimals of contributions before they are compared: the last digits differ between processors."""
 
 
 class WordMatch(NamedTuple):
-    """A word of one text, a word of the other, and what the two bring together."""
+    """A word of each text, and the contribution of the pair."""
 
     one: str
     other: str
-    gave: float  # of the cosine; all pairs of words, those that take away too, add up to it
+    gave: float  # contribution to the cosine; all pairs, negative ones too, add up to it
 
 
 class SharedWords(NamedTuple):
-    """What two texts have in common."""
+    """Words that two texts have in common."""
 
-    shared: tuple[WordMatch, ...]  # the same word in any of its forms, the strongest first
-    akin: tuple[WordMatch, ...]  # words that only one text has, of like meaning
+    shared: tuple[WordMatch, ...]  # pairs of the same word in any form, strongest first
+    akin: tuple[WordMatch, ...]  # pairs of related words, each in only one of the texts
 
 
 def shared_words(one: str, other: str, most: int = 6) -> SharedWords:
-    """Return the strongest pairs of words, at most `most` of a kind.
+    """Return the strongest pairs of words, at most `most` of each kind.
 
     >>> found = shared_words("Export suppliers as CSV", "CSV exports of orders")
     >>> sorted(bond.one for bond in found.shared)
@@ -61,7 +61,7 @@ def shared_words(one: str, other: str, most: int = 6) -> SharedWords:
 
 
 def missing_words(text: str, other: str, most: int = 8) -> tuple[str, ...]:
-    """Return the heaviest words of a text that the other lacks in any form.
+    """Return the heaviest words of a text that the other text lacks in any form.
 
     >>> missing_words("Export suppliers as CSV", "Exporting the orders as CSV")
     ('suppliers',)
@@ -77,7 +77,7 @@ def _heaviest(text: str) -> dict[str, int]:
 
 
 def _amounts(mine: Mapping[str, int], theirs: Mapping[str, int]) -> Floats:
-    """Return what each pair of words adds to the cosine of the two texts."""
+    """Return the contribution of each pair of words to the cosine of the two texts."""
     total = np.zeros((len(mine), len(theirs)))
     halves = zip(_halves(mine), _halves(theirs), (1.0 - LITERAL_WEIGHT, LITERAL_WEIGHT), strict=True)
     for left, right, share in halves:
@@ -88,7 +88,7 @@ def _amounts(mine: Mapping[str, int], theirs: Mapping[str, int]) -> Floats:
 
 
 def _halves(words: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """Return what each word adds to its text's meaning and to its fingerprint."""
+    """Return each word's contribution to its text's meaning and fingerprint vectors."""
     meanings, fingerprints = embed_words(words)
     weights = np.array([*words.values()], np.float64)[:, None]
     return meanings * weights, fingerprints * weights
@@ -100,7 +100,7 @@ def _length(rows: Floats) -> float:
 
 
 def _strongest(names: tuple[Sequence[str], Sequence[str]], gave: Floats, most: int) -> tuple[WordMatch, ...]:
-    """Return the strongest pairs; each word stands in one of them."""
+    """Return the strongest pairs; each word is in at most one of them."""
     found: list[WordMatch] = []
     seen: tuple[set[str], set[str]] = (set(), set())
     for place in np.argsort(-gave, axis=None, kind="stable").tolist():

@@ -1,6 +1,6 @@
-"""Turn a request into a vector: text in, small integers as bytes out. Never compares two texts.
+"""Text vectors: turn a request into a vector of small integers, packed as bytes. Compares no texts.
 
-Words are added up as integers, so the order of a passage's words changes nothing.
+Words are summed as integers, so the order of a passage's words makes no difference.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .tokenizer import tokenize
 from .word_embeddings import HASH_DIMENSIONS, EmbeddingCache, Floats, load_word_embeddings
 
 LITERAL_WEIGHT = 0.15
-"""Share of the squared length that the literal part has."""
+"""Share of the literal part (word fingerprints) in the squared length."""
 
-_LENGTH = 480.0  # of a vector, before rounding: dot products stay below 2**24, so float32 holds them exactly
-_TOLERATED = 0.45  # likeness to a template's sentence from which a passage counts less
-_MOST_WORDS = 2_000  # of a request
+_LENGTH = 480.0  # vector length before rounding: dot products stay below 2**24, so float32 is exact
+_TOLERATED = 0.45  # similarity to a boilerplate sentence from which a passage counts less
+_MOST_WORDS = 2_000  # maximum words of a request
 _FINE = 16  # steps in one unit of a passage's weight
-_TITLE_FROM = 9 * _FINE  # a passage of this weight is a title
-_SOME_WORDS = 6  # a shorter title leaves the body as much room as one of so many words
+_TITLE_FROM = 9 * _FINE  # passages of this weight or more are a title
+_SOME_WORDS = 6  # a shorter title allows as much body as a title of this many words
 BODY_WEIGHT = 0.3
-"""Sum of the body's weights at most, as a share of the title's."""
+"""Maximum sum of the body's weights, as a share of the title's."""
 
 Vector = npt.NDArray[np.int8]
 
@@ -38,7 +38,7 @@ def dimensions() -> int:
 
 @lru_cache(maxsize=4_096)
 def text_vector(text: str) -> bytes | None:
-    """Return the vector of a request, one signed byte per dimension; None where it has no words.
+    """Return the vector of a request, one signed byte per dimension; None if it has no words.
 
     >>> text_vector("Sort the orders") == text_vector("sort ORDERS!")
     True
@@ -56,12 +56,12 @@ def text_vector(text: str) -> bytes | None:
     if squared == 0.0:
         return None
     rounded = np.rint(np.concatenate([part for _, part in parts]) * (_LENGTH / np.sqrt(squared)))
-    vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # clip takes longer to start
+    vector: Vector = np.minimum(np.maximum(rounded, -127), 127).astype(np.int8)  # np.clip has more overhead
     return vector.tobytes()
 
 
 def weighted_tokens(text: str) -> dict[str, int]:
-    """Return the words of a request that count, and how much each does.
+    """Return the words of a request with their weights, without stop words.
 
     >>> weighted_tokens("Sort the orders")
     {'sort': 96, 'orders': 96}
@@ -77,15 +77,15 @@ def embed_words(words: Iterable[str]) -> tuple[Floats, Floats]:
 
 
 def warm_up() -> None:
-    """Load all that the first vector needs, for the processes that are forked from this one."""
+    """Load all data for the first vector, so that forked processes inherit it."""
     _templates()
 
 
-_FALLBACK = 2_000  # characters of a text that is nothing but code, links and commands
+_FALLBACK = 2_000  # characters used of a text that consists only of code, links and commands
 
 
 def _weighted_words(passages: list[WeightedPassage]) -> dict[str, int]:
-    """Return what each word counts, templates' sentences weighed down and the body held below the title."""
+    """Return the weight of each word; reduces boilerplate sentences and limits the body."""
     cut = [tokenize(passage.text) for passage in passages]
     weights = [passage.weight * _FINE for passage in passages]
     if len(passages) > 1:
@@ -102,7 +102,7 @@ def _weighted_words(passages: list[WeightedPassage]) -> dict[str, int]:
 
 
 def _with_title(weights: list[int]) -> list[int]:
-    """Let the first of the heaviest passages be the title, where no passage is heavy enough to be one."""
+    """Make the first of the heaviest passages the title if no passage is heavy enough."""
     heaviest = max(weights)
     if heaviest >= _TITLE_FROM or heaviest == 0:
         return weights
@@ -111,7 +111,7 @@ def _with_title(weights: list[int]) -> list[int]:
 
 
 def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
-    """Join both, the body's sum of weights cut to a share of what a title of some words has."""
+    """Merge title and body words, limiting the body's total weight to a share of the title's."""
     for word in title:
         body.pop(word, None)
     total = sum(body.values())
@@ -121,10 +121,10 @@ def _balanced(title: dict[str, int], body: dict[str, int]) -> dict[str, int]:
 
 
 def _less_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int]:
-    """Return the weights, cut by a third for each .1 that a passage comes near a template's sentence."""
+    """Return the weights, cut by a third per 0.1 of similarity to boilerplate above _TOLERATED."""
     meanings, lengths = _with_lengths(_meanings(passages))
     sentences, their_lengths = _templates()
-    # Sums of whole numbers below 2**53: exact, in whatever order a processor adds them up.
+    # Sums of whole numbers below 2**53 are exact in any order of addition.
     cosines = (meanings @ sentences.T) / np.where(lengths > 0.0, lengths, 1.0)[:, None] / their_lengths
     likeness = cosines.max(axis=1).tolist()
     return [
@@ -134,7 +134,7 @@ def _less_boilerplate(passages: list[list[str]], weights: list[int]) -> list[int
 
 
 def _meanings(passages: Sequence[Iterable[str]]) -> Floats:
-    """Return the sum of the meanings of each passage's different words: whole numbers."""
+    """Return the sum of the meanings of each passage's distinct words, as whole numbers."""
     column_of: dict[str, int] = {}
     there = [
         (row, column_of.setdefault(word, len(column_of)))
@@ -167,6 +167,6 @@ def _templates() -> tuple[Floats, Floats]:
 
 
 def _scaled(sums: npt.NDArray[np.int64], share: float) -> tuple[float, Floats]:
-    """Return `sums` with a squared length of `share`, after it; all zero stays zero."""
+    """Return `share`, and `sums` scaled to that squared length; all zeros stay zero, with share 0."""
     length = np.sqrt(np.dot(sums, sums))
     return (share, sums * (np.sqrt(share) / length)) if length else (0.0, sums.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Cut a passage into words: text in, plain lower-case words out. No meaning, no weights, no file."""
+"""Tokenizer: split a passage into lower-case words. Uses no meanings, weights or files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _RUN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CONTRACTION = re.compile(r"(?<=[^\W\d_])['\u2019](?:s|t|re|ve|ll|d|m)\b", re.IGNORECASE)
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)")
-_LONGEST_WORD = 40  # characters; longer runs are blobs, their head says enough to match themselves
+_LONGEST_WORD = 40  # characters; longer runs are blobs, whose start is enough to match equal ones
 
 _STOP_WORD_LIST = """
 a about above after again all also am an and any are as at be because been before being below between
@@ -25,9 +25,9 @@ STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 def tokenize(passage: str) -> list[str]:
-    """Return the words of `passage` in order, identifiers cut at humps and underscores, stop words left out.
+    """Return the words of `passage` in order, without stop words; splits camelCase and snake_case.
 
-    Scripts written without spaces give pairs of neighbouring characters.
+    Scripts written without spaces yield pairs of neighbouring characters.
 
     >>> tokenize("Fix the parseHTTPHeader() of core/io_utils.py")
     ['fix', 'parse', 'http', 'header', 'core', 'io', 'utils', 'py']
@@ -39,7 +39,7 @@ def tokenize(passage: str) -> list[str]:
         plain = _CONTRACTION.sub("", plain)
     words: list[str] = []
     for run in _RUN.findall(plain):
-        if run.islower() and run.isascii():  # nearly all words
+        if run.islower() and run.isascii():  # shortcut for nearly all words
             words.append(run[:_LONGEST_WORD])
         else:
             for part in [run] if run.islower() else _HUMP.split(run):
@@ -60,7 +60,7 @@ def _pieces(run: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Return `word` without its commonest English endings: crude, but alike for every form it knows.
+    """Return `word` without its most common English endings: crude, but the same for all covered forms.
 
     >>> [stem(word) for word in ("sorting", "sorted", "sorts", "queries", "tables", "table", "class")]
     ['sort', 'sort', 'sort', 'query', 'tabl', 'tabl', 'class']

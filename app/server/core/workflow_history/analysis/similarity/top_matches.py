@@ -1,7 +1,7 @@
-"""The best matches of many runs: a table of runs in, lists of rows and scores out. No text, file or SQL.
+"""Best matches of many runs: compute lists of similar rows with scores. Uses no text, file or SQL.
 
-Vectors hold small integers, so their dot products are exact in float32 whatever the order of the
-sums. That makes a stored list, a list brought up to date and a list computed anew equal to the bit.
+Vectors contain small integers, so their dot products are exact in float32 in any order of summation.
+Stored, updated and recomputed lists are therefore equal to the last bit.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .pair_scores import (
 )
 
 Matches = list[tuple[Key, float]]
-"""Best first; equal scores in the order of their keys."""
+"""Matches, best first; equal scores are sorted by key."""
 
 _ROW_BLOCK = 512
-_COLUMN_BLOCK = 4_096  # with the rows above: 8 MB of dot products at a time
+_COLUMN_BLOCK = 4_096  # with _ROW_BLOCK rows: 8 MB of dot products at a time
 _FIRST_BLOCK = 256
-_MOST_PAIRS = 131_072  # scored at a time
+_MOST_PAIRS = 131_072  # pairs scored at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class TopK:
     """Lists of similar runs, one per row; free places have column -1 and score -1."""
 
     columns: Integers  # (rows, limit), rows of the table
-    scores: Floats  # (rows, limit), falling; equal scores have rising columns
+    scores: Floats  # (rows, limit), descending; equal scores have ascending columns
 
     @classmethod
     def empty(cls, rows: int, limit: int) -> TopK:
-        """Return lists without a match."""
+        """Return lists without a match; raises ValueError if `limit` is below 1."""
         if limit < 1:
             raise ValueError(f"limit must be 1 or more, not {limit}")
         return cls(np.full((rows, limit), -1, np.int64), np.full((rows, limit), -1.0))
@@ -53,16 +53,16 @@ class TopK:
 
     @property
     def is_full(self) -> Flags:
-        """Whether a list has no free place: what is not on it is no better than its last."""
+        """Mask of the lists without a free place: runs not on such a list are no better than its last."""
         return self.columns[:, -1] >= 0
 
     def set_rows(self, rows: Integers, lists: TopK) -> None:
-        """Put other lists in the place of those of `rows`."""
+        """Replace the lists of `rows`."""
         self.columns[rows] = lists.columns
         self.scores[rows] = lists.scores
 
     def differs(self, other: TopK) -> Flags:
-        """Tell which lists are not the same as the other's."""
+        """Return a mask of the lists that differ from the other's."""
         differs: Flags = ((self.columns != other.columns) | (self.scores != other.scores)).any(axis=1)
         return differs
 
@@ -70,7 +70,10 @@ class TopK:
 def best_matches(
     table: SimilarityTable, rows: Collection[Key] | None = None, threshold: float = 0.5, limit: int = 5
 ) -> dict[Key, Matches]:
-    """Return each asked run's `limit` best matches of at least `threshold`; all runs where none is named."""
+    """Return the `limit` best matches with at least `threshold` of each given run; None means all runs.
+
+    Raises KeyError for an unknown run.
+    """
     if rows is None:
         asked = np.arange(len(table.keys))
         lists = incremental_matches(table, asked, np.zeros(len(table.keys)), threshold, limit)
@@ -97,10 +100,10 @@ def _known_row(table: SimilarityTable, key: Key) -> int:
 def incremental_matches(
     table: SimilarityTable, changed: Integers, least: Floats, threshold: float = 0.5, limit: int = 5
 ) -> TopK:
-    """Return, row by row of the table, what the `changed` rows bring: rising row numbers, each once.
+    """Return for each row of the table the matches with the `changed` rows, which are ascending and unique.
 
-    A changed row gets its whole list. Every other gets the best of the changed runs that score at
-    least its `least`, which is the score of the last place of a full list, and 0 for one with room.
+    A changed row gets its complete list. Other rows get the best of the changed runs that score at least
+    their `least`: the score of the last place of a full list, and 0 for a list with free places.
     """
     lists = TopK.empty(len(table.keys), limit)
     floor = np.maximum(least, threshold)
@@ -118,7 +121,7 @@ def incremental_matches(
 
 
 def full_matches(table: SimilarityTable, rows: Integers, threshold: float = 0.5, limit: int = 5) -> TopK:
-    """Return the whole lists of some rows, in their order."""
+    """Return the complete lists of the given rows, in their order."""
     lists = TopK.empty(len(table.keys), limit)
     floor = np.full(len(table.keys), threshold)
     with_text = np.flatnonzero(table.sides.norms > 0)
@@ -130,11 +133,11 @@ def full_matches(table: SimilarityTable, rows: Integers, threshold: float = 0.5,
 
 
 def update_matches(stored: TopK, news: TopK, changed: Flags) -> tuple[TopK, Flags]:
-    """Return the `stored` lists with `news` of the changed runs; and which must be computed anew instead.
+    """Merge `news` of the changed runs into the `stored` lists; also return a mask of lists to recompute.
 
-    `changed` tells it of each row of the table; both kinds of lists are of the same rows, none changed.
-    A full list that loses a member stays right while it can be filled with what its last place did
-    not surpass: of runs that are on neither list, nothing is known but that they come after that.
+    `changed` is a mask of the table's rows; both kinds of lists are for the same rows, none of them changed.
+    A full list that loses a member stays correct while it can be refilled with matches no worse than its last
+    place: all runs on neither list rank after that.
     """
     kept = (stored.columns >= 0) & ~changed[stored.columns]
     last_score, last_column = stored.scores[:, -1:], stored.columns[:, -1:]
@@ -150,7 +153,7 @@ def update_matches(stored: TopK, news: TopK, changed: Flags) -> tuple[TopK, Flag
 
 
 def _blocks(columns: Integers) -> Iterable[Integers]:
-    """Yield `columns` in blocks, the first ones small: once lists are full, few pairs need a second look."""
+    """Yield `columns` in blocks, small ones first: once lists are full, few pairs need a second check."""
     start, size = 0, _FIRST_BLOCK
     while start < len(columns):
         yield columns[start : start + size]
@@ -161,9 +164,9 @@ def _blocks(columns: Integers) -> Iterable[Integers]:
 def _compare(
     table: SimilarityTable, lists: TopK, floor: Floats, left: Integers, right: Integers, *, both_ways: bool
 ) -> None:
-    """Hold `left` against `right`, and put what is good enough into the lists of `left`, or of both.
+    """Compare `left` with `right`, and add good matches to the lists of `left`, or of both.
 
-    The dot product alone rules out most pairs, a quick look most of the others; the rest are scored.
+    The dot product alone rules out most pairs, an upper bound most of the others; the rest are scored.
     """
     sides = table.sides
     dots = _whole(table, left) @ _whole(table, right).T
@@ -194,9 +197,9 @@ def _whole(table: SimilarityTable, rows: Integers) -> npt.NDArray[np.float32]:
 
 
 def _least(lists: TopK, floor: Floats, rows: Integers, others: Integers) -> Floats:
-    """Return the score from which one of the `others` could enter each row's list.
+    """Return for each row the minimum score with which one of the `others` can enter its list.
 
-    Nothing surpasses a last place of 1, and what equals it comes after it in the order of keys.
+    No score is above a last place of 1, and an equal score ranks after it by key.
     """
     last = lists.scores[rows, -1]
     hopeless = (last >= 1.0) & (lists.columns[rows, -1] < others[0])
@@ -204,7 +207,7 @@ def _least(lists: TopK, floor: Floats, rows: Integers, others: Integers) -> Floa
 
 
 def _least_dots(sides: PairSide, rows: Integers, least: Floats, others: Integers) -> npt.NDArray[np.float32]:
-    """Return the dot products below which no pair can reach `least`; rather too low than too high."""
+    """Return dot products below which no pair can reach `least`; never too high."""
     shortest = float(np.sqrt(sides.norms[others].min()))
     mine = sides.take(rows)
     known = (mine.statuses != NO_STATUS).astype(np.int64) + ~np.isnan(mine.costs) + ~np.isnan(mine.durations)
@@ -213,7 +216,7 @@ def _least_dots(sides: PairSide, rows: Integers, least: Floats, others: Integers
 
 
 def _put_good(lists: TopK, floor: Floats, rows: Integers, columns: Integers, scores: Floats) -> None:
-    """Put pairs into the lists of `rows` where they score enough; a run is not similar to itself."""
+    """Add pairs with sufficient scores to the lists of `rows`; a run is not similar to itself."""
     least = np.maximum(lists.scores[rows, -1], floor[rows])
     good = (scores > 0.0) & (scores >= least) & (rows != columns)
     if good.any():
@@ -221,9 +224,9 @@ def _put_good(lists: TopK, floor: Floats, rows: Integers, columns: Integers, sco
 
 
 def _put(lists: TopK, at: Integers, columns: Integers, scores: Floats) -> None:
-    """Merge pairs into the lists that `at` names: score first, then the order of keys."""
+    """Merge pairs into the lists of `at`, sorted by score, then by key."""
     limit = lists.scores.shape[1]
-    touched, _ = np.unique(at, return_counts=True)  # asked for less, numpy imports its masked arrays first
+    touched, _ = np.unique(at, return_counts=True)  # else numpy imports its masked arrays first
     rows = np.concatenate((np.repeat(touched, limit), at))
     columns = np.concatenate((lists.columns[touched].ravel(), columns))
     scores = np.concatenate((lists.scores[touched].ravel(), scores))

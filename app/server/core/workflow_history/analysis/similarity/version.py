@@ -1,4 +1,4 @@
-"""Which version of the weights and the cutting made a vector. Costs nothing to import."""
+"""Version of the word weights and the tokenizer behind stored vectors. Cheap to import."""
 
 MODEL_VERSION = "words-1"
-"""Changes whenever a text could get another vector: vectors of other versions are made anew."""
+"""Changes whenever the vector of a text could change: vectors of other versions are recomputed."""

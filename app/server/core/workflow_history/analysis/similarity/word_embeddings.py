@@ -1,6 +1,6 @@
-"""The shipped word table: a word in, meaning and fingerprint out. Reads one file of the package, once.
+"""Word embeddings: look up the meaning and fingerprint of words. Reads one file of the package, once.
 
-`word_table.npz` is made by scripts/distil_word_table.py; see docs/similarity.md.
+`word_table.npz` is built by scripts/distil_word_table.py; see docs/similarity.md.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy.typing as npt
 from .tokenizer import stem
 
 HASH_DIMENSIONS = 32
-"""Dimensions of the literal part."""
+"""Number of dimensions of the literal part."""
 
-_UNKNOWN_RARITY = 255  # a word that the table does not know is rare: sharing it says much
-_UNKNOWN_MEANING = 8  # weight, 1..255; such a word has a name, but little meaning
+_UNKNOWN_RARITY = 255  # a word missing from the table is rare: sharing it is strong evidence
+_UNKNOWN_MEANING = 8  # weight, 1 to 255; a missing word has little known meaning
 
-_MOST_SENSES = 32_768  # words that are remembered, 21 MB
+_MOST_SENSES = 32_768  # maximum cached words, 21 MB
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -34,13 +34,13 @@ class WordEmbeddings(NamedTuple):
     rows: dict[str, int]
     stems: dict[str, int]  # stem -> row of its most frequent word
     directions: npt.NDArray[np.int8]  # (words, dimensions), all rows about equally long
-    weights: npt.NDArray[np.uint8]  # how much a word bears on the meaning of its text
-    rarity: npt.NDArray[np.uint8]  # how much it says that two texts share this very word
+    weights: npt.NDArray[np.uint8]  # weight of a word in the meaning of its text
+    rarity: npt.NDArray[np.uint8]  # weight of two texts sharing exactly this word
 
 
 @cache
 def load_word_embeddings() -> WordEmbeddings:
-    """Load the shipped table."""
+    """Load the shipped word table."""
     source = files(__package__) / "word_table.npz"
     with source.open("rb") as stream, np.load(stream) as data:
         words = data["words"].tobytes().decode().split("\n")
@@ -52,18 +52,18 @@ def load_word_embeddings() -> WordEmbeddings:
 
 
 class EmbeddingCache:
-    """What words add to a text, each worked out once: words in, rows of whole numbers out.
+    """Cache of word vectors: each word's row of whole numbers is computed once.
 
     A row is the word's meaning, followed by its fingerprint.
     """
 
     def __init__(self) -> None:
-        self.width = load_word_embeddings().directions.shape[1]  # of the meaning
+        self.width = load_word_embeddings().directions.shape[1]  # dimensions of the meaning
         self._row_of: dict[str, int] = {}
         self._rows = np.empty((1_024, self.width + HASH_DIMENSIONS), np.float32)
 
     def lookup(self, words: Iterable[str]) -> Floats:
-        """Return a row for each word. Sums of them are exact, in whatever order: they are whole numbers."""
+        """Return a row for each word. Rows are whole numbers, so their sums are exact in any order."""
         known = self._row_of
         if len(known) > _MOST_SENSES:
             known.clear()
@@ -80,9 +80,9 @@ class EmbeddingCache:
 
 
 def _sense(word: str) -> Integers:
-    """Return what `word` adds to a text; a word unknown to the table gets a direction of its own.
+    """Compute the row of `word`; a word missing from the table gets its own pseudorandom direction.
 
-    The fingerprint is taken of the stem, so that "exports" and "exporting" share it.
+    The fingerprint is that of the stem, so that "exports" and "exporting" share it.
     """
     table = load_word_embeddings()
     root = stem(word)
@@ -99,7 +99,7 @@ def _sense(word: str) -> Integers:
 
 
 def _known_rows(table: WordEmbeddings, word: str, root: str) -> tuple[int, ...]:
-    """Return the rows of `word`, of its stem, or of the two known words that it is made of."""
+    """Return the table rows of `word`, of its stem, or of the two known words it is composed of."""
     row = table.rows.get(word, table.stems.get(root))
     if row is not None:
         return (row,)
@@ -111,7 +111,7 @@ def _known_rows(table: WordEmbeddings, word: str, root: str) -> tuple[int, ...]:
 
 
 def _signs(root: str) -> Integers:
-    """Return 512 signs, +1 or -1, that depend on `root` alone and look like chance.
+    """Return 512 pseudorandom signs, +1 or -1, that depend only on `root`.
 
     >>> _signs("export").shape, sorted(set(_signs("export").tolist()))
     ((512,), [-1, 1])

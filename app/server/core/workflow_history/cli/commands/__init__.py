@@ -1,1 +1,1 @@
-"""One file per command: it asks the history and hands what comes back to `render`. No layout in here."""
+"""One module per command: query the history and pass the result to `render`. No layout here."""

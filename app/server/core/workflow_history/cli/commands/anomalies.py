@@ -1,4 +1,4 @@
-"""`workflow-history anomalies`: what got worse or better lately, and which runs stand out."""
+"""`workflow-history anomalies`: recent regressions and improvements, and outlier runs."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def anomalies(
 ) -> None:
     """Tell what got worse or better lately, and which runs stand out.
 
-    Cost, failures, duration, turns, cache hits and failing tool calls, by template and phase.
+    Compares cost, failures, duration, turns, cache hit rate and failed tool calls, by template and phase.
 
-    Lately is counted back from the latest run. Changes that may be chance are left out.
+    "Lately" is counted back from the latest run. Changes that may be due to chance are left out.
     """
     screen = get_output(context)
     found = find_anomalies(get_filter(context), parse_recent(recent), tz=zone_of(context))

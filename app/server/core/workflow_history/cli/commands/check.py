@@ -1,4 +1,4 @@
-"""`workflow-history check`: spending is held against budgets; the exit code says how it stands."""
+"""`workflow-history check`: compare spending with budgets; the exit code is the result."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def check(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Hold spending against budgets; for CI and cron.
 
-    Exit code 0: all within; 1: a budget is passed; 2: the file is faulty, or there is none.
+    Exit code 0: all within budget; 1: a budget is exceeded; 2: the config file is invalid or missing.
 
-    With --quiet nothing is printed where all is well.
+    With --quiet, nothing is printed if all is within budget.
     """
     screen = get_output(context)
     if init:

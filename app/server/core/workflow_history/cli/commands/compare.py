@@ -1,4 +1,4 @@
-"""`workflow-history compare`: two runs side by side, phase by phase."""
+"""`workflow-history compare`: compare two runs, phase by phase."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def compare(
 ) -> None:
     """Hold two runs side by side.
 
-    What was asked, what they cost, phase by phase, and where the difference comes from. Differences are B
-    less A.
+    Shows both requests, the costs by phase, and where the difference comes from. Differences are B minus A.
     """
     screen = get_output(context)
     found = compare_runs(a, b)

@@ -1,4 +1,4 @@
-"""`workflow-history completion`: the script that teaches a shell to complete this program's words."""
+"""`workflow-history completion`: print a shell's completion script for this program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from typer.completion import get_completion_script  # type: ignore[attr-defined] # as in completing
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # as in shell_completion
 
 from ..common_options import COMPLETION_VARIABLE, Command
 from ..output import get_output
@@ -23,7 +23,7 @@ Examples:
 
 
 class Shell(StrEnum):
-    """The shells that can be taught."""
+    """Supported shells."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -37,7 +37,7 @@ def completion(
 ) -> None:
     """Print what teaches a shell to complete commands, options and ids.
 
-    Ids, names and words of the history are completed too, at most 50 of them, from the history in use.
+    Ids, names and other values from the history in use are completed too, at most 50.
     """
     screen = get_output(context)
     script = get_completion_script(

@@ -1,4 +1,4 @@
-"""`workflow-history cost`: what the runs of an agents folder cost; no history is opened or written."""
+"""`workflow-history cost`: costs of the runs in an agents directory; opens and writes no history."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Examples:
 """
 
 MAX_RUNS = 5
-"""How many runs are shown where nobody asked for all of them."""
+"""Number of runs shown without --by run."""
 
 
 class Kind(StrEnum):
-    """What costs are grouped by."""
+    """Keys to group costs by."""
 
     PHASE = "phase"
     AGENT = "agent"
@@ -47,9 +47,9 @@ def cost(
 ) -> None:
     """Tell what an agents folder's runs cost, without a history.
 
-    Streams' own totals are read, and messages only where no total covers them. Nothing is written.
+    Reads the totals in transcripts, and single messages only if no total covers them. Writes nothing.
 
-    What overwritten or deleted streams cost before, only a history knows: see sync.
+    Costs of overwritten or deleted transcripts are recorded only in a history: see sync.
     """
     screen = get_output(context)
     folder = folder_of(directory)

@@ -1,4 +1,4 @@
-"""`workflow-history db`: where the history lies, which shape it has, whether it is sound; and its care."""
+"""`workflow-history db`: path, schema version, integrity check and maintenance of the history database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: workflow-history db path", cls=Command)
 def path(context: typer.Context) -> None:
-    """Print where the history is stored."""
+    """Print the path or URL of the history database."""
     screen = get_output(context)
     if screen.as_json:
         screen.print_json({"path": database.database_name()})
@@ -44,7 +44,7 @@ def path(context: typer.Context) -> None:
 
 @app.command(epilog="Example: workflow-history db version", cls=HistoryCommand)
 def version(context: typer.Context) -> None:
-    """Print the version of the database's tables."""
+    """Print the schema version of the database."""
     screen = get_output(context)
     if screen.as_json:
         screen.print_json({"database_version": database.schema_version()})
@@ -54,7 +54,7 @@ def version(context: typer.Context) -> None:
 
 @app.command(epilog="Example: workflow-history --db old.db db check", cls=Command)
 def check(context: typer.Context) -> None:
-    """Look for damage; nothing is repaired. Exit code 1 where something is wrong."""
+    """Check the database for damage; repairs nothing. Exit code 1 if there is a problem."""
     screen = get_output(context)
     if database.schema_version() is None:
         raise WorkflowHistoryError(f"there is no history at {database.database_name()} yet")

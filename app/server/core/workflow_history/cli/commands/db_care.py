@@ -1,4 +1,4 @@
-"""`workflow-history db backup`, `restore`, `prune`, `vacuum`: a copy and back, old runs out, less space."""
+"""`workflow-history db` maintenance: `backup`, `restore`, `prune`, `vacuum` and `scrub`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def scrub(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Really take out all texts.")] = False,
 ) -> None:
-    """Take secrets out of a history that was made before.
+    """Redact secrets in text that the history already stores.
 
-    A sync takes them out by itself: this is for what older versions stored, or rules did not know yet.
-    Nothing of it stays in the database's files. Stop other programs that have the history open.
+    A sync redacts secrets by itself. This is for text stored by older versions or with older rules.
+    No redacted secret stays in the database's files. Stop other programs that have the history open.
     """
     if no_text and not yes:
         raise typer.BadParameter(
@@ -67,7 +67,7 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to their group."""
+    """Add `backup`, `restore`, `prune` and `vacuum` to the `db` group."""
     app.command(epilog="Example: workflow-history db backup ~/backups/history.db", cls=HistoryCommand)(backup)
     app.command(epilog="Example: workflow-history db restore ~/backups/history.db", cls=Command)(restore)
     app.command(epilog=PRUNE_EXAMPLES, cls=FilteredCommand)(prune)
@@ -79,9 +79,9 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, an SQLite database.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Copy the history into a file while others write to it, and check the copy.
+    """Copy the history to a file and verify the copy; other programs may write meanwhile.
 
-    It is whole or not there. A history on PostgreSQL comes out as an SQLite file, too.
+    The file is complete or not created. A PostgreSQL history is copied to an SQLite file, too.
     """
     screen = get_output(context)
     done = backup_history(file, force=force)
@@ -95,11 +95,11 @@ def restore(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, or any other history's file.")],
 ) -> None:
-    """Put a copy of a backup in the place of the history, once it is found whole.
+    """Replace the history with a copy of a backup, after verifying the copy.
 
-    The history that was there is kept beside it. While another program writes to it, nothing is done.
+    The replaced history is kept next to it. Nothing is done while another program writes to the history.
 
-    A server shows the new one at once.
+    A running server shows the restored history at once.
     """
     screen = get_output(context)
     done = restore_history(file)
@@ -128,11 +128,11 @@ def prune(  # noqa: PLR0917 - a command line has many options
         bool, typer.Option("--dry-run", help="Only tell which they are, as without --yes.")
     ] = False,
 ) -> None:
-    """Take old runs out of the history, and what was spent on them out of its totals.
+    """Delete old runs from the history; their cost no longer counts in its totals.
 
-    Without --yes nothing is done. Runs at work stay, and so does a run whose age is not known.
+    Without --yes, nothing is deleted. Running runs and runs of unknown age are never deleted.
 
-    No sync brings them back while their files are still there, but sync --with-pruned.
+    Even if their files still exist, only sync --with-pruned stores deleted runs again.
     """
     if yes and _dry_run:
         raise InvalidQueryError("--yes and --dry-run say the opposite; give one of them")
@@ -154,7 +154,7 @@ def prune(  # noqa: PLR0917 - a command line has many options
 
 
 def vacuum(context: typer.Context) -> None:
-    """Give back the space that deleted rows took; others wait for it meanwhile."""
+    """Free the disk space of deleted rows; other programs wait meanwhile."""
     screen = get_output(context)
     done = vacuum_history()
     if screen.as_json:

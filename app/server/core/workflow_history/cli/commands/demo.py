@@ -1,4 +1,4 @@
-"""`workflow-history demo`: a made-up agents folder with a history of its own, to look around in."""
+"""`workflow-history demo`: generate an agents directory with its own history, to explore."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Examples:
 FOLDER = "agents"
 HISTORY = "history.db"
 RUNS, SEED = 240, 1
-EXAMPLE_ROWS = 12  # runs in the list
+EXAMPLE_ROWS = 12  # runs shown in the list
 EXAMPLE_TASK = "CSV export for suppliers"
-"""A task as the planted family of similar tasks asks for it; see demo/tasks.py."""
+"""Request text of a planted family of similar requests; see demo/tasks.py."""
 
 
 @app.command(name="demo", epilog=EXAMPLES, cls=Command)
@@ -48,9 +48,9 @@ def make_demo(
 ) -> None:
     """Make a demo history to look around in.
 
-    Everything lies inside one folder, the history too: your own history is not touched.
+    Everything is in one directory, including the history: your own history is not touched.
 
-    Delete the folder, and it is gone. A demo that is there already is used again.
+    Delete the directory to remove the demo. An existing demo is reused.
     """
     screen = get_output(context)
     agents, history = directory / FOLDER, directory / HISTORY
@@ -83,7 +83,7 @@ def make_demo(
 
 
 def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what to ask the demo, so that what is planted in it is found, each with what it answers."""
+    """Yield commands that show the effects planted in the demo, each with its purpose."""
     yield "stats", "what it all cost, and where"
     yield f"show {_telling(runs)['id']}", "one run's story"
     yield "anomalies", "what got worse"
@@ -93,7 +93,7 @@ def _questions(runs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _is_demo(directory: Path) -> bool:
-    """Return whether a demo is there already; raises where the folder holds something else."""
+    """Return whether a demo exists; raises WorkflowHistoryError if the directory has other content."""
     if (directory / FOLDER).is_dir() and (directory / HISTORY).is_file():
         return True
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -104,5 +104,5 @@ def _is_demo(directory: Path) -> bool:
 
 
 def _telling(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the run with most to see: the costliest of the list."""
+    """Return the most expensive run of the list: it has the most to show."""
     return max(runs, key=lambda run: run_spending(run).minimum or 0)

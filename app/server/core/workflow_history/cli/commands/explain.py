@@ -1,4 +1,4 @@
-"""`workflow-history explain`: from which file, line and rule a figure of a run comes."""
+"""`workflow-history explain`: show the source file, line and rule of a value of a run."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def explain(
 ) -> None:
     """Tell where a figure of a run comes from.
 
-    The file, the line and the rule. Costs are told by agent run, and by tokens times the prices of the day
-    beside what was reported.
+    Shows the file, the line and the rule. Costs are listed by agent run, with the reported cost next to
+    tokens times the prices on the run's date.
 
-    Without FIELD: the main figures, each with its rule.
+    Without FIELD: the main values, each with its rule.
     """
     screen = get_output(context)
     found = explain_run(run_id, field)

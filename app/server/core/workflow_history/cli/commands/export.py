@@ -1,4 +1,4 @@
-"""`workflow-history export`: rows of the history to a file or to standard output."""
+"""`workflow-history export`: write rows of the history to a file or to standard output."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Export runs, agents, models, tool calls and more as CSV, JSON Lines or Parquet.
 
-    The oldest come first. A file is written whole or not at all, for its owner alone.
+    Rows are sorted oldest first. A file is written completely or not at all; only its owner can read it.
 
-    In CSV, text that a spreadsheet would run as a formula gets an apostrophe before it.
+    In CSV, text that a spreadsheet would run as a formula is prefixed with an apostrophe.
     """
     screen = get_output(context)
     piped = output == STDOUT
@@ -101,7 +101,7 @@ def export_rows(  # noqa: PLR0917 - a command line has many options
 
 
 def _piped_format(kind: str | None, *, as_json: bool) -> str | None:
-    """Return the format of what goes to standard output; --json there has JSON Lines alone."""
+    """Return the format for standard output: never Parquet, and with --json only JSON Lines."""
     given = kind or ("jsonl" if as_json else None)
     if given == "parquet" or (as_json and given != "jsonl"):
         raise InvalidQueryError(f"{given} with these options needs a file: --output FILE")

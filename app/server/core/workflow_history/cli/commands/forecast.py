@@ -1,4 +1,4 @@
-"""`workflow-history forecast`: what a run will cost and take, before it runs and while it does."""
+"""`workflow-history forecast`: predict cost, duration and success of a run, before and while it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..render.forecast_run import render_run_forecast, run_headline
 
 app = typer.Typer(add_completion=False)
 
-MAX_TEXT_CHARS = 1_000_000  # characters of a request that are read
+MAX_TEXT_CHARS = 1_000_000  # characters that are read of a request
 
 EXAMPLES = """
 Examples:
@@ -64,8 +64,8 @@ def tell(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Tell what a run will cost and take, and how likely it succeeds, from past runs.
 
-    For a request that has not run yet; with an ID, for a run at work what is still to come, and for one that
-    has ended what would have been forecast. Where too little is known it says so and gives no number.
+    For a request that has not run yet. With an ID: for a running run the remaining cost and time, for an
+    ended run the forecast it would have had. With too few comparable runs, it gives a reason and no number.
     """
     screen = get_output(context)
     asked = [text is not None or file is not None or template is not None, run_id is not None, held]

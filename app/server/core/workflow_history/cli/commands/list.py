@@ -1,4 +1,4 @@
-"""`workflow-history list`: a page of the history as a table."""
+"""`workflow-history list`: show a page of the history's runs as a table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Examples:
 
 
 class SortOrder(StrEnum):
-    """Which end comes first."""
+    """Sort direction."""
 
     DESC = "desc"
     ASC = "asc"
@@ -58,9 +58,9 @@ def list_runs(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Find runs by words, status, cost, phase and more; the newest first.
 
-    What narrows the list combines; where it can be given more than once, any of the values will do.
+    Runs must match all filters. Repeat an option to match any of its values.
 
-    Narrow terminals lose columns, not runs. With --quiet only the ids are printed.
+    Narrow terminals drop columns, not runs. With --quiet, only the ids are printed.
     """
     screen, wanted = get_output(context), get_filter(context)
     check_sort(sort, wanted, after, "--sort")

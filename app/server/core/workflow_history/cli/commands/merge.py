@@ -1,4 +1,4 @@
-"""`workflow-history merge`: another history's runs are brought into this one; says what that came to."""
+"""`workflow-history merge`: import the runs of another history and print a summary."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def merge(
 ) -> None:
     """Bring another history's runs into this one; the other one is only read.
 
-    A run that both know is one run, and its money counts once. To merge again changes nothing.
+    A run in both histories is stored once, and its cost counts once. Merging again changes nothing.
 
-    Different runs of one name are both kept: the later one is called after the place it was found at.
+    Different runs with the same id are both kept: the later one is renamed after the place it was found at.
     """
     screen = get_output(context)
     with screen.progress() as report:

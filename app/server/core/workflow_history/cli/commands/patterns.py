@@ -1,4 +1,4 @@
-"""`workflow-history patterns`: what agents do again and again, what a script would save, what was decided."""
+"""`workflow-history patterns`: recurring operations, their estimated savings, and decisions on them."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def patterns(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Tell what agents do again and again, and what a script would save.
 
-    Where a script is worth most comes first; what was dismissed is left out.
+    Sorted by the risk-adjusted savings of a script. Dismissed patterns are left out.
 
-    So are the agents' own tools (reading, editing, planning) and what tells the same again.
+    So are the agents' own tools (reading, editing, planning) and patterns that another one covers.
     """
     if context.invoked_subcommand is not None:
         return
@@ -96,7 +96,7 @@ def patterns(  # noqa: PLR0917 - a command line has many options
     screen, wanted = get_output(context), get_filter(context)
     found = find_patterns(
         wanted,
-        kinds=kind,  # type: ignore[arg-type]  # words are checked there
+        kinds=kind,  # type: ignore[arg-type]  # find_patterns validates the words
         statuses=state or DEFAULT_STATUSES,  # type: ignore[arg-type]
         limit=USUAL_LIMIT if limit is None and not everything else limit,
         keep_share=keep_share,
@@ -129,7 +129,7 @@ def _next(found: PatternReport) -> list[tuple[str, str]]:
 
 
 def _is_open(one: RankedPattern) -> bool:
-    """Return whether it is still to be decided, and no other pattern tells its work already."""
+    """Return whether the pattern is undecided, scriptable and not covered by another pattern."""
     return one.status == "detected" and one.scriptable and one.part_of is None
 
 
@@ -145,7 +145,7 @@ def show(
     ] = DEFAULT_EXAMPLES,
     keep_share: RemainingShare = DEFAULT_REMAINING,
 ) -> None:
-    """Show one pattern: what it costs, what a script would save, and where to look at it."""
+    """Show one pattern: its cost, the estimated savings of a script, and where it occurs."""
     screen = get_output(context)
     found = show_pattern(pattern, get_filter(context), keep_share=keep_share, examples=examples)
     if screen.as_json:
@@ -175,7 +175,7 @@ def _after(found: PatternDetail) -> list[tuple[str, str]]:
     cls=HistoryCommand,
 )
 def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
-    """Note that a script is to do it; it stays in the list, marked. Syncs keep that."""
+    """Accept a pattern for a script. It stays in the list, marked; syncs keep the decision."""
     _decide(context, pattern, "accepted", note)
 
 
@@ -184,13 +184,13 @@ def accept(context: typer.Context, pattern: PatternId, note: Note = None) -> Non
     cls=HistoryCommand,
 )
 def dismiss(context: typer.Context, pattern: PatternId, note: Note = None) -> None:
-    """Take it out of the list, with all that it tells of; syncs keep that."""
+    """Hide a pattern, and those it covers, from the list; syncs keep the decision."""
     _decide(context, pattern, "dismissed", note)
 
 
 @app.command(epilog="Example: workflow-history patterns reset 33e9fc27", cls=HistoryCommand)
 def reset(context: typer.Context, pattern: PatternId) -> None:
-    """Take back what was decided of it."""
+    """Undo the decision on a pattern."""
     _decide(context, pattern, "detected", None)
 
 

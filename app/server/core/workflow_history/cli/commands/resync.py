@@ -1,4 +1,4 @@
-"""`workflow-history resync`: costs are counted anew from the files, for one run or for many."""
+"""`workflow-history resync`: recalculate costs from the files, for one run or for many."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def resync(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Count the costs of known runs anew.
 
-    For one run, for all, for one status or for a span of days.
+    For one run, all runs, one status or a range of days.
 
-    A known cost never falls because a file is gone.
+    A stored cost never decreases because a file is missing.
     """
     span = since is not None or until is not None
     if sum((run_id is not None, every, status is not None, span)) != 1:
@@ -77,7 +77,7 @@ def _one(run_id: str) -> dict[str, Any]:
 
 
 def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    """Return a span of whole days, aware UTC; its end is the first moment outside."""
+    """Return a range of whole days as aware UTC times; the end is exclusive."""
     start = since.replace(tzinfo=UTC) if since else _EARLIEST
     last = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
     return start, last + timedelta(days=1)

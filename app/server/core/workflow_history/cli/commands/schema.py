@@ -1,4 +1,4 @@
-"""`workflow-history schema`: the JSON Schemas of what the commands give with --json."""
+"""`workflow-history schema`: print the JSON Schemas of the commands' --json output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of what a command gives with --json.
 
-    Every answer has a schema_version: it rises when a key goes or changes its meaning, not for a new key.
+    Every answer has a schema_version. It increases if a key is removed or changes meaning, not for new keys.
     """
     screen = get_output(context)
     if name is not None:

@@ -1,4 +1,4 @@
-"""`workflow-history serve`: the history in the browser and for programs, until it is stopped."""
+"""`workflow-history serve`: serve the history to browsers and REST clients until stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..common_options import Command
 from ..folders import Directory, resolve_watched_folders
 from ..output import Output, get_output
 
-if TYPE_CHECKING:  # see serve
+if TYPE_CHECKING:  # `serve` imports the server lazily
     from ...web.settings import ServerSettings
 
 app = typer.Typer(add_completion=False)
@@ -28,7 +28,7 @@ Examples:
   workflow-history serve --host 0.0.0.0 --name history.example --token new
 """
 
-GENERATE_TOKEN = "new"  # noqa: S105 - the word that asks for one
+GENERATE_TOKEN = "new"  # noqa: S105 - the word that requests a token
 
 
 @app.command(epilog=EXAMPLES, cls=Command)
@@ -60,13 +60,13 @@ def serve(  # noqa: PLR0917 - a command line has many options
 ) -> None:
     """Show the history in the browser, live, and answer programs by REST.
 
-    It follows the agents folder, or all of a project: what is written there is in the history, and on open
-    pages, seconds later.
+    Watches the agents directory, or all those of a project: changes are in the history, and on open pages,
+    seconds later.
 
-    Only this machine can open it, unless you name another address. Stop it with Ctrl-C.
+    Only this machine can open it, unless you specify another address. Stop it with Ctrl-C.
     """
     screen = get_output(context)
-    # What the server is made of is an extra, and takes longer to import than most commands take.
+    # The server's packages are an extra, and take longer to import than most commands run.
     try:
         from ...web.serving import ServerSettings, serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -74,7 +74,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
             f"serve needs {error.name}, which comes with: pip install 'workflow-history[web]'"
         ) from error
     if database.history_exists():
-        database.schema_version()  # one that cannot be asked is told of now, and not on every page
+        database.schema_version()  # an unreadable history is reported now, not on every page
     folders = [found.absolute() for found in resolve_watched_folders(directory)]
     made = secrets.token_urlsafe(24) if token == GENERATE_TOKEN else token
     settings = ServerSettings(
@@ -87,7 +87,7 @@ def serve(  # noqa: PLR0917 - a command line has many options
         follow=follow,
         project=project,
     )
-    new = made if token == GENERATE_TOKEN else None  # who gave one knows it, and no log is to
+    new = made if token == GENERATE_TOKEN else None  # a given token is known and must not be logged
     serve_forever(settings, lambda address: _say(screen, address, new, settings))
 
 

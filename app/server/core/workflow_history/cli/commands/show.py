@@ -1,4 +1,4 @@
-"""`workflow-history show`: one run's whole story."""
+"""`workflow-history show`: show all details of one run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def show(
 ) -> None:
     """Show one run's whole story.
 
-    What was asked, how it ended and why that is thought, what each agent cost, where each number stands.
+    The request, the status and its reason, the cost of each agent run, and the source of each number.
     """
     screen = get_output(context)
     run = database.the_workflow(run_id)
@@ -54,7 +54,7 @@ def show(
 
 
 def _next(run: Mapping[str, Any], likes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return what to ask next of a run; it is held against the run most like it."""
+    """Return the next commands for a run, such as a comparison with its most similar run."""
     name = shlex.quote(qualified_id(run))
     steps = [(f"workflow-history explain {name} cost", "from which files and lines its cost comes")]
     if likes:

@@ -1,4 +1,4 @@
-"""`workflow-history similar`: the runs most like one, or like a task that has not run yet, and why."""
+"""`workflow-history similar`: find the runs most similar to a run or a request, with the reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Examples:
   cat issue.md | workflow-history similar --text - --json
 """
 
-MAX_STDIN_CHARS = 1_000_000  # characters of standard input; no request is that long
+MAX_STDIN_CHARS = 1_000_000  # characters read from standard input; no request is that long
 
 
 @app.command(epilog=EXAMPLES, cls=FilteredCommand)
@@ -49,8 +49,8 @@ def similar(
 ) -> None:
     """Find the runs most like one, or like a task in words.
 
-    Each with the reasons. The score is made of the text, the status, the cost and the duration; a text alone
-    has only its words.
+    Shows the reasons for each. The score combines request text, status, cost and duration; the score of a
+    text alone uses only its words.
     """
     screen = get_output(context)
     found = similar_runs(run_id, _read(text), get_filter(context), limit, threshold)

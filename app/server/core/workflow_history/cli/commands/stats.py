@@ -1,4 +1,4 @@
-"""`workflow-history stats`: what runs add up to, what was spent in vain and what changed."""
+"""`workflow-history stats`: totals of runs by group, wasted spend and trends."""
 
 from __future__ import annotations
 
@@ -54,8 +54,7 @@ def stats(
 ) -> None:
     """Tell what runs add up to, what was wasted and what changed.
 
-    Without an option: the first look at all of it. Averages and percentiles are over the runs that know
-    the figure.
+    Without an option: an overview. Averages and percentiles cover only runs with a known value.
     """
     if (by is not None) + waste + (trend is not None) > 1 or (across is not None and by is None):
         raise InvalidQueryError("use one of --by, --waste and --trend; --across goes with --by")

@@ -1,4 +1,4 @@
-"""`workflow-history sync`: an agents folder is read into the history; says what came of it."""
+"""`workflow-history sync`: read an agents directory into the history and print a summary."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ def sync_command(
 ) -> None:
     """Read an agents folder into the history.
 
-    Only what changed since the last time is read, and nothing is written to the folder.
+    Reads only changes since the last sync, and writes nothing to the directory.
 
-    A run that cannot be read is named, and stops nothing.
+    A run that cannot be read is reported and does not stop the sync.
 
-    Exit code 1: the folder holds no run. Nothing is stored then, and no history is made.
+    Exit code 1: the directory contains no runs. Nothing is stored, and no history is created.
 
-    Exit code 3: all else is stored, but some runs failed or some files could not be read; sync again.
+    Exit code 3: some runs failed or some files could not be read; all else is stored. Sync again.
     """
     screen = get_output(context)
     folder = folder_of(directory)
     new = not database.history_exists()
     if new and not any(map(scanner.holds_runs, scanner.find_agents_folders(folder))):
-        raise no_runs_in(folder)  # an empty history would hide the wrong folder
+        raise no_runs_in(folder)  # an empty history would hide that the directory is wrong
     with screen.progress() as report:
         stats = sync.sync_workflow_history(
             silent=True,

@@ -1,1 +1,1 @@
-"""What the commands print, as pure functions: dicts and a width in, Rich renderables out. Prints nothing."""
+"""Layout of the command output as pure functions: results and a width in, Rich renderables out."""

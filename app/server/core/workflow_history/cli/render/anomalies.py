@@ -1,4 +1,4 @@
-"""Findings and budgets as sentences with a mark each: answers in, Rich renderables out. Pure."""
+"""Anomalies and budgets as marked sentences: query results in, Rich renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = {"passed": ("✗", "red"), "near": ("!", "magenta"), "within": ("✓", 
 
 
 def render_anomalies(found: Anomalies, width: int, zone: tzinfo | None = None) -> RenderableType:
-    """Format regressions, improvements and outliers; days of a zone, None: this machine's."""
+    """Format regressions, improvements and outliers; days are in `zone`, None: the local time zone."""
     if found.recent_since is None:
         why = "No runs to compare." if found.runs == 0 else "No run has a time: nothing to compare."
         return Group(why, *implausible_dates_note(found.misdated))
@@ -55,7 +55,7 @@ def _head(found: Anomalies, zone: tzinfo | None) -> Text:
 
 
 def _nothing_worse(series: int) -> tuple[tuple[str, str], Text]:
-    """Return the mark and the words where nothing is known to be worse: unjudged is not well."""
+    """Return mark and text if there is no regression; a warning if nothing could be judged."""
     if series:
         return _MARKS["within"], Text("nothing got worse that is more than chance", "green")
     least = f"it takes {MIN_BEFORE} dated runs of one template before and {MIN_AFTER} since"
@@ -69,7 +69,7 @@ def _finding(finding: Finding, width: int) -> RenderableType:
 
 
 def _split(sentence: str) -> Text:
-    """Return a sentence, what matters most in bold."""
+    """Return the sentence with the part before the colon in bold."""
     head, colon, rest = single_line(sentence).partition(": ")
     return Text.assemble((head, "bold"), colon, rest)
 
@@ -97,7 +97,7 @@ def _stand_out(one: OutlierRun) -> RenderableType:
 
 
 def _marked(mark: tuple[str, str], *lines: Text) -> RenderableType:
-    """Return lines that stand to the right of a mark, however often they wrap."""
+    """Build a grid with a mark on the left and the lines, which may wrap, on its right."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=1)
     table.add_column(overflow="fold")
@@ -110,7 +110,7 @@ def _marked(mark: tuple[str, str], *lines: Text) -> RenderableType:
 
 
 def render_budgets(found: BudgetReport, width: int) -> RenderableType:
-    """Return how every budget stands, those that are passed first, each with the runs it went to."""
+    """Render the notable budgets, exceeded ones first, and regressions if they were checked."""
     shown = notable_budgets(found.budgets)
     blocks = [_budget(budget, width) for budget in shown]
     if earlier := len(found.budgets) - len(shown):
@@ -126,7 +126,7 @@ def render_budgets(found: BudgetReport, width: int) -> RenderableType:
 
 
 def render_exceeded(found: BudgetReport) -> list[Text]:
-    """Return one line for each budget that is passed and each regression."""
+    """Return one line for each exceeded budget and each regression."""
     over = [Text(single_line(budget.sentence)) for budget in found.budgets if budget.state == "passed"]
     return over + render_sentences(found.regressions or ())
 

@@ -1,4 +1,4 @@
-"""How forecasts held, as tables: the answer in, renderables out. Pure; each share says its sample size."""
+"""Forecast calibration as tables: a report in, renderables out. Pure; each share has its sample size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 def render_calibration(found: CalibrationReport, width: int, *, brief: bool = False) -> RenderableType:
-    """Return how forecasts held; `brief`: the two lines that matter."""
+    """Render a calibration report; `brief`: only the interval coverage of cost and duration."""
     if not found.tried:
         return Text("No stored run that has ended and a date: nothing to forecast.")
     figures = (("Cost", found.cost, format_usd), ("Duration", found.duration, format_duration))
@@ -85,7 +85,7 @@ def _sentence(title: str, figure: FigureCalibration) -> Text:
 
 
 def _verdicts(figure: FigureCalibration) -> list[Text]:
-    """Return for each simpler way whether forecasts came closer; no better where that may be chance."""
+    """Compare forecasts with each simpler method; "no better" if the difference may be chance."""
     return [
         Text.assemble(
             (one.word, _STYLES[one.word]),

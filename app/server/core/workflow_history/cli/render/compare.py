@@ -1,4 +1,4 @@
-"""Two runs side by side: a comparison in, tables out; a narrow screen loses columns, not phases. Pure."""
+"""Two runs compared: a comparison in, tables out; narrow terminals drop columns, not phases. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAX_WIDTH = 120  # cells
 BAR_WIDTH = 12  # cells
 MIN_NAME_WIDTH = 22  # cells
-MIN_WORD_WIDTH, MAX_WORD_WIDTH = 8, 24  # cells of a run's workflow, model and the like
+MIN_WORD_WIDTH, MAX_WORD_WIDTH = 8, 24  # cells of a text value, such as a run's workflow or model
 NARROWER = (
     DropColumn("turns"),
     DropColumn("tokens"),
@@ -50,11 +50,11 @@ NARROWER = (
     DropColumn("time_b"),
     DropColumn("cost_difference"),
 )
-"""What goes first where the width does not do."""
+"""Columns to drop, in this order, until the table fits the width."""
 
 
 def render_comparison(found: Comparison, width: int) -> RenderableType:
-    """Return both runs side by side."""
+    """Render both runs side by side."""
     within = min(width, MAX_WIDTH)
     blocks: list[RenderableType] = [_head("A", found.a, found.request.a, within)]
     blocks += [_head("B", found.b, found.request.b, within), *_requests(found, within), ""]
@@ -69,7 +69,7 @@ def render_comparison(found: Comparison, width: int) -> RenderableType:
 
 
 def render_cost_difference(found: Comparison) -> Text:
-    """Return what the difference in cost comes from, in one sentence."""
+    """Return one sentence on where the cost difference comes from."""
     return Text(wording.describe_cost_difference(found))
 
 
@@ -84,7 +84,7 @@ def _head(letter: str, side: RunRef, request: str | None, width: int) -> Rendera
 
 
 def _requests(found: Comparison, width: int) -> list[RenderableType]:
-    """Return how alike the requests are, and the words that only one of them has."""
+    """Format the similarity of the requests, their shared words and the words of only one."""
     asked = found.request
     if asked.same is None:
         return [Text("   the requests cannot be compared: one is unknown", style="dim")]
@@ -134,7 +134,7 @@ def _word(name: str, value: str | None, room: int) -> str:
 
 
 def _phases(found: Comparison, width: int) -> RenderableType:
-    """Return a row for each phase, and for each agent where a phase has several; the last row is the sum."""
+    """Build a row per phase, one per agent if a phase has several agents, and a last row with the sum."""
     rows: list[tuple[Text, StepComparison]] = []
     for phase in found.phases:
         rows.append((Text(single_line(phase.step.name), style="bold"), phase.step))
@@ -166,7 +166,7 @@ def _figure(step: StepComparison, name: str) -> NumberComparison:
 def _sides(
     steps: Sequence[StepComparison], figures: Sequence[NumberComparison], whole: NumberComparison, what: str
 ) -> list[Column]:
-    """Return A's and B's column of an amount, and their difference; costs come with the outcomes."""
+    """Return the columns of A, B and their difference; for costs also outcomes and percentages."""
     is_cost = what == "cost"
     ours_of = [
         _cell(step.a, format_value(f, f.a), marked=is_cost) for step, f in zip(steps, figures, strict=True)
@@ -204,7 +204,7 @@ def _pair(key: str, title: str, figures: Sequence[NumberComparison], found: Comp
 
 
 def _bars(step: StepComparison, most: float) -> Text:
-    """Return A's bar and B's, to one scale."""
+    """Return the bars of A and B on the same scale."""
     half = BAR_WIDTH // 2
     costs = [None if work is None else work.cost for work in (step.a, step.b)]
     shares = [None if cost is None or not most else cost / most for cost in costs]

@@ -1,4 +1,4 @@
-"""What the runs of a folder cost, as tables: sums in, renderables out. Pure."""
+"""Costs of the runs in an agents directory as tables: sums in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Sums = Mapping[str, Any]
 TITLES = {"phase": "Phases", "agent": "Agents", "model": "Models", "run": "Runs, the costliest first"}
 BAR = 8  # cells
 MOST_NAME = 48  # cells
-MOST_ID = 24  # cells that an id is cut to, if it still means one run
+MOST_ID = 24  # cells that an id is shortened to, if it stays unique
 TOKENS = (
     ("input_tokens", "in"),
     ("output_tokens", "out"),
@@ -40,11 +40,11 @@ NARROWER = (
     DropColumn("output_tokens"),
     DropColumn("when"),
 )
-"""What goes first where the width does not do."""
+"""Columns to drop, in this order, until the table fits the width."""
 
 
 def render_cost_report(found: Sums, width: int) -> RenderableType:
-    """Return the sums, a table for each kind of groups, and what could not be read."""
+    """Render the totals, one table per grouping, and the read problems."""
     if not found["runs"]:
         return Group(Text("No run in it can be read."), *_problems(found, width))
     lines: list[RenderableType] = [_head(found), render_cost_line(found)]
@@ -59,12 +59,12 @@ def render_cost_report(found: Sums, width: int) -> RenderableType:
 
 
 def render_cost_line(found: Sums) -> Text:
-    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
     return render_sum(to_spending(found))
 
 
 def to_spending(sums: Sums) -> Spending:
-    """Return sums as a spending."""
+    """Convert sums to a Spending."""
     amounts = to_decimal(sums["recorded_cost"]), to_decimal(sums["lower_bound_cost"])
     return Spending(*amounts, sums["partial"], sums.get("runs_without_cost", 0))
 

@@ -1,4 +1,4 @@
-"""Where a figure comes from: an explanation in, renderables out; sums can be checked. Pure."""
+"""Provenance of a value: an explanation in, renderables out; sums can be checked. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NARROWER = (DropColumn("weight"), DropColumn("basis"))
 
 
 def render_explanation(found: Explanation, width: int) -> RenderableType:
-    """Return the value, its rule, its places, its parts and the arithmetic."""
+    """Render the value, its rule, its source files, its components and the arithmetic."""
     within = min(width, MOST_WIDTH)
     blocks: list[RenderableType] = [_title(found), Text(single_line(found.rule), style="dim")]
     if found.why_unknown:
@@ -59,7 +59,7 @@ def render_explanation(found: Explanation, width: int) -> RenderableType:
 
 
 def render_explanation_line(found: Explanation) -> Text:
-    """Return the value and its rule alone."""
+    """Return the value and its rule, or the reason why it is unknown, in one line."""
     return Text(f"{whole_words(found)}: {single_line(found.why_unknown or found.rule)}")
 
 
@@ -86,7 +86,7 @@ def _inputs(inputs: dict[str, Any]) -> RenderableType:
 
 
 def _place(source: Source, width: int, *, bare: bool = False) -> RenderableType:
-    """Return a path that can be opened and never breaks, and what it tells; `bare`: without that."""
+    """Format a source as an unbroken path that can be opened, with its description unless `bare`."""
     path = whole(format_source(source))
     words = "; ".join(
         ([] if bare else [single_line(source.says)]) + ([DELETED_FILE_NOTE] if source.there is False else [])
@@ -137,7 +137,7 @@ def _parts(found: Explanation, width: int) -> RenderableType:
 
 
 def _letters(rules: Sequence[Text]) -> dict[str, str]:
-    """Return each different rule with a letter: a rule that many parts have is said once."""
+    """Map each distinct rule to a letter, so that a rule shared by many parts is printed once."""
     different = dict.fromkeys(rule.plain for rule in rules)
     return {rule: f"{ascii_lowercase[place % 26]}" for place, rule in enumerate(different)}
 
@@ -156,7 +156,7 @@ def _total(found: Explanation) -> list[RenderableType]:
 
 
 def _places(parts: Sequence[Component], width: int) -> list[RenderableType]:
-    """Return the file and line of each part; what parts share is said once."""
+    """Return the file and line of each part; a shared source is printed once."""
     sources = [source for part in parts for source in part.sources]
     if not sources:
         return []
@@ -172,7 +172,7 @@ def _once(sources: Sequence[Source]) -> list[Source]:
 
 
 def _arithmetic(found: Explanation, width: int) -> list[RenderableType]:
-    """Return tokens times rates, beside the stored sum."""
+    """Format tokens times rates, next to the stored sum."""
     told = sum_price_terms(found)
     if told is None:
         return []

@@ -1,4 +1,4 @@
-"""A forecast as a screen: the answer in, renderables out. Pure; what is not known is said, never drawn."""
+"""A forecast as a screen: a forecast in, renderables out. Pure; unknown values are text, never bars."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RUNS_NARROWER = (DropColumn("template"), DropColumn("duration"), DropColumn("al
 
 
 def render_forecast(found: Forecast, width: int) -> RenderableType:
-    """Return the whole screen."""
+    """Render the request, the estimates, the phases, the comparable runs and the warnings."""
     lines: list[RenderableType] = [_asked(found, width), headline(found), "", *render_estimates(found)]
     if found.phases:
         lines += ["", section_rule("Phases", width, "where it has them"), phase_table(found.phases, width)]
@@ -44,12 +44,12 @@ def render_forecast(found: Forecast, width: int) -> RenderableType:
 
 
 def headline(found: Forecast) -> Text:
-    """Return the forecast in one sentence."""
+    """Format the forecast as one sentence."""
     return Text(wording.headline(found), "bold")
 
 
 def render_estimates(found: Forecast) -> list[Text]:
-    """Return cost, duration and success, a line each; nothing where nothing at all is known."""
+    """Format cost, duration and success, one line each; empty if there are no comparable runs."""
     if not found.rests_on:
         return []
     return [
@@ -60,7 +60,7 @@ def render_estimates(found: Forecast) -> list[Text]:
 
 
 def render_warnings(weak: Sequence[str]) -> list[RenderableType]:
-    """Return what must be known about a forecast."""
+    """Format the weaknesses of a forecast as warnings."""
     if not weak:
         return []
     return ["", *(Padding(Text(f"! {single_line(line)}", "magenta"), (0, 0)) for line in weak)]
@@ -81,7 +81,7 @@ def _asked(found: Forecast, width: int) -> Text:
 
 
 def phase_table(phases: Sequence[PhaseForecast], width: int) -> RenderableType:
-    """Return the phases, their costs as lines to a common scale."""
+    """Build the table of phases, with cost intervals as lines on a common scale."""
     top = scale_max([phase.cost for phase in phases])
     columns = [
         Column("phase", "phase", tuple(clean_text(phase.phase, "bold") for phase in phases)),
@@ -108,7 +108,7 @@ def _middle(figure: Estimate, show: Formatter) -> str:
 
 
 def render_runs(runs: Sequence[ComparableRun], width: int) -> RenderableType:
-    """Return past runs, those that count most first."""
+    """Build the table of comparable runs, highest weight first."""
     columns = [
         Column("id", "run", tuple(clean_text(run.id, "bold") for run in runs), max_width=26),
         _right("weight", "counts", [f"{run.weight:.2f}" for run in runs]),

@@ -1,4 +1,4 @@
-"""A stored run beside its forecast as a screen: the answer in, renderables out. Pure."""
+"""A stored run next to its forecast as a screen: a forecast in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .text import clean_text, join_parts, section_rule
 
 
 def render_run_forecast(found: RunForecast, width: int) -> RenderableType:
-    """Return the whole screen: what is still to come first, then what was to be expected."""
+    """Render the remaining cost and time, the forecast before the start and the actual values."""
     lines: list[RenderableType] = [_head(found), run_headline(found)]
     if found.flight is not None:
         lines += ["", section_rule("Still to come", width), *_flight(found.flight)]
@@ -34,7 +34,7 @@ def render_run_forecast(found: RunForecast, width: int) -> RenderableType:
 
 
 def run_headline(found: RunForecast) -> Text:
-    """Return what matters of it in one sentence."""
+    """Format the forecast of a stored run as one sentence."""
     return Text(wording.run_headline(found), "bold")
 
 

@@ -1,4 +1,4 @@
-"""Write intervals as people read them: figures of a forecast in, words and bars to scale out. Pure."""
+"""Prediction intervals as text and bars: estimates of a forecast in, Rich text out. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...queries.forecast.records import Estimate, SuccessChance
 
 
 def interval_bar(figure: Estimate, top: float, width: int) -> str:
-    """Return an interval as a line to scale from 0 to `top`, its median a dot; blank where there is none.
+    """Return an interval as a line on a scale from 0 to `top`, the median a dot; blank if there is none.
 
     >>> interval_bar(Estimate(5, 2, 9, 20, 0, 20.0, None), 10, 10)
     '  ───●─── '
@@ -26,12 +26,12 @@ def interval_bar(figure: Estimate, top: float, width: int) -> str:
 
 
 def scale_max(figures: list[Estimate]) -> float:
-    """Return the largest upper bound, the end of a common scale."""
+    """Return the largest p90, the end of a common scale; 0 if none is known."""
     return max((figure.p90 for figure in figures if figure.p90 is not None), default=0.0)
 
 
 def render_success(success: SuccessChance) -> Text:
-    """Return how likely it succeeds, with what that rests on."""
+    """Format the success probability with its interval and sample size, or why it is unknown."""
     label = Text.assemble(("success   ", "dim"))
     if success.share is None:
         return label.append(f"not to be told: {single_line(success.why_not)}")
@@ -41,7 +41,7 @@ def render_success(success: SuccessChance) -> Text:
 
 
 def render_estimate(title: str, figure: Estimate, show: Formatter) -> Text:
-    """Return one figure with its interval, or why there is none."""
+    """Format one estimate with its interval, or the reason why there is none."""
     label = Text.assemble((f"{title:<10}", "dim"))
     if figure.median is None:
         return label.append(f"not to be told: {single_line(figure.why_not)}{known_words(figure, show)}")

@@ -1,4 +1,4 @@
-"""What looking after a history came to: results in, renderables out. Pure."""
+"""Results of export and maintenance commands: results in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_WHAT = {"runs": "run", "agent-runs": "agent run", "patterns": "pattern"}
 
 
 def render_export(found: ExportResult) -> Text:
-    """Return how much was written where."""
+    """Format the number of exported rows, the file and the format."""
     rows = pluralize(found.rows, _OF_WHAT.get(found.what, "row"))
     return join_parts(
         [
@@ -33,7 +33,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def render_merge(done: Mapping[str, Any]) -> RenderableType:
-    """Return what a merge did, or would do."""
+    """Format the result of a merge or of its dry run."""
     would = "would be " if done["dry_run"] else ""
     head = join_parts(
         [
@@ -65,7 +65,7 @@ def render_merge(done: Mapping[str, Any]) -> RenderableType:
 
 
 def render_backup(done: Mapping[str, Any]) -> Text:
-    """Return what was copied where."""
+    """Format the result of a backup: number of runs, file and size."""
     runs = pluralize(done["runs"], "run")
     return join_parts(
         [
@@ -85,13 +85,13 @@ def restored(done: Mapping[str, Any]) -> list[Text]:
 
 
 def render_vacuum(done: Mapping[str, Any]) -> Text:
-    """Return how much space was given back."""
+    """Format the size of the database after and before a vacuum."""
     before, after = done["bytes_before"], done["bytes_after"]
     return join_parts([Text(format_bytes(after), "bold"), f"{format_bytes(before)} before"])
 
 
 def render_prune(done: Mapping[str, Any]) -> RenderableType:
-    """Return what was taken out, or would be."""
+    """Format the deleted runs, or those that a dry run would delete."""
     if not done["runs"]:
         return Group(Text("no run is meant: all stay"), *_before(done["pruned_before"]))
     what = pluralize(done["runs"], "run")
@@ -124,7 +124,7 @@ def _before(before: Mapping[str, Any]) -> list[Text]:
 
 
 def format_bytes(count: int) -> str:
-    """Return a number of bytes as people say it.
+    """Format a number of bytes with a decimal unit.
 
     >>> format_bytes(1_536_000), format_bytes(12)
     ('1.5 MB', '12 B')

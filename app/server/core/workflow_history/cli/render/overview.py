@@ -1,4 +1,4 @@
-"""The first look at all runs: an answer in, renderables out. Pure."""
+"""Overview of all runs: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .text import implausible_dates_note, join_parts, section_rule
 from .trends import trend_line
 from .waste import render_waste_kinds
 
-_TEN: Final = 10  # runs, of which nine can be told from all
+_TEN: Final = 10  # runs; with fewer, a p90 means little
 TOP_ROWS: Final = 5
-"""Groups of each kind that are shown; --by shows them all."""
+"""Number of groups shown per grouping; --by shows all."""
 
 
 def render_overview(found: Overview, width: int) -> RenderableType:
-    """Return the totals, cost by week, the costliest of each kind, what was wasted and what changed."""
+    """Render totals, cost by week, the most expensive groups, wasted spend and the trend."""
     lines: list[RenderableType] = [render_totals(found.total), total_line(found.total), _habits(found.total)]
     lines += ["", *_weeks(found.weeks, width)]
     for title, statistics in (
@@ -35,7 +35,7 @@ def render_overview(found: Overview, width: int) -> RenderableType:
     ):
         shown = sorted(statistics.groups, key=lambda group: -minimum_cost(group))[
             :TOP_ROWS
-        ]  # unknown ones too
+        ]  # includes groups of unknown cost
         if not shown:
             continue
         more = len(statistics.groups) - len(shown)
@@ -69,7 +69,7 @@ def _habits(total: GroupStatistics) -> Text:
 
 
 def _habit(words: str, spread: Distribution, show: Callable[[float | None], str]) -> str | None:
-    """Return a median, and what nine of ten stay below where there are ten."""
+    """Format a median, with the p90 if there are at least ten runs."""
     if not spread.runs:
         return None
     most = f"; nine of ten at most {show(spread.p90)}" if spread.runs >= _TEN else ""
@@ -77,7 +77,7 @@ def _habit(words: str, spread: Distribution, show: Callable[[float | None], str]
 
 
 def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
-    """Return cost by week as a line of blocks: the latest weeks that fit."""
+    """Render the cost by week as a sparkline of the latest weeks that fit."""
     dated = [week for week in weeks.groups if week.first_day is not None]
     shown = dated[-max(1, width) :]
     outside = [*_undated(weeks), *implausible_dates_note(weeks.misdated)]
@@ -98,7 +98,7 @@ def _weeks(weeks: RunStatistics, width: int) -> list[RenderableType]:
 
 
 def _undated(weeks: RunStatistics) -> list[Text]:
-    """Return what the runs without a day cost: no week has it."""
+    """Return a line with the cost of runs without a day, which is in no week."""
     total = weeks.total
     return [
         Text(
@@ -112,7 +112,7 @@ def _undated(weeks: RunStatistics) -> list[Text]:
 
 
 def _spent(week: GroupStatistics) -> float | None:
-    """Return what a week's runs are known to have spent; None where nothing is known of any."""
+    """Return the known cost of a week's runs in US dollars; None if no cost is known."""
     if week.cost.total is None and week.lower_bound_cost is None:
         return None
     return (week.cost.total or 0.0) + (week.lower_bound_cost or 0.0)

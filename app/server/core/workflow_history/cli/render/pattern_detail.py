@@ -1,4 +1,4 @@
-"""One pattern with places to look at: an answer in, renderables out. Pure."""
+"""Details of one pattern with example runs: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NARROWER: Final = (DropColumn("count"), DropColumn("when"), DropColumn("cost"))
 
 
 def render_pattern_detail(found: PatternDetail, width: int, zone: tzinfo | None = None) -> RenderableType:
-    """Return what it costs, what a script would save, what belongs to it, and where to look at it."""
+    """Render the pattern's facts, its estimated savings, the patterns it covers and example runs."""
     one = found.pattern
     blocks: list[RenderableType] = [_title(one), *_decided(one), "", _facts(found)]
     if one.parts:
@@ -45,7 +45,7 @@ def render_pattern_detail(found: PatternDetail, width: int, zone: tzinfo | None 
 
 
 def render_pattern_line(found: PatternDetail) -> Text:
-    """Return the pattern in a line that stands alone."""
+    """Format the pattern as one self-contained line."""
     one = found.pattern
     cost = format_estimate(one.cost, at_least=one.cost_at_least)
     return Text(
@@ -183,7 +183,7 @@ def _parts(parts: tuple[PatternRef, ...], width: int) -> RenderableType:
 
 
 def _examples(examples: tuple[ExampleRun, ...], width: int, zone: tzinfo | None) -> list[RenderableType]:
-    """Return the places; the folder that all of them lie in is said once."""
+    """Render the example runs with file and line; a common agents directory is printed once."""
     folders = {single_line(each.agents_dir) for each in examples if each.agents_dir}
     columns = [
         Column("run", "run", tuple(clean_text(each.run, "bold") for each in examples)),
@@ -203,7 +203,7 @@ def _examples(examples: tuple[ExampleRun, ...], width: int, zone: tzinfo | None)
     if required_width(columns, columns[-1].natural_width) <= width:
         return [build_table(columns, width), *folder]
     table = build_table(fit_columns(columns[:-1], width, _NARROWER), width)
-    return [table, *columns[-1].cells, *folder]  # a place is never broken: it can be copied
+    return [table, *columns[-1].cells, *folder]  # a path is never broken, so that it can be copied
 
 
 def _times(each: ExampleRun) -> str:

@@ -1,4 +1,4 @@
-"""What agents do again and again, as a table: answers in, renderables out. Pure."""
+"""Patterns as a table: query results in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .text import join_parts
 
 BAR: Final = 8  # cells
 MOST_SIGNATURE: Final = 90  # cells
-LEAST_SIGNATURE: Final = 28  # cells, as long as another column can give way
+LEAST_SIGNATURE: Final = 28  # cells, as long as another column can be dropped
 STATUS_MARKS: Final = {"accepted": ("✓", "green"), "dismissed": ("✗", "dim"), "detected": ("", "")}
-"""What was decided, as a sign and its style."""
+"""Sign and style of each decision."""
 
 PART_OF_PREFIX: Final = "▎"
-"""Stands before what another pattern tells already."""
+"""Mark in front of a pattern that another pattern covers."""
 
 _NARROWER: Final = (
     DropColumn("kind"),
@@ -39,14 +39,14 @@ _NARROWER: Final = (
 
 
 def pattern_list(found: PatternReport, width: int, zone: tzinfo | None = None) -> RenderableType:
-    """Return the table, and below it what its figures mean and rest on."""
+    """Render the table of patterns, with a legend below it."""
     if not found.patterns:
         return Group(_head(found, zone), Text("Nothing that a script could take over recurs in these runs."))
     return Group(_head(found, zone), "", _table(found.patterns, width), "", *_legend(found))
 
 
 def render_decision(made: PatternDecision) -> Text:
-    """Return what was decided."""
+    """Format a decision on a pattern."""
     sign, style = STATUS_MARKS[made.status]
     word = "open again" if made.status == "detected" else made.status
     line = Text.assemble((f"{sign} {word}".strip(), style), f": {single_line(made.signature)}")
@@ -54,7 +54,7 @@ def render_decision(made: PatternDecision) -> Text:
 
 
 def _span_line(span: RunPeriod, zone: tzinfo | None) -> Text:
-    """Return which runs were asked; days are of a zone, None: this machine's."""
+    """Format the number and dates of the runs; days are in `zone`, None: the local time zone."""
     ends = [day(end, zone) for end in (span.first, span.last) if end is not None]
     when = " to ".join(ends) or None
     return join_parts([Text(pluralize(span.runs, "run"), "bold"), when])

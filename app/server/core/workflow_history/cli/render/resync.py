@@ -1,4 +1,4 @@
-"""What counting costs anew came to: a resync's result in, renderables out. Pure."""
+"""Results of repricing: a resync result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST = 10
 
 
 def render_resync(result: Mapping[str, Any]) -> Text:
-    """Return how it went for one run."""
+    """Format the result for one run."""
     sign = Text("✓ ", "green") if result.get("success") else Text("✗ ", "red")
     name = single_line(result.get("workflow_id"))
     return Text.assemble(sign, (name, "bold"), "  ", single_line(result.get("message") or ""))
 
 
 def render_resyncs(result: Mapping[str, Any]) -> RenderableType:
-    """Return how it went for many runs; those in trouble by name."""
+    """Format the counts for many runs and list the first failed runs."""
     failed = int(result.get("failed") or 0)
     counts = join_parts(
         [
@@ -40,7 +40,7 @@ def render_resyncs(result: Mapping[str, Any]) -> RenderableType:
 
 
 def resync_errors(result: Mapping[str, Any]) -> list[str]:
-    """Return why it failed, one line for each run; empty where all went well."""
+    """Return one line per failed run with its reason, for the first ones; empty if none failed."""
     trouble = [result] if result.get("success") is False else _in_trouble(result)
     lines = [f"{run.get('workflow_id')}: {run.get('message') or 'failed'}" for run in trouble[:MOST]]
     more = max(len(trouble), int(result.get("failed") or 0)) - len(lines)

@@ -1,4 +1,4 @@
-"""The table of runs: a page of the history in, a table out; a narrow one loses columns, not runs. Pure."""
+"""The table of runs: a page of runs in, a table out; narrow terminals drop columns, not runs. Pure."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ NARROWER = (
     DropColumn("status", "mark"),
     DropColumn("day"),
 )
-"""What goes first where the width does not do; the id's beginning, request and cost always stay."""
+"""Columns to drop or shorten, in this order, to fit the width; short id, request and cost always stay."""
 
-LEAST_REQUEST = 28  # cells, as long as another column can give way
+LEAST_REQUEST = 28  # cells, as long as another column can be dropped
 MOST_REQUEST = 120  # cells
-LONG_ID, SHORT_ID = 40, 15  # cells that an id is cut to, if it still means one run
+LONG_ID, SHORT_ID = 40, 15  # cells that an id is shortened to, if it stays unique
 
 
 class _Cell(NamedTuple):
@@ -69,10 +69,10 @@ def render_run_list(
     *,
     zone: tzinfo | None = None,
 ) -> RenderableType:
-    """Return the table of a page of runs with a line of sums below it.
+    """Render a page of runs as a table with a line of totals below it.
 
-    `total` is how many runs are on all pages, `spent` what these cost. `part_costs`: what the runs were
-    sorted by, its name and of each run its cost. `zone` is that of the times; None: this machine's.
+    `total`, `spent`: number and cost of the runs on all pages. `part_costs`: name of the phase or agent cost
+    that the runs are sorted by, and that cost of each run. `zone`: time zone of the times; None: local.
     """
     columns = _columns(runs, zone)
     if part_costs is not None:
@@ -93,7 +93,7 @@ def render_no_runs(*, filtered: bool, pruned: int = 0) -> Text:
 
 
 def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
-    """Return what to type then, with what it is for."""
+    """Return the next command for an empty list, with its purpose."""
     if filtered:
         return "workflow-history list", "all runs"
     if pruned:
@@ -102,7 +102,7 @@ def after_no_runs(*, filtered: bool, pruned: int = 0) -> tuple[str, str]:
 
 
 def render_request(run: Run) -> Text:
-    """Return the first line of a run's request that says something."""
+    """Return the first non-empty line of a run's request, after the original's name if it is a copy."""
     words, copied = request_summary(run), copy_words(run)
     request = Text(NO_REQUEST, style="dim") if words is None else Text(words)
     return request if copied is None else Text.assemble((copied, "dim"), " · ", request)
@@ -152,7 +152,7 @@ def _column(cell: _Cell, runs: Sequence[Run]) -> Column:
 
 
 def _legend(runs: Sequence[Run], keys: set[str], width: int) -> list[Text]:
-    """Explain the signs that this very table shows."""
+    """Explain the signs that this table contains."""
     lines = in_lines(list_legend(runs, timed=bool({"when", "day"} & keys), zoned="when" in keys), width)
     lines.stylize("dim")
     return [lines] if lines.plain else []

@@ -1,4 +1,4 @@
-"""The runs most like one, each with the reasons: an answer in, renderables out. Pure."""
+"""Similar runs, each with the reasons: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INDENT = "  "
 
 
 def render_similar(found: SimilarRuns, width: int) -> RenderableType:
-    """Return what was asked, the runs with their reasons, and what must be said about them."""
+    """Render the request, a note if there is one, and the similar runs with their reasons."""
     within = min(width, MOST_WIDTH)
     blocks: list[RenderableType] = [_head(found, within), _terms(found)]
     if found.note:
@@ -37,12 +37,12 @@ def render_similar(found: SimilarRuns, width: int) -> RenderableType:
 
 
 def similar_ids(found: SimilarRuns) -> list[Text]:
-    """Return the full ids alone."""
+    """Return the full ids of the similar runs."""
     return [Text(qualified_id(run.project, run.id)) for run in found.runs]
 
 
 def qualified_id(project: str | None, run_id: str) -> str:
-    """Return how a run is called, as every command takes it."""
+    """Return a run's id with its project, quoted for the shell, as every command accepts it."""
     return shlex.quote(single_line(f"{project}/{run_id}" if project else run_id))
 
 
@@ -72,7 +72,7 @@ def _nothing(found: SimilarRuns) -> str:
 
 
 def _run(run: SimilarRun, width: int, *, whole: bool) -> list[RenderableType]:
-    """Return a run's lines; a text's score is that of its words, which needs no line of parts."""
+    """Return the lines of a run; `whole`: with score components, which a text search does not have."""
     cost = {"total_cost": run.cost, "cost_basis": run.cost_basis, "lower_bound_cost": run.lower_bound_cost}
     name = Text(qualified_id(run.project, run.id), "bold")
     facts = join_parts(
@@ -91,7 +91,7 @@ def _run(run: SimilarRun, width: int, *, whole: bool) -> list[RenderableType]:
 
 
 def _why(run: SimilarRun) -> Text:
-    """Return how much of the score each part gave."""
+    """Format the contribution of each score component."""
     told = [
         f"{part.name} {part.gave:.2f}" if part.gave is not None else f"{part.name} unknown"
         for part in run.parts
@@ -101,7 +101,7 @@ def _why(run: SimilarRun) -> Text:
 
 
 def _words(label: str, words: tuple[SharedWord, ...], width: int) -> Text:
-    """Return as many words as a line takes, the strongest first; a whole word stays whole."""
+    """Format the words that fit into a line, strongest first; only an overlong first word is cut."""
     line = f"{INDENT}{label:<7}  "
     for place, each in enumerate(words):
         pair = single_line(each.word if each.word == each.other else f"{each.word} ~ {each.other}")

@@ -1,4 +1,4 @@
-"""Figures of runs in groups, as a table with bars: an answer in, renderables out. Pure."""
+"""Statistics of runs by group as a table with bars: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ NARROWER: Final = (
     DropColumn("median"),
     DropColumn("success"),
 )
-"""What goes first where the width does not do; name, runs and cost always stay."""
+"""Columns to drop, in this order, to fit the width; name, runs and cost always stay."""
 
 UNITS: Final = frozenset({"day", "week", "month"})
-"""Groups of time of which there may be many without a run."""
+"""Groupings by time, in which many groups may have no runs."""
 
 TITLES: Final = {"issue_class": "class"}
 
 
 def render_statistics(found: RunStatistics, width: int) -> RenderableType:
-    """Return the table of all groups, the sums of all runs below it."""
+    """Render the table of all groups, with the totals of all runs below it."""
     groups = _with_runs(found)
     notes = [_left_out(found, len(found.groups) - len(groups)), _time_zone(found), *_legend(found)]
     return Group(
@@ -62,7 +62,7 @@ def render_statistics(found: RunStatistics, width: int) -> RenderableType:
 
 
 def _with_runs(found: RunStatistics) -> Sequence[GroupStatistics]:
-    """Return the groups that a table shows: a long time without a run would hide the others."""
+    """Return the groups to show; many periods without runs would hide the others."""
     if found.by not in UNITS:
         return found.groups
     return [group for group in found.groups if group.runs]
@@ -73,7 +73,7 @@ def _left_out(found: RunStatistics, groups: int) -> Text | None:
 
 
 def groups_table(found: RunStatistics, groups: Sequence[GroupStatistics], width: int) -> RenderableType:
-    """Return the table of some groups, each with a bar as long as its cost is beside the largest."""
+    """Build a table of the groups, each with a bar of its cost relative to the largest one."""
     most = max((minimum_cost(group) for group in groups), default=0.0)
     columns = [
         Column("name", TITLES.get(found.by, found.by), _names(found, groups), max_width=MOST_NAME),
@@ -95,7 +95,7 @@ def groups_table(found: RunStatistics, groups: Sequence[GroupStatistics], width:
 
 
 def render_totals(total: GroupStatistics) -> Text:
-    """Return how many runs there are, what they cost in all and how they ended, in a line."""
+    """Format the number of runs, their total cost and their success rate in one line."""
     return join_parts([
         pluralize(total.runs, "run"),
         f"{format_cost(total)} in all" if total.runs and spending_of(total).minimum is not None else None,
@@ -105,12 +105,12 @@ def render_totals(total: GroupStatistics) -> Text:
 
 
 def total_line(total: GroupStatistics) -> Text:
-    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
     return render_sum(spending_of(total))
 
 
 def name_of(by: str, name: str | None) -> Text:
-    """Return a group's name."""
+    """Format the name of a group."""
     if name is None:
         return Text("unknown", "dim")
     if by == "model":
@@ -119,7 +119,7 @@ def name_of(by: str, name: str | None) -> Text:
 
 
 def _names(found: RunStatistics, groups: Sequence[GroupStatistics]) -> tuple[Text, ...]:
-    """Name each group; crossed, only the first of those that share a name."""
+    """Format the name of each group; with a second grouping, a repeated name is left blank."""
     before = [None, *groups[:-1]] if groups else []
     return tuple(
         Text("")
@@ -143,7 +143,7 @@ def _attempts(groups: Sequence[GroupStatistics]) -> list[Column]:
 
 
 def _durations(groups: Sequence[GroupStatistics]) -> list[Column]:
-    """Return the column of durations, where one is known."""
+    """Return the column of durations as a list; empty if no duration is known."""
     if all(group.duration.median is None for group in groups):
         return []
     return [_numbers("duration", "median time", groups, lambda g: format_duration(g.duration.median))]
@@ -180,5 +180,5 @@ def _legend(found: RunStatistics) -> list[Text]:
 
 
 def _shared(found: RunStatistics) -> bool:
-    """Whether one run is in several groups."""
+    """Return whether one run can be in several groups."""
     return found.by in {"phase", "agent", "model"}

@@ -1,7 +1,7 @@
-"""The signs and words of the tables: states and outcomes in, a mark and a style out. Pure.
+"""Signs and colours of the tables: statuses and outcomes in, styled signs out. Pure.
 
-Only colours that can be read on black and on white are used, and none of them alone: a word or a sign
-always says the same.
+Only colours that can be read on black and on white are used. No information depends on colour alone: a word
+or a sign always shows the same.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ ASCII_FALLBACKS = str.maketrans({
     "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
     **dict.fromkeys("█▉▊▋▌▍▏", "#"),
 })  # fmt: skip
-"""ASCII for the signs, one for one, for terminals that know no more."""
+"""ASCII replacement of each sign, one character each, for ASCII-only terminals."""
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 def status_text(word: Any, *, gone: bool = False, sign_only: bool = False) -> Text:
-    """Return a status: its sign and its word; a run whose files are gone says so."""
+    """Return a status as sign and word, marked if the run's files are missing."""
     sign = status_symbol(word)
     label = sign if sign_only else f"{sign} {single_line(word or 'unknown')}"
     text = Text(label, style=_STATUS_STYLES.get(word or "unknown", ""))
@@ -52,12 +52,12 @@ def status_text(word: Any, *, gone: bool = False, sign_only: bool = False) -> Te
 
 
 def styled_outcome(word: Any) -> Text:
-    """Return the sign of how an agent's work ended."""
+    """Return the sign of an agent run's outcome."""
     return Text(outcome_symbol(word), style=_OUTCOME_STYLES.get(word, ""))
 
 
 def bar(share: float | None, width: int) -> str:
-    """Return a bar for a share of 0 to 1; what is not 0 is never an empty bar.
+    """Return a bar for a share from 0 to 1; a share above 0 is never an empty bar.
 
     >>> bar(0.5, 4), bar(0.001, 4), bar(0.0, 4), bar(None, 4)
     ('██  ', '▏   ', '    ', '    ')
@@ -70,9 +70,9 @@ def bar(share: float | None, width: int) -> str:
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """Return a sign for each value, as high as it is beside the largest; a gap for what is unknown.
+    """Return a block per value, as high as the value relative to the largest; a blank if unknown.
 
-    Only 0 is at the very bottom.
+    Only 0 has the lowest block.
 
     >>> sparkline([0, 0.1, 4, None, 8]), sparkline([0, 0]), sparkline([])
     ('▁▂▅ █', '▁▁', '')

@@ -1,4 +1,4 @@
-"""What a sync did, in a few lines: its statistics in, renderables out. Pure."""
+"""Summary of a sync in a few lines: its statistics in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Stats = Mapping[str, Any]
 
 
 def render_sync_summary(stats: Stats, width: int) -> RenderableType:
-    """Return the summary of a sync: how the runs stand, what changed and what went wrong."""
+    """Render the summary of a sync: runs by status, changes and problems."""
     errors = stats.get("errors") or []
     if not count(stats, "scanned") and not errors:
         return _nothing_found(stats)
@@ -43,7 +43,7 @@ def render_sync_summary(stats: Stats, width: int) -> RenderableType:
 
 
 def unread_problems(stats: Stats) -> list[Mapping[str, Any]]:
-    """Return why a sync did not store all there is; an empty list: it did."""
+    """Return the problems that kept a sync from storing everything; empty if it stored everything."""
     if not count(stats, "failed") + count(stats, "unread"):
         return []
     errors = stats.get("errors") or []
@@ -62,7 +62,7 @@ def _unchanged(stats: Stats, width: int) -> Group:
 
 
 def count(stats: Stats, key: str) -> int:
-    """Return one count of the statistics, 0 where it is missing."""
+    """Return one count of the statistics, 0 if it is missing."""
     return int(number(stats.get(key)) or 0)
 
 
@@ -85,12 +85,12 @@ def _found(stats: Stats) -> Text:
 
 
 def _standing(stats: Stats, width: int) -> list[Text]:
-    """Return how the runs of the folder stand, where that is known."""
+    """Return a line with the number of runs by status; empty if unknown."""
     return [in_lines(words, width)] if (words := standing_words(stats)) else []
 
 
 def _whole(stats: Stats, width: int) -> list[Text]:
-    """Return what is in the folder: runs, dates and requests; how the runs stand; what they cost."""
+    """Return lines with the runs, dates and requests, the statuses and the cost."""
     if stats.get("statuses") is None:
         return [_found(stats), _money(stats)]
     ends = (stats.get("first_created_at"), stats.get("last_created_at"))
@@ -103,7 +103,7 @@ def _whole(stats: Stats, width: int) -> list[Text]:
 
 
 def _changes(stats: Stats) -> Text:
-    """Return what the sync did with how many runs; what it did with none is left out."""
+    """Format the number of new, changed, unchanged and failed runs, without zero counts."""
     new, failed = count(stats, "inserted"), count(stats, "failed")
     return join_parts(
         [

@@ -1,4 +1,4 @@
-"""Fit columns into a width: cells in, a Rich table out; what matters least gives way first. Pure."""
+"""Fit columns into a width: cells in, a Rich table out; the least important are dropped first. Pure."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ _WORD: Final = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; its cells are clean. Widths are in cells of the terminal."""
+    """One column of a table; its cells contain clean text. Widths are in terminal cells."""
 
     key: str
     title: str
     cells: tuple[Text, ...]
-    right: bool = False  # numbers stand to the right
-    flexible: bool = False  # takes the width that is left
+    right: bool = False  # right-aligned, for numbers
+    flexible: bool = False  # takes the remaining width
     max_width: int = 40  # wider cells are cut
-    wraps: bool = False  # or go on in the next line
+    wraps: bool = False  # wider cells wrap instead of being cut
 
     @property
     def natural_width(self) -> int:
-        """The width at which nothing is cut."""
+        """Width at which nothing is cut."""
         return max([cell_len(self.title), *(cell.cell_len for cell in self.cells)])
 
     @property
     def width(self) -> int:
-        """The width that it asks for."""
+        """Natural width, at most `max_width`."""
         return min(self.max_width, self.natural_width)
 
 
 def ids_column(key: str, title: str, ids: Sequence[str]) -> Column:
-    """Return a column of ids, which are never cut any more: they can be copied."""
+    """Return a column of ids that are never cut, so that they can be copied."""
     return Column(
         key, title, tuple(Text(one, "bold") for one in ids), max_width=max(map(cell_len, ids), default=0)
     )
@@ -52,7 +52,7 @@ def ids_column(key: str, title: str, ids: Sequence[str]) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class DropColumn:
-    """One step on the way to a narrower table: a column goes, or another stands in for it."""
+    """One step to a narrower table: drop a column, or replace it with a narrower one."""
 
     key: str
     stand_in: str | None = None
@@ -61,7 +61,11 @@ class DropColumn:
 def fit_columns(
     columns: Sequence[Column], width: int, steps: Sequence[DropColumn], least: int = 20
 ) -> list[Column]:
-    """Return the columns that fit; flexible ones keep at least `least` cells as long as any step is left."""
+    """Return the columns that fit the width, after as few of the steps as possible.
+
+    A flexible column keeps at least `least` cells as long as a step is left. A column that replaces another
+    one is shown only in its place.
+    """
     waiting = {step.stand_in for step in steps}
     by_key = {column.key: column for column in columns}
     shown = [column for column in columns if column.key not in waiting]
@@ -74,13 +78,13 @@ def fit_columns(
 
 
 def required_width(columns: Sequence[Column], least: int) -> int:
-    """Return the least width in which these columns can stand."""
+    """Return the minimum width of these columns with their gaps, in cells."""
     widths = (min(least, column.natural_width) if column.flexible else column.width for column in columns)
     return sum(widths) + COLUMN_GAP * (len(columns) - 1)
 
 
 def build_table(columns: Sequence[Column], width: int, *, header: bool = True, ruled: bool = False) -> Table:
-    """Return the table; the flexible column takes what the others leave. `ruled`: a line below the header."""
+    """Build the table; the flexible column takes the remaining width. `ruled`: a line below the header."""
     fixed = sum(column.width for column in columns if not column.flexible) + COLUMN_GAP * (len(columns) - 1)
     rest = max(1, width - fixed)
     sized = [
@@ -111,12 +115,12 @@ def build_table(columns: Sequence[Column], width: int, *, header: bool = True, r
 
 
 def _in_whole_words(column: Column) -> Column:
-    """Return the column with names that are too long for a line broken between their parts."""
+    """Return the column with overlong names broken between their parts."""
     return replace(column, cells=tuple(_broken(cell, column.width) for cell in column.cells))
 
 
 def _broken(cell: Text, width: int) -> Text:
-    r"""Return a text whose long words go on in the next line after one of their parts.
+    r"""Return the text with overlong words broken after one of their parts.
 
     >>> _broken(Text("mcp__browser__take_screenshot"), 16).plain.split("\n")
     ['mcp__browser__', 'take_screenshot']

@@ -1,4 +1,4 @@
-"""Words of unknown origin for Rich: any string in, clean text that no bracket styles out. Pure."""
+"""Text blocks for Rich: any string in, clean text without markup out. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...common.spending import Spending, number
 
 
 def section_rule(title: str, width: int, note: str = "") -> Text:
-    """Return a section's title, a rule after it and, at the end of that, a note."""
+    """Return a section title followed by a rule and, at its end, a note."""
     tail = f" {note}" if note else ""
     rule = "─" * max(2, width - len(title) - 1 - len(tail))
     return Text.assemble((title, "bold cyan"), " ", (rule, "dim"), (tail, "dim"))
@@ -29,7 +29,7 @@ def section_rule(title: str, width: int, note: str = "") -> Text:
 MAX_PROBLEMS = 10
 
 _DETAILS: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\bphase \S+|\d[\d,.:]*")
-"""What differs between two warnings of one kind: quoted words, phases, numbers; names of its path, too."""
+"""Parts that differ between warnings of one kind: quoted words, phases, numbers; see also `_kind`."""
 
 Problem = Mapping[str, Any]
 
@@ -37,9 +37,9 @@ Problem = Mapping[str, Any]
 def render_problems(
     problems: Sequence[Problem], width: int, most: int = MAX_PROBLEMS, *, each: bool = False
 ) -> list[RenderableType]:
-    """Return the first problems: place, reason, errors before warnings; and how many more there are.
+    """Render the first problems with path and reason, errors before warnings, and the number of others.
 
-    Warnings of one kind take one line with their count, unless `each` is asked for.
+    Warnings of one kind share one line with their count, unless `each` is set.
     """
     worst_first = sorted(problems, key=_is_warning)
     kinds = [[problem] for problem in worst_first] if each else list(_by_kind(worst_first))
@@ -52,7 +52,7 @@ def render_problems(
         for row in shown:
             table.add_row(*row)
         lines.append(table)
-    else:  # a place is never cut: it can be copied
+    else:  # a path is never cut, so that it can be copied
         for place, reason in shown:
             lines += [place, Padding(reason, (0, 0, 0, 4))]
     if left := sum(map(len, kinds[most:])):
@@ -61,7 +61,7 @@ def render_problems(
 
 
 def _by_kind(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
-    """Yield every error alone, and warnings of one kind together, where the first of them stands."""
+    """Yield each error alone and warnings of one kind together, at the position of the first one."""
     kinds: dict[object, list[Problem]] = {}
     for place, problem in enumerate(problems):
         kinds.setdefault(_kind(problem) if _is_warning(problem) else place, []).append(problem)
@@ -69,7 +69,7 @@ def _by_kind(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
 
 
 def _kind(problem: Problem) -> str:
-    """Return what a warning says of any file: its reason without the details of this one.
+    """Return the reason of a warning without the details of its file, such as names and numbers.
 
     >>> one, other = ({"path": f"a/{name}/x.txt", "reason": f"{name} ends at byte 7"} for name in ("b", "c"))
     >>> _kind(one) == _kind(other)
@@ -101,7 +101,7 @@ def _place(problem: Problem) -> Text:
 
 
 def implausible_dates_note(found: ImplausibleDates | None) -> list[Text]:
-    """Return a line that names them, as a list; an empty one where there are none."""
+    """Return a line about runs with invalid timestamps, as a list; empty if there are none."""
     if found is None or not found.runs:
         return []
     named = ", ".join(f"{single_line(run.id)} {run.created_at.date()}" for run in found.shown)
@@ -115,7 +115,7 @@ INDENT = " " * (len(PREFIX) + 2)
 
 
 def render_hints(commands: Sequence[tuple[str, str]], width: int) -> Text:
-    """Return the commands below each other, what each is for beside it, or below it where lines are short."""
+    """Format commands one per line, each purpose next to its command, or below if the width is too small."""
     widest = max(cell_len(command) for command, _ in commands)
     beside = all(len(PREFIX) + widest + 2 + cell_len(purpose) <= width for _, purpose in commands)
     lines = []
@@ -134,17 +134,17 @@ _DOT: Final = " · "
 
 
 def clean_text(given: Any, style: str = "") -> Text:
-    """Return clean text of one line for Rich; brackets in it are no markup."""
+    """Return clean single-line text for Rich; brackets are not read as markup."""
     return Text(single_line(given), style=style)
 
 
 def whole(given: Any, style: str = "") -> Text:
-    """Return clean text of one line that is never broken, however narrow the terminal: it can be copied."""
+    """Return clean single-line text that is never broken, so that it can be copied."""
     return Text(single_line(given), style=style, no_wrap=True, overflow="ignore")
 
 
 def in_lines(parts: Sequence[str | Text | None], width: int) -> Text:
-    """Return the parts that are there, a dot between those of a line; no line breaks within a part."""
+    """Join the non-empty parts with dots into lines of at most `width` cells; a part is never broken."""
     lines: list[list[str | Text]] = []
     room = 0
     for part in [part for part in parts if part]:
@@ -159,12 +159,12 @@ def in_lines(parts: Sequence[str | Text | None], width: int) -> Text:
 
 
 def render_sum(spent: Spending) -> Text:
-    """Return what is on record, what was spent beyond it, and of how many runs nothing is known."""
+    """Format the recorded cost, the lower-bound cost and the number of runs of unknown cost."""
     return join_parts([Text(words, "bold") for words in sum_words(spent)])
 
 
 def join_parts(parts: Sequence[str | Text | None], separator: str = _DOT) -> Text:
-    """Return the parts that are there, a dot between them."""
+    """Join the non-empty parts with a separator."""
     known = [part if isinstance(part, Text) else Text(part) for part in parts if part]
     between = Text()
     between.append(separator, style="dim")

@@ -1,4 +1,4 @@
-"""A period held against the one before: an answer in, renderables out. Pure."""
+"""A period compared with the one before: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NARROWER: Final = (DropColumn("runs"), DropColumn("note"))
 
 
 def render_trend(found: Trend, width: int, zone: tzinfo | None = None) -> RenderableType:
-    """Return every figure now and before, and how it changed."""
+    """Render each figure now and before, and its change."""
     return Group(
         _head(found, zone),
         "",
@@ -31,7 +31,7 @@ def render_trend(found: Trend, width: int, zone: tzinfo | None = None) -> Render
 
 
 def trend_line(found: Trend) -> Text | None:
-    """Return what changed, in a line; None where there was no run in either period."""
+    """Format the main changes in one line; None if neither period has a run."""
     by_name = {change.figure: change for change in found.changes}
     if not by_name["runs"].now and not by_name["runs"].before:
         return None
@@ -44,7 +44,7 @@ def trend_line(found: Trend) -> Text | None:
 
 
 def _now(change: Change) -> str:
-    """Return what a figure is now; a share of fewer than all runs says of how many it is."""
+    """Format the current value of a figure; a share with the number of runs it is based on."""
     is_share = change.unit == "share" and change.now is not None
     return f"{format_now(change)} of {change.runs_now:,}" if is_share else format_now(change)
 

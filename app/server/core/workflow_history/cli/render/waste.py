@@ -1,4 +1,4 @@
-"""What was spent in vain, by kind and place: an answer in, renderables out. Pure."""
+"""Wasted spend by category, template and phase: a query result in, renderables out. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NARROWER: Final = (DropColumn("bar"), DropColumn("above"), DropColumn("spent"),
 
 
 def render_waste(found: Waste, width: int) -> RenderableType:
-    """Return what was wasted by kind, template and phase."""
+    """Render the wasted spend by category, template and phase."""
     if not found.runs:
         return Text("No run matches.")
     lines: list[RenderableType] = [render_waste_line(found), "", _kinds(found, width), *_doubtful(found)]
@@ -34,12 +34,12 @@ def render_waste(found: Waste, width: int) -> RenderableType:
 
 
 def render_waste_line(found: Waste) -> Text:
-    """Return how much was wasted, in a line that stands alone."""
+    """Format the wasted spend as one self-contained line."""
     return Text.assemble(("Spent in vain: ", "bold"), format_waste(found))
 
 
 def render_waste_kinds(found: Waste) -> Text:
-    """Return the kinds that there are, in a line."""
+    """Format the waste categories that have a cost in one line."""
     return join_parts([f"{WASTE_LABELS[kind.kind]} {_lost(kind)}" for kind in found.kinds if kind.cost])
 
 

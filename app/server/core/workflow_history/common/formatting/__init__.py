@@ -1,1 +1,1 @@
-"""How figures and texts are said to people, in a terminal or a page: values in, words out. Pure."""
+"""Formatting of numbers, costs, agents and text for people, in a terminal or on a web page. Pure."""

@@ -1,4 +1,4 @@
-"""Words about models and agents: names and rows of agent runs in, what people say of them out. Pure."""
+"""Format model names and short notes about agent runs. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MODEL = re.compile(r"(?:[\w.-]+/)*(?:[a-z]+\.)*(?:claude-)?(.+?)(?:[-@]\d{8})?(
 
 
 def short_model(name: Any) -> str:
-    """Return a model's name without maker, date and version, for tables.
+    """Return a model's name without its vendor, date and version, for tables.
 
     >>> short_model("claude-sonnet-4-5-20250929"), short_model("us.anthropic.claude-opus-4-5-20251101-v1:0")
     ('sonnet-4-5', 'opus-4-5')
@@ -29,7 +29,7 @@ def short_model(name: Any) -> str:
 
 
 def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]:
-    """Return what must be said about an agent's row beside its numbers, a word or two each.
+    """Return short notes for an agent run's table row: outcome, retries, missing files, cost issues.
 
     >>> agent_notes({"outcome": "incomplete", "superseded": True, "retries": 1})
     ['cut off', 'overwritten']
@@ -47,7 +47,7 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
         found.append("no stream")
     restarts = int(number(agent.get("restarts")) or 0)
     repeated = agent.get("is_retry") or (number(agent.get("retries")) or 0) > restarts
-    if repeated and not agent.get("superseded"):  # what was overwritten was tried again anyway
+    if repeated and not agent.get("superseded"):  # a retry follows every superseded attempt anyway
         found.append("retry")
     if restarts:
         found.append(pluralize(restarts, "restart"))
@@ -69,7 +69,7 @@ def agent_notes(agent: Mapping[str, Any], *, at_work: bool = False) -> list[str]
 
 
 def group_by_phase(agents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return the agents by phase, phases in the order in which they began."""
+    """Group agent runs by phase, in the order in which the phases started."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for agent in agents:
         groups.setdefault(single_line(agent.get("phase") or "other"), []).append(agent)

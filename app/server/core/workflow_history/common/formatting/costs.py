@@ -1,4 +1,4 @@
-"""Tell what a run's cost means: a workflow dict in, amounts and words out. Pure; adds up, never prices."""
+"""Format the cost of runs with its lower bound and unknown parts. Pure; adds amounts, never prices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..spending import UNKNOWN, Spending, format_usd, run_spending, to_decimal
 from .numbers import pluralize
 
-_SMALLEST: Final = Decimal("0.00005")  # what `format_usd` does not show as less than something
+_SMALLEST: Final = Decimal("0.00005")  # USD; `format_usd` shows smaller amounts as "<$0.0001"
 
 COST_BASIS_NOTES = {
     "reported": "as the agents report it",
@@ -17,11 +17,11 @@ COST_BASIS_NOTES = {
     "lower_bound": "a lower bound: some spending is not on record",
     "unpriced": "a part has no known price",
 }
-"""What each cost basis means, in words."""
+"""Explanation of each cost basis."""
 
 
 def format_run_cost(workflow: Mapping[str, Any]) -> str:
-    """Return a run's cost in a word: `≥` where more was spent than is known.
+    """Format a run's cost; `≥` marks a lower bound.
 
     >>> format_run_cost({"total_cost": 2.63, "cost_basis": "reported"})
     '$2.63'
@@ -32,14 +32,14 @@ def format_run_cost(workflow: Mapping[str, Any]) -> str:
 
 
 def format_minimum(spent: Spending) -> str:
-    """Return all that is known of a spending in a word."""
+    """Format all known cost of a spending; `≥` marks a lower bound."""
     if spent.minimum is None:
         return UNKNOWN
     return f"≥ {least_money(spent.minimum)}" if spent.partial else format_usd(spent.minimum)
 
 
 def least_money(value: Any) -> str:
-    """Return US dollars that were spent at least: below the smallest amount that is shown, its first digit.
+    """Format a lower bound in US dollars; a very small amount is cut to its first significant digit.
 
     >>> least_money(0.07), least_money(0.0000247)
     ('$0.07', '$0.00002')
@@ -51,7 +51,7 @@ def least_money(value: Any) -> str:
 
 
 def spent_words(spent: Spending) -> str:
-    """Return in words what is on record, and what was spent beyond it, apart.
+    """Format the recorded cost and the lower bound beyond it as separate amounts.
 
     >>> spent_words(Spending(Decimal("12.34"), Decimal("0.07"), partial=True))
     '$12.34 on record + at least $0.07 in streams without a result'
@@ -71,7 +71,7 @@ def spent_words(spent: Spending) -> str:
 
 
 def sum_words(spent: Spending) -> list[str]:
-    """Return in words what several runs spent, and of how many of them it is unknown.
+    """Format the total cost of several runs and the number of runs with unknown cost.
 
     >>> sum_words(Spending(Decimal("5"), None, partial=True, unknown_runs=2))
     ['at least $5.00', 'unknown what 2 runs cost']
@@ -87,6 +87,6 @@ def sum_words(spent: Spending) -> list[str]:
 
 
 def unknown_words(spent: Spending) -> str | None:
-    """Return of how many runs it is unknown what they cost; None: of none."""
+    """Format the number of runs with unknown cost; None if there are none."""
     runs = spent.unknown_runs
     return f"unknown what {pluralize(runs, 'run')} cost" if runs else None

@@ -1,4 +1,4 @@
-"""Write numbers as people read them: amounts in, short words out. Unknown is a dash and never 0. Pure."""
+"""Format numbers, durations and times for people. An unknown value is a dash and never 0. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY_MINUTES = 24 * 60
 
 
 def format_tokens(value: Any) -> str:
-    """Return a count of tokens in at most five signs.
+    """Format a token count in at most five characters.
 
     >>> [format_tokens(count) for count in (412, 1_250, 864_000, 999_999, 4_400_000, 0)]
     ['412', '1.3k', '864k', '1.0M', '4.4M', '0']
@@ -35,7 +35,7 @@ def format_tokens(value: Any) -> str:
 
 
 def format_duration(value: Any) -> str:
-    """Return seconds as hours, minutes and seconds.
+    """Format seconds as days, hours, minutes and seconds.
 
     >>> [format_duration(seconds) for seconds in (0, 0.04, 1.195, 41.4, 59.96, 361, 4_320, 180_000)]
     ['0s', '0.04s', '1.2s', '41s', '1m 00s', '6m 01s', '1h 12m', '2d 02h']
@@ -64,7 +64,7 @@ def _short(seconds: float) -> str:
 
 
 def format_percent_change(value: Any) -> str:
-    """Return percents with a sign, for differences.
+    """Format a difference in percent with its sign.
 
     >>> (format_percent_change(3.14), format_percent_change(-0.25), format_percent_change(0),
     ...  format_percent_change(0.01))
@@ -80,7 +80,7 @@ def format_percent_change(value: Any) -> str:
 
 
 def pluralize(count: int, one: str, many: str | None = None) -> str:
-    """Return a count and its noun.
+    """Format a count with its noun in singular or plural.
 
     >>> pluralize(1, "run"), pluralize(1200, "run"), pluralize(0, "retry", "retries")
     ('1 run', '1,200 runs', '0 retries')
@@ -89,9 +89,9 @@ def pluralize(count: int, one: str, many: str | None = None) -> str:
 
 
 def format_timestamp(time: Any, zone: tzinfo | None = None, *, zone_known: Any = None) -> str:
-    """Return a time, ISO 8601 or a datetime, to the minute on the clock of a time zone; None: this machine's.
+    """Format an ISO 8601 text or datetime to the minute in a time zone; None is this machine's zone.
 
-    A time without a zone, or whose zone is unknown (`zone_known` is False), is read as UTC and marked.
+    A time without a zone or with an unknown one (`zone_known` is False) is read as UTC and marked with `?`.
 
     >>> format_timestamp("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
     '2026-01-10 21:56'
@@ -107,7 +107,7 @@ def format_timestamp(time: Any, zone: tzinfo | None = None, *, zone_known: Any =
 
 
 def day(time: Any, zone: tzinfo | None = None) -> str:
-    """Return the day of a time, ISO 8601 or a datetime, in a time zone; None: this machine's.
+    """Format the day of an ISO 8601 text or datetime in a time zone; None is this machine's zone.
 
     >>> day("2026-01-11T04:56:47+00:00", timezone(timedelta(hours=-7)))
     '2026-01-10'
@@ -117,7 +117,7 @@ def day(time: Any, zone: tzinfo | None = None) -> str:
 
 
 def offset_at(iso: Any) -> str | None:
-    """Return the name of this machine's offset from UTC at a time; None where it is no time."""
+    """Return the name of this machine's UTC offset at a time, or None if the argument is not a time."""
     when = _aware(iso)
     return None if when is None else str(timezone(when.astimezone().utcoffset() or timedelta()))
 
@@ -128,12 +128,12 @@ def _is_naive(time: Any) -> bool:
 
 
 def is_moment(iso: Any) -> bool:
-    """Return whether something is a time that `format_timestamp` can read."""
+    """Return whether `format_timestamp` can parse a value as a time."""
     return _aware(iso) is not None
 
 
 def offset_name(offset_minutes: Any) -> str | None:
-    """Return the name of an offset from UTC, None where it is unknown.
+    """Return the name of a UTC offset given in minutes, or None if it is unknown.
 
     >>> offset_name(-420), offset_name(0), offset_name(None)
     ('UTC-07:00', 'UTC', None)
@@ -144,7 +144,7 @@ def offset_name(offset_minutes: Any) -> str | None:
 
 def _aware(time: Any) -> datetime | None:
     when = _parsed(time)
-    # An offset can push the first and the last day out of the calendar.
+    # A UTC offset can move the first and the last day out of the calendar.
     if when is None or not 1 < when.year < 9999:
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)

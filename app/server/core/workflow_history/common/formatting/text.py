@@ -1,7 +1,7 @@
-"""Make text of unknown origin safe to show: any string in, harmless words out. Pure; prints nothing.
+"""Make text of unknown origin safe to display by removing control characters. Pure; prints nothing.
 
-Requests, file names and error messages come from other people's files: none of them may move the cursor,
-colour the terminal, turn the reading direction or pose as our own output.
+Requests, file names and error messages come from other people's files. None of them may move the cursor,
+colour the terminal, reverse the reading direction or imitate our own output.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ UNKNOWN_SYMBOL: Final = "·"
 
 
 def status_symbol(word: Any) -> str:
-    """Return the sign of how a run stands.
+    """Return the symbol of a run's status.
 
     >>> status_symbol("failed"), status_symbol("paused"), status_symbol(None)
     ('✗', '·', '?')
@@ -45,14 +45,14 @@ def status_symbol(word: Any) -> str:
 
 
 def outcome_symbol(word: Any) -> str:
-    """Return the sign of how an agent's work ended."""
+    """Return the symbol of an agent run's outcome."""
     return OUTCOME_SIGNS.get(word, UNKNOWN_SYMBOL)
 
 
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*"  # titles, links
-    "(?:\x07|\x1b\\\\|\x9c)"  # a body ends where another begins: no second look
+    "(?:\x07|\x1b\\\\|\x9c)"  # a body ends at the next escape, which avoids backtracking
     "|\x1b[ -/]*[0-~]"
 )
 _BETWEEN_PARTS = re.compile(r"(?<=[_/.:-])(?=[^_/.:-])")
@@ -61,7 +61,7 @@ _JOINERS = "\u200c\u200d"  # needed to write Persian, Hindi and family emojis
 
 
 def sanitize(given: Any) -> str:
-    r"""Return text without control codes; lines stay lines.
+    r"""Remove control characters from text, but keep its line breaks.
 
     >>> sanitize("\x1b[31mred\x1b[0m\x07 and\r\n\u202eback")
     'red and\nback'
@@ -76,7 +76,7 @@ def sanitize(given: Any) -> str:
 
 
 def single_line(given: Any) -> str:
-    r"""Return text without control codes on one line, its white space single.
+    r"""Remove control characters from text and collapse all white space, including line breaks.
 
     >>> single_line("  Add\n\n\texport ")
     'Add export'
@@ -85,7 +85,7 @@ def single_line(given: Any) -> str:
 
 
 def non_empty_lines(given: str) -> list[str]:
-    r"""Return the lines of a text that say something, clean.
+    r"""Return the sanitized lines of a text that are not blank.
 
     >>> non_empty_lines("Add export\n\n  - as CSV\n")
     ['Add export', '  - as CSV']
@@ -94,7 +94,7 @@ def non_empty_lines(given: str) -> list[str]:
 
 
 def truncate(text: str, width: int) -> str:
-    """Return text of at most `width` cells, an ellipsis where something is missing.
+    """Shorten text to at most `width` terminal cells and mark the cut with an ellipsis.
 
     >>> truncate("Add an export", 8), truncate("Add", 8)
     ('Add an…', 'Add')
@@ -105,7 +105,7 @@ def truncate(text: str, width: int) -> str:
 
 
 def truncate_middle(text: str, width: int) -> str:
-    """Return a path of at most `width` cells: its end tells most, its beginning something.
+    """Shorten a path in the middle to at most `width` cells; its end is kept longer than its beginning.
 
     >>> truncate_middle("a1b2c3d4/sdlc_planner/raw_output.jsonl", 24)
     'a1b2c3d…raw_output.jsonl'
@@ -122,13 +122,13 @@ def _harmless(character: str) -> str:
     if character == "\n" or character in _JOINERS:
         return character
     category = unicodedata.category(character)
-    if category == "Cs":  # half of a pair: cannot be written out
+    if category == "Cs":  # half of a surrogate pair cannot be encoded
         return "\ufffd"
     return "" if category in {"Cc", "Cf"} else character
 
 
 def name_parts(name: str) -> list[str]:
-    """Return a long name in the parts between which it may go on in the next line.
+    """Split a long name into the parts between which a line may break.
 
     >>> name_parts("mcp__browser__take_screenshot")
     ['mcp__', 'browser__', 'take_', 'screenshot']

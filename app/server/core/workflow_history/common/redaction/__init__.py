@@ -1,4 +1,4 @@
-"""Take secrets out of text before it is stored: texts and JSON values in, the same without keys out. Pure."""
+"""Redact secrets in text and JSON values, or drop all free text, before a run is stored. Pure."""
 
 from .drop_text import TEXT_FIELDS, has_no_text, names_alone, strip_agent_texts, strip_quotes, strip_texts
 from .redact import count_redactions, redact_json, redact_named_value, redact_text

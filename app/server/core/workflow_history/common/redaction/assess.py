@@ -1,8 +1,8 @@
-"""Tell a secret from another word: a value and the name it has in, yes or no out. Pure.
+"""Decide whether a value is a secret, from the value and the name before it. Pure.
 
-A name such as `token` or `password` stands before secrets, and before paths, calls, versions, types and
-words of a manual. Three things decide: how random the value looks, how clearly the name says that it is a
-secret, and the form in which they stand together.
+Names such as `token` or `password` precede secrets, but also paths, calls, versions, types and words of a
+manual. Three things decide: how random the value looks, how clearly the name denotes a secret, and the
+syntax that connects the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PART: Final = r"(?:[A-Z]?[a-z]*+[0-9]{0,3}|[A-Z]++[0-9]{0,3}|[0-9]++[a-z]?|[0-9
 _SAID: Final = re.compile(
     rf"{_PART}(?:[-_.:=@/~]++{_PART})+|[A-Z]*+[a-z]{{2,}}+[0-9]{{0,3}}+(?:[A-Z]++[a-z]{{2,}}+[0-9]{{0,3}}+)+"
 )
-"""Words, numbers and short hashes in a row: a path, a name in a program, a branch, a model, a run's id."""
+"""Sequence of words, numbers and short hashes: a path, an identifier, a branch, a model, a run's id."""
 
 _CAMEL: Final = re.compile(
     r"[a-z]*+[0-9]{0,2}(?:[A-Z]{1,6}[0-9]{0,2}[a-z]{2,}+[0-9]{0,3}|[A-Z]{1,5}[0-9]{1,2}(?=[A-Z])){2,}[A-Z]?"
@@ -32,18 +32,18 @@ _STANDS_FOR: Final = re.compile(
     re.IGNORECASE,
 )
 _PIECE: Final = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^A-Za-z0-9]+")
-"""Letters of one case, digits, or signs."""
+"""Maximal sequence of letters of one case, of digits or of signs."""
 
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9]+")
 
 _DIGITS: Final = re.compile(r"[0-9]+")
 
-_SHORT: Final = 16  # characters: a shorter word is a person's password, a longer one a machine's key
-_LEAST_BITS: Final = 3.0  # per character, of a machine's key: sixteen digits of a hash have about 3.3
+_SHORT: Final = 16  # characters; shorter words are passwords of people, longer ones generated keys
+_LEAST_BITS: Final = 3.0  # bits per character of a generated key; sixteen hash digits have about 3.3
 _LEAST_BITS_SHORT: Final = 2.2
-_KEY: Final = 20  # characters that changes between letters and digits make a key of, whatever words are in it
+_KEY: Final = 20  # characters; frequent changes of letters and digits make a longer value a key
 
-_JUDGED: Final = 100  # characters of a value with signs in it: it is judged anew for each name inside it
+_JUDGED: Final = 100  # characters of a value with signs, as it is assessed once for each name inside it
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX: Final = re.compile(r"(?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{16,}")
@@ -52,19 +52,19 @@ _REFERENCE: Final = re.compile(
     r"[$@*]|\{[{%]|#\{|<[%?]|!(?:Ref|Sub|GetAtt|vault|env)\b|\.{1,2}/|~/|/|[a-z][a-z0-9+.-]{0,20}://|[A-Za-z]:\\"
     r"|(?:env|file|vault|secret|op|ssm|arn|https?|ref|keyring|prompt)(?:://|:)(?!//)"
 )
-"""How a value begins that only names where the secret is."""
+"""Beginning of a value that only refers to the place of a secret."""
 
 _PLACEHOLDER: Final = re.compile(
     r"[$#]?\{{1,2}(?P<braces>[^{}]{0,200})\}{1,2}|<(?P<angles>[^<>]{1,100})>|%\((?P<named>\w{1,60})\)[a-z]"
     r"|%(?P<percent>[A-Za-z_]\w{0,60})%|%[sdr](?![A-Za-z0-9])"
 )
-"""What a template has in the place of a value."""
+"""Placeholders of templates."""
 
 _RUN: Final = re.compile(r"[A-Za-z0-9]+")
 _WORDY: Final = re.compile(
     r"[a-z]+[0-9]{0,2}|[A-Z]+[0-9]{0,2}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*[0-9]{0,2}|[0-9]{1,4}[a-z]?"
 )
-"""Letters and digits as in the words of a name."""
+"""Letters and digits as in the words of an identifier."""
 
 _MEMBER: Final = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+[;,]?|[A-Za-z_]\w*::\w+(?:::\w+)*")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*")
@@ -82,13 +82,13 @@ _CODE: Final = re.compile(
     r"|\$\$?[A-Za-z_]\w*(?:[/:@\"'.,;)}\[(|-]|\Z)|\$[({_]|\$\d\b|\{(?:[{%$#\"']|\w+[.:]|\Z)"
     r"|%(?:[A-Za-z_]\w*\(|\(|[sdr]\b)|(?:\.{0,2}|~)/[\w./~@%+:-]*[,;]?\Z|[a-z][a-z0-9+.-]{1,20}://|\.{3}"
 )
-"""How a value begins that is a part of a program or stands for another: a call, a variable, a path."""
+"""Beginning of a value that is code or a reference: a call, a variable, a path."""
 
 _EXPRESSION: Final = re.compile(
     r"\[\^?[a-zA-Z0-9]-[a-zA-Z0-9]|\(\?[:=!<P]|\\[dwsDWb][+*{)\]]|\.[*+](?:[?)$]|\Z)|\{\d+,\d*\}"
     r"|[\w)](?:=>|&&|\|\|)[\w({]|[$#]\{\w|\{\{[^{}]*\}\}|%[sd]\b|%[({]\w"
 )
-"""What is in a regular expression, in a condition, or in a template."""
+"""Parts of regular expressions, conditions and templates."""
 
 _OF_SENTENCES: Final = frozenset({
     "account", "again", "allowed", "an", "as", "at", "bad", "be", "by", "cancel", "cannot", "can't",
@@ -98,14 +98,14 @@ _OF_SENTENCES: Final = frozenset({
     "no", "of", "ok", "on", "or", "please", "protected", "provide", "remember", "sent", "setup", "short",
     "sign", "submit", "success", "than", "to", "too", "type", "user", "verify",
 })  # fmt: skip
-"""Words of messages about a secret, beside those that are said of values."""
+"""Words of messages about a secret, in addition to those in _SAID_OF_VALUES."""
 
 _SAID_OF_VALUES: Final = frozenset(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
-"""Words that stand behind such a name and say something of the secret: its type, its rules, its state."""
+"""Words that follow the name of a secret and describe it: its type, its rules, its state."""
 
 
 def looks_random(word: str, *, of_people: bool = True) -> bool:
-    """Return whether a word is a secret, given that its name says so; `of_people`: it may be a short one.
+    """Return whether a word after a secret's name looks random; `of_people` also accepts short passwords.
 
     >>> (looks_random("hunter2!x9"), looks_random("os.environ"), looks_random("tokens_2024"),
     ...  looks_random("3600"))
@@ -131,7 +131,7 @@ def _is_camel(word: str) -> bool:
 
 
 def _is_key(word: str) -> bool:
-    """Return whether letters of both cases and digits change as in no words, whatever they spell."""
+    """Return whether letters of both cases and digits change more often than in any words."""
     kinds = any(map(str.isupper, word)) + any(map(str.islower, word)) + any(map(str.isdigit, word))
     bare = _SIGNS.sub("", word)
     enough = 0.3 if kinds == 3 else 0.45
@@ -139,7 +139,7 @@ def _is_key(word: str) -> bool:
 
 
 def is_mixed(word: str) -> bool:
-    """Return whether a word is random enough without a sign that it belongs to a name: both cases and digits.
+    """Return whether a word is a secret even without a secret's name: random, with both cases and digits.
 
     >>> is_mixed("x7Kq9Zr4Tmp2Wd8nB6"), is_mixed("8a348f7c2d1e4b5a6978"), is_mixed("getUserTokenFromV2")
     (True, False, False)
@@ -150,7 +150,7 @@ def is_mixed(word: str) -> bool:
 
 
 def is_fragment(word: str) -> bool:
-    """Return whether a word that is alone on its line can be the rest of a key."""
+    """Return whether a word that is alone on its line may be the continuation of a key."""
     digits, letters = any(map(str.isdigit, word)), any(map(str.isalpha, word))
     if not digits or not letters or _NUMBER.fullmatch(word):
         return len(word) >= 24 and letters and entropy_per_char(word) >= 3.5 and _changes(word) >= 0.3
@@ -158,12 +158,12 @@ def is_fragment(word: str) -> bool:
 
 
 def _changes(word: str) -> float:
-    """Return how often a character's sort changes, as a share of the word."""
+    """Return the number of changes between kinds of characters per character of the word."""
     return (len(_PIECE.findall(word)) - 1) / len(word)
 
 
 def entropy_per_char(word: str) -> float:
-    """Return how many bits a character of a word tells, by how often each stands in it.
+    """Compute the entropy of a word in bits per character, from the frequencies of its characters.
 
     >>> entropy_per_char("aaaa"), entropy_per_char("abcd")
     (0.0, 2.0)
@@ -173,17 +173,17 @@ def entropy_per_char(word: str) -> float:
 
 
 def is_id_or_hash(word: str) -> bool:
-    """Return whether a word is a UUID, or digits of a hash: secrets only if their name says so clearly."""
+    """Return whether a word is a UUID or a hex hash, which is a secret only after a clear name."""
     return _UUID.fullmatch(word) is not None or _HEX.fullmatch(word) is not None
 
 
 def is_pattern(value: str) -> bool:
-    """Return whether brackets are in a value, as in an expression or in code, and in no machine's key."""
+    """Return whether a value contains brackets or backslashes, as expressions and code do, but not keys."""
     return _PATTERN.search(value) is not None
 
 
 def is_typed(word: str) -> bool:
-    """Return whether a word has letters, digits and a sign in it, as rules for passwords ask of people.
+    """Return whether a word contains letters, digits and a sign, as password rules demand.
 
     >>> is_typed("blue77!x"), is_typed("v2.0")
     (True, False)
@@ -193,9 +193,9 @@ def is_typed(word: str) -> bool:
 
 
 def is_jumbled(value: str, *, much: bool = False) -> bool:
-    r"""Return whether signs stand in a value as in no word, path or expression, but as in a made password.
+    r"""Return whether a value contains signs as a made-up password does, but no word, path or expression.
 
-    `much`: letters of both cases or digits are there, too, and what they are changes all the time.
+    `much` also demands at least 8 characters, two kinds of letters or digits, and frequent changes.
 
     >>> [is_jumbled(value) for value in ("x9$Kq&;f", "d!Z(w", "user.name", "get(x)[0]", "Password!")]
     [True, True, False, False, False]
@@ -217,7 +217,7 @@ def is_jumbled(value: str, *, much: bool = False) -> bool:
 
 
 def is_login(word: str) -> bool:
-    """Return whether a word in base64 is a user's name and a password.
+    """Return whether a base64 word decodes to "user:password".
 
     >>> is_login("bWU6aHVudGVyMg=="), is_login("authentication")
     (True, False)
@@ -230,7 +230,7 @@ def is_login(word: str) -> bool:
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a value names where the secret is, or stands for one.
+    """Return whether a value is only a reference to a secret, or a placeholder.
 
     >>> [is_reference(value) for value in ("$TOKEN", "process.env.KEY", "/run/secrets/x", "hunter2")]
     [True, True, True, False]
@@ -243,7 +243,7 @@ def is_reference(value: str) -> bool:
 
 
 def is_template(value: str) -> bool:
-    """Return whether names in brackets stand in a value for others, and nothing beside them is a secret.
+    """Return whether a value consists of template placeholders without a secret next to them.
 
     >>> [is_template(value) for value in ("<your-password>", "%(name)s:%(pw)s", "{user}-7", "{kq}zR9!p7")]
     [True, True, True, False]
@@ -265,7 +265,7 @@ def _is_wordy(text: str) -> bool:
 
 
 def is_passphrase(value: str) -> bool:
-    """Return whether words in a row are a secret, where only one can be: no sentence, and nothing about one.
+    """Return whether several words are a passphrase: not a sentence, and not a remark about a secret.
 
     >>> [is_passphrase(value) for value in ("horse battery", "my dog 7!", "Enter a value")]
     [True, True, False]
@@ -281,17 +281,17 @@ def is_passphrase(value: str) -> bool:
 
 
 def is_word_of_values(value: str) -> bool:
-    """Return whether a value says something of a secret instead of being one."""
+    """Return whether a value is a word that describes a secret and is not one itself."""
     return value.lower().strip(".,;:!?") in _SAID_OF_VALUES
 
 
 def is_given(  # noqa: PLR0911 - one line for each sort of value
     value: str, *, password: bool, quoted: bool, environment: bool, alone: bool
 ) -> bool:
-    """Return whether the value of a name that is certainly a secret's is one, however it looks.
+    """Return whether the value after a clear name of a secret is a secret, even if it does not look random.
 
-    `quoted`: it stands in quotes; `environment`: as in NAME=value; `alone`: name and value have a line of
-    their own.
+    `quoted`: the value is in quotes. `environment`: the form is NAME=value. `alone`: name and value have a
+    line of their own.
 
     >>> def given(value, **form):
     ...     usual = dict(password=True, quoted=False, environment=False, alone=False)
@@ -329,7 +329,7 @@ def _is_code(value: str) -> bool:
 def _is_name_given(  # noqa: PLR0911 - one line for each form
     value: str, *, digits: bool, password: bool, quoted: bool, environment: bool, alone: bool
 ) -> bool:
-    """Tell it of a value that could be a name in a program."""
+    """Decide `is_given` for a value that may be an identifier in code."""
     if len(value) < (4 if password else 8) or len(value) > 60:
         return False
     if value.isupper() and not (digits and quoted) and "_" in value:

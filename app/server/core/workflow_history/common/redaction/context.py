@@ -1,7 +1,7 @@
-"""Rules for secrets that the text around them tells: headers, addresses, commands, password files. Data.
+"""Rules for secrets that are recognized by the text around them. Data only.
 
-A rule is tried near its hints, within `REACH` characters of one on either side. What repeats is bounded, so
-that every rule takes time in proportion to the text.
+They cover headers, addresses, commands and password files. A rule is tried within `REACH` characters of its
+hints. Repetitions are bounded, so that every rule runs in time proportional to the text.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Final, NamedTuple
 
 from .assess import is_id_or_hash, is_login, is_reference, is_word_of_values, looks_random
 
-REACH: Final = 400  # characters before a hint; a value after it may be longer
+REACH: Final = 400  # characters before a hint; the value after it may be longer
 AFTER: Final = 2_400
 
 
 class Rule(NamedTuple):
-    """One sort of surroundings; the group `secret` of the shape is the secret."""
+    """One kind of context; the group `secret` of the shape is the secret."""
 
-    kind: str  # what the mark in its place says
-    hints: tuple[str, ...]  # in lower case; one of them is near every such secret
+    kind: str  # kind shown in the mark that replaces the secret
+    hints: tuple[str, ...]  # lower-case substrings, one of which is near every such secret
     shape: re.Pattern[str]
-    judged: Callable[[str], bool]  # whether a value is a secret there
+    judged: Callable[[str], bool]  # predicate that accepts a value as a secret
 
 
 def _anything(_value: str) -> bool:
@@ -30,7 +30,7 @@ def _anything(_value: str) -> bool:
 
 
 def _typed(value: str) -> bool:
-    """Tell it of what is typed where only a password can be."""
+    """Accept a value in a place for passwords, unless it is a reference, a descriptive word or an option."""
     return not (is_reference(value) or is_word_of_values(value) or value.startswith("-"))
 
 
@@ -55,7 +55,7 @@ _Q: Final = r"""["'`]?"""
 _QUOTED: Final = r""""(?P<double>[^"\n]{3,200})"|'(?P<single>[^'\n]{3,200})'"""
 _BARE: Final = r"""(?P<secret>[^\s"'`|;&<>]{3,2000})"""
 _VALUE: Final = rf"""(?:{_QUOTED}|["'`]?{_BARE})"""
-"""A value: in quotes whole, bare up to what ends a command."""
+"""Value in quotes as a whole, or a bare value up to a character that ends a command."""
 
 _ON_LINE: Final = r"[^\n|;&]{0,200}?[ \t]"
 
@@ -280,4 +280,4 @@ GUARDS: Final = dict.fromkeys(
      "wget", "sudo", "with-token", "token-stdin"),
     " -",
 )  # fmt: skip
-"""What else is in every text in which the program of a hint is given a secret: an option."""
+"""Additional text required by the hints of programs: their secrets are passed in an option."""

@@ -1,7 +1,7 @@
-"""What stays of a run whose texts are not to be kept: a workflow dict in, one without free text out. Pure.
+"""Remove free text from runs for the metadata-only mode: workflow dict in, workflow dict out. Pure.
 
-Ids, names, numbers, times and the paths of files stay. A name is one word: a state file may hold a sentence
-where a status or a phase is expected. What nobody knows the meaning of stays where it is no text.
+Ids, names, numbers, times and file paths are kept. A name is a single word, because a state file may contain
+a sentence in place of a status or phase. Unknown fields are kept only if they are not text.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 TEXT_FIELDS: Final = "text_kept"
-"""The key that says False of a run whose texts were not kept."""
+"""Key that is False on a run stored without its texts."""
 
 TEXT_SCORES: Final = ("nl_input", "error_message", "branch_name", "plan_file", "status_reason")
-"""Texts of a run. A branch and a plan's file are called by the words of the request."""
+"""Text fields of a run. Branch and plan file are named after words of the request."""
 
 _NAMES: Final = ("status", "current_phase", "issue_class", "issue_number", "workflow_template", "model_used")
 _OURS: Final = frozenset({
@@ -24,10 +24,10 @@ _OURS: Final = frozenset({
     "cost_basis", "cost_data", "phase_costs", "similar_workflows", "times_source", "duration_source",
     "agents_without_stream", "files_folder", "phases_without_stream", "patterns", "problems", *_NAMES,
 })  # fmt: skip
-"""What is made here, and tells how a figure came to be: no text of a file's."""
+"""Fields that this package computes or that are not free text from files."""
 
 _OF_FILES: Final = frozenset({"phase", "agent", "path", "duplicate_of"})
-"""What an agent's folder is called, and where its files are."""
+"""Fields with the name of an agent's directory or the paths of its files."""
 
 _NAME: Final = re.compile(r"[\w./:@+#-]{1,100}")
 _WORKING_TOOLS: Final = re.compile(r"(?:[A-Z][A-Za-z]{1,30}|mcp__[\w-]{1,100})")
@@ -35,7 +35,7 @@ _BETWEEN: Final = " → "
 
 
 def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a workflow without its texts, marked as such.
+    """Return a workflow without its texts, marked by `text_kept`.
 
     >>> strip_texts({"id": "a1", "nl_input": "Add x", "port": 9100, "tree": "/home/me", "status": "failed"})
     {'id': 'a1', 'port': 9100, 'status': 'failed', 'text_kept': False}
@@ -55,7 +55,7 @@ def strip_texts(workflow: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def strip_agent_texts(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an agent run, or one model's part of it, without what was said.
+    """Return an agent run, or one model's share of it, without error messages and free text.
 
     >>> strip_agent_texts({"agent": "builder", "cost": 0.5, "error": "no such file", "turns": 3})
     {'agent': 'builder', 'cost': 0.5, 'turns': 3}
@@ -64,7 +64,7 @@ def strip_agent_texts(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def names_alone(value: Any) -> Any:
-    """Return a value with an empty text in the place of each that is no name.
+    """Replace each text in a value that is not a name by an empty text.
 
     >>> names_alone({"model": "claude-opus-4-1", "session": "add a login"})
     {'model': 'claude-opus-4-1', 'session': ''}
@@ -81,7 +81,7 @@ def _holds_text(value: Any) -> bool:
 
 
 def _of_costs(value: Any) -> Any:
-    """Return costs, or a list of agents or models, without what was said in them."""
+    """Return costs, or a list of agents or models, without error messages and free text."""
     if isinstance(value, Mapping):
         return {key: _of_cost(key, item) for key, item in value.items() if key != "error"}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -96,7 +96,7 @@ def _of_cost(key: str, value: Any) -> Any:
 
 
 def strip_quotes(reason: str) -> str:
-    """Return what is wrong with a file without the words of the file that it quotes.
+    """Remove quoted words of a file from the description of a problem.
 
     >>> strip_quotes("the state says id 'add a login'; the folder's name is the key")
     "the state says id '…'; the folder's name is the key"
@@ -105,7 +105,7 @@ def strip_quotes(reason: str) -> str:
 
 
 def has_no_text(kind: str, signature: str) -> bool:
-    """Return whether a pattern names phases or an agent's own tools alone, and no command that was typed.
+    """Return whether a pattern consists only of phases or of an agent's own tools, without typed commands.
 
     >>> has_no_text("sequence", "Read → Edit"), has_no_text("operation", "git commit")
     (True, False)

@@ -1,6 +1,6 @@
-"""Find secrets by all rules: a text in, where they are and of which kind out. Pure.
+"""Find secrets in a text by all rules, with their positions and kinds. Pure.
 
-A text is searched as it is written, and with its escapes decoded.
+Both the text itself and its forms with decoded escapes are searched.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .views import extended, joined, views
 
 _DIGITS: Final = re.compile(r"[0-9][A-Za-z_\-]{0,40}[0-9]")
 _SAID: Final = re.compile(r"(?:(?:[0-9a-f]{4,12}|[A-Za-z]++[0-9]{0,3}|[0-9]++[a-z]?)(?![A-Za-z0-9])[-_]*+)++")
-"""Words, numbers, ids in a row: most long words that have digits."""
-_NEAR: Final = 80  # characters before or after a key in which a service's name is
+"""Sequence of words, numbers and ids: most long words with digits are harmless ones like these."""
+_NEAR: Final = 80  # characters before or after a key in which the name of its service must be
 
 _OF_KEYS: Final = frozenset(
     {"private key", "private-", "mii", "b3blbn", "mhcc", "mc4c", '"kty"', "rsakeyvalue"}
@@ -42,12 +42,12 @@ _GUARDED: Final = {
     )
     for guard in _GUARDS
 }
-"""Hints that can only be in a text that has what they are listed under, so that few are looked for."""
+"""Hints by a substring that every text with them contains, so that few hints must be searched for."""
 _FIRST: Final = tuple(hint for hint in _HINTS if not any(hint in some for some in _GUARDED.values()))
 
 
 def secrets_of(text: str) -> list[Secret]:
-    """Return the secrets of a text; some may overlap."""
+    """Return the secrets of a text; they may overlap."""
     found: list[Secret] = []
     for said, path in views(text):
         for secret in _secrets(said):
@@ -59,9 +59,9 @@ def secrets_of(text: str) -> list[Secret]:
 
 
 def _secrets(text: str) -> Iterator[Secret]:
-    """Yield the secrets of a text as it is written, those first that are known best."""
+    """Yield the secrets of a text without decoding it, the most specific rules first."""
     lower = text.lower()
-    if len(lower) != len(text):  # a few letters become two: then each is where it was
+    if len(lower) != len(text):  # lower() splits some letters into two: keep these to keep positions
         lower = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
     marks = [mark.span() for mark in MARK.finditer(text)] if "[secret: " in text else []
     for secret in _unmarked(text, lower):
@@ -93,7 +93,7 @@ def _unmarked(text: str, lower: str) -> Iterator[Secret]:  # noqa: C901 - one br
 
 
 def _long_words(text: str, lower: str) -> tuple[bool, str]:
-    """Return whether a word can be a token, and return what is around words that may be a service's key."""
+    """Return whether a word may be a token, and the text around words that may be a service's key."""
     may_hold_token = False
     pieces: list[str] = []
     for word in LONG_TOKEN.finditer(text):
@@ -122,7 +122,7 @@ def _tokens(text: str) -> Iterator[Secret]:
 
 
 def _wrapped(rule: SecretPattern, text: str, hints: list[str]) -> Iterator[Secret]:
-    """Yield the keys whose letters go on in the next line, before the rule would know them."""
+    """Yield wrapped keys that continue on the next line and that the rule does not match on one line."""
     done = 0
     for at in places(text, tuple(hints)):
         if at < done or (at and text[at - 1].isalnum()) or (whole := joined(text, at)) is None:

@@ -1,7 +1,7 @@
-"""gitleaks' rules: a text in, where they find secrets out. Read when the first text asks for them.
+"""Find keys of services in a text by the rules of gitleaks, which are loaded at first use.
 
-The rules are data (gitleaks.json, made by scripts/make_gitleaks_rules.py; gitleaks.LICENSE). Most know a
-service by its name and a key by its letters; each is tried only where one of its keywords is.
+The rules are data (gitleaks.json, made by scripts/make_gitleaks_rules.py; gitleaks.LICENSE). Most of them
+match the name of a service and the format of its key. Each is tried only around its keywords.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from .assess import entropy_per_char, is_id_or_hash
 from .hints import near, places
 
 _FILE: Final = Path(__file__).with_name("gitleaks.json")
-_AFTER: Final = 2_400  # characters that the longest secret has at most
+_AFTER: Final = 2_400  # maximum length of a secret in characters
 _SAYS_KEY: Final = re.compile(r"key|token|secret|api|auth|pass|cred|=", re.IGNORECASE)
 
 
 class _Given(msgspec.Struct):
-    """One rule of the file."""
+    """One rule in the file."""
 
     id: str
     regex: str
     keywords: list[str]
     entropy: float | None
     group: int | None
-    at_start: bool  # its matches begin with a keyword
+    at_start: bool  # whether its matches begin with a keyword
 
 
 class _File(msgspec.Struct):
-    """What is used of the file."""
+    """The used fields of the file."""
 
-    before: int  # characters before a keyword that a match may begin at
+    before: int  # maximum number of characters between the start of a match and the keyword
     allowed: list[str]
     rules: list[_Given]
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule, whose expression is compiled when it is needed."""
+    """One rule; its expression is compiled at first use."""
 
     given: _Given
 
@@ -76,9 +76,9 @@ def _rules() -> _Rules:
 
 
 def keys_of_services(text: str, lower: str, around: str) -> Iterator[tuple[int, int, str]]:
-    """Yield where keys of services are, and of which kind.
+    """Yield the ranges and kinds of services' keys.
 
-    `lower` is the text in lower case, `around` those parts of it that are around long words with digits.
+    `lower` is the text in lower case, `around` its parts near long words with digits.
     """
     rules = _rules()
     for keyword, of_keyword in rules.by_keyword.items():
@@ -117,7 +117,7 @@ def _is_secret(rule: _Rule, rules: _Rules, found: re.Match[str], value: str) -> 
         return False
     if rules.allowed.search(value):
         return False
-    # In a list of files and their hashes, a service's name and a hash stand together, too.
+    # A list of files with hashes also contains a service's name near a hash.
     return (
         not is_id_or_hash(value) or value == found[0] or _SAYS_KEY.search(found[0][: -len(value)]) is not None
     )

@@ -1,7 +1,7 @@
-"""Where hints are in a text, and the parts of it that are near them. Pure.
+"""Find hints in a text and the ranges around them. Pure.
 
-Finding a few letters is a hundred times as fast as an expression: so each rule names letters that are near
-every secret that it finds, and is tried only there.
+Finding a substring is a hundred times as fast as matching a regular expression. So each rule lists hints,
+substrings near every secret that it finds, and is only tried around them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 
 def places(lower: str, hints: Sequence[str]) -> list[int]:
-    """Return where hints are in a text, rising.
+    """Return the positions of all hints in a text, in ascending order.
 
     >>> places("a key, a token, a key", ("token", "key"))
     [2, 9, 18]
@@ -26,7 +26,7 @@ def places(lower: str, hints: Sequence[str]) -> list[int]:
 
 
 def near(hints: Sequence[int], before: int, after: int, length: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a text that are near places in it; no two of them overlap.
+    """Yield the ranges of a text around the given positions, merged where they overlap.
 
     >>> list(near([5, 8, 90], before=3, after=10, length=95))
     [(2, 18), (87, 95)]

@@ -1,8 +1,8 @@
-"""Find the values of names that say they are secrets: a text in, where such values are out. Pure.
+"""Find the values after names that denote secrets in a text. Pure.
 
 `NAME=value`, `name: value`, `"name": "value"`, `<name>value</name>`, `--name value`, `setx NAME value`, a
-table's cell, a sentence: the forms are told apart, since what follows such a name is a secret in one form and
-a word in another.
+table's cell, a sentence: each form has its own rules, because the text after such a name is a secret in one
+form and an ordinary word in another.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ HINTS: Final = (
     "pass", "pwd", "pw", "secret", "token", "credential", "key", "kennwort", "contrase", "senha", "wachtwoord",  # noqa: E501
     "_salt", "_psk", "connection",
 )  # fmt: skip
-"""One of them is in every name of a secret; in lower case."""
+"""Lower-case substrings, one of which is in every name of a secret."""
 
 _TELLING: Final = re.compile(
     r"pass(?:w(?:or[dt]|d)|phrase|code|wort)|(?<![A-Za-z])pwd|(?<=_)(?:pass|pwd)(?![A-Za-z])|secret|token|credential"
@@ -55,7 +55,7 @@ _TELLING: Final = re.compile(
     + ")key",
     re.IGNORECASE | re.ASCII,
 )
-"""What a key of JSON holds whose value is a secret."""
+"""Part of a JSON key whose value is a secret."""
 
 _OF_PASSWORDS: Final = ("pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord")
 _TELLING_HINTS: Final = (*_OF_PASSWORDS, "secret", "token", "credential", "key")
@@ -75,7 +75,7 @@ _DOUBTS: Final = re.compile(
 _OF_PAGES: Final = re.compile(
     r"(?:next|page|continuation|pagination|sync|starting|marker)[_-]?$", re.IGNORECASE
 )
-"""What makes a token a place in a list."""
+"""Prefix of a token that is a position in a list (pagination), not a secret."""
 
 _Q: Final = r"""["'`]{0,3}"""
 _TYPE: Final = (
@@ -102,7 +102,7 @@ _IN_TAG: Final = re.compile(
 )
 _IN_BRACES: Final = re.compile(r"(?P<suffix>[A-Za-z0-9_]{0,24}+):?[-=](?=[^\s}$])")
 _DEFAULT: Final = re.compile(r"\$\{\w{1,60}:?[-=](?=[^\s}$])")
-"""What stands before the value that a shell takes where a variable is not set."""
+"""Beginning of a default value in shell syntax, such as `${NAME:-value}`."""
 
 _ELEMENT: Final = re.compile(r"[^<>\n]{3,300}(?=</)")
 _BRACKETS: Final = frozenset("{<([,;")
@@ -121,7 +121,7 @@ _SPACE_IS_ASSIGNMENT: Final = re.compile(
 )
 _OPTION: Final = re.compile(r"(?:^|[\s\"'`=(\[])--?[A-Za-z0-9][A-Za-z0-9_\-.]{0,40}$|(?:^|[\s\"'`])--?$")
 _BEFORE_IN_WORDS: Final = frozenset(("", " ", "\t", "\n", "/", "-", "&", "?", ";"))
-"""What stands before a name in a sentence, a command or a branch; in a program it may be a bracket."""
+"""Characters before a name in a sentence, command or branch; in a program it may be a bracket."""
 
 _SECRET: Final = re.compile(r"secret(?:_?key)?$", re.IGNORECASE)
 _CLOSED: Final = re.compile(r"\s{0,40}(?:\]\]>\s{0,40})?(?:</|$)")
@@ -129,21 +129,21 @@ _LOOK_BACK: Final = 160  # characters
 
 
 class Found(NamedTuple):
-    """A name and what follows it."""
+    """Name of a secret with the value after it."""
 
-    name: str  # up to and without its suffix
+    name: str  # name, including its prefix and suffix
     is_password: bool
-    is_clear: bool  # the name says for sure that its value is a secret
+    is_clear: bool  # whether the name surely denotes a secret
     form: str
     quote: str
     value: str
-    begin: int  # where the name begins
+    begin: int  # position of the name
     start: int
     end: int
 
 
 def named_secrets(text: str, lower: str) -> Iterator[tuple[int, int]]:
-    """Yield where the values of telling names are; `lower` is the text in lower case."""
+    """Yield the ranges of values after names of secrets; `lower` is the text in lower case."""
     looked = 0
     for place in places(lower, HINTS):
         if place < looked:
@@ -159,7 +159,7 @@ def named_secrets(text: str, lower: str) -> Iterator[tuple[int, int]]:
             yield found.start, looked
         elif (
             len(found.value) > 100
-        ):  # a short word may be a name before a secret; a long one is looked at once
+        ):  # a short value may itself be a name before a secret; a long one is skipped
             looked = found.end
 
 
@@ -172,7 +172,7 @@ def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
         quote = ""
     else:
         closed = quoted_end(text, start, quote) if quote else None
-    if closed is None and len(quote) > 1:  # one that opens, and others that are the value's
+    if closed is None and len(quote) > 1:  # only the first quote opens the value, the others belong to it
         start, quote = between.start("q") + 1, quote[0]
         closed = quoted_end(text, start, quote)
     if closed is not None:
@@ -209,9 +209,9 @@ def _value(text: str, place: int, core: re.Match[str]) -> Found | None:
 
 
 def _opened(text: str, place: int, core: re.Match[str]) -> tuple[re.Match[str] | None, str, int, str]:
-    """Return what is between a name and its value, in which form, where the value starts, and its quote.
+    """Return the match between a name and its value, the form, the start of the value and its quote.
 
-    A value that a shell takes where a variable is not set, as in `${NAME:-value}`, is quoted by a brace.
+    A shell's default value, as in `${NAME:-value}`, is treated as quoted by the closing brace.
     """
     braces = text.rfind("${", max(0, place - 62), place)
     if braces >= 0 and _LEFT.fullmatch(text, braces + 2, place):
@@ -270,7 +270,7 @@ def _is_secret(found: Found, text: str, place: int) -> bool:  # noqa: PLR0911 - 
 
 
 def _is_of_words(found: Found, text: str, place: int) -> bool:
-    """Tell it of a value with blanks in it, which is in quotes or in an element of its own."""
+    """Decide `_is_secret` for a value with blanks, in quotes or in an element of its own."""
     if found.form == "space" and _OPTION.search(text[max(0, place - _LOOK_BACK) : place]) is None:
         return False
     if found.form not in ("assign", "tag", "pair", "space"):
@@ -281,10 +281,10 @@ def _is_of_words(found: Found, text: str, place: int) -> bool:
 
 
 def _with_signs(found: Found, text: str, place: int) -> int | None:
-    """Return where a secret ends that has signs in it as no word has; None: it is none.
+    """Return the end of a secret that contains signs as no word does, or None if there is none.
 
-    Its name says so clearly, and it is quoted, in an environment, or alone on its line: elsewhere a bare
-    value with signs in it is a part of a program.
+    The name must clearly denote a secret. Outside quotes, environments and lines of its own, a bare value
+    with signs is usually code, so stricter rules apply there.
     """
     of_people = found.is_password or _SECRET.search(found.name) is not None
     if not (of_people and found.is_clear) or found.form == "block":
@@ -310,7 +310,7 @@ def _with_signs(found: Found, text: str, place: int) -> int | None:
 
 
 def _is_in_environment(found: Found, text: str) -> bool:
-    """Return whether a name in capitals and its value stand as NAME=value."""
+    """Return whether a name in capitals and its value have the form NAME=value."""
     return (
         found.form == "assign"
         and text.startswith("=", found.start - len(found.quote) - 1)
@@ -319,7 +319,7 @@ def _is_in_environment(found: Found, text: str) -> bool:
 
 
 def _is_name(found: Found, value: str) -> bool:
-    """Return whether a value is a name in a program that speaks of the secret, not a quoted password."""
+    """Return whether a value is an identifier that refers to the secret, and not a quoted password."""
     return (
         not (found.quote and found.is_password)
         and len(value) < 20
@@ -329,7 +329,7 @@ def _is_name(found: Found, value: str) -> bool:
 
 
 def _is_after_space(found: Found, text: str, place: int, *, people: bool) -> bool:
-    """Tell it of a value that only a space parts from its name: an option's, a command's, or a clear one."""
+    """Decide `_is_secret` for a value after a space: an option's, a command's, or a clearly random one."""
     before = text[max(0, place - _LOOK_BACK) : place]
     if _OPTION.search(before):
         return looks_random(found.value, of_people=people) or (
@@ -352,12 +352,12 @@ def _is_after_space(found: Found, text: str, place: int, *, people: bool) -> boo
 
 
 def _is_in_tag(text: str, place: int) -> bool:
-    """Return whether a place is in a tag of XML, which has begun and not ended."""
+    """Return whether a position is inside an XML tag."""
     return text.rfind("<", max(0, place - 200), place) > text.rfind(">", max(0, place - 200), place)
 
 
 def _is_alone(found: Found, text: str, place: int) -> bool:
-    """Return whether a line holds the name, the value, and nothing else."""
+    """Return whether name and value are alone on their line."""
     begin = text.rfind("\n", max(0, place - _LOOK_BACK), place) + 1 or max(0, place - _LOOK_BACK)
     head = text[begin : max(begin, found.begin)]
     after = found.end + len(found.quote)
@@ -365,7 +365,7 @@ def _is_alone(found: Found, text: str, place: int) -> bool:
 
 
 def says_secret(name: str) -> bool:
-    """Return whether a key of JSON says that its value is a secret.
+    """Return whether a JSON key denotes a secret.
 
     >>> says_secret("db_password"), says_secret("sort_key")
     (True, False)
@@ -374,7 +374,7 @@ def says_secret(name: str) -> bool:
 
 
 def speaks_of_passwords(text: str) -> bool:
-    """Return whether a text has a word for a password: then each sentence is to be looked at by itself.
+    """Return whether a text contains a word for password, so that its sentences must be searched one by one.
 
     >>> speaks_of_passwords("reset the Password"), speaks_of_passwords("two tokens")
     (True, False)
@@ -384,7 +384,7 @@ def speaks_of_passwords(text: str) -> bool:
 
 
 def is_named_secret(name: str, value: str) -> bool:
-    """Return whether the text that is all there is under a name, as in a state file, is a secret.
+    """Return whether a text is a secret, given its name, as a value in a state file.
 
     >>> is_named_secret("db_password", "swordfish"), is_named_secret("branch", "swordfish")
     (True, False)

@@ -1,4 +1,4 @@
-"""Secrets that were found, and the marks that stand in their places."""
+"""Records of found secrets, and the pattern of the marks that replace them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from typing import Final, NamedTuple
 
 MARK: Final = re.compile(r"\[secret: ([a-z0-9 ]{3,60}?)(?: [0-9a-f]{4})?\]")
-"""What a secret was, and four digits of its hash if it was a key."""
+"""Mark with the kind of a secret and, if it was a key, four digits of its hash."""
 
 
 class Secret(NamedTuple):
-    """Where a secret is."""
+    """Position and kind of a secret in a text."""
 
     start: int
     end: int
     kind: str
-    hashed: str | None = None  # the key whose hash tells it again; None: it could be guessed by it
+    hashed: str | None = None  # key to be hashed for its mark; None if the hash would make it guessable

@@ -1,8 +1,8 @@
-"""Find private keys, whole, cut, numbered, quoted or in lower case: a text in, where they are out. Pure.
+"""Find private keys in a text: complete, cut off, with line numbers, quoted or in lower case. Pure.
 
-A key has a first line that says what it is, lines of base64, and a last line. What prints files puts
-something before each line, what cuts texts takes the first or the last line away, and what lists names turns
-all to lower case.
+A key has a first line with its type, lines of base64 and a last line. Programs that print files put prefixes
+before each line, truncation removes the first or the last line, and some listings convert all text to lower
+case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LINE_BACK: Final = re.compile(rf"(?:.*?[\s:|>\u2192\u2502\"'`-])??{_BODY}[\s\"'
 _LONG: Final = re.compile(r"[A-Za-z0-9+/]{16}")
 _MOST_LINES: Final = 500
 _LONGEST_LINE: Final = 400
-_MOST: Final = 30_000  # characters between a first and a last line
+_MOST: Final = 30_000  # maximum number of characters between a first and a last line
 
 _BEGINS: Final = re.compile(
     r"b3BlbnNzaC1rZXktdjE"  # OpenSSH
@@ -56,7 +56,7 @@ _PARTS_XML: Final = re.compile(r"<(d|p|q|dp|dq|inverseq)>([A-Za-z0-9+/=\s]{16,20
 
 
 def private_keys(text: str, lower: str) -> Iterator[tuple[int, int]]:
-    """Yield where the private keys of a text are; `lower` is the text in lower case."""
+    """Yield the ranges of private keys in a text; `lower` is the text in lower case."""
     if "private key" in lower:
         yield from _with_first_line(text)
         yield from _with_last_line(text)
@@ -93,7 +93,7 @@ def _with_first_line(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _lines(text: str, at: int) -> int:
-    """Return where the lines of a key end that begin at a place."""
+    """Return the end of the key lines that begin at a position."""
     end = at
     for number in range(_MOST_LINES):
         line = _LINE.match(text, end) or _ODD_LINE.match(text, end)
@@ -107,7 +107,7 @@ def _lines(text: str, at: int) -> int:
 
 
 def _with_last_line(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the lines of keys before a last line whose first line was cut away."""
+    """Yield key lines before a last line if the first line is missing."""
     done = 0
     for found in _LAST.finditer(text):
         start = before = found.start()

@@ -1,6 +1,6 @@
-"""Put a mark in the place of every secret: text or JSON values in, the same without secrets out. Pure.
+"""Replace secrets in text and JSON values by marks. Pure.
 
-Scrubbing twice is scrubbing once, and a text without a secret comes back as the same object.
+Redaction is idempotent, and a text without a secret is returned as the same object.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from typing import Any, Final
 
 from .placeholders import MARK, Secret
 
-_SHORTEST: Final = 8  # characters: no shorter text holds a name and a secret
+_SHORTEST: Final = 8  # characters; a shorter text cannot contain a name and a secret
 _QUOTE: Final = re.compile("[\"'`]")
-_MUTE: Final = (float, bool, NoneType)  # values that are no secret under any name
+_MUTE: Final = (float, bool, NoneType)  # types whose values are never secrets
 _HARMLESS: Final = re.compile(r"(?:[A-Za-z_.]{1,19}+(?: |\Z)){1,2}+")
-"""Short words alone: no secret that a rule knows is made of them."""
+"""Up to two short words, which no rule can match."""
 
 
 @lru_cache(maxsize=1)
 def _finding() -> ModuleType:
-    from . import find  # noqa: PLC0415 - its rules take long to compile, and many commands scrub nothing
+    from . import find  # noqa: PLC0415 - its rules take long to compile, and many commands redact nothing
 
     return find
 
 
 @lru_cache(maxsize=1)
 def _named() -> ModuleType:
-    from . import named_values  # noqa: PLC0415 - likewise
+    from . import named_values  # noqa: PLC0415 - its expressions take long to compile, too
 
     return named_values
 
 
 def redact_text(text: str) -> str:
-    """Return a text without its secrets; each leaves word of what it was.
+    """Replace each secret in a text by a mark with its kind.
 
-    A key is followed by four digits of its hash: the same key is known as the same, and is not known by
-    them. A password has none: with them it could be guessed.
+    The mark of a key also has four digits of its hash, so that equal keys can be matched but not guessed.
+    The mark of a password has none, because a hash would help to guess it.
 
     >>> redact_text("git clone https://me:hunter2x@example.org/x.git")
     'git clone https://me:[secret: password]@example.org/x.git'
@@ -52,7 +52,7 @@ def redact_text(text: str) -> str:
 
 
 def _marked(text: str, found: list[Secret]) -> str:
-    """Return a text with marks; of secrets that overlap, the one that is known best names the kind."""
+    """Replace secrets by marks; among overlapping secrets the most specific rule determines the kind."""
     ranked = sorted(enumerate(found), key=lambda each: (each[1].start, each[0]))
     merged: list[tuple[int, Secret]] = []
     for rank, secret in ranked:
@@ -80,7 +80,7 @@ def _mark(secret: Secret) -> str:
 
 
 def redact_named_value(name: str, text: str) -> str:
-    """Return the text that stands under a name, as in a state file: the name may say that it is a secret.
+    """Redact a text that is the value of a name, as in a state file; the name may denote a secret.
 
     >>> redact_named_value("db_password", "tr0ub4dor&3"), redact_named_value("branch", "tr0ub4dor&3")
     ('[secret: password]', 'tr0ub4dor&3')
@@ -90,9 +90,9 @@ def redact_named_value(name: str, text: str) -> str:
 
 
 def redact_json(value: Any, name: str = "") -> Any:
-    """Return a value of JSON without secrets, in its texts and in its names; the same object where none is.
+    """Redact the texts and keys of a JSON value; return the same object if it contains no secret.
 
-    Tuples and sets become lists where something in them changed. Other objects are left as they are.
+    Changed tuples and sets become lists. Objects of other types are returned unchanged.
     """
     if isinstance(value, Mapping | list | tuple) and _is_clean(value, name):
         return value
@@ -100,14 +100,14 @@ def redact_json(value: Any, name: str = "") -> Any:
 
 
 def _is_clean(value: Any, name: str) -> bool:
-    """Tell fast whether a whole value holds no secret; False is no word on it.
+    """Check fast whether a value contains no secret; False means that it must be searched in full.
 
-    Its texts are searched as one, each on lines of its own and but once however often it stands there.
+    All distinct texts are joined, each on its own lines, and searched as one text.
     """
     lines: dict[str, None] = {}
     if not _has_harmless_names(value, name, lines):
         return False
-    alone = [text for text in lines if _QUOTE.search(text)]  # an open quote would reach into the next text
+    alone = [text for text in lines if _QUOTE.search(text)]  # an open quote would extend into the next text
     together = "\n".join([text for text in lines if not _QUOTE.search(text)] if alone else lines)
     if any(map(_named().speaks_of_passwords, (*alone, together))):
         return False
@@ -115,7 +115,7 @@ def _is_clean(value: Any, name: str) -> bool:
 
 
 def _has_harmless_names(value: Any, name: str, lines: dict[str, None]) -> bool:
-    """Gather the texts of a value; tell whether no name says of one that it is a secret."""
+    """Collect the texts of a value in `lines`; return False if a name marks one of them as a secret."""
     if isinstance(value, str):
         lines[value] = None
         return not (name and _says_secret(name) and _named().is_named_secret(name, value))
@@ -133,13 +133,13 @@ def _has_harmless_names(value: Any, name: str, lines: dict[str, None]) -> bool:
     return True
 
 
-@lru_cache(maxsize=4_096)  # keys come again from record to record
+@lru_cache(maxsize=4_096)  # the same keys recur in many records
 def _says_secret(name: str) -> bool:
     return bool(_named().says_secret(name))
 
 
 _UNTELLING: Final = frozenset({"value", "val", "data", "text", "default", "content", "current", "raw"})
-"""Names that say nothing by themselves: the name above them, or beside them, says what they hold."""
+"""Names without a meaning of their own: the name above or next to them describes their value."""
 
 
 def _scrubbed_json(value: Any, name: str) -> Any:
@@ -162,7 +162,7 @@ def _scrubbed_json(value: Any, name: str) -> Any:
 
 
 def _named_beside(value: Mapping[Any, Any], name: str) -> str:
-    """Return what an object says that its untelling fields hold; else the name that it stands under."""
+    """Return the name that an object gives in its fields `name` or `key`, or else the name above it."""
     return next((each for key in ("name", "key") if isinstance(each := value.get(key), str)), name)
 
 
@@ -175,7 +175,7 @@ def _same(old: list[Any], new: list[Any]) -> bool:
 
 
 def count_redactions(text: str) -> Counter[str]:
-    """Return how many secrets of which kind a scrubbed text had.
+    """Count the marks in a redacted text by kind of secret.
 
     >>> count_redactions("[secret: password] [secret: github token 00ff] [secret: password]")
     Counter({'password': 2, 'github token': 1})

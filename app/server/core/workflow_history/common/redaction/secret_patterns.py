@@ -1,8 +1,8 @@
-"""The shapes of known keys, as their makers publish them: what each is called and told by. Data only.
+"""Patterns of known keys, as their vendors publish them. Data only.
 
-A rule is tried where one of its hints stands in the text: finding a few letters is a hundred times as fast
-as an expression. Every expression takes time in proportion to the text, whatever that holds: it begins where
-its hint does, and what repeats is bounded or cannot be given back.
+A rule is tried only if one of its hints is in the text: finding a substring is a hundred times as fast as
+matching an expression. Every expression runs in time proportional to any text: it begins at its hint, and
+its repetitions are bounded or possessive.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final, NamedTuple
 
 
 class SecretPattern(NamedTuple):
-    """One sort of secret."""
+    """One kind of secret."""
 
-    kind: str  # what stands in its place
-    hints: tuple[str, ...]  # one of them stands in every text that holds such a secret
-    shape: re.Pattern[str]  # its group `secret` is the secret; without one, all of it
+    kind: str  # kind shown in the mark that replaces the secret
+    hints: tuple[str, ...]  # substrings, one of which is in every such secret
+    shape: re.Pattern[str]  # the group `secret` is the secret; without this group, the whole match
 
 
 _BEGIN: Final = (
     r"(?:(?<![A-Za-z0-9])"
-    r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"  # the end of a terminal's colour whose beginning is lost
+    r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m))"  # end of a terminal colour code whose beginning is missing
 )
 _END: Final = r"(?![A-Za-z0-9])"
 
@@ -84,10 +84,10 @@ TOKEN_PATTERNS: Final = (
         r"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+(?:\.[\w-]{8,})?",
     ),
 )
-"""Keys that their own letters tell."""
+"""Keys that are recognized by their own format."""
 
 LONG_TOKEN: Final = re.compile(r"[A-Za-z0-9_\-]{16,}+")
-"""What every token has: shorter words need no second look."""
+"""Part of every token; texts with shorter words only are not searched for tokens."""
 
 TOKEN_PRECHECK: Final = re.compile(
     "|".join(re.escape(hint) for rule in TOKEN_PATTERNS for hint in rule.hints)

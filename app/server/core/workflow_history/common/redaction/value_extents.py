@@ -1,7 +1,7 @@
-"""Find where the value of a name ends, quoted or bare: a text and a place in, a place out. Pure.
+"""Find the end of a named value in a text, quoted or bare. Pure.
 
-A password may hold every sign, quotes too. So a quote ends a value only where nothing escapes it, and where
-what follows is no part of a word; and a bare value goes on to the next space where a line is a list of names.
+A password may contain any character, quotes too. So a quote ends a value only if it is not escaped and no
+word character follows. A bare value extends to the next space if the line is a list of names and values.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LONGEST: Final = 2_000  # characters of a value that are looked at
-_LONGEST_BARE: Final = 400  # of one without quotes: it is looked at anew for each name inside it
+LONGEST: Final = 2_000  # characters of a value that are searched
+_LONGEST_BARE: Final = 400  # characters of a bare value, as it is searched once for each name inside it
 
-_MOST_QUOTES: Final = 16  # in one value
+_MOST_QUOTES: Final = 16  # maximum number of quotes in one value
 _BARE: Final = re.compile(rf"\S{{3,{_LONGEST_BARE}}}+")
 _GOES_ON: Final = re.compile(r"\w")
-"""What follows a quote that does not close."""
+"""Character after a quote that does not close a value."""
 
 _IN_SHELL: Final = ("\\''", "\"'\"'")
-"""How a shell's single quotes hold one: they are closed before, and opened behind it."""
+"""Rest of a shell's single quote inside single quotes, which are closed before it and reopened after it."""
 
 _CUT: Final = re.compile(
     r"[&;,\\](?:(?<=&)(?=[\w.\-\[\]%]{1,60}=)|(?<=[;,])(?=[A-Za-z_][\w.\- ]{1,60}=)|(?<=\\)\\*[nrt])"
 )
-"""Where a bare value ends before a space: the next name, or an escape that stands for a space."""
+"""End of a bare value before a space: the next name, or an escape of white space."""
 
 _OPEN_QUOTE: Final = re.compile(r"""(?<!\w)(\\*["'`])(?![\s,:;)\]}])[^"'`\n]{0,300}+$""")
 _QUOTE: Final = re.compile("[\"'`]")
@@ -32,17 +32,17 @@ _OPEN_BRACKET: Final = re.compile(r"([(\[{<])[\w.\-$ \t]{0,60}+$")
 _MORE: Final = re.compile(
     r"""(?:(?:[,;{}()\[\]>\\]|<(?!/?[A-Za-z]{1,12}[ />]))+[^\s"'`<>(){}\[\],;|\\&]+)*"""
 )
-"""How a bare value goes on behind a sign that mostly ends one."""
+"""Continuation of a bare value after a character that usually ends one."""
 
 _NEXT: Final = re.compile(r"[,;](?=[ \t]?[A-Za-z_][\w.\-]{0,60}(?:[ \t]?=|:[ \t]))|\\+[nrt]")
-"""Where it does not: the next name, or an escape that stands for a space."""
+"""End of such a continuation: the next name, or an escape of white space."""
 
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _AFTER_CLOSED: Final = re.compile(r"""[\s,;)}\]>"'`.:|&\\]|$""")
 
 
 def quoted_end(text: str, start: int, quote: str) -> int | None:
-    r"""Return where a value ends that begins behind a quote; None: it is not closed in its line.
+    r"""Return the end of a value that begins after a quote, or None if the quote is not closed on its line.
 
     >>> [quoted_end(text, 1, text[0]) for text in ('"ab" x', '"a\\"b" x', "'a''b'", '"a"b', '"ab')]
     [3, 5, 5, 3, None]
@@ -69,7 +69,7 @@ def quoted_end(text: str, start: int, quote: str) -> int | None:
 
 
 def _passed(text: str, start: int, at: int, quote: str) -> int:
-    """Return how many characters a quote takes that is a part of the value; 0: it may close it."""
+    """Return the length of a quote that is part of the value, or 0 if it may close the value."""
     before = at
     while before > start and text[before - 1] == "\\":
         before -= 1
@@ -85,7 +85,7 @@ def _passed(text: str, start: int, at: int, quote: str) -> int:
 
 
 def more_end(text: str, begin: int, start: int, end: int) -> int:
-    """Return where a bare value ends of which the part from `start` to `end` is known to be a secret's.
+    """Return the end of a bare value whose part from `start` to `end` is already known as a secret.
 
     >>> text = "--password ab1,cd;e --next"
     >>> text[11 : more_end(text, 2, 11, 14)]
@@ -101,9 +101,9 @@ def more_end(text: str, begin: int, start: int, end: int) -> int:
 
 
 def bare_end(text: str, begin: int, start: int) -> int:
-    """Return where a value without quotes ends whose name begins at `begin`: before a space.
+    """Return the end of a bare value, at the latest before the next space; its name begins at `begin`.
 
-    Quotes and brackets that stand around name and value are no part of it, nor is the next name.
+    Quotes and brackets around name and value are excluded, and so is the next name.
 
     >>> text = '("DB_PASSWORD=a,b;c") x'
     >>> text[14 : bare_end(text, 2, 14)]

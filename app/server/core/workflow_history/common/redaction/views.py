@@ -1,7 +1,7 @@
-"""Decode what hides a secret from a rule: a text in, what it means and where that was in it out.
+"""Decode text that hides a secret from the rules, and map positions back to the original text. Pure.
 
-Terminal colours and invisible characters are removed; URL, JSON, shell and HTML escapes are decoded; a value
-that was wrapped over lines is joined. Pure.
+Terminal colours and invisible characters are removed, URL, JSON, shell and HTML escapes are decoded, and
+values that are wrapped over lines are joined.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .secret_patterns import TOKEN_PRECHECK
 _INVISIBLE: Final = "\u00ad\u200b-\u200f\u2060\ufeff"
 _COLOUR: Final = r"\[[0-9;?]{0,20}[A-Za-z]"
 _ESCAPE: Final = re.compile(
-    rf"[\x1b\x9b\\%&^{_INVISIBLE}](?:"  # begins with one set of characters: that is looked for fast
+    rf"[\x1b\x9b\\%&^{_INVISIBLE}](?:"  # all begin with one set of characters, which is fast to search for
     rf"(?P<nothing>(?<=[{_INVISIBLE}])|(?<=[\x1b\x9b]){_COLOUR}|(?<=\x1b)\][^\x07\x1b]{{0,500}}(?:\x07|\x1b\\)"
     rf"|(?<=\^)\[{_COLOUR}|(?<=(?<!\\)\\)\\{{0,9}}+(?:[eE]|033|x1[bB]|u001[bB]){_COLOUR})"
     r"|(?<=%)(?P<percent>[2-7][0-9A-Fa-f]|0[ADad])"
@@ -30,13 +30,13 @@ _LETTERS: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _ENTITIES: Final = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">"}
 
 ROUNDS: Final = 3
-"""How often a text is decoded: JSON in JSON in a URL."""
+"""Maximum number of decoding passes: JSON in JSON in a URL."""
 
 _BREAK: Final = re.compile(
     r"""["'`]?[ \t]{0,8}[\\+=]?[ \t]{0,8}\r?\n(?:[ \t]{0,40}(?:[0-9]{1,6}[:|\t\u2192]|[>|+#*]))?[ \t]{0,40}["'`]?"""  # noqa: E501
     r"""|["'][ \t]{0,8}[+.]?[ \t]{0,8}["']"""
 )
-"""Where a value is broken: the end of a line, or a text literal that the next one continues."""
+"""Break inside a value: the end of a line, or of a string literal that the next one continues."""
 
 _RUN: Final = re.compile(r"[A-Za-z0-9_.~+/\-]{1,2000}+={0,2}(?![=:])")
 _LINE_ENDS: Final = re.compile(r"""["'`),;\]}]{0,4}[ \t]*(?:\\?\r?\n|\\?$|[+.][ \t]*\r?\n)""")
@@ -44,15 +44,15 @@ _MOST_PIECES: Final = 60
 
 
 class View(NamedTuple):
-    """A decoded text, and where its parts were in the text that it was made of."""
+    """A decoded text with the positions of its parts in the text before decoding."""
 
     text: str
-    at: list[int]  # where each part begins here, rising
-    was: list[int]  # where it began there
-    escapes: list[bool]  # whether it stands for an escape, of which no half is meant
+    at: list[int]  # start of each part in `text`, ascending
+    was: list[int]  # start of each part in the text before decoding
+    escapes: list[bool]  # whether the part was an escape, which is only mapped back as a whole
 
     def back(self, start: int, end: int) -> tuple[int, int]:
-        """Return where the characters from `start` to `end` were."""
+        """Map the range from `start` to `end` back to the text before decoding."""
         first, last = bisect_right(self.at, start) - 1, bisect_right(self.at, end - 1) - 1
         begun = self.was[first] if self.escapes[first] else self.was[first] + start - self.at[first]
         ended = self.was[last + 1] if self.escapes[last] else self.was[last] + end - self.at[last]
@@ -60,7 +60,7 @@ class View(NamedTuple):
 
 
 def decoded(text: str) -> View | None:
-    """Return a text with its escapes decoded once; None if it has none."""
+    """Decode the escapes of a text once; return None if it has none."""
     marked = "\\" in text or "%" in text or "&" in text or "\x1b" in text or "^[" in text
     if not marked and (text.isascii() or _HIDDEN.search(text) is None):
         return None
@@ -96,7 +96,7 @@ def _meant(found: re.Match[str]) -> str:
 
 
 def views(text: str) -> Iterator[tuple[str, list[View]]]:
-    """Yield a text and its decoded forms, each with the views that lead back to the text."""
+    """Yield a text and its decoded forms, each with the views that map it back to the text."""
     path: list[View] = []
     yield text, path
     while len(path) < ROUNDS and (view := decoded(text)) is not None:
@@ -105,14 +105,14 @@ def views(text: str) -> Iterator[tuple[str, list[View]]]:
 
 
 class Joined(NamedTuple):
-    """A value that is wrapped over lines, as one word."""
+    """A value wrapped over several lines, joined into one word."""
 
     text: str
-    lengths: list[int]  # of its pieces
-    ends: list[int]  # where each ended in the text
+    lengths: list[int]  # lengths of the pieces
+    ends: list[int]  # end of each piece in the text
 
     def back(self, end: int) -> int:
-        """Return where the first `end` characters ended in the text."""
+        """Map the end of the first `end` characters back to the text."""
         done = 0
         for length, was in zip(self.lengths, self.ends, strict=True):
             done += length
@@ -122,7 +122,7 @@ class Joined(NamedTuple):
 
 
 def joined(text: str, start: int) -> Joined | None:
-    """Return the word that begins at `start` with what follows it on the next lines; None if nothing does."""
+    """Join the word at `start` with its continuation on the next lines; return None without one."""
     words: list[str] = []
     ends: list[int] = []
     at = start
@@ -136,7 +136,7 @@ def joined(text: str, start: int) -> Joined | None:
 
 
 def extended(text: str, end: int) -> int:
-    """Return where a secret ends that may go on in the next lines, if these hold nothing else."""
+    """Return the end of a secret, including continuation lines that contain nothing else."""
     for _ in range(_MOST_PIECES):
         broken = _BREAK.match(text, end)
         run = _RUN.match(text, broken.end()) if broken else None

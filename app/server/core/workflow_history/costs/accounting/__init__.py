@@ -1,4 +1,4 @@
-"""Turn what streams say into money: facts and former attempts in, costs out. No file, clock or SQL."""
+"""Calculate the cost of runs from facts of their streams and stored attempts. No file, clock or SQL."""
 
 from .agent_run import build_agent_run
 from .run_cost import accounted, compute_run_cost, cost_data, totals_by_model

@@ -1,4 +1,4 @@
-"""Account for one stream: its facts in, one agent run with its cost out. No other stream is looked at."""
+"""Build one agent run with its cost from the facts of its stream, without looking at other streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stream_cost import StreamCost, compute_stream_cost, last_result_line, unco
 
 
 def to_record_fields(spent: StreamCost, main_model: str | None) -> dict[str, Any]:
-    """Return the money and token fields of one stream; every one of them None where nothing is known."""
+    """Return the cost and token fields of one stream; a field is None if its value is unknown."""
     everything = (*spent.shares, *spent.trailing)
     on_record, loose = _by_model(spent.shares), _by_model(spent.trailing)
     entries = [
@@ -49,7 +49,7 @@ def _costliest(entries: list[dict[str, Any]]) -> str | None:
 
 
 def _comparison(spent: StreamCost) -> dict[str, Any]:
-    """Return our own sum beside a reported cost, and whether the two are more than 1% apart."""
+    """Compare computed and reported cost; they are disputed if they differ by more than 1%."""
     percent, disputed = None, False
     claimed = spent.cost if spent.basis == "reported" else spent.claimed
     if claimed is not None and spent.computed_cost is not None:
@@ -65,7 +65,7 @@ def _comparison(spent: StreamCost) -> dict[str, Any]:
 def _model_entry(
     model: str | None, on_record: ModelCost | None, loose: ModelCost | None, spent: StreamCost
 ) -> dict[str, Any]:
-    """Return one model's line: its part of the cost, and its part of what was spent beyond it."""
+    """Build the entry of one model: its part of the cost and its part of the spending beyond it."""
     parts = [part for part in (on_record, loose) if part is not None]
     covered = on_record is not None and spent.cost is not None
     cost = _part_of_cost(on_record) if covered and on_record else None
@@ -88,13 +88,13 @@ def _model_entry(
 
 
 def _part_of_cost(part: ModelCost) -> Decimal | None:
-    """Return a model's cost: what the result says, else tokens x price; None where neither is known."""
+    """Return a model's reported cost, or else its computed cost; None if a price is missing."""
     if part.unpriced:
         return None
     return part.computed if part.reported is None else part.reported
 
 
-ERROR_LENGTH = 500  # characters of a result's text kept as the error
+ERROR_LENGTH = 500  # characters of a result's text stored as the error
 
 
 def build_agent_run(
@@ -104,10 +104,10 @@ def build_agent_run(
     lacking: bool = False,
     repeated: AbstractSet[str] = frozenset(),
 ) -> AgentRun:
-    """Return the agent run of one stream with its whole cost, priced at its own start, else at `at`.
+    """Build the agent run of one stream with its whole cost, priced at the stream's start, or else at `at`.
 
-    `lacking`: more was spent than it shows. `repeated`: ids of messages that are another run's work, whose
-    calls are no calls of this one.
+    `lacking`: more was spent than the stream shows. `repeated`: ids of messages that are another run's work;
+    their tool calls are not counted here.
     """
     spent = compute_stream_cost(facts, uncovered_messages(facts), facts.started_at or at, lacking=lacking)
     fields = {
@@ -160,7 +160,7 @@ def _source_fields(facts: StreamFacts) -> dict[str, Any]:
 
 
 def time_fields(facts: StreamFacts) -> dict[str, Any]:
-    """Return start and end: as the lines say, else the file's time as the end and the duration before it."""
+    """Return start and end from the lines, else from the file's mtime as end minus the duration."""
     duration = _duration(facts)
     start, end, basis = facts.started_at, facts.ended_at, "reported"
     if not (start or end):
@@ -175,7 +175,7 @@ def time_fields(facts: StreamFacts) -> dict[str, Any]:
 
 
 def _duration(facts: StreamFacts) -> float | None:
-    """Return how long the stream took in seconds: the results' sum, else from its first to its last time."""
+    """Return the duration in seconds: the results' sum, or else the time from first to last timestamp."""
     seconds = _seconds(facts, lambda result: result.duration_ms)
     if seconds is None and facts.started_at and facts.ended_at:
         return (facts.ended_at - facts.started_at).total_seconds()

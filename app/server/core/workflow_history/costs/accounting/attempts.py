@@ -1,7 +1,7 @@
-"""Keep what was spent before: today's streams and the stored ones in, every attempt of the run out.
+"""Merge a run's current streams with its stored attempts, so that spent money stays counted. Pure.
 
-A retry overwrites its stream, a cleanup deletes it, an editor cuts it short: the money is spent all the
-same, so a stored attempt leaves the sum only for one that knows more of the same attempt.
+A retry overwrites its stream, a cleanup deletes it, an editor truncates it: the money was spent all the
+same. So a stored attempt is dropped only if a current stream shows more of the same attempt.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ ATTEMPT_COST_FIELDS = (
     "restart_cost",
     "line",
 )
-"""What is taken over from a stored attempt that knew more: its costs, never its outcome."""
+"""Fields copied from a stored attempt that had seen more: its costs, but never its outcome."""
 
 _RANKS = {"reported": 3, "computed": 2, "lower_bound": 1, "unpriced": 1, None: 0}
 
 
 def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> list[AgentRun]:
-    """Return today's streams and every former attempt that still counts beside them."""
+    """Return the current streams and all earlier attempts that still count in addition to them."""
     paths = {run["path"] for run in current}
     runs = list(current)
     kept: list[AgentRun] = []
@@ -48,9 +48,10 @@ def merge_attempts(current: Sequence[AgentRun], former: Sequence[AgentRun]) -> l
 
 
 def renamed(former: Sequence[AgentRun], gone: Mapping[tuple[str, str | None], str]) -> list[AgentRun]:
-    """Return the stored attempts; those whose streams hold something else now are other ones than today's.
+    """Give a new identity to stored attempts whose streams now contain another attempt.
 
-    `gone`: the identities that such attempts have from now on. One that spent nothing is none beside today's.
+    `gone` maps such attempts to their new identities. An attempt that spent nothing keeps its identity,
+    because it does not count in addition to the current one.
     """
     kept = {_name(stored) for stored in former}
     found: list[AgentRun] = []
@@ -58,7 +59,7 @@ def renamed(former: Sequence[AgentRun], gone: Mapping[tuple[str, str | None], st
         name = path, _ = _name(stored)
         if name not in gone or not (_known(stored) or _tokens(stored)):
             found.append(stored)
-        elif (path, gone[name]) not in kept:  # else it was there before, and came again
+        elif (path, gone[name]) not in kept:  # else the same attempt is stored already
             kept.add((path, gone[name]))
             found.append({**stored, "identity": gone[name]})
     return found
@@ -69,16 +70,17 @@ def _name(stored: AgentRun) -> tuple[str, str | None]:
 
 
 def _says_nothing(stored: AgentRun, paths: set[str | None]) -> bool:
-    """Whether nothing was ever known of an attempt: an empty file, or one that no line could be read of.
+    """Return whether nothing was ever known of an attempt: the file was empty or no line could be read.
 
-    Where a file stands that would not be opened, or had half a line, that is the same attempt most likely.
+    An unreadable attempt only counts as such if its file still exists: then it is most likely the same
+    attempt as the current one, seen when the file could not be opened or had half a line.
     """
     unread = stored.get("outcome") == "unreadable" and stored.get("identity") is None
     return stored.get("outcome") == "empty" or (unread and stored.get("path") in paths)
 
 
 def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bool:
-    """Whether both are one attempt: the same first line at the same path, or at a new one after a move."""
+    """Return whether both have the same first line at the same path, or at a new path after a move."""
     if run.get("identity") is None or run.get("identity") != stored.get("identity"):
         return False
     sessions = {run.get("session_id"), stored.get("session_id")}
@@ -88,7 +90,7 @@ def _same_attempt(run: AgentRun, stored: AgentRun, paths: set[str | None]) -> bo
 
 
 def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
-    """Return the run, with the stored costs where the stored attempt had seen more of the stream."""
+    """Return the run, with the stored costs if the stored attempt had seen more of the stream."""
     attempt = stored.get("attempt", 1)
     if not _had_seen_more(stored, run):
         return {**run, "attempt": attempt}
@@ -97,9 +99,9 @@ def _knowing_more(run: AgentRun, stored: AgentRun) -> AgentRun:
 
 
 def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
-    """Whether the stored attempt knows more: a result beats any sum of ours, then the longer stream does.
+    """Return whether the stored attempt saw more: a reported cost is preferred, then the longer stream.
 
-    A result that says less than was spent at least is none: an error left it, or a reader did not see that.
+    A reported cost below the known minimum is not preferred: it comes from an error, or a reader missed it.
     """
     stored_basis, basis = stored.get("cost_basis"), run.get("cost_basis")
     stored_rank, rank = _RANKS[stored_basis], _RANKS[basis]
@@ -111,7 +113,7 @@ def _had_seen_more(stored: AgentRun, run: AgentRun) -> bool:
 
 
 def completeness_key(run: AgentRun) -> tuple[bool, int, int, float]:
-    """Return what orders records of one attempt by how much of its stream they saw, the most last."""
+    """Return a sort key for records of one attempt; the record that saw most of its stream sorts last."""
     rank = _RANKS[run.get("cost_basis")]
     return rank == _RANKS["reported"], _tokens(run), rank, _known(run)
 

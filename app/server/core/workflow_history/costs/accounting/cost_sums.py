@@ -1,4 +1,4 @@
-"""Add up what agents or models spent, whichever they are: entries in, one dict of sums out. Pure."""
+"""Sum the costs of any agent runs or model entries. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ Entry = Mapping[str, Any]
 
 
 def sum_costs(entries: Iterable[Entry]) -> dict[str, Any]:
-    """Return the sums over agent runs, or over one model's entries; unknown is None.
+    """Return the sums over agent runs, or over one model's entries; an unknown sum is None.
 
-    What is on record and what was spent at least beyond it stand apart. `partial`: more than both may
-    have been spent.
-
+    Recorded cost and lower bound are separate amounts. `partial` is True if more than both may have been
+    spent.
     >>> found = sum_costs([{"cost": 0.1, "cost_basis": "reported"}, {"cost": 0.2,
     ... "cost_basis": "lower_bound"}])
     >>> found["recorded_cost"], found["lower_bound_cost"], found["partial"]
@@ -37,7 +36,7 @@ def sum_costs(entries: Iterable[Entry]) -> dict[str, Any]:
 
 
 def minimum_cost(sums: Entry) -> Decimal:
-    """Return all that is known of what was spent, US dollars."""
+    """Return recorded cost plus lower bound in US dollars; 0 if both are unknown."""
     known = sum_known(to_decimal(sums.get(key)) for key in ("recorded_cost", "lower_bound_cost"))
     return known or Decimal(0)
 
@@ -58,7 +57,7 @@ def _bounds(entries: Iterable[Entry]) -> Iterator[Decimal | None]:
 
 
 def _is_partial(entry: Entry) -> bool:
-    """Return whether more may have been spent than the entry says; an empty stream spent nothing."""
+    """Return whether more may have been spent than an entry shows; an empty stream spent nothing."""
     if entry.get("lower_bound_cost") is not None or entry.get("unpriced_tokens"):
         return True
     counted = entry.get("outcome") != "empty" and not entry.get("duplicate_of")

@@ -1,16 +1,16 @@
-"""Count every message and every result once, in one run or in a whole history. Pure.
+"""Count every message and every result once, within one run or a whole history. Pure.
 
-A message can stand in several files: a resumed or forked session repeats the messages before it, a run folder
-is copied, a transcript in the home folder shows the session that a run's stream shows. Each stream is turned
-into a `Spender`, and `shares_of` decides which of them counts which message. The decision depends on the
-spenders alone, not on the order in which they are read:
+A message may be in several files: a resumed or forked session repeats the earlier messages, a run directory
+is copied, or a transcript in the home directory records the session of a run's stream. Each stream is
+converted to a `Spender`, and `shares_of` decides which spender counts which message. The decision depends
+only on the spenders, not on the order in which they are read:
 
 1. Streams with the same result are copies. The one with the most results and lines counts; another one that
-   went on by itself makes its run a lower bound.
+   continued on its own makes its run a lower bound.
 2. A message that a result covers belongs to that result.
 3. Any other message belongs to the session that is the oldest by its own messages: those that no other
    session has. A session that only has messages of others was forked from, so it comes first. Of several
-   files of one session the fullest counts. Lines that say that they are another session's count last.
+   files of one session the fullest counts. Lines marked as another session's count last.
 """
 
 from __future__ import annotations
@@ -34,68 +34,68 @@ from .resumed_threads import CUMULATIVE
 from .stream_cost import covered_messages, uncovered_messages
 
 Unit = int
-"""What is counted once: a message or a result, as a hash of 64 bits."""
+"""A message or result that is counted once, as a hash of 64 bits."""
 
 Name = Any  # hashable
-"""What a caller calls a spender: a path in a run, or a run's key with a path."""
+"""Name that a caller gives a spender: a path in a run, or a run's key with a path."""
 
 NAMELESS = "line "
-"""How messages are called that have no id of their own: nobody else can be shown to have them."""
+"""Prefix for messages without an id; such messages cannot be recognized in other streams."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Spender(msgspec.Struct, frozen=True, gc=False):
-    """One stream, as far as it takes to decide what it may count."""
+    """The data of one stream that decide which messages and results it may count."""
 
-    results: tuple[Unit, ...] = ()  # its totals, one unit per result line
-    covered: tuple[Unit, ...] = ()  # messages that its totals include
-    loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages that no total of it includes
+    results: tuple[Unit, ...] = ()  # totals of the stream, one unit per result line
+    covered: tuple[Unit, ...] = ()  # messages included in its totals
+    loose: tuple[tuple[Unit, MessageUsage], ...] = ()  # messages not included in any of its totals
     session: str | None = None
     lines: int = 0
-    together: tuple[Unit, ...] = ()  # its sessions and messages as one unit, if it has totals
-    is_continued: bool = False  # another attempt of its run began with what this one began with
+    together: tuple[Unit, ...] = ()  # sessions and messages as a single unit, if the stream has totals
+    is_continued: bool = False  # whether another attempt of its run began with the same content
 
     @property
     def totals(self) -> tuple[Unit, ...]:
-        """What only a copy of it has as well."""
+        """Units that only a copy of the stream also has."""
         return (*self.results, *self.together)
 
     @property
     def units(self) -> set[Unit]:
-        """Everything in it that another stream may have as well."""
+        """All units that another stream may also have."""
         return {*self.parts, *self.together}
 
     @property
     def parts(self) -> set[Unit]:
-        """The same without what changes as the stream grows: what was in it stays in it."""
+        """Units that stay in the stream as it grows: all units except `together`."""
         return {*self.results, *self.covered, *(unit for unit, _ in self.loose)}
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What one stream may count.
+    """Messages and totals that one stream may count.
 
-    A stream of which others count everything is a copy of the one that counts its last message: of a fork's
-    copy that is the fork, and not the session that it was forked from.
+    A stream without anything of its own is a copy of the stream that counts its last message. For a copied
+    fork this is the fork, not the session from which it was forked.
     """
 
-    messages: tuple[MessageUsage, ...] = ()  # its loose messages that no other stream counts
-    duplicate_of: Name | None = None  # others count all of it: the stream that counts the last of it
-    record: bool = True  # its own totals count; False: a copy's
-    inherited: Mapping[Name, int] = {}  # messages that other streams count, by stream
-    others: Mapping[Unit, Name] = {}  # everything in it that another stream counts, and which one
+    messages: tuple[MessageUsage, ...] = ()  # loose messages of the stream that no other stream counts
+    duplicate_of: Name | None = None  # stream that counts its last message, if others count all of it
+    record: bool = True  # whether its own totals count; False for a copy
+    inherited: Mapping[Name, int] = {}  # number of messages that other streams count, by stream
+    others: Mapping[Unit, Name] = {}  # units that other streams count, each with that stream
 
     @property
     def repeated(self) -> Mapping[Unit, Name]:
-        """What of it is another stream's work: of a copy, what its original repeats as well."""
+        """Units that are another stream's work; in a copy, only the units that its original repeats too."""
         if self.duplicate_of is None:
             return self.others
         return {unit: owner for unit, owner in self.others.items() if owner != self.duplicate_of}
 
 
 def spender_of(facts: StreamFacts) -> Spender:
-    """Return what a stream has to count, and by which it is recognized."""
+    """Build the spender of a stream from its facts."""
     loose = uncovered_messages(facts)
     covered = covered_messages(facts) if has_reported_totals(facts) else ()
     unit = message_units(facts.identity or facts.path)
@@ -110,7 +110,7 @@ def spender_of(facts: StreamFacts) -> Spender:
 
 
 def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None = None) -> dict[Name, Share]:
-    """Return what each spender may count. `rank` breaks ties, the smallest first."""
+    """Decide the share of each spender. `rank` breaks ties: the smallest has priority."""
     order = (rank or {name: name for name in spenders}).__getitem__
     copies, apart = _copies(spenders, order)
     owners = {
@@ -118,7 +118,7 @@ def shares_of(spenders: Mapping[Name, Spender], rank: Mapping[Name, Any] | None 
         for unit in spenders[name].covered
     }  # fmt: skip
     best: dict[Unit, MessageUsage] = {}
-    first: dict[Unit, Name] = {}  # by age, of those whose lines do not say that it is another's
+    first: dict[Unit, Name] = {}  # by age, without messages marked as another session's
     first_copied: dict[Unit, Name] = {}
     for name in _by_age(spenders, order):
         for unit, message in spenders[name].loose:
@@ -151,15 +151,15 @@ def _share(
 
 
 def _copies(spenders: Mapping[Name, Spender], order: Any) -> tuple[dict[Name, Name], set[Name]]:
-    """Return each copied stream with the stream that counts their common result, and those that went on.
+    """Map each copied stream to the stream that counts their common result; also return those that went on.
 
-    How much of a total that no other stream has was spent before they parted is unknown.
+    If a copy has a total that no other stream has, the part spent before the streams parted is unknown.
     """
     copies: dict[Name, Name] = {}
     apart: set[Name] = set()
     kept: dict[Unit, Name] = {}
     some = [name for name in spenders if spenders[name].totals]
-    # What was known of an attempt stays known, however much another one has that went on from its begin.
+    # A known attempt keeps its results, even if another one that began with the same content has more.
     first = {name for name in some if spenders[name].is_continued and not _is_part(name, some, spenders)}
 
     def fullness(name: Name) -> Any:
@@ -185,7 +185,7 @@ def _is_part(name: Name, others: Iterable[Name], spenders: Mapping[Name, Spender
 
 
 def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
-    """Return the spenders with loose messages, the one that a message belongs to before all others."""
+    """Return the spenders with loose messages, the one that owns shared messages first."""
     transcripts = _transcripts({name: spender for name, spender in spenders.items() if spender.loose})
     messages = [
         {unit: message.timestamp for name in names for unit, message in spenders[name].loose}
@@ -206,7 +206,7 @@ def _by_age(spenders: Mapping[Name, Spender], order: Any) -> list[Name]:
 
 
 def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
-    """Return the files of one transcript together: those of one session with a message in common."""
+    """Group the files of one transcript: those of one session with a message in common."""
     parent = {name: name for name in spenders}
 
     def root(name: Name) -> Name:
@@ -226,7 +226,7 @@ def _transcripts(spenders: Mapping[Name, Spender]) -> list[list[Name]]:
 
 
 def _fuller(one: MessageUsage, other: MessageUsage) -> MessageUsage:
-    """Return one message of the two records that two files have of it, with its earliest time."""
+    """Merge the records of one message in two files, with the earlier of their times."""
     times = [when for when in (one.timestamp, other.timestamp) if when]
     found = one.merged(other, whole=one.is_final or other.is_final)
     return replace(found, timestamp=min(times, default=None))
@@ -237,7 +237,7 @@ def _sessions(stream: StreamFacts) -> frozenset[str]:
 
 
 def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
-    """Return what only a copy shares with this stream; without totals, nothing."""
+    """Return the units of results, which only a copy also has; empty if the stream has no totals."""
     if not has_reported_totals(facts):
         return ()
     own, seen = facts.identity or facts.path, Counter[Unit]()
@@ -250,18 +250,18 @@ def _result_units(facts: StreamFacts) -> tuple[Unit, ...]:
 
 
 def _together(facts: StreamFacts) -> tuple[Unit, ...]:
-    """Return a stream's messages as one unit: another result after the same messages spent nothing more."""
+    """Return all messages as one unit, as another result after the same messages is no further spending."""
     sessions = _sessions(facts) if facts.messages and has_reported_totals(facts) else ()
     names = (*sorted(sessions), *sorted({message.message_id for message in facts.messages}))
     return (_unit("stream", *names),) if sessions else ()
 
 
 def _said_unit(facts: StreamFacts, own: str, result: ResultLine) -> Unit:
-    """Return by what a result without an id is known: what it says of its session.
+    """Identify a result without an id by the values that it reports for its session.
 
-    Its place and its bytes do not count: a copy may have other spaces, or a line before it. A result that
-    says too little to be told from another one of its session is known by the stream's first line as well,
-    and by the messages before it: two runs may begin and end alike.
+    Its position and bytes are ignored: a copy may have different spaces, or an additional line before it. A
+    result with too few values to be distinct within its session is also identified by the stream's first line
+    and the messages before it, because two runs may begin and end with the same content.
     """
     timed = result.duration_ms is not None or facts.format == CUMULATIVE
     tells = result.session_id is not None and timed and is_telling(result)
@@ -279,7 +279,7 @@ MessageUnit = Callable[[MessageUsage], Unit]
 
 
 def message_units(own: str) -> MessageUnit:
-    """Return the function that names messages; one without an id is known by its stream, line and counts."""
+    """Return a function that identifies messages: by id, or else by stream, line and token counts."""
 
     def unit(said: MessageUsage) -> Unit:
         if said.message_id.startswith(NAMELESS):
@@ -301,13 +301,13 @@ def _unit(*parts: object) -> Unit:
 
 
 def thread_units(facts: StreamFacts) -> tuple[Unit, ...]:
-    """Return the threads whose whole spending, in whatever files, the stream's totals count."""
+    """Return the units of threads whose whole spending, in all files, is included in the stream's totals."""
     threads = _sessions(facts) if facts.format == CUMULATIVE else ()
     return tuple([_unit("thread", thread) for thread in sorted(threads)])
 
 
 def packed_units(units: Iterable[Unit]) -> bytes:
-    """Return units as bytes, eight each, the same on every machine."""
+    """Pack units into bytes, eight each, little-endian on every machine."""
     numbers = array("q", units)
     if byteorder == "big":
         numbers.byteswap()
@@ -315,7 +315,7 @@ def packed_units(units: Iterable[Unit]) -> bytes:
 
 
 def unpacked_units(data: bytes) -> tuple[Unit, ...]:
-    """Return the units that `packed_units` packed."""
+    """Unpack units that `packed_units` packed."""
     numbers = array("q", data)
     if byteorder == "big":
         numbers.byteswap()
@@ -323,21 +323,21 @@ def unpacked_units(data: bytes) -> tuple[Unit, ...]:
 
 
 def dedupes_by_results(streams: Iterable[StreamFacts]) -> bool:
-    """Return whether what each stream may count shows without the messages of those that have results.
+    """Return whether the shares of streams can be decided without the messages of streams with results.
 
-    It does if every message is some result's and no two streams have a session in common: one might
-    repeat the other, and only their messages show how much of it.
+    This requires that results cover all messages and that no two streams share a session: one of them might
+    repeat the other, and only their messages show how much.
     """
     every = list(streams)
     return not in_several(map(sessions_of, every)) and not any(map(uncovered_messages, every))
 
 
 def sessions_of(stream: StreamFacts) -> frozenset[str]:
-    """Return the sessions that a stream shows, by its lines and by its results."""
+    """Return the session ids in a stream's lines and results."""
     return _sessions(stream).union(stream.session_ids)
 
 
 def in_several(groups: Iterable[frozenset[str]]) -> frozenset[str]:
-    """Return the sessions that more than one group has."""
+    """Return the sessions that occur in more than one group."""
     counts = Counter(chain.from_iterable(groups))
     return frozenset([session for session, count in counts.items() if count > 1])

@@ -1,6 +1,6 @@
-"""Keep each stream's own spending, so that its share can be computed again if other runs have the same.
+"""Store each stream's own spending, so that its share can be recomputed when other runs contain it too.
 
-A claim outlives its file: a copy, a fork or a resumed session may be synced at any time later, or first.
+A claim outlives its file: a copy, a fork or a resumed session may be synced at any later time, or earlier.
 """
 
 from __future__ import annotations
@@ -34,58 +34,58 @@ from .resumed_threads import CUMULATIVE, own_parts
 from .stream_cost import NO_COST, compute_stream_cost, covered_messages, uncovered_messages
 
 Attempt = tuple[str, str | None]
-"""What tells a run's attempts apart: the stream's path, and the hash of its first line."""
+"""Key of an attempt within a run: the stream's path, and the hash of its first line."""
 
 
 Seen = Mapping[Attempt, tuple[bytes, bytes]]
-"""Everything that was read of attempts until now, in units, packed; and which of them are results."""
+"""Packed units of all content read so far of each attempt, and the packed units of its results."""
 
 
 class Elsewhere(NamedTuple):
-    """Units of an attempt that other runs are known to count, packed."""
+    """Packed units of an attempt that other runs are known to count."""
 
-    counted: bytes = b""  # all of them
-    repeated: bytes = b""  # those that are another run's work: of a copy, what its original repeats too
+    counted: bytes = b""  # all units that other runs count
+    repeated: bytes = b""  # units of another run's work; in a copy, those that its original repeats too
 
 
 NAMING = 1
-"""Raised when units are made by other rules; `READER_VERSION` too, so that all runs are read anew."""
+"""Version of the rules that create units; raise READER_VERSION with it, so that all runs are read again."""
 
 NOTHING_SEEN: Seen = {}
 
 NOTHING_ELSEWHERE: Mapping[Attempt, Elsewhere] = {}
-"""What is known of attempts of which nothing is."""
+"""Value if no attempt has known units in other runs."""
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One attempt's own spending, whatever other runs count of it."""
+    """Own spending of one attempt, independent of other runs."""
 
-    path: str  # the stream, relative to the run's folder
-    identity: str | None  # hash of its first line: tells attempts apart
+    path: str  # path of the stream, relative to the run's directory
+    identity: str | None  # hash of the first line; distinguishes attempts
     results: bytes = b""  # units of its totals, packed
     covered: bytes = b""  # units of the messages that its totals include, packed
     threads: bytes = b""  # units of the threads whose whole spending its totals count, packed
     session: str | None = None
     lines: int = 0
-    written: float | None = None  # seconds since 1970
-    at: datetime | None = None  # dates its prices where its messages do not
-    facts: StreamFacts | None = None  # only if it has messages that no total includes, or counts threads
-    lacking: bool = False  # more was spent than the stream shows
-    alone: dict[str, Any] | None = None  # its SHARED_FIELDS by itself, only while others count a part of it
-    elsewhere: bytes = b""  # units that other runs count, packed: its run's patterns were learnt without them
-    repeated: bytes = b""  # units of another run's work, packed: its run's request was found without them
-    together: bytes = b""  # its sessions and messages as one unit, packed
-    is_continued: bool = False  # another attempt began with what this one began with
-    naming: int = 0  # which rules its units are made by: those of others cannot be compared with them
+    written: float | None = None  # mtime of the file, seconds since 1970
+    at: datetime | None = None  # price date for messages without a timestamp
+    facts: StreamFacts | None = None  # None unless some messages are in no total, or its totals count threads
+    lacking: bool = False  # whether more was spent than the stream shows
+    alone: dict[str, Any] | None = None  # own SHARED_FIELDS, only while others count a part of them
+    elsewhere: bytes = b""  # packed units that other runs count; excluded from its run's patterns
+    repeated: bytes = b""  # packed units of another run's work; excluded when its request was found
+    together: bytes = b""  # sessions and messages as a single unit, packed
+    is_continued: bool = False  # whether another attempt began with the same content
+    naming: int = 0  # version of the rules for its units; claims of different versions are not comparable
 
     @property
     def name(self) -> Attempt:
-        """By which the attempt is found among a run's agent runs."""
+        """Key of the attempt among a run's agent runs."""
         return self.path, self.identity
 
     @property
     def spender(self) -> Spender:
-        """What it has to count."""
+        """Spender of the stream, as input for deduplication."""
         loose: tuple[tuple[Unit, MessageUsage], ...] = ()
         if self.facts is not None:
             unit = message_units(self.facts.identity or self.path)
@@ -102,12 +102,12 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def units(self) -> set[Unit]:
-        """Everything in it that another stream may have as well."""
+        """All units that another stream may also have."""
         return self.spender.units.union(unpacked_units(self.threads))
 
 
 def seen_of(claims: Iterable[Claim]) -> Seen:
-    """Return what was read of attempts until now, where it can be compared with what is read now."""
+    """Return the units read so far of each attempt, if they are comparable with units read now."""
     return {
         claim.name: (packed_units(sorted(claim.spender.parts)), claim.results)
         for claim in claims
@@ -116,11 +116,11 @@ def seen_of(claims: Iterable[Claim]) -> Seen:
 
 
 def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen: Seen) -> dict[Attempt, str]:
-    """Return the attempts whose streams hold something else now, though they begin as they did.
+    """Return attempts whose streams have other content now after the same first line, with new identities.
 
-    With each comes the identity that it has from now on. A stream that grew has all that it had; of one that
-    was cut short all is known. One of which neither is true was overwritten, or cut and then continued; but
-    another result after the same messages is a later one of the same work.
+    A stream that grew still has all earlier units, and all units of a truncated stream are known. In any
+    other case the stream was overwritten, or truncated and then continued. There is one exception: another
+    result after the same messages is a later result of the same work.
     """
     return {
         claim.name: earlier_identity(claim.name, seen[claim.name][0])
@@ -130,7 +130,7 @@ def attempts_gone(streams: Iterable[StreamFacts], claims: Iterable[Claim], seen:
 
 
 def is_one_stream(one: Claim, other: Claim) -> bool:
-    """Return whether one of two claims has all that the other has, or they cannot be compared."""
+    """Return whether one of two claims contains all of the other one, or they are not comparable."""
     if one.naming != other.naming or one.naming != NAMING or not one.identity:
         return True
     parts, others = one.spender.parts, other.spender.parts
@@ -146,14 +146,14 @@ def _goes_on(facts: StreamFacts, claim: Claim, seen: bytes, seen_results: bytes)
     messages = now.difference(claim.spender.results)
     if messages and messages == before.difference(unpacked_units(seen_results)):
         return True
-    stored = _units_stored(facts)  # ids may be stored without a secret
+    stored = _units_stored(facts)  # ids may be redacted in the history
     if before <= now.union(*stored.values()):
         return True
     return all(unit in before or stored.get(unit, frozenset()) & before for unit in now)
 
 
 def _units_stored(facts: StreamFacts) -> dict[Unit, set[Unit]]:
-    """Return the units of messages of which a history changes the ids, and those that they may have there."""
+    """Return the units of messages whose ids change when stored, with the units that they may have there."""
     unit = message_units(facts.identity or facts.path)
     said = [message.message_id for message in facts.messages]
     clean = redact_json(said)
@@ -166,38 +166,38 @@ def _units_stored(facts: StreamFacts) -> dict[Unit, set[Unit]]:
 
 
 def earlier_identity(attempt: Attempt, seen: bytes) -> str:
-    """Return what tells an attempt from the one that took its place and begins with the same line."""
+    """Return the identity of an attempt that was replaced by another one with the same first line."""
     return blake2b((attempt[1] or "").encode() + seen, digest_size=16).hexdigest()
 
 
 def as_earlier(claim: Claim) -> Claim:
-    """Return the claim of an attempt that another one of the same first line took the place of."""
+    """Return the claim of an attempt that was replaced by another one with the same first line."""
     ((seen, _),) = seen_of([claim]).values() or ((b"", b""),)
     return replace(claim, identity=earlier_identity(claim.name, seen), is_continued=True)
 
 
 def seen_more(former: Claim, claim: Claim) -> bool:
-    """Return whether a former claim of an attempt shows more of it than a later one."""
+    """Return whether an earlier claim of an attempt has more of its content than a later one."""
     return former.naming == claim.naming and len(former.units) > len(claim.units)
 
 
 def with_first_written(claim: Claim, other: Claim) -> Claim:
-    """Return a claim with the earlier time of writing of the two, if they show the same: a copy is later."""
+    """Give a claim the earlier mtime of two claims with the same content, because a copy is later."""
     if other.written is None or _content(claim) != _content(other):
         return claim
     return replace(claim, written=min(claim.written or other.written, other.written))
 
 
 def _content(claim: Claim) -> tuple[object, ...]:
-    """Return everything that a claim has from its stream itself."""
+    """Return all fields of a claim that come from its stream."""
     units = (claim.results, claim.together, claim.covered, claim.threads)
     return *units, claim.session, claim.lines, claim.facts
 
 
 def first_written(claims: Mapping[tuple[int, str, str | None], Claim]) -> dict[int, float]:
-    """Return when the first stream of each run was written, by key: seconds since 1970; unknown comes last.
+    """Return the earliest mtime of each run's streams by run key, in seconds since 1970; unknown is infinity.
 
-    It orders runs, not the streams of one: a run alone orders its streams by path.
+    It orders runs, not the streams within one run, which are ordered by path.
     """
     found: dict[int, float] = {}
     for (key, _, _), claim in claims.items():
@@ -210,12 +210,12 @@ _DECODER = msgspec.msgpack.Decoder(Claim)
 
 
 def packed(claim: Claim) -> bytes:
-    """Return a claim as bytes."""
+    """Serialize a claim to bytes."""
     return msgspec.msgpack.encode(claim)
 
 
 def unpacked(data: bytes) -> Claim:
-    """Return the claim that `packed` packed. Raises msgspec.MsgspecError if the bytes are damaged."""
+    """Deserialize a claim from `packed`. Raises msgspec.MsgspecError if the bytes are damaged."""
     return _DECODER.decode(data)
 
 
@@ -225,7 +225,7 @@ def claim_of(
     at: datetime | None,
     unseen: Sequence[Subagent] = (),
 ) -> Claim:
-    """Return the claim of a stream that counts all that it spent; `unseen`: as in `missing_parts`."""
+    """Build the claim of a stream for all its spending; `unseen` is from `missing_parts`."""
     return Claim(
         path=facts.path,
         identity=facts.identity,
@@ -243,15 +243,15 @@ def claim_of(
 
 
 def _trimmed(facts: StreamFacts, unseen: Sequence[Subagent]) -> StreamFacts:
-    """Return the facts without texts and what costs nothing; of sub-agents with the unseen ones."""
+    """Return the facts without texts and free items, and with only the unseen sub-agents."""
     results = tuple([replace(result, text="", subtype=None, uuid=None) for result in facts.results])
     return replace(facts, tools=(), problems=(), results=results, subagents=tuple(unseen), ending_text="")
 
 
 def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
-    """Return a claim as it is stored: without secrets, and without free text if no texts are kept.
+    """Redact a claim for storage, and drop its free text if texts are not kept.
 
-    Its path stays: the agent run of the same path is found by it.
+    The path stays unchanged, because it is the key of the agent run with this path.
     """
     said = msgspec.msgpack.decode(msgspec.msgpack.encode((claim.session, claim.facts, claim.alone)))
     clean = redact_json(said)
@@ -261,7 +261,7 @@ def cleaned(claim: Claim, *, keeps_text: bool = True) -> Claim:
         return claim
     session, facts, alone = _SAID.decode(msgspec.msgpack.encode(clean))
     if facts is not None:
-        identity = claim.facts.identity if claim.facts else None  # of its messages without ids
+        identity = claim.facts.identity if claim.facts else None  # part of the units of messages without ids
         facts = replace(facts, path=claim.path, identity=identity)
     return replace(claim, session=session, facts=facts, alone=alone)
 
@@ -273,9 +273,9 @@ def to_store(
     *,
     keeps_text: bool,
 ) -> list[Claim]:
-    """Return new claims of a run cleaned, with the times of its files and the units that other runs count.
+    """Redact new claims of a run and add the mtimes of its files and the units that other runs count.
 
-    `written`: by path, seconds since 1970. `elsewhere`: as in `elsewhere_of`, of the claims stored before.
+    `written`: mtimes by path, seconds since 1970. `elsewhere`: `elsewhere_of` the claims stored before.
     """
     return [
         with_elsewhere(
@@ -287,12 +287,12 @@ def to_store(
 
 
 def elsewhere_of(claims: Iterable[Claim]) -> dict[Attempt, Elsewhere]:
-    """Return the units of each claim that other runs count; claims without any are left out."""
+    """Return the units of each claim that other runs count; claims without such units are omitted."""
     return {claim.name: Elsewhere(claim.elsewhere, claim.repeated) for claim in claims if claim.elsewhere}
 
 
 def with_elsewhere(claim: Claim, elsewhere: Elsewhere) -> Claim:
-    """Return a claim with the units that other runs count."""
+    """Set the units of a claim that other runs count."""
     return replace(claim, elsewhere=elsewhere.counted, repeated=elsewhere.repeated)
 
 
@@ -300,7 +300,7 @@ _SAID = msgspec.msgpack.Decoder(tuple[str | None, StreamFacts | None, dict[str, 
 
 
 def units_of(own: Iterable[Claim]) -> set[Unit]:
-    """Return everything in these claims that another run may have as well."""
+    """Return all units of these claims that another run may also have."""
     found: set[Unit] = set()
     for claim in own:
         found |= claim.units
@@ -308,14 +308,14 @@ def units_of(own: Iterable[Claim]) -> set[Unit]:
 
 
 def parts_of(own: Iterable[Claim]) -> set[Unit]:
-    """Return the same without what changes as streams grow."""
+    """Return the units of these claims that stay in them as their streams grow."""
     return set().union(*(claim.spender.parts for claim in own))
 
 
 def thread_parts(
     claims: Mapping[Name, Claim], shares: Mapping[Name, Share], rank: Mapping[Name, Any]
 ) -> dict[Name, StreamFacts]:
-    """Return the streams whose totals count what earlier streams of a thread spent, without that."""
+    """Return the streams whose totals include earlier streams of a thread, with those parts subtracted."""
     counted = {
         name: claim.facts
         for name, claim in claims.items()
@@ -334,10 +334,10 @@ def settled(
     duplicate_of: str | None,
     part: StreamFacts | None = None,
 ) -> tuple[AgentRun, Claim]:
-    """Return an agent run and its claim with what it may count.
+    """Apply a share to an agent run and its claim.
 
-    `duplicate_of` names the stream that counts all of it, None if it counts something by itself; `part` is
-    the stream without what others count of its totals.
+    `duplicate_of` names the stream that counts all of it; None if the stream counts something itself. `part`
+    is the stream with totals reduced by the parts that others count.
     """
     alone: dict[str, Any] = {name: agent.get(name) for name in SHARED_FIELDS} | (claim.alone or {})
     loose = () if claim.facts is None else uncovered_messages(claim.facts)
@@ -368,7 +368,7 @@ def _repeated_of(claim: Claim, share: Share) -> set[str]:
 
 
 def _own_times(facts: StreamFacts, repeated: AbstractSet[str]) -> dict[str, Any]:
-    """Return when the stream's own work began and how long it took; nothing if it began with its own."""
+    """Return start and duration of the stream's own work; empty if the stream began with it."""
     start = own_start(facts, repeated)
     if start is None:
         return {}
@@ -377,9 +377,9 @@ def _own_times(facts: StreamFacts, repeated: AbstractSet[str]) -> dict[str, Any]
 
 
 def own_start(facts: StreamFacts, theirs: AbstractSet[str]) -> datetime | None:
-    """Return when a stream's own work began, if its first messages are others' (`theirs`: ids); else None.
+    """Return the start of a stream's own work if its first messages are from others (`theirs`: ids), or None.
 
-    What a line says of itself goes first: then the stream's start is that of its own lines already.
+    Lines marked as copied have priority: then the stream's start is already that of its own lines.
     """
     known = [message for message in facts.messages if not message.message_id.startswith(NAMELESS)]
     first = next((place for place, message in enumerate(known) if message.message_id not in theirs), 0)
@@ -400,9 +400,9 @@ def _counted_by_others(facts: StreamFacts, share: Share) -> set[str]:
 
 
 def unseen_subagents_of(claim: Claim, share: Share) -> tuple[list[Subagent], list[Subagent]]:
-    """Return the sub-agents whose transcripts are not there: the stream's own, and those of others' messages.
+    """Return the sub-agents without a transcript: those of own messages and those of others' messages.
 
-    Its spending is missing in the stream that counts the message that called it.
+    The missing spending belongs to the stream that counts the message that called the sub-agent.
     """
     if claim.facts is None:
         return [], []
@@ -418,7 +418,7 @@ def _lacks(claim: Claim, share: Share) -> bool:
 
 
 def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentRun]:
-    """Return a run's agent runs with what they may count, by what its claims know of other runs."""
+    """Reduce a run's agent runs to their shares, based on the other runs' units in its claims."""
     own = {claim.name: claim for claim in claims}
     spenders: dict[Any, Spender] = {name: claim.spender for name, claim in own.items()}
     alone = shares_of(spenders, {name: name[0] for name in own})
@@ -428,7 +428,7 @@ def as_known(agents: Iterable[AgentRun], claims: Iterable[Claim]) -> list[AgentR
 
 
 def _share_known(claim: Claim, alone: Share) -> Share:
-    """Return a stream's share without what other runs count; `alone`: among the streams of its own run."""
+    """Return a stream's share without units of other runs; `alone` is its share within its own run."""
     elsewhere, spender = frozenset(unpacked_units(claim.elsewhere)), claim.spender
     theirs = {message.message_id for unit, message in spender.loose if unit in elsewhere}
     mine = tuple([message for message in alone.messages if message.message_id not in theirs])
@@ -438,21 +438,21 @@ def _share_known(claim: Claim, alone: Share) -> Share:
 
 
 def repeated_messages(facts: StreamFacts, elsewhere: Mapping[Attempt, Elsewhere]) -> frozenset[str]:
-    """Return the ids of a stream's messages that are another run's work; none if all are.
+    """Return the ids of a stream's messages that are another run's work; empty if all messages are.
 
-    They are if their lines say so, or if another run is known to count them.
+    They are if their lines are marked as copied, or if another run is known to count them.
     """
     copied = frozenset([message.message_id for message in facts.messages if message.copied])
     known = elsewhere.get((facts.path, facts.identity), Elsewhere())
     theirs = copied | _messages_of(facts, known.repeated)
-    if not theirs:  # as in most streams
+    if not theirs:  # the usual case
         return theirs
     every = frozenset([message.message_id for message in facts.messages])
     return next((some for some in (theirs, copied) if some < every), frozenset())
 
 
 def _messages_of(facts: StreamFacts, packed_ones: bytes) -> frozenset[str]:
-    """Return the ids of a stream's messages that are among some units."""
+    """Return the ids of a stream's messages whose units are among the packed ones."""
     if not packed_ones:
         return frozenset()
     units, unit = frozenset(unpacked_units(packed_ones)), message_units(facts.identity or facts.path)
@@ -460,7 +460,7 @@ def _messages_of(facts: StreamFacts, packed_ones: bytes) -> frozenset[str]:
 
 
 def without_messages_elsewhere(facts: StreamFacts, claim: Claim) -> StreamFacts:
-    """Return a stream without the messages, and the calls in them, that other runs count."""
+    """Remove the messages that other runs count from a stream, and the tool calls in them."""
     theirs = _messages_of(facts, claim.elsewhere)
     return replace(
         facts,
@@ -476,9 +476,9 @@ def with_shares(
     parts: Mapping[Attempt, StreamFacts],
     called: Callable[[Name], str],
 ) -> tuple[list[AgentRun], list[Claim]]:
-    """Return a run's agent runs and their claims with what they may count.
+    """Apply shares to a run's agent runs and their claims.
 
-    `parts` are those of `thread_parts`; `called` names other streams.
+    `parts` is the result of `thread_parts`; `called` formats the names of other streams.
     """
     settled_agents: list[AgentRun] = []
     kept: list[Claim] = []
@@ -506,4 +506,4 @@ COST_FIELDS: Sequence[str] = tuple(to_record_fields(NO_COST, None))
 TIME_FIELDS: Sequence[str] = ("timestamp", "duration_seconds")
 
 SHARED_FIELDS: Sequence[str] = (*COST_FIELDS, *TIME_FIELDS)
-"""The fields of an agent run that depend on what other streams count."""
+"""Fields of an agent run that depend on the spending that other streams count."""

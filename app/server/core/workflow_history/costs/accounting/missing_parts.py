@@ -1,4 +1,4 @@
-"""Tell what a run is known to lack: streams in, reasons out; a run in, its agents without a stream out."""
+"""Find the parts that a run lacks: agents without a stream and sub-agents without a transcript."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NATIVE = "claude_transcript"
 
 
 def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the agents that left no stream, each as an agent run of which at most its time is known.
+    """Return the agents without a stream as agent runs of which at most the times are known.
 
     >>> silent_agents({"agents_without_stream": ["sdlc_implementor"]})
     [{'agent': 'sdlc_implementor', 'phase': 'build', 'silent': True}]
@@ -29,7 +29,7 @@ def silent_agents(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def agent_names(run: Mapping[str, Any]) -> set[str]:
-    """Return the names of a run's agents, those without a stream included.
+    """Return the names of a run's agents, including those without a stream.
 
     >>> sorted(agent_names({"phase_costs": [{"agent": "planner"}], "agents_without_stream": ["reviewer"]}))
     ['planner', 'reviewer']
@@ -43,16 +43,17 @@ def _listed(value: object) -> Sequence[Any]:
 
 
 def _span(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a state tells of when a phase was."""
+    """Return the times of a phase that the state file contains."""
     return {
         key: told[key] for key in ("timestamp", "ended_at", "duration_seconds") if told.get(key) is not None
     }
 
 
 def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]]:
-    """Return, by the stream they answered in, the sub-agents of which no transcript is there.
+    """Return the sub-agents whose transcripts are missing, by the stream that contains their answers.
 
-    A result counts what its sub-agents spent; a native transcript has none, and each of them its own.
+    Only native transcripts matter: a result line includes the cost of sub-agents, but a native transcript has
+    no result line, and each of its sub-agents has its own transcript.
     """
     seen = {name for stream in streams for name in (*stream.agent_ids, _named(stream))}
     unseen = {
@@ -64,7 +65,7 @@ def unseen_subagents(streams: Sequence[StreamFacts]) -> dict[str, list[Subagent]
 
 
 def unseen_problem(agent: Subagent, shown: str) -> Problem:
-    """Return the warning about a missing transcript; `shown`: path of the stream that it answered in."""
+    """Return the warning about a missing transcript; `shown` is the path of the stream with the answer."""
     name = f"sub-agent {agent.id}" if agent.id else "a sub-agent"
     used = f"used {agent.tokens:,} tokens or more" if agent.tokens else "worked"
     reason = f"{name} {used}, but its transcript is not there: the cost is a lower bound"
@@ -72,7 +73,7 @@ def unseen_problem(agent: Subagent, shown: str) -> Problem:
 
 
 def _named(stream: StreamFacts) -> str:
-    """Return the sub-agent that a file is named by, as in `agent-1f2e3d.jsonl`."""
+    """Return the sub-agent's id in a file name such as `agent-1f2e3d.jsonl`."""
     return stream.path.rpartition("/")[2].removeprefix("agent-").removesuffix(".jsonl")
 
 

@@ -1,4 +1,4 @@
-"""Price one model's part of a stream: tokens and a date in, a share with its cost or without one out."""
+"""Calculate the cost of one model's part of a stream from its tokens and their date."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ..pricing import SYNTHETIC, cost_usd
 
 
 class ModelCost(msgspec.Struct, frozen=True):
-    """What one model spent in one stream."""
+    """Usage and cost of one model in one stream."""
 
-    model: str | None  # None: the stream names none
+    model: str | None  # None: the stream names no model
     usage: TokenUsage
-    reported: Decimal | None  # USD, as a result line says
-    computed: Decimal | None  # USD, tokens x dated price; None: no price is known for some of them
-    known_cost: Decimal  # USD, of the tokens whose price is known
-    tokens_without_price: int  # tokens without a known price
-    at_least: bool = False  # a sum over requests: `computed` is too low if one of them was a long one
+    reported: Decimal | None  # USD, from a result line or a message
+    computed: Decimal | None  # USD, tokens x dated price; None: the price of some tokens is unknown
+    known_cost: Decimal  # USD, cost of the tokens with a known price
+    tokens_without_price: int  # number of tokens without a known price
+    at_least: bool = False  # sum over requests: `computed` is too low if one of them was a long request
 
     @property
     def unpriced(self) -> bool:
-        """Whether neither the agent nor the price table puts a price on something spent."""
+        """Whether neither the agent nor the price table gives a price for all of the usage."""
         return self.computed is None and not self.reported
 
     @property
     def unpriced_tokens(self) -> int:
-        """Tokens that nobody puts a price on."""
+        """Number of tokens without any price, reported or computed."""
         return self.tokens_without_price if self.unpriced else 0
 
     def __add__(self, other: ModelCost) -> ModelCost:
@@ -58,10 +58,10 @@ def price_usage(
     reported: Decimal | None = None,
     terms: Terms = LIST_PRICE,
 ) -> ModelCost:
-    """Return a model's share, priced at `at`; one without a price keeps its tokens and has no cost.
+    """Return a model's share, priced at `at`; a share without a price keeps its tokens and has no cost.
 
-    A sum over requests is priced at the base rate. If it is large enough to hold a long request, which costs
-    more with some models, that is the least that it cost.
+    A sum over requests is priced at the base rate. This is a lower bound if the sum is large enough to
+    contain a long request, which costs more with some models.
     """
     try:
         cost = _cost(model, usage, at, one_request, terms)
@@ -74,7 +74,7 @@ def price_usage(
 def _may_be_long(
     model: str | None, usage: TokenUsage, at: datetime | None, terms: Terms, cost: Decimal
 ) -> bool:
-    """Return whether tokens of several requests cost more if all were one request's."""
+    """Return whether the tokens of several requests would cost more as a single request."""
     try:
         return _cost(model, usage, at, True, terms) > cost
     except PriceUnknownError:  # the date is unknown, and the price of long requests has changed
@@ -94,7 +94,7 @@ def _cost(
 def price_messages(
     messages: Iterable[MessageUsage], main_model: str | None, at: datetime | None
 ) -> tuple[ModelCost, ...]:
-    """Return one share per model of these messages, each request of theirs priced for itself."""
+    """Return one share per model of these messages; each of their requests is priced separately."""
     nothing = TokenUsage()
     found: list[ModelCost] = []
     for message in messages:
@@ -113,7 +113,7 @@ def price_messages(
 
 
 def merge_by_model(shares: Iterable[ModelCost]) -> tuple[ModelCost, ...]:
-    """Return one share per model, in the order in which the models first come."""
+    """Merge shares by model, in the order of the models' first occurrence."""
     by_model: dict[str | None, ModelCost] = {}
     for part in shares:
         known = by_model.get(part.model)
@@ -122,7 +122,7 @@ def merge_by_model(shares: Iterable[ModelCost]) -> tuple[ModelCost, ...]:
 
 
 def sum_computed(shares: Iterable[ModelCost]) -> Decimal | None:
-    """Return tokens x price over all shares; None where a price is missing."""
+    """Return the sum of computed costs over all shares, or None if a price is missing."""
     cost = Decimal(0)
     for part in shares:
         if part.computed is None:
@@ -132,5 +132,5 @@ def sum_computed(shares: Iterable[ModelCost]) -> Decimal | None:
 
 
 def sum_usage(shares: Iterable[ModelCost]) -> TokenUsage:
-    """Return the tokens of all shares."""
+    """Return the token usage of all shares."""
     return sum([part.usage for part in shares], TokenUsage())

@@ -1,4 +1,4 @@
-"""Money and counts at the edge of exactness: Decimal inside, floats of whole nano-dollars outside."""
+"""Convert money between Decimal, used inside, and floats of whole nanodollars, used outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...common.models import TokenUsage
 
 MONEY_QUANTUM = Decimal("0.000000001")
 COST_MISMATCH_PERCENT = 1.0
-"""A difference between our own sum and the reported cost is shown from here on, in percent."""
+"""Difference in percent from which computed and reported cost are reported as disputed."""
 
 TOKEN_FIELDS = (
     "input_tokens",
@@ -22,7 +22,7 @@ TOKEN_FIELDS = (
     "cache_creation_1h_tokens",
     "web_searches",
 )
-"""The counts of one stream, model or run."""
+"""Token and web search counts of one stream, model or run."""
 
 RUN_TOTAL_FIELDS = (
     "total_cost",
@@ -38,11 +38,11 @@ RUN_TOTAL_FIELDS = (
     "retry_cost",
     "price_version",
 )
-"""What a run's costs add up to: the fields of CostData that are no lists."""
+"""Totals of a run's cost: the fields of CostData that are not lists."""
 
 
 def to_usd_float(amount: Decimal | None) -> float | None:
-    """Return US dollars as a float of at most nine decimals, never -0.0; unknown stays None.
+    """Convert US dollars to a float with at most nine decimals, never -0.0; None stays None.
 
     >>> to_usd_float(Decimal("0.012") * 3), to_usd_float(Decimal("-0.0")), to_usd_float(None)
     (0.036, 0.0, None)
@@ -52,9 +52,9 @@ def to_usd_float(amount: Decimal | None) -> float | None:
     return float(amount.quantize(MONEY_QUANTUM, ROUND_HALF_EVEN)) or 0.0
 
 
-@lru_cache(maxsize=1_024)  # a run's sums take each amount up several times
+@lru_cache(maxsize=1_024)  # the sums of a run convert each amount several times
 def to_decimal(amount: float | None) -> Decimal | None:
-    """Return the exact amount that a float of this package stands for.
+    """Return the exact amount that a float of this package represents, with nine decimals.
 
     >>> to_decimal(0.1)
     Decimal('0.100000000')
@@ -63,20 +63,23 @@ def to_decimal(amount: float | None) -> Decimal | None:
 
 
 def sum_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    """Return the sum of the known amounts; None where none is known."""
+    """Return the sum of the known amounts, or None if no amount is known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known, Decimal(0)) if known else None
 
 
 def percent_difference(computed: Decimal, reported: Decimal) -> float | None:
-    """Return by how many percent of `reported` our own sum is off; None where nothing was reported."""
+    """Return computed minus reported cost in percent of the reported one.
+
+    If the reported cost is 0, returns 0.0 for a computed cost of 0, and else None.
+    """
     if reported == 0:
         return 0.0 if computed == 0 else None
     return float(round((computed - reported) / reported * 100, 3)) or 0.0
 
 
 def token_fields(usage: TokenUsage | None) -> dict[str, Any]:
-    """Return the token fields of a record; all None where no usage is known."""
+    """Return the token fields of a record; all are None if the usage is unknown."""
     if usage is None:
         return dict.fromkeys(TOKEN_FIELDS)
     return {

@@ -1,8 +1,8 @@
-"""Read a stream's own totals: result segments in, its cost on record out. Messages are not its business.
+"""Calculate the recorded cost of a stream from the totals in its result lines. Ignores its messages.
 
-In one process cost and model usage are cumulative, so the last result counts; a total below an earlier
-one shows that the process was started anew, and what the earlier one spent is spent too. Totals that
-contradict each other are at most a lower bound.
+Within one process, cost and model usage are cumulative, so the last result counts. A total below an earlier
+one shows that the process was restarted, so the earlier total was spent in addition. Totals that contradict
+each other are at most a lower bound.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from .money import COST_MISMATCH_PERCENT, percent_difference, sum_known
 
 NO_MODEL = "no line names the model: what its tokens cost is unknown"
 
-_ROUNDING = Decimal("0.000001")  # USD by which a total may differ from its parts
+_ROUNDING = Decimal("0.000001")  # USD by which a total may differ from the sum of its parts
 
 
 class ReportedCost(msgspec.Struct, frozen=True):
-    """What a stream's totals say it spent."""
+    """Cost of a stream according to its totals."""
 
     cost: Decimal | None  # USD; None: tokens without a price
     basis: CostBasis
-    known: Decimal  # USD spent at least: the cost, or the part of it that has a price
+    known: Decimal  # USD, minimum: the cost, or the part of it that has a price
     shares: tuple[ModelCost, ...]  # one per model
-    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
-    restarts: int = 0  # processes after the first one
-    restart_cost: Decimal | None = None  # USD, of those
+    claimed: Decimal | None = None  # USD, total of the results if it cannot be the whole cost
+    restarts: int = 0  # number of processes after the first one
+    restart_cost: Decimal | None = None  # USD, cost of the restarts
 
 
 def is_telling(result: ResultLine) -> bool:
-    """Whether a result says that anything was spent; one of zeros, as after an error, is none's total."""
+    """Return whether a result reports any spending; one with only zeros, as after an error, is no total."""
     if result.is_sum:
         return False
     used = any(model.cost or model.usage != TokenUsage() for model in result.models)
@@ -53,7 +53,7 @@ def is_telling(result: ResultLine) -> bool:
 
 
 def telling_results(facts: StreamFacts) -> list[ResultLine]:
-    """Return the results that are totals; where nothing was spent, those that say so."""
+    """Return the results that are totals; if nothing was spent at all, the results that report zero."""
     told = [result for result in facts.results if is_telling(result)]
     if told or any(message.usage != TokenUsage() for message in facts.messages):
         return told
@@ -65,12 +65,12 @@ def telling_results(facts: StreamFacts) -> list[ResultLine]:
 
 
 def has_reported_totals(facts: StreamFacts) -> bool:
-    """Whether the stream gives totals of its own: a cost, or tokens."""
+    """Return whether the stream reports totals of its own: a cost, or tokens."""
     return bool(telling_results(facts))
 
 
 def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | None:
-    """Return what the stream's own totals come to; None where it gives none."""
+    """Return the cost according to the stream's own totals, or None if it has none."""
     told = telling_results(facts)
     return (
         _summed([_process(segments, facts.model, at) for segments in group_by_process(told)])
@@ -82,9 +82,9 @@ def reported_cost(facts: StreamFacts, at: datetime | None) -> ReportedCost | Non
 def doubts(
     results: Sequence[ResultLine], *, spent: bool, at: datetime | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Yield the line and the reason of each total that cannot be all; `spent`: messages show spending.
+    """Yield line and reason of each total that may be incomplete.
 
-    `at` is when the stream began.
+    `spent`: the messages show spending. `at`: start of the stream.
     """
     told = [result for result in results if is_telling(result)]
     for result in results:
@@ -122,7 +122,10 @@ def _lacks_model(result: ResultLine) -> bool:
 
 
 def _maybe_long(segments: Sequence[ResultLine], at: datetime | None) -> int:
-    """Return the input tokens of totals that may hold requests above the base rate; 0: none, or a cost."""
+    """Return the input tokens of totals that may contain requests above the base rate.
+
+    Returns 0 if there are none, or if a cost is reported.
+    """
     if any(segment.total_cost is not None for segment in segments):
         return 0
     terms = segments[-1].terms
@@ -133,7 +136,7 @@ def _maybe_long(segments: Sequence[ResultLine], at: datetime | None) -> int:
 
 
 def group_by_process(results: Sequence[ResultLine]) -> list[list[ResultLine]]:
-    """Return the results grouped by the process that wrote them.
+    """Group the results by the process that wrote them.
 
     >>> def result(cost): return ResultLine(line=1, total_cost=Decimal(cost))
     >>> [len(group) for group in group_by_process([result(1), result(3), result(2)])]
@@ -154,9 +157,9 @@ def group_by_process(results: Sequence[ResultLine]) -> list[list[ResultLine]]:
 
 
 def _began_anew(before: Sequence[ResultLine], result: ResultLine) -> bool:
-    """Whether a counter that only grows within a process went down, or is too low for all results."""
+    """Return whether a cumulative counter decreased, or is too low to include all earlier results."""
     if result.process is not None:
-        return True  # groups of one process are found before
+        return True  # results of the same process are grouped before this check
     if result.total_cost is not None:
         costs = (earlier.total_cost for earlier in reversed(before))
         last = next((cost for cost in costs if cost is not None), None)
@@ -178,7 +181,7 @@ def _last_models(segments: Sequence[ResultLine]) -> tuple[ReportedModelCost, ...
 
 
 def _left_out(segments: Sequence[ResultLine]) -> TokenUsage | None:
-    """Return the tokens of the main thread that a process' modelUsage, which counts it too, leaves out."""
+    """Return main-thread tokens missing in modelUsage, which should include them; None if complete."""
     models = _last_models(segments)
     if not models or segments[-1].process is not None:
         return None
@@ -200,12 +203,12 @@ def _below_its_parts(segments: Sequence[ResultLine]) -> bool:
 
 
 def _is_ambiguous(segments: Sequence[ResultLine]) -> bool:
-    """Whether the results are of several sessions, and nothing tells of how many processes they are."""
+    """Return whether the results are from several sessions, so that the number of processes is unknown."""
     return len({segment.session_id for segment in segments if segment.session_id}) > 1
 
 
 def _process(segments: Sequence[ResultLine], main_model: str | None, at: datetime | None) -> ReportedCost:
-    """Return one process' record: the cost it reports, else tokens x price."""
+    """Return the cost of one process: the reported one, or else tokens x price."""
     record = _as_reported(segments, main_model, at)
     lacking = _is_ambiguous(segments) or _below_its_parts(segments) or any(s.lacking for s in segments)
     missing = _left_out(segments)
@@ -255,9 +258,9 @@ def _with_left_out(
     main_model: str | None,
     at: datetime | None,
 ) -> ReportedCost:
-    """Return the record with tokens that it leaves out, at least at their list price.
+    """Add tokens that the record leaves out, at least at their list price.
 
-    They are the main model's. The claim is disputed if they make more than 1% of difference.
+    They are attributed to the main model. The reported total is disputed if they add more than 1%.
     """
     main = max(record.shares, key=lambda part: (part.model == main_model, part.usage.total))
     fuller = price_usage(main.model, main.usage + missing, at, one_request=False, terms=segments[-1].terms)
@@ -282,7 +285,7 @@ def _with_left_out(
 
 
 def _at_list_price(record: ReportedCost) -> ReportedCost:
-    """Return what tokens come to at their list price, where an error left a cost of 0 beside them."""
+    """Price the tokens at list price if an error left a reported cost of 0."""
     shares = tuple([structs.replace(part, reported=None) for part in record.shares])
     cost = sum_computed(shares)
     return ReportedCost(cost, "lower_bound", cost, shares, claimed=Decimal(0)) if cost else record
@@ -307,9 +310,9 @@ def _sum_if_all_known(models: Sequence[ReportedModelCost]) -> Decimal | None:
 def _with_hour_writes(
     models: Sequence[ReportedModelCost], hour_writes: int, main_model: str | None
 ) -> list[ReportedModelCost]:
-    """Return the models without `<synthetic>`, the main thread's 1-hour cache writes told apart.
+    """Return the models without `<synthetic>`, with the main thread's 1-hour cache writes separated.
 
-    modelUsage gives only the sum of both lifetimes, `usage` gives both for the main thread alone.
+    modelUsage contains only the sum of both lifetimes; `usage` has both, but only for the main thread.
     """
     billed = [model for model in models if model.model != SYNTHETIC]
     if not hour_writes or not billed or any(model.usage.cache_write_1h for model in billed):
@@ -321,7 +324,7 @@ def _with_hour_writes(
 
 
 def _summed(records: Sequence[ReportedCost]) -> ReportedCost:
-    """Return the sum over the processes that wrote into one file."""
+    """Sum the costs of the processes that wrote to one file."""
     if len(records) == 1:
         return records[0]
     bases = {record.basis for record in records}

@@ -1,6 +1,7 @@
-"""Share a thread's totals out: streams whose totals count the whole thread so far in, their own parts out.
+"""Subtract the totals of earlier streams from streams that resumed the same thread. Pure.
 
-Codex resumes a thread by its id, in a file of another agent or another run, and goes on counting.
+Codex resumes a thread by its id in a file of another agent or another run, and its totals continue to count
+the whole thread.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CUMULATIVE = "codex"
 
 
 class Total(NamedTuple):
-    """What a stream says of a thread: its total after the stream's first turn, and after the last."""
+    """Totals of a thread in one stream, after the stream's first turn and after its last one."""
 
     path: str
     first: TokenUsage
@@ -24,7 +25,7 @@ class Total(NamedTuple):
 
 
 def totals_of(streams: Iterable[StreamFacts]) -> dict[str, list[Total]]:
-    """Return the totals of each thread, by its id."""
+    """Return the totals of each thread by thread id."""
     found: dict[str, list[Total]] = {}
     for stream in streams:
         if stream.format != CUMULATIVE:
@@ -37,9 +38,9 @@ def totals_of(streams: Iterable[StreamFacts]) -> dict[str, list[Total]]:
 def own_parts(
     streams: Sequence[StreamFacts], elsewhere: Mapping[str, Sequence[Total]] | None = None
 ) -> list[StreamFacts]:
-    """Return the streams, each thread's totals without what earlier streams count of it.
+    """Return the streams with each thread's totals reduced by the parts that earlier streams count.
 
-    `elsewhere` are totals of the same threads that streams of other runs count.
+    `elsewhere` contains totals of the same threads in streams of other runs.
     """
     totals = totals_of(streams)
     if not totals:
@@ -53,7 +54,7 @@ def own_parts(
 
 
 def _usages(stream: StreamFacts) -> dict[str, list[TokenUsage]]:
-    """Return each thread's totals in the order of its turns, as far as one count goes."""
+    """Return each thread's totals in the order of its turns, only from its first counter."""
     found: dict[str, list[TokenUsage]] = {}
     counts: dict[str, int | None] = {}
     for result in stream.results:
@@ -64,7 +65,7 @@ def _usages(stream: StreamFacts) -> dict[str, list[TokenUsage]]:
 
 
 def _spent_before(total: Total, every: Iterable[Total]) -> TokenUsage:
-    """Return the thread's total when a stream took it up: the highest that another one left before it."""
+    """Return the thread's total when a stream resumed it: the highest total that another one ended with."""
     earlier = [
         other.last
         for other in every
@@ -89,6 +90,6 @@ def _without(stream: StreamFacts, before: Mapping[tuple[str, str], TokenUsage]) 
 def _reduced(result: ResultLine, before: TokenUsage | None) -> ResultLine:
     if before is None or before == TokenUsage() or not result.models:
         return result
-    first, *others = result.models  # the model of the stream's first turn, which took up the whole total
+    first, *others = result.models  # the model of the first turn, which inherited the whole total
     own = ReportedModelCost(first.model, first.usage.less(before), first.cost)
     return replace(result, models=(own, *others))

@@ -1,8 +1,7 @@
-"""Tell retries from first tries: the agent runs of one run in, the same, marked, out.
+"""Mark the retries among the agent runs of one run. Pure.
 
-A retry is work done again: an attempt whose stream was overwritten, a later iteration of the same
-agent, a process started anew in the same file. What is numbered without being repeated
-(`step_2`, `wave_3`) is no retry.
+A retry repeats work: an attempt whose stream was overwritten, a later iteration of the same agent, a process
+restarted in the same file. Numbered names without a repetition (`step_2`, `wave_3`) are not retries.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from ...common.phases import split_name
 from .money import sum_known, to_decimal, to_usd_float
 
 ITERATION_SUFFIX = frozenset({"iter", "iteration", "attempt", "try", "round"})
-"""Words whose number counts repetitions: the lowest number in a run is the first try."""
+"""Words before a repetition number; the lowest number in a run is the first attempt."""
 
 RETRY_WORDS = frozenset({"retry", "rerun", "again"})
-"""Words that call a stream a repetition themselves."""
+"""Words that mark a stream as a repetition by themselves."""
 
 _BEFORE_A_NUMBER = ITERATION_SUFFIX | RETRY_WORDS
 
 RETRY_AGENTS = frozenset({"runner", "resolver"})
-"""Agents that carry "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
+"""Agents named with "repetition_item" as two bare numbers, as in e2e_test_runner_1_0."""
 
 
 def annotate_retries(runs: Sequence[AgentRun]) -> list[AgentRun]:
-    """Return the runs with `is_retry`, `retries` and `retry_cost` set on each."""
+    """Set `is_retry`, `retries` and `retry_cost` on each agent run."""
     named = [parse_iteration(run.get("agent") or "") for run in runs]
     first: dict[tuple[str, ...], int] = {}
     for family, number in named:
@@ -42,7 +41,7 @@ def _called_a_retry(run: AgentRun) -> bool:
 
 
 def _marked(run: AgentRun, whole: bool) -> AgentRun:
-    """Return the run marked: a retry as a whole, or with the processes that were started anew in it."""
+    """Mark an agent run as a retry as a whole, or only by the processes restarted in it."""
     restarts = run.get("restarts") or 0
     if run.get("duplicate_of") or not (whole or restarts):
         return {**run, "is_retry": False, "retries": 0, "retry_cost": 0.0}
@@ -53,7 +52,7 @@ def _marked(run: AgentRun, whole: bool) -> AgentRun:
 
 
 def parse_iteration(agent: str) -> tuple[tuple[str, ...], int]:
-    """Return an agent's family and its iteration, 0 where the name carries none.
+    """Return an agent's name without its iteration, and the iteration; 0 if the name contains none.
 
     >>> parse_iteration("test_resolver_iter2_0"), parse_iteration("e2e_test_runner_1_0")
     ((('test', 'resolver'), 2), (('e2e', 'test', 'runner'), 1))

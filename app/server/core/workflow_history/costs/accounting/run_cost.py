@@ -1,7 +1,8 @@
-"""Add up a whole run: its streams in, one CostData out. Every sum says how far it can be trusted.
+"""Sum the cost of a whole run from its streams, with a basis for every sum. Pure.
 
-Recorded costs (reported, computed) and lower bounds are never mixed in one number: `total_cost` is on
-record, `lower_bound_cost` was spent beyond it; only where nothing is on record is the total a lower bound.
+Recorded costs (reported, computed) and lower bounds are never mixed in one number: `total_cost` is the
+recorded cost and `lower_bound_cost` the minimum beyond it. Only if nothing is recorded is the total a lower
+bound.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ TOTAL_TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cac
 def compute_run_cost(
     streams: Sequence[StreamFacts], at: datetime | None, former: Sequence[AgentRun] = ()
 ) -> CostData:
-    """Return what a run spent: today's streams, and the stored attempts that are gone but were paid for.
+    """Return the cost of a run from its current streams and the stored attempts that are missing but paid.
 
-    `at` prices the streams that do not say when they ran. `former` may hold every stored attempt of
-    the run: one that is still on the disk is recognized and not counted again.
+    `at` is the price date of streams without timestamps. `former` may contain all stored attempts of the run:
+    an attempt that is still on disk is recognized and not counted twice.
     """
     return accounted(streams, at, former)[0]
 
@@ -56,11 +57,11 @@ def accounted(
     elsewhere: Mapping[Attempt, Elsewhere] = NOTHING_ELSEWHERE,
     seen: Seen = NOTHING_SEEN,
 ) -> tuple[CostData, list[Claim]]:
-    """Return the same, and what each of today's streams spent by itself.
+    """Return the same cost, and a claim with the own spending of each current stream.
 
-    `elsewhere`: the units of each attempt that other runs are known to count, packed. The calls in them are
-    theirs; what they cost is taken out when the shares of all runs are known. `seen`: what was read of the
-    former attempts.
+    `elsewhere`: units of each attempt that other runs are known to count, packed. Their tool calls belong to
+    those runs; their cost is subtracted once the shares of all runs are known. `seen`: units read so far of
+    the earlier attempts.
     """
     spenders: dict[Any, Spender] = {facts.path: spender_of(facts) for facts in streams}
     shares, unseen = shares_of(spenders), unseen_subagents(streams)
@@ -75,7 +76,7 @@ def accounted(
     ]
     claims = [claim_of(facts, spenders[facts.path], at, unseen.get(facts.path, ())) for facts in streams]
     gone = attempts_gone(streams, claims, seen)
-    # Attempts are compared by their whole costs; what other streams count is subtracted afterwards.
+    # Attempts are compared by their whole costs; parts counted by other streams are subtracted afterwards.
     runs = merge_attempts(current, renamed(former, gone))
     own = {claim.name: claim for claim in claims}
     named = {name: shares[name[0]] for name in own}
@@ -85,7 +86,7 @@ def accounted(
 
 
 def cost_data(runs: Sequence[AgentRun]) -> CostData:
-    """Return the sums over a run's streams; unknown is None in every one of them."""
+    """Return the totals over a run's streams; an unknown total is None."""
     marked = sorted(annotate_retries(runs), key=_order)
     recorded = sum_known(_usd(run, "cost") for run in marked if run.get("cost_basis") in RECORDED_BASES)
     bounds = sum_known(_bounds(marked))
@@ -109,14 +110,14 @@ def cost_data(runs: Sequence[AgentRun]) -> CostData:
 
 
 def _order(run: AgentRun) -> tuple[bool, str, int, str, int]:
-    """Order by time; streams whose time is unknown come in the order in which a run goes through phases."""
+    """Return a sort key by time; streams without a time follow, in the order of the phases."""
     moment = run.get("timestamp") or run.get("ended_at")
     phase = PHASES.index(run["phase"]) if run.get("phase") in PHASES else len(PHASES)
     return moment is None, moment or "", phase, run.get("path") or "", run.get("attempt", 1)
 
 
 def _basis(runs: Sequence[AgentRun], recorded: Decimal | None, bounds: Decimal | None) -> CostBasis | None:
-    """Return how far the total can be trusted: as far as its weakest part."""
+    """Return the basis of the total: the weakest basis of its parts."""
     bases = {run.get("cost_basis") for run in runs}
     if "unpriced" in bases:
         return "unpriced"
@@ -128,7 +129,7 @@ def _basis(runs: Sequence[AgentRun], recorded: Decimal | None, bounds: Decimal |
 
 
 def _spent_unseen(run: AgentRun) -> bool:
-    """Whether a stream spent something that no number of it shows: cut off early, or without a price."""
+    """Return whether a stream spent something that none of its numbers shows: interrupted, or unpriced."""
     if run.get("unpriced_tokens"):
         return True
     silent = run.get("cost_basis") is None and run.get("outcome") != "empty"
@@ -143,7 +144,7 @@ def _bounds(runs: Iterable[AgentRun]) -> Iterator[Decimal | None]:
 
 
 def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
-    """Return our own sum beside the total, None where it is not known for every recorded stream."""
+    """Compare computed and recorded cost; the computed sum is None if it misses a recorded stream."""
     recorded = [run for run in runs if run.get("cost_basis") in RECORDED_BASES]
     own = [_usd(run, "computed_cost") for run in recorded]
     both = [
@@ -164,7 +165,7 @@ def _comparison(runs: Sequence[AgentRun]) -> dict[str, Any]:
 
 
 def totals_by_model(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry per model, the costliest first; its cost holds its lower bounds too."""
+    """Return one entry per model, the most expensive first; its cost includes its lower bounds."""
     by_model: dict[str | None, list[dict[str, Any]]] = {}
     for run in runs:
         for entry in run.get("models") or ():
@@ -185,7 +186,7 @@ def _model_sum(model: str | None, entries: Sequence[dict[str, Any]]) -> dict[str
 
 
 def _retries(runs: Sequence[AgentRun]) -> dict[str, Any]:
-    """Return how often work was done again and what that cost; None where no retry's cost is known."""
+    """Return the number of retries and their cost; the cost is None if no retry's cost is known."""
     count = sum(run["retries"] for run in runs)
     known = sum_known(_usd(run, "retry_cost") for run in runs if run["retries"])
     return {"retry_count": count, "retry_cost": to_usd_float(known) if count else 0.0}
@@ -197,7 +198,7 @@ def _usd(run: AgentRun, key: str) -> Decimal | None:
 
 
 def _token_sums(records: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
-    """Return the sum of each count over the records that know it."""
+    """Return the sum of each count over the records that contain it."""
     return {key: _sum_known([record.get(key) for record in records]) for key in TOKEN_FIELDS}
 
 

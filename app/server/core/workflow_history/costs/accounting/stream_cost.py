@@ -1,4 +1,4 @@
-"""Decide what one stream spent: its facts in, exact amounts with their basis out. Nothing is rounded here."""
+"""Calculate the exact cost of one stream with its basis. Nothing is rounded here."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .reported_totals import ReportedCost, reported_cost, telling_results
 
 
 class StreamCost(msgspec.Struct, frozen=True):
-    """What one stream spent: what is on record, and what was spent beyond that."""
+    """Cost of one stream: its recorded cost and the spending beyond it."""
 
     cost: Decimal | None  # USD; None: unknown
-    basis: CostBasis | None  # None: the stream says nothing of what it spent
-    lower_bound_extra: Decimal | None = None  # USD spent at least, not in `cost`
+    basis: CostBasis | None  # None: the stream contains no spending
+    lower_bound_extra: Decimal | None = None  # USD, minimum beyond `cost`
     computed_cost: Decimal | None = (
-        None  # USD, tokens x dated price of what `cost` covers; None: a price is missing
+        None  # USD, tokens x dated price of the part that `cost` covers; None: a price is missing
     )
-    claimed: Decimal | None = None  # USD, what the results say, if that cannot be all
-    shares: tuple[ModelCost, ...] = ()  # one per model, what `cost` covers
+    claimed: Decimal | None = None  # USD, total of the results if it cannot be the whole cost
+    shares: tuple[ModelCost, ...] = ()  # one per model, covered by `cost`
     trailing: tuple[ModelCost, ...] = ()  # one per model, spent after the last result
-    restarts: int = 0  # processes after the first one
-    restart_cost: Decimal | None = None  # USD, of those
+    restarts: int = 0  # number of processes after the first one
+    restart_cost: Decimal | None = None  # USD, cost of the restarts
 
 
 NO_COST = StreamCost(None, None)
@@ -42,9 +42,10 @@ def compute_stream_cost(
     with_totals: bool = True,
     lacking: bool = False,
 ) -> StreamCost:
-    """Return what a stream spent; `loose` are its messages that no result and no other stream counts.
+    """Return the cost of a stream; `loose` are its messages that no result and no other stream counts.
 
-    Without `with_totals` its own totals are counted elsewhere. `lacking`: more was spent than it shows.
+    `with_totals=False` means that its own totals are counted elsewhere. `lacking`: more was spent than the
+    stream shows.
     """
     loose_shares = price_messages(loose, facts.model, at)
     record = reported_cost(facts, at) if with_totals else None
@@ -73,14 +74,14 @@ def _of_messages(messages: Sequence[MessageUsage], shares: tuple[ModelCost, ...]
 
 
 def is_damaged(facts: StreamFacts) -> bool:
-    """Whether something is missing that no total of the stream covers."""
+    """Return whether data is missing that no total of the stream covers."""
     return facts.is_truncated or facts.lost_line > last_result_line(facts)
 
 
 def uncovered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
-    """Return the messages that no total of the stream covers: all without one, else those after it.
+    """Return the messages that no total of the stream covers: all if it has none, else those after it.
 
-    Nor does it cover the messages of a process that left no result.
+    Messages of a process without a result are not covered either.
     """
     last = last_result_line(facts)
     unended = facts.unended
@@ -88,25 +89,25 @@ def uncovered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
 
 
 def covered_messages(facts: StreamFacts) -> tuple[MessageUsage, ...]:
-    """Return the messages whose spending a total of the stream holds."""
+    """Return the messages whose spending is included in a total of the stream."""
     loose = {message.line for message in uncovered_messages(facts)}
     return tuple([message for message in facts.messages if message.line not in loose])
 
 
 def last_result_line(facts: StreamFacts) -> int:
-    """Return the line of the last result that is a total, 1-based; 0 without one."""
+    """Return the line of the last result that is a total, 1-based; 0 if there is none."""
     return max([result.line for result in telling_results(facts)], default=0)
 
 
 def _with_tokens(record: ReportedCost, facts: StreamFacts, at: datetime | None) -> ReportedCost:
-    """Return the record with the tokens of its messages, where the results give a cost but no tokens."""
+    """Add the tokens of the covered messages if the results report a cost but no tokens."""
     if record.shares:
         return record
     return replace(record, shares=price_messages(covered_messages(facts), facts.model, at))
 
 
 def _on_record(record: ReportedCost, loose: tuple[ModelCost, ...]) -> StreamCost:
-    """Return the record and, beyond it, the messages after it and the priced part of an unpriced sum."""
+    """Combine the recorded cost with later messages and with the priced part of an unpriced sum."""
     unpriced_rest = record.known if record.cost is None else Decimal(0)
     return StreamCost(
         cost=record.cost,

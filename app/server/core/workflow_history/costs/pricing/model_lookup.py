@@ -1,8 +1,8 @@
-"""Find the price table's row for a model name: a name in, a row out. Never a family, never a bare prefix.
+"""Look up the price table's row for an exact model name; never matches a model family or a bare prefix.
 
 genai-prices finds its rows by `starts_with` and `contains`, which would price `glm-4.6-foo` as `glm-4.6`.
-A name counts here only when it is a row's own id or literal, bare or dressed in a well-known way: a
-date, `-latest`, Claude Code's `[1m]`, its maker's or its cloud's prefix, Bedrock's or Vertex' spelling.
+A name matches here only if it is a row's own id or literal, alone or with a well-known addition: a date,
+`-latest`, Claude Code's `[1m]`, the prefix of a vendor or cloud, the spelling of Bedrock or Vertex.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ PROVIDERS = (
     "mistral",
     "minimax",
 )
-"""Providers asked for a bare name, in this order: each sells its own models, at its own list price.
+"""Providers searched for a name without prefix, in this order: each sells its own models at list price.
 
-Resellers are never asked: what they take for a name differs from one to the next.
+Resellers are never searched, because the same name means different models at different resellers.
 """
 
 VENDOR_PREFIXES = {
@@ -56,15 +56,15 @@ VENDOR_PREFIXES = {
     "mistralai": "mistral",
     "minimax": "minimax",
 }
-"""What may stand before a slash, and the one provider that is asked then."""
+"""Vendor prefixes before a slash, each with the only provider that is searched then."""
 
 _CLOUDS = re.compile(
     r"^(?:bedrock/(?:converse/)?|vertex_ai/|vertex/"
     r"|arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/)"
 )
-"""What is written before a model's name by the cloud that it is bought from."""
+"""Prefixes that clouds put before a model's name."""
 
-_LONGEST = 300  # characters of a name; a longer one would only be looked for in every row
+_LONGEST = 300  # characters of a name; a longer one is rejected without a search
 _DAY = r"(?:0[1-9]|[12]\d|3[01])"
 _MONTH = r"(?:0[1-9]|1[0-2])"
 _DATED = re.compile(rf"(?:[-@]20\d{{2}}{_MONTH}{_DAY}|-20\d{{2}}-{_MONTH}-{_DAY}|-latest|@latest|@default)$")
@@ -78,7 +78,7 @@ _BEDROCK = re.compile(
 def find_model(name: str) -> ModelInfo:
     """Return the row that prices exactly this model name.
 
-    Raises PriceUnknownError where no maker's row bears the name.
+    Raises PriceUnknownError if no vendor has a row with this name.
 
     >>> find_model("claude-sonnet-4-5-20250929").id
     'claude-sonnet-4-5'
@@ -104,18 +104,18 @@ def _maker_row(wanted: str) -> ModelInfo | None:
 
 
 def _row(provider_id: str, wanted: str) -> ModelInfo | None:
-    """Return the provider's row named `wanted`, or named so when the date is taken off."""
+    """Return the provider's row named `wanted`, or the row with this name without its date."""
     rows = _rows_by_name(provider_id)
     if wanted in rows:
         return rows[wanted]
     model = rows.get(_DATED.sub("", wanted))
-    # A dated snapshot may have a row of its own (`gpt-4o-2024-05-13`): then the bare name is another model.
+    # A dated snapshot may have its own row (`gpt-4o-2024-05-13`): then the bare name is another model.
     own = _provider(provider_id).find_model(wanted)
     return model if own is None or own is model else None
 
 
 def _bedrock_row(wanted: str, claude: str) -> ModelInfo | None:
-    """Return Bedrock's own row: a regional endpoint costs more than Anthropic's list price."""
+    """Return the row of Bedrock itself, as a regional endpoint costs more than Anthropic's list price."""
     if _row("anthropic", claude) is None:
         return None
     model = _provider("aws").find_model(wanted)
@@ -130,7 +130,7 @@ def _provider(provider_id: str) -> Provider:
 
 @lru_cache(maxsize=32)
 def _rows_by_name(provider_id: str) -> dict[str, ModelInfo]:
-    """Return every row under its id and its literals; the first row that claims a name keeps it."""
+    """Index all rows by their ids and literals; if a name occurs twice, the first row is used."""
     rows: dict[str, ModelInfo] = {}
     for model in _provider(provider_id).models:
         for name in (model.id, *_literals(model.match)):
@@ -139,7 +139,7 @@ def _rows_by_name(provider_id: str) -> dict[str, ModelInfo]:
 
 
 def _literals(match: MatchLogic) -> Iterator[str]:
-    """Yield the whole names of a match rule; `claude-sonnet-4@` is the start of one, and no name."""
+    """Yield the complete names in a match rule; `claude-sonnet-4@` is only the start of a name."""
     if isinstance(match, ClauseEquals):
         yield match.equals
     elif isinstance(match, ClauseStartsWith) and match.starts_with[-1].isalnum():

@@ -1,7 +1,7 @@
-"""Price tokens by model and date: a name, counts and a moment in, US dollars out. No clock, no network.
+"""Price tokens by model and date in US dollars. No clock, no network.
 
-The prices are the snapshot inside the package genai-prices; its updater is never called. What it lacks is
-in `additions`.
+The prices are the snapshot in the package genai-prices; its updater is never called. Prices that it lacks
+are in `surcharges`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Constraint = StartDateConstraint | TimeOfDateConstraint
 
 
 class _Period(NamedTuple):
-    constraints: tuple[_Constraint, ...]  # all of them; none: at all times
+    constraints: tuple[_Constraint, ...]  # all must be active; empty: valid at all times
     rates: Rates
 
     def holds(self, at: datetime) -> bool:
@@ -36,11 +36,11 @@ class _Period(NamedTuple):
 def cost_usd(
     model: str, usage: TokenUsage, at: datetime | None, *, one_request: bool = True, terms: Terms = LIST_PRICE
 ) -> Decimal:
-    """Return what `usage` of `model` cost at the moment `at`, in US dollars, exact.
+    """Return the exact cost of `usage` of `model` at the time `at`, in US dollars.
 
-    With `one_request=False` the usage is a sum over requests: priced at base rates, without the tier of
+    With `one_request=False` the usage is a sum over requests: it is priced at base rates, without the tier of
     long requests. Raises PriceUnknownError if something was spent and the model, its rate or the date is
-    unknown. Without a date a price is known only if it was the same at all times.
+    unknown. Without a date, a price is only known if it never changed.
 
     >>> cost_usd("claude-sonnet-4-5", TokenUsage(input=1_000, output=1_000), None) == Decimal("0.018")
     True
@@ -52,12 +52,12 @@ def cost_usd(
 
 
 def priced_units(model: str, usage: TokenUsage, at: datetime | None) -> list[PricedUnits]:
-    """Return what `usage` is made of with the base rates at the moment `at`; raises PriceUnknownError."""
+    """Split `usage` into kinds with their base rates at the time `at`; raises PriceUnknownError."""
     return _agreed([rates.units(usage, one_request=False) for rates in _rates(model, at, LIST_PRICE)])
 
 
 def price_version() -> str:
-    """Return the version of the price table, for the record beside each cost."""
+    """Return the version of the price table, which is stored with each cost."""
     return genai_prices_version
 
 
@@ -71,11 +71,11 @@ def _agreed(found: Sequence[_Found]) -> _Found:
 
 
 def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
-    """Return the rates at a moment; without one, those of all times."""
+    """Return the rates at a time, or those of all periods if the time is None."""
     periods = _periods(model, terms)
     if at is None:
         return [period.rates for period in periods]
-    # The last period that holds wins, as in genai-prices.
+    # The last active period is used, as in genai-prices.
     for period in reversed(periods):
         if period.holds(at):
             return [period.rates]
@@ -84,7 +84,7 @@ def _rates(model: str, at: datetime | None, terms: Terms) -> list[Rates]:
 
 @lru_cache(maxsize=512)
 def _periods(model: str, terms: Terms) -> tuple[_Period, ...]:
-    """Return the prices of a model on some terms, those that only hold from a date on after the others."""
+    """Return the prices of a model on some terms; prices with a start date follow the others."""
     row = find_model(model)
     wanted = {name: word for name, word in asdict(terms).items() if word is not None}
     variants = [v for v in row.price_variants or () if wanted and v.when.items() <= wanted.items()]
@@ -100,7 +100,7 @@ def _with(
     every = [row.prices] if isinstance(row.prices, ModelPrice) else row.prices
     told = {name for variant in variants for name in variant.when}
     missing = {name: word for name, word in wanted.items() if name not in told}
-    overriding = [variant.prices for variant in reversed(variants)]  # the first one wins, as in genai-prices
+    overriding = [variant.prices for variant in reversed(variants)]  # first has priority, as in genai-prices
     periods = []
     for entry in every:
         price, constraint = (
@@ -116,7 +116,7 @@ def _with(
 
 
 def _multiples(row: str, name: str, word: str) -> Multiples:
-    """Return by what the list price of a row is multiplied on terms that the table says nothing of."""
+    """Return the factors for a row's list price on terms that the price table does not cover."""
     found: Multiples | None = None
     if (name, word) == ("speed", "fast"):
         found = FAST.get(row)

@@ -1,4 +1,4 @@
-"""Put rates on tokens: a price row and counts in, US dollars out. No name lookup, clock or network."""
+"""Apply the rates of a price row to token counts, in US dollars. No name lookup, clock or network."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ THOUSAND = Decimal(1_000)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The price of one kind of unit; above a threshold of the request's input it is another one."""
+    """Price of one kind of unit, which may change above thresholds of the request's input tokens."""
 
     base: Decimal  # USD per unit
     tiers: tuple[
         tuple[int, Decimal], ...
-    ] = ()  # (input tokens of the request above which it holds, USD per unit)
+    ] = ()  # (threshold in input tokens of the request, USD per unit above it)
 
     def rate_for(self, request_input: int) -> Decimal:
-        """Return the rate for a request of so many input tokens, cached ones included."""
+        """Return the rate for a request with this many input tokens, cached ones included."""
         if not self.tiers:
             return self.base
         reached = [rate for start, rate in self.tiers if request_input > start]
         return reached[-1] if reached else self.base
 
     def times(self, multiple: Decimal) -> Rate:
-        """Return a multiple of the rate, in every tier."""
+        """Multiply the rate in every tier."""
         return Rate(self.base * multiple, tuple((start, rate * multiple) for start, rate in self.tiers))
 
     def with_tier(self, above: int, multiple: Decimal) -> Rate:
-        """Return the rate with a price for long requests, where it has none."""
+        """Add a tier for long requests, unless the rate already has tiers."""
         return self if self.tiers else Rate(self.base, ((above, self.base * multiple),))
 
 
 class PricedUnits(msgspec.Struct, frozen=True, gc=False):
-    """What was spent of one kind, and its price."""
+    """Number of units of one kind, and their price."""
 
     kind: str  # input, output, cache read, 5-minute cache write, 1-hour cache write, web search
-    count: int  # tokens; requests of web searches
-    rate: Decimal | None  # USD per unit; None: the table gives no price for it
+    count: int  # number of tokens, or of requests for web searches
+    rate: Decimal | None  # USD per unit; None: not in the price table
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a model costs per unit; None: the table gives no price for it."""
+    """Rates of a model per unit; None: not in the price table."""
 
     input: Rate | None
     output: Rate | None
     cache_read: Rate | None
     cache_write_5m: Rate | None
-    cache_write_1h: Rate | None  # never filled from the 5-minute rate
+    cache_write_1h: Rate | None  # never derived from the 5-minute rate
     web_searches: Rate | None
 
     def cost(self, usage: TokenUsage, *, one_request: bool) -> Decimal:
         """Return the cost of `usage` in US dollars.
 
-        The tier of a long request is applied only when `usage` is that of one request; a sum over several
-        is put at the base rate and may be too low. Raises PriceUnknownError where units were spent
-        and no rate is known.
+        The tier of a long request only applies if `usage` is from one request. A sum over several requests is
+        priced at the base rate and may be too low. Raises PriceUnknownError if the rate of a used kind is
+        unknown.
         """
         cost = Decimal(0)
         for units in self.units(usage, one_request=one_request):
@@ -74,7 +74,7 @@ class Rates:
         return cost
 
     def units(self, usage: TokenUsage, *, one_request: bool) -> list[PricedUnits]:
-        """Return what was spent by kind, each with its rate; a kind without any is left out."""
+        """Split usage into kinds with their rates; kinds with a count of 0 are omitted."""
         request_input = usage.input + usage.cache_read + usage.cache_write if one_request else 0
         kinds = (
             ("input", self.input, usage.input),
@@ -91,11 +91,11 @@ class Rates:
         ]
 
     def times(self, multiples: Multiples) -> Rates:
-        """Return multiples of all rates but that of web searches."""
+        """Multiply all rates except that of web searches."""
         return self._each(lambda rate: rate.times(multiples.input), lambda rate: rate.times(multiples.output))
 
     def with_long_context(self, long: LongContext) -> Rates:
-        """Return the rates with a price for long requests, where they have none."""
+        """Add a tier for long requests to all token rates without tiers."""
         return self._each(
             lambda rate: rate.with_tier(long.above, long.multiples.input),
             lambda rate: rate.with_tier(long.above, long.multiples.output),
@@ -117,7 +117,7 @@ def _known(kind: str, rate: Decimal | None) -> Decimal:
 
 
 def build_rates(*prices: ModelPrice) -> Rates:
-    """Return a row's rates per single unit; of several rows, the last one that has a kind of rate counts."""
+    """Merge price rows into rates per single unit; later rows override the rates of earlier ones."""
     values: dict[str, Decimal | TieredPrices | None] = {}
     for price in prices:
         values.update({name: value for name, value in vars(price).items() if value is not None})
@@ -125,7 +125,7 @@ def build_rates(*prices: ModelPrice) -> Rates:
         input=_rate(values.get("input_mtok"), MILLION),
         output=_rate(values.get("output_mtok"), MILLION),
         cache_read=_rate(values.get("cache_read_mtok"), MILLION),
-        # A row without lifetimes means the 5-minute cache: it was the only one.
+        # A row without cache lifetimes has the 5-minute price: it was the only lifetime then.
         cache_write_5m=_rate(values.get("cache_write_5m_mtok") or values.get("cache_write_mtok"), MILLION),
         cache_write_1h=_rate(values.get("cache_write_1h_mtok"), MILLION),
         web_searches=_rate(values.get("web_searches_kcount"), THOUSAND),

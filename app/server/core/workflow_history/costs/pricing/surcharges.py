@@ -1,7 +1,7 @@
-"""Prices that genai-prices lacks, each with its source: a table row's id in, multiples of its rates out.
+"""Prices that genai-prices lacks, as multiples of a table row's rates, each with its source.
 
-Where the table has a price of its own, by a tier or a variant, that one is used: a newer version of it
-makes an entry here idle.
+A tier or a variant in the price table has priority. So an entry here has no effect once a newer version of
+the table contains the price.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 
 class Multiples(NamedTuple):
-    """By what the list price is multiplied; web searches always cost the list price."""
+    """Factors applied to the list price; web searches always cost the list price."""
 
-    input: Decimal  # of fresh and cached input alike
+    input: Decimal  # for uncached and cached input
     output: Decimal
 
 
 class LongContext(NamedTuple):
-    """What every token of a long request costs."""
+    """Price of all tokens of a long request."""
 
-    above: int  # input tokens of the request, cached ones included
+    above: int  # threshold in input tokens of the request, cached ones included
     multiples: Multiples
 
 
@@ -35,7 +35,7 @@ LONG_CONTEXT: dict[str, LongContext] = {
     "global.anthropic.claude-sonnet-4-5-20250929-v1:0": _SONNET_LONG,
     "regional.anthropic.claude-sonnet-4-5-20250929-v1:0": _SONNET_LONG,
 }
-"""Requests of the 1M context beta, of 2025-08-12 to 2026-04-30: $6 and $22.50 for $3 and $15.
+"""Requests of the 1M context beta, from 2025-08-12 to 2026-04-30: $6 and $22.50 in place of $3 and $15.
 
 Sources, looked up on 2026-11-29: platform.claude.com/docs/en/about-claude/pricing (long context pricing)
 and the announcement of 2025-08-12; aws.amazon.com/bedrock/pricing ("Long Context").
@@ -45,10 +45,10 @@ FAST: dict[str, Multiples] = {
     "claude-opus-4-6": Multiples(Decimal(6), Decimal(6)),
     "claude-opus-4-7": Multiples(Decimal(6), Decimal(6)),
 }
-"""`speed: fast`: $30 and $150; Opus 4.6 from 2026-02-07 on, Opus 4.7 until 2026-07-24.
+"""`speed: fast`: $30 and $150; Opus 4.6 since 2026-02-07, Opus 4.7 until 2026-07-24.
 
-Source, looked up on 2026-11-29: platform.claude.com/docs/en/build-with-claude/fast-mode (pricing), which
-multiplies the price of a long request, too. Newer models are in the table.
+Source, looked up on 2026-11-29: platform.claude.com/docs/en/build-with-claude/fast-mode (pricing). The
+factors also apply to the price of a long request. Newer models are in the price table.
 """
 
 US_ONLY = Multiples(Decimal("1.1"), Decimal("1.1"))
@@ -62,10 +62,10 @@ WITHOUT_US_ONLY = frozenset({
     "claude-3-5-haiku-latest", "claude-3-7-sonnet-latest", "claude-sonnet-4-0", "claude-opus-4-0",
     "claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5",
 })  # fmt: skip
-"""Rows of the models before Opus 4.6: they cost the same wherever they are answered."""
+"""Rows of models before Opus 4.6, whose price does not depend on the location."""
 
 BATCH = Multiples(Decimal("0.5"), Decimal("0.5"))
-"""Anthropic's Message Batches, since 2024-10-08; the table knows them from 2026-10-14 on.
+"""Anthropic's Message Batches, since 2024-10-08; the price table contains them from 2026-10-14 on.
 
 Source, looked up on 2026-11-29: platform.claude.com/docs/en/build-with-claude/batch-processing (pricing).
 """

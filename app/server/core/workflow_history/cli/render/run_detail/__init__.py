@@ -1,4 +1,4 @@
-"""One run's whole story on one screen: a workflow dict in, renderables out. Pure; what is unknown says so."""
+"""All details of one run: a workflow dict in, renderables out. Pure; unknown values are marked."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .head import facts, render_header, request
 from .phases import models, phases
 from .rest import patterns, problems, render_sources, scores, similar
 
-MOST_WIDTH = 132  # cells; longer lines are hard to follow
+MOST_WIDTH = 132  # cells; longer lines are hard to read
 
 
 def render_run_detail(
     run: Mapping[str, Any], width: int, *, likes: Sequence[Mapping[str, Any]] = (), full: bool = False
 ) -> RenderableType:
-    """Return everything that is known of a run.
+    """Render all details of a run.
 
-    `likes` are its similar runs: {id, similarity_score, workflow}, the last None where nothing is known.
+    `likes`: its similar runs as {id, similarity_score, workflow}; `workflow` is None if no longer stored.
     """
     within = min(width, MOST_WIDTH)
     sections = (

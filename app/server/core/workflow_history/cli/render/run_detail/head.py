@@ -1,4 +1,4 @@
-"""The head of a run's story: what it is, what was asked, when, how long and for how much. Pure."""
+"""Head of a run's details: name, status, request, times, duration, cost and tokens. Pure."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ ERROR_CHARACTERS = 400
 Run = Mapping[str, Any]
 
 _STYLES = {"": "", "source": "dim", "doubt": "magenta"}
-"""How what is said beside a fact looks, by its mood."""
+"""Style of the note next to a fact, by its mood."""
 
 
 _APART = " " * 3
 
 
 def render_header(run: Run, width: int) -> RenderableType:
-    """Return the run's name, which never breaks, its status, and why it is thought so."""
+    """Render the run's name, which is never broken, its status and the reason for the status."""
     gone = run.get("source_state") == "gone"
     name, status = whole(qualified_id(run), "bold"), symbols.status_text(run.get("status"), gone=gone)
     beside = name.cell_len + len(_APART) + status.cell_len <= width
@@ -55,7 +55,7 @@ def render_header(run: Run, width: int) -> RenderableType:
 
 
 def request(run: Run, width: int, *, full: bool) -> RenderableType:
-    """Return the request behind a bar, and where it stood."""
+    """Render the request next to a bar, with its source below."""
     text = run.get("nl_input")
     if not text:
         return Text(NO_REQUEST, style="dim")
@@ -79,7 +79,7 @@ def request(run: Run, width: int, *, full: bool) -> RenderableType:
 
 
 def facts(run: Run) -> RenderableType:
-    """Return the lines of facts, each with where it is known from."""
+    """Render one line per fact, each with its source."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

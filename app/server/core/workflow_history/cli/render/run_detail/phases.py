@@ -1,4 +1,4 @@
-"""The agents of a run by phase, and its models: phase_costs in, tables out. Pure; bars are to scale."""
+"""Agent runs by phase, and models of a run: phase_costs in, tables out. Pure; bars are to scale."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NARROWER = (
     DropColumn("in"),
     DropColumn("cost_bar"),
 )
-"""What goes first where the width does not do."""
+"""Columns to drop, in this order, until the table fits the width."""
 
 LEAST_AGENT = 40  # cells
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: a phase's sum, or one agent's work. Tokens and seconds are None where unknown."""
+    """One row: the sum of a phase, or one agent run. Tokens and seconds are None if unknown."""
 
     phase: str
     name: Text
@@ -49,13 +49,13 @@ class Row:
     spent: Spending
     seconds: float | None
     turns: float | None
-    counts: Mapping[str, float | None] = field(default_factory=dict)  # tokens: in, out, cache
+    counts: Mapping[str, float | None] = field(default_factory=dict)  # tokens by kind: in, out, cache
     model: str = ""
-    counted_twice: bool = False  # a sum of rows that follow
+    counted_twice: bool = False  # the row is a sum of the rows below it
 
 
 def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
-    """Return the table of phases, one row per agent; a phase of several agents has its sum above them."""
+    """Render the table of phases, one row per agent run; several in a phase have their sum above them."""
     agents = [*(run.get("phase_costs") or ()), *silent_agents(run)]
     at_work = run.get("status") == "running"
     rows = [
@@ -68,7 +68,7 @@ def phases(run: Mapping[str, Any], width: int) -> RenderableType | None:
 
 
 def models(run: Mapping[str, Any], width: int) -> RenderableType | None:
-    """Return what each model cost, the costliest first."""
+    """Render the tokens and cost of each model, most expensive first."""
     used = models_used(run)
     if not used:
         return None
@@ -151,7 +151,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
 
 
 def _share(row: Row, part: Decimal | float | None, most: Decimal | float) -> float | None:
-    """Return a row's part of the biggest one; a phase's sum has no bar, its agents have."""
+    """Return a row's share of the largest row; None for a phase's sum, which has no bar."""
     return None if row.counted_twice or part is None or not most else float(part) / float(most)
 
 

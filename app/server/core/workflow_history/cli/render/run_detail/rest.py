@@ -1,4 +1,4 @@
-"""The rest of a run's story: scores, similar runs, patterns, problems, files. Dicts in, tables out. Pure."""
+"""Other details of a run: scores, similar runs, patterns, problems, files. Dicts in, tables out. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Run = Mapping[str, Any]
 
 
 def scores(run: Run, width: int) -> RenderableType | None:
-    """Return each score with its parts in a word each; one without evidence says what was missing."""
+    """Render each score with its components; without evidence, name the missing evidence."""
     if not any(key in run for key, _ in SCORES):
         return None
     parts = run.get("score_parts") or {}
@@ -42,7 +42,7 @@ def scores(run: Run, width: int) -> RenderableType | None:
 
 
 def similar(likes: Sequence[Run], width: int) -> RenderableType | None:
-    """Return the similar runs, best first, with what they were asked and what they cost."""
+    """Render the similar runs, most similar first, with request and cost."""
     if not likes:
         return None
     runs = [like.get("workflow") or {} for like in likes]
@@ -57,7 +57,7 @@ def similar(likes: Sequence[Run], width: int) -> RenderableType | None:
 
 
 def patterns(run: Run, width: int) -> RenderableType | None:
-    """Return what its agents do again and again; the first few."""
+    """Render the first few patterns of the run."""
     found = [pattern for pattern in run.get("patterns") or () if isinstance(pattern, Mapping)]
     if not found:
         return None
@@ -76,7 +76,7 @@ def patterns(run: Run, width: int) -> RenderableType | None:
 
 
 def problems(run: Run, width: int) -> RenderableType | None:
-    """Return what could not be read of it, or looks wrong."""
+    """Render the read errors and warnings of the run."""
     found = run.get("problems") or []
     return (
         Group(section_rule("Problems", width), *render_problems(found, width, most=len(found), each=True))
@@ -86,7 +86,7 @@ def problems(run: Run, width: int) -> RenderableType | None:
 
 
 def render_sources(run: Run, width: int) -> RenderableType | None:
-    """Return the folder, and the file and line in which each cost stands."""
+    """Render the run's directory, and the file and line of each cost."""
     agents = [agent for agent in run.get("phase_costs") or () if agent.get("path")]
     folder = (
         join_url(single_line(run["agents_dir"]), single_line(files_folder(run)))
@@ -121,7 +121,7 @@ def _score_bar(value: Any) -> Text:
 
 
 def _parts(score: Any) -> Text:
-    """Return a score's parts, or the evidence that was missing."""
+    """Format the components of a score, or its missing evidence."""
     words = format_score_parts(score)
     return join_parts([*words]) if words else Text(format_missing(score), style="dim")
 
