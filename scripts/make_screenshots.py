@@ -15,8 +15,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from app.server.tests.browser import LAPTOP, PHONE, addresses, opened
-from app.server.tests.live_helpers import Served, serving
+from app.server.tests.support.browser import LAPTOP, PHONE, addresses, opened
+from app.server.tests.support.live_server import Served, serving
 
 from . import browsing, console_docs
 

@@ -1,6 +1,6 @@
 """Run a Python program as on a processor without optional features: arguments in, its exit code out.
 
-    python -m scripts.plain_processor -m pytest app/server/tests/test_forecast.py
+    python -m scripts.plain_processor -m pytest app/server/tests/queries/test_forecast.py
 
 numpy, its linear algebra and the C library choose code by the processor, and threads by the number of its
 cores. Environment variables make each of them choose the plainest.

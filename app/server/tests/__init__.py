@@ -1,1 +1,1 @@
-"""The project's tests: sentences about real files and a real database."""
+"""Tests of Workflow History."""

@@ -1,4 +1,4 @@
-"""Give tests of pages a real browser, and a server with a demo behind it."""
+"""Fixtures for all tests: a browser, a demo server, one database for each engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from app.server.core.workflow_history import database
 from app.server.core.workflow_history.storage.connection.url import database_url
-from app.server.tests.live_helpers import Served, serving
+from app.server.tests.support.live_server import Served, serving
 from scripts import postgresql as postgresql_server
 from scripts.postgresql import Server
 
@@ -25,7 +25,7 @@ ENGINES = ("sqlite", "postgresql")
 @pytest.fixture(scope="session")
 def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a demo that ends now, so that its last run is still at work."""
-    from app.server.tests.web import make_history  # noqa: PLC0415 - most tests need no server
+    from app.server.tests.support.web import make_history  # noqa: PLC0415 - most tests need no server
 
     folder = tmp_path_factory.mktemp("demo") / "shop"
     folder.mkdir()
@@ -93,7 +93,7 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
     """Give a page of a browser that knows nothing yet; in the end it must have had no complaint."""
-    from app.server.tests.browser import opened  # noqa: PLC0415 - see chromium
+    from app.server.tests.support.browser import opened  # noqa: PLC0415 - see chromium
 
     with opened(chromium, complaints) as page:
         yield page

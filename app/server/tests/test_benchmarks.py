@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: its folders are real runs, its totals are read back, misses show."""
+"""Benchmarks: generated folders are real runs, totals are verified, missed targets are shown."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""Real runs of three projects, where they lie beside the checkout: totals and statuses as judged by hand."""
+"""Real runs of three projects, if present beside the checkout: totals and statuses."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from app.server.core.workflow_history import get_workflow_history, sync_workflow_history
+from app.server.tests.support.paths import ROOT
 
-CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
+CORPUS = ROOT.parent / "shared" / "corpus"
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the real runs do not lie beside this checkout")
 

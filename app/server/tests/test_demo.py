@@ -1,4 +1,4 @@
-"""The demo's agents folder: its shapes, its sums, what is planted in it, and that it is always the same."""
+"""The demo's agents folder: its layout, sums and planted facts, always the same."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from app.server.core.workflow_history.demo.plan import plan_runs
 from app.server.core.workflow_history.demo.spending import TokenProfile, message_usages, partial_outputs
 from app.server.core.workflow_history.demo.tasks import family_tasks, with_articles
 from app.server.core.workflow_history.demo.texts import BUGS, CHORES, FEATURES, SUBJECTS
-from app.server.tests.patience import BUSY
+from app.server.tests.support.patience import BUSY
 
 END = datetime(2026, 1, 20, 15, 0, tzinfo=timezone(timedelta(hours=1)))
 USAGE_FIELDS = {

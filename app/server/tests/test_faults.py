@@ -1,4 +1,4 @@
-"""A history survives what goes wrong: each fault once, some kills, and what they brought to light."""
+"""The fault harness: each fault once, some kills, and the errors it found."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ from app.server.core.workflow_history.pipeline import parallel_read, read_run
 from app.server.core.workflow_history.pipeline.workers import process_pool
 from app.server.core.workflow_history.storage.connection.engine import translate_errors
 from app.server.core.workflow_history.storage.connection.url import database_url
-from app.server.tests.patience import PATIENCE
+from app.server.tests.support.build import assistant, init, result, run, stream, tool_use
+from app.server.tests.support.paths import ROOT
+from app.server.tests.support.patience import PATIENCE
 from faults.cases import COMMANDS, KILLS, OTHERS, TOGETHER
 from faults.state import State, state_of
 
-from .build import assistant, init, result, run, stream, tool_use
-
-ROOT = Path(__file__).parents[3]
 RUNS = 6
 
 

@@ -1,4 +1,4 @@
-"""What fuzzing found stays mended, and every fuzzer still runs: hostile input costs nobody but itself."""
+"""Errors that fuzzing found stay fixed, and every fuzz target runs."""
 
 from __future__ import annotations
 
@@ -42,9 +42,8 @@ from app.server.core.workflow_history.queries.statistics import run_statistics
 from app.server.core.workflow_history.storage.history import History
 from app.server.core.workflow_history.storage.reading.page_query import query_fingerprint
 from app.server.core.workflow_history.sync import sync_workflow_history
+from app.server.tests.support.build import assistant, init, line, prompt, result, run, stream, usage
 from fuzz.targets import TARGETS
-
-from .build import assistant, init, line, prompt, result, run, stream, usage
 
 SECONDS = 5.0  # of the processor, that nothing here may take
 LONG = 400_000  # characters of one text

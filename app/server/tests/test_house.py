@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports run one way, without a circle, and every file says what it is."""
+"""The structure of the project: imports run one way, and every file has a description."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import doctest
 import importlib
 from pathlib import Path
 
-import pytest
+from app.server.tests.support.paths import ROOT
 
-PACKAGE = Path(__file__).parents[1] / "core" / "workflow_history"
+PACKAGE = ROOT / "app" / "server" / "core" / "workflow_history"
 FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {file: ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = (
     ("common",),
@@ -58,7 +59,7 @@ def relative_imports(file: Path) -> list[tuple[str, ...]]:
     """Return the modules of this package that a file imports, as paths from the package."""
     here = file.relative_to(PACKAGE).parent.parts
     found = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(TREES[file]):
         if not isinstance(node, ast.ImportFrom) or not node.level:
             continue
         base = here[: len(here) - (node.level - 1)]
@@ -76,17 +77,18 @@ def layer_of(part: str) -> int:
     return next(level for level, parts in enumerate(LAYERS) if part in parts)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_imports_run_one_way(file: Path) -> None:
-    own = part_of(file)
-    for target in relative_imports(file):
-        part = target[0] if target else ""
-        assert part == own or layer_of(part) < layer_of(own), (
-            f"{own or 'the package'} must not import {part or 'the package'}"
-        )
+def test_imports_run_one_way() -> None:
+    wrong = []
+    for file in FILES:
+        own = part_of(file)
+        for target in relative_imports(file):
+            part = target[0] if target else ""
+            if part != own and layer_of(part) >= layer_of(own):
+                wrong.append(f"{file.relative_to(PACKAGE)} imports {part or 'the package'}")
+    assert wrong == []
 
 
-def test_no_import_circle() -> None:
+def test_no_import_cycle() -> None:
     graph = {module_of(file): set(relative_imports(file)) for file in FILES}
     done: set[tuple[str, ...]] = set()
 
@@ -103,44 +105,45 @@ def test_no_import_circle() -> None:
         visit(module, ())
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_the_first_line_of_every_file_is_its_caption(file: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(file.read_text()))
-    assert docstring, "no caption"
-    assert file.read_text().startswith(('"""', 'r"""'))
+def test_every_file_begins_with_a_docstring() -> None:
+    assert [file for file in FILES if not file.read_text().startswith(('"""', 'r"""'))] == []
 
 
-@pytest.mark.parametrize(
-    "file",
-    [f for f in FILES if part_of(f) in PURE and f.relative_to(PACKAGE).as_posix() not in IMPURE],
-    ids=lambda file: str(file.relative_to(PACKAGE)),
-)
-def test_pure_parts_touch_no_file_clock_or_database(file: Path) -> None:
-    tops = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            tops |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            tops.add(node.module.split(".")[0])
-    path = file.relative_to(PACKAGE).as_posix()
-    allowed = {"pathlib", "io", "os"} if path.startswith(PACKAGE_DATA) else set()
-    assert not (tops & OUTSIDE) - allowed
+def test_pure_parts_touch_no_file_clock_or_database() -> None:
+    wrong = {}
+    for file, tree in TREES.items():
+        path = file.relative_to(PACKAGE).as_posix()
+        if part_of(file) not in PURE or path in IMPURE:
+            continue
+        names = [
+            alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+        ]
+        names += [
+            node.module or ""
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and not node.level
+        ]
+        allowed = {"pathlib", "io", "os"} if path.startswith(PACKAGE_DATA) else set()
+        if found := ({name.split(".")[0] for name in names} & OUTSIDE) - allowed:
+            wrong[path] = found
+    assert wrong == {}
 
 
 def test_no_module_prints_outside_the_entry_points() -> None:
+    printing = [
+        file
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert [file for file in printing if part_of(file) not in {"cli", "__main__", "demo"}] == []
+
+
+def test_every_example_in_a_docstring_gives_its_result() -> None:
+    tried = {}
     for file in FILES:
-        if part_of(file) in ("cli", "__main__", "demo"):
-            continue
-        calls = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
-        assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], file
-
-
-@pytest.mark.parametrize(
-    "file",
-    [file for file in FILES if ">>> " in file.read_text()],
-    ids=lambda file: str(file.relative_to(PACKAGE)),
-)
-def test_every_example_in_a_docstring_gives_the_result_that_stands_below_it(file: Path) -> None:
-    name = ".".join(("app.server.core.workflow_history", *module_of(file)))
-    tried = doctest.testmod(importlib.import_module(name))
-    assert (tried.failed, tried.attempted > 0) == (0, True)
+        if ">>> " in file.read_text():
+            name = ".".join(("app.server.core.workflow_history", *module_of(file)))
+            tried[name] = doctest.testmod(importlib.import_module(name))
+    assert [name for name, result in tried.items() if result.failed or not result.attempted] == []
+    assert tried

@@ -1,4 +1,4 @@
-"""The public API: eleven names, three ways to import them, and the same answers from each."""
+"""The public API: eleven names, three ways to import them, the same results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import pytest
 import app.server.core.workflow_history as history
 from app.server.core.workflow_history import database, enrichment, scanner
 from app.server.core.workflow_history.resync import resync_workflows_by_date_range
+from app.server.tests.support.build import SONNET, assistant, init, result, run, stream, usage
+from app.server.tests.support.paths import ROOT
 
-from .build import SONNET, assistant, init, result, run, stream, usage
-
-ROOT = Path(__file__).parents[3]
 NAMES = {
     "init_db", "get_workflow_by_id", "insert_workflow", "update_workflow", "get_workflow_history",
     "sync_workflow_history", "resync_workflow_cost", "resync_all_completed_workflows",

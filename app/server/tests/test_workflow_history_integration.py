@@ -1,4 +1,4 @@
-"""The sync, from files to rows: what the order's own tests ask, and what real folders do to it."""
+"""Sync, from files to rows: the spec's own tests, and everything real folders contain."""
 
 from __future__ import annotations
 
@@ -32,8 +32,17 @@ from app.server.core.workflow_history.common.errors import AgentsFolderError, Am
 from app.server.core.workflow_history.pipeline import batches, read_run
 from app.server.core.workflow_history.similarity import calculate_all_similarities
 from app.server.core.workflow_history.storage.history import History
-
-from .build import assistant, init, prompt, result, run, stream, tool_result, tool_use, usage
+from app.server.tests.support.build import (
+    assistant,
+    init,
+    prompt,
+    result,
+    run,
+    stream,
+    tool_result,
+    tool_use,
+    usage,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Tests of scores, similarity, patterns and forecast arithmetic."""

@@ -1,0 +1,206 @@
+"""Output of --json has a version and matches its published schema, key for key."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from typer.testing import CliRunner
+
+from app.server.core.workflow_history import demo, sync
+from app.server.core.workflow_history.cli.app import COMMANDS, app
+from app.server.core.workflow_history.queries.json.encoding import field_descriptions, json_schema, to_json
+from app.server.core.workflow_history.queries.json.schemas import SCHEMAS, get_schema
+from app.server.core.workflow_history.storage.history import History
+from scripts import make_json_schemas
+
+END = datetime(2026, 3, 31, 18, tzinfo=UTC)
+
+
+def given_by(*words: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [*words, "--json"], prog_name="workflow-history")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    demo.make_agents_folder(folder / "agents", runs=60, end=END)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKFLOW_HISTORY_DB", str(folder / "history.db"))
+        sync.sync_workflow_history(silent=True, agents_dir=folder / "agents")
+    return folder
+
+
+def without_room(schema: Any, inside: str = "") -> Any:
+    """Return a schema that allows no key but those it names; of a run, the state file's own keys stay."""
+    if isinstance(schema, list):
+        return [without_room(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: without_room(part, key) for key, part in schema.items()}
+    open_run = "state file" in str(schema.get("description"))
+    if isinstance(schema.get("properties"), dict) and inside != "properties" and not open_run:
+        closed["additionalProperties"] = schema.get("additionalProperties", False)
+    return closed
+
+
+def check(name: str, given: dict[str, Any]) -> None:
+    assert given["schema_version"] == 1
+    Draft202012Validator(without_room(get_schema(name))).validate(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sync", ["sync", "{agents}"]),
+        ("list", ["list", "--limit", "60"]),
+        ("cost", ["cost", "{agents}"]),
+        ("cost", ["cost", "{agents}", "--by", "agent"]),
+        ("export", ["export", "agent-runs", "--output", "{new}"]),
+        ("resync", ["resync", "--status", "failed"]),
+        ("explain", ["explain", "{run}", "cost"]),
+        ("explain", ["explain", "{run}"]),
+        ("compare", ["compare", "{run}", "{other}"]),
+        ("similar", ["similar", "{run}", "--threshold", "0"]),
+        ("stats", ["stats", "--by", "phase", "--across", "week"]),
+        ("stats-overview", ["stats"]),
+        ("stats-waste", ["stats", "--waste"]),
+        ("stats-trend", ["stats", "--trend", "90d"]),
+        ("forecast", ["forecast", "--text", "CSV export for suppliers"]),
+        ("forecast-run", ["forecast", "{run}"]),
+        ("forecast-calibration", ["forecast", "--calibration"]),
+        ("anomalies", ["anomalies"]),
+        ("check", ["check", "--config", "{config}", "--at", "2026-03-31", "--since", "9w"]),
+        ("check-init", ["check", "--init", "--config", "{new}"]),
+        ("db-path", ["db", "path"]),
+        ("db-version", ["db", "version"]),
+        ("db-check", ["db", "check"]),
+        ("db-backup", ["db", "backup", "{new}"]),
+        ("db-vacuum", ["db", "vacuum"]),
+        ("db-prune", ["db", "prune", "--older-than", "1d"]),
+        ("merge", ["merge", "{history}", "--db", "{new}"]),
+        ("completion", ["completion", "bash"]),
+        ("patterns", ["patterns", "--all"]),
+        ("patterns-show", ["patterns", "show", "pytest"]),
+        ("patterns-decide", ["patterns", "accept", "pytest", "--note", "why not"]),
+        ("demo", ["demo", "{folder}", "--runs", "3"]),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else value,
+)
+def test_what_a_command_gives_is_as_its_schema_says(history, tmp_path, monkeypatch, name, words):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(history / "history.db"))
+    config = tmp_path / "budgets.toml"
+    config.write_text("[budget]\nrun = 100\nmonth = 1000\n", "utf-8")
+    run, other = (one["id"] for one in given_by("list", "--status", "completed", "--limit", "2")["workflows"])
+    places = {
+        "agents": history / "agents", "new": tmp_path / "a.csv", "folder": tmp_path / "demo",
+        "config": config, "run": run, "other": other, "history": history / "history.db",
+    }  # fmt: skip
+    check(name, given_by(*(word.format(**places) for word in words)))
+
+
+def test_every_run_that_is_shown_is_as_its_schema_says(history, monkeypatch):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(history / "history.db"))
+    page = given_by("list", "--limit", "60")
+    for run in page["workflows"]:
+        Draft202012Validator(get_schema("run")).validate(run)
+    for run in page["workflows"][:12]:
+        shown = given_by("show", run["id"])
+        assert shown["schema_version"] == 1
+        Draft202012Validator(get_schema("show")).validate(shown)
+        assert get_schema("show")["properties"].keys() >= {"patterns", "problems", "phase_costs"}
+    one = given_by("resync", page["workflows"][0]["id"])
+    check("resync-one", one)
+
+
+@pytest.mark.parametrize("what", ["runs", "agent-runs", "patterns"])
+def test_every_line_that_is_taken_out_is_as_its_schema_says(history, monkeypatch, what):
+    monkeypatch.setenv("WORKFLOW_HISTORY_DB", str(history / "history.db"))
+    result = CliRunner().invoke(app, ["export", what, "--columns", "all", "--json"])
+    lines = result.stdout.splitlines()
+    assert lines
+    validator = Draft202012Validator(without_room(get_schema(f"export-{what}")))
+    for line in lines:
+        validator.validate(json.loads(line))
+
+
+def test_a_run_without_its_id_or_with_words_for_its_cost_is_refused(tmp_path):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": "a", "total_cost": 0.5}])
+    run = given_by("list")["workflows"][0]
+    validator = Draft202012Validator(get_schema("run"))
+    validator.validate(run)
+    for wrong in ({**run, "total_cost": "much"}, {key: run[key] for key in run if key != "id"}):
+        with pytest.raises(ValidationError):
+            validator.validate(wrong)
+
+
+def test_a_state_files_own_version_does_not_stand_for_ours(tmp_path):
+    with History.open(tmp_path / "history.db") as history:
+        history.save([{"id": "a", "schema_version": "7.3"}])
+    shown = given_by("show", "a")
+    assert shown["schema_version"] == 1
+    assert next(iter(shown)) == "schema_version"
+
+
+def test_every_command_has_a_schema():
+    for name in COMMANDS.keys() - {"schema"}:
+        assert any(schema == name or schema.startswith(f"{name}-") for schema in SCHEMAS), name
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_schema_is_one_and_says_what_its_fields_mean(name):
+    schema = get_schema(name)
+    Draft202012Validator.check_schema(schema)
+    known = {f"#/$defs/{part}" for part in schema.get("$defs", {})}
+    assert {*re.findall(r"#/\$defs/\w+", json.dumps(schema))} <= known
+    for part in (schema, *schema.get("$defs", {}).values()):
+        assert part["description"]
+        assert all(told["description"] for told in part["properties"].values()), part
+
+
+def test_the_published_files_are_up_to_date():
+    found = {file.name: file.read_text() for file in make_json_schemas.FOLDER.iterdir()}
+    assert found == make_json_schemas.files(), "run: python -m scripts.make_json_schemas"
+
+
+def test_the_schema_command_prints_what_is_published():
+    printed = CliRunner().invoke(app, ["schema", "list"]).stdout
+    assert printed == (make_json_schemas.FOLDER / "list.schema.json").read_text()
+    assert CliRunner().invoke(app, ["schema"]).stdout.split() == list(SCHEMAS)
+    assert given_by("schema")["names"] == list(SCHEMAS)
+    wrong = CliRunner().invoke(app, ["schema", "dreams"])
+    assert wrong.exit_code == 2
+    assert "no schema 'dreams'; use one of: sync, list" in wrong.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part."""
+
+    cost: float | None  # US dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer of another topic."""
+
+    since: datetime  # the first day
+    parts: tuple[Part, ...] = ()  # by phase,
+    by_name: dict[str, Part] | None = None
+
+
+def test_a_typed_answers_schema_holds_for_its_json_and_names_every_field():
+    schema = json_schema(Whole)
+    Draft202012Validator(schema).validate(to_json(Whole(END, (Part(None),), {"plan": Part(0.5)})))
+    assert schema["required"] == ["schema_version", "since", "parts", "by_name"]
+    assert schema["properties"]["since"]["description"] == "the first day"
+    assert schema["$defs"]["Part"]["properties"]["cost"]["description"] == "US dollars"
+    assert field_descriptions(Whole) == {"since": "the first day", "parts": "by phase,"}

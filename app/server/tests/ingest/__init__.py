@@ -1,0 +1,1 @@
+"""Tests of reading run folders and transcripts."""

@@ -1,0 +1,1 @@
+"""Tests of backup, restore, prune, vacuum and merge."""

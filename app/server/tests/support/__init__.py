@@ -1,0 +1,1 @@
+"""Builders, servers and browsers that the tests use."""

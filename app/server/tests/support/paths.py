@@ -1,0 +1,6 @@
+"""Paths of the checkout."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[4]
+"""The top of the checkout."""
