@@ -46,7 +46,7 @@ def host_name() -> str:
 def acquire_lock(
     connection: Connection, name: str, what: str, wait: float | None, told: OnWait | None = None
 ) -> Iterator[None]:
-    """Lock `name` in a database while the block runs; errors describe the locked work as `what`.
+    """Lock `name` in a database while the block runs; `what` describes the work in error messages.
 
     `wait` is the maximum wait in seconds, None for no limit. Raises BusyError if another process still owns
     the lock after that. `told` is called once, when a wait begins.

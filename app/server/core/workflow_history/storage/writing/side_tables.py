@@ -237,7 +237,7 @@ def forget_other_places(connection: Connection, keys: Sequence[int]) -> None:
 
 
 def forget_stream_marks(connection: Connection, before_ns: int) -> None:
-    """Delete the marks of runs last written before a time (ns since 1970), which are not expected to grow."""
+    """Delete the marks of runs last written before a time (ns since 1970): these no longer grow."""
     connection.execute(delete(stream_marks).where(stream_marks.c.written_ns < before_ns))
 
 
