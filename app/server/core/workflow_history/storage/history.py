@@ -54,7 +54,7 @@ from .tables.views import VIEW_COLUMNS
 from .writing import message_claims, pruning, redact_stored, side_tables, upsert_runs
 from .writing.upsert_runs import Identity
 
-if TYPE_CHECKING:  # numpy and the detection come with it
+if TYPE_CHECKING:  # these import numpy and the pattern detection
     from ..analysis.patterns.records import PatternStatus, PatternTotals
     from ..analysis.statistics.aggregates import Aggregate
     from ..common.column_data import ColumnTable, Integers, TableName
